@@ -1,0 +1,15 @@
+/**
+ * Time, as durations and as a stamp for people.
+ */
+#ifndef DT_BASE_CLOCK_H
+#define DT_BASE_CLOCK_H
+
+#include <stddef.h>
+
+/** Seconds on a clock that never goes back; only differences mean something. Local. */
+double dt_clock_seconds(void);
+
+/** Writes the time of day as UTC, "2031-05-30T12:00:00Z", into `text` (21 bytes or more). Local. */
+void dt_clock_stamp(char *text, size_t text_bytes);
+
+#endif

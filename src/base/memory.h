@@ -1,0 +1,32 @@
+/**
+ * Aligned memory whose size cannot overflow unnoticed.
+ */
+#ifndef DT_BASE_MEMORY_H
+#define DT_BASE_MEMORY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/** Every block starts on a cache line, which is also the widest vector register. */
+#define DT_MEMORY_ALIGN 64
+
+/** Floats in one aligned unit: offsets into arrays are rounded up to it so that every tensor is aligned. */
+#define DT_MEMORY_ALIGN_FLOATS 16
+
+/**
+ * A block of `count` zeroed elements of `size` bytes, aligned to DT_MEMORY_ALIGN. The caller owns it and gives it
+ * back with dt_memory_free. `what` names the block in the sentence of a failure. Returns NULL, with a sentence
+ * recorded, when `count` is negative, the product overflows or memory is short; a count of 0 is a valid block. Local.
+ */
+void *dt_memory_alloc(int64_t count, size_t size, const char *what);
+
+/** Gives a block back; NULL is allowed. Local. */
+void dt_memory_free(void *block);
+
+/** `count` rounded up to a whole number of aligned units of floats. Local. */
+int64_t dt_memory_round_floats(int64_t count);
+
+/** Bytes of this process that are in memory now (VmRSS), or 0 where the kernel does not tell. Local. */
+int64_t dt_memory_resident_bytes(void);
+
+#endif

@@ -1,0 +1,39 @@
+/**
+ * The result of everything that can fail, and the one sentence that goes with a failure.
+ *
+ * The place that fails calls dt_fail or dt_usage, which records a sentence (what was expected, what was found,
+ * where, what to do) and returns the code; every caller above forwards it with DT_TRY. main.c, or dt_agree when
+ * several ranks take part, prints the sentence once. The sentence belongs to the calling thread.
+ */
+#ifndef DT_BASE_STATUS_H
+#define DT_BASE_STATUS_H
+
+#include <stdarg.h>
+
+/** The values are the program's exit codes. */
+typedef enum dt_status {
+    DT_OK = 0,     /**< done, or stopped on request */
+    DT_FAILED = 1, /**< something went wrong while running */
+    DT_USAGE = 2   /**< the command line or the config is wrong */
+} dt_status;
+
+#define DT_ERROR_BYTES 4096
+
+/** Forwards a failure to the caller. The caller must hold nothing that it would have to free. */
+#define DT_TRY(call)                                                                                         \
+    do {                                                                                                     \
+        dt_status dt_try_status = (call);                                                                    \
+        if (dt_try_status != DT_OK)                                                                          \
+            return dt_try_status;                                                                            \
+    } while (0)
+
+/** Records a sentence (cut at DT_ERROR_BYTES) and returns DT_FAILED. Local. */
+dt_status dt_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/** Records a sentence (cut at DT_ERROR_BYTES) and returns DT_USAGE. Local. */
+dt_status dt_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/** The sentence that this thread recorded last; "" when there is none. Valid until the next one. Local. */
+const char *dt_error(void);
+
+#endif

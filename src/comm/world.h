@@ -1,0 +1,52 @@
+/**
+ * The job: its ranks and hosts, and the few plain collectives that start-up and checkpoints need.
+ *
+ * MPI's names stay behind this header, in comm/. Every function marked collective must be called by all ranks of the
+ * world in the same order; arguments that must agree are named.
+ */
+#ifndef DT_COMM_WORLD_H
+#define DT_COMM_WORLD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+#define DT_HOST_BYTES 256
+
+typedef struct dt_world {
+    int rank, size;
+    int hosts;                /**< how many hosts the ranks are on */
+    int host_ranks;           /**< how many ranks are on this host */
+    char host[DT_HOST_BYTES]; /**< this host's name */
+    struct dt_world_mpi *mpi; /**< for the files of comm/ only */
+} dt_world;
+
+/** Joins the job (a program started without mpirun is a job of one). Once in a process. Collective. */
+dt_status dt_world_open(dt_world *world);
+
+/** Leaves the job; a world that was never opened is fine. Collective. */
+void dt_world_close(dt_world *world);
+
+/** Ends all ranks at once with `code`, for a rank that cannot go on inside a step. Does not return. Local. */
+_Noreturn void dt_world_abort(const dt_world *world, int code);
+
+/** Copies rank 0's `length` bytes to all; `length` must agree and may exceed 2^31. Collective. */
+dt_status dt_world_broadcast(const dt_world *world, void *bytes, int64_t length);
+
+/**
+ * Gives every rank a copy of rank 0's block: on rank 0 `*bytes` and `*length` are read, elsewhere set to a new block,
+ * with a 0 byte after the last, that the caller frees with free(). NULL on rank 0 becomes NULL everywhere. Collective.
+ */
+dt_status dt_world_broadcast_block(const dt_world *world, char **bytes, size_t *length);
+
+/**
+ * Completes `all` on every rank: it holds `size` runs one after another, run r being counts[r] elements of
+ * `element_bytes` made by rank r, which are already in their place on rank r. `counts` must agree. Collective.
+ */
+dt_status dt_world_gather_all(const dt_world *world, void *all, int64_t element_bytes, const int64_t *counts);
+
+/** Waits until all ranks have come. Collective. */
+void dt_world_barrier(const dt_world *world);
+
+#endif

@@ -1,0 +1,59 @@
+/**
+ * Which windows make a batch, and where a rank finds them in memory.
+ *
+ * The train split is the first int(N x train_ratio) of N tokens. Window w is its tokens [wT, wT + T]: T inputs, and the
+ * same shifted by one as targets. The W windows are cut into B equal contiguous lanes of K = W / B; the W - B K last ones
+ * are unused. Slot b of the batch of step s (counted from 1) draws from lane b, in epoch (s-1) / K, the window at place
+ * (s-1) % K of an order that (seed, epoch, b) decide alone: a keyed permutation of 0..K-1, computed in O(1) memory by a
+ * Feistel network that walks cycles (Black and Rogaway, "Ciphers with Arbitrary Finite Domains", CT-RSA 2002). A rank
+ * that owns slots [b0, b1) needs only these lanes: its shard. Nothing here knows how many ranks there are.
+ */
+#ifndef DT_DATA_BATCH_H
+#define DT_DATA_BATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "data/corpus.h"
+
+typedef struct dt_lanes {
+    int64_t B, T;
+    int64_t windows;        /**< W */
+    int64_t lane_windows;   /**< K, also the steps of an epoch */
+    int64_t unused_windows; /**< W - B K */
+    uint64_t seed;
+    bool shuffle;
+} dt_lanes;
+
+/** int(tokens x ratio), as a double multiplies: the length of the train split in tokens. Local. */
+int64_t dt_lanes_train_tokens(int64_t corpus_tokens, double train_ratio);
+
+/**
+ * Cuts the train split into lanes. Fails with DT_FAILED when there is not one window a lane, and says how many tokens
+ * would be needed and which options to change. Local.
+ */
+dt_status dt_lanes_plan(dt_lanes *lanes, int64_t corpus_tokens, double train_ratio, int64_t B, int64_t T,
+                        uint64_t seed, bool shuffle);
+
+/** The window that slot `slot` draws in step `step` (from 1), in 0..W-1. Local. */
+int64_t dt_lanes_window(const dt_lanes *lanes, int64_t step, int64_t slot);
+
+/** The tokens of a run of lanes, in memory: one rank's part of the train split. */
+typedef struct dt_shard {
+    int64_t first_token; /**< where tokens[0] stands in the corpus */
+    int64_t tokens_count;
+    uint8_t *tokens; /**< [tokens_count] */
+} dt_shard;
+
+/** Reads the lanes of slots [first_slot, end_slot), with the one token past the last window. The caller frees. Local. */
+dt_status dt_shard_load(dt_shard *shard, const dt_corpus *corpus, const dt_lanes *lanes, int64_t first_slot,
+                        int64_t end_slot);
+
+/** Window `window`'s T + 1 tokens, owned by the shard, which must hold them. Local. */
+const uint8_t *dt_shard_window(const dt_shard *shard, const dt_lanes *lanes, int64_t window);
+
+/** Frees what `shard` holds; one that is all zero is fine. Local. */
+void dt_shard_free(dt_shard *shard);
+
+#endif

@@ -1,0 +1,64 @@
+/**
+ * A text file as a sequence of tokens of which any range can be read, though the file may be larger than memory.
+ *
+ * The file is cut into blocks of DT_CORPUS_BLOCK_BYTES. Ranks index it together: each reads its share of the blocks once
+ * and counts their tokens; the rows are gathered (by the caller, since data/ knows nothing of comm/) and summed up to say
+ * where each block's first token stands. Then any range of tokens is read from the blocks that hold it.
+ *
+ *     DT_TRY(dt_corpus_open(&corpus, path));
+ *     DT_TRY(dt_corpus_index(&corpus, rank, size));
+ *     ... gather corpus.block, run r being dt_corpus_share(blocks, r, size) ...
+ *     DT_TRY(dt_corpus_finish(&corpus));
+ *     DT_TRY(dt_corpus_read(&corpus, first, end, tokens));
+ */
+#ifndef DT_DATA_CORPUS_H
+#define DT_DATA_CORPUS_H
+
+#include <stdint.h>
+
+#include "base/status.h"
+#include "data/tokenizer.h"
+
+#define DT_CORPUS_BLOCK_BYTES ((int64_t)1 << 20)
+
+/** One block's row in the index. */
+typedef struct dt_corpus_block {
+    dt_tokenizer_count count;
+    uint64_t hash; /**< XXH3, 64 bits, of the block's bytes */
+} dt_corpus_block;
+
+typedef struct dt_corpus {
+    char *path;
+    int64_t file_bytes;
+    int64_t blocks;
+    dt_corpus_block *block;   /**< [blocks], in the order of the file */
+    int64_t *first_token;     /**< [blocks + 1], made by dt_corpus_finish */
+    dt_tokenizer_count total; /**< made by dt_corpus_finish */
+    uint64_t hash;            /**< XXH3 of all blocks' hashes: the identity of the content */
+} dt_corpus;
+
+/**
+ * The path of the corpus when the option `data` is null, as a new string the caller frees: data/uni-alg-int.txt, else the
+ * first *.txt in data/ by name. Fails, saying what was looked for and how to name a file, when there is none. Local.
+ */
+dt_status dt_corpus_find(char **path);
+
+/** Looks at the file and makes room for its index. Fails when it cannot be read or is empty. Local. */
+dt_status dt_corpus_open(dt_corpus *corpus, const char *path);
+
+/** The blocks [*first, *end) that rank `rank` of `size` indexes. Local. */
+void dt_corpus_share(int64_t blocks, int rank, int size, int64_t *first, int64_t *end);
+
+/** Reads and counts this rank's share of the blocks into their rows. Local. */
+dt_status dt_corpus_index(dt_corpus *corpus, int rank, int size);
+
+/** Sums up the gathered rows. Local. */
+dt_status dt_corpus_finish(dt_corpus *corpus);
+
+/** Reads the tokens [first, end), one byte each, into `tokens`. Local. */
+dt_status dt_corpus_read(const dt_corpus *corpus, int64_t first, int64_t end, uint8_t *tokens);
+
+/** Frees what `corpus` holds; one that is all zero is fine. Local. */
+void dt_corpus_close(dt_corpus *corpus);
+
+#endif

@@ -1,0 +1,68 @@
+/**
+ * Checkpoints: folders from which a run goes on with the same bits, and which Hugging Face's GPT2LMHeadModel reads.
+ *
+ *     checkpoints/
+ *       latest -> checkpoint_step_2000        a symbolic link, replaced by rename
+ *       checkpoint_step_2000/
+ *         model.safetensors       the weights, F32, by the table's names
+ *         config.json             the architecture, as Hugging Face's GPT2Config
+ *         optimizer.safetensors   exp_avg.<name> and exp_avg_sq.<name>
+ *         vocab.json              token text -> id
+ *         metadata.json           {"checkpoint_version": 1, "step": .., "seed": .., "config": {every option},
+ *                                  "corpus": {..}, "run_id": .., "files": {name: {"bytes": .., "xxh3_128": .., ..}}}
+ *
+ * Nothing in a checkpoint depends on the number of ranks. A folder is written under a temporary name beside its final one,
+ * every file is fsynced, then the folder is renamed and its parent fsynced: a reader never sees half of one, and a
+ * process that dies leaves nothing but a temporary folder that the next save removes.
+ */
+#ifndef DT_TRAIN_CHECKPOINT_H
+#define DT_TRAIN_CHECKPOINT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "config/config.h"
+#include "train/state.h"
+
+#define DT_CHECKPOINT_VERSION 1
+#define DT_RUN_ID_BYTES       40
+
+/** What identifies the content of a corpus. */
+typedef struct dt_corpus_identity {
+    int64_t file_bytes, tokens;
+    uint64_t hash;
+} dt_corpus_identity;
+
+/** What a checkpoint says beside the vectors. */
+typedef struct dt_checkpoint_about {
+    dt_config config; /**< its seed is the one in use, never null */
+    dt_corpus_identity corpus;
+    char run_id[DT_RUN_ID_BYTES];
+    int64_t step;
+} dt_checkpoint_about;
+
+/**
+ * Saves `state` as checkpoints_folder/checkpoint_step_N and points `latest` to it. An existing checkpoint of the same step
+ * is replaced. `*path` (may be NULL) becomes a new string that the caller frees. On failure nothing that was there
+ * before has changed. Rank 0 alone; may run in a thread of its own while nothing writes to the state. Local.
+ */
+dt_status dt_checkpoint_save(const char *checkpoints_folder, const dt_checkpoint_about *about, const dt_state *state,
+                             char **path);
+
+/**
+ * Which folder `resume` means: "latest" is the folder that checkpoints_folder/latest points to, "auto" the same or NULL
+ * when there is none, anything else is a path. `*path` becomes a new string that the caller frees, or NULL. Local.
+ */
+dt_status dt_checkpoint_find(const char *checkpoints_folder, const char *resume, char **path);
+
+/** Reads metadata.json. The caller frees about->config. Local. */
+dt_status dt_checkpoint_read_about(const char *path, dt_checkpoint_about *about);
+
+/** Reads weights and, when `moments`, the optimizer's moments into `state`, verifying every checksum. Local. */
+dt_status dt_checkpoint_load(const char *path, dt_state *state, bool moments);
+
+/** Verifies every file of the folder; allocates no model. Local. */
+dt_status dt_checkpoint_verify(const char *path, dt_checkpoint_about *about);
+
+#endif

@@ -1,0 +1,45 @@
+/**
+ * metrics.jsonl: what a run measured, one JSON object a line, for programs to read.
+ *
+ *     {"event":"run","run_id":..,"git_commit":..,"config_hash":..,"seed":..,"ranks":..,"threads":..,"hosts":[..],..}
+ *     {"step":N,"loss":..,"lr":..,"grad_norm":..,"step_ms":..,"comm_ms":..,"tokens_per_s":..}
+ *     {"step":N,"val_loss":..}
+ *     {"step":N,"sample":".."}
+ *
+ * Losses have nine significant digits (%.9g), enough to tell any two floats apart. Each line is written whole, by one
+ * write(). A run that resumes at step s drops the lines of later steps and a torn last line, then appends: no step
+ * stands twice. Rank 0 alone; all functions are local.
+ */
+#ifndef DT_TRAIN_METRICS_H
+#define DT_TRAIN_METRICS_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+typedef struct dt_metrics {
+    int descriptor; /**< -1 when closed */
+    char *path;
+} dt_metrics;
+
+/**
+ * Opens `path` to append. `resume_step` is the step of the checkpoint the run goes on from: lines with a larger "step" are
+ * dropped (the file is rewritten beside itself and renamed). 0, a fresh run, keeps what other runs wrote and appends.
+ */
+dt_status dt_metrics_open(dt_metrics *metrics, const char *path, int64_t resume_step);
+
+/** Writes one step's line. `grad_norm`, milliseconds and rates as in the example above. */
+dt_status dt_metrics_step(dt_metrics *metrics, int64_t step, double loss, double lr, double grad_norm, double step_ms,
+                          double comm_ms, double tokens_per_s);
+
+/** Writes {"step":N,"val_loss":..}. */
+dt_status dt_metrics_evaluation(dt_metrics *metrics, int64_t step, double val_loss);
+
+/** Writes any object as one line; takes the reference to `object`, also on failure. NULL is a failure (out of memory). */
+dt_status dt_metrics_object(dt_metrics *metrics, json_t *object);
+
+/** Makes the file durable and closes it; one that was never opened (all zero, descriptor -1) is fine. */
+dt_status dt_metrics_close(dt_metrics *metrics);
+
+#endif

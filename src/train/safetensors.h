@@ -1,0 +1,44 @@
+/**
+ * The safetensors format: named F32 tensors in one file, as Hugging Face defines it.
+ *
+ *     offset 0      uint64, little endian: N, the length of the header
+ *     offset 8      N bytes of JSON, padded with spaces so that 8 + N is a multiple of 64:
+ *                   {"__metadata__": {"format": "pt"},
+ *                    "wte.weight": {"dtype": "F32", "shape": [99, 256], "data_offsets": [begin, end]}, ..}
+ *     offset 8 + N  the data; offsets count bytes from here, row-major, little endian, without holes
+ *
+ * (Format: the README of the safetensors project.) A file written here holds the tensors of a layout, each under a
+ * prefix, in the order of the table.
+ */
+#ifndef DT_TRAIN_SAFETENSORS_H
+#define DT_TRAIN_SAFETENSORS_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "model/layout.h"
+
+/** One vector of a layout that goes into a file: its tensors are named prefix + the table's name. */
+typedef struct dt_safetensors_part {
+    const char *prefix; /**< "" or "exp_avg." */
+    float *vector;      /**< [layout->elements] */
+} dt_safetensors_part;
+
+/**
+ * Writes the parts as the new file `path`, durable. `*checksums` becomes a new JSON object, owned by the caller:
+ * {"bytes": file size, "xxh3_128": hash of the whole file, "tensors": {name: XXH3-64 of its data}}, hashes in hex. Local.
+ */
+dt_status dt_safetensors_write(const char *path, const dt_layout *layout, const dt_safetensors_part *parts, int count,
+                               json_t **checksums);
+
+/**
+ * Reads `path` into the parts' vectors and verifies it against `checksums` (as above), naming file and tensor where they
+ * differ. The file must hold exactly the tensors that the layout and the prefixes name, in any order, with their shapes.
+ * Nothing in the file is trusted: every length and offset is checked against the file's size before it is used. With
+ * vectors that are NULL the file is verified only. Local.
+ */
+dt_status dt_safetensors_read(const char *path, const dt_layout *layout, const dt_safetensors_part *parts, int count,
+                              const json_t *checksums);
+
+#endif
