@@ -119,7 +119,7 @@ dt_status dt_file_finish(int descriptor, const char *path) {
 }
 
 dt_status dt_file_save(const char *path, const void *bytes, size_t length) {
-    int descriptor;
+    int descriptor = -1;
     DT_TRY(dt_file_create(path, &descriptor));
     dt_status status = dt_file_write(descriptor, path, bytes, length);
     if (status != DT_OK) {

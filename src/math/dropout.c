@@ -1,0 +1,35 @@
+/* Dropout on the way into the residual stream. The masks are in the header, for whoever fuses them. */
+#include "math/dropout.h"
+
+static void forward(float *out, const float *residual, const float *x, const float *bias, int64_t T, int64_t C,
+                    const dt_dropout *drop, float *factor) {
+    for (int64_t t = 0; t < T; t++) {
+        const float *r = residual + t * C, *p = x + t * C;
+        float *o = out + t * C;
+        if (drop) {
+            dt_dropout_factors(factor, drop, (uint32_t)t, C);
+            for (int64_t c = 0; c < C; c++)
+                o[c] = r[c] + factor[c] * (p[c] + bias[c]);
+        } else {
+            for (int64_t c = 0; c < C; c++)
+                o[c] = r[c] + (p[c] + bias[c]);
+        }
+    }
+}
+
+static void backward(float *dx, const float *dout, int64_t T, int64_t C, const dt_dropout *drop, float *factor) {
+    for (int64_t t = 0; t < T; t++) {
+        const float *o = dout + t * C;
+        float *d = dx + t * C;
+        if (drop) {
+            dt_dropout_factors(factor, drop, (uint32_t)t, C);
+            for (int64_t c = 0; c < C; c++)
+                d[c] = factor[c] * o[c];
+        } else {
+            for (int64_t c = 0; c < C; c++)
+                d[c] = o[c];
+        }
+    }
+}
+
+const struct dt_residual DT_ISA_NAME(dt_residual) = {forward, backward};

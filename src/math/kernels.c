@@ -1,0 +1,55 @@
+/* Which kernels this processor runs. Levels are those of the x86-64 psABI: avx512 is v4, avx2 is v3. */
+#include "math/kernels.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SET(isa)                                                                                             \
+    {                                                                                                        \
+        .name = #isa, .embedding = &dt_embedding_##isa, .layernorm = &dt_layernorm_##isa,                    \
+        .attention = &dt_attention_##isa, .gelu = &dt_gelu_##isa, .residual = &dt_residual_##isa,            \
+        .loss = &dt_loss_##isa                                                                               \
+    }
+
+static const dt_kernels sets[DT_KERNELS_SETS] = {SET(avx512), SET(avx2), SET(baseline)};
+
+static bool runs(int index) {
+    __builtin_cpu_init();
+    bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+    bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+              __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+              __builtin_cpu_supports("avx512vl");
+    return index == 0 ? v4 : index == 1 ? v3 : true;
+}
+
+const dt_kernels *dt_kernels_get(int index) {
+    return runs(index) ? &sets[index] : NULL;
+}
+
+const dt_kernels *dt_kernels_best(void) {
+    const char *wanted = getenv("DTRAIN_ISA");
+    const dt_kernels *best = NULL;
+    for (int index = DT_KERNELS_SETS - 1; index >= 0; index--)
+        if (runs(index)) {
+            best = &sets[index];
+            if (wanted && strcmp(wanted, best->name) == 0)
+                break;
+        }
+    return best;
+}
+
+int64_t dt_attention_scratch_floats(int64_t T) {
+    return 2 * DT_ATTENTION_TILE * T + DT_DROPOUT_ROOM(T);
+}
+
+dt_dropout dt_dropout_at(uint64_t seed, double p, int64_t layer, dt_dropout_site site, int64_t slot, int64_t step) {
+    const double words = 4294967296.0;
+    return (dt_dropout){
+        .key = dt_philox_derive(seed, DT_PURPOSE_DROPOUT, (uint32_t)(layer * 4 + (int64_t)site)),
+        .slot = (uint32_t)slot,
+        .step = (uint32_t)step,
+        .threshold = p * words >= words - 1.0 ? UINT32_MAX : (uint32_t)(p * words),
+        .scale = p < 1.0 ? (float)(1.0 / (1.0 - p)) : 0.0f,
+    };
+}

@@ -1,0 +1,39 @@
+/**
+ * The set of kernels for one kind of processor: the wall between the algorithm, which is in model/, and vector code.
+ *
+ *     const dt_kernels *k = dt_kernels_best();
+ *     k->layernorm->forward(y, mean, rstd, x, weight, bias, rows, C);
+ */
+#ifndef DT_MATH_KERNELS_H
+#define DT_MATH_KERNELS_H
+
+#include "math/attention.h"
+#include "math/dropout.h"
+#include "math/embedding.h"
+#include "math/gelu.h"
+#include "math/layernorm.h"
+#include "math/loss.h"
+
+typedef struct dt_kernels {
+    const char *name; /**< "avx512", "avx2" or "baseline" */
+    const struct dt_embedding *embedding;
+    const struct dt_layernorm *layernorm;
+    const struct dt_attention *attention;
+    const struct dt_gelu *gelu;
+    const struct dt_residual *residual;
+    const struct dt_loss *loss;
+} dt_kernels;
+
+/** How many sets there are; 0 is the fastest. */
+#define DT_KERNELS_SETS 3
+
+/** Set `index`, or NULL when this processor cannot run it. Local. */
+const dt_kernels *dt_kernels_get(int index);
+
+/**
+ * The fastest set that this processor can run; the environment variable DTRAIN_ISA (avx512, avx2 or baseline) asks for a
+ * slower one, and what it asks for in vain is ignored. All ranks should use the same, since sets differ in bits. Local.
+ */
+const dt_kernels *dt_kernels_best(void);
+
+#endif
