@@ -45,7 +45,8 @@ dt_status dt_file_read(const char *path, int64_t limit_bytes, char **bytes, size
             break;
         used += (size_t)got;
         if ((int64_t)used > limit_bytes)
-            status = dt_fail("cannot read %s: expected at most %" PRId64 " bytes, found more", path, limit_bytes);
+            status =
+                dt_fail("cannot read %s: expected at most %" PRId64 " bytes, found more", path, limit_bytes);
         else if (used == room) {
             char *larger = realloc(block, 2 * room + 1);
             if (larger == NULL)
@@ -78,7 +79,8 @@ dt_status dt_file_read_at(int descriptor, const char *path, void *bytes, size_t 
             return dt_fail("cannot read %s at byte %" PRId64 ": %s", path, offset + (int64_t)done,
                            strerror(errno));
         if (got == 0)
-            return dt_fail("cannot read %s: expected %zu bytes at byte %" PRId64 ", but the file ends at byte "
+            return dt_fail("cannot read %s: expected %zu bytes at byte %" PRId64
+                           ", but the file ends at byte "
                            "%" PRId64 "; was it cut off or changed while in use?",
                            path, length, offset, offset + (int64_t)done);
         done += (size_t)got;

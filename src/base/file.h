@@ -11,15 +11,17 @@
 #include "base/status.h"
 
 /**
- * Reads all of `path` ("-" is standard input) into a new block with a 0 byte after the last one; the caller frees it
- * with free(). Fails when the file cannot be read or is longer than `limit_bytes`. Local.
+ * Reads all of `path` ("-" is standard input) into a new block with a 0 byte after the last one; the caller
+ * frees it with free(). Fails when the file cannot be read or is longer than `limit_bytes`. Local.
  */
 dt_status dt_file_read(const char *path, int64_t limit_bytes, char **bytes, size_t *length);
 
-/** Opens `path` for reading and tells its size. Fails unless it is a regular file. The caller closes it. Local. */
+/** Opens `path` for reading and tells its size. Fails unless it is a regular file. The caller closes it.
+ * Local. */
 dt_status dt_file_open(const char *path, int *descriptor, int64_t *size_bytes);
 
-/** Reads exactly `length` bytes at `offset`; a file that ends before is a failure. Repeats short reads. Local. */
+/** Reads exactly `length` bytes at `offset`; a file that ends before is a failure. Repeats short reads.
+ * Local. */
 dt_status dt_file_read_at(int descriptor, const char *path, void *bytes, size_t length, int64_t offset);
 
 /** Writes all `length` bytes at the file's position, repeating short writes. Local. */
@@ -49,12 +51,13 @@ bool dt_file_exists(const char *path);
 /** Whether `path` is a folder, following symbolic links. Local. */
 bool dt_file_is_folder(const char *path);
 
-/** A new string "folder/name", or `name` alone when it is absolute; the caller frees it. NULL when out of memory. Local. */
+/** A new string "folder/name", or `name` alone when it is absolute; the caller frees it. NULL when out of
+ * memory. Local. */
 char *dt_file_join(const char *folder, const char *name);
 
 /**
- * The names in folder `path` (without . and ..), sorted by bytes, as a new array of `*count` new strings; the caller
- * frees it with dt_file_free_names. Local.
+ * The names in folder `path` (without . and ..), sorted by bytes, as a new array of `*count` new strings; the
+ * caller frees it with dt_file_free_names. Local.
  */
 dt_status dt_file_list(const char *path, char ***names, size_t *count);
 

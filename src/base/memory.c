@@ -13,17 +13,18 @@ void *dt_memory_alloc(int64_t count, size_t size, const char *what) {
     size_t bytes;
     if (count < 0 || __builtin_mul_overflow((size_t)count, size, &bytes) ||
         bytes > SIZE_MAX - DT_MEMORY_ALIGN) {
-        (void)dt_fail("cannot hold %s: %" PRId64 " elements of %zu bytes are beyond what can be addressed", what,
-                      count, size);
+        (void)dt_fail("cannot hold %s: %" PRId64 " elements of %zu bytes are beyond what can be addressed",
+                      what, count, size);
         return NULL;
     }
     /* aligned_alloc wants a multiple of the alignment, and a size of 0 may return NULL. */
     bytes = bytes == 0 ? DT_MEMORY_ALIGN : (bytes + DT_MEMORY_ALIGN - 1) / DT_MEMORY_ALIGN * DT_MEMORY_ALIGN;
     void *block = aligned_alloc(DT_MEMORY_ALIGN, bytes);
     if (block == NULL) {
-        (void)dt_fail("out of memory: %s needs %zu bytes more; use a smaller model, batch or number of threads, "
-                      "or more memory per rank",
-                      what, bytes);
+        (void)dt_fail(
+            "out of memory: %s needs %zu bytes more; use a smaller model, batch or number of threads, "
+            "or more memory per rank",
+            what, bytes);
         return NULL;
     }
     memset(block, 0, bytes);

@@ -14,9 +14,10 @@
 #define DT_MEMORY_ALIGN_FLOATS 16
 
 /**
- * A block of `count` zeroed elements of `size` bytes, aligned to DT_MEMORY_ALIGN. The caller owns it and gives it
- * back with dt_memory_free. `what` names the block in the sentence of a failure. Returns NULL, with a sentence
- * recorded, when `count` is negative, the product overflows or memory is short; a count of 0 is a valid block. Local.
+ * A block of `count` zeroed elements of `size` bytes, aligned to DT_MEMORY_ALIGN. The caller owns it and
+ * gives it back with dt_memory_free. `what` names the block in the sentence of a failure. Returns NULL, with
+ * a sentence recorded, when `count` is negative, the product overflows or memory is short; a count of 0 is a
+ * valid block. Local.
  */
 void *dt_memory_alloc(int64_t count, size_t size, const char *what);
 

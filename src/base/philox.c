@@ -1,4 +1,5 @@
-/* What is made of Philox's words: keys, uniform and normal numbers. The generator itself is inline in the header. */
+/* What is made of Philox's words: keys, uniform and normal numbers. The generator itself is inline in the
+ * header. */
 #include "base/philox.h"
 
 #include <math.h>

@@ -1,9 +1,9 @@
 /**
  * Philox4x32-10: random numbers as a function of a key and a counter.
  *
- * Salmon, Moraes, Dror, Shaw: "Parallel Random Numbers: As Easy as 1, 2, 3", SC'11. Four 32-bit words of counter and
- * two of key give four words of output; there is no state, so any element of any mask can be made anywhere, in any
- * order, and the number of ranks or threads cannot matter.
+ * Salmon, Moraes, Dror, Shaw: "Parallel Random Numbers: As Easy as 1, 2, 3", SC'11. Four 32-bit words of
+ * counter and two of key give four words of output; there is no state, so any element of any mask can be made
+ * anywhere, in any order, and the number of ranks or threads cannot matter.
  *
  * Everything random in dtrain is keyed by (seed, purpose) and counted by what the number is for.
  */
@@ -34,10 +34,11 @@ typedef enum dt_purpose {
 } dt_purpose;
 
 /**
- * Four random words for counter (c0, c1, c2, c3) under `key`. Inline and free of branches so that a loop over counters
- * becomes vector code in whichever file uses it. Local.
+ * Four random words for counter (c0, c1, c2, c3) under `key`. Inline and free of branches so that a loop over
+ * counters becomes vector code in whichever file uses it. Local.
  */
-static inline dt_philox_words dt_philox(dt_philox_key key, uint32_t c0, uint32_t c1, uint32_t c2, uint32_t c3) {
+static inline dt_philox_words dt_philox(dt_philox_key key, uint32_t c0, uint32_t c1, uint32_t c2,
+                                        uint32_t c3) {
     uint32_t k0 = key.k0, k1 = key.k1;
 #pragma GCC unroll 10
     for (int round = 0; round < 10; round++) {
@@ -55,15 +56,16 @@ static inline dt_philox_words dt_philox(dt_philox_key key, uint32_t c0, uint32_t
     return (dt_philox_words){c0, c1, c2, c3};
 }
 
-/** The key of the stream that serves `purpose` and `minor` under `seed`: two words of Philox itself. Local. */
+/** The key of the stream that serves `purpose` and `minor` under `seed`: two words of Philox itself. Local.
+ */
 dt_philox_key dt_philox_derive(uint64_t seed, dt_purpose purpose, uint32_t minor);
 
 /** A double in (0, 1) from two words, with 52 random bits: never 0, so its logarithm is finite. Local. */
 double dt_philox_unit(uint32_t high, uint32_t low);
 
 /**
- * Two independent standard normal doubles from four words, by Box and Muller (Annals of Math. Stat. 29, 1958):
- * sqrt(-2 ln u) cos(2 pi v) and the same with sin. Local.
+ * Two independent standard normal doubles from four words, by Box and Muller (Annals of Math. Stat. 29,
+ * 1958): sqrt(-2 ln u) cos(2 pi v) and the same with sin. Local.
  */
 void dt_philox_normal(dt_philox_words words, double normal[2]);
 

@@ -1,9 +1,10 @@
 /**
  * The result of everything that can fail, and the one sentence that goes with a failure.
  *
- * The place that fails calls dt_fail or dt_usage, which records a sentence (what was expected, what was found,
- * where, what to do) and returns the code; every caller above forwards it with DT_TRY. main.c, or dt_agree when
- * several ranks take part, prints the sentence once. The sentence belongs to the calling thread.
+ * The place that fails calls dt_fail or dt_usage, which records a sentence (what was expected, what was
+ * found, where, what to do) and returns the code; every caller above forwards it with DT_TRY. main.c, or
+ * dt_agree when several ranks take part, prints the sentence once. The sentence belongs to the calling
+ * thread.
  */
 #ifndef DT_BASE_STATUS_H
 #define DT_BASE_STATUS_H

@@ -40,8 +40,8 @@ static void zero(float *row, int64_t from, int64_t to) {
         row[j] = 0.0f;
 }
 
-static void forward(float *y, float *lse, const float *qkv, int64_t T, int64_t C, int64_t H, const dt_dropout *drop,
-                    float *scratch) {
+static void forward(float *y, float *lse, const float *qkv, int64_t T, int64_t C, int64_t H,
+                    const dt_dropout *drop, float *scratch) {
     const int64_t D = C / H, row = 3 * C;
     const float root = 1.0f / sqrtf((float)D);
     float *s = scratch, *factor = scratch + DT_ATTENTION_TILE * T;
@@ -49,7 +49,8 @@ static void forward(float *y, float *lse, const float *qkv, int64_t T, int64_t C
         const float *q = qkv + h * D, *k = q + C, *v = k + C;
         for (int64_t first = 0; first < T; first += DT_ATTENTION_TILE) {
             const int64_t end = first + DT_ATTENTION_TILE < T ? first + DT_ATTENTION_TILE : T;
-            dt_matmul_gemm(false, true, end - first, end, D, root, q + first * row, row, k, row, 0.0f, s, end);
+            dt_matmul_gemm(false, true, end - first, end, D, root, q + first * row, row, k, row, 0.0f, s,
+                           end);
             for (int64_t t = first; t < end; t++) {
                 float *p = s + (t - first) * end;
                 lse[h * T + t] = softmax(p, t + 1);
@@ -59,14 +60,15 @@ static void forward(float *y, float *lse, const float *qkv, int64_t T, int64_t C
                 }
                 zero(p, t + 1, end);
             }
-            dt_matmul_gemm(false, false, end - first, D, end, 1.0f, s, end, v, row, 0.0f, y + first * C + h * D, C);
+            dt_matmul_gemm(false, false, end - first, D, end, 1.0f, s, end, v, row, 0.0f,
+                           y + first * C + h * D, C);
         }
     }
 }
 
 /*
- * One row of a tile in the backward pass: s holds the scores and dz the gradient of Z, both of n keys; afterwards s holds
- * Z and dz holds dS. `delta` is the row's sum of dY * Y.
+ * One row of a tile in the backward pass: s holds the scores and dz the gradient of Z, both of n keys;
+ * afterwards s holds Z and dz holds dS. `delta` is the row's sum of dY * Y.
  */
 static void backward_row(float *s, float *dz, const float *factor, float lse, float delta, int64_t n) {
     if (factor) {
@@ -86,8 +88,8 @@ static void backward_row(float *s, float *dz, const float *factor, float lse, fl
     }
 }
 
-static void backward(float *dqkv, const float *dy, const float *y, const float *lse, const float *qkv, int64_t T,
-                     int64_t C, int64_t H, const dt_dropout *drop, float *scratch) {
+static void backward(float *dqkv, const float *dy, const float *y, const float *lse, const float *qkv,
+                     int64_t T, int64_t C, int64_t H, const dt_dropout *drop, float *scratch) {
     const int64_t D = C / H, row = 3 * C, tiles = (T + DT_ATTENTION_TILE - 1) / DT_ATTENTION_TILE;
     const float root = 1.0f / sqrtf((float)D);
     float *s = scratch, *dz = s + DT_ATTENTION_TILE * T, *factor = dz + DT_ATTENTION_TILE * T;

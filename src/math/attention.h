@@ -3,14 +3,16 @@
  *
  *     S = Q K^T / sqrt(D),  P = softmax(S) over keys <= query,  Y = dropout(P) V,   D = C / H
  *
- * A tile is DT_ATTENTION_TILE queries of one head against all keys up to its last query; keys after that are not
- * computed. The forward pass keeps one number a query and head, the log of the sum of exp(S), from which the backward pass
- * makes P again (Dao et al., "FlashAttention", 2022). With Z = factor * P (the dropout factors):
+ * A tile is DT_ATTENTION_TILE queries of one head against all keys up to its last query; keys after that are
+ * not computed. The forward pass keeps one number a query and head, the log of the sum of exp(S), from which
+ * the backward pass makes P again (Dao et al., "FlashAttention", 2022). With Z = factor * P (the dropout
+ * factors):
  *
- *     dV = Z^T dY,  dZ = dY V^T,  dS = P (factor * dZ - rowsum(dY * Y)),  dQ = dS K / sqrt(D),  dK = dS^T Q / sqrt(D)
+ *     dV = Z^T dY,  dZ = dY V^T,  dS = P (factor * dZ - rowsum(dY * Y)),  dQ = dS K / sqrt(D),  dK = dS^T Q /
+ * sqrt(D)
  *
- * Q, K and V stand side by side as the projection makes them: qkv[T, 3C] with head h of Q in columns h D to (h+1) D, of K
- * C further and of V 2C further.
+ * Q, K and V stand side by side as the projection makes them: qkv[T, 3C] with head h of Q in columns h D to
+ * (h+1) D, of K C further and of V 2C further.
  */
 #ifndef DT_MATH_ATTENTION_H
 #define DT_MATH_ATTENTION_H
@@ -27,14 +29,15 @@ int64_t dt_attention_scratch_floats(int64_t T);
 
 struct dt_attention {
     /** y[T, C] and lse[H, T] of qkv[T, 3C]. Local. */
-    void (*forward)(float *y, float *lse, const float *qkv, int64_t T, int64_t C, int64_t H, const dt_dropout *drop,
-                    float *scratch);
+    void (*forward)(float *y, float *lse, const float *qkv, int64_t T, int64_t C, int64_t H,
+                    const dt_dropout *drop, float *scratch);
 
     /** dqkv[T, 3C] (all of it) from dy[T, C] and what forward took and made, with the same `drop`. Local. */
-    void (*backward)(float *dqkv, const float *dy, const float *y, const float *lse, const float *qkv, int64_t T,
-                     int64_t C, int64_t H, const dt_dropout *drop, float *scratch);
+    void (*backward)(float *dqkv, const float *dy, const float *y, const float *lse, const float *qkv,
+                     int64_t T, int64_t C, int64_t H, const dt_dropout *drop, float *scratch);
 
-    /** y[C] of the query in row t of qkv[t + 1, 3C] alone, without dropout: one token more in generation. Local. */
+    /** y[C] of the query in row t of qkv[t + 1, 3C] alone, without dropout: one token more in generation.
+     * Local. */
     void (*query)(float *y, const float *qkv, int64_t t, int64_t C, int64_t H, float *scratch);
 };
 DT_ISA_DECLARE(dt_attention);

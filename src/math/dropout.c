@@ -1,8 +1,8 @@
 /* Dropout on the way into the residual stream. The masks are in the header, for whoever fuses them. */
 #include "math/dropout.h"
 
-static void forward(float *out, const float *residual, const float *x, const float *bias, int64_t T, int64_t C,
-                    const dt_dropout *drop, float *factor) {
+static void forward(float *out, const float *residual, const float *x, const float *bias, int64_t T,
+                    int64_t C, const dt_dropout *drop, float *factor) {
     for (int64_t t = 0; t < T; t++) {
         const float *r = residual + t * C, *p = x + t * C;
         float *o = out + t * C;
@@ -17,7 +17,8 @@ static void forward(float *out, const float *residual, const float *x, const flo
     }
 }
 
-static void backward(float *dx, const float *dout, int64_t T, int64_t C, const dt_dropout *drop, float *factor) {
+static void backward(float *dx, const float *dout, int64_t T, int64_t C, const dt_dropout *drop,
+                     float *factor) {
     for (int64_t t = 0; t < T; t++) {
         const float *o = dout + t * C;
         float *d = dx + t * C;

@@ -1,10 +1,12 @@
 /**
- * Dropout whose masks are functions of what they mask, made where they are used and again in the backward pass.
+ * Dropout whose masks are functions of what they mask, made where they are used and again in the backward
+ * pass.
  *
- * Element (row, col) of a site in a layer, for one sequence (the global slot) of one step, is dropped when its random
- * word is below p 2^32, else scaled by 1 / (1 - p). The word: counter (64-column block x 16 + lane, row, slot, step) under
- * the key of (seed, layer, site); the four words of a counter serve columns lane, lane + 16, lane + 32 and lane + 48 of the
- * block, so that sixteen counters side by side fill 64 neighbouring columns.
+ * Element (row, col) of a site in a layer, for one sequence (the global slot) of one step, is dropped when
+ * its random word is below p 2^32, else scaled by 1 / (1 - p). The word: counter (64-column block x 16 +
+ * lane, row, slot, step) under the key of (seed, layer, site); the four words of a counter serve columns
+ * lane, lane + 16, lane + 32 and lane + 48 of the block, so that sixteen counters side by side fill 64
+ * neighbouring columns.
  */
 #ifndef DT_MATH_DROPOUT_H
 #define DT_MATH_DROPOUT_H
@@ -18,10 +20,10 @@
 
 /** Where a model drops out. Part of every mask's key: never renumber. */
 typedef enum dt_dropout_site {
-    DT_DROPOUT_EMBEDDING = 0, /**< rows: positions, cols: C; layer 0 */
-    DT_DROPOUT_ATTENTION = 1, /**< rows: head * T + query, cols: keys */
+    DT_DROPOUT_EMBEDDING = 0,  /**< rows: positions, cols: C; layer 0 */
+    DT_DROPOUT_ATTENTION = 1,  /**< rows: head * T + query, cols: keys */
     DT_DROPOUT_RESIDUAL_1 = 2, /**< after the attention's projection; rows: positions, cols: C */
-    DT_DROPOUT_RESIDUAL_2 = 3 /**< after the MLP's projection; rows: positions, cols: C */
+    DT_DROPOUT_RESIDUAL_2 = 3  /**< after the MLP's projection; rows: positions, cols: C */
 } dt_dropout_site;
 
 /** The masks of one site for one sequence. A pointer to it that is NULL means no dropout. */
@@ -33,16 +35,18 @@ typedef struct dt_dropout {
 } dt_dropout;
 
 /** The masks of (layer, site) for sequence `slot` of step `step`, at probability 0 < p <= 1. Local. */
-dt_dropout dt_dropout_at(uint64_t seed, double p, int64_t layer, dt_dropout_site site, int64_t slot, int64_t step);
+dt_dropout dt_dropout_at(uint64_t seed, double p, int64_t layer, dt_dropout_site site, int64_t slot,
+                         int64_t step);
 
 /** Room for the factors of `cols` columns, in floats. */
 #define DT_DROPOUT_ROOM(cols) (((cols) + DT_DROPOUT_BLOCK - 1) / DT_DROPOUT_BLOCK * DT_DROPOUT_BLOCK)
 
 /**
- * What row `row` is multiplied by: factor[DT_DROPOUT_ROOM(cols)], each 0 or the scale. Inline, so that it is compiled
- * for the instruction set of the kernel that uses it. Local.
+ * What row `row` is multiplied by: factor[DT_DROPOUT_ROOM(cols)], each 0 or the scale. Inline, so that it is
+ * compiled for the instruction set of the kernel that uses it. Local.
  */
-static inline void dt_dropout_factors(float *restrict factor, const dt_dropout *drop, uint32_t row, int64_t cols) {
+static inline void dt_dropout_factors(float *restrict factor, const dt_dropout *drop, uint32_t row,
+                                      int64_t cols) {
     const dt_dropout d = *drop;
     for (int64_t block = 0; block < cols; block += DT_DROPOUT_BLOCK) {
         uint32_t counter = (uint32_t)(block / 4);
@@ -61,14 +65,15 @@ static inline void dt_dropout_factors(float *restrict factor, const dt_dropout *
 /** The branch that ends in the residual stream, out = residual + dropout(x + bias), for one sequence. */
 struct dt_residual {
     /**
-     * out[T, C] = residual[T, C] + factor * (x[T, C] + bias[C]); x comes from a projection. `factor` is scratch of
-     * DT_DROPOUT_ROOM(C) floats. `out` may be `residual` or `x`. Local.
+     * out[T, C] = residual[T, C] + factor * (x[T, C] + bias[C]); x comes from a projection. `factor` is
+     * scratch of DT_DROPOUT_ROOM(C) floats. `out` may be `residual` or `x`. Local.
      */
-    void (*forward)(float *out, const float *residual, const float *x, const float *bias, int64_t T, int64_t C,
-                    const dt_dropout *drop, float *factor);
+    void (*forward)(float *out, const float *residual, const float *x, const float *bias, int64_t T,
+                    int64_t C, const dt_dropout *drop, float *factor);
 
     /** dx[T, C] = factor * dout[T, C]. Local. */
-    void (*backward)(float *dx, const float *dout, int64_t T, int64_t C, const dt_dropout *drop, float *factor);
+    void (*backward)(float *dx, const float *dout, int64_t T, int64_t C, const dt_dropout *drop,
+                     float *factor);
 };
 DT_ISA_DECLARE(dt_residual);
 

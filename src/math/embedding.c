@@ -1,8 +1,8 @@
 /* The first line of the forward pass and the last of the backward pass. */
 #include "math/embedding.h"
 
-static void forward(float *x, const uint8_t *tokens, const float *wte, const float *wpe, int64_t position, int64_t T,
-                    int64_t C, const dt_dropout *drop, float *factor) {
+static void forward(float *x, const uint8_t *tokens, const float *wte, const float *wpe, int64_t position,
+                    int64_t T, int64_t C, const dt_dropout *drop, float *factor) {
     for (int64_t t = 0; t < T; t++) {
         const float *e = wte + (int64_t)tokens[t] * C, *p = wpe + (position + t) * C;
         float *row = x + t * C;

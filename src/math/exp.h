@@ -1,10 +1,10 @@
 /**
  * The exponential as a branch-free formula that a loop over floats turns into vector code.
  *
- * x = n ln 2 + r with |r| <= ln(2)/2; exp(x) = 2^n (1 + r + r^2 P(r)). P is the polynomial of degree 5 of Moshier's Cephes
- * library (expf.c), ln 2 is split in two so that n ln 2 is taken off without rounding. The error is below 2 units in the
- * last place on [-87.3, 88.3] (tests/unit/test_exp.c); outside the argument is moved to the nearer end, so that the result is
- * never infinite and never below 1e-38.
+ * x = n ln 2 + r with |r| <= ln(2)/2; exp(x) = 2^n (1 + r + r^2 P(r)). P is the polynomial of degree 5 of
+ * Moshier's Cephes library (expf.c), ln 2 is split in two so that n ln 2 is taken off without rounding. The
+ * error is below 2 units in the last place on [-87.3, 88.3] (tests/unit/test_exp.c); outside the argument is
+ * moved to the nearer end, so that the result is never infinite and never below 1e-38.
  */
 #ifndef DT_MATH_EXP_H
 #define DT_MATH_EXP_H

@@ -1,5 +1,6 @@
 /**
- * The Gaussian error linear unit in its tanh form (Hendrycks, Gimpel 2016), with the bias of the projection before it.
+ * The Gaussian error linear unit in its tanh form (Hendrycks, Gimpel 2016), with the bias of the projection
+ * before it.
  *
  *     gelu(x) = x/2 (1 + tanh(u)) = x / (1 + exp(-2u)),   u = sqrt(2/pi) (x + 0.044715 x^3)
  */
@@ -11,7 +12,8 @@
 #include "math/isa.h"
 
 struct dt_gelu {
-    /** pre[rows, F] += bias[F], kept for the backward pass; y[rows, F] = gelu(pre). Local. */
+    /** pre[rows, F] += bias[F], kept for the backward pass; y[rows, F] = gelu(pre). `y` may be `pre`. Local.
+     */
     void (*forward)(float *y, float *pre, const float *bias, int64_t rows, int64_t F);
 
     /** dpre[rows, F] = dy[rows, F] gelu'(pre[rows, F]). `dpre` may be `dy`. Local. */

@@ -16,7 +16,8 @@ static const dt_kernels sets[DT_KERNELS_SETS] = {SET(avx512), SET(avx2), SET(bas
 
 static bool runs(int index) {
     __builtin_cpu_init();
-    bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+    bool v3 =
+        __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
     bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
               __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
               __builtin_cpu_supports("avx512vl");
@@ -43,7 +44,8 @@ int64_t dt_attention_scratch_floats(int64_t T) {
     return 2 * DT_ATTENTION_TILE * T + DT_DROPOUT_ROOM(T);
 }
 
-dt_dropout dt_dropout_at(uint64_t seed, double p, int64_t layer, dt_dropout_site site, int64_t slot, int64_t step) {
+dt_dropout dt_dropout_at(uint64_t seed, double p, int64_t layer, dt_dropout_site site, int64_t slot,
+                         int64_t step) {
     const double words = 4294967296.0;
     return (dt_dropout){
         .key = dt_philox_derive(seed, DT_PURPOSE_DROPOUT, (uint32_t)(layer * 4 + (int64_t)site)),

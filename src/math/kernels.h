@@ -1,5 +1,6 @@
 /**
- * The set of kernels for one kind of processor: the wall between the algorithm, which is in model/, and vector code.
+ * The set of kernels for one kind of processor: the wall between the algorithm, which is in model/, and
+ * vector code.
  *
  *     const dt_kernels *k = dt_kernels_best();
  *     k->layernorm->forward(y, mean, rstd, x, weight, bias, rows, C);
@@ -31,8 +32,9 @@ typedef struct dt_kernels {
 const dt_kernels *dt_kernels_get(int index);
 
 /**
- * The fastest set that this processor can run; the environment variable DTRAIN_ISA (avx512, avx2 or baseline) asks for a
- * slower one, and what it asks for in vain is ignored. All ranks should use the same, since sets differ in bits. Local.
+ * The fastest set that this processor can run; the environment variable DTRAIN_ISA (avx512, avx2 or baseline)
+ * asks for a slower one, and what it asks for in vain is ignored. All ranks should use the same, since sets
+ * differ in bits. Local.
  */
 const dt_kernels *dt_kernels_best(void);
 

@@ -20,7 +20,8 @@ static double forward(const float *logits, const uint8_t *targets, int64_t rows,
     return loss;
 }
 
-static double backward(float *logits, const uint8_t *targets, int64_t rows, int64_t V, int64_t stride, float scale) {
+static double backward(float *logits, const uint8_t *targets, int64_t rows, int64_t V, int64_t stride,
+                       float scale) {
     double loss = 0.0;
     for (int64_t i = 0; i < rows; i++) {
         float *row = logits + i * stride;

@@ -16,10 +16,11 @@ struct dt_loss {
     double (*forward)(const float *logits, const uint8_t *targets, int64_t rows, int64_t V, int64_t stride);
 
     /**
-     * As forward, and replaces the logits by their gradient, scale (softmax(logits) - onehot(target)). Columns V to stride
-     * become 0. Local.
+     * As forward, and replaces the logits by their gradient, scale (softmax(logits) - onehot(target)).
+     * Columns V to stride become 0. Local.
      */
-    double (*backward)(float *logits, const uint8_t *targets, int64_t rows, int64_t V, int64_t stride, float scale);
+    double (*backward)(float *logits, const uint8_t *targets, int64_t rows, int64_t V, int64_t stride,
+                       float scale);
 };
 DT_ISA_DECLARE(dt_loss);
 

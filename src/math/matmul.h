@@ -16,24 +16,30 @@ void dt_matmul_prepare(void);
 const char *dt_matmul_core(void);
 
 /**
- * C[m, n] = alpha op(A)[m, k] op(B)[k, n] + beta C, with row strides lda, ldb, ldc; op transposes where asked. With beta 0
- * what stood in C does not matter. Local.
+ * C[m, n] = alpha op(A)[m, k] op(B)[k, n] + beta C, with row strides lda, ldb, ldc; op transposes where
+ * asked. With beta 0 what stood in C does not matter. Local.
  */
-void dt_matmul_gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, float alpha, const float *a,
-                    int64_t lda, const float *b, int64_t ldb, float beta, float *c, int64_t ldc);
+void dt_matmul_gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, float alpha,
+                    const float *a, int64_t lda, const float *b, int64_t ldb, float beta, float *c,
+                    int64_t ldc);
 
 /** y[rows, out] = x[rows, in] w[in, out]. Local. */
 void dt_matmul_forward(float *y, const float *x, const float *w, int64_t rows, int64_t in, int64_t out);
 
 /** y[rows, out] = bias[out] + x[rows, in] w[in, out]. Local. */
-void dt_matmul_forward_bias(float *y, const float *x, const float *w, const float *bias, int64_t rows, int64_t in,
-                            int64_t out);
+void dt_matmul_forward_bias(float *y, const float *x, const float *w, const float *bias, int64_t rows,
+                            int64_t in, int64_t out);
+
+/** y[out] = bias[out] + x[in] w[in, out], a single row; no bias where that is NULL. Local. */
+void dt_matmul_vector(float *y, const float *x, const float *w, const float *bias, int64_t in, int64_t out);
 
 /** dx[rows, in] = dy[rows, out] w[in, out]^T. Local. */
-void dt_matmul_backward_input(float *dx, const float *dy, const float *w, int64_t rows, int64_t in, int64_t out);
+void dt_matmul_backward_input(float *dx, const float *dy, const float *w, int64_t rows, int64_t in,
+                              int64_t out);
 
-/** dw[in, out] = x[rows, in]^T dy[rows, out], and dbias[out] = the sum of dy's rows, in their order. Local. */
-void dt_matmul_backward_weight(float *dw, float *dbias, const float *x, const float *dy, int64_t rows, int64_t in,
-                               int64_t out);
+/** dw[in, out] = x[rows, in]^T dy[rows, out], and dbias[out] = the sum of dy's rows, in their order. Local.
+ */
+void dt_matmul_backward_weight(float *dw, float *dbias, const float *x, const float *dy, int64_t rows,
+                               int64_t in, int64_t out);
 
 #endif

@@ -6,7 +6,8 @@
 
 #include <stdint.h>
 
-/** The largest of row[0..n), n >= 1; sixteen running maxima, as a compiler may not reorder comparisons by itself. Local. */
+/** The largest of row[0..n), n >= 1; sixteen running maxima, as a compiler may not reorder comparisons by
+ * itself. Local. */
 static inline float dt_row_max(const float *row, int64_t n) {
     float lane[16], most = row[0];
     int64_t i = 0;

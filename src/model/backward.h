@@ -1,0 +1,19 @@
+/**
+ * The backward pass of one leaf. Local.
+ */
+#ifndef DT_MODEL_BACKWARD_H
+#define DT_MODEL_BACKWARD_H
+
+#include "model/activations.h"
+#include "model/gpt.h"
+
+/**
+ * After dt_forward_run on the same leaf: writes the gradient of scale x (sum of the leaf's cross-entropies)
+ * to every tensor of `gradient`, whole, whatever stood there before. Tensors are finished from the end of the
+ * table to its start, the tied embedding last. Uses up the activations. Returns the sum of the
+ * cross-entropies, in nats.
+ */
+double dt_backward_run(const dt_gpt *gpt, const dt_gpt_view *weights, const dt_leaf *leaf, float scale,
+                       dt_activations *activations, const dt_gpt_view *gradient);
+
+#endif

@@ -1,0 +1,25 @@
+/**
+ * The global norm of a gradient and what it is scaled by when that is too large.
+ */
+#ifndef DT_OPTIM_CLIP_H
+#define DT_OPTIM_CLIP_H
+
+#include <stdint.h>
+
+/**
+ * The square root of the sum of squares of vector[0..elements), in double. Summed in chunks of a fixed size
+ * and the chunks in their order, so the bits do not depend on how many OpenMP threads share the work.
+ * `partial` is scratch of dt_clip_chunks(elements) doubles. Local.
+ */
+double dt_clip_norm(const float *vector, int64_t elements, double *partial);
+
+/** Doubles of scratch that dt_clip_norm needs. Local. */
+int64_t dt_clip_chunks(int64_t elements);
+
+/**
+ * min(1, limit / (norm + 1e-6)), as torch.nn.utils.clip_grad_norm_ scales; 1 when `limit` is NaN, that is
+ * null. Local.
+ */
+double dt_clip_scale(double norm, double limit);
+
+#endif

@@ -1,0 +1,33 @@
+/**
+ * The learning rate of each step.
+ */
+#ifndef DT_OPTIM_SCHEDULE_H
+#define DT_OPTIM_SCHEDULE_H
+
+#include <stdint.h>
+
+typedef enum dt_schedule_shape {
+    DT_SCHEDULE_CONSTANT,
+    DT_SCHEDULE_COSINE,
+    DT_SCHEDULE_WSD
+} dt_schedule_shape;
+
+typedef struct dt_schedule {
+    dt_schedule_shape shape;
+    double peak, least;   /**< learning_rate, min_learning_rate */
+    int64_t warmup_steps; /**< linear from 0 */
+    int64_t decay_steps;  /**< length of wsd's decay */
+    int64_t max_steps;
+} dt_schedule;
+
+/**
+ * The learning rate of step `step`, from 1. During warm-up peak x step / warmup_steps; after it
+ *     constant  peak
+ *     cosine    least + (peak - least) (1 + cos(pi z)) / 2, z from 0 to 1 between warm-up and max_steps
+ *               (Loshchilov, Hutter, "SGDR", 2017, without restarts)
+ *     wsd       peak, then in the last decay_steps linearly to `least` (warm-up, stable, decay: Hu et al.,
+ * "MiniCPM", 2024) so that step max_steps has `least`. Past max_steps the rate stays where it ended. Local.
+ */
+double dt_schedule_rate(const dt_schedule *schedule, int64_t step);
+
+#endif
