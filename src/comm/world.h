@@ -22,10 +22,13 @@ typedef struct dt_world {
     struct dt_world_mpi *mpi; /**< for the files of comm/ only */
 } dt_world;
 
-/** Joins the job (a program started without mpirun is a job of one). Once in a process. Collective. */
+/**
+ * Joins the job (a program started without mpirun is a job of one). Once in a process. After a failure the world counts
+ * as never opened, and the program should end with the status: mpirun then ends the other ranks. Collective.
+ */
 dt_status dt_world_open(dt_world *world);
 
-/** Leaves the job; a world that was never opened is fine. Collective. */
+/** Leaves the job; a world that is all zero, since it was never opened, is fine. Collective. */
 void dt_world_close(dt_world *world);
 
 /** Ends all ranks at once with `code`, for a rank that cannot go on inside a step. Does not return. Local. */
@@ -46,7 +49,7 @@ dt_status dt_world_broadcast_block(const dt_world *world, char **bytes, size_t *
  */
 dt_status dt_world_gather_all(const dt_world *world, void *all, int64_t element_bytes, const int64_t *counts);
 
-/** Waits until all ranks have come. Collective. */
+/** Waits until all ranks have come; ends the job when MPI cannot. Collective. */
 void dt_world_barrier(const dt_world *world);
 
 #endif

@@ -1,0 +1,35 @@
+/* Finds the lowest rank that failed and carries its sentence to rank 0. Printing is left to main.c. */
+#include "comm/agree.h"
+
+#include <stdio.h>
+
+#include "comm/mpi_world.h"
+
+/* What the failing rank tells. All ranks run the same program, so its bytes mean the same everywhere. */
+typedef struct report {
+    dt_status code;
+    char host[DT_HOST_BYTES];
+    char sentence[DT_ERROR_BYTES];
+} report;
+
+dt_status dt_agree(const dt_world *world, dt_status mine) {
+    MPI_Comm comm = world->mpi->comm;
+    int candidate = mine == DT_OK ? world->size : world->rank;
+    int failed;
+    DT_TRY(
+        dt_mpi_world_check(MPI_Allreduce(&candidate, &failed, 1, MPI_INT, MPI_MIN, comm), "MPI_Allreduce"));
+    if (failed == world->size)
+        return DT_OK;
+
+    report lowest = {.code = mine};
+    if (world->rank == failed) {
+        snprintf(lowest.host, sizeof lowest.host, "%s", world->host);
+        snprintf(lowest.sentence, sizeof lowest.sentence, "%s", dt_error());
+    }
+    DT_TRY(dt_mpi_world_check(MPI_Bcast(&lowest, (int)sizeof lowest, MPI_BYTE, failed, comm), "MPI_Bcast"));
+    if (world->rank != 0)
+        (void)dt_fail("%s", "");
+    else if (failed != 0)
+        (void)dt_fail("%s (rank %d on %s)", lowest.sentence, failed, lowest.host);
+    return lowest.code;
+}

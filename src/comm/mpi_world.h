@@ -1,0 +1,25 @@
+/**
+ * What the files of comm/ share of MPI: the communicator, and how a failed call becomes a sentence.
+ *
+ * Private to comm/; no other room includes it.
+ */
+#ifndef DT_COMM_MPI_WORLD_H
+#define DT_COMM_MPI_WORLD_H
+
+#include <mpi.h>
+
+#include "base/status.h"
+
+/** MPI's side of a dt_world. */
+struct dt_world_mpi {
+    MPI_Comm comm; /**< all ranks; its errors are returned, not fatal. Messages between two ranks are
+                      reduce.c's alone */
+};
+
+/**
+ * DT_OK when `code`, which the MPI function named `call` returned, is MPI_SUCCESS; otherwise DT_FAILED with a
+ * sentence that names the call and MPI's own words for the cause. Local.
+ */
+dt_status dt_mpi_world_check(int code, const char *call);
+
+#endif

@@ -1,0 +1,146 @@
+/* MPI from joining to leaving, and the plain collectives. Sums are reduce.c's, outcomes agree.c's. */
+#include "comm/world.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/narrow.h"
+#include "comm/agree.h"
+#include "comm/mpi_world.h"
+
+/* MPI counts are ints: longer blocks travel in pieces of this many bytes. */
+#define PIECE_BYTES ((int64_t)1 << 30)
+
+/* A process joins MPI once, so one place for its side of the world is enough. */
+static struct dt_world_mpi joined;
+
+static dt_status start_mpi(void) {
+    int granted = MPI_THREAD_SINGLE;
+    DT_TRY(dt_mpi_world_check(MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &granted), "MPI_Init_thread"));
+    if (granted < MPI_THREAD_FUNNELED)
+        return dt_fail("this MPI allows no threads beside it: expected MPI_THREAD_FUNNELED, found level %d; "
+                       "use an MPI built with thread support",
+                       granted);
+    /* Before the communicator is duplicated: the duplicate inherits it, and its making is covered too. */
+    DT_TRY(dt_mpi_world_check(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN),
+                              "MPI_Comm_set_errhandler"));
+    return dt_mpi_world_check(MPI_Comm_dup(MPI_COMM_WORLD, &joined.comm), "MPI_Comm_dup");
+}
+
+/* Ranks that can share memory are on one host; hosts are counted by their first ranks. */
+static dt_status count_hosts(dt_world *world) {
+    MPI_Comm neighbours;
+    int rank_on_host;
+    DT_TRY(dt_mpi_world_check(
+        MPI_Comm_split_type(joined.comm, MPI_COMM_TYPE_SHARED, world->rank, MPI_INFO_NULL, &neighbours),
+        "MPI_Comm_split_type"));
+    DT_TRY(dt_mpi_world_check(MPI_Comm_size(neighbours, &world->host_ranks), "MPI_Comm_size"));
+    DT_TRY(dt_mpi_world_check(MPI_Comm_rank(neighbours, &rank_on_host), "MPI_Comm_rank"));
+    DT_TRY(dt_mpi_world_check(MPI_Comm_free(&neighbours), "MPI_Comm_free"));
+    int first = rank_on_host == 0;
+    return dt_mpi_world_check(MPI_Allreduce(&first, &world->hosts, 1, MPI_INT, MPI_SUM, joined.comm),
+                              "MPI_Allreduce");
+}
+
+dt_status dt_world_open(dt_world *world) {
+    *world = (dt_world){0};
+    DT_TRY(start_mpi());
+    DT_TRY(dt_mpi_world_check(MPI_Comm_rank(joined.comm, &world->rank), "MPI_Comm_rank"));
+    DT_TRY(dt_mpi_world_check(MPI_Comm_size(joined.comm, &world->size), "MPI_Comm_size"));
+    if (gethostname(world->host, sizeof world->host - 1) != 0)
+        snprintf(world->host, sizeof world->host, "unknown host");
+    DT_TRY(count_hosts(world));
+    /* Last, so that closing a world that did not open does not wait for ranks that may be lost. */
+    world->mpi = &joined;
+    return DT_OK;
+}
+
+void dt_world_close(dt_world *world) {
+    if (world->mpi == NULL)
+        return;
+    /* The work is done and nobody is left to tell: a failure here changes nothing. */
+    (void)MPI_Comm_free(&world->mpi->comm);
+    (void)MPI_Finalize();
+    world->mpi = NULL;
+}
+
+_Noreturn void dt_world_abort(const dt_world *world, int code) {
+    if (world->mpi != NULL)
+        (void)MPI_Abort(world->mpi->comm, code);
+    _Exit(code); /* MPI_Abort should not return, but is not declared so */
+}
+
+static dt_status broadcast_from(const dt_world *world, int root, void *bytes, int64_t length) {
+    char *next = bytes;
+    while (length > 0) {
+        int64_t piece = length < PIECE_BYTES ? length : PIECE_BYTES;
+        DT_TRY(dt_mpi_world_check(MPI_Bcast(next, dt_narrow(piece), MPI_BYTE, root, world->mpi->comm),
+                                  "MPI_Bcast"));
+        next += piece;
+        length -= piece;
+    }
+    return DT_OK;
+}
+
+dt_status dt_world_broadcast(const dt_world *world, void *bytes, int64_t length) {
+    return broadcast_from(world, 0, bytes, length);
+}
+
+dt_status dt_world_broadcast_block(const dt_world *world, char **bytes, size_t *length) {
+    int64_t sent_bytes = -1; /* stands for NULL */
+    if (world->rank == 0 && *bytes != NULL)
+        sent_bytes = (int64_t)*length;
+    DT_TRY(dt_world_broadcast(world, &sent_bytes, (int64_t)sizeof sent_bytes));
+    if (world->rank != 0) {
+        *bytes = NULL;
+        *length = 0;
+    }
+    if (sent_bytes < 0)
+        return DT_OK;
+
+    dt_status status = DT_OK;
+    if (world->rank != 0) {
+        *bytes = malloc((size_t)sent_bytes + 1);
+        if (*bytes == NULL)
+            status =
+                dt_fail("out of memory: cannot hold the %" PRId64 " bytes that rank 0 sends", sent_bytes);
+    }
+    /* A rank without room must not leave the others waiting in the broadcast. */
+    status = dt_agree(world, status);
+    if (status == DT_OK)
+        status = dt_world_broadcast(world, *bytes, sent_bytes);
+    if (world->rank == 0)
+        return status;
+    if (status != DT_OK) {
+        free(*bytes);
+        *bytes = NULL;
+        return status;
+    }
+    (*bytes)[sent_bytes] = 0;
+    *length = (size_t)sent_bytes;
+    return DT_OK;
+}
+
+dt_status dt_world_gather_all(const dt_world *world, void *all, int64_t element_bytes,
+                              const int64_t *counts) {
+    /* One broadcast a run rather than MPI_Allgatherv, whose displacements are ints: there is one path for
+     * every length, and it serves start-up and evaluation, where a few short messages more do not count. */
+    char *run = all;
+    for (int owner = 0; owner < world->size; owner++) {
+        int64_t run_bytes = counts[owner] * element_bytes;
+        DT_TRY(broadcast_from(world, owner, run, run_bytes));
+        run += run_bytes;
+    }
+    return DT_OK;
+}
+
+void dt_world_barrier(const dt_world *world) {
+    if (dt_mpi_world_check(MPI_Barrier(world->mpi->comm), "MPI_Barrier") == DT_OK)
+        return;
+    /* Ranks that cannot meet cannot agree on anything either. */
+    fprintf(stderr, "dtrain: rank %d on %s: %s\n", world->rank, world->host, dt_error());
+    dt_world_abort(world, DT_FAILED);
+}
