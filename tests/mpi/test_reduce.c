@@ -1,0 +1,228 @@
+/* The tree sum over ranks, bit for bit against the same tree computed by one rank alone. */
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/memory.h"
+#include "base/philox.h"
+#include "comm/reduce.h"
+#include "support/cmocka_mpi.h"
+
+#define LEAVES_MAX 40
+#define UNITS      23
+#define ELEMENTS   (UNITS * DT_MEMORY_ALIGN_FLOATS)
+
+/* One sum: what is added, and how it is cut. All ranks make the same. */
+typedef struct sum_case {
+    uint32_t seed;
+    int64_t leaves, elements, buckets;
+    int64_t bounds[UNITS + 2];
+    int64_t order[UNITS + 1]; /* in which the buckets are started */
+} sum_case;
+
+/* Random signs and magnitudes from 2^-12 to 2^12: sums in another order have other bits. */
+static float leaf_value(uint32_t seed, int64_t leaf, int64_t element) {
+    dt_philox_words words = dt_philox((dt_philox_key){seed, 1}, (uint32_t)leaf, (uint32_t)element, 0, 0);
+    float magnitude = ldexpf(1.0f + (float)(words.w0 >> 9) * 0x1p-23f, (int)(words.w1 % 24) - 12);
+    return (words.w2 & 1u) != 0 ? -magnitude : magnitude;
+}
+
+/* The definition of the tree: split at the largest power of two below the length, left + right. */
+static float node_value(uint32_t seed, dt_tree_node node, int64_t element) {
+    if (node.end - node.first == 1)
+        return leaf_value(seed, node.first, element);
+    int64_t half = 1;
+    while (half * 2 < node.end - node.first)
+        half *= 2;
+    return node_value(seed, (dt_tree_node){node.first, node.first + half}, element) +
+           node_value(seed, (dt_tree_node){node.first + half, node.end}, element);
+}
+
+static float *new_node(const sum_case *sum, dt_tree_node node) {
+    float *values = dt_memory_alloc(sum->elements, sizeof *values, "a node");
+    assert_non_null(values);
+    for (int64_t i = 0; i < sum->elements; i++)
+        values[i] = node_value(sum->seed, node, i);
+    return values;
+}
+
+/* A number below `range` that differs from rank to rank and call to call, so that ranks fall out of step. */
+static uint32_t own_chance(uint32_t range) {
+    static uint32_t calls = 0;
+    return dt_philox((dt_philox_key){(uint32_t)world.rank, 2}, calls++, 0, 0, 0).w0 % range;
+}
+
+/* A number below `range` that is the same on all ranks. */
+static uint32_t common_chance(uint32_t range) {
+    static uint32_t calls = 0;
+    return dt_philox((dt_philox_key){7, 3}, calls++, 0, 0, 0).w0 % range;
+}
+
+/* Cuts the vector: one bucket; one unit each, so that most slices are empty; or at random, the last empty. */
+static void cut(sum_case *sum, int layout) {
+    int64_t units = sum->elements / DT_MEMORY_ALIGN_FLOATS;
+    bool bound[UNITS + 1] = {false};
+    sum->buckets = 0;
+    for (int64_t unit = 1; unit < units && layout != 0; unit++)
+        bound[unit] = layout == 1 || common_chance(3) == 0;
+    for (int64_t unit = 1; unit <= units; unit++)
+        if (unit == units || bound[unit])
+            sum->bounds[++sum->buckets] = unit * DT_MEMORY_ALIGN_FLOATS;
+    if (layout == 2) {
+        sum->bounds[sum->buckets + 1] = sum->bounds[sum->buckets];
+        sum->buckets++;
+    }
+    for (int64_t b = 0; b < sum->buckets; b++) {
+        int64_t other = common_chance((uint32_t)b + 1);
+        sum->order[b] = sum->order[other];
+        sum->order[other] = b;
+    }
+}
+
+/* Sums once and compares every rank's result with `expected`. */
+static void check_sum(dt_reduce *reduce, const sum_case *sum, const float *expected, bool in_place) {
+    int count;
+    const dt_tree_node *cover = dt_reduce_cover(reduce, &count);
+    float *nodes[DT_TREE_COVER_MAX];
+    for (int i = 0; i < count; i++)
+        nodes[i] = new_node(sum, cover[i]);
+    float *result = in_place ? nodes[0] : dt_memory_alloc(sum->elements, sizeof *result, "a result");
+    assert_non_null(result);
+    for (int64_t b = 0; b < sum->buckets; b++) {
+        if (own_chance(16) == 0)
+            usleep(own_chance(300));
+        assert_ok(dt_reduce_start(reduce, sum->order[b], nodes, result));
+        for (uint32_t polls = own_chance(4); polls > 0; polls--)
+            assert_ok(dt_reduce_poll(reduce));
+    }
+    assert_ok(dt_reduce_finish(reduce));
+    assert_memory_equal(result, expected, (size_t)sum->elements * sizeof *result);
+    if (!in_place)
+        dt_memory_free(result);
+    for (int i = 0; i < count; i++)
+        dt_memory_free(nodes[i]);
+}
+
+/* One object sums twice, in place and not, each time other numbers. */
+static void check_case(sum_case *sum) {
+    dt_reduce *reduce;
+    assert_ok(dt_reduce_create(&reduce, &world, sum->leaves, sum->elements, sum->bounds, sum->buckets));
+    for (int round = 0; round < 2; round++) {
+        sum->seed++;
+        float *expected = new_node(sum, (dt_tree_node){0, sum->leaves});
+        check_sum(reduce, sum, expected, round == 0);
+        dt_memory_free(expected);
+    }
+    dt_reduce_free(reduce);
+}
+
+/* sum over ranks == sum along the tree, for every number of leaves and every way to cut. */
+static void sums_are_the_trees_bit_for_bit(void **state) {
+    (void)state;
+    sum_case sum = {.seed = 1, .elements = ELEMENTS};
+    for (sum.leaves = world.size; sum.leaves <= LEAVES_MAX; sum.leaves++)
+        for (int layout = 0; layout < 3; layout++) {
+            cut(&sum, layout);
+            check_case(&sum);
+        }
+}
+
+/* The same identity for messages so long that MPI hands them over in another way (rendezvous). */
+static void long_messages_too(void **state) {
+    (void)state;
+    sum_case sum = {.seed = 100, .leaves = world.size + 3, .elements = 11 * 16384, .buckets = 5};
+    for (int64_t b = 0; b < sum.buckets; b++) {
+        sum.order[b] = sum.buckets - 1 - b;
+        sum.bounds[b + 1] = b == 4 ? sum.elements : (2 * b + 1) * 16384;
+    }
+    check_case(&sum);
+}
+
+/* A vector of no elements has a sum, of no elements. */
+static void an_empty_vector_has_a_sum(void **state) {
+    (void)state;
+    sum_case sum = {.leaves = world.size, .elements = 0, .buckets = 1};
+    check_case(&sum);
+    sum.buckets = 0;
+    check_case(&sum);
+}
+
+/* The tests above can tell orders apart: from left to right the same leaves have other sums. */
+static void order_shows(void **state) {
+    (void)state;
+    int different = 0;
+    for (int64_t element = 0; element < ELEMENTS; element++) {
+        float running = 0, tree = node_value(5, (dt_tree_node){0, LEAVES_MAX}, element);
+        for (int64_t leaf = 0; leaf < LEAVES_MAX; leaf++)
+            running += leaf_value(5, leaf, element);
+        different += memcmp(&running, &tree, sizeof tree) != 0;
+    }
+    assert_true(different > ELEMENTS / 4);
+}
+
+static void more_ranks_than_leaves_are_refused(void **state) {
+    (void)state;
+    int64_t bounds[] = {0, 16}, leaves = world.size - 1;
+    char expected[DT_ERROR_BYTES];
+    dt_reduce *reduce;
+    assert_int_equal(dt_reduce_create(&reduce, &world, leaves, 16, bounds, 1), DT_USAGE);
+    assert_null(reduce);
+    snprintf(expected, sizeof expected,
+             "%d ranks for %" PRId64 " leaves: expected at most one rank a leaf (leaves = ceil(batch_size / "
+             "micro_batch_size)); use at most %" PRId64
+             " ranks, a larger batch_size or a smaller micro_batch_size",
+             world.size, leaves, leaves);
+    assert_string_equal(dt_error(), expected);
+}
+
+static void check_refused(int64_t elements, const int64_t *bounds, const char *part) {
+    dt_reduce *reduce;
+    assert_int_equal(dt_reduce_create(&reduce, &world, world.size, elements, bounds, 2), DT_FAILED);
+    assert_null(reduce);
+    assert_non_null(strstr(dt_error(), part));
+}
+
+static void wrong_bounds_are_refused(void **state) {
+    (void)state;
+    check_refused(32, (int64_t[]){0, 16, 48}, "expected bounds from 0 to 32, found 0 to 48");
+    check_refused(32, (int64_t[]){16, 16, 32}, "expected bounds from 0 to 32, found 16 to 32");
+    check_refused(32, (int64_t[]){0, 8, 32},
+                  "bound 1 of the buckets is 8: expected a multiple of 16, at least 0");
+    check_refused(32, (int64_t[]){0, 48, 32},
+                  "bound 2 of the buckets is 32: expected a multiple of 16, at least 48");
+    int64_t huge = INT64_C(1) << 40;
+    check_refused(huge, (int64_t[]){0, 16, huge}, "use smaller buckets");
+}
+
+/* With powers of two of ranks and leaves a rank sends 2 (size - 1) / size of the vector. */
+static void the_volume_is_that_of_a_ring(void **state) {
+    (void)state;
+    if ((world.size & (world.size - 1)) != 0)
+        skip();
+    int64_t elements = 12 * 16 * world.size, bounds[] = {0, elements / 3, elements}, sent_bytes;
+    double seconds;
+    sum_case sum = {.leaves = 4 * world.size, .elements = elements, .buckets = 2, .order = {0, 1}};
+    memcpy(sum.bounds, bounds, sizeof bounds);
+    dt_reduce *reduce;
+    assert_ok(dt_reduce_create(&reduce, &world, sum.leaves, elements, bounds, 2));
+    float *expected = new_node(&sum, (dt_tree_node){0, sum.leaves});
+    check_sum(reduce, &sum, expected, true);
+    dt_reduce_account(reduce, &seconds, &sent_bytes);
+    assert_int_equal(sent_bytes, 2 * (world.size - 1) * elements * (int64_t)sizeof(float) / world.size);
+    assert_true(seconds > 0);
+    dt_reduce_account(reduce, &seconds, &sent_bytes);
+    assert_int_equal(sent_bytes, 0);
+    assert_true(seconds <= 0);
+    dt_memory_free(expected);
+    dt_reduce_free(reduce);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(sums_are_the_trees_bit_for_bit),     cmocka_unit_test(long_messages_too),
+    cmocka_unit_test(an_empty_vector_has_a_sum),          cmocka_unit_test(order_shows),
+    cmocka_unit_test(more_ranks_than_leaves_are_refused), cmocka_unit_test(wrong_bounds_are_refused),
+    cmocka_unit_test(the_volume_is_that_of_a_ring),
+};
+
+CMOCKA_MPI_MAIN(tests)
