@@ -43,10 +43,10 @@ int64_t dt_tokenizer_block(const uint8_t *bytes, int64_t length, int64_t first, 
 /** The tokens of a whole text; `tokens` has room for `length`. Returns how many there are. */
 int64_t dt_tokenizer_encode(const char *text, size_t length, uint8_t *tokens);
 
-/** What stands for a token in text: one character as UTF-8, U+FFFD for <UNK>, "" for <PAD>. */
+/** What stands for a token in text: one character as UTF-8, U+FFFD for <UNK> and what is no token, "" for <PAD>. */
 const char *dt_tokenizer_text(uint8_t token);
 
-/** A token's name in vocab.json: "<PAD>", "<UNK>", or the character itself. */
+/** A token's name in vocab.json: "<PAD>", "<UNK>" (also for what is no token), or the character itself. */
 const char *dt_tokenizer_name(uint8_t token);
 
 #endif
