@@ -43,19 +43,25 @@ typedef struct dt_corpus {
  */
 dt_status dt_corpus_find(char **path);
 
-/** Looks at the file and makes room for its index. Fails when it cannot be read or is empty. Local. */
+/**
+ * Looks at the file and makes room for its index. Fails when it cannot be read or is empty, and then holds nothing. The
+ * caller closes it. Local.
+ */
 dt_status dt_corpus_open(dt_corpus *corpus, const char *path);
 
 /** The blocks [*first, *end) that rank `rank` of `size` indexes. Local. */
 void dt_corpus_share(int64_t blocks, int rank, int size, int64_t *first, int64_t *end);
 
-/** Reads and counts this rank's share of the blocks into their rows. Local. */
+/** Reads and counts this rank's share of the blocks into their rows. Fails when the file is no longer as long. Local. */
 dt_status dt_corpus_index(dt_corpus *corpus, int rank, int size);
 
 /** Sums up the gathered rows. Local. */
 dt_status dt_corpus_finish(dt_corpus *corpus);
 
-/** Reads the tokens [first, end), one byte each, into `tokens`. Local. */
+/**
+ * Reads the tokens [first, end), one byte each, into `tokens`. Fails when the range is not within the total, and when a
+ * block's bytes are not those that were indexed. Local.
+ */
 dt_status dt_corpus_read(const dt_corpus *corpus, int64_t first, int64_t end, uint8_t *tokens);
 
 /** Frees what `corpus` holds; one that is all zero is fine. Local. */

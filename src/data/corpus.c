@@ -1,0 +1,225 @@
+/* A file block by block, each read with the few bytes around it that decide where its tokens begin. */
+#include "data/corpus.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+
+#define FOLDER    "data"
+#define PREFERRED "uni-alg-int.txt"
+#define SUFFIX    ".txt"
+
+/* A text file as the shell's *.txt means it: not a hidden one, and no folder. */
+static bool is_candidate(const char *name, const char *path) {
+    size_t length = strlen(name), suffix = strlen(SUFFIX);
+    return name[0] != '.' && length > suffix && strcmp(name + length - suffix, SUFFIX) == 0 &&
+           dt_file_exists(path) && !dt_file_is_folder(path);
+}
+
+/* Takes data/`name` as the corpus if it is one; `*path` stays NULL otherwise. */
+static dt_status consider(const char *name, char **path) {
+    char *joined = dt_file_join(FOLDER, name);
+    if (joined == NULL)
+        return dt_fail("out of memory while looking for a corpus");
+    if (is_candidate(name, joined))
+        *path = joined;
+    else
+        free(joined);
+    return DT_OK;
+}
+
+dt_status dt_corpus_find(char **path) {
+    *path = NULL;
+    DT_TRY(consider(PREFERRED, path));
+    if (*path == NULL && dt_file_is_folder(FOLDER)) {
+        char **names;
+        size_t count;
+        DT_TRY(dt_file_list(FOLDER, &names, &count));
+        dt_status status = DT_OK;
+        for (size_t i = 0; i < count && *path == NULL && status == DT_OK; i++)
+            status = consider(names[i], path);
+        dt_file_free_names(names, count);
+        DT_TRY(status);
+    }
+    if (*path != NULL)
+        return DT_OK;
+    char here[PATH_MAX];
+    return dt_fail(
+        "no corpus: expected %s/%s or another *%s in %s/ of the working folder %s, found none; name a "
+        "text file with --data FILE or `data: FILE`",
+        FOLDER, PREFERRED, SUFFIX, FOLDER, getcwd(here, sizeof here) != NULL ? here : "(unknown)");
+}
+
+dt_status dt_corpus_open(dt_corpus *corpus, const char *path) {
+    int descriptor;
+    int64_t file_bytes;
+    *corpus = (dt_corpus){0};
+    DT_TRY(dt_file_open(path, &descriptor, &file_bytes));
+    close(descriptor);
+    if (file_bytes == 0)
+        return dt_fail("cannot use %s: expected a text, found an empty file; name another with --data FILE",
+                       path);
+    corpus->file_bytes = file_bytes;
+    corpus->blocks = (file_bytes - 1) / DT_CORPUS_BLOCK_BYTES + 1;
+    corpus->path = strdup(path);
+    corpus->block = dt_memory_alloc(corpus->blocks, sizeof *corpus->block, "the index of the corpus");
+    corpus->first_token = dt_memory_alloc(corpus->blocks + 1, sizeof(int64_t), "the index of the corpus");
+    dt_status status = DT_OK;
+    if (corpus->path == NULL)
+        status = dt_fail("out of memory while opening %s", path);
+    else if (corpus->block == NULL || corpus->first_token == NULL)
+        status = DT_FAILED;
+    if (status != DT_OK)
+        dt_corpus_close(corpus);
+    return status;
+}
+
+void dt_corpus_share(int64_t blocks, int rank, int size, int64_t *first, int64_t *end) {
+    int64_t each = blocks / size, rest = blocks % size; /* the first `rest` ranks take one more */
+    *first = rank * each + (rank < rest ? rank : rest);
+    *end = *first + each + (rank < rest);
+}
+
+/* The file while blocks of it are read, and room for one block. */
+typedef struct block_reader {
+    const dt_corpus *corpus;
+    int descriptor;
+    uint8_t *bytes;  /* [DT_CORPUS_BLOCK_BYTES] and what the tokenizer must see around it */
+    uint8_t *tokens; /* [DT_CORPUS_BLOCK_BYTES], or NULL where they are only counted */
+} block_reader;
+
+static void reader_close(block_reader *reader) {
+    close(reader->descriptor);
+    dt_memory_free(reader->bytes);
+    dt_memory_free(reader->tokens);
+}
+
+static dt_status reader_open(block_reader *reader, const dt_corpus *corpus, bool with_tokens) {
+    int64_t found_bytes;
+    reader->corpus = corpus;
+    DT_TRY(dt_file_open(corpus->path, &reader->descriptor, &found_bytes));
+    reader->bytes = dt_memory_alloc(DT_TOKENIZER_BEFORE + DT_CORPUS_BLOCK_BYTES + DT_TOKENIZER_AFTER, 1,
+                                    "a block of the corpus");
+    reader->tokens = with_tokens ? dt_memory_alloc(DT_CORPUS_BLOCK_BYTES, 1, "the tokens of a block") : NULL;
+    dt_status status = DT_OK;
+    if (reader->bytes == NULL || (with_tokens && reader->tokens == NULL))
+        status = DT_FAILED;
+    else if (found_bytes != corpus->file_bytes)
+        status = dt_fail("%s changed while in use: expected %" PRId64
+                         " bytes, as at the start, found %" PRId64 "; start again and leave the file alone",
+                         corpus->path, corpus->file_bytes, found_bytes);
+    if (status != DT_OK)
+        reader_close(reader);
+    return status;
+}
+
+/* Reads block `index`, makes its row and, where the reader has room for them, its tokens. */
+static dt_status reader_load(block_reader *reader, int64_t index, dt_corpus_block *row) {
+    const dt_corpus *corpus = reader->corpus;
+    int64_t first = index * DT_CORPUS_BLOCK_BYTES, end = first + DT_CORPUS_BLOCK_BYTES;
+    if (end > corpus->file_bytes)
+        end = corpus->file_bytes;
+    int64_t from = first > DT_TOKENIZER_BEFORE ? first - DT_TOKENIZER_BEFORE : 0;
+    int64_t to = end + DT_TOKENIZER_AFTER;
+    if (to > corpus->file_bytes)
+        to = corpus->file_bytes;
+    DT_TRY(dt_file_read_at(reader->descriptor, corpus->path, reader->bytes, (size_t)(to - from), from));
+    *row = (dt_corpus_block){.hash = XXH3_64bits(reader->bytes + (first - from), (size_t)(end - first))};
+    dt_tokenizer_block(reader->bytes, to - from, first - from, end - from, reader->tokens, &row->count);
+    return DT_OK;
+}
+
+dt_status dt_corpus_index(dt_corpus *corpus, int rank, int size) {
+    block_reader reader;
+    int64_t first, end;
+    dt_corpus_share(corpus->blocks, rank, size, &first, &end);
+    DT_TRY(reader_open(&reader, corpus, false));
+    dt_status status = DT_OK;
+    for (int64_t index = first; index < end && status == DT_OK; index++)
+        status = reader_load(&reader, index, &corpus->block[index]);
+    reader_close(&reader);
+    return status;
+}
+
+dt_status dt_corpus_finish(dt_corpus *corpus) {
+    XXH3_state_t *state = XXH3_createState();
+    if (state == NULL)
+        return dt_fail("out of memory while hashing the index of %s", corpus->path);
+    (void)XXH3_64bits_reset(state);
+    corpus->total = (dt_tokenizer_count){0};
+    for (int64_t i = 0; i < corpus->blocks; i++) {
+        const dt_corpus_block *block = &corpus->block[i];
+        corpus->first_token[i] = corpus->total.tokens;
+        corpus->total.tokens += block->count.tokens;
+        corpus->total.unknown += block->count.unknown;
+        corpus->total.invalid += block->count.invalid;
+        (void)XXH3_64bits_update(state, &block->hash, sizeof block->hash);
+    }
+    corpus->first_token[corpus->blocks] = corpus->total.tokens;
+    corpus->hash = XXH3_64bits_digest(state);
+    XXH3_freeState(state);
+    return DT_OK;
+}
+
+/* The block that holds token `token`: the last one whose first token is not behind it. */
+static int64_t block_of(const dt_corpus *corpus, int64_t token) {
+    int64_t low = 0, high = corpus->blocks - 1;
+    while (low < high) {
+        int64_t middle = high - (high - low) / 2;
+        if (corpus->first_token[middle] <= token)
+            low = middle;
+        else
+            high = middle - 1;
+    }
+    return low;
+}
+
+/* Copies those tokens of block `index` that lie in [first, end) to their place in `tokens`, where token
+ * `first` is 0. */
+static dt_status read_block(block_reader *reader, int64_t index, int64_t first, int64_t end,
+                            uint8_t *tokens) {
+    const dt_corpus *corpus = reader->corpus;
+    const dt_corpus_block *expected = &corpus->block[index];
+    dt_corpus_block found;
+    DT_TRY(reader_load(reader, index, &found));
+    /* The hash is of the block's own bytes; its count depends on the few around it too. */
+    if (found.hash != expected->hash || found.count.tokens != expected->count.tokens)
+        return dt_fail("%s changed while in use: the block at byte %" PRId64
+                       " is not the one that was indexed; start again and leave the file alone",
+                       corpus->path, index * DT_CORPUS_BLOCK_BYTES);
+    int64_t block_first = corpus->first_token[index];
+    int64_t from = first > block_first ? first : block_first;
+    int64_t to = end < corpus->first_token[index + 1] ? end : corpus->first_token[index + 1];
+    memcpy(tokens + (from - first), reader->tokens + (from - block_first), (size_t)(to - from));
+    return DT_OK;
+}
+
+dt_status dt_corpus_read(const dt_corpus *corpus, int64_t first, int64_t end, uint8_t *tokens) {
+    if (first < 0 || first > end || end > corpus->total.tokens)
+        return dt_fail("cannot read tokens [%" PRId64 ", %" PRId64
+                       ") of %s: expected a range within its %" PRId64 " tokens",
+                       first, end, corpus->path, corpus->total.tokens);
+    if (first == end)
+        return DT_OK;
+    block_reader reader;
+    DT_TRY(reader_open(&reader, corpus, true));
+    dt_status status = DT_OK;
+    for (int64_t i = block_of(corpus, first); status == DT_OK && corpus->first_token[i] < end; i++)
+        status = read_block(&reader, i, first, end, tokens);
+    reader_close(&reader);
+    return status;
+}
+
+void dt_corpus_close(dt_corpus *corpus) {
+    free(corpus->path);
+    dt_memory_free(corpus->block);
+    dt_memory_free(corpus->first_token);
+    *corpus = (dt_corpus){0};
+}

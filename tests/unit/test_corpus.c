@@ -1,0 +1,320 @@
+/* A corpus read by blocks and by ranks against the same text tokenized whole, and everything that a file can
+ * do wrong. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "base/philox.h"
+#include "support/corpus_folder.h"
+
+#define BLOCK ((size_t)DT_CORPUS_BLOCK_BYTES)
+
+/* A text of `length` bytes of plain letters, characters of two to four bytes, CR LF and broken UTF-8. */
+static uint8_t *make_text(size_t length) {
+    static const char *const parts[] = {
+        "the ",         "quick\t", "fox\r\n", "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80",
+        "\xF0\x9F\x98", "\xFF",    "\r",      "\n"};
+    uint8_t *text = malloc(length);
+    assert_non_null(text);
+    size_t done = 0;
+    for (uint32_t i = 0; done < length; i++) {
+        const char *part = parts[dt_philox((dt_philox_key){3, 4}, i, 0, 0, 0).w0 % 10];
+        size_t bytes = strlen(part) < length - done ? strlen(part) : length - done;
+        memcpy(text + done, part, bytes);
+        done += bytes;
+    }
+    return text;
+}
+
+/* The tokens of a whole text, which the caller frees. */
+static uint8_t *encode(const uint8_t *text, size_t length, int64_t *count) {
+    uint8_t *tokens = malloc(length);
+    assert_non_null(tokens);
+    *count = dt_tokenizer_encode((const char *)text, length, tokens);
+    return tokens;
+}
+
+/* Identity: shares are contiguous, in rank order, cover all blocks and differ by one at most. */
+static void test_shares(void **state) {
+    (void)state;
+    static const int64_t counts[] = {1, 2, 7, 8, 9, 1000, (int64_t)1 << 43};
+    static const int sizes[] = {1, 2, 3, 8, 100000};
+    for (size_t i = 0; i < 7; i++)
+        for (size_t j = 0; j < 5; j++) {
+            int64_t place = 0, first, end;
+            for (int rank = 0; rank < sizes[j]; rank++) {
+                dt_corpus_share(counts[i], rank, sizes[j], &first, &end);
+                assert_true(first == place && end >= first);
+                assert_true(end - first == counts[i] / sizes[j] || end - first == counts[i] / sizes[j] + 1);
+                place = end;
+            }
+            assert_int_equal(place, counts[i]);
+        }
+}
+
+/* Identity: however many ranks index a text, rows, totals and hash are the same, and the totals those of the
+ * whole. */
+static void test_index_does_not_know_the_ranks(void **state) {
+    const corpus_folder *folder = *state;
+    size_t length = 3 * BLOCK + 12345;
+    uint8_t *text = make_text(length);
+    corpus_folder_write(folder, text, length);
+    dt_tokenizer_count whole = {0};
+    dt_tokenizer_block(text, (int64_t)length, 0, (int64_t)length, NULL, &whole);
+    static const int sizes[] = {1, 2, 3, 5, 8};
+    dt_corpus alone;
+    corpus_folder_open(&alone, folder->file, 1);
+    assert_int_equal(alone.blocks, 4);
+    assert_int_equal(alone.file_bytes, length);
+    assert_int_equal(alone.total.tokens, whole.tokens);
+    assert_int_equal(alone.total.unknown, whole.unknown);
+    assert_int_equal(alone.total.invalid, whole.invalid);
+    for (size_t i = 0; i < 5; i++) {
+        dt_corpus corpus;
+        corpus_folder_open(&corpus, folder->file, sizes[i]);
+        assert_true(corpus.hash == alone.hash);
+        assert_memory_equal(&corpus.total, &alone.total, sizeof alone.total);
+        assert_memory_equal(corpus.block, alone.block, (size_t)alone.blocks * sizeof *alone.block);
+        assert_memory_equal(corpus.first_token, alone.first_token,
+                            (size_t)(alone.blocks + 1) * sizeof(int64_t));
+        dt_corpus_close(&corpus);
+    }
+    text[length - 1] ^= 1;
+    corpus_folder_write(folder, text, length);
+    dt_corpus other;
+    corpus_folder_open(&other, folder->file, 1);
+    assert_true(other.hash != alone.hash);
+    dt_corpus_close(&other);
+    dt_corpus_close(&alone);
+    free(text);
+}
+
+/* Identity: any range of tokens read by blocks is that range of the whole text's tokens. */
+static void test_ranges(void **state) {
+    const corpus_folder *folder = *state;
+    size_t length = 3 * BLOCK + 999;
+    int64_t count;
+    uint8_t *text = make_text(length), *tokens = encode(text, length, &count), *found = malloc((size_t)count);
+    assert_non_null(found);
+    corpus_folder_write(folder, text, length);
+    dt_corpus corpus;
+    corpus_folder_open(&corpus, folder->file, 2);
+    assert_int_equal(corpus.total.tokens, count);
+    for (uint32_t i = 0; i < 16; i++) {
+        dt_philox_words words = dt_philox((dt_philox_key){5, 6}, i, 0, 0, 0);
+        int64_t first = (int64_t)words.w0 % (count + 1),
+                end = first + (int64_t)words.w1 % (count - first + 1);
+        if (i == 0) {
+            first = 0;
+            end = count;
+        } else if (i < 4) { /* ranges that begin or end where a block does */
+            first = corpus.first_token[i - 1];
+            end = corpus.first_token[i];
+        }
+        assert_int_equal(dt_corpus_read(&corpus, first, end, found), DT_OK);
+        assert_memory_equal(found, tokens + first, (size_t)(end - first));
+    }
+    dt_corpus_close(&corpus);
+    free(found);
+    free(tokens);
+    free(text);
+}
+
+/* Identity: what straddles the border of two blocks at any byte is tokenized as it is in the whole text. */
+static void test_straddling(void **state) {
+    static const char *const parts[] = {"\xC3\xA9",      "\xE2\x82\xAC", "\xF0\x9F\x98\x80", "\r\n",
+                                        "\xF0\x9F\x98z", "\xE2\x82",     "\x80\x80\x80\x80", "\r\r\n\n",
+                                        "\xEF\xBB\xBF"};
+    const corpus_folder *folder = *state;
+    enum { NEAR = 16 }; /* tokens before the end: enough to begin in the first block */
+    uint8_t *text = malloc(BLOCK + 8), found[NEAR];
+    assert_non_null(text);
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        for (size_t before = 1; before <= strlen(parts[i]); before++) {
+            /* Once the second block ends with the part, and so may have no token of its own; once it does
+             * not. */
+            for (size_t after = 0; after < 2; after++) {
+                size_t start = BLOCK - before, length = start + strlen(parts[i]) + after;
+                int64_t count;
+                memset(text, 'x', BLOCK + 8);
+                memcpy(text + start, parts[i], strlen(parts[i]));
+                uint8_t *tokens = encode(text, length, &count);
+                corpus_folder_write(folder, text, length);
+                dt_corpus corpus;
+                corpus_folder_open(&corpus, folder->file, 2);
+                assert_int_equal(corpus.total.tokens, count);
+                assert_int_equal(dt_corpus_read(&corpus, count - NEAR, count, found), DT_OK);
+                assert_memory_equal(found, tokens + count - NEAR, NEAR);
+                dt_corpus_close(&corpus);
+                free(tokens);
+            }
+        }
+    free(text);
+}
+
+/*
+ * Identity: a text past 4 GiB is found where it is. The file is a hole of zero bytes, each one <UNK>, with a
+ * text at its end. There is one rank a block, and those in the midst of the hole are spared: their rows are
+ * copies of the first one, which the blocks around 2^31 and 2^32 bytes are seen to equal.
+ */
+static void test_beyond_4_gib(void **state) {
+    static const char text[] = "It was a bright cold day in April, \xE2\x80\x9CThe clocks\r\nwere striking.";
+    const corpus_folder *folder = *state;
+    /* The quotation mark, bytes 35 to 37 of the text, straddles two blocks. */
+    int64_t hole = ((int64_t)1 << 32) + 2 * DT_CORPUS_BLOCK_BYTES - 36;
+    size_t length = sizeof text - 1;
+    int descriptor = open(folder->file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    struct stat info;
+    assert_true(descriptor >= 0);
+    bool fits = ftruncate(descriptor, hole) == 0 && fstat(descriptor, &info) == 0 && info.st_blocks == 0 &&
+                pwrite(descriptor, text, length, hole) == (ssize_t)length;
+    close(descriptor);
+    if (!fits) {
+        print_message("the disk of %s cannot hold a sparse file of more than 4 GiB\n", folder->path);
+        skip();
+    }
+    dt_corpus corpus;
+    assert_int_equal(dt_corpus_open(&corpus, folder->file), DT_OK);
+    assert_int_equal(corpus.file_bytes, hole + (int64_t)length);
+    assert_int_equal(corpus.blocks, 4096 + 3);
+    for (int rank = 0; rank < (int)corpus.blocks; rank++) {
+        bool visited = rank < 1 || (rank >= 2047 && rank < 2049) || rank >= 4095;
+        if (visited)
+            assert_int_equal(dt_corpus_index(&corpus, rank, (int)corpus.blocks), DT_OK);
+        else
+            corpus.block[rank] = corpus.block[0];
+        if (visited && rank < 4097)
+            assert_memory_equal(&corpus.block[rank], &corpus.block[0], sizeof corpus.block[0]);
+    }
+    assert_int_equal(dt_corpus_finish(&corpus), DT_OK);
+    uint8_t expected[sizeof text], found[sizeof text];
+    int64_t count = dt_tokenizer_encode(text, length, expected);
+    assert_int_equal(corpus.total.tokens, hole + count);
+    assert_int_equal(corpus.total.unknown, hole + 1);
+    assert_int_equal(corpus.total.invalid, 0);
+    assert_int_equal(dt_corpus_read(&corpus, hole, hole + count, found), DT_OK);
+    assert_memory_equal(found, expected, (size_t)count);
+    assert_int_equal(dt_corpus_read(&corpus, hole - 1, hole + 1, found), DT_OK);
+    assert_int_equal(found[0], DT_TOKEN_UNK);
+    assert_int_equal(found[1], expected[0]);
+    dt_corpus_close(&corpus);
+}
+
+/* Identity: a file that is missing, a folder or empty is refused by name; the corpus then holds nothing. */
+static void test_open_failures(void **state) {
+    const corpus_folder *folder = *state;
+    dt_corpus corpus;
+    assert_int_equal(dt_corpus_open(&corpus, folder->file), DT_FAILED);
+    assert_non_null(strstr(dt_error(), folder->file));
+    assert_int_equal(dt_corpus_open(&corpus, folder->path), DT_FAILED);
+    assert_non_null(strstr(dt_error(), "found a folder"));
+    corpus_folder_write(folder, "", 0);
+    assert_int_equal(dt_corpus_open(&corpus, folder->file), DT_FAILED);
+    assert_non_null(strstr(dt_error(), "found an empty file"));
+    assert_non_null(strstr(dt_error(), folder->file));
+    assert_null(corpus.path);
+    dt_corpus_close(&corpus);
+}
+
+/* Identity: a file that shrank, grew, or holds other bytes than were indexed is refused, not read wrongly. */
+static void test_file_changes(void **state) {
+    const corpus_folder *folder = *state;
+    uint8_t tokens[16];
+    dt_corpus corpus;
+    corpus_folder_write(folder, "some text", 9);
+    assert_int_equal(dt_corpus_open(&corpus, folder->file), DT_OK);
+    corpus_folder_write(folder, "some", 4);
+    assert_int_equal(dt_corpus_index(&corpus, 0, 1), DT_FAILED);
+    assert_non_null(strstr(dt_error(), "expected 9 bytes, as at the start, found 4"));
+    corpus_folder_write(folder, "some text", 9);
+    assert_int_equal(dt_corpus_index(&corpus, 0, 1), DT_OK);
+    assert_int_equal(dt_corpus_finish(&corpus), DT_OK);
+    corpus_folder_write(folder, "some text more", 14);
+    assert_int_equal(dt_corpus_read(&corpus, 0, 9, tokens), DT_FAILED);
+    corpus_folder_write(folder, "some test", 9);
+    assert_int_equal(dt_corpus_read(&corpus, 0, 9, tokens), DT_FAILED);
+    assert_non_null(strstr(dt_error(), "the block at byte 0 is not the one that was indexed"));
+    corpus_folder_write(folder, "some text", 9);
+    assert_int_equal(dt_corpus_read(&corpus, 0, 9, tokens), DT_OK);
+    dt_corpus_close(&corpus);
+}
+
+/* Identity: a range that is not within 0..total is refused; an empty one is fine wherever it stands. */
+static void test_range_failures(void **state) {
+    const corpus_folder *folder = *state;
+    uint8_t tokens[16];
+    dt_corpus corpus;
+    corpus_folder_write(folder, "some\r\ntext", 10);
+    corpus_folder_open(&corpus, folder->file, 1);
+    assert_int_equal(dt_corpus_read(&corpus, 0, 10, tokens), DT_FAILED);
+    assert_non_null(strstr(dt_error(), "cannot read tokens [0, 10)"));
+    assert_non_null(strstr(dt_error(), "within its 9 tokens"));
+    assert_int_equal(dt_corpus_read(&corpus, -1, 3, tokens), DT_FAILED);
+    assert_int_equal(dt_corpus_read(&corpus, 4, 3, tokens), DT_FAILED);
+    assert_int_equal(dt_corpus_read(&corpus, 9, 9, tokens), DT_OK);
+    assert_int_equal(dt_corpus_read(&corpus, 0, 9, tokens), DT_OK);
+    dt_corpus_close(&corpus);
+}
+
+/* Makes an empty file of that name in the working folder. */
+static void touch(const char *path) {
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void assert_found(const char *expected) {
+    char *path;
+    assert_int_equal(dt_corpus_find(&path), DT_OK);
+    assert_string_equal(path, expected);
+    free(path);
+}
+
+/* Identity: uni-alg-int.txt comes first, then *.txt by name; folders, hidden and other files are no
+ * candidates. */
+static void test_find(void **state) {
+    const corpus_folder *folder = *state;
+    char *path;
+    int before = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_true(before >= 0);
+    assert_int_equal(chdir(folder->path), 0);
+    assert_int_equal(dt_corpus_find(&path), DT_FAILED);
+    assert_null(path);
+    assert_non_null(strstr(dt_error(), "data/uni-alg-int.txt"));
+    assert_non_null(strstr(dt_error(), folder->path));
+    assert_non_null(strstr(dt_error(), "--data FILE"));
+    assert_int_equal(dt_file_make_folder("data/a.txt"), DT_OK);
+    touch("data/.b.txt");
+    touch("data/c.text");
+    assert_int_equal(dt_corpus_find(&path), DT_FAILED);
+    touch("data/zebra.txt");
+    assert_found("data/zebra.txt");
+    touch("data/Yak.txt");
+    assert_found("data/Yak.txt");
+    touch("data/uni-alg-int.txt");
+    assert_found("data/uni-alg-int.txt");
+    assert_int_equal(fchdir(before), 0);
+    close(before);
+}
+
+#define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, corpus_folder_make, corpus_folder_remove)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_shares),  WITH_FOLDER(test_index_does_not_know_the_ranks),
+        WITH_FOLDER(test_ranges),       WITH_FOLDER(test_straddling),
+        WITH_FOLDER(test_beyond_4_gib), WITH_FOLDER(test_open_failures),
+        WITH_FOLDER(test_file_changes), WITH_FOLDER(test_range_failures),
+        WITH_FOLDER(test_find),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
