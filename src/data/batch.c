@@ -1,0 +1,124 @@
+/* Lanes, their order and their shards: arithmetic on windows, and one read of the corpus. */
+#include "data/batch.h"
+
+#include <assert.h>
+#include <inttypes.h>
+
+#include "base/memory.h"
+#include "base/philox.h"
+
+/* Four rounds are enough for large halves (Luby and Rackoff 1988); ours may be of one bit, which takes more
+ * until all orders are about as frequent. The number is part of every result. */
+#define FEISTEL_ROUNDS 8
+
+int64_t dt_lanes_train_tokens(int64_t corpus_tokens, double train_ratio) {
+    return (int64_t)((double)corpus_tokens * train_ratio);
+}
+
+/* The smallest corpus, up to 2^62 tokens, whose train split has `train_tokens`. The split grows with the
+ * corpus, so halving finds it. */
+static int64_t corpus_tokens_needed(int64_t train_tokens, double train_ratio) {
+    int64_t low = 0, high = (int64_t)1 << 62;
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+        if (dt_lanes_train_tokens(middle, train_ratio) >= train_tokens)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+dt_status dt_lanes_plan(dt_lanes *lanes, int64_t corpus_tokens, double train_ratio, int64_t B, int64_t T,
+                        uint64_t seed, bool shuffle) {
+    int64_t train_tokens = dt_lanes_train_tokens(corpus_tokens, train_ratio);
+    int64_t windows = train_tokens > 0 ? (train_tokens - 1) / T : 0; /* window w ends with token wT + T */
+    int64_t lane_windows = windows / B;
+    if (lane_windows == 0) {
+        int64_t least;
+        if (__builtin_mul_overflow(B, T, &least) || __builtin_add_overflow(least, 1, &least))
+            least = INT64_MAX;
+        return dt_fail(
+            "the corpus is too small: found %" PRId64 " tokens, %" PRId64
+            " of them in the train split (train_ratio %.15g); expected at least %" PRId64
+            " tokens, so that the train split has one window of max_seq_len %" PRId64
+            " for each of batch_size %" PRId64
+            " sequences; use a smaller batch_size or max_seq_len, a larger train_ratio or a longer text",
+            corpus_tokens, train_tokens, train_ratio, corpus_tokens_needed(least, train_ratio), T, B);
+    }
+    *lanes = (dt_lanes){.B = B,
+                        .T = T,
+                        .windows = windows,
+                        .lane_windows = lane_windows,
+                        .unused_windows = windows - B * lane_windows,
+                        .seed = seed,
+                        .shuffle = shuffle};
+    return DT_OK;
+}
+
+/*
+ * Where place x of 0..count-1 goes in the order of (key, slot, epoch). A balanced Feistel network permutes
+ * the numbers of 2h bits, the fewest that hold count - 1:
+ *
+ *     (left, right)  ->  (right, left ^ F(right, round))     F: the first word of Philox, cut to h bits
+ *
+ * and is applied until the result is below count again: as it permutes, the walk along its cycle comes back
+ * to such a number, at worst to x, and two walks never end at the same one. There are fewer than 4 count
+ * numbers, so a walk takes fewer than 4 rounds of the network on average.
+ */
+static int64_t permute(dt_philox_key key, int64_t slot, int64_t epoch, int64_t count, int64_t x) {
+    int half_bits = 0;
+    while (half_bits < 31 && (count - 1) >> (2 * half_bits) != 0)
+        half_bits++;
+    uint32_t mask = ((uint32_t)1 << half_bits) - 1;
+    do {
+        uint32_t left = (uint32_t)(x >> half_bits), right = (uint32_t)x & mask;
+        for (uint32_t round = 0; round < FEISTEL_ROUNDS; round++) {
+            uint32_t mixed = left ^ (dt_philox(key, right, round, (uint32_t)slot, (uint32_t)epoch).w0 & mask);
+            left = right;
+            right = mixed;
+        }
+        x = (int64_t)left << half_bits | right;
+    } while (x >= count);
+    return x;
+}
+
+int64_t dt_lanes_window(const dt_lanes *lanes, int64_t step, int64_t slot) {
+    int64_t K = lanes->lane_windows;
+    int64_t epoch = (step - 1) / K, place = (step - 1) % K;
+    if (lanes->shuffle)
+        place = permute(dt_philox_derive(lanes->seed, DT_PURPOSE_SHUFFLE, 0), slot, epoch, K, place);
+    return slot * K + place;
+}
+
+dt_status dt_shard_load(dt_shard *shard, const dt_corpus *corpus, const dt_lanes *lanes, int64_t first_slot,
+                        int64_t end_slot) {
+    *shard = (dt_shard){0};
+    if (first_slot < 0 || first_slot > end_slot || end_slot > lanes->B)
+        return dt_fail("cannot load a shard of %s: expected slots within 0..%" PRId64 ", found [%" PRId64
+                       ", %" PRId64 ")",
+                       corpus->path, lanes->B, first_slot, end_slot);
+    int64_t lane_tokens = lanes->lane_windows * lanes->T;
+    int64_t first = first_slot * lane_tokens, count = (end_slot - first_slot) * lane_tokens + 1;
+    uint8_t *tokens = dt_memory_alloc(count, sizeof *tokens, "this rank's part of the corpus");
+    if (tokens == NULL)
+        return DT_FAILED;
+    dt_status status = dt_corpus_read(corpus, first, first + count, tokens);
+    if (status != DT_OK) {
+        dt_memory_free(tokens);
+        return status;
+    }
+    *shard = (dt_shard){.first_token = first, .tokens_count = count, .tokens = tokens};
+    return DT_OK;
+}
+
+const uint8_t *dt_shard_window(const dt_shard *shard, const dt_lanes *lanes, int64_t window) {
+    int64_t offset = window * lanes->T - shard->first_token;
+    assert(offset >= 0 && offset + lanes->T < shard->tokens_count);
+    return shard->tokens + offset;
+}
+
+void dt_shard_free(dt_shard *shard) {
+    dt_memory_free(shard->tokens);
+    *shard = (dt_shard){0};
+}

@@ -1,0 +1,265 @@
+/* Lanes and shards: who reads what, in which order, and that the order is a permutation that ranks cannot
+ * change. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/philox.h"
+#include "data/batch.h"
+#include "support/corpus_folder.h"
+
+/* Lanes over just enough text for K windows each. */
+static dt_lanes lanes_of(int64_t B, int64_t K, uint64_t seed, bool shuffle) {
+    dt_lanes lanes;
+    int64_t T = 4;
+    assert_int_equal(dt_lanes_plan(&lanes, 2 * (B * K * T + 1), 0.5, B, T, seed, shuffle), DT_OK);
+    assert_int_equal(lanes.lane_windows, K);
+    return lanes;
+}
+
+/* Identity: the split is Python's int(n * r). The expected values were printed by Python 3.11. */
+static void test_train_tokens_are_pythons(void **state) {
+    (void)state;
+    assert_int_equal(dt_lanes_train_tokens(0, 0.95), 0);
+    assert_int_equal(dt_lanes_train_tokens(1, 0.95), 0);
+    assert_int_equal(dt_lanes_train_tokens(20, 0.95), 19);
+    assert_int_equal(dt_lanes_train_tokens(100, 0.29), 28);
+    assert_int_equal(dt_lanes_train_tokens(100, 0.57), 56);
+    assert_int_equal(dt_lanes_train_tokens(1115394, 0.9), 1003854);
+    assert_int_equal(dt_lanes_train_tokens(9876543210123, 0.95), 9382716049616);
+}
+
+/* Identity: W = windows of T + 1 tokens with stride T in the train split, K = W / B, the rest is unused. */
+static void test_plan_counts(void **state) {
+    (void)state;
+    dt_lanes lanes;
+    assert_int_equal(dt_lanes_plan(&lanes, 2000, 0.5, 3, 10, 7, true), DT_OK);
+    assert_int_equal(lanes.B, 3);
+    assert_int_equal(lanes.T, 10);
+    assert_int_equal(lanes.windows, 99); /* window 98 ends with token 990, window 99 would with token 1000 */
+    assert_int_equal(lanes.lane_windows, 33);
+    assert_int_equal(lanes.unused_windows, 0);
+    assert_int_equal(lanes.seed, 7);
+    assert_true(lanes.shuffle);
+    assert_int_equal(dt_lanes_plan(&lanes, 2002, 0.5, 3, 10, 7, false), DT_OK);
+    assert_int_equal(lanes.windows, 100);
+    assert_int_equal(lanes.lane_windows, 33);
+    assert_int_equal(lanes.unused_windows, 1);
+    assert_false(lanes.shuffle);
+}
+
+/* Identity: the sentence names what was found and needed, and a corpus of what it asks for is the smallest
+ * that works. */
+static void test_too_small(void **state) {
+    (void)state;
+    dt_lanes lanes;
+    assert_int_equal(dt_lanes_plan(&lanes, 4000, 0.95, 16, 256, 1, true), DT_FAILED);
+    assert_string_equal(
+        dt_error(),
+        "the corpus is too small: found 4000 tokens, 3800 of them in the train split (train_ratio 0.95); "
+        "expected at "
+        "least 4313 tokens, so that the train split has one window of max_seq_len 256 for each of batch_size "
+        "16 "
+        "sequences; use a smaller batch_size or max_seq_len, a larger train_ratio or a longer text");
+    assert_int_equal(dt_lanes_plan(&lanes, 4312, 0.95, 16, 256, 1, true), DT_FAILED);
+    assert_int_equal(dt_lanes_plan(&lanes, 4313, 0.95, 16, 256, 1, true), DT_OK);
+    assert_int_equal(lanes.lane_windows, 1);
+    assert_int_equal(dt_lanes_plan(&lanes, 0, 0.5, 1, 1, 1, true), DT_FAILED);
+    assert_non_null(strstr(dt_error(), "expected at least 4 tokens"));
+    assert_int_equal(dt_lanes_plan(&lanes, 1000, 0.95, INT64_MAX / 2, 256, 1, true), DT_FAILED);
+    assert_int_equal(dt_lanes_plan(&lanes, 1000, 1e-300, 16, 256, 1, true), DT_FAILED);
+}
+
+/* Identity: over each epoch every window of every lane is drawn exactly once, by its own slot. */
+static void test_epoch_is_every_window_once(void **state) {
+    (void)state;
+    static const int64_t lengths[] = {1, 2, 3, 4, 5, 15, 16, 17, 97, 256, 257, 1000};
+    for (size_t i = 0; i < sizeof lengths / sizeof lengths[0]; i++) {
+        int64_t B = 3, K = lengths[i];
+        for (int shuffle = 0; shuffle < 2; shuffle++) {
+            dt_lanes lanes = lanes_of(B, K, 11, shuffle != 0);
+            for (int64_t epoch = 0; epoch < 3; epoch++) {
+                uint8_t *seen = calloc((size_t)(B * K), 1);
+                assert_non_null(seen);
+                for (int64_t step = epoch * K + 1; step <= (epoch + 1) * K; step++)
+                    for (int64_t slot = 0; slot < B; slot++) {
+                        int64_t window = dt_lanes_window(&lanes, step, slot);
+                        assert_in_range((uintmax_t)window, (uintmax_t)(slot * K),
+                                        (uintmax_t)(slot * K + K - 1));
+                        assert_int_equal(seen[window]++, 0);
+                    }
+                free(seen);
+            }
+        }
+    }
+}
+
+/* Identity: without shuffle a lane is read from front to back, epoch after epoch. */
+static void test_without_shuffle(void **state) {
+    (void)state;
+    dt_lanes lanes = lanes_of(5, 7, 3, false);
+    for (int64_t step = 1; step <= 21; step++)
+        for (int64_t slot = 0; slot < 5; slot++)
+            assert_int_equal(dt_lanes_window(&lanes, step, slot), slot * 7 + (step - 1) % 7);
+}
+
+/* Whether the orders of (slot, epoch) in two lanes' plans are the same. */
+static bool same_order(const dt_lanes *left, int64_t left_slot, int64_t left_epoch, const dt_lanes *right,
+                       int64_t right_slot, int64_t right_epoch) {
+    int64_t K = left->lane_windows;
+    for (int64_t place = 1; place <= K; place++)
+        if (dt_lanes_window(left, left_epoch * K + place, left_slot) - left_slot * K !=
+            dt_lanes_window(right, right_epoch * K + place, right_slot) - right_slot * K)
+            return false;
+    return true;
+}
+
+/* Identity: epoch, slot and either half of the seed each change the order; asking again does not. */
+static void test_what_changes_the_order(void **state) {
+    (void)state;
+    dt_lanes lanes = lanes_of(4, 50, 11, true), again = lanes_of(4, 50, 11, true);
+    dt_lanes low = lanes_of(4, 50, 12, true), high = lanes_of(4, 50, 11 + ((uint64_t)1 << 32), true);
+    assert_true(same_order(&lanes, 2, 3, &again, 2, 3));
+    assert_false(same_order(&lanes, 2, 3, &lanes, 2, 4));
+    assert_false(same_order(&lanes, 2, 3, &lanes, 1, 3));
+    assert_false(same_order(&lanes, 2, 3, &low, 2, 3));
+    assert_false(same_order(&lanes, 2, 3, &high, 2, 3));
+}
+
+/* Identity: all 3! orders of three windows come up, each about as often (the count of each is within 5
+ * sigma). */
+static void test_orders_are_spread(void **state) {
+    (void)state;
+    dt_lanes lanes = lanes_of(1, 3, 5, true);
+    int counts[27] = {0};
+    for (int64_t epoch = 0; epoch < 6000; epoch++) {
+        int64_t first = dt_lanes_window(&lanes, 3 * epoch + 1, 0),
+                second = dt_lanes_window(&lanes, 3 * epoch + 2, 0);
+        counts[first * 9 + second * 3 + dt_lanes_window(&lanes, 3 * epoch + 3, 0)]++;
+    }
+    int orders = 0;
+    for (int i = 0; i < 27; i++)
+        if (counts[i] != 0) {
+            orders++;
+            assert_in_range(counts[i], 856, 1144); /* 1000 +- 5 sqrt(6000 * 1/6 * 5/6) */
+        }
+    assert_int_equal(orders, 6);
+}
+
+/*
+ * Identity: the order is part of every result, so it stays as it is. The windows were computed by a separate
+ * program in Python from the words of the header and of permute's comment.
+ */
+static void test_order_is_frozen(void **state) {
+    (void)state;
+    static const int64_t expected[2][10] = {{3, 8, 4, 2, 5, 1, 6, 9, 7, 0},
+                                            {19, 12, 13, 17, 15, 11, 10, 18, 16, 14}};
+    dt_lanes lanes = lanes_of(2, 10, 42, true);
+    for (int64_t slot = 0; slot < 2; slot++)
+        for (int64_t step = 1; step <= 10; step++)
+            assert_int_equal(dt_lanes_window(&lanes, step, slot), expected[slot][step - 1]);
+}
+
+/* Identity: a lane of 2^40 windows stays in its range, and different places give different windows. */
+static void test_huge_lane(void **state) {
+    (void)state;
+    enum { PLACES = 1000 };
+    int64_t K = (int64_t)1 << 40, seen[PLACES];
+    dt_lanes lanes = {.B = 2, .T = 1, .windows = 2 * K, .lane_windows = K, .seed = 9, .shuffle = true};
+    for (int i = 0; i < PLACES; i++) {
+        seen[i] = dt_lanes_window(&lanes, K - i, 1);
+        assert_true(seen[i] >= K && seen[i] < 2 * K);
+        for (int j = 0; j < i; j++)
+            assert_true(seen[i] != seen[j]);
+    }
+}
+
+/* Writes a text of `length` letters, among them some of two bytes, and opens it. */
+static void open_letters(dt_corpus *corpus, const corpus_folder *folder, int64_t length) {
+    uint8_t *text = malloc((size_t)(2 * length));
+    assert_non_null(text);
+    size_t bytes = 0;
+    for (int64_t i = 0; i < length; i++) {
+        uint32_t word = dt_philox((dt_philox_key){1, 2}, (uint32_t)i, 0, 0, 0).w0;
+        if (word % 17 == 0)
+            text[bytes++] = 0xC3;
+        text[bytes++] = (uint8_t)(word % 17 == 0 ? 0xA9 : 'a' + word % 26);
+    }
+    corpus_folder_write(folder, text, bytes);
+    free(text);
+    corpus_folder_open(corpus, folder->file, 1);
+    assert_int_equal(corpus->total.tokens, length);
+}
+
+/* Identity: with 1, 2, 3 and 5 ranks, the shards hold for every step and slot the tokens that stand in the
+ * whole file. */
+static void test_shards_hold_the_files_windows(void **state) {
+    dt_corpus corpus;
+    dt_lanes lanes;
+    int64_t length = 5000, B = 7, T = 12;
+    open_letters(&corpus, *state, length);
+    uint8_t *whole = malloc((size_t)length);
+    assert_non_null(whole);
+    assert_int_equal(dt_corpus_read(&corpus, 0, length, whole), DT_OK);
+    assert_int_equal(dt_lanes_plan(&lanes, length, 0.9, B, T, 3, true), DT_OK);
+    static const int sizes[] = {1, 2, 3, 5};
+    for (size_t i = 0; i < 4; i++)
+        for (int rank = 0; rank < sizes[i]; rank++) {
+            dt_shard shard;
+            int64_t first_slot = B * rank / sizes[i], end_slot = B * (rank + 1) / sizes[i];
+            assert_int_equal(dt_shard_load(&shard, &corpus, &lanes, first_slot, end_slot), DT_OK);
+            assert_int_equal(shard.tokens_count, (end_slot - first_slot) * lanes.lane_windows * T + 1);
+            for (int64_t step = 1; step <= 2 * lanes.lane_windows; step++)
+                for (int64_t slot = first_slot; slot < end_slot; slot++) {
+                    int64_t window = dt_lanes_window(&lanes, step, slot);
+                    assert_memory_equal(dt_shard_window(&shard, &lanes, window), whole + window * T,
+                                        (size_t)T + 1);
+                }
+            dt_shard_free(&shard);
+        }
+    free(whole);
+    dt_corpus_close(&corpus);
+}
+
+/* Identity: slots that are not in the batch are refused, a corpus that lost its text is too, and nothing is
+ * left held. */
+static void test_shard_failures(void **state) {
+    dt_corpus corpus;
+    dt_lanes lanes;
+    dt_shard shard;
+    const corpus_folder *folder = *state;
+    open_letters(&corpus, folder, 1000);
+    assert_int_equal(dt_lanes_plan(&lanes, 1000, 0.9, 4, 8, 3, true), DT_OK);
+    assert_int_equal(dt_shard_load(&shard, &corpus, &lanes, 2, 5), DT_FAILED);
+    assert_non_null(strstr(dt_error(), "expected slots within 0..4, found [2, 5)"));
+    assert_null(shard.tokens);
+    corpus_folder_write(folder, "short", 5);
+    assert_int_equal(dt_shard_load(&shard, &corpus, &lanes, 0, 4), DT_FAILED);
+    assert_null(shard.tokens);
+    dt_shard_free(&shard);
+    dt_corpus_close(&corpus);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_train_tokens_are_pythons),
+        cmocka_unit_test(test_plan_counts),
+        cmocka_unit_test(test_too_small),
+        cmocka_unit_test(test_epoch_is_every_window_once),
+        cmocka_unit_test(test_without_shuffle),
+        cmocka_unit_test(test_what_changes_the_order),
+        cmocka_unit_test(test_orders_are_spread),
+        cmocka_unit_test(test_order_is_frozen),
+        cmocka_unit_test(test_huge_lane),
+        cmocka_unit_test_setup_teardown(test_shards_hold_the_files_windows, corpus_folder_make,
+                                        corpus_folder_remove),
+        cmocka_unit_test_setup_teardown(test_shard_failures, corpus_folder_make, corpus_folder_remove),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
