@@ -151,7 +151,9 @@ static void test_straddling(void **state) {
                 corpus_folder_write(folder, text, length);
                 dt_corpus corpus;
                 corpus_folder_open(&corpus, folder->file, 2);
-                assert_int_equal(corpus.total.tokens, count);
+                dt_tokenizer_count whole = {0};
+                dt_tokenizer_block(text, (int64_t)length, 0, (int64_t)length, NULL, &whole);
+                assert_memory_equal(&corpus.total, &whole, sizeof whole);
                 assert_int_equal(dt_corpus_read(&corpus, count - NEAR, count, found), DT_OK);
                 assert_memory_equal(found, tokens + count - NEAR, NEAR);
                 dt_corpus_close(&corpus);
