@@ -1,12 +1,13 @@
 /**
  * Which windows make a batch, and where a rank finds them in memory.
  *
- * The train split is the first int(N x train_ratio) of N tokens. Window w is its tokens [wT, wT + T]: T inputs, and the
- * same shifted by one as targets. The W windows are cut into B equal contiguous lanes of K = W / B; the W - B K last ones
- * are unused. Slot b of the batch of step s (counted from 1) draws from lane b, in epoch (s-1) / K, the window at place
- * (s-1) % K of an order that (seed, epoch, b) decide alone: a keyed permutation of 0..K-1, computed in O(1) memory by a
- * Feistel network that walks cycles (Black and Rogaway, "Ciphers with Arbitrary Finite Domains", CT-RSA 2002). A rank
- * that owns slots [b0, b1) needs only these lanes: its shard. Nothing here knows how many ranks there are.
+ * The train split is the first int(N x train_ratio) of N tokens. Window w is its tokens [wT, wT + T]: T
+ * inputs, and the same shifted by one as targets. The W windows are cut into B equal contiguous lanes of
+ * K = W / B; the W - B K last ones are unused. Slot b of the batch of step s (counted from 1) draws from lane
+ * b, in epoch (s-1) / K, the window at place (s-1) % K of an order that (seed, epoch, b) decide alone: a
+ * keyed permutation of 0..K-1, computed in O(1) memory by a Feistel network that walks cycles (Black and
+ * Rogaway, "Ciphers with Arbitrary Finite Domains", CT-RSA 2002). A rank that owns slots [b0, b1) needs only
+ * these lanes: its shard. Nothing here knows how many ranks there are.
  */
 #ifndef DT_DATA_BATCH_H
 #define DT_DATA_BATCH_H
@@ -30,8 +31,8 @@ typedef struct dt_lanes {
 int64_t dt_lanes_train_tokens(int64_t corpus_tokens, double train_ratio);
 
 /**
- * Cuts the train split into lanes. Fails with DT_FAILED when there is not one window a lane, and says how many tokens
- * would be needed and which options to change. Local.
+ * Cuts the train split into lanes. Fails with DT_FAILED when there is not one window a lane, and says how
+ * many tokens would be needed and which options to change. Local.
  */
 dt_status dt_lanes_plan(dt_lanes *lanes, int64_t corpus_tokens, double train_ratio, int64_t B, int64_t T,
                         uint64_t seed, bool shuffle);
@@ -46,7 +47,11 @@ typedef struct dt_shard {
     uint8_t *tokens; /**< [tokens_count] */
 } dt_shard;
 
-/** Reads the lanes of slots [first_slot, end_slot), with the one token past the last window. The caller frees. Local. */
+/**
+ * Reads the lanes of slots [first_slot, end_slot), with the one token past the last window. Fails when the
+ * slots are not in the batch, memory is short or the corpus cannot be read, and then holds nothing. The
+ * caller frees it. Local.
+ */
 dt_status dt_shard_load(dt_shard *shard, const dt_corpus *corpus, const dt_lanes *lanes, int64_t first_slot,
                         int64_t end_slot);
 

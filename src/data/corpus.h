@@ -1,9 +1,10 @@
 /**
- * A text file as a sequence of tokens of which any range can be read, though the file may be larger than memory.
+ * A text file, perhaps larger than memory, as a sequence of tokens of which any range can be read.
  *
- * The file is cut into blocks of DT_CORPUS_BLOCK_BYTES. Ranks index it together: each reads its share of the blocks once
- * and counts their tokens; the rows are gathered (by the caller, since data/ knows nothing of comm/) and summed up to say
- * where each block's first token stands. Then any range of tokens is read from the blocks that hold it.
+ * The file is cut into blocks of DT_CORPUS_BLOCK_BYTES. Ranks index it together: each reads its share of the
+ * blocks once and counts their tokens; the rows are gathered (by the caller, since data/ knows nothing of
+ * comm/) and summed up to say where each block's first token stands. Then any range of tokens is read from
+ * the blocks that hold it.
  *
  *     DT_TRY(dt_corpus_open(&corpus, path));
  *     DT_TRY(dt_corpus_index(&corpus, rank, size));
@@ -38,29 +39,33 @@ typedef struct dt_corpus {
 } dt_corpus;
 
 /**
- * The path of the corpus when the option `data` is null, as a new string the caller frees: data/uni-alg-int.txt, else the
- * first *.txt in data/ by name. Fails, saying what was looked for and how to name a file, when there is none. Local.
+ * The path of the corpus when the option `data` is null, as a new string the caller frees:
+ * data/uni-alg-int.txt, else the first *.txt in data/ by name. Fails, saying what was looked for and how to
+ * name a file, when there is none. Local.
  */
 dt_status dt_corpus_find(char **path);
 
 /**
- * Looks at the file and makes room for its index. Fails when it cannot be read or is empty, and then holds nothing. The
- * caller closes it. Local.
+ * Looks at the file and makes room for its index. Fails when it cannot be read or is empty, and then holds
+ * nothing. The caller closes it. Local.
  */
 dt_status dt_corpus_open(dt_corpus *corpus, const char *path);
 
 /** The blocks [*first, *end) that rank `rank` of `size` indexes. Local. */
 void dt_corpus_share(int64_t blocks, int rank, int size, int64_t *first, int64_t *end);
 
-/** Reads and counts this rank's share of the blocks into their rows. Fails when the file is no longer as long. Local. */
+/**
+ * Reads and counts this rank's share of the blocks into their rows. Fails when the file is no longer as long
+ * as it was. Local.
+ */
 dt_status dt_corpus_index(dt_corpus *corpus, int rank, int size);
 
 /** Sums up the gathered rows. Local. */
 dt_status dt_corpus_finish(dt_corpus *corpus);
 
 /**
- * Reads the tokens [first, end), one byte each, into `tokens`. Fails when the range is not within the total, and when a
- * block's bytes are not those that were indexed. Local.
+ * Reads the tokens [first, end), one byte each, into `tokens`. Fails when the range is not within the total,
+ * and when a block's bytes are not those that were indexed. Local.
  */
 dt_status dt_corpus_read(const dt_corpus *corpus, int64_t first, int64_t end, uint8_t *tokens);
 

@@ -3,12 +3,12 @@
  *
  *     0 <PAD>   1 <UNK>   2..96 the printable ASCII characters 32..126   97 newline   98 tab
  *
- * Input is UTF-8. A character outside the set is one <UNK>, however many bytes it has; a CR LF pair is one newline. Each
- * maximal subpart of an ill-formed sequence is one <UNK> (Unicode 15, section 3.9, "U+FFFD Substitution of Maximal
- * Subparts") and is counted as invalid.
+ * Input is UTF-8. A character outside the set is one <UNK>, however many bytes it has; a CR LF pair is one
+ * newline. Each maximal subpart of an ill-formed sequence is one <UNK> (Unicode 15, section 3.9, "U+FFFD
+ * Substitution of Maximal Subparts") and is counted as invalid.
  *
- * Where a token starts can be told from the three bytes before a place, so a file can be cut into blocks that are
- * tokenized apart: a token belongs to the block in which its first byte lies. All functions are local.
+ * Where a token starts can be told from the three bytes before a place, so a file can be cut into blocks that
+ * are tokenized apart: a token belongs to the block in which its first byte lies. All functions are local.
  */
 #ifndef DT_DATA_TOKENIZER_H
 #define DT_DATA_TOKENIZER_H
@@ -32,10 +32,10 @@ typedef struct dt_tokenizer_count {
 } dt_tokenizer_count;
 
 /**
- * The tokens whose first byte lies in bytes[first..end), of text bytes[0..length) around it. The text must reach
- * DT_TOKENIZER_BEFORE bytes before `first` and DT_TOKENIZER_AFTER past `end`, or to the file's own start and end. Writes
- * them to `tokens` (room for end - first) unless that is NULL, and adds to `*count` unless that is NULL. Returns how many
- * tokens there are.
+ * The tokens whose first byte lies in bytes[first..end), of text bytes[0..length) around it. The text must
+ * reach DT_TOKENIZER_BEFORE bytes before `first` and DT_TOKENIZER_AFTER past `end`, or to the file's own
+ * start and end. Writes them to `tokens` (room for end - first) unless that is NULL, and adds to `*count`
+ * unless that is NULL. Returns how many tokens there are.
  */
 int64_t dt_tokenizer_block(const uint8_t *bytes, int64_t length, int64_t first, int64_t end, uint8_t *tokens,
                            dt_tokenizer_count *count);
@@ -43,7 +43,7 @@ int64_t dt_tokenizer_block(const uint8_t *bytes, int64_t length, int64_t first, 
 /** The tokens of a whole text; `tokens` has room for `length`. Returns how many there are. */
 int64_t dt_tokenizer_encode(const char *text, size_t length, uint8_t *tokens);
 
-/** What stands for a token in text: one character as UTF-8, U+FFFD for <UNK> and what is no token, "" for <PAD>. */
+/** A token as text: one character in UTF-8, "" for <PAD>, U+FFFD for <UNK> and for what is no token. */
 const char *dt_tokenizer_text(uint8_t token);
 
 /** A token's name in vocab.json: "<PAD>", "<UNK>" (also for what is no token), or the character itself. */
