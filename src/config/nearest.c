@@ -1,0 +1,50 @@
+/*
+ * Optimal string alignment (Damerau 1964, Levenshtein 1966), by the usual table:
+ *     d[i][j] = the distance of the first i letters of one word and the first j of the other.
+ */
+#include "config/nearest.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#define LONGEST 64 /* longer words are near nothing: no key comes close to it */
+
+dt_nearest dt_nearest_start(const char *word, size_t length) {
+    int64_t near = (int64_t)length / 3;
+    return (dt_nearest){.word = word, .length = length, .distance = near + 1};
+}
+
+static bool same_letter(char a, char b) {
+    return (a == '-' ? '_' : a) == (b == '-' ? '_' : b);
+}
+
+static int least(int a, int b) {
+    return a < b ? a : b;
+}
+
+static int64_t measure(const char *a, size_t a_length, const char *b, size_t b_length) {
+    int d[LONGEST + 1][LONGEST + 1];
+    for (size_t i = 0; i <= a_length; i++)
+        d[i][0] = (int)i;
+    for (size_t j = 0; j <= b_length; j++)
+        d[0][j] = (int)j;
+    for (size_t i = 1; i <= a_length; i++)
+        for (size_t j = 1; j <= b_length; j++) {
+            int replaced = d[i - 1][j - 1] + (same_letter(a[i - 1], b[j - 1]) ? 0 : 1);
+            d[i][j] = least(replaced, 1 + least(d[i - 1][j], d[i][j - 1]));
+            if (i > 1 && j > 1 && same_letter(a[i - 1], b[j - 2]) && same_letter(a[i - 2], b[j - 1]))
+                d[i][j] = least(d[i][j], 1 + d[i - 2][j - 2]);
+        }
+    return d[a_length][b_length];
+}
+
+void dt_nearest_offer(dt_nearest *nearest, const char *candidate) {
+    size_t length = strlen(candidate);
+    if (nearest->length > LONGEST || length > LONGEST)
+        return;
+    int64_t distance = measure(nearest->word, nearest->length, candidate, length);
+    if (distance < nearest->distance) {
+        nearest->distance = distance;
+        nearest->best = candidate;
+    }
+}

@@ -1,0 +1,225 @@
+/* The rows. To add an option: a field in dt_config (config.h), and a row at the same place here. */
+#include "config/options.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "config/config.h"
+
+/* Upper bounds are far above what anyone trains and low enough that no product of sizes leaves 63 bits. */
+#define MAX_LAYERS    1024
+#define MAX_WIDTH     65536
+#define MAX_HIDDEN    262144
+#define MAX_CONTEXT   1048576
+#define MAX_SEQUENCES 1073741824
+#define MAX_COUNT     4294967295 /* steps and sampled tokens are 32-bit words of the random counter */
+
+#define FIELD(name)           .key = #name, .offset = offsetof(dt_config, name)
+#define INT(text, low, high)  .type = DT_OPTION_INT, .default_text = text, .low_int = low, .high_int = high
+#define REAL(text, low, high) .type = DT_OPTION_REAL, .default_text = text, .low_real = low, .high_real = high
+#define BOOL(text)            .type = DT_OPTION_BOOL, .default_text = text
+#define CHOICE(text, ...)     .type = DT_OPTION_CHOICE, .default_text = text, .choices = {__VA_ARGS__}
+#define STRING(text)          .type = DT_OPTION_STRING, .default_text = text
+#define TREE(text)            .type = DT_OPTION_TREE, .default_text = text
+
+#define ABOVE       .low_exclusive = true
+#define BELOW       .high_exclusive = true
+#define OR_NULL     .nullable = true
+#define FIXED       .resume = DT_RESUME_FIXED
+#define CHANGEABLE  .resume = DT_RESUME_CHANGEABLE
+#define IRRELEVANT  .resume = DT_RESUME_IRRELEVANT
+#define GROUP(name) .group = DT_GROUP_##name
+#define UNIT(text)  .unit = text
+#define HELP(text)  .help = text
+
+/* clang-format off */
+static const dt_option table[] = {
+    {FIELD(n_layers), INT("4", 1, MAX_LAYERS), GROUP(MODEL), FIXED, UNIT("layers"),
+     HELP("Transformer blocks in the model")},
+    {FIELD(d_model), INT("256", 1, MAX_WIDTH), GROUP(MODEL), FIXED, UNIT("channels"),
+     HELP("Width of the model; a multiple of n_heads")},
+    {FIELD(n_heads), INT("4", 1, MAX_WIDTH), GROUP(MODEL), FIXED, UNIT("heads"),
+     HELP("Attention heads in a block; each is d_model / n_heads wide")},
+    {FIELD(d_ff), INT("1024", 1, MAX_HIDDEN), GROUP(MODEL), FIXED, UNIT("channels"),
+     HELP("Width of the hidden layer of a block's MLP, usually 4 * d_model")},
+    {FIELD(dropout), REAL("0.1", 0, 1), GROUP(MODEL), CHANGEABLE,
+     HELP("Probability that training drops an activation; 0 switches dropout off")},
+    {FIELD(max_seq_len), INT("256", 1, MAX_CONTEXT), GROUP(MODEL), FIXED, UNIT("tokens"),
+     HELP("Length of the context, and so of a training window and its stride")},
+    {FIELD(train_ratio), REAL("0.95", 0, 1), ABOVE, BELOW, GROUP(DATA), FIXED,
+     HELP("Part of the text, from its start, that is trained on; the rest is for validation")},
+    {FIELD(batch_size), INT("16", 1, MAX_SEQUENCES), GROUP(DATA), FIXED, UNIT("sequences"),
+     HELP("Sequences in one step, all ranks together")},
+    {FIELD(micro_batch_size), INT("2", 1, MAX_SEQUENCES), GROUP(DATA), FIXED, UNIT("sequences"),
+     HELP("Sequences a thread computes at once; batch_size / micro_batch_size is the most ranks "
+          "that can share a step")},
+    {FIELD(max_steps), INT("10000", 1, MAX_COUNT), GROUP(TRAINING), CHANGEABLE, UNIT("steps"),
+     HELP("Step at which training ends")},
+    {FIELD(learning_rate), REAL("3e-4", 0, HUGE_VAL), ABOVE, GROUP(TRAINING), CHANGEABLE,
+     HELP("Highest learning rate of the schedule")},
+    {FIELD(weight_decay), REAL("0.1", 0, HUGE_VAL), GROUP(TRAINING), CHANGEABLE,
+     HELP("AdamW's decoupled weight decay, on matrices only")},
+    {FIELD(beta1), REAL("0.9", 0, 1), BELOW, GROUP(TRAINING), CHANGEABLE,
+     HELP("AdamW's decay of the mean of the gradient")},
+    {FIELD(beta2), REAL("0.95", 0, 1), BELOW, GROUP(TRAINING), CHANGEABLE,
+     HELP("AdamW's decay of the mean of the squared gradient")},
+    {FIELD(lr_schedule), CHOICE("constant", "constant", "cosine", "wsd"), GROUP(TRAINING), CHANGEABLE,
+     HELP("Course of the learning rate after warm-up: constant, half a cosine down, or stable then "
+          "linear decay (wsd)")},
+    {FIELD(warmup_steps), INT("0", 0, MAX_COUNT), GROUP(TRAINING), CHANGEABLE, UNIT("steps"),
+     HELP("Length of the linear rise of the learning rate at the start")},
+    {FIELD(decay_steps), INT("null", 1, MAX_COUNT), OR_NULL, GROUP(TRAINING), CHANGEABLE, UNIT("steps"),
+     HELP("Length of the linear decay at the end of wsd; null is a tenth of max_steps")},
+    {FIELD(min_learning_rate), REAL("0", 0, HUGE_VAL), GROUP(TRAINING), CHANGEABLE,
+     HELP("Learning rate at the end of cosine and wsd")},
+    {FIELD(grad_clip), REAL("null", 0, HUGE_VAL), ABOVE, OR_NULL, GROUP(TRAINING), CHANGEABLE,
+     HELP("Largest global norm of the gradient; a larger gradient is scaled down to it; null never clips")},
+    {FIELD(eval_cadence), INT("null", 1, MAX_COUNT), OR_NULL, GROUP(EVALUATION), CHANGEABLE, UNIT("steps"),
+     HELP("Steps between evaluations on the validation split; null evaluates never")},
+    {FIELD(eval_max_windows), INT("null", 1, INT64_MAX), OR_NULL, GROUP(EVALUATION), CHANGEABLE, UNIT("windows"),
+     HELP("Validation windows to use, from the first; null is all")},
+    {FIELD(eval_on), CHOICE("rank0", "rank0", "all"), GROUP(EVALUATION), CHANGEABLE,
+     HELP("Who evaluates: rank 0, or all ranks together with the same result bit for bit")},
+    {FIELD(checkpoint_cadence), INT("1000", 1, MAX_COUNT), OR_NULL, GROUP(CHECKPOINTS), CHANGEABLE, UNIT("steps"),
+     HELP("Steps between checkpoints; null writes only the final one")},
+    {FIELD(sampling_cadence), INT("null", 1, MAX_COUNT), OR_NULL, GROUP(SAMPLING), CHANGEABLE, UNIT("steps"),
+     HELP("Steps between samples of generated text; null samples never")},
+    {FIELD(sampling_temperature), REAL("1.0", 0, HUGE_VAL), ABOVE, GROUP(SAMPLING), CHANGEABLE,
+     HELP("Divides the logits: below 1 the text is more likely, above 1 more varied")},
+    {FIELD(sampling_top_k), INT("null", 1, INT64_MAX), OR_NULL, GROUP(SAMPLING), CHANGEABLE, UNIT("tokens"),
+     HELP("Draw from this many of the likeliest tokens only; null is all")},
+    {FIELD(sampling_top_p), REAL("null", 0, 1), ABOVE, OR_NULL, GROUP(SAMPLING), CHANGEABLE,
+     HELP("Draw from the fewest likeliest tokens whose probabilities reach this sum; null is all")},
+    {FIELD(sampling_prompt), STRING("The"), GROUP(SAMPLING), CHANGEABLE,
+     HELP("Text that a sample goes on from")},
+    {FIELD(sampling_max_length), INT("100", 1, MAX_COUNT), GROUP(SAMPLING), CHANGEABLE, UNIT("tokens"),
+     HELP("Tokens to generate after the prompt")},
+    {FIELD(sampling_seed), INT("42", 0, INT64_MAX), GROUP(SAMPLING), CHANGEABLE,
+     HELP("Seed of the samples; the same seed and weights give the same text")},
+    {FIELD(seed), INT("null", 0, INT64_MAX), OR_NULL, GROUP(TRAINING), FIXED,
+     HELP("Seed of weights, order and dropout; null draws one, which is logged and saved")},
+    {FIELD(shuffle), BOOL("true"), GROUP(DATA), FIXED,
+     HELP("Draw the windows of each lane in a shuffled order, another one every epoch")},
+    {FIELD(data), STRING("null"), OR_NULL, GROUP(DATA), IRRELEVANT,
+     HELP("Text file to train on; null is data/uni-alg-int.txt, or else the first *.txt in data/")},
+    {FIELD(out_dir), STRING("."), GROUP(OUTPUT), IRRELEVANT,
+     HELP("Folder for metrics.jsonl and checkpoints/")},
+    {FIELD(checkpoint_dir), STRING("null"), OR_NULL, GROUP(CHECKPOINTS), IRRELEVANT,
+     HELP("Folder for checkpoints; null is checkpoints/ in out_dir")},
+    {FIELD(resume), STRING("null"), OR_NULL, GROUP(CHECKPOINTS), IRRELEVANT,
+     HELP("Go on from a checkpoint: its path, latest, or auto (latest if there is one, otherwise from the start)")},
+    {FIELD(log_cadence), INT("1", 1, MAX_COUNT), GROUP(OUTPUT), IRRELEVANT, UNIT("steps"),
+     HELP("Steps between lines on the console where it is not a terminal")},
+    {FIELD(hooks), TREE("null"), OR_NULL, GROUP(HOOKS), CHANGEABLE,
+     HELP("Hooks to call: {forward: [..], update: [..]}, each a list of {name: .., enabled: true, ..}")},
+};
+/* clang-format on */
+
+int64_t dt_options_count(void) {
+    return (int64_t)(sizeof table / sizeof table[0]);
+}
+
+const dt_option *dt_options_at(int64_t index) {
+    return &table[index];
+}
+
+static bool same_name(const char *key, const char *word, size_t length, bool as_flag) {
+    if (strlen(key) != length)
+        return false;
+    for (size_t i = 0; i < length; i++)
+        if (key[i] != (as_flag && word[i] == '-' ? '_' : word[i]))
+            return false;
+    return true;
+}
+
+const dt_option *dt_options_find(const char *key, size_t length, bool as_flag) {
+    for (int64_t i = 0; i < dt_options_count(); i++)
+        if (same_name(table[i].key, key, length, as_flag))
+            return &table[i];
+    return NULL;
+}
+
+const char *dt_options_heading(dt_option_group group) {
+    static const char *const headings[DT_GROUP_COUNT] = {
+        [DT_GROUP_MODEL] = "Model",       [DT_GROUP_DATA] = "Data",
+        [DT_GROUP_TRAINING] = "Training", [DT_GROUP_EVALUATION] = "Evaluation",
+        [DT_GROUP_SAMPLING] = "Sampling", [DT_GROUP_CHECKPOINTS] = "Checkpoints",
+        [DT_GROUP_OUTPUT] = "Output",     [DT_GROUP_HOOKS] = "Hooks"};
+    return headings[group];
+}
+
+/*
+ * Four shapes serve every row: "from a to b", "of at least a" or "above a", and both ends named where they
+ * differ.
+ */
+static void describe_real(const dt_option *option, char *text, size_t text_bytes) {
+    const char *low = option->low_exclusive ? "above" : "of at least";
+    if (isinf(option->high_real))
+        snprintf(text, text_bytes, "number %s %g", low, option->low_real);
+    else if (!option->low_exclusive && !option->high_exclusive)
+        snprintf(text, text_bytes, "number from %g to %g", option->low_real, option->high_real);
+    else
+        snprintf(text, text_bytes, "number %s %g and %s %g", low, option->low_real,
+                 option->high_exclusive ? "below" : "at most", option->high_real);
+}
+
+static void describe_choices(const dt_option *option, char *text, size_t text_bytes) {
+    snprintf(text, text_bytes, "one of");
+    for (int i = 0; i < DT_OPTION_CHOICES && option->choices[i]; i++) {
+        size_t used = strlen(text);
+        snprintf(text + used, text_bytes - used, "%s %s", i == 0 ? "" : ",", option->choices[i]);
+    }
+}
+
+const char *dt_options_describe(const dt_option *option, char text[DT_OPTION_TEXT_BYTES]) {
+    switch (option->type) {
+    case DT_OPTION_INT:
+        if (option->high_int == INT64_MAX)
+            snprintf(text, DT_OPTION_TEXT_BYTES, "integer of at least %" PRId64, option->low_int);
+        else
+            snprintf(text, DT_OPTION_TEXT_BYTES, "integer from %" PRId64 " to %" PRId64, option->low_int,
+                     option->high_int);
+        break;
+    case DT_OPTION_REAL:
+        describe_real(option, text, DT_OPTION_TEXT_BYTES);
+        break;
+    case DT_OPTION_CHOICE:
+        describe_choices(option, text, DT_OPTION_TEXT_BYTES);
+        break;
+    case DT_OPTION_BOOL:
+        snprintf(text, DT_OPTION_TEXT_BYTES, "true or false");
+        break;
+    case DT_OPTION_STRING:
+        snprintf(text, DT_OPTION_TEXT_BYTES, "string");
+        break;
+    case DT_OPTION_TREE:
+        snprintf(text, DT_OPTION_TEXT_BYTES, "map");
+        break;
+    }
+    size_t used = strlen(text);
+    snprintf(text + used, DT_OPTION_TEXT_BYTES - used, "%s", option->nullable ? ", or null" : "");
+    return text;
+}
+
+const char *dt_options_dash(const char *key, char text[DT_OPTION_TEXT_BYTES]) {
+    snprintf(text, DT_OPTION_TEXT_BYTES, "%s", key);
+    for (char *c = text; *c != '\0'; c++)
+        if (*c == '_')
+            *c = '-';
+    return text;
+}
+
+const char *dt_options_placeholder(const dt_option *option) {
+    static const char *const words[] = {
+        [DT_OPTION_INT] = "INTEGER",   [DT_OPTION_REAL] = "NUMBER",   [DT_OPTION_BOOL] = NULL,
+        [DT_OPTION_CHOICE] = "CHOICE", [DT_OPTION_STRING] = "STRING", [DT_OPTION_TREE] = "MAP"};
+    return words[option->type];
+}
+
+const char *dt_options_flag(const dt_option *option, char text[DT_OPTION_TEXT_BYTES]) {
+    char name[DT_OPTION_TEXT_BYTES - 8];
+    snprintf(name, sizeof name, "--%s%s", option->type == DT_OPTION_BOOL ? "[no-]" : "", option->key);
+    return dt_options_dash(name, text);
+}
