@@ -1,0 +1,133 @@
+/*
+ * JSON text would nearly do, but libyaml refuses or folds characters that JSON leaves as they are (U+007F,
+ * U+0085, U+2028), and refuses the surrogate pairs that JSON escapes to. So strings have YAML's own escapes
+ * here.
+ */
+#include "config/emit.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/scalar.h"
+
+void dt_emit_real(double value, FILE *file) {
+    char text[40];
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, value);
+        if (strtod(text, NULL) == value)
+            break;
+    }
+    fprintf(file, "%s%s", text, text[strcspn(text, ".e")] == '\0' ? ".0" : "");
+}
+
+/*
+ * Letters, digits and the marks of file names that mean nothing in YAML; first a letter, '/' or a lone or
+ * "./" dot.
+ */
+static bool is_plain(const char *text) {
+    static const char marks[] = "_-./+";
+    if (!isalpha((unsigned char)text[0]) && text[0] != '/' && strcmp(text, ".") != 0 &&
+        strncmp(text, "./", 2) != 0)
+        return false;
+    for (const char *c = text; *c != '\0'; c++)
+        if ((unsigned char)*c >= 0x80 || (!isalnum((unsigned char)*c) && strchr(marks, *c) == NULL))
+            return false;
+    return dt_scalar_resolve(text).kind == DT_SCALAR_STRING;
+}
+
+/* The code point that starts at *text, which is valid UTF-8; moves *text past it. */
+static uint32_t next_point(const char **text) {
+    const unsigned char *byte = (const unsigned char *)*text;
+    int more = byte[0] < 0x80 ? 0 : byte[0] < 0xE0 ? 1 : byte[0] < 0xF0 ? 2 : 3;
+    uint32_t point = more == 0 ? byte[0] : byte[0] & (0x3Fu >> more);
+    for (int i = 1; i <= more; i++)
+        point = point << 6 | (byte[i] & 0x3Fu);
+    *text += 1 + more;
+    return point;
+}
+
+/* What a YAML stream may not hold as it is, and what its readers take for the end of a line. */
+static bool needs_code(uint32_t point) {
+    return point < 0x20 || (point >= 0x7F && point <= 0xA0) || point == 0x2028 || point == 0x2029 ||
+           point == 0xFEFF || point == 0xFFFE || point == 0xFFFF;
+}
+
+static void emit_quoted(const char *text, FILE *file) {
+    static const char named[] = "\"\\\n\t\r", names[] = "\"\\ntr";
+    fputc('"', file);
+    while (*text != '\0') {
+        const char *start = text;
+        uint32_t point = next_point(&text);
+        const char *name = point < 0x80 ? strchr(named, (int)point) : NULL;
+        if (name != NULL)
+            fprintf(file, "\\%c", names[name - named]);
+        else if (needs_code(point))
+            fprintf(file, point < 0x100 ? "\\x%02" PRIX32 : "\\u%04" PRIX32, point);
+        else
+            fwrite(start, 1, (size_t)(text - start), file);
+    }
+    fputc('"', file);
+}
+
+void dt_emit_string(const char *text, FILE *file) {
+    if (is_plain(text))
+        fputs(text, file);
+    else
+        emit_quoted(text, file);
+}
+
+static void emit_object(const json_t *object, FILE *file) {
+    const char *key, *separator = "";
+    json_t *value;
+    fputc('{', file);
+    json_object_foreach((json_t *)object, key, value) {
+        fputs(separator, file);
+        emit_quoted(key, file);
+        fputs(": ", file);
+        dt_emit_tree(value, file);
+        separator = ", ";
+    }
+    fputc('}', file);
+}
+
+static void emit_array(const json_t *array, FILE *file) {
+    fputc('[', file);
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        fputs(i == 0 ? "" : ", ", file);
+        dt_emit_tree(json_array_get(array, i), file);
+    }
+    fputc(']', file);
+}
+
+void dt_emit_tree(const json_t *tree, FILE *file) {
+    switch (json_typeof(tree)) {
+    case JSON_OBJECT:
+        emit_object(tree, file);
+        break;
+    case JSON_ARRAY:
+        emit_array(tree, file);
+        break;
+    case JSON_STRING:
+        emit_quoted(json_string_value(tree), file);
+        break;
+    case JSON_INTEGER:
+        fprintf(file, "%" JSON_INTEGER_FORMAT, json_integer_value(tree));
+        break;
+    case JSON_REAL:
+        dt_emit_real(json_real_value(tree), file);
+        break;
+    case JSON_TRUE:
+        fputs("true", file);
+        break;
+    case JSON_FALSE:
+        fputs("false", file);
+        break;
+    case JSON_NULL:
+        fputs("null", file);
+        break;
+    }
+}
