@@ -72,7 +72,7 @@ typedef struct dt_flag {
 /** Fills every field with the table's default. Cannot fail on the table as it is; a test proves it. Local. */
 void dt_config_init(dt_config *config);
 
-/** Frees the strings and leaves `config` as dt_config_init does not: all zero. NULL is allowed. Local. */
+/** Frees the strings and leaves `config` all zero, not at its defaults. NULL is allowed. Local. */
 void dt_config_free(dt_config *config);
 
 /**
@@ -95,6 +95,9 @@ dt_status dt_config_set(dt_config *config, const char *key, const char *text, co
 /** Checks what concerns several options at once (d_model % n_heads, micro_batch_size <= batch_size, ..). Local. */
 dt_status dt_config_check(const dt_config *config);
 
+/** The length of wsd's decay: decay_steps, or a tenth of max_steps (at least 1) where that is null. Local. */
+int64_t dt_config_decay_steps(const dt_config *config);
+
 /** Prints the config as YAML that dt_config_read_yaml reads back to the same config. Local. */
 void dt_config_print(const dt_config *config, FILE *file);
 
@@ -110,8 +113,8 @@ uint64_t dt_config_hash(const dt_config *config);
 /**
  * Compares the config of a checkpoint with the one of a run that resumes it. A difference in an option that the table
  * marks as fixed (it would change the meaning of the run) fails and names option, both values and what to do. For
- * every other difference that matters, `changed` (may be NULL) is called with key and both values as text. A null seed in
- * `now` agrees with any: the run takes the saved one. Local.
+ * every other difference that matters, `changed` (may be NULL) is called with key and both values as text. A null seed
+ * in `now` agrees with any: the run takes the saved one. Local.
  */
 dt_status dt_config_compare(const dt_config *saved, const dt_config *now,
                             void (*changed)(const char *key, const char *saved, const char *now));

@@ -1,0 +1,99 @@
+/*
+ * What concerns several options at once, or the inside of one. Each rule is one sentence a user can act on.
+ */
+#include <inttypes.h>
+#include <string.h>
+
+#include "config/config.h"
+#include "config/options.h"
+
+int64_t dt_config_decay_steps(const dt_config *config) {
+    if (!dt_is_null_int(config->decay_steps))
+        return config->decay_steps;
+    int64_t tenth = config->max_steps / 10;
+    return tenth > 0 ? tenth : 1;
+}
+
+static dt_status check_sizes(const dt_config *config) {
+    if (config->d_model % config->n_heads != 0)
+        return dt_usage("d_model must be a multiple of n_heads, so that all heads are equally wide, but "
+                        "d_model is %" PRId64 " and n_heads is %" PRId64 "; change one of the two",
+                        config->d_model, config->n_heads);
+    if (config->micro_batch_size > config->batch_size)
+        return dt_usage("micro_batch_size must be at most batch_size, but micro_batch_size is %" PRId64
+                        " and batch_size is %" PRId64 "; lower micro_batch_size or raise batch_size",
+                        config->micro_batch_size, config->batch_size);
+    return DT_OK;
+}
+
+static dt_status check_schedule(const dt_config *config) {
+    int64_t decay_steps = config->lr_schedule == DT_LR_WSD ? dt_config_decay_steps(config) : 0;
+    if (config->warmup_steps > config->max_steps)
+        return dt_usage("warmup_steps must be at most max_steps, but warmup_steps is %" PRId64
+                        " and max_steps is %" PRId64 "; lower warmup_steps or raise max_steps",
+                        config->warmup_steps, config->max_steps);
+    if (config->warmup_steps + decay_steps > config->max_steps)
+        return dt_usage(
+            "with lr_schedule wsd, warmup_steps and decay_steps together must be at most max_steps, but "
+            "warmup_steps is %" PRId64 ", decay_steps is %" PRId64 "%s and max_steps is %" PRId64
+            "; lower one of them or raise max_steps",
+            config->warmup_steps, decay_steps,
+            dt_is_null_int(config->decay_steps) ? " (a tenth of max_steps, since it is null)" : "",
+            config->max_steps);
+    if (config->min_learning_rate > config->learning_rate)
+        return dt_usage("min_learning_rate must be at most learning_rate, but min_learning_rate is %.15g and "
+                        "learning_rate "
+                        "is %.15g; lower min_learning_rate or raise learning_rate",
+                        config->min_learning_rate, config->learning_rate);
+    return DT_OK;
+}
+
+/* One {name: .., enabled: .., ..} of hooks; the keys of its own are for the hook to judge. */
+static dt_status check_hook(const char *kind, size_t index, const json_t *hook) {
+    if (!json_is_object(hook))
+        return dt_usage(
+            "hooks: entry %zu of %s must be a map such as {name: identity}, but is something else", index + 1,
+            kind);
+    const json_t *name = json_object_get(hook, "name"), *enabled = json_object_get(hook, "enabled");
+    if (!json_is_string(name) || json_string_length(name) == 0)
+        return dt_usage("hooks: entry %zu of %s must have a name that is a string, but has %s", index + 1,
+                        kind, name == NULL ? "none" : "another value");
+    if (enabled != NULL && !json_is_boolean(enabled))
+        return dt_usage("hooks: enabled of \"%s\" in %s must be true or false, but is something else",
+                        json_string_value(name), kind);
+    return DT_OK;
+}
+
+static dt_status check_hook_list(const char *kind, const json_t *list) {
+    if (strcmp(kind, "forward") != 0 && strcmp(kind, "update") != 0)
+        return dt_usage("hooks: expected the keys forward and update, found %s", kind);
+    if (!json_is_array(list))
+        return dt_usage("hooks: %s must be a list of hooks such as [{name: identity}], but is something else",
+                        kind);
+    for (size_t i = 0; i < json_array_size(list); i++)
+        DT_TRY(check_hook(kind, i, json_array_get(list, i)));
+    return DT_OK;
+}
+
+static dt_status check_hooks(const dt_config *config) {
+    if (config->hooks == NULL)
+        return DT_OK;
+    json_t *hooks = json_loads(config->hooks, 0, NULL);
+    if (hooks == NULL)
+        return dt_fail("hooks: out of memory while checking them");
+    dt_status status = DT_OK;
+    const char *kind;
+    json_t *list;
+    json_object_foreach(hooks, kind, list) {
+        if (status == DT_OK)
+            status = check_hook_list(kind, list);
+    }
+    json_decref(hooks);
+    return status;
+}
+
+dt_status dt_config_check(const dt_config *config) {
+    DT_TRY(check_sizes(config));
+    DT_TRY(check_schedule(config));
+    return check_hooks(config);
+}

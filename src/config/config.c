@@ -1,0 +1,162 @@
+/* The config as a whole: every function is a walk over the table, with value.c doing the work on each row. */
+#include "config/config.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#include "config/nearest.h"
+#include "config/options.h"
+#include "config/value.h"
+#include "config/yaml.h"
+
+void dt_config_init(dt_config *config) {
+    memset(config, 0, sizeof *config);
+    for (int64_t i = 0; i < dt_options_count(); i++) {
+        const dt_option *option = dt_options_at(i);
+        if (dt_value_set(config, option, option->default_text, DT_VALUE_ARGUMENT, "default") != DT_OK) {
+            /* Only a wrong row or no memory for a few bytes at start-up: nothing could go on from here. */
+            fprintf(stderr, "dtrain: fault in the program: %s\n", dt_error());
+            abort();
+        }
+    }
+}
+
+void dt_config_free(dt_config *config) {
+    if (config == NULL)
+        return;
+    for (int64_t i = 0; i < dt_options_count(); i++) {
+        const dt_option *option = dt_options_at(i);
+        if (option->type == DT_OPTION_STRING || option->type == DT_OPTION_TREE)
+            free(*(char **)((char *)config + option->offset));
+    }
+    memset(config, 0, sizeof *config);
+}
+
+/* `where` opens the sentence: a place in a file, or what the object is. */
+static dt_status refuse_key(const char *key, const char *where) {
+    dt_nearest nearest = dt_nearest_start(key, strlen(key));
+    for (int64_t i = 0; i < dt_options_count(); i++)
+        dt_nearest_offer(&nearest, dt_options_at(i)->key);
+    if (nearest.best != NULL)
+        return dt_usage("%s: unknown key %s; did you mean %s?", where, key, nearest.best);
+    return dt_usage("%s: unknown key %s; docs/config.md lists them all", where, key);
+}
+
+static dt_status read_entry(dt_config *config, const char *name, const dt_yaml_entry *entry) {
+    char where[512];
+    const dt_option *option = dt_options_find(entry->key, strlen(entry->key), false);
+    snprintf(where, sizeof where, "%.400s:%" PRId64 ":%" PRId64, name, option ? entry->line : entry->key_line,
+             option ? entry->column : entry->key_column);
+    if (option == NULL)
+        return refuse_key(entry->key, where);
+    if (entry->tree != NULL)
+        return dt_value_set_tree(config, option, entry->tree, where);
+    return dt_value_set(config, option, entry->text, entry->quoted ? DT_VALUE_QUOTED : DT_VALUE_PLAIN, where);
+}
+
+dt_status dt_config_read_yaml(dt_config *config, const char *name, const char *bytes, size_t length) {
+    dt_yaml_document document;
+    dt_status status = dt_yaml_read(name, bytes, length, &document);
+    for (int64_t i = 0; status == DT_OK && i < document.count; i++)
+        status = read_entry(config, name, &document.entries[i]);
+    dt_yaml_free(&document);
+    return status;
+}
+
+dt_status dt_config_set(dt_config *config, const char *key, const char *text, const char *where) {
+    const dt_option *option = dt_options_find(key, strlen(key), false);
+    if (option == NULL)
+        return refuse_key(key, where);
+    return dt_value_set(config, option, text, DT_VALUE_ARGUMENT, where);
+}
+
+void dt_config_print(const dt_config *config, FILE *file) {
+    for (int group = 0; group < DT_GROUP_COUNT; group++) {
+        fprintf(file, "%s# %s\n", group == 0 ? "" : "\n", dt_options_heading((dt_option_group)group));
+        for (int64_t i = 0; i < dt_options_count(); i++) {
+            const dt_option *option = dt_options_at(i);
+            if ((int)option->group != group)
+                continue;
+            fprintf(file, "%s: ", option->key);
+            dt_value_print(config, option, file);
+            fputc('\n', file);
+        }
+    }
+}
+
+json_t *dt_config_to_json(const dt_config *config) {
+    json_t *object = json_object();
+    for (int64_t i = 0; i < dt_options_count(); i++) {
+        const dt_option *option = dt_options_at(i);
+        if (json_object_set_new(object, option->key, dt_value_to_json(config, option)) != 0) {
+            json_decref(object);
+            return NULL;
+        }
+    }
+    return object;
+}
+
+dt_status dt_config_from_json(dt_config *config, const json_t *object, const char *where) {
+    if (!json_is_object(object))
+        return dt_usage("%s: expected an object with an option a key, found another value", where);
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)object, key, value) {
+        const dt_option *option = dt_options_find(key, strlen(key), false);
+        if (option == NULL)
+            return refuse_key(key, where);
+        DT_TRY(dt_value_set_json(config, option, value, where));
+    }
+    return DT_OK;
+}
+
+uint64_t dt_config_hash(const dt_config *config) {
+    /* XXH64 of "key: value\n" for each row: text, so that neither byte order nor struct padding enters. */
+    char *text = NULL;
+    size_t length = 0;
+    FILE *memory = open_memstream(&text, &length);
+    if (memory == NULL)
+        return 0;
+    for (int64_t i = 0; i < dt_options_count(); i++) {
+        fprintf(memory, "%s: ", dt_options_at(i)->key);
+        dt_value_print(config, dt_options_at(i), memory);
+        fputc('\n', memory);
+    }
+    uint64_t hash = fclose(memory) == 0 ? XXH64(text, length, 0) : 0;
+    free(text);
+    return hash;
+}
+
+static dt_status compare_values(const dt_option *option, const char *saved, const char *now,
+                                void (*changed)(const char *key, const char *saved, const char *now)) {
+    if (strcmp(saved, now) == 0)
+        return DT_OK;
+    if (option->resume == DT_RESUME_FIXED)
+        return dt_usage("cannot resume: %s is %s in the checkpoint and %s in this run, and it may not change "
+                        "within a run; "
+                        "set %s to %s, or start a new run without --resume",
+                        option->key, saved, now, option->key, saved);
+    if (changed != NULL)
+        changed(option->key, saved, now);
+    return DT_OK;
+}
+
+dt_status dt_config_compare(const dt_config *saved, const dt_config *now,
+                            void (*changed)(const char *key, const char *saved, const char *now)) {
+    for (int64_t i = 0; i < dt_options_count(); i++) {
+        const dt_option *option = dt_options_at(i);
+        bool seed_follows = option->offset == offsetof(dt_config, seed) && dt_is_null_int(now->seed);
+        if (option->resume == DT_RESUME_IRRELEVANT || seed_follows)
+            continue;
+        char *saved_text = dt_value_text(saved, option), *now_text = dt_value_text(now, option);
+        dt_status status = saved_text && now_text
+                               ? compare_values(option, saved_text, now_text, changed)
+                               : dt_fail("out of memory while comparing the config with the checkpoint's");
+        free(saved_text);
+        free(now_text);
+        DT_TRY(status);
+    }
+    return DT_OK;
+}

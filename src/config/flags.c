@@ -1,0 +1,148 @@
+/* The command line: which word is a flag, which its value, and whose it is, the table's or the verb's. */
+#include <string.h>
+
+#include "config/config.h"
+#include "config/nearest.h"
+#include "config/options.h"
+#include "config/value.h"
+
+/* A walk over the words, with the flag in hand. */
+typedef struct words {
+    int argc, next; /* next: the first word not yet used */
+    char **argv;
+    const char *flag;    /* the word in hand, with its dashes and its "=value" */
+    const char *name;    /* without the dashes */
+    size_t length;       /* of name, up to "=" */
+    const char *inlined; /* what follows "=", or NULL */
+} words;
+
+static bool is_flag(const char *word) {
+    return strncmp(word, "--", 2) == 0;
+}
+
+/* What to show of the flag in hand: "--max-steps" of "--max-steps=5". */
+#define SHOWN(walk) (int)((walk)->length + 2), (walk)->flag
+
+static void take_flag(words *walk) {
+    walk->flag = walk->argv[walk->next++];
+    walk->name = walk->flag + 2;
+    walk->length = strcspn(walk->name, "=");
+    walk->inlined = walk->name[walk->length] == '=' ? walk->name + walk->length + 1 : NULL;
+}
+
+static dt_status take_value(words *walk, const char **value) {
+    if (walk->inlined != NULL) {
+        *value = walk->inlined;
+        return DT_OK;
+    }
+    if (walk->next == walk->argc)
+        return dt_usage("%.*s needs a value", SHOWN(walk));
+    if (is_flag(walk->argv[walk->next]))
+        return dt_usage("%.*s needs a value; if \"%s\" is the value, write %.*s=%s", SHOWN(walk),
+                        walk->argv[walk->next], SHOWN(walk), walk->argv[walk->next]);
+    *value = walk->argv[walk->next++];
+    return DT_OK;
+}
+
+static bool same_name(const char *known, const char *name, size_t length) {
+    if (strlen(known) != length)
+        return false;
+    for (size_t i = 0; i < length; i++)
+        if (known[i] != (name[i] == '_' ? '-' : name[i]))
+            return false;
+    return true;
+}
+
+static const dt_flag *find_own(const dt_flag *own, const words *walk) {
+    for (; own != NULL && own->name != NULL; own++)
+        if (same_name(own->name, walk->name, walk->length))
+            return own;
+    return NULL;
+}
+
+static dt_status read_own(words *walk, const dt_flag *own) {
+    if (own->takes_value)
+        return take_value(walk, own->value);
+    if (walk->inlined != NULL)
+        return dt_usage("%.*s takes no value, but is given \"%s\"", SHOWN(walk), walk->inlined);
+    *own->value = "";
+    return DT_OK;
+}
+
+/* "--shuffle" alone means true, so only a following true or false is taken for its value. */
+static dt_status read_bool(words *walk, dt_config *config, const dt_option *option, const char *where) {
+    const char *value = walk->inlined ? walk->inlined : "true";
+    if (walk->inlined == NULL && walk->next < walk->argc) {
+        const char *word = walk->argv[walk->next];
+        if (strcmp(word, "true") == 0 || strcmp(word, "false") == 0) {
+            value = word;
+            walk->next++;
+        }
+    }
+    return dt_value_set(config, option, value, DT_VALUE_ARGUMENT, where);
+}
+
+static dt_status refuse_flag(const words *walk, const dt_flag *own) {
+    dt_nearest nearest = dt_nearest_start(walk->name, walk->length);
+    for (; own != NULL && own->name != NULL; own++)
+        dt_nearest_offer(&nearest, own->name);
+    for (int64_t i = 0; i < dt_options_count(); i++)
+        dt_nearest_offer(&nearest, dt_options_at(i)->key);
+    if (nearest.best == NULL)
+        return dt_usage("unknown flag %.*s; --help lists them all", SHOWN(walk));
+    char known[DT_OPTION_TEXT_BYTES];
+    dt_options_dash(nearest.best, known);
+    return dt_usage("unknown flag %.*s; did you mean --%s?", SHOWN(walk), known);
+}
+
+static dt_status read_flag(words *walk, dt_config *config, const dt_flag *own) {
+    char where[DT_OPTION_TEXT_BYTES];
+    const dt_flag *verbs = find_own(own, walk);
+    if (verbs != NULL)
+        return read_own(walk, verbs);
+    const dt_option *option = dt_options_find(walk->name, walk->length, true);
+    snprintf(where, sizeof where, "%.*s", SHOWN(walk));
+    if (option != NULL && option->type == DT_OPTION_BOOL)
+        return read_bool(walk, config, option, where);
+    if (option != NULL) {
+        const char *value = NULL;
+        DT_TRY(take_value(walk, &value));
+        return dt_value_set(config, option, value, DT_VALUE_ARGUMENT, where);
+    }
+    bool negated =
+        walk->length > 3 && (strncmp(walk->name, "no-", 3) == 0 || strncmp(walk->name, "no_", 3) == 0);
+    option = negated ? dt_options_find(walk->name + 3, walk->length - 3, true) : NULL;
+    if (option == NULL || option->type != DT_OPTION_BOOL)
+        return refuse_flag(walk, own);
+    if (walk->inlined != NULL)
+        return dt_usage("%.*s takes no value, but is given \"%s\"", SHOWN(walk), walk->inlined);
+    return dt_value_set(config, option, "false", DT_VALUE_ARGUMENT, where);
+}
+
+dt_status dt_config_read_flags(dt_config *config, int argc, char **argv, const dt_flag *own,
+                               const char **positional, int *positional_count) {
+    words walk = {.argc = argc, .argv = argv};
+    bool flags_ended = false;
+    int count = 0;
+    while (walk.next < argc) {
+        const char *word = argv[walk.next];
+        if (!flags_ended && strcmp(word, "--") == 0) {
+            flags_ended = true;
+            walk.next++;
+        } else if (!flags_ended && is_flag(word)) {
+            take_flag(&walk);
+            DT_TRY(read_flag(&walk, config, own));
+        } else if (!flags_ended && word[0] == '-' && word[1] != '\0') {
+            return dt_usage("unknown flag %s; flags have two dashes, and --help lists them all", word);
+        } else if (positional == NULL) {
+            return dt_usage("expected flags only, found the word \"%s\"; --help shows how options are given",
+                            word);
+        } else {
+            positional[count++] = word;
+            walk.next++;
+        }
+    }
+    if (positional_count != NULL)
+        *positional_count = count;
+    return DT_OK;
+}
