@@ -1,0 +1,135 @@
+/* Help, docs/config.md and configs/default.yaml. Each is one walk over the groups and the rows of a group. */
+#include "config/reference.h"
+
+#include <string.h>
+
+#include "config/config.h"
+#include "config/options.h"
+#include "config/value.h"
+
+#define WIDTH       100 /* columns of --help */
+#define HELP_COLUMN 34  /* where the text beside a flag starts */
+
+/* Prints `text` wrapped at WIDTH, the cursor being at HELP_COLUMN; further lines start there too. */
+static void print_wrapped(const char *text, FILE *file) {
+    size_t column = HELP_COLUMN;
+    while (*text != '\0') {
+        size_t word = strcspn(text, " ");
+        if (column > HELP_COLUMN && column + 1 + word > WIDTH) {
+            fprintf(file, "\n%*s", HELP_COLUMN, "");
+            column = HELP_COLUMN;
+        }
+        const char *space = column > HELP_COLUMN ? " " : "";
+        fprintf(file, "%s%.*s", space, (int)word, text);
+        column += strlen(space) + word;
+        text += word + strspn(text + word, " ");
+    }
+    fputc('\n', file);
+}
+
+static void print_help_row(const dt_option *option, FILE *file) {
+    char flag[DT_OPTION_TEXT_BYTES], takes[DT_OPTION_TEXT_BYTES], text[1024];
+    const char *value = dt_options_placeholder(option);
+    int used = fprintf(file, "  %s%s%s", dt_options_flag(option, flag), value ? " " : "", value ? value : "");
+    if (used + 1 > HELP_COLUMN)
+        fprintf(file, "\n%*s", HELP_COLUMN, "");
+    else
+        fprintf(file, "%*s", HELP_COLUMN - used, "");
+    snprintf(text, sizeof text, "%s (%s%s%s; default %s)", option->help, option->unit ? option->unit : "",
+             option->unit ? ", " : "", dt_options_describe(option, takes), option->default_text);
+    print_wrapped(text, file);
+}
+
+void dt_reference_help(FILE *file) {
+    for (int group = 0; group < DT_GROUP_COUNT; group++) {
+        fprintf(file, "%s%s:\n", group == 0 ? "" : "\n", dt_options_heading((dt_option_group)group));
+        for (int64_t i = 0; i < dt_options_count(); i++)
+            if ((int)dt_options_at(i)->group == group)
+                print_help_row(dt_options_at(i), file);
+    }
+}
+
+static const char markdown_opening[] =
+    "# Options\n"
+    "\n"
+    "This page is printed from the table of options in src/config/options.c; a test compares the two.\n"
+    "\n"
+    "## How values are given\n"
+    "\n"
+    "Every option is a key of the YAML file that `--config FILE` names (`--config -` reads standard input), "
+    "and a\n"
+    "flag of the same name with dashes for underscores:\n"
+    "\n"
+    "| | YAML | command line |\n"
+    "|---|---|---|\n"
+    "| a number | `learning_rate: 3e-4` | `--learning-rate 3e-4` or `--learning-rate=3e-4` |\n"
+    "| true or false | `shuffle: false` | `--no-shuffle`, `--shuffle false` or `--shuffle=false` |\n"
+    "| a string | `sampling_prompt: \"Once upon\"` | `--sampling-prompt \"Once upon\"` |\n"
+    "| switched off | `grad_clip: null` | `--grad-clip null` |\n"
+    "| a map | `hooks: {update: [{name: identity}]}` | `--hooks '{update: [{name: identity}]}'` |\n"
+    "\n"
+    "A flag beats the file, and the file beats the default. A flag that is given twice counts as given last; "
+    "a key\n"
+    "that stands twice in the file is an error, and so is one that is not known. A value that begins with "
+    "two dashes\n"
+    "is written `--flag=VALUE`. `dtrain train --print-config` prints the config that results, as YAML that "
+    "can be\n"
+    "fed back in.\n"
+    "\n"
+    "The file is read by the core schema of YAML 1.2: `3e-4` is a number, `\"3e-4\"` is a string and no "
+    "number,\n"
+    "`null`, `~` and nothing at all are null. Anchors and aliases work; tags are refused.\n"
+    "\n"
+    "## What may change when a run is resumed\n"
+    "\n"
+    "The column *on resume* says what `--resume` does where an option differs from the one in the "
+    "checkpoint: *fixed*\n"
+    "options are refused, because another value would mean another run; *may change* options take the new "
+    "value, and\n"
+    "the log says so; *free* options are not compared. A seed that is null takes the one of the "
+    "checkpoint.\n";
+
+static void print_markdown_row(const dt_option *option, FILE *file) {
+    static const char *const resumes[] = {
+        [DT_RESUME_FIXED] = "fixed", [DT_RESUME_CHANGEABLE] = "may change", [DT_RESUME_IRRELEVANT] = "free"};
+    char takes[DT_OPTION_TEXT_BYTES];
+    fprintf(file, "| `%s` | `%s` | %s | %s | %s | %s |\n", option->key, option->default_text,
+            dt_options_describe(option, takes), option->unit ? option->unit : "", resumes[option->resume],
+            option->help);
+}
+
+void dt_reference_markdown(FILE *file) {
+    fputs(markdown_opening, file);
+    for (int group = 0; group < DT_GROUP_COUNT; group++) {
+        fprintf(file, "\n## %s\n\n", dt_options_heading((dt_option_group)group));
+        fputs("| key | default | takes | unit | on resume | what it does |\n|---|---|---|---|---|---|\n",
+              file);
+        for (int64_t i = 0; i < dt_options_count(); i++)
+            if ((int)dt_options_at(i)->group == group)
+                print_markdown_row(dt_options_at(i), file);
+    }
+}
+
+void dt_reference_yaml(FILE *file) {
+    fputs("# Every option with its default, printed from the table of options; a copy to start your own "
+          "config from.\n"
+          "#\n"
+          "#     mpirun -np 2 build/dtrain --config configs/default.yaml --data FILE\n",
+          file);
+    dt_config defaults;
+    dt_config_init(&defaults);
+    for (int group = 0; group < DT_GROUP_COUNT; group++) {
+        fprintf(file, "\n# == %s ==\n", dt_options_heading((dt_option_group)group));
+        for (int64_t i = 0; i < dt_options_count(); i++) {
+            const dt_option *option = dt_options_at(i);
+            char takes[DT_OPTION_TEXT_BYTES];
+            if ((int)option->group != group)
+                continue;
+            fprintf(file, "\n# %s.\n# %s%s%s\n%s: ", option->help, dt_options_describe(option, takes),
+                    option->unit ? "; unit: " : "", option->unit ? option->unit : "", option->key);
+            dt_value_print(&defaults, option, file);
+            fputc('\n', file);
+        }
+    }
+    dt_config_free(&defaults);
+}

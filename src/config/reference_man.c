@@ -1,0 +1,188 @@
+/*
+ * The manual page. Its options come from the table; the text around them is kept here, in the order of
+ * man-pages(7).
+ */
+#include "config/reference.h"
+
+#include <stddef.h>
+
+#include "config/options.h"
+
+/* The day on which the text of this file last changed its meaning; a page must carry one. */
+#define PAGE_DATE "2026-11-22"
+
+/* A minus that can be copied into a shell is "\-" in man(7), and in C that is "\\-". */
+static const char opening[] =
+    ".TH DTRAIN 1 " PAGE_DATE " \"dtrain " DTRAIN_VERSION "\" \"User Commands\"\n"
+    ".SH NAME\n"
+    "dtrain \\- train GPT\\-style character language models on many cores and hosts\n"
+    ".SH SYNOPSIS\n"
+    ".B mpirun \\-np\n"
+    ".I RANKS\n"
+    ".B dtrain\n"
+    ".RB [ train ]\n"
+    ".RB [ \\-\\-config\n"
+    ".IR FILE ]\n"
+    ".RI [ options ]\n"
+    ".br\n"
+    ".B dtrain sample\n"
+    ".I CHECKPOINT\n"
+    ".RI [ options ]\n"
+    ".br\n"
+    ".B dtrain eval\n"
+    ".I CHECKPOINT\n"
+    ".B \\-\\-data\n"
+    ".I FILE\n"
+    ".br\n"
+    ".B dtrain data\n"
+    ".RB [ \\-\\-config\n"
+    ".IR FILE ]\n"
+    ".B \\-\\-steps\n"
+    ".I N\n"
+    ".br\n"
+    ".B dtrain verify\n"
+    ".I CHECKPOINT\n"
+    ".br\n"
+    ".B dtrain help\n"
+    ".SH DESCRIPTION\n"
+    "One MPI rank is one replica of the model.\n"
+    "Each rank reads its own part of the text, computes gradients on its replica, and all ranks take the "
+    "same step\n"
+    "with the sum of the gradients.\n"
+    "With one config, one seed and one text, losses and weights are the same bit for bit on any number of "
+    "ranks and\n"
+    "threads.\n"
+    ".PP\n"
+    "The first word picks the verb; without one it is\n"
+    ".BR train .\n"
+    ".TP\n"
+    ".B train\n"
+    "Trains a model, or goes on with a run where\n"
+    ".B \\-\\-resume\n"
+    "names a checkpoint.\n"
+    ".B \\-\\-config\n"
+    ".I FILE\n"
+    "reads options from a YAML file, or from standard input where\n"
+    ".I FILE\n"
+    "is\n"
+    ".BR \\- .\n"
+    ".B \\-\\-print\\-config\n"
+    "prints the resulting config as YAML and ends.\n"
+    ".TP\n"
+    ".B sample\n"
+    "Generates text from a checkpoint and prints it as it is made, with\n"
+    ".BR \\-\\-prompt ,\n"
+    ".BR \\-\\-max\\-length ,\n"
+    ".BR \\-\\-temperature ,\n"
+    ".BR \\-\\-top\\-k ,\n"
+    ".BR \\-\\-top\\-p ,\n"
+    ".B \\-\\-seed\n"
+    "and\n"
+    ".BR \\-\\-count .\n"
+    ".TP\n"
+    ".B eval\n"
+    "Prints loss, perplexity and bits per character of a checkpoint on the text of\n"
+    ".BR \\-\\-data .\n"
+    ".TP\n"
+    ".B data\n"
+    "Lists which windows of the text the first\n"
+    ".B \\-\\-steps\n"
+    "batches hold, one JSON object a line.\n"
+    ".TP\n"
+    ".B verify\n"
+    "Checks every checksum of a checkpoint.\n"
+    ".TP\n"
+    ".B help\n"
+    "Prints the verbs and the options, as\n"
+    ".B \\-\\-help\n"
+    "does after any verb.\n"
+    ".SH OPTIONS\n"
+    "An option is a key of the YAML file\n"
+    ".RB ( \"max_steps: 5\" )\n"
+    "and a flag\n"
+    ".RB ( \"\\-\\-max\\-steps 5\" ).\n"
+    "A flag beats the file, and the file beats the default.\n"
+    ".B null\n"
+    "switches an optional thing off.\n";
+
+static const char closing[] =
+    ".SH EXIT STATUS\n"
+    ".TP\n"
+    ".B 0\n"
+    "Done, or stopped on request.\n"
+    ".TP\n"
+    ".B 1\n"
+    "Failed; one sentence on standard error says why.\n"
+    ".TP\n"
+    ".B 2\n"
+    "The command line or the config is wrong.\n"
+    ".SH ENVIRONMENT\n"
+    ".TP\n"
+    ".B OMP_NUM_THREADS\n"
+    "Threads of each rank.\n"
+    ".TP\n"
+    ".B OPENBLAS_CORETYPE\n"
+    "The processor that OpenBLAS picks its kernels for; the opening lines of a run say which one it found.\n"
+    ".SH FILES\n"
+    ".TP\n"
+    ".I metrics.jsonl\n"
+    "What happened in the run, one JSON object a line, in\n"
+    ".BR \\-\\-out\\-dir .\n"
+    ".TP\n"
+    ".I checkpoints/checkpoint_step_N/\n"
+    "The state after step N: a model that Hugging Face's GPT2LMHeadModel reads, and all that a resumed run "
+    "needs.\n"
+    ".TP\n"
+    ".I checkpoints/latest\n"
+    "A symbolic link to the newest checkpoint.\n"
+    ".SH SIGNALS\n"
+    "On SIGUSR1, SIGTERM and SIGINT the run finishes the step at hand, saves a checkpoint, says how to "
+    "resume, and\n"
+    "exits with 0.\n"
+    ".SH EXAMPLES\n"
+    ".nf\n"
+    "mpirun \\-np 4 dtrain \\-\\-data text.txt \\-\\-out\\-dir runs/a \\-\\-max\\-steps 2000\n"
+    "mpirun \\-np 8 dtrain \\-\\-data text.txt \\-\\-out\\-dir runs/a \\-\\-max\\-steps 4000 \\-\\-resume "
+    "latest\n"
+    "dtrain sample runs/a/checkpoints/latest \\-\\-prompt \"Once upon\"\n"
+    ".fi\n"
+    ".SH SEE ALSO\n"
+    ".BR mpirun (1)\n";
+
+/* Text of the table in man(7): a minus and a backslash are escaped. */
+static void print_escaped(const char *text, FILE *file) {
+    for (; *text != '\0'; text++) {
+        if (*text == '-')
+            fputs("\\-", file);
+        else if (*text == '\\')
+            fputs("\\e", file);
+        else
+            fputc(*text, file);
+    }
+}
+
+static void print_row(const dt_option *option, FILE *file) {
+    char text[DT_OPTION_TEXT_BYTES];
+    fputs(".TP\n.B ", file);
+    print_escaped(dt_options_flag(option, text), file);
+    if (dt_options_placeholder(option) != NULL)
+        fprintf(file, " \\fI%s\\fR", dt_options_placeholder(option));
+    fputc('\n', file);
+    print_escaped(option->help, file);
+    fprintf(file, "\n(%s%s", option->unit ? option->unit : "", option->unit ? ", " : "");
+    print_escaped(dt_options_describe(option, text), file);
+    fputs("; default ", file);
+    print_escaped(option->default_text, file);
+    fputs(").\n", file);
+}
+
+void dt_reference_man(FILE *file) {
+    fputs(opening, file);
+    for (int group = 0; group < DT_GROUP_COUNT; group++) {
+        fprintf(file, ".SS %s\n", dt_options_heading((dt_option_group)group));
+        for (int64_t i = 0; i < dt_options_count(); i++)
+            if ((int)dt_options_at(i)->group == group)
+                print_row(dt_options_at(i), file);
+    }
+    fputs(closing, file);
+}
