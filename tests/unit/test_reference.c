@@ -1,0 +1,146 @@
+/*
+ * What is printed from the table names every option, fits its medium, and agrees with the files in the
+ * repository: configs/default.yaml is the printed one and sets exactly the defaults, and every file in
+ * configs/ is a valid config.
+ */
+#include "support/sentence.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "config/config.h"
+#include "config/options.h"
+#include "config/reference.h"
+
+static char *printed(void (*print)(FILE *file)) {
+    char *text = NULL;
+    size_t length = 0;
+    FILE *memory = open_memstream(&text, &length);
+    print(memory);
+    fclose(memory);
+    return text;
+}
+
+static void test_help_fits(void **state) {
+    (void)state;
+    char *text = printed(dt_reference_help);
+    for (const char *line = text; *line != '\0'; line += strcspn(line, "\n") + 1) {
+        assert_true(strcspn(line, "\n") <= 100);
+        assert_true(line[0] == '\n' || line[strcspn(line, "\n") - 1] != ' ');
+    }
+    assert_non_null(strstr(text, "Training:\n  --max-steps INTEGER "));
+    free(text);
+}
+
+static void test_every_option_is_printed(void **state) {
+    (void)state;
+    char *help = printed(dt_reference_help), *markdown = printed(dt_reference_markdown);
+    char *yaml = printed(dt_reference_yaml), *man = printed(dt_reference_man);
+    for (int64_t i = 0; i < dt_options_count(); i++) {
+        const dt_option *option = dt_options_at(i);
+        char flag[DT_OPTION_TEXT_BYTES], line[256];
+        assert_non_null(strstr(help, dt_options_flag(option, flag)));
+        snprintf(line, sizeof line, "\n| `%s` | `%s` |", option->key, option->default_text);
+        assert_non_null(strstr(markdown, line));
+        snprintf(line, sizeof line, "\n%s: ", option->key);
+        assert_non_null(strstr(yaml, line));
+        snprintf(line, sizeof line, "\n%s", option->help);
+        line[strcspn(line, "-")] = '\0'; /* the page escapes a minus */
+        assert_non_null(strstr(man, line));
+    }
+    free(help);
+    free(markdown);
+    free(yaml);
+    free(man);
+}
+
+/* A row of a table has as many cells as its heading: none of the texts holds a bar. */
+static void test_markdown_cells(void **state) {
+    (void)state;
+    char *text = printed(dt_reference_markdown);
+    const char *row = text;
+    while ((row = strstr(row, "\n| `")) != NULL) {
+        int bars = 0;
+        for (row++; *row != '\n'; row++)
+            bars += *row == '|';
+        assert_int_equal(bars, 7);
+    }
+    free(text);
+}
+
+static void test_default_yaml(void **state) {
+    (void)state;
+    char *expected = printed(dt_reference_yaml), *bytes = NULL;
+    size_t length = 0;
+    assert_done(dt_file_read(DTRAIN_SOURCE_DIR "/configs/default.yaml", 1 << 20, &bytes, &length));
+    assert_string_equal(bytes, expected);
+    /* Read over a config that differs in options of every type, it must give the defaults back. */
+    dt_config defaults, config;
+    dt_config_init(&defaults);
+    dt_config_init(&config);
+    assert_done(dt_config_set(&config, "data", "x", "t"));
+    assert_done(dt_config_set(&config, "hooks", "{}", "t"));
+    config.n_layers = config.seed = config.eval_cadence = config.sampling_top_k = config.decay_steps = 77;
+    config.grad_clip = config.sampling_top_p = config.beta1 = 0.5;
+    config.shuffle = false;
+    assert_done(dt_config_read_yaml(&config, "default.yaml", bytes, length));
+    assert_true(dt_config_hash(&config) == dt_config_hash(&defaults));
+    dt_config_free(&defaults);
+    dt_config_free(&config);
+    free(expected);
+    free(bytes);
+}
+
+static void test_configs_are_valid(void **state) {
+    (void)state;
+    char **names = NULL;
+    size_t count = 0;
+    assert_done(dt_file_list(DTRAIN_SOURCE_DIR "/configs", &names, &count));
+    assert_true(count >= 7);
+    for (size_t i = 0; i < count; i++) {
+        char *bytes = NULL, *path = dt_file_join(DTRAIN_SOURCE_DIR "/configs", names[i]);
+        size_t length = 0;
+        dt_config config;
+        dt_config_init(&config);
+        assert_done(dt_file_read(path, 1 << 20, &bytes, &length));
+        assert_done(dt_config_read_yaml(&config, names[i], bytes, length));
+        assert_done(dt_config_check(&config));
+        assert_null(config.data);
+        char command[256];
+        snprintf(command, sizeof command, " --config configs/%s --data FILE\n", names[i]);
+        assert_int_equal(bytes[0], '#');
+        assert_non_null(strstr(bytes, command));
+        dt_config_free(&config);
+        free(bytes);
+        free(path);
+    }
+    dt_file_free_names(names, count);
+}
+
+static void test_manual_page(void **state) {
+    (void)state;
+    if (system("command -v mandoc >/dev/null") != 0)
+        skip(); /* mandoc judges the page; without it there is no judge */
+    char folder[] = "/tmp/dtrain-reference-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    char *text = printed(dt_reference_man), *path = dt_file_join(folder, "dtrain.1"), command[256];
+    assert_done(dt_file_save(path, text, strlen(text)));
+    snprintf(command, sizeof command, "mandoc -T lint -W warning %s", path);
+    int result = system(command);
+    assert_done(dt_file_remove_tree(folder));
+    free(text);
+    free(path);
+    assert_true(WIFEXITED(result) && WEXITSTATUS(result) == 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_help_fits),         cmocka_unit_test(test_every_option_is_printed),
+        cmocka_unit_test(test_markdown_cells),    cmocka_unit_test(test_default_yaml),
+        cmocka_unit_test(test_configs_are_valid), cmocka_unit_test(test_manual_page),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
