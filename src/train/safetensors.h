@@ -7,8 +7,8 @@
  *                    "wte.weight": {"dtype": "F32", "shape": [99, 256], "data_offsets": [begin, end]}, ..}
  *     offset 8 + N  the data; offsets count bytes from here, row-major, little endian, without holes
  *
- * (Format: the README of the safetensors project.) A file written here holds the tensors of a layout, each under a
- * prefix, in the order of the table.
+ * (Format: the README of the safetensors project.) A file written here holds the tensors of a layout, each
+ * under a prefix, in the order of the table.
  */
 #ifndef DT_TRAIN_SAFETENSORS_H
 #define DT_TRAIN_SAFETENSORS_H
@@ -25,20 +25,27 @@ typedef struct dt_safetensors_part {
     float *vector;      /**< [layout->elements] */
 } dt_safetensors_part;
 
-/**
- * Writes the parts as the new file `path`, durable. `*checksums` becomes a new JSON object, owned by the caller:
- * {"bytes": file size, "xxh3_128": hash of the whole file, "tensors": {name: XXH3-64 of its data}}, hashes in hex. Local.
- */
-dt_status dt_safetensors_write(const char *path, const dt_layout *layout, const dt_safetensors_part *parts, int count,
-                               json_t **checksums);
+/** A new string: how a file calls `part`'s `tensor`; the caller frees it. NULL when out of memory. Local. */
+char *dt_safetensors_name(const dt_safetensors_part *part, const dt_tensor *tensor);
 
 /**
- * Reads `path` into the parts' vectors and verifies it against `checksums` (as above), naming file and tensor where they
- * differ. The file must hold exactly the tensors that the layout and the prefixes name, in any order, with their shapes.
- * Nothing in the file is trusted: every length and offset is checked against the file's size before it is used. With
- * vectors that are NULL the file is verified only. Local.
+ * Writes the parts as the new file `path`, durable. `*checksums` becomes a new JSON object, owned by the
+ * caller, with hashes as hex digits (train/checksum.h):
+ *
+ *     {"bytes": file size, "xxh3_128": hash of the whole file, "tensors": {name: XXH3-64 of its data}}
+ *
+ * A failure may leave a part of the file behind. Local.
  */
-dt_status dt_safetensors_read(const char *path, const dt_layout *layout, const dt_safetensors_part *parts, int count,
-                              const json_t *checksums);
+dt_status dt_safetensors_write(const char *path, const dt_layout *layout, const dt_safetensors_part *parts,
+                               int count, json_t **checksums);
+
+/**
+ * Reads `path` into the parts' vectors and verifies it against `checksums` (as above), naming file and tensor
+ * where they differ. The file must hold exactly the tensors that the layout and the prefixes name, in any
+ * order, with their shapes. Nothing in the file is trusted: every length and offset is checked against the
+ * file's size before it is used. With vectors that are NULL the file is verified only. Local.
+ */
+dt_status dt_safetensors_read(const char *path, const dt_layout *layout, const dt_safetensors_part *parts,
+                              int count, const json_t *checksums);
 
 #endif
