@@ -1,0 +1,184 @@
+/* Lines of metrics.jsonl, and the repair of a file that a stopped run left behind. */
+#include "train/metrics.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libgen.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+#define LINE_BYTES   512
+#define NUMBER_BYTES 32
+
+/* A file being repaired: lines that stay go to `copy`, unless that is -1 and they are only counted. */
+typedef struct repair {
+    const char *path, *copy_path;
+    int copy;
+    int64_t resume_step;
+    bool needed; /* whether something has to be dropped or completed */
+} repair;
+
+/* A fresh run keeps every whole line; a resumed one keeps what parses and does not lie ahead of its step. */
+static bool stays(const char *line, size_t length, int64_t resume_step) {
+    bool ended = line[length - 1] == '\n';
+    if (resume_step == 0 && ended)
+        return true;
+    json_t *object = json_loadb(line, length, 0, NULL);
+    const json_t *step = json_object_get(object, "step");
+    bool kept = json_is_object(object) &&
+                (resume_step == 0 || !json_is_integer(step) || json_integer_value(step) <= resume_step);
+    json_decref(object);
+    return kept;
+}
+
+static dt_status handle_line(repair *task, const char *line, size_t length) {
+    bool kept = stays(line, length, task->resume_step), ended = line[length - 1] == '\n';
+    if (!kept || !ended)
+        task->needed = true;
+    if (!kept || task->copy < 0)
+        return DT_OK;
+    DT_TRY(dt_file_write(task->copy, task->copy_path, line, length));
+    return ended ? DT_OK : dt_file_write(task->copy, task->copy_path, "\n", 1);
+}
+
+/* Line by line, since the file of a long run need not fit in memory. */
+static dt_status walk(repair *task) {
+    int descriptor;
+    int64_t size_bytes;
+    DT_TRY(dt_file_open(task->path, &descriptor, &size_bytes));
+    FILE *file = fdopen(descriptor, "r");
+    if (file == NULL) {
+        close(descriptor);
+        return dt_fail("cannot read %s: %s", task->path, strerror(errno));
+    }
+    char *line = NULL;
+    size_t room = 0;
+    ssize_t length;
+    dt_status status = DT_OK;
+    while (status == DT_OK && (length = getline(&line, &room, file)) > 0)
+        status = handle_line(task, line, (size_t)length);
+    if (status == DT_OK && !feof(file))
+        status = dt_fail("cannot read %s: %s", task->path, strerror(errno));
+    free(line);
+    fclose(file);
+    return status;
+}
+
+static dt_status sync_parent(const char *path) {
+    char *copy = strdup(path);
+    dt_status status =
+        copy == NULL ? dt_fail("out of memory while repairing %s", path) : dt_file_sync_folder(dirname(copy));
+    free(copy);
+    return status;
+}
+
+/* Writes the lines that stay into the copy and puts it in the place of the file. */
+static dt_status replace(repair *task) {
+    /* Left by a run that died at this very point. */
+    DT_TRY(dt_file_remove_tree(task->copy_path));
+    DT_TRY(dt_file_create(task->copy_path, &task->copy));
+    dt_status status = walk(task);
+    if (status == DT_OK)
+        status = dt_file_finish(task->copy, task->copy_path);
+    else
+        close(task->copy);
+    if (status == DT_OK && rename(task->copy_path, task->path) != 0)
+        status = dt_fail("cannot rename %s to %s: %s", task->copy_path, task->path, strerror(errno));
+    if (status != DT_OK) {
+        unlink(task->copy_path);
+        return status;
+    }
+    return sync_parent(task->path);
+}
+
+static dt_status repair_file(const char *path, int64_t resume_step) {
+    repair task = {.path = path, .copy = -1, .resume_step = resume_step};
+    DT_TRY(walk(&task));
+    if (!task.needed)
+        return DT_OK;
+    char *copy_path = NULL;
+    if (asprintf(&copy_path, "%s.tmp", path) < 0)
+        return dt_fail("out of memory while repairing %s", path);
+    task.copy_path = copy_path;
+    dt_status status = replace(&task);
+    free(copy_path);
+    return status;
+}
+
+dt_status dt_metrics_open(dt_metrics *metrics, const char *path, int64_t resume_step) {
+    *metrics = (dt_metrics){.descriptor = -1};
+    if (dt_file_exists(path))
+        DT_TRY(repair_file(path, resume_step));
+    int descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    if (descriptor < 0)
+        return dt_fail("cannot open %s to append: %s", path, strerror(errno));
+    metrics->path = strdup(path);
+    if (metrics->path == NULL) {
+        close(descriptor);
+        return dt_fail("out of memory while opening %s", path);
+    }
+    metrics->descriptor = descriptor;
+    return DT_OK;
+}
+
+/* A line and its newline go out together, so that readers that follow the file see whole lines. */
+static dt_status put_line(dt_metrics *metrics, const char *line, size_t length) {
+    if (metrics->path == NULL)
+        return dt_fail("cannot write to metrics.jsonl: it is not open");
+    return dt_file_write(metrics->descriptor, metrics->path, line, length);
+}
+
+/* JSON has no word for what is not finite. */
+static const char *print_number(char text[NUMBER_BYTES], double value) {
+    if (!isfinite(value))
+        return "null";
+    snprintf(text, NUMBER_BYTES, "%.9g", value);
+    return text;
+}
+
+dt_status dt_metrics_step(dt_metrics *metrics, int64_t step, double loss, double lr, double grad_norm,
+                          double step_ms, double comm_ms, double tokens_per_s) {
+    char line[LINE_BYTES], number[6][NUMBER_BYTES];
+    int length = snprintf(line, sizeof line,
+                          "{\"step\":%" PRId64 ",\"loss\":%s,\"lr\":%s,\"grad_norm\":%s,\"step_ms\":%s,"
+                          "\"comm_ms\":%s,\"tokens_per_s\":%s}\n",
+                          step, print_number(number[0], loss), print_number(number[1], lr),
+                          print_number(number[2], grad_norm), print_number(number[3], step_ms),
+                          print_number(number[4], comm_ms), print_number(number[5], tokens_per_s));
+    return put_line(metrics, line, (size_t)length);
+}
+
+dt_status dt_metrics_evaluation(dt_metrics *metrics, int64_t step, double val_loss) {
+    char line[LINE_BYTES], number[NUMBER_BYTES];
+    int length = snprintf(line, sizeof line, "{\"step\":%" PRId64 ",\"val_loss\":%s}\n", step,
+                          print_number(number, val_loss));
+    return put_line(metrics, line, (size_t)length);
+}
+
+dt_status dt_metrics_object(dt_metrics *metrics, json_t *object) {
+    char *text = object == NULL ? NULL : json_dumps(object, JSON_COMPACT), *line = NULL;
+    int length = text == NULL ? -1 : asprintf(&line, "%s\n", text);
+    dt_status status = length < 0 ? dt_fail("out of memory while writing a line of metrics.jsonl")
+                                  : put_line(metrics, line, (size_t)length);
+    if (length >= 0)
+        free(line);
+    free(text);
+    json_decref(object);
+    return status;
+}
+
+dt_status dt_metrics_close(dt_metrics *metrics) {
+    dt_status status = DT_OK;
+    if (metrics->path != NULL)
+        status = dt_file_finish(metrics->descriptor, metrics->path);
+    free(metrics->path);
+    *metrics = (dt_metrics){.descriptor = -1};
+    return status;
+}
