@@ -14,7 +14,7 @@
 #include "train/safetensors.h"
 
 #define LARGEST_HEADER_BYTES ((uint64_t)100 * 1000 * 1000) /* the limit of the safetensors project */
-#define PIECE_BYTES          ((int64_t)1 << 20)            /* read and hashed while it is in the cache */
+#define PIECE_BYTES          ((int64_t)256 << 10)          /* read and hashed while it is in the cache */
 
 /* Where a tensor of the table lies in the file. */
 typedef struct place {

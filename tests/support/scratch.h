@@ -1,0 +1,42 @@
+/* A fresh folder for one test, and small files in it. Every failure ends the test that asked. */
+#ifndef DT_TESTS_SCRATCH_H
+#define DT_TESTS_SCRATCH_H
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+
+/* A new folder below $TMPDIR or /tmp; scratch_remove removes it and frees the name. */
+static inline char *scratch_make(void) {
+    const char *base = getenv("TMPDIR");
+    char *folder = NULL;
+    if (asprintf(&folder, "%s/dtrain-test-XXXXXX", base == NULL ? "/tmp" : base) < 0 ||
+        mkdtemp(folder) == NULL)
+        abort();
+    return folder;
+}
+
+static inline void scratch_remove(char *folder) {
+    if (dt_file_remove_tree(folder) != DT_OK)
+        abort();
+    free(folder);
+}
+
+/* Makes `path` hold exactly these bytes, new or not. */
+static inline void scratch_put(const char *path, const void *bytes, size_t length) {
+    FILE *file = fopen(path, "w");
+    if (file == NULL || fwrite(bytes, 1, length, file) != length || fclose(file) != 0)
+        abort();
+}
+
+/* The bytes of `path`, for the caller to free. */
+static inline char *scratch_get(const char *path, size_t *length) {
+    char *bytes;
+    if (dt_file_read(path, 1 << 28, &bytes, length) != DT_OK)
+        abort();
+    return bytes;
+}
+
+#endif

@@ -1,0 +1,186 @@
+/* metrics.jsonl: the bytes of each kind of line, and what opening keeps of a file that another run left. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "support/scratch.h"
+#include "train/metrics.h"
+
+static char *folder, *path;
+
+static int set_up(void **state) {
+    (void)state;
+    folder = scratch_make();
+    path = dt_file_join(folder, "metrics.jsonl");
+    return path == NULL;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    free(path);
+    scratch_remove(folder);
+    return 0;
+}
+
+static void expect_file(const char *expected) {
+    size_t length;
+    char *bytes = scratch_get(path, &length);
+    assert_string_equal(bytes, expected);
+    assert_int_equal(length, strlen(expected));
+    free(bytes);
+}
+
+/* Opens a file of `before` at `resume_step`, and expects it to hold `after`, with nothing beside it. */
+static void expect_repair(const char *before, int64_t resume_step, const char *after) {
+    dt_metrics metrics;
+    char **names;
+    size_t count;
+    scratch_put(path, before, strlen(before));
+    assert_int_equal(dt_metrics_open(&metrics, path, resume_step), DT_OK);
+    assert_int_equal(dt_metrics_close(&metrics), DT_OK);
+    expect_file(after);
+    assert_int_equal(dt_file_list(folder, &names, &count), DT_OK);
+    assert_int_equal(count, 1);
+    dt_file_free_names(names, count);
+}
+
+/* Known text for known numbers: nine digits, null for what is not finite, and a line for each call. */
+static void lines_have_their_form(void **state) {
+    (void)state;
+    dt_metrics metrics;
+    assert_int_equal(dt_metrics_open(&metrics, path, 0), DT_OK);
+    assert_int_equal(dt_metrics_step(&metrics, 7, 4.59511995, 3e-4, 0.5, 12.25, 1, 123456), DT_OK);
+    assert_int_equal(dt_metrics_step(&metrics, 8, NAN, 0, INFINITY, -INFINITY, 1e-300, -1e300), DT_OK);
+    assert_int_equal(dt_metrics_evaluation(&metrics, 8, 1.0 / 3), DT_OK);
+    json_t *sample = json_pack("{s:i, s:s}", "step", 8, "sample", "a \"b\"\n\xc3\xa9");
+    assert_int_equal(dt_metrics_object(&metrics, sample), DT_OK);
+    assert_int_equal(dt_metrics_close(&metrics), DT_OK);
+    expect_file(
+        "{\"step\":7,\"loss\":4.59511995,\"lr\":0.0003,\"grad_norm\":0.5,\"step_ms\":12.25,\"comm_ms\":1,"
+        "\"tokens_per_s\":123456}\n"
+        "{\"step\":8,\"loss\":null,\"lr\":0,\"grad_norm\":null,\"step_ms\":null,\"comm_ms\":1e-300,"
+        "\"tokens_per_s\":-1e+300}\n"
+        "{\"step\":8,\"val_loss\":0.333333333}\n"
+        "{\"step\":8,\"sample\":\"a \\\"b\\\"\\n\xc3\xa9\"}\n");
+}
+
+/* The longest numbers fit a line, and it is JSON. */
+static void longest_numbers_fit(void **state) {
+    (void)state;
+    dt_metrics metrics;
+    size_t length;
+    double longest = -1.23456789123e-300;
+    assert_int_equal(dt_metrics_open(&metrics, path, 0), DT_OK);
+    assert_int_equal(
+        dt_metrics_step(&metrics, INT64_MIN, longest, longest, longest, longest, longest, longest), DT_OK);
+    assert_int_equal(dt_metrics_close(&metrics), DT_OK);
+    char *bytes = scratch_get(path, &length);
+    json_t *object = json_loads(bytes, 0, NULL);
+    assert_int_equal(json_object_size(object), 7);
+    assert_true(json_integer_value(json_object_get(object, "step")) == INT64_MIN);
+    assert_true(json_real_value(json_object_get(object, "tokens_per_s")) == -1.23456789e-300);
+    json_decref(object);
+    free(bytes);
+}
+
+/* Nine digits tell any two floats apart: neighbours print differently and read back as themselves. */
+static void floats_survive(void **state) {
+    (void)state;
+    float value = 3.7f;
+    for (int i = 0; i < 1000; i++) {
+        char text[32];
+        float next = nextafterf(value, 10.0f);
+        snprintf(text, sizeof text, "%.9g", (double)next);
+        assert_true(strtof(text, NULL) == next && next != value);
+        value = next * 1.01f > 1e30f ? 1e-30f : next * 1.01f;
+    }
+}
+
+/* What was there stays; a fresh run only completes or drops a last line without its end. */
+static void fresh_run_appends(void **state) {
+    (void)state;
+    expect_repair("", 0, "");
+    expect_repair("{\"step\":900}\nnot ours\n", 0, "{\"step\":900}\nnot ours\n");
+    expect_repair("{\"step\":1}\n{\"step\":2,\"lo", 0, "{\"step\":1}\n");
+    expect_repair("{\"step\":1}\n{\"step\":2}", 0, "{\"step\":1}\n{\"step\":2}\n");
+    expect_repair("{\"st", 0, "");
+}
+
+/* Every line is kept if it parses and is not ahead: 4 stays at 4, 5 goes, and lines without a step stay. */
+static void resumed_run_drops_later_steps(void **state) {
+    (void)state;
+    expect_repair(
+        "{\"event\":\"run\"}\n{\"step\":3}\n{\"step\":4,\"val_loss\":1}\n{\"step\":5}\n{\"event\":\"stop\"}\n"
+        "{\"step\":6,\"sample\":\"x\"}\n",
+        4, "{\"event\":\"run\"}\n{\"step\":3}\n{\"step\":4,\"val_loss\":1}\n{\"event\":\"stop\"}\n");
+    expect_repair("{\"step\":3}\n\n[4]\n{\"step\":4\n{\"step\":4}\n", 4, "{\"step\":3}\n{\"step\":4}\n");
+    expect_repair("{\"step\":3}\n{\"step\":4,\"loss\":1.", 4, "{\"step\":3}\n");
+    expect_repair("{\"step\":9007199254740993}\n", 9007199254740992, "");
+}
+
+/* Cut anywhere, the file opens to whole lines, each as it was written. */
+static void any_cut_leaves_whole_lines(void **state) {
+    (void)state;
+    const char whole[] = "{\"event\":\"run\"}\n{\"step\":1,\"loss\":4.5}\n{\"step\":2,\"loss\":4.25}\n";
+    for (size_t cut = 0; cut < sizeof whole; cut++)
+        for (int64_t resume_step = 0; resume_step <= 2; resume_step += 2) {
+            char before[sizeof whole] = {0}, after[sizeof whole] = {0};
+            memcpy(before, whole, cut);
+            /* A line that lacks only its newline is whole. */
+            size_t kept = cut;
+            while (kept > 0 && before[kept - 1] != '\n' && whole[kept] != '\n')
+                kept--;
+            memcpy(after, whole, kept > 0 && whole[kept - 1] != '\n' ? kept + 1 : kept);
+            expect_repair(before, resume_step, after);
+        }
+}
+
+/* A copy that a dying process left is no obstacle; a file that needs nothing is not rewritten. */
+static void repair_meets_its_own_leftover(void **state) {
+    (void)state;
+    char *copy = NULL;
+    assert_true(asprintf(&copy, "%s.tmp", path) > 0);
+    scratch_put(copy, "junk", 4);
+    expect_repair("{\"step\":1}\n{\"step\":2}\n", 1, "{\"step\":1}\n");
+    scratch_put(copy, "junk", 4);
+    dt_metrics metrics;
+    assert_int_equal(dt_metrics_open(&metrics, path, 1), DT_OK);
+    assert_int_equal(dt_metrics_close(&metrics), DT_OK);
+    assert_true(dt_file_exists(copy));
+    free(copy);
+}
+
+/* Failures say where: a folder that is missing, a folder in the place of the file, a file that is not open.
+ */
+static void failures_are_reported(void **state) {
+    (void)state;
+    dt_metrics metrics = {.descriptor = -1}, blank = {0};
+    char *missing = dt_file_join(folder, "missing/metrics.jsonl");
+    assert_int_equal(dt_metrics_open(&metrics, missing, 0), DT_FAILED);
+    assert_non_null(strstr(dt_error(), missing));
+    assert_int_equal(dt_metrics_open(&metrics, folder, 0), DT_FAILED);
+    assert_non_null(strstr(dt_error(), folder));
+    assert_int_equal(dt_metrics_evaluation(&metrics, 1, 1), DT_FAILED);
+    assert_int_equal(dt_metrics_object(&metrics, NULL), DT_FAILED);
+    assert_int_equal(dt_metrics_close(&metrics), DT_OK);
+    assert_int_equal(dt_metrics_close(&blank), DT_OK);
+    free(missing);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(lines_have_their_form, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(longest_numbers_fit, set_up, tear_down),
+        cmocka_unit_test(floats_survive),
+        cmocka_unit_test_setup_teardown(fresh_run_appends, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(resumed_run_drops_later_steps, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(any_cut_leaves_whole_lines, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(repair_meets_its_own_leftover, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(failures_are_reported, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
