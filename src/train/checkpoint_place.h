@@ -1,0 +1,50 @@
+/**
+ * How a checkpoint comes to its place: written aside, then put there at once, so that a reader sees all of it
+ * or nothing.
+ *
+ *     .checkpoint_step_N.<pid>.tmp     while it is written; after an exchange, what it replaces
+ *     .checkpoint_step_N.replaced      for a moment, where the file system cannot exchange two names
+ *     .latest.<pid>.tmp                the symbolic link before it is renamed
+ *
+ * A process that dies leaves some of these names; the next save removes them, and gives a replaced checkpoint
+ * its name back when nothing has taken its place. Private to the checkpoint's own files; one save at a time
+ * in one folder.
+ */
+#ifndef DT_TRAIN_CHECKPOINT_PLACE_H
+#define DT_TRAIN_CHECKPOINT_PLACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+#define DT_CHECKPOINT_LATEST "latest"
+#define DT_CHECKPOINT_PREFIX "checkpoint_step_"
+
+typedef struct dt_checkpoint_place {
+    const char *folder; /**< the caller's: where checkpoints stand */
+    char *final;        /**< folder/checkpoint_step_N */
+    char *temporary;    /**< the folder to write into */
+    char *aside;        /**< folder/.checkpoint_step_N.replaced */
+    char *latest;       /**< folder/latest */
+    char *link;         /**< the link to be, under its temporary name */
+} dt_checkpoint_place;
+
+/** The step in a folder's name, or -1 when `name` is not checkpoint_step_N. Local. */
+int64_t dt_checkpoint_place_step(const char *name);
+
+/** Removes leftovers and makes the empty temporary folder. The caller frees the place, after failure too.
+ * Local. */
+dt_status dt_checkpoint_place_prepare(dt_checkpoint_place *place, const char *folder, int64_t step);
+
+/** Puts the finished temporary folder in its place and points latest to it, or fails and changes nothing.
+ * Local. */
+dt_status dt_checkpoint_place_publish(const dt_checkpoint_place *place);
+
+/** Removes what a failed save made; the sentence of the failure stays the last one recorded. Local. */
+void dt_checkpoint_place_abandon(const dt_checkpoint_place *place);
+
+/** Frees the names. Local. */
+void dt_checkpoint_place_free(dt_checkpoint_place *place);
+
+#endif
