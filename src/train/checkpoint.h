@@ -1,5 +1,6 @@
 /**
- * Checkpoints: folders from which a run goes on with the same bits, and which Hugging Face's GPT2LMHeadModel reads.
+ * Checkpoints: folders from which a run goes on with the same bits, and which Hugging Face's GPT2LMHeadModel
+ * reads.
  *
  *     checkpoints/
  *       latest -> checkpoint_step_2000        a symbolic link, replaced by rename
@@ -8,12 +9,12 @@
  *         config.json             the architecture, as Hugging Face's GPT2Config
  *         optimizer.safetensors   exp_avg.<name> and exp_avg_sq.<name>
  *         vocab.json              token text -> id
- *         metadata.json           {"checkpoint_version": 1, "step": .., "seed": .., "config": {every option},
- *                                  "corpus": {..}, "run_id": .., "files": {name: {"bytes": .., "xxh3_128": .., ..}}}
+ *         metadata.json           step, seed, config, corpus, run_id, and size and checksums of every file;
+ *                                 see train/checkpoint_metadata.h
  *
- * Nothing in a checkpoint depends on the number of ranks. A folder is written under a temporary name beside its final one,
- * every file is fsynced, then the folder is renamed and its parent fsynced: a reader never sees half of one, and a
- * process that dies leaves nothing but a temporary folder that the next save removes.
+ * Nothing in a checkpoint depends on the number of ranks. A folder is written under a temporary name beside
+ * its final one, every file is fsynced, then the folder is renamed and its parent fsynced: a reader never
+ * sees half of one, and a process that dies leaves nothing but a temporary folder that the next save removes.
  */
 #ifndef DT_TRAIN_CHECKPOINT_H
 #define DT_TRAIN_CHECKPOINT_H
@@ -43,26 +44,32 @@ typedef struct dt_checkpoint_about {
 } dt_checkpoint_about;
 
 /**
- * Saves `state` as checkpoints_folder/checkpoint_step_N and points `latest` to it. An existing checkpoint of the same step
- * is replaced. `*path` (may be NULL) becomes a new string that the caller frees. On failure nothing that was there
- * before has changed. Rank 0 alone; may run in a thread of its own while nothing writes to the state. Local.
+ * Saves `state` as checkpoints_folder/checkpoint_step_N and points `latest` to it. An existing checkpoint of
+ * the same step is replaced. `*path` (may be NULL) becomes a new string that the caller frees. On failure
+ * nothing that was there before has changed. Rank 0 alone; may run in a thread of its own while nothing
+ * writes to the state. Local.
  */
-dt_status dt_checkpoint_save(const char *checkpoints_folder, const dt_checkpoint_about *about, const dt_state *state,
-                             char **path);
+dt_status dt_checkpoint_save(const char *checkpoints_folder, const dt_checkpoint_about *about,
+                             const dt_state *state, char **path);
 
 /**
- * Which folder `resume` means: "latest" is the folder that checkpoints_folder/latest points to, "auto" the same or NULL
- * when there is none, anything else is a path. `*path` becomes a new string that the caller frees, or NULL. Local.
+ * Which folder `resume` means: "latest" is the folder that checkpoints_folder/latest points to, anything else
+ * is a path; where neither is a checkpoint the call fails with DT_USAGE. "auto" is the latest, or with a
+ * warning the newest where the link is broken, or NULL when there is none. `*path` becomes a new string that
+ * the caller frees, or NULL. Local.
  */
 dt_status dt_checkpoint_find(const char *checkpoints_folder, const char *resume, char **path);
 
-/** Reads metadata.json. The caller frees about->config. Local. */
+/** Reads and verifies metadata.json. The caller frees about->config, which a failure leaves empty. Local. */
 dt_status dt_checkpoint_read_about(const char *path, dt_checkpoint_about *about);
 
-/** Reads weights and, when `moments`, the optimizer's moments into `state`, verifying every checksum. Local. */
+/**
+ * Reads weights and, when `moments`, the optimizer's moments into `state`, verifying every checksum. The
+ * checkpoint must hold a model of state->layout's sizes. A failure leaves the vectors half read. Local.
+ */
 dt_status dt_checkpoint_load(const char *path, dt_state *state, bool moments);
 
-/** Verifies every file of the folder; allocates no model. Local. */
+/** Verifies every file of the folder; allocates no model. `about` as by dt_checkpoint_read_about. Local. */
 dt_status dt_checkpoint_verify(const char *path, dt_checkpoint_about *about);
 
 #endif

@@ -6,9 +6,9 @@
  *     {"step":N,"val_loss":..}
  *     {"step":N,"sample":".."}
  *
- * Losses have nine significant digits (%.9g), enough to tell any two floats apart. Each line is written whole, by one
- * write(). A run that resumes at step s drops the lines of later steps and a torn last line, then appends: no step
- * stands twice. Rank 0 alone; all functions are local.
+ * Losses have nine significant digits (%.9g), enough to tell any two floats apart. Each line is written
+ * whole, by one write(). A run that resumes at step s drops the lines of later steps and a torn last line,
+ * then appends: no step stands twice. Rank 0 alone; all functions are local.
  */
 #ifndef DT_TRAIN_METRICS_H
 #define DT_TRAIN_METRICS_H
@@ -24,19 +24,21 @@ typedef struct dt_metrics {
 } dt_metrics;
 
 /**
- * Opens `path` to append. `resume_step` is the step of the checkpoint the run goes on from: lines with a larger "step" are
- * dropped (the file is rewritten beside itself and renamed). 0, a fresh run, keeps what other runs wrote and appends.
+ * Opens `path` to append. `resume_step` is the step of the checkpoint the run goes on from: lines with a
+ * larger "step" are dropped (the file is rewritten beside itself and renamed). 0, a fresh run, keeps what
+ * other runs wrote and appends.
  */
 dt_status dt_metrics_open(dt_metrics *metrics, const char *path, int64_t resume_step);
 
 /** Writes one step's line. `grad_norm`, milliseconds and rates as in the example above. */
-dt_status dt_metrics_step(dt_metrics *metrics, int64_t step, double loss, double lr, double grad_norm, double step_ms,
-                          double comm_ms, double tokens_per_s);
+dt_status dt_metrics_step(dt_metrics *metrics, int64_t step, double loss, double lr, double grad_norm,
+                          double step_ms, double comm_ms, double tokens_per_s);
 
 /** Writes {"step":N,"val_loss":..}. */
 dt_status dt_metrics_evaluation(dt_metrics *metrics, int64_t step, double val_loss);
 
-/** Writes any object as one line; takes the reference to `object`, also on failure. NULL is a failure (out of memory). */
+/** Writes any object as one line; takes the reference to `object`, also on failure. NULL is a failure (out of
+ * memory). */
 dt_status dt_metrics_object(dt_metrics *metrics, json_t *object);
 
 /** Makes the file durable and closes it; one that was never opened (all zero, descriptor -1) is fine. */

@@ -36,7 +36,7 @@ typedef struct reader {
     place *places; /* [layout->tensors * count], by position in the file once they are checked */
     int64_t tensors;
     dt_checksum whole, single;
-    char *piece; /* [PIECE_BYTES] for data that go nowhere */
+    char *piece; /* [PIECE_BYTES, or size_bytes if that is less] for data that go nowhere */
 } reader;
 
 static const char *text_of(const json_t *value) {
@@ -235,11 +235,12 @@ static dt_status check_promises(const reader *in) {
 static dt_status read_all(reader *in) {
     DT_TRY(dt_checksum_create(&in->whole, 128));
     DT_TRY(dt_checksum_create(&in->single, 64));
-    in->piece = dt_memory_alloc(PIECE_BYTES, 1, "a piece of a file");
-    if (in->piece == NULL)
-        return DT_FAILED;
     DT_TRY(dt_file_open(in->path, &in->descriptor, &in->size_bytes));
     DT_TRY(check_promises(in));
+    in->piece =
+        dt_memory_alloc(in->size_bytes < PIECE_BYTES ? in->size_bytes : PIECE_BYTES, 1, "a piece of a file");
+    if (in->piece == NULL)
+        return DT_FAILED;
     DT_TRY(read_header(in));
     DT_TRY(find_places(in));
     for (int64_t i = 0; i < in->tensors; i++)
