@@ -4,6 +4,7 @@
 #ifndef DT_TRAIN_STATE_H
 #define DT_TRAIN_STATE_H
 
+#include <pthread.h>
 #include <stdint.h>
 
 #include "base/status.h"
@@ -16,6 +17,11 @@ typedef struct dt_state {
     float *parameters;
     float *exp_avg;    /**< AdamW's first moment */
     float *exp_avg_sq; /**< and second */
+    /**
+     * Held while step and vectors change, which is only at the end of a step: whoever saves them from another
+     * thread holds it too.
+     */
+    pthread_mutex_t at_rest;
 } dt_state;
 
 /** Allocates zeroed vectors for `layout`, which must outlive the state. The caller frees it. Local. */

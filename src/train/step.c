@@ -1,0 +1,257 @@
+/*
+ * batch -> forward -> loss -> backward -> tree reduction -> clip -> AdamW. Every line of dt_step_run is one
+ * of these words; how each is done is the business of the room that does it.
+ */
+#include "train/step.h"
+
+#include <inttypes.h>
+#include <omp.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "model/backward.h"
+#include "model/forward.h"
+#include "optim/clip.h"
+
+/* What a leaf leaves behind beside its gradient: a row of doubles, gathered by all ranks. Hooks' values
+ * follow. */
+enum { LEAF_LOSS, LEAF_STOP, LEAF_HOOKS };
+
+/* About this many floats travel together: large enough that latency does not count, small enough to pipeline.
+ */
+#define BUCKET_FLOATS ((int64_t)1 << 20)
+
+struct dt_step {
+    dt_step_inputs in;
+    int64_t leaves;
+    dt_leaves plan;
+    const uint8_t **window; /* [slots of this rank] */
+    int64_t first_slot, end_slot;
+
+    dt_gpt_view weights;
+    dt_gpt_view *gradient_view; /* [plan.buffers] */
+    float **gradient;           /* [plan.buffers], each of layout->elements */
+    float *node[DT_TREE_COVER_MAX];
+    float *sum; /* the gradient of the batch, once reduced: node[0] */
+
+    dt_reduce *reduce;
+    int64_t buckets;
+    double *leaf_values; /* [leaves, values] */
+    double *losses;      /* [leaves] */
+    int64_t values;
+    int64_t *values_counts; /* [size]: leaves of each rank */
+    double *partial;        /* scratch of the norm */
+};
+
+int64_t dt_step_leaves(int64_t B, int64_t u) {
+    return (B + u - 1) / u;
+}
+
+void dt_step_slots(int64_t B, int64_t u, int rank, int size, int64_t *first, int64_t *end) {
+    dt_tree_share(dt_step_leaves(B, u), rank, size, first, end);
+    *first *= u;
+    *end = *end * u < B ? *end * u : B;
+}
+
+dt_status dt_step_gradient_buffers(int64_t leaves, int rank, int size, int threads, int64_t *buffers) {
+    int64_t first, end;
+    dt_leaves plan;
+    dt_tree_share(leaves, rank, size, &first, &end);
+    DT_TRY(dt_leaves_plan(&plan, leaves, first, end, threads));
+    *buffers = plan.buffers;
+    dt_leaves_free(&plan);
+    return DT_OK;
+}
+
+/* The buckets, as bounds from the start of the vector to its end. */
+static dt_status create_reduce(dt_step *s) {
+    const int64_t elements = s->in.gpt->layout->elements;
+    s->buckets = (elements + BUCKET_FLOATS - 1) / BUCKET_FLOATS;
+    int64_t *bounds = calloc((size_t)s->buckets + 1, sizeof *bounds);
+    if (bounds == NULL)
+        return dt_fail("out of memory for the bounds of %" PRId64 " buckets", s->buckets);
+    for (int64_t b = 0; b <= s->buckets; b++)
+        bounds[b] = b < s->buckets ? b * BUCKET_FLOATS : elements;
+    dt_status status = dt_reduce_create(&s->reduce, s->in.world, s->leaves, elements, bounds, s->buckets);
+    free(bounds);
+    return status;
+}
+
+static dt_status create_gradients(dt_step *s) {
+    const dt_layout *layout = s->in.gpt->layout;
+    s->gradient = calloc((size_t)s->plan.buffers, sizeof *s->gradient);
+    s->gradient_view = calloc((size_t)s->plan.buffers, sizeof *s->gradient_view);
+    if (s->gradient == NULL || s->gradient_view == NULL)
+        return dt_fail("out of memory for the gradients of %" PRId64 " leaves", s->plan.buffers);
+    for (int64_t b = 0; b < s->plan.buffers; b++) {
+        s->gradient[b] = dt_memory_alloc(layout->elements, sizeof(float), "a leaf's gradient");
+        if (s->gradient[b] == NULL)
+            return DT_FAILED;
+        DT_TRY(dt_gpt_view_create(&s->gradient_view[b], layout, s->gradient[b]));
+    }
+    for (int64_t c = 0; c < s->plan.cover_count; c++)
+        s->node[c] = s->gradient[s->plan.cover_buffer[c]];
+    s->sum = s->node[0];
+    return DT_OK;
+}
+
+static dt_status create_values(dt_step *s) {
+    const int size = s->in.world->size;
+    s->values = LEAF_HOOKS + dt_hooks_leaf_values(s->in.hooks);
+    s->leaf_values = dt_memory_alloc(s->leaves * s->values, sizeof(double), "the values of the leaves");
+    s->losses = dt_memory_alloc(s->leaves, sizeof(double), "the losses of the leaves");
+    s->values_counts = dt_memory_alloc(size, sizeof(int64_t), "the ranks' numbers of leaves");
+    s->partial =
+        dt_memory_alloc(dt_clip_chunks(s->in.gpt->layout->elements), sizeof(double), "partial norms");
+    s->window = dt_memory_alloc(s->end_slot - s->first_slot, sizeof *s->window, "the batch");
+    if (!s->leaf_values || !s->losses || !s->values_counts || !s->partial || !s->window)
+        return DT_FAILED;
+    for (int r = 0; r < size; r++) {
+        int64_t first, end;
+        dt_tree_share(s->leaves, r, size, &first, &end);
+        s->values_counts[r] = end - first;
+    }
+    return DT_OK;
+}
+
+static dt_status create(dt_step *s) {
+    const dt_world *world = s->in.world;
+    int64_t first, end;
+    s->leaves = dt_step_leaves(s->in.B, s->in.u);
+    DT_TRY(create_reduce(s));
+    dt_tree_share(s->leaves, world->rank, world->size, &first, &end);
+    dt_step_slots(s->in.B, s->in.u, world->rank, world->size, &s->first_slot, &s->end_slot);
+    DT_TRY(dt_leaves_plan(&s->plan, s->leaves, first, end, s->in.workers->threads));
+    DT_TRY(dt_gpt_view_create(&s->weights, s->in.gpt->layout, s->in.state->parameters));
+    DT_TRY(create_gradients(s));
+    return create_values(s);
+}
+
+dt_status dt_step_create(dt_step **created, const dt_step_inputs *inputs) {
+    dt_step *s = calloc(1, sizeof *s);
+    *created = s;
+    if (s == NULL)
+        return dt_fail("out of memory for the training step");
+    s->in = *inputs;
+    return create(s);
+}
+
+void dt_step_free(dt_step *s) {
+    if (s == NULL)
+        return;
+    for (int64_t b = 0; s->gradient && s->gradient_view && b < s->plan.buffers; b++) {
+        dt_gpt_view_free(&s->gradient_view[b]);
+        dt_memory_free(s->gradient[b]);
+    }
+    free(s->gradient);
+    free(s->gradient_view);
+    dt_gpt_view_free(&s->weights);
+    dt_leaves_free(&s->plan);
+    dt_reduce_free(s->reduce);
+    dt_memory_free(s->leaf_values);
+    dt_memory_free(s->losses);
+    dt_memory_free(s->values_counts);
+    dt_memory_free(s->partial);
+    dt_memory_free(s->window);
+    free(s);
+}
+
+static void draw_batch(dt_step *s, int64_t step) {
+    for (int64_t slot = s->first_slot; slot < s->end_slot; slot++)
+        s->window[slot - s->first_slot] =
+            dt_shard_window(s->in.shard, s->in.lanes, dt_lanes_window(s->in.lanes, step, slot));
+}
+
+/* Forward, loss and backward of leaf `index` of this rank, on the calling thread's activations. */
+static void run_leaf(dt_step *s, int64_t step, int64_t index, bool stop) {
+    const int64_t T = s->in.gpt->layout->shape.T, leaf_index = s->plan.first + index;
+    const int64_t first = leaf_index * s->in.u, left = s->in.B - first;
+    const dt_leaf leaf = {.sequences = left < s->in.u ? left : s->in.u,
+                          .windows = s->window + (first - s->first_slot),
+                          .first_slot = first,
+                          .step = step};
+    const float scale = (float)(1.0 / ((double)s->in.B * (double)T));
+    dt_activations *a = &s->in.workers->activations[omp_get_thread_num()];
+    double *values = s->leaf_values + leaf_index * s->values;
+    dt_forward_run(s->in.gpt, &s->weights, &leaf, a);
+    dt_hooks_forward(s->in.hooks, step, a, leaf.sequences * T, values + LEAF_HOOKS);
+    values[LEAF_LOSS] =
+        dt_backward_run(s->in.gpt, &s->weights, &leaf, scale, a, &s->gradient_view[s->plan.buffer[index]]);
+    values[LEAF_STOP] = stop ? 1.0 : 0.0;
+}
+
+/* into += from, this thread's part of it; any cut gives the same bits. */
+static void add_vectors(float *restrict into, const float *restrict from, int64_t elements) {
+#pragma omp for simd schedule(static)
+    for (int64_t i = 0; i < elements; i++)
+        into[i] += from[i];
+}
+
+/* All leaves of this rank, wave by wave, and after each wave the additions of the tree that it makes
+ * possible. */
+static void run_leaves(dt_step *s, int64_t step, bool stop) {
+    const dt_leaves *plan = &s->plan;
+    const int64_t run = plan->end - plan->first, elements = s->in.gpt->layout->elements;
+#pragma omp parallel num_threads(s->in.workers->threads)
+    for (int64_t wave = 0, add = 0; wave < plan->waves; wave++) {
+        const int64_t first = wave * plan->wave_leaves;
+        const int64_t end = first + plan->wave_leaves < run ? first + plan->wave_leaves : run;
+#pragma omp for schedule(static, 1)
+        for (int64_t index = first; index < end; index++)
+            run_leaf(s, step, index, stop);
+        for (; add < plan->wave_adds_end[wave]; add++)
+            add_vectors(s->gradient[plan->add[add].into], s->gradient[plan->add[add].from], elements);
+    }
+}
+
+/* The gradient summed over all ranks, into s->sum, from the end of the table as the backward pass finishes
+ * it. */
+static dt_status reduce_gradient(dt_step *s) {
+    for (int64_t bucket = s->buckets - 1; bucket >= 0; bucket--)
+        DT_TRY(dt_reduce_start(s->reduce, bucket, s->node, s->sum));
+    return dt_reduce_finish(s->reduce);
+}
+
+/* Every leaf's row on every rank, and from them the loss, and whether to stop. */
+static dt_status gather_leaves(dt_step *s, int64_t step, dt_step_result *result) {
+    const int64_t T = s->in.gpt->layout->shape.T;
+    DT_TRY(dt_world_gather_all(s->in.world, s->leaf_values, s->values * (int64_t)sizeof(double),
+                               s->values_counts));
+    result->stop = false;
+    for (int64_t l = 0; l < s->leaves; l++) {
+        s->losses[l] = s->leaf_values[l * s->values + LEAF_LOSS];
+        result->stop |= s->leaf_values[l * s->values + LEAF_STOP] != 0.0;
+    }
+    result->loss = dt_tree_sum(s->losses, s->leaves) / ((double)s->in.B * (double)T);
+    return dt_hooks_collect(s->in.hooks, step, s->leaf_values + LEAF_HOOKS, s->leaves, s->values);
+}
+
+/* AdamW, while nobody else looks at the state. */
+static void update_state(dt_step *s, int64_t step, double learning_rate, double gradient_scale) {
+    dt_state *state = s->in.state;
+    dt_adamw adamw = s->in.adamw;
+    adamw.learning_rate = learning_rate;
+    adamw.gradient_scale = gradient_scale;
+    pthread_mutex_lock(&state->at_rest);
+    dt_adamw_step(state->layout, &adamw, step, s->sum, state->parameters, state->exp_avg, state->exp_avg_sq);
+    state->step = step;
+    pthread_mutex_unlock(&state->at_rest);
+}
+
+dt_status dt_step_run(dt_step *s, bool stop, dt_step_result *result) {
+    const double start = dt_clock_seconds();
+    const int64_t step = s->in.state->step + 1;
+    draw_batch(s, step);
+    run_leaves(s, step, stop);
+    const double computed = dt_clock_seconds();
+    DT_TRY(reduce_gradient(s));
+    DT_TRY(gather_leaves(s, step, result));
+    result->comm_seconds = dt_clock_seconds() - computed;
+    DT_TRY(dt_hooks_update(s->in.hooks, step, s->sum));
+    result->grad_norm = dt_clip_norm(s->sum, s->in.gpt->layout->elements, s->partial);
+    result->learning_rate = dt_schedule_rate(&s->in.schedule, step);
+    update_state(s, step, result->learning_rate, dt_clip_scale(result->grad_norm, s->in.grad_clip));
+    result->step_seconds = dt_clock_seconds() - start;
+    return DT_OK;
+}

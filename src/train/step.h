@@ -1,0 +1,70 @@
+/**
+ * One training step, from the batch to the new weights.
+ */
+#ifndef DT_TRAIN_STEP_H
+#define DT_TRAIN_STEP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "comm/reduce.h"
+#include "comm/world.h"
+#include "data/batch.h"
+#include "model/gpt.h"
+#include "optim/adamw.h"
+#include "optim/schedule.h"
+#include "train/hooks.h"
+#include "train/leaves.h"
+#include "train/state.h"
+#include "train/workers.h"
+
+/** What a step needs that somebody else owns; all must outlive the step. */
+typedef struct dt_step_inputs {
+    const dt_world *world;
+    const dt_gpt *gpt;
+    const dt_lanes *lanes;
+    const dt_shard *shard; /**< the lanes of this rank's slots, see dt_step_slots */
+    dt_workers *workers;
+    dt_hooks *hooks;
+    dt_state *state;
+    int64_t B, u; /**< batch_size, micro_batch_size */
+    dt_schedule schedule;
+    dt_adamw adamw;   /**< learning rate and gradient scale are set in each step */
+    double grad_clip; /**< DT_NULL_REAL for none */
+} dt_step_inputs;
+
+/** What a step measured; all but the times are the same on every rank. */
+typedef struct dt_step_result {
+    double loss; /**< mean cross-entropy of the batch before the update, in nats */
+    double learning_rate, grad_norm;
+    double step_seconds, comm_seconds;
+    bool stop; /**< some rank was asked to stop before this step's losses were gathered */
+} dt_step_result;
+
+typedef struct dt_step dt_step;
+
+/** The leaves of a step: ceil(B / u). Local. */
+int64_t dt_step_leaves(int64_t B, int64_t u);
+
+/** The slots [*first, *end) whose lanes rank `rank` of `size` needs. Local. */
+void dt_step_slots(int64_t B, int64_t u, int rank, int size, int64_t *first, int64_t *end);
+
+/** Floats of gradient that a rank with these leaves and threads holds at once, in vectors of the layout.
+ * Local. */
+dt_status dt_step_gradient_buffers(int64_t leaves, int rank, int size, int threads, int64_t *buffers);
+
+/** Allocates all that steps need. The caller frees it. Fails with DT_USAGE with more ranks than leaves.
+ * Collective. */
+dt_status dt_step_create(dt_step **step, const dt_step_inputs *inputs);
+
+/** Frees; NULL is allowed. Local. */
+void dt_step_free(dt_step *step);
+
+/**
+ * Takes the step after state->step. `stop` says that this rank was asked to stop; the result says whether any
+ * was. A failure on one rank leaves others waiting: the caller must end the job. Collective.
+ */
+dt_status dt_step_run(dt_step *step, bool stop, dt_step_result *result);
+
+#endif

@@ -1,0 +1,28 @@
+/**
+ * The threads of a rank and the activations each of them works in, for training and evaluation alike.
+ */
+#ifndef DT_TRAIN_WORKERS_H
+#define DT_TRAIN_WORKERS_H
+
+#include <stdint.h>
+
+#include "base/status.h"
+#include "model/activations.h"
+
+typedef struct dt_workers {
+    int threads;
+    dt_activations *activations; /**< [threads] */
+} dt_workers;
+
+/** How many threads a rank runs: OMP_NUM_THREADS, or 1 where it is not set. Fails on a value that is no
+ * count. Local. */
+dt_status dt_workers_count(int *threads);
+
+/** Makes `threads` the number of OpenMP's threads and allocates activations for leaves of `sequences`. Local.
+ */
+dt_status dt_workers_create(dt_workers *workers, int threads, const dt_shape *shape, int64_t sequences);
+
+/** Frees; all zero is fine. Local. */
+void dt_workers_free(dt_workers *workers);
+
+#endif
