@@ -1,0 +1,30 @@
+/**
+ * A trained model, read from a checkpoint to be used and not trained on: its weights without moments.
+ */
+#ifndef DT_TRAIN_MODEL_FILE_H
+#define DT_TRAIN_MODEL_FILE_H
+
+#include "base/status.h"
+#include "model/gpt.h"
+#include "train/checkpoint.h"
+#include "train/state.h"
+
+typedef struct dt_model_file {
+    dt_checkpoint_about about; /**< its config's strings belong to it */
+    char *path;                /**< the checkpoint's folder */
+    dt_layout layout;
+    dt_state state; /**< parameters; the moments are NULL */
+    dt_gpt gpt;     /**< without dropout */
+    dt_gpt_view weights;
+} dt_model_file;
+
+/**
+ * Loads the checkpoint that `name` means (a path, or "latest" for checkpoints/latest) and verifies its
+ * weights. The model must not move in memory afterwards, and is to be freed also on failure. Local.
+ */
+dt_status dt_model_file_load(dt_model_file *model, const char *name);
+
+/** Frees what the model holds. Local. */
+void dt_model_file_free(dt_model_file *model);
+
+#endif

@@ -1,0 +1,101 @@
+/* The distribution is worked out in double: V is small, and the cost is in the decoder. */
+#include "train/sample.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/config.h"
+#include "data/tokenizer.h"
+
+typedef struct candidate {
+    double weight; /* not normalised */
+    int token;
+} candidate;
+
+static int by_weight(const void *left, const void *right) {
+    const candidate *a = left, *b = right;
+    if (a->weight != b->weight)
+        return a->weight > b->weight ? -1 : 1;
+    return a->token - b->token;
+}
+
+uint8_t dt_sample_draw(const float *logits, int64_t V, const dt_sample_options *options, double unit) {
+    candidate list[DT_VOCAB];
+    int64_t count = V < DT_VOCAB ? V : DT_VOCAB;
+    double most = (double)logits[0], total = 0.0, reached = 0.0;
+    for (int64_t v = 1; v < count; v++)
+        most = fmax(most, (double)logits[v]);
+    for (int64_t v = 0; v < count; v++)
+        list[v] = (candidate){exp(((double)logits[v] - most) / options->temperature), (int)v};
+    qsort(list, (size_t)count, sizeof *list, by_weight);
+    if (!dt_is_null_int(options->top_k) && options->top_k < count)
+        count = options->top_k;
+    for (int64_t i = 0; i < count; i++)
+        total += list[i].weight;
+    if (!dt_is_null_real(options->top_p)) {
+        int64_t kept = 0;
+        for (reached = 0.0; kept < count && reached < options->top_p * total; kept++)
+            reached += list[kept].weight;
+        count = kept > 0 ? kept : 1;
+        total = kept > 0 ? reached : list[0].weight;
+    }
+    reached = 0.0;
+    for (int64_t i = 0; i < count; i++) {
+        reached += list[i].weight;
+        if (unit * total < reached)
+            return (uint8_t)list[i].token;
+    }
+    return (uint8_t)list[count - 1].token; /* rounding left the sum a little short */
+}
+
+/* Takes in the prompt; of one longer than the context the end counts, as sliding would leave it. */
+static dt_status take_prompt(dt_decoder *decoder, const char *prompt) {
+    const char *text = *prompt ? prompt : "\n";
+    const size_t length = strlen(text);
+    uint8_t *tokens = malloc(length);
+    if (tokens == NULL)
+        return dt_fail("out of memory for a prompt of %zu bytes", length);
+    const int64_t count = dt_tokenizer_encode(text, length, tokens), T = decoder->gpt->layout->shape.T;
+    dt_decode_reset(decoder);
+    for (int64_t i = count > T ? count - T : 0; i < count; i++)
+        dt_decode_token(decoder, tokens[i]);
+    free(tokens);
+    return DT_OK;
+}
+
+dt_status dt_sample_run(dt_decoder *decoder, const dt_sample_options *options,
+                        void (*emit)(void *context, const char *text), void *context) {
+    const dt_philox_key key = dt_philox_derive(options->seed, DT_PURPOSE_SAMPLE, 0);
+    const int64_t V = decoder->gpt->layout->shape.V;
+    DT_TRY(take_prompt(decoder, options->prompt));
+    for (int64_t i = 0; i < options->max_length; i++) {
+        const dt_philox_words words = dt_philox(key, (uint32_t)i, (uint32_t)(i >> 32), options->index, 0);
+        const uint8_t token = dt_sample_draw(decoder->logits, V, options, dt_philox_unit(words.w0, words.w1));
+        emit(context, dt_tokenizer_text(token));
+        if (i + 1 < options->max_length)
+            dt_decode_token(decoder, token);
+    }
+    return DT_OK;
+}
+
+static void append(void *context, const char *text) {
+    fputs(text, context);
+}
+
+dt_status dt_sample_text(dt_decoder *decoder, const dt_sample_options *options, char **text) {
+    size_t length = 0;
+    *text = NULL;
+    FILE *memory = open_memstream(text, &length);
+    if (memory == NULL)
+        return dt_fail("out of memory for a sample");
+    dt_status status = dt_sample_run(decoder, options, append, memory);
+    if (fclose(memory) != 0 && status == DT_OK)
+        status = dt_fail("out of memory for a sample");
+    if (status != DT_OK) {
+        free(*text);
+        *text = NULL;
+    }
+    return status;
+}

@@ -1,0 +1,37 @@
+/**
+ * Text from the model: which token follows, by temperature, top-k and top-p.
+ */
+#ifndef DT_TRAIN_SAMPLE_H
+#define DT_TRAIN_SAMPLE_H
+
+#include <stdint.h>
+
+#include "base/status.h"
+#include "model/decode.h"
+
+typedef struct dt_sample_options {
+    const char *prompt; /**< UTF-8 */
+    int64_t max_length; /**< tokens to make after the prompt */
+    double temperature; /**< > 0; logits are divided by it */
+    int64_t top_k;      /**< keep the k likeliest; DT_NULL_INT: all */
+    double top_p;       /**< of these, keep the likeliest that together have at least p; DT_NULL_REAL: all */
+    uint64_t seed;
+    uint32_t index; /**< which of several samples with the same seed */
+} dt_sample_options;
+
+/**
+ * Continues the prompt (an empty one counts as a newline) and calls `emit` with each new token's text as soon
+ * as it is known. The same options and weights give the same text. Ties in likelihood are broken by the
+ * smaller token. Local.
+ */
+dt_status dt_sample_run(dt_decoder *decoder, const dt_sample_options *options,
+                        void (*emit)(void *context, const char *text), void *context);
+
+/** As dt_sample_run, but returns the whole as a new string, without the prompt, that the caller frees. Local.
+ */
+dt_status dt_sample_text(dt_decoder *decoder, const dt_sample_options *options, char **text);
+
+/** Draws a token from logits[V] with the number `unit` in (0, 1). Local. */
+uint8_t dt_sample_draw(const float *logits, int64_t V, const dt_sample_options *options, double unit);
+
+#endif
