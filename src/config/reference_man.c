@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 
+#include "base/version.h"
 #include "config/options.h"
 
 /* The day on which the text of this file last changed its meaning; a page must carry one. */
@@ -13,7 +14,6 @@
 
 /* A minus that can be copied into a shell is "\-" in man(7), and in C that is "\\-". */
 static const char opening[] =
-    ".TH DTRAIN 1 " PAGE_DATE " \"dtrain " DTRAIN_VERSION "\" \"User Commands\"\n"
     ".SH NAME\n"
     "dtrain \\- train GPT\\-style character language models on many cores and hosts\n"
     ".SH SYNOPSIS\n"
@@ -177,6 +177,7 @@ static void print_row(const dt_option *option, FILE *file) {
 }
 
 void dt_reference_man(FILE *file) {
+    fprintf(file, ".TH DTRAIN 1 %s \"dtrain %s\" \"User Commands\"\n", PAGE_DATE, dt_version());
     fputs(opening, file);
     for (int group = 0; group < DT_GROUP_COUNT; group++) {
         fprintf(file, ".SS %s\n", dt_options_heading((dt_option_group)group));

@@ -1,0 +1,145 @@
+/* What happens when; how each thing is done is in the files it calls. */
+#include "train/loop.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "comm/agree.h"
+#include "train/report.h"
+#include "train/sample.h"
+#include "train/stop.h"
+
+static bool due(int64_t cadence, int64_t step) {
+    return !dt_is_null_int(cadence) && step % cadence == 0;
+}
+
+/* Saves the state unless this step is saved already. For rank 0; the caller holds state.at_rest. */
+static dt_status save_at_rest(dt_run *run) {
+    char *path;
+    if (run->saved_step == run->state.step)
+        return DT_OK;
+    run->about.step = run->state.step;
+    DT_TRY(dt_checkpoint_save(run->checkpoints_folder, &run->about, &run->state, &path));
+    free(run->saved_path);
+    run->saved_path = path;
+    run->saved_step = run->state.step;
+    return DT_OK;
+}
+
+static dt_status save(dt_run *run) {
+    dt_status status = DT_OK;
+    if (run->world->rank == 0) {
+        const double start = dt_clock_seconds();
+        pthread_mutex_lock(&run->state.at_rest);
+        status = save_at_rest(run);
+        pthread_mutex_unlock(&run->state.at_rest);
+        if (status == DT_OK)
+            dt_log_line("saved %s in %.2f s", run->saved_path, dt_clock_seconds() - start);
+    }
+    return dt_agree(run->world, status);
+}
+
+/* The signal thread's save, while the loop computes: the next update waits for it. */
+static void save_at_once(void *context, const char *signal_name) {
+    dt_run *run = context;
+    const double start = dt_clock_seconds();
+    pthread_mutex_lock(&run->state.at_rest);
+    const bool fresh = run->saved_step != run->state.step;
+    const dt_status status = save_at_rest(run);
+    if (status != DT_OK)
+        dt_log_warn("%s: could not save step %" PRId64 ": %s", signal_name, run->state.step, dt_error());
+    else if (fresh)
+        dt_log_line("%s: saved %s in %.2f s; to go on: --resume %s", signal_name, run->saved_path,
+                    dt_clock_seconds() - start, run->saved_path);
+    pthread_mutex_unlock(&run->state.at_rest);
+}
+
+static dt_status evaluate(dt_run *run, dt_report *report) {
+    const double start = dt_clock_seconds();
+    DT_TRY(dt_evaluate_run(&run->evaluator, &run->gpt, &run->weights, &run->workers, &report->val_loss));
+    report->evaluations++;
+    if (run->world->rank != 0)
+        return DT_OK;
+    dt_log_line("step %" PRId64 "  val_loss %.4f over %" PRId64 " windows in %.1f s", run->state.step,
+                report->val_loss, run->evaluator.windows, dt_clock_seconds() - start);
+    return dt_metrics_evaluation(&run->metrics, run->state.step, report->val_loss);
+}
+
+static dt_status sample(dt_run *run) {
+    const dt_config *c = &run->about.config;
+    char *text;
+    if (run->world->rank != 0)
+        return DT_OK;
+    const dt_sample_options options = {.prompt = c->sampling_prompt,
+                                       .max_length = c->sampling_max_length,
+                                       .temperature = c->sampling_temperature,
+                                       .top_k = c->sampling_top_k,
+                                       .top_p = c->sampling_top_p,
+                                       .seed = (uint64_t)c->sampling_seed};
+    DT_TRY(dt_sample_text(&run->decoder, &options, &text));
+    dt_log_line("step %" PRId64 "  sample:\n%s%s", run->state.step, c->sampling_prompt, text);
+    json_t *joined = json_sprintf("%s%s", c->sampling_prompt, text);
+    free(text);
+    return dt_metrics_object(&run->metrics,
+                             json_pack("{s:I, s:o}", "step", (json_int_t)run->state.step, "sample", joined));
+}
+
+static dt_status write_metrics(dt_run *run, const dt_step_result *result) {
+    const dt_config *c = &run->about.config;
+    if (run->world->rank != 0)
+        return DT_OK;
+    DT_TRY(dt_metrics_step(&run->metrics, run->state.step, result->loss, result->learning_rate,
+                           result->grad_norm, 1e3 * result->step_seconds, 1e3 * result->comm_seconds,
+                           (double)(c->batch_size * c->max_seq_len) / result->step_seconds));
+    json_t *reports = dt_hooks_take_reports(run->hooks);
+    dt_status status = DT_OK;
+    for (size_t i = 0; status == DT_OK && i < json_array_size(reports); i++)
+        status = dt_metrics_object(&run->metrics, json_incref(json_array_get(reports, i)));
+    json_decref(reports);
+    return status;
+}
+
+/* Everything between one update and the next that only one rank may fail at: such a rank ends the job. */
+static dt_status advance(dt_run *run, dt_report *report, dt_step_result *result) {
+    const dt_config *c = &run->about.config;
+    DT_TRY(dt_step_run(run->step, dt_stop_requested(), result));
+    dt_report_step(report, run, result);
+    DT_TRY(write_metrics(run, result));
+    const bool last = run->state.step == c->max_steps;
+    if (!result->stop && !dt_is_null_int(c->eval_cadence) && (last || due(c->eval_cadence, run->state.step)))
+        DT_TRY(evaluate(run, report));
+    if (!result->stop && due(c->sampling_cadence, run->state.step))
+        DT_TRY(sample(run));
+    return DT_OK;
+}
+
+static dt_status train(dt_run *run, dt_report *report, bool *stopped) {
+    const dt_config *c = &run->about.config;
+    dt_step_result result = {0};
+    while (run->state.step < c->max_steps && !result.stop) {
+        if (advance(run, report, &result) != DT_OK) {
+            dt_log_settle();
+            fprintf(stderr, "dtrain: error: rank %d on %s cannot go on after step %" PRId64 ": %s\n",
+                    run->world->rank, run->world->host, run->state.step, dt_error());
+            dt_world_abort(run->world, DT_FAILED);
+        }
+        if (due(c->checkpoint_cadence, run->state.step) && !result.stop && run->state.step < c->max_steps)
+            DT_TRY(save(run));
+    }
+    *stopped = result.stop && run->state.step < c->max_steps;
+    return run->state.step > run->start_step ? save(run) : DT_OK;
+}
+
+dt_status dt_loop_run(dt_run *run) {
+    dt_report report = {.start_seconds = dt_clock_seconds()};
+    bool stopped = false;
+    dt_stop_attend(run->world->rank == 0 ? save_at_once : NULL, run);
+    const dt_status status = train(run, &report, &stopped);
+    dt_stop_finish();
+    DT_TRY(status);
+    dt_report_closing(&report, run, stopped);
+    return dt_agree(run->world, dt_metrics_close(&run->metrics));
+}

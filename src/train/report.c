@@ -1,0 +1,174 @@
+/* Sentences and units; the numbers come from elsewhere. */
+#include "train/report.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/version.h"
+#include "comm/agree.h"
+#include "math/matmul.h"
+
+/* Vector code by generation, as far as OpenBLAS's names for its kernels tell. */
+static int generation_of_core(const char *core) {
+    static const char *const avx512[] = {"SkylakeX", "Cooperlake", "SapphireRapids"};
+    static const char *const avx2[] = {"Haswell", "Zen", "Excavator"};
+    for (size_t i = 0; i < sizeof avx512 / sizeof *avx512; i++)
+        if (strcasecmp(core, avx512[i]) == 0)
+            return 2;
+    for (size_t i = 0; i < sizeof avx2 / sizeof *avx2; i++)
+        if (strcasecmp(core, avx2[i]) == 0)
+            return 1;
+    return 0;
+}
+
+static void warn_slow_kernels(void) {
+    static const char *const names[] = {"SSE", "AVX2", "AVX-512"}, *const cores[] = {"", "Haswell",
+                                                                                     "SkylakeX"};
+    const char *core = dt_matmul_core(), *asked = getenv("OPENBLAS_CORETYPE");
+    const int used = generation_of_core(core);
+    const int here = dt_kernels_get(0) ? 2 : dt_kernels_get(1) ? 1 : 0;
+    if (used >= here)
+        return;
+    if (asked)
+        dt_log_warn("OpenBLAS uses its %s kernels (%s) on a processor with %s, because OPENBLAS_CORETYPE=%s "
+                    "says so: matrix "
+                    "products run at a fraction of their speed; unset OPENBLAS_CORETYPE",
+                    core, names[used], names[here], asked);
+    else
+        dt_log_warn("OpenBLAS took this processor, which has %s, for one with %s (%s): matrix products run "
+                    "at a fraction of "
+                    "their speed; set OPENBLAS_CORETYPE=%s",
+                    names[here], names[used], core, cores[here]);
+}
+
+/* The names of the hosts, each once, as a new JSON array. */
+static dt_status list_hosts(const dt_world *world, json_t **hosts) {
+    int64_t *counts = dt_memory_alloc(world->size, sizeof *counts, "a count a rank");
+    char *names = dt_memory_alloc(world->size, DT_HOST_BYTES, "the hosts' names");
+    dt_status status = dt_agree(world, counts && names ? DT_OK : DT_FAILED);
+    if (status == DT_OK) {
+        for (int r = 0; r < world->size; r++)
+            counts[r] = 1;
+        memcpy(names + (size_t)world->rank * DT_HOST_BYTES, world->host, DT_HOST_BYTES);
+        status = dt_world_gather_all(world, names, DT_HOST_BYTES, counts);
+    }
+    *hosts = json_array();
+    for (int r = 0; status == DT_OK && r < world->size; r++) {
+        const char *name = names + (size_t)r * DT_HOST_BYTES;
+        bool known = false;
+        for (size_t i = 0; i < json_array_size(*hosts); i++)
+            known |= strcmp(name, json_string_value(json_array_get(*hosts, i))) == 0;
+        if (!known)
+            json_array_append_new(*hosts, json_string(name));
+    }
+    dt_memory_free(counts);
+    dt_memory_free(names);
+    return status;
+}
+
+static void print_opening(const dt_run *run, const json_t *hosts) {
+    const dt_world *world = run->world;
+    const dt_config *c = &run->about.config;
+    const dt_corpus *corpus = &run->corpus;
+    const int64_t train = dt_lanes_train_tokens(corpus->total.tokens, c->train_ratio);
+    dt_log_line("dtrain %s (%s), run %s, seed %" PRId64, dt_version(), dt_version_commit(), run->about.run_id,
+                c->seed);
+    dt_log_line("machine   %d rank%s x %d thread%s on %zu host%s (%s%s), kernels %s, OpenBLAS %s",
+                world->size, world->size == 1 ? "" : "s", run->workers.threads,
+                run->workers.threads == 1 ? "" : "s", json_array_size(hosts),
+                json_array_size(hosts) == 1 ? "" : "s", json_string_value(json_array_get(hosts, 0)),
+                json_array_size(hosts) > 1 ? ", .." : "", run->gpt.kernels->name, dt_matmul_core());
+    dt_log_line("model     %" PRId64 " parameters: %" PRId64 " layers, d_model %" PRId64 ", %" PRId64
+                " heads, d_ff %" PRId64 ", context %" PRId64,
+                run->layout.parameters, c->n_layers, c->d_model, c->n_heads, c->d_ff, c->max_seq_len);
+    dt_log_line("memory    %.0f MB a rank for weights, gradients, activations and tokens",
+                (double)dt_run_memory_bytes(run) / 1e6);
+    dt_log_line("corpus    %s: %" PRId64 " bytes, %" PRId64 " tokens, of which %" PRId64 " unknown (%" PRId64
+                " for invalid UTF-8)",
+                corpus->path, corpus->file_bytes, corpus->total.tokens, corpus->total.unknown,
+                corpus->total.invalid);
+    dt_log_line("split     %" PRId64 " tokens to train on, %" PRId64 " to validate; %" PRId64
+                " lanes of %" PRId64 " windows, %" PRId64 " windows unused",
+                train, corpus->total.tokens - train, run->lanes.B, run->lanes.lane_windows,
+                run->lanes.unused_windows);
+    dt_log_line("step      %" PRId64 " sequences in %" PRId64 " leaves of %" PRId64 "; an epoch is %" PRId64
+                " steps",
+                c->batch_size, dt_step_leaves(c->batch_size, c->micro_batch_size), c->micro_batch_size,
+                run->lanes.lane_windows);
+    if (run->resumed_from)
+        dt_log_line("resume    from %s, after step %" PRId64, run->resumed_from, run->start_step);
+    warn_slow_kernels();
+}
+
+static json_t *run_event(const dt_run *run, json_t *hosts) {
+    const dt_config *c = &run->about.config;
+    char hash[17], stamp[32];
+    snprintf(hash, sizeof hash, "%016" PRIx64, dt_config_hash(c));
+    dt_clock_stamp(stamp, sizeof stamp);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:i, s:i, s:O, s:s, s:s, s:I, s:I, s:I}", "event",
+                     "run", "run_id", run->about.run_id, "time", stamp, "version", dt_version(), "git_commit",
+                     dt_version_commit(), "config_hash", hash, "seed", (json_int_t)c->seed, "ranks",
+                     run->world->size, "threads", run->workers.threads, "hosts", hosts, "openblas_core",
+                     dt_matmul_core(), "kernels", run->gpt.kernels->name, "parameters",
+                     (json_int_t)run->layout.parameters, "corpus_tokens",
+                     (json_int_t)run->corpus.total.tokens, "start_step", (json_int_t)run->start_step);
+}
+
+dt_status dt_report_opening(const dt_run *run) {
+    json_t *hosts;
+    dt_status status = list_hosts(run->world, &hosts);
+    if (status == DT_OK && run->world->rank == 0) {
+        print_opening(run, hosts);
+        dt_metrics metrics = run->metrics;
+        status = dt_metrics_object(&metrics, run_event(run, hosts));
+    }
+    json_decref(hosts);
+    return dt_agree(run->world, status);
+}
+
+void dt_report_step(dt_report *report, const dt_run *run, const dt_step_result *result) {
+    const dt_config *c = &run->about.config;
+    const double tokens = (double)(c->batch_size * c->max_seq_len);
+    const int64_t step = run->state.step;
+    report->steps++;
+    report->step_seconds += result->step_seconds;
+    report->loss = result->loss;
+    const double left =
+        (dt_clock_seconds() - report->start_seconds) / (double)report->steps * (double)(c->max_steps - step);
+    if (dt_log_terminal()) {
+        dt_log_redraw("step %" PRId64 "/%" PRId64 "  loss %.4f  %.0f tokens/s  %" PRId64 ":%02d:%02d left",
+                      step, c->max_steps, result->loss, tokens / result->step_seconds,
+                      (int64_t)(left / 3600.0), (int)(left / 60.0) % 60, (int)left % 60);
+        return;
+    }
+    if (step % c->log_cadence == 0 || step == c->max_steps || result->stop)
+        dt_log_line("step %" PRId64 "/%" PRId64
+                    "  loss %.4f  lr %.3e  grad_norm %.3f  %.1f ms  %.0f tokens/s",
+                    step, c->max_steps, result->loss, result->learning_rate, result->grad_norm,
+                    1e3 * result->step_seconds, tokens / result->step_seconds);
+}
+
+void dt_report_closing(const dt_report *report, const dt_run *run, bool stopped) {
+    const dt_config *c = &run->about.config;
+    const double tokens = (double)report->steps * (double)(c->batch_size * c->max_seq_len);
+    dt_log_settle();
+    if (report->steps == 0)
+        dt_log_line("nothing to do: the checkpoint is at step %" PRId64 " and max_steps is %" PRId64
+                    "; raise --max-steps to go on",
+                    run->state.step, c->max_steps);
+    else {
+        char validation[64] = "";
+        if (report->evaluations > 0)
+            snprintf(validation, sizeof validation, ", val_loss %.4f", report->val_loss);
+        dt_log_line("%s after step %" PRId64 ": loss %.4f%s, %.0f tokens/s over %" PRId64 " steps",
+                    stopped ? "stopped on request" : "done", run->state.step, report->loss, validation,
+                    tokens / report->step_seconds, report->steps);
+    }
+    if (run->saved_path)
+        dt_log_line("checkpoint %s; to go on: --resume %s%s", run->saved_path, run->saved_path,
+                    stopped ? "" : " --max-steps N");
+}

@@ -1,0 +1,36 @@
+/**
+ * What a person reads of a run: the opening, a line a step, what happened beside, the closing.
+ *
+ * Only rank 0 speaks (base/log.h); on a terminal the steps' line redraws itself.
+ */
+#ifndef DT_TRAIN_REPORT_H
+#define DT_TRAIN_REPORT_H
+
+#include <stdint.h>
+
+#include "base/status.h"
+#include "train/run.h"
+
+/** What the lines of a run are made from; all zero before the first step. */
+typedef struct dt_report {
+    double start_seconds;  /**< when the first step began */
+    int64_t steps;         /**< taken in this run */
+    double step_seconds;   /**< of all of them together, without what happened between */
+    double loss, val_loss; /**< the latest; val_loss counts when evaluations > 0 */
+    int64_t evaluations;
+} dt_report;
+
+/**
+ * Prints hosts, ranks, threads, model, memory, corpus and OpenBLAS's kernels, with a warning where it picked
+ * slower ones than the processor has, and writes the "run" event to metrics.jsonl. Collective, for the hosts'
+ * names.
+ */
+dt_status dt_report_opening(const dt_run *run);
+
+/** One finished step: its line, or the redrawn one. Local. */
+void dt_report_step(dt_report *report, const dt_run *run, const dt_step_result *result);
+
+/** The last lines: final losses, speed, and how to go on. `stopped`: on request, before max_steps. Local. */
+void dt_report_closing(const dt_report *report, const dt_run *run, bool stopped);
+
+#endif

@@ -1,0 +1,184 @@
+/* From a config to a run, phase by phase; after each phase in which one rank alone can fail, the ranks agree.
+ */
+#include "train/run.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/file.h"
+#include "comm/agree.h"
+#include "math/matmul.h"
+#include "train/corpus_index.h"
+#include "train/resume.h"
+
+dt_shape dt_run_shape(const dt_config *c) {
+    return (dt_shape){c->n_layers, c->d_model, c->n_heads, c->d_ff, c->max_seq_len, DT_VOCAB};
+}
+
+/* Rank 0 draws what is random about a run, its seed and its name, and all use it. */
+static dt_status draw_identity(dt_run *run, const dt_resume *resume) {
+    struct {
+        uint64_t seed, name;
+    } drawn = {0, 0};
+    dt_config *config = &run->about.config;
+    dt_status status = DT_OK;
+    if (run->world->rank == 0 && getrandom(&drawn, sizeof drawn, 0) != (ssize_t)sizeof drawn)
+        status = dt_fail("the kernel gave no random numbers to draw a seed from; set one by --seed");
+    DT_TRY(dt_agree(run->world, status));
+    DT_TRY(dt_world_broadcast(run->world, &drawn, (int64_t)sizeof drawn));
+    if (dt_is_null_int(config->seed))
+        config->seed = resume->found ? resume->seed : (int64_t)(drawn.seed >> 1);
+    if (resume->found)
+        memcpy(run->about.run_id, resume->run_id, sizeof run->about.run_id);
+    else
+        snprintf(run->about.run_id, sizeof run->about.run_id, "%016" PRIx64, drawn.name);
+    return DT_OK;
+}
+
+static dt_status create_data(dt_run *run, const dt_resume *resume) {
+    const dt_config *c = &run->about.config;
+    int64_t first, end;
+    DT_TRY(dt_corpus_index_open(&run->corpus, run->world, c->data));
+    run->about.corpus = dt_corpus_index_identity(&run->corpus);
+    DT_TRY(dt_agree(run->world, dt_resume_check_corpus(resume, &run->about.corpus, run->corpus.path)));
+    DT_TRY(dt_agree(run->world, dt_lanes_plan(&run->lanes, run->corpus.total.tokens, c->train_ratio,
+                                              c->batch_size, c->max_seq_len, (uint64_t)c->seed, c->shuffle)));
+    dt_step_slots(c->batch_size, c->micro_batch_size, run->world->rank, run->world->size, &first, &end);
+    return dt_agree(run->world, dt_shard_load(&run->shard, &run->corpus, &run->lanes, first, end));
+}
+
+static dt_status create_model(dt_run *run, const dt_resume *resume) {
+    const dt_config *c = &run->about.config;
+    dt_status status = dt_layout_create(&run->layout, dt_run_shape(c));
+    if (status == DT_OK)
+        status = dt_state_create(&run->state, &run->layout);
+    if (status == DT_OK)
+        status = dt_gpt_view_create(&run->weights, &run->layout, run->state.parameters);
+    DT_TRY(dt_agree(run->world, status));
+    run->gpt = (dt_gpt){&run->layout, dt_kernels_best(), c->dropout, (uint64_t)c->seed};
+    if (resume->found)
+        return dt_resume_load(run->world, run->resumed_from, &run->state);
+    dt_layout_init_parameters(&run->layout, (uint64_t)c->seed, run->state.parameters);
+    return DT_OK;
+}
+
+static dt_status create_workers(dt_run *run) {
+    const dt_config *c = &run->about.config;
+    int threads;
+    DT_TRY(dt_workers_count(&threads));
+    DT_TRY(dt_hooks_create(&run->hooks, c->hooks, &run->layout));
+    return dt_workers_create(&run->workers, threads, &run->layout.shape, c->micro_batch_size);
+}
+
+static dt_status create_step(dt_run *run) {
+    const dt_config *c = &run->about.config;
+    const dt_step_inputs inputs = {
+        .world = run->world,
+        .gpt = &run->gpt,
+        .lanes = &run->lanes,
+        .shard = &run->shard,
+        .workers = &run->workers,
+        .hooks = run->hooks,
+        .state = &run->state,
+        .B = c->batch_size,
+        .u = c->micro_batch_size,
+        .schedule = {.shape = c->lr_schedule == DT_LR_COSINE ? DT_SCHEDULE_COSINE
+                              : c->lr_schedule == DT_LR_WSD  ? DT_SCHEDULE_WSD
+                                                             : DT_SCHEDULE_CONSTANT,
+                     .peak = c->learning_rate,
+                     .least = c->min_learning_rate,
+                     .warmup_steps = c->warmup_steps,
+                     .decay_steps = dt_config_decay_steps(c),
+                     .max_steps = c->max_steps},
+        .adamw = {.weight_decay = c->weight_decay, .beta1 = c->beta1, .beta2 = c->beta2},
+        .grad_clip = c->grad_clip,
+    };
+    return dt_step_create(&run->step, &inputs);
+}
+
+static dt_status create_observers(dt_run *run) {
+    const dt_config *c = &run->about.config;
+    if (!dt_is_null_int(c->eval_cadence))
+        DT_TRY(dt_evaluate_create(&run->evaluator, run->world, &run->corpus,
+                                  dt_lanes_train_tokens(run->corpus.total.tokens, c->train_ratio),
+                                  c->max_seq_len, c->micro_batch_size, c->eval_max_windows,
+                                  c->eval_on == DT_EVAL_ALL));
+    if (!dt_is_null_int(c->sampling_cadence) && run->world->rank == 0)
+        DT_TRY(dt_decode_create(&run->decoder, &run->gpt, &run->weights));
+    return DT_OK;
+}
+
+/* What only rank 0 writes. */
+static dt_status create_output(dt_run *run) {
+    const dt_config *c = &run->about.config;
+    if (run->world->rank != 0)
+        return DT_OK;
+    char *path = dt_file_join(c->out_dir, "metrics.jsonl");
+    dt_status status = path ? dt_file_make_folder(c->out_dir) : dt_fail("out of memory for a file's name");
+    if (status == DT_OK)
+        status = dt_file_make_folder(run->checkpoints_folder);
+    if (status == DT_OK)
+        status = dt_metrics_open(&run->metrics, path, run->start_step);
+    free(path);
+    return status;
+}
+
+static dt_status create(dt_run *run) {
+    const dt_config *c = &run->about.config;
+    dt_resume resume;
+    run->checkpoints_folder =
+        c->checkpoint_dir ? strdup(c->checkpoint_dir) : dt_file_join(c->out_dir, "checkpoints");
+    DT_TRY(
+        dt_agree(run->world, run->checkpoints_folder ? DT_OK : dt_fail("out of memory for a folder's name")));
+    DT_TRY(dt_resume_find(&resume, run->world, c, run->checkpoints_folder, &run->resumed_from));
+    run->start_step = run->saved_step = resume.step;
+    DT_TRY(draw_identity(run, &resume));
+    dt_matmul_prepare();
+    DT_TRY(create_data(run, &resume));
+    DT_TRY(create_model(run, &resume));
+    DT_TRY(dt_agree(run->world, create_workers(run)));
+    DT_TRY(dt_agree(run->world, create_step(run)));
+    DT_TRY(dt_agree(run->world, create_observers(run)));
+    return dt_agree(run->world, create_output(run));
+}
+
+dt_status dt_run_create(dt_run *run, const dt_world *world, dt_config *config) {
+    *run = (dt_run){.world = world, .metrics = {.descriptor = -1}};
+    run->about.config = *config;
+    *config = (dt_config){0};
+    return create(run);
+}
+
+void dt_run_free(dt_run *run) {
+    (void)dt_metrics_close(&run->metrics);
+    dt_decode_free(&run->decoder);
+    dt_evaluate_free(&run->evaluator);
+    dt_step_free(run->step);
+    dt_hooks_free(run->hooks);
+    dt_workers_free(&run->workers);
+    dt_gpt_view_free(&run->weights);
+    dt_state_free(&run->state);
+    dt_layout_free(&run->layout);
+    dt_shard_free(&run->shard);
+    dt_corpus_close(&run->corpus);
+    free(run->saved_path);
+    free(run->resumed_from);
+    free(run->checkpoints_folder);
+    dt_config_free(&run->about.config);
+    *run = (dt_run){.metrics = {.descriptor = -1}};
+}
+
+int64_t dt_run_memory_bytes(const dt_run *run) {
+    const dt_config *c = &run->about.config;
+    int64_t buffers = 0;
+    (void)dt_step_gradient_buffers(dt_step_leaves(c->batch_size, c->micro_batch_size), run->world->rank,
+                                   run->world->size, run->workers.threads, &buffers);
+    const int64_t vectors = 3 + buffers;
+    const int64_t floats =
+        vectors * run->layout.elements +
+        run->workers.threads * dt_activations_floats(&run->layout.shape, c->micro_batch_size);
+    return floats * (int64_t)sizeof(float) + run->shard.tokens_count;
+}

@@ -1,0 +1,70 @@
+/**
+ * A training run: everything that the loop needs, made from a config.
+ */
+#ifndef DT_TRAIN_RUN_H
+#define DT_TRAIN_RUN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "comm/world.h"
+#include "config/config.h"
+#include "data/batch.h"
+#include "data/corpus.h"
+#include "model/decode.h"
+#include "model/gpt.h"
+#include "train/checkpoint.h"
+#include "train/evaluate.h"
+#include "train/hooks.h"
+#include "train/metrics.h"
+#include "train/state.h"
+#include "train/step.h"
+#include "train/workers.h"
+
+typedef struct dt_run {
+    const dt_world *world;
+    dt_checkpoint_about
+        about;          /**< config (with the seed in use), corpus, run_id; owns the config's strings */
+    int64_t start_step; /**< the step of the checkpoint that the run goes on from, or 0 */
+    char *resumed_from; /**< that checkpoint's path on rank 0, or NULL */
+    char *checkpoints_folder;
+
+    dt_corpus corpus;
+    dt_lanes lanes;
+    dt_shard shard;
+
+    dt_layout layout;
+    dt_gpt gpt;
+    dt_gpt_view weights;
+    dt_state state;
+
+    dt_workers workers;
+    dt_hooks *hooks;
+    dt_step *step;
+    dt_evaluator evaluator; /**< all zero when eval_cadence is null */
+    dt_decoder decoder;     /**< on rank 0, all zero when sampling_cadence is null */
+    dt_metrics metrics;     /**< on rank 0 */
+
+    int64_t saved_step; /**< the last step saved; guarded by state.at_rest */
+    char *saved_path;   /**< where; guarded by state.at_rest */
+} dt_run;
+
+/**
+ * Makes a run from `config`, whose strings it takes over: resolves --resume and the seed, indexes the corpus,
+ * loads this rank's shard, initialises or loads the weights and allocates all that steps need. `config` must
+ * agree. On failure all ranks return the same code and the run is to be freed too. Collective.
+ */
+dt_status dt_run_create(dt_run *run, const dt_world *world, dt_config *config);
+
+/** Frees; all zero is fine. Local. */
+void dt_run_free(dt_run *run);
+
+/** Bytes that this rank's part of the run takes, by the two tables: vectors, gradients, activations and
+ * tokens. Local. */
+int64_t dt_run_memory_bytes(const dt_run *run);
+
+/** `shape` of the model that `config` describes. Local. */
+dt_shape dt_run_shape(const dt_config *config);
+
+#endif
