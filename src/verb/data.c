@@ -1,0 +1,54 @@
+/* `dtrain data --config F --steps N`: which windows each step's batch holds, for checks and for other
+ * programs. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "data/batch.h"
+#include "data/corpus.h"
+#include "verb/verb.h"
+
+static dt_status list(const dt_config *c, const dt_corpus *corpus, const char *steps_text) {
+    dt_lanes lanes;
+    int64_t steps;
+    if (dt_is_null_int(c->seed))
+        return dt_usage("data: expected a seed, since it decides the order; give --seed N, for a run of the "
+                        "past the one in "
+                        "its metrics.jsonl");
+    DT_TRY(dt_lanes_plan(&lanes, corpus->total.tokens, c->train_ratio, c->batch_size, c->max_seq_len,
+                         (uint64_t)c->seed, c->shuffle));
+    steps = lanes.lane_windows;
+    if (steps_text)
+        DT_TRY(dt_verb_count("steps", steps_text, &steps));
+    for (int64_t step = 1; step <= steps; step++) {
+        printf("{\"step\":%" PRId64 ",\"windows\":[", step);
+        for (int64_t slot = 0; slot < c->batch_size; slot++)
+            printf("%s%" PRId64, slot ? "," : "", dt_lanes_window(&lanes, step, slot));
+        puts("]}");
+    }
+    return fflush(stdout) != 0 || ferror(stdout) ? dt_fail("cannot write the batches to standard output")
+                                                 : DT_OK;
+}
+
+dt_status dt_verb_data(int argc, char **argv) {
+    const char *steps = NULL;
+    const dt_flag own[] = {{"steps", true, &steps}, {NULL, false, NULL}};
+    dt_config config;
+    dt_corpus corpus = {0};
+    char *path = NULL;
+    dt_status status = dt_verb_settings(&config, NULL, argc, argv, own);
+    if (status == DT_OK && config.data == NULL)
+        status = dt_corpus_find(&path);
+    if (status == DT_OK)
+        status = dt_corpus_open(&corpus, path ? path : config.data);
+    if (status == DT_OK)
+        status = dt_corpus_index(&corpus, 0, 1);
+    if (status == DT_OK)
+        status = dt_corpus_finish(&corpus);
+    if (status == DT_OK)
+        status = list(&config, &corpus, steps);
+    free(path);
+    dt_corpus_close(&corpus);
+    dt_config_free(&config);
+    return status;
+}

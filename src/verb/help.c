@@ -1,0 +1,45 @@
+/* `dtrain help`, and with a flag the documents that are made from the option table. */
+#include <stdio.h>
+
+#include "base/version.h"
+#include "config/reference.h"
+#include "verb/verb.h"
+
+static void print_usage(void) {
+    printf("dtrain %s: distributed data-parallel training of GPT-style character language models\n\n",
+           dt_version());
+    puts("usage:\n"
+         "  mpirun -np N dtrain [train] [--config FILE] [--OPTION VALUE ..] [--print-config]\n"
+         "  dtrain sample CHECKPOINT [--prompt TEXT] [--max-length N] [--temperature X] [--top-k N] [--top-p "
+         "P]\n"
+         "                [--seed N] [--count N]\n"
+         "  [mpirun -np N] dtrain eval CHECKPOINT [--data FILE] [--split validation|all] [--windows N]\n"
+         "  dtrain data [--config FILE] --seed N [--steps N] [--OPTION VALUE ..]\n"
+         "  dtrain verify CHECKPOINT\n"
+         "  dtrain help [--markdown | --yaml | --man]\n\n"
+         "CHECKPOINT is a folder, or \"latest\" for checkpoints/latest. FILE may be - for standard input.\n"
+         "Threads per rank: OMP_NUM_THREADS (1 when unset). Exit codes: 0 done or stopped on request, 1 "
+         "failed,\n"
+         "2 wrong command line or config.\n");
+    dt_reference_help(stdout);
+}
+
+dt_status dt_verb_help(int argc, char **argv) {
+    const char *markdown = NULL, *yaml = NULL, *man = NULL;
+    const dt_flag own[] = {
+        {"markdown", false, &markdown}, {"yaml", false, &yaml}, {"man", false, &man}, {NULL, false, NULL}};
+    dt_config config;
+    dt_config_init(&config);
+    dt_status status = dt_config_read_flags(&config, argc, argv, own, NULL, NULL);
+    dt_config_free(&config);
+    DT_TRY(status);
+    if (markdown)
+        dt_reference_markdown(stdout);
+    else if (yaml)
+        dt_reference_yaml(stdout);
+    else if (man)
+        dt_reference_man(stdout);
+    else
+        print_usage();
+    return fflush(stdout) != 0 || ferror(stdout) ? dt_fail("cannot write to standard output") : DT_OK;
+}

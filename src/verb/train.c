@@ -1,0 +1,41 @@
+/* `dtrain train`, also when no verb is given: join the job, make the run, run the loop. */
+#include <stdbool.h>
+
+#include "base/log.h"
+#include "comm/agree.h"
+#include "train/loop.h"
+#include "train/report.h"
+#include "train/stop.h"
+#include "verb/verb.h"
+
+static dt_status train(const dt_world *world, int argc, char **argv) {
+    const char *print = NULL;
+    const dt_flag own[] = {{"print-config", false, &print}, {NULL, false, NULL}};
+    dt_config config;
+    dt_run run = {0};
+    dt_status status = dt_agree(world, dt_verb_settings(&config, world, argc, argv, own));
+    if (status == DT_OK && print) {
+        if (world->rank == 0)
+            dt_config_print(&config, stdout);
+    } else if (status == DT_OK) {
+        status = dt_run_create(&run, world, &config);
+        if (status == DT_OK)
+            status = dt_report_opening(&run);
+        if (status == DT_OK)
+            status = dt_loop_run(&run);
+        dt_run_free(&run);
+    }
+    dt_config_free(&config);
+    return status;
+}
+
+dt_status dt_verb_train(int argc, char **argv) {
+    dt_world world;
+    DT_TRY(dt_stop_prepare());
+    DT_TRY(dt_world_open(&world));
+    dt_log_open(world.rank == 0, dt_log_find_terminal());
+    const dt_status status = train(&world, argc, argv);
+    dt_stop_finish();
+    dt_world_close(&world);
+    return status;
+}

@@ -1,0 +1,41 @@
+/**
+ * The verbs of the command line. Each takes the words after itself, does all of its work and returns the
+ * program's exit code; the sentence of a failure is dt_error(), for main.c to print. train and eval are
+ * collective; the others are local.
+ */
+#ifndef DT_VERB_VERB_H
+#define DT_VERB_VERB_H
+
+#include <stdio.h>
+
+#include "base/status.h"
+#include "comm/world.h"
+#include "config/config.h"
+
+dt_status dt_verb_train(int argc, char **argv);
+dt_status dt_verb_sample(int argc, char **argv);
+dt_status dt_verb_eval(int argc, char **argv);
+dt_status dt_verb_data(int argc, char **argv);
+dt_status dt_verb_verify(int argc, char **argv);
+dt_status dt_verb_help(int argc, char **argv);
+
+/**
+ * Defaults, then the file named by --config, then the flags, into `config`, which the caller frees in any
+ * case. With a `world` rank 0 reads the file and all use its bytes, collectively; NULL reads it locally.
+ * `own` names the verb's own flags (ended by a NULL name) beside --config; words that are no flags are
+ * refused.
+ */
+dt_status dt_verb_settings(dt_config *config, const dt_world *world, int argc, char **argv,
+                           const dt_flag *own);
+
+/**
+ * Reads the flags of a verb that works on a checkpoint: exactly one word, into `*checkpoint` (it points into
+ * argv), and the verb's own flags; the table's options are not taken. Local.
+ */
+dt_status dt_verb_checkpoint(const char *verb, int argc, char **argv, const dt_flag *own,
+                             const char **checkpoint);
+
+/** Reads a count of at least 1 from a verb's own flag. Local. */
+dt_status dt_verb_count(const char *flag, const char *text, int64_t *count);
+
+#endif

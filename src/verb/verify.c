@@ -1,0 +1,25 @@
+/* `dtrain verify CHECKPOINT`: is every byte what was written? */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "train/checkpoint.h"
+#include "verb/verb.h"
+
+dt_status dt_verb_verify(int argc, char **argv) {
+    const dt_flag own[] = {{NULL, false, NULL}};
+    const char *name;
+    char *path = NULL;
+    dt_checkpoint_about about;
+    DT_TRY(dt_verb_checkpoint("verify", argc, argv, own, &name));
+    dt_status status = dt_checkpoint_find("checkpoints", name, &path);
+    if (status == DT_OK)
+        status = dt_checkpoint_verify(path, &about);
+    if (status == DT_OK) {
+        printf("%s: whole; step %" PRId64 " of run %s, every checksum matches\n", path, about.step,
+               about.run_id);
+        dt_config_free(&about.config);
+    }
+    free(path);
+    return status;
+}
