@@ -20,7 +20,7 @@ void text_write(const char *path, int64_t bytes, uint32_t seed) {
     for (int64_t written = 0, column = 0; written < bytes;) {
         state = state * 1664525u + 1013904223u;
         const char *word = words[(state >> 16) % (sizeof words / sizeof *words)];
-        char piece[32];
+        char piece[80];
         column += (int64_t)strlen(word) + 1;
         snprintf(piece, sizeof piece, "%s%s", word, column > 70 ? ".\n" : " ");
         column = column > 70 ? 0 : column;
