@@ -8,9 +8,10 @@
 #include "comm/world.h"
 
 /**
- * Every rank brings its own outcome; all leave with the same. If all bring DT_OK, so is the result. Otherwise it is the
- * code of the lowest rank that failed, and that rank's sentence becomes rank 0's dt_error(), with "(rank R on HOST)"
- * after it when R is not 0; on all other ranks dt_error() is then "", so that it is printed once. Collective.
+ * Every rank brings its own outcome; all leave with the same. If all bring DT_OK, so is the result. Otherwise
+ * it is the code of the lowest rank that failed, and that rank's sentence becomes rank 0's dt_error(), with
+ * "(rank R on HOST)" after it when R is not 0; on all other ranks dt_error() is then "", so that it is
+ * printed once. Collective.
  */
 dt_status dt_agree(const dt_world *world, dt_status mine);
 

@@ -14,6 +14,8 @@
 struct dt_world_mpi {
     MPI_Comm comm; /**< all ranks; its errors are returned, not fatal. Messages between two ranks are
                       reduce.c's alone */
+    int *counts;   /**< [size]: scratch of dt_world_gather_all, so that a step allocates nothing */
+    int *starts;   /**< [size]: the same */
 };
 
 /**

@@ -1,10 +1,12 @@
 /**
- * The sum of all ranks' gradients along the canonical tree (comm/tree.h), the same bits for any number of ranks.
+ * The sum of all ranks' gradients along the canonical tree (comm/tree.h), the same bits for any number of
+ * ranks.
  *
- * A rank brings the sums of its cover's nodes. The vector of `elements` floats is cut into buckets, and each bucket into
- * one slice a rank. For a bucket, every rank sends slice r of each of its nodes to rank r; rank r then holds all ranks'
- * nodes of its slice, adds them along the tree, and sends the finished slice to all. With a power of two of ranks and
- * of leaves a rank has one node, and the volume is that of a ring all-reduce: 2 (size-1)/size of the vector.
+ * A rank brings the sums of its cover's nodes. The vector of `elements` floats is cut into buckets, and each
+ * bucket into one slice a rank. For a bucket, every rank sends slice r of each of its nodes to rank r; rank r
+ * then holds all ranks' nodes of its slice, adds them along the tree, and sends the finished slice to all.
+ * With a power of two of ranks and of leaves a rank has one node, and the volume is that of a ring
+ * all-reduce: 2 (size-1)/size of the vector.
  *
  * Buckets are started one by one, as soon as their part of the nodes is complete, and progress whenever
  * dt_reduce_poll is called; the sum is complete after dt_reduce_finish.
@@ -27,11 +29,11 @@
 typedef struct dt_reduce dt_reduce;
 
 /**
- * Prepares sums of vectors of `elements` floats over `leaves` leaves, dealt out by dt_tree_share. Bucket b is the
- * elements [bounds[b], bounds[b + 1]), bounds[0] = 0 and bounds[buckets] = elements, every bound a multiple of
- * DT_MEMORY_ALIGN_FLOATS. All arguments must agree. Allocates all that the sums will need, so that a step allocates
- * nothing. Fails with DT_USAGE when there are more ranks than leaves. The caller frees it. A job may hold several, but
- * buckets of only one may be under way at a time. Collective.
+ * Prepares sums of vectors of `elements` floats over `leaves` leaves, dealt out by dt_tree_share. Bucket b is
+ * the elements [bounds[b], bounds[b + 1]), bounds[0] = 0 and bounds[buckets] = elements, every bound a
+ * multiple of DT_MEMORY_ALIGN_FLOATS. All arguments must agree. Allocates all that the sums will need, so
+ * that a step allocates nothing. Fails with DT_USAGE when there are more ranks than leaves. The caller frees
+ * it. A job may hold several, but buckets of only one may be under way at a time. Collective.
  */
 dt_status dt_reduce_create(dt_reduce **reduce, const dt_world *world, int64_t leaves, int64_t elements,
                            const int64_t *bounds, int64_t buckets);
@@ -43,10 +45,10 @@ void dt_reduce_free(dt_reduce *reduce);
 const dt_tree_node *dt_reduce_cover(const dt_reduce *reduce, int *count);
 
 /**
- * Starts one bucket. nodes[i] is the whole vector (`elements` floats) of the i-th node of this rank's cover, `sum` the
- * whole vector of results; both must stay until dt_reduce_finish, and the nodes' contents in this bucket are used up.
- * `sum` may be nodes[0]. With one rank the bucket is complete on return. Collective in the order of buckets; does not
- * wait for other ranks unless too many buckets are under way.
+ * Starts one bucket. nodes[i] is the whole vector (`elements` floats) of the i-th node of this rank's cover,
+ * `sum` the whole vector of results; both must stay until dt_reduce_finish, and the nodes' contents in this
+ * bucket are used up. `sum` may be nodes[0]. With one rank the bucket is complete on return. Collective in
+ * the order of buckets; does not wait for other ranks unless too many buckets are under way.
  */
 dt_status dt_reduce_start(dt_reduce *reduce, int64_t bucket, float *const *nodes, float *sum);
 

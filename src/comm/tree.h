@@ -1,17 +1,17 @@
 /**
  * The canonical tree: in which order leaves are summed, whoever sums them.
  *
- * Leaves 0..L-1 stand below one binary tree. A range of n > 1 leaves is split at the largest power of two below n: the
- * left child holds that many leaves, the right child the rest, and a parent is left + right. The shape depends on L
- * alone, so sums along it are the same bit for bit however the leaves are dealt out.
+ * Leaves 0..L-1 stand below one binary tree. A range of n > 1 leaves is split at the largest power of two
+ * below n: the left child holds that many leaves, the right child the rest, and a parent is left + right. The
+ * shape depends on L alone, so sums along it are the same bit for bit however the leaves are dealt out.
  *
  *     L = 6:      [0,6)
  *             [0,4)     [4,6)
  *          [0,2) [2,4)   4  5
  *           0 1   2 3
  *
- * A rank that owns the leaves [first, end) adds up the tree nodes that lie wholly inside its run; the largest of them
- * are its *cover*. Pure arithmetic: nothing here communicates, all functions are local.
+ * A rank that owns the leaves [first, end) adds up the tree nodes that lie wholly inside its run; the largest
+ * of them are its *cover*. Pure arithmetic: nothing here communicates, all functions are local.
  */
 #ifndef DT_COMM_TREE_H
 #define DT_COMM_TREE_H
@@ -32,14 +32,14 @@ typedef struct dt_tree_node {
 int64_t dt_tree_split(int64_t count);
 
 /**
- * The leaves of rank `rank` of `size`: a contiguous run [*first, *end), never empty while size <= leaves; runs of
- * neighbouring ranks follow each other and differ in length by one at most.
+ * The leaves of rank `rank` of `size`: a contiguous run [*first, *end), never empty while size <= leaves;
+ * runs of neighbouring ranks follow each other and differ in length by one at most.
  */
 void dt_tree_share(int64_t leaves, int rank, int size, int64_t *first, int64_t *end);
 
 /**
- * The largest nodes that lie wholly inside [first, end), from left to right, into `cover`. Returns how many. For
- * [0, leaves) that is the root alone.
+ * The largest nodes that lie wholly inside [first, end), from left to right, into `cover`. Returns how many.
+ * For [0, leaves) that is the root alone.
  */
 int dt_tree_cover(int64_t leaves, int64_t first, int64_t end, dt_tree_node cover[DT_TREE_COVER_MAX]);
 
@@ -49,11 +49,11 @@ typedef struct dt_tree_add {
 } dt_tree_add;
 
 /**
- * The additions that sum `count` neighbouring nodes, given from left to right and each a node of the tree over `leaves`,
- * into larger nodes, in the order in which a depth-first walk finishes them. An addition's result stands in the
- * operand of its leftmost node. Stops at nodes whose siblings are not all in the list: given the leaves of a run, what
- * remains is the run's cover; given the covers of all ranks, it is the root, in operand 0. `adds` has room for
- * count - 1. Returns how many additions there are.
+ * The additions that sum `count` neighbouring nodes, given from left to right and each a node of the tree
+ * over `leaves`, into larger nodes, in the order in which a depth-first walk finishes them. An addition's
+ * result stands in the operand of its leftmost node. Stops at nodes whose siblings are not all in the list:
+ * given the leaves of a run, what remains is the run's cover; given the covers of all ranks, it is the root,
+ * in operand 0. `adds` has room for count - 1. Returns how many additions there are.
  */
 int64_t dt_tree_adds(int64_t leaves, const dt_tree_node *nodes, int64_t count, dt_tree_add *adds);
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "base/narrow.h"
 #include "comm/agree.h"
 #include "comm/mpi_world.h"
@@ -53,6 +54,10 @@ dt_status dt_world_open(dt_world *world) {
     if (gethostname(world->host, sizeof world->host - 1) != 0)
         snprintf(world->host, sizeof world->host, "unknown host");
     DT_TRY(count_hosts(world));
+    joined.counts = dt_memory_alloc(world->size, sizeof *joined.counts, "the ranks' counts");
+    joined.starts = dt_memory_alloc(world->size, sizeof *joined.starts, "the ranks' places");
+    if (joined.counts == NULL || joined.starts == NULL)
+        return DT_FAILED;
     /* Last, so that closing a world that did not open does not wait for ranks that may be lost. */
     world->mpi = &joined;
     return DT_OK;
@@ -64,6 +69,8 @@ void dt_world_close(dt_world *world) {
     /* The work is done and nobody is left to tell: a failure here changes nothing. */
     (void)MPI_Comm_free(&world->mpi->comm);
     (void)MPI_Finalize();
+    dt_memory_free(joined.counts);
+    dt_memory_free(joined.starts);
     world->mpi = NULL;
 }
 
@@ -124,11 +131,30 @@ dt_status dt_world_broadcast_block(const dt_world *world, char **bytes, size_t *
     return DT_OK;
 }
 
+/* All runs in one call, when every one of them starts and ends within the reach of an int. */
+static dt_status gather_short(const dt_world *world, void *all, int64_t element_bytes,
+                              const int64_t *counts) {
+    int start = 0;
+    for (int r = 0; r < world->size; r++) {
+        joined.counts[r] = dt_narrow(counts[r] * element_bytes);
+        joined.starts[r] = start;
+        start += joined.counts[r];
+    }
+    return dt_mpi_world_check(MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, all, joined.counts,
+                                             joined.starts, MPI_BYTE, world->mpi->comm),
+                              "MPI_Allgatherv");
+}
+
 dt_status dt_world_gather_all(const dt_world *world, void *all, int64_t element_bytes,
                               const int64_t *counts) {
-    /* One broadcast a run rather than MPI_Allgatherv, whose displacements are ints: there is one path for
-     * every length, and it serves start-up and evaluation, where a few short messages more do not count. */
     char *run = all;
+    int64_t total = 0;
+    for (int r = 0; r < world->size; r++)
+        total += counts[r];
+    if (total <= PIECE_BYTES / element_bytes)
+        return gather_short(world, all, element_bytes, counts);
+    /* Longer ones rank by rank, in pieces: they belong to start-up, where a few messages more do not count.
+     */
     for (int owner = 0; owner < world->size; owner++) {
         int64_t run_bytes = counts[owner] * element_bytes;
         DT_TRY(broadcast_from(world, owner, run, run_bytes));

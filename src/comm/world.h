@@ -1,8 +1,8 @@
 /**
  * The job: its ranks and hosts, and the few plain collectives that start-up and checkpoints need.
  *
- * MPI's names stay behind this header, in comm/. Every function marked collective must be called by all ranks of the
- * world in the same order; arguments that must agree are named.
+ * MPI's names stay behind this header, in comm/. Every function marked collective must be called by all ranks
+ * of the world in the same order; arguments that must agree are named.
  */
 #ifndef DT_COMM_WORLD_H
 #define DT_COMM_WORLD_H
@@ -23,8 +23,9 @@ typedef struct dt_world {
 } dt_world;
 
 /**
- * Joins the job (a program started without mpirun is a job of one). Once in a process. After a failure the world counts
- * as never opened, and the program should end with the status: mpirun then ends the other ranks. Collective.
+ * Joins the job (a program started without mpirun is a job of one). Once in a process. After a failure the
+ * world counts as never opened, and the program should end with the status: mpirun then ends the other ranks.
+ * Collective.
  */
 dt_status dt_world_open(dt_world *world);
 
@@ -38,14 +39,16 @@ _Noreturn void dt_world_abort(const dt_world *world, int code);
 dt_status dt_world_broadcast(const dt_world *world, void *bytes, int64_t length);
 
 /**
- * Gives every rank a copy of rank 0's block: on rank 0 `*bytes` and `*length` are read, elsewhere set to a new block,
- * with a 0 byte after the last, that the caller frees with free(). NULL on rank 0 becomes NULL everywhere. Collective.
+ * Gives every rank a copy of rank 0's block: on rank 0 `*bytes` and `*length` are read, elsewhere set to a
+ * new block, with a 0 byte after the last, that the caller frees with free(). NULL on rank 0 becomes NULL
+ * everywhere. Collective.
  */
 dt_status dt_world_broadcast_block(const dt_world *world, char **bytes, size_t *length);
 
 /**
  * Completes `all` on every rank: it holds `size` runs one after another, run r being counts[r] elements of
- * `element_bytes` made by rank r, which are already in their place on rank r. `counts` must agree. Collective.
+ * `element_bytes` made by rank r, which are already in their place on rank r. `counts` must agree.
+ * Collective.
  */
 dt_status dt_world_gather_all(const dt_world *world, void *all, int64_t element_bytes, const int64_t *counts);
 
