@@ -105,7 +105,7 @@ static dt_status write_metrics(dt_run *run, const dt_step_result *result) {
 /* Everything between one update and the next that only one rank may fail at: such a rank ends the job. */
 static dt_status advance(dt_run *run, dt_report *report, dt_step_result *result) {
     const dt_config *c = &run->about.config;
-    DT_TRY(dt_step_run(run->step, dt_stop_requested(), result));
+    DT_TRY(dt_step_run(run->step, result));
     dt_report_step(report, run, result);
     DT_TRY(write_metrics(run, result));
     const bool last = run->state.step == c->max_steps;

@@ -13,6 +13,7 @@
 #include "math/matmul.h"
 #include "train/corpus_index.h"
 #include "train/resume.h"
+#include "train/stop.h"
 
 dt_shape dt_run_shape(const dt_config *c) {
     return (dt_shape){c->n_layers, c->d_model, c->n_heads, c->d_ff, c->max_seq_len, DT_VOCAB};
@@ -95,6 +96,7 @@ static dt_status create_step(dt_run *run) {
                      .max_steps = c->max_steps},
         .adamw = {.weight_decay = c->weight_decay, .beta1 = c->beta1, .beta2 = c->beta2},
         .grad_clip = c->grad_clip,
+        .stop_requested = dt_stop_requested,
     };
     return dt_step_create(&run->step, &inputs);
 }

@@ -164,7 +164,7 @@ static void draw_batch(dt_step *s, int64_t step) {
 }
 
 /* Forward, loss and backward of leaf `index` of this rank, on the calling thread's activations. */
-static void run_leaf(dt_step *s, int64_t step, int64_t index, bool stop) {
+static void run_leaf(dt_step *s, int64_t step, int64_t index) {
     const int64_t T = s->in.gpt->layout->shape.T, leaf_index = s->plan.first + index;
     const int64_t first = leaf_index * s->in.u, left = s->in.B - first;
     const dt_leaf leaf = {.sequences = left < s->in.u ? left : s->in.u,
@@ -178,7 +178,6 @@ static void run_leaf(dt_step *s, int64_t step, int64_t index, bool stop) {
     dt_hooks_forward(s->in.hooks, step, a, leaf.sequences * T, values + LEAF_HOOKS);
     values[LEAF_LOSS] =
         dt_backward_run(s->in.gpt, &s->weights, &leaf, scale, a, &s->gradient_view[s->plan.buffer[index]]);
-    values[LEAF_STOP] = stop ? 1.0 : 0.0;
 }
 
 /* into += from, this thread's part of it; any cut gives the same bits. */
@@ -190,7 +189,7 @@ static void add_vectors(float *restrict into, const float *restrict from, int64_
 
 /* All leaves of this rank, wave by wave, and after each wave the additions of the tree that it makes
  * possible. */
-static void run_leaves(dt_step *s, int64_t step, bool stop) {
+static void run_leaves(dt_step *s, int64_t step) {
     const dt_leaves *plan = &s->plan;
     const int64_t run = plan->end - plan->first, elements = s->in.gpt->layout->elements;
 #pragma omp parallel num_threads(s->in.workers->threads)
@@ -199,7 +198,7 @@ static void run_leaves(dt_step *s, int64_t step, bool stop) {
         const int64_t end = first + plan->wave_leaves < run ? first + plan->wave_leaves : run;
 #pragma omp for schedule(static, 1)
         for (int64_t index = first; index < end; index++)
-            run_leaf(s, step, index, stop);
+            run_leaf(s, step, index);
         for (; add < plan->wave_adds_end[wave]; add++)
             add_vectors(s->gradient[plan->add[add].into], s->gradient[plan->add[add].from], elements);
     }
@@ -216,6 +215,9 @@ static dt_status reduce_gradient(dt_step *s) {
 /* Every leaf's row on every rank, and from them the loss, and whether to stop. */
 static dt_status gather_leaves(dt_step *s, int64_t step, dt_step_result *result) {
     const int64_t T = s->in.gpt->layout->shape.T;
+    const double stop = s->in.stop_requested() ? 1.0 : 0.0;
+    for (int64_t l = s->plan.first; l < s->plan.end; l++)
+        s->leaf_values[l * s->values + LEAF_STOP] = stop;
     DT_TRY(dt_world_gather_all(s->in.world, s->leaf_values, s->values * (int64_t)sizeof(double),
                                s->values_counts));
     result->stop = false;
@@ -239,11 +241,11 @@ static void update_state(dt_step *s, int64_t step, double learning_rate, double 
     pthread_mutex_unlock(&state->at_rest);
 }
 
-dt_status dt_step_run(dt_step *s, bool stop, dt_step_result *result) {
+dt_status dt_step_run(dt_step *s, dt_step_result *result) {
     const double start = dt_clock_seconds();
     const int64_t step = s->in.state->step + 1;
     draw_batch(s, step);
-    run_leaves(s, step, stop);
+    run_leaves(s, step);
     const double computed = dt_clock_seconds();
     DT_TRY(reduce_gradient(s));
     DT_TRY(gather_leaves(s, step, result));

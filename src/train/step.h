@@ -30,8 +30,9 @@ typedef struct dt_step_inputs {
     dt_state *state;
     int64_t B, u; /**< batch_size, micro_batch_size */
     dt_schedule schedule;
-    dt_adamw adamw;   /**< learning rate and gradient scale are set in each step */
-    double grad_clip; /**< DT_NULL_REAL for none */
+    dt_adamw adamw;               /**< learning rate and gradient scale are set in each step */
+    double grad_clip;             /**< DT_NULL_REAL for none */
+    bool (*stop_requested)(void); /**< asked as late in a step as the other ranks can still be told */
 } dt_step_inputs;
 
 /** What a step measured; all but the times are the same on every rank. */
@@ -62,9 +63,9 @@ dt_status dt_step_create(dt_step **step, const dt_step_inputs *inputs);
 void dt_step_free(dt_step *step);
 
 /**
- * Takes the step after state->step. `stop` says that this rank was asked to stop; the result says whether any
- * was. A failure on one rank leaves others waiting: the caller must end the job. Collective.
+ * Takes the step after state->step. A failure on one rank leaves others waiting: the caller must end the job.
+ * Collective.
  */
-dt_status dt_step_run(dt_step *step, bool stop, dt_step_result *result);
+dt_status dt_step_run(dt_step *step, dt_step_result *result);
 
 #endif
