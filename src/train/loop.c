@@ -22,6 +22,7 @@ static dt_status save_at_rest(dt_run *run) {
     if (run->saved_step == run->state.step)
         return DT_OK;
     run->about.step = run->state.step;
+    DT_TRY(dt_metrics_sync(&run->metrics));
     DT_TRY(dt_checkpoint_save(run->checkpoints_folder, &run->about, &run->state, &path));
     free(run->saved_path);
     run->saved_path = path;
@@ -102,30 +103,44 @@ static dt_status write_metrics(dt_run *run, const dt_step_result *result) {
     return status;
 }
 
-/* Everything between one update and the next that only one rank may fail at: such a rank ends the job. */
+/* What was due after the step from which the run goes on, and not done before the run stopped. */
+static dt_status catch_up(dt_run *run, dt_report *report) {
+    if (run->missed_evaluation)
+        DT_TRY(evaluate(run, report));
+    return run->missed_sample ? sample(run) : DT_OK;
+}
+
+/* One step and what is due after it, but for checkpoints. A rank that fails here ends the job. */
 static dt_status advance(dt_run *run, dt_report *report, dt_step_result *result) {
     const dt_config *c = &run->about.config;
     DT_TRY(dt_step_run(run->step, result));
+    const dt_status status = write_metrics(run, result);
+    pthread_mutex_unlock(&run->state.at_rest);
+    DT_TRY(status);
     dt_report_step(report, run, result);
-    DT_TRY(write_metrics(run, result));
-    const bool last = run->state.step == c->max_steps;
-    if (!result->stop && !dt_is_null_int(c->eval_cadence) && (last || due(c->eval_cadence, run->state.step)))
+    if (result->stop)
+        return DT_OK;
+    if (due(c->eval_cadence, run->state.step))
         DT_TRY(evaluate(run, report));
-    if (!result->stop && due(c->sampling_cadence, run->state.step))
-        DT_TRY(sample(run));
-    return DT_OK;
+    return due(c->sampling_cadence, run->state.step) ? sample(run) : DT_OK;
+}
+
+/* A rank that cannot go on while others wait for it: its line, and the end of the job. */
+static void give_up(const dt_run *run) {
+    dt_log_settle();
+    fprintf(stderr, "dtrain: error: rank %d on %s cannot go on after step %" PRId64 ": %s\n",
+            run->world->rank, run->world->host, run->state.step, dt_error());
+    dt_world_abort(run->world, DT_FAILED);
 }
 
 static dt_status train(dt_run *run, dt_report *report, bool *stopped) {
     const dt_config *c = &run->about.config;
     dt_step_result result = {0};
+    if (catch_up(run, report) != DT_OK)
+        give_up(run);
     while (run->state.step < c->max_steps && !result.stop) {
-        if (advance(run, report, &result) != DT_OK) {
-            dt_log_settle();
-            fprintf(stderr, "dtrain: error: rank %d on %s cannot go on after step %" PRId64 ": %s\n",
-                    run->world->rank, run->world->host, run->state.step, dt_error());
-            dt_world_abort(run->world, DT_FAILED);
-        }
+        if (advance(run, report, &result) != DT_OK)
+            give_up(run);
         if (due(c->checkpoint_cadence, run->state.step) && !result.stop && run->state.step < c->max_steps)
             DT_TRY(save(run));
     }

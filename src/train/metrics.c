@@ -19,7 +19,7 @@
 
 /* A file being repaired: lines that stay go to `copy`, unless that is -1 and they are only counted. */
 typedef struct repair {
-    const char *path, *copy_path;
+    const char *copy_path;
     int copy;
     int64_t resume_step;
     bool needed; /* whether something has to be dropped or completed */
@@ -28,17 +28,18 @@ typedef struct repair {
 /* A fresh run keeps every whole line; a resumed one keeps what parses and does not lie ahead of its step. */
 static bool stays(const char *line, size_t length, int64_t resume_step) {
     bool ended = line[length - 1] == '\n';
-    if (resume_step == 0 && ended)
+    if (resume_step == DT_METRICS_FRESH && ended)
         return true;
     json_t *object = json_loadb(line, length, 0, NULL);
     const json_t *step = json_object_get(object, "step");
-    bool kept = json_is_object(object) &&
-                (resume_step == 0 || !json_is_integer(step) || json_integer_value(step) <= resume_step);
+    bool kept = json_is_object(object) && (resume_step == DT_METRICS_FRESH || !json_is_integer(step) ||
+                                           json_integer_value(step) <= resume_step);
     json_decref(object);
     return kept;
 }
 
-static dt_status handle_line(repair *task, const char *line, size_t length) {
+static dt_status repair_line(void *context, const char *line, size_t length) {
+    repair *task = context;
     bool kept = stays(line, length, task->resume_step), ended = line[length - 1] == '\n';
     if (!kept || !ended)
         task->needed = true;
@@ -49,23 +50,25 @@ static dt_status handle_line(repair *task, const char *line, size_t length) {
 }
 
 /* Line by line, since the file of a long run need not fit in memory. */
-static dt_status walk(repair *task) {
+static dt_status walk(const char *path,
+                      dt_status (*handle_line)(void *context, const char *line, size_t length),
+                      void *context) {
     int descriptor;
     int64_t size_bytes;
-    DT_TRY(dt_file_open(task->path, &descriptor, &size_bytes));
+    DT_TRY(dt_file_open(path, &descriptor, &size_bytes));
     FILE *file = fdopen(descriptor, "r");
     if (file == NULL) {
         close(descriptor);
-        return dt_fail("cannot read %s: %s", task->path, strerror(errno));
+        return dt_fail("cannot read %s: %s", path, strerror(errno));
     }
     char *line = NULL;
     size_t room = 0;
     ssize_t length;
     dt_status status = DT_OK;
     while (status == DT_OK && (length = getline(&line, &room, file)) > 0)
-        status = handle_line(task, line, (size_t)length);
+        status = handle_line(context, line, (size_t)length);
     if (status == DT_OK && !feof(file))
-        status = dt_fail("cannot read %s: %s", task->path, strerror(errno));
+        status = dt_fail("cannot read %s: %s", path, strerror(errno));
     free(line);
     fclose(file);
     return status;
@@ -80,34 +83,34 @@ static dt_status sync_parent(const char *path) {
 }
 
 /* Writes the lines that stay into the copy and puts it in the place of the file. */
-static dt_status replace(repair *task) {
+static dt_status replace(repair *task, const char *path) {
     /* Left by a run that died at this very point. */
     DT_TRY(dt_file_remove_tree(task->copy_path));
     DT_TRY(dt_file_create(task->copy_path, &task->copy));
-    dt_status status = walk(task);
+    dt_status status = walk(path, repair_line, task);
     if (status == DT_OK)
         status = dt_file_finish(task->copy, task->copy_path);
     else
         close(task->copy);
-    if (status == DT_OK && rename(task->copy_path, task->path) != 0)
-        status = dt_fail("cannot rename %s to %s: %s", task->copy_path, task->path, strerror(errno));
+    if (status == DT_OK && rename(task->copy_path, path) != 0)
+        status = dt_fail("cannot rename %s to %s: %s", task->copy_path, path, strerror(errno));
     if (status != DT_OK) {
         unlink(task->copy_path);
         return status;
     }
-    return sync_parent(task->path);
+    return sync_parent(path);
 }
 
 static dt_status repair_file(const char *path, int64_t resume_step) {
-    repair task = {.path = path, .copy = -1, .resume_step = resume_step};
-    DT_TRY(walk(&task));
+    repair task = {.copy = -1, .resume_step = resume_step};
+    DT_TRY(walk(path, repair_line, &task));
     if (!task.needed)
         return DT_OK;
     char *copy_path = NULL;
     if (asprintf(&copy_path, "%s.tmp", path) < 0)
         return dt_fail("out of memory while repairing %s", path);
     task.copy_path = copy_path;
-    dt_status status = replace(&task);
+    dt_status status = replace(&task, path);
     free(copy_path);
     return status;
 }
@@ -125,6 +128,31 @@ dt_status dt_metrics_open(dt_metrics *metrics, const char *path, int64_t resume_
         return dt_fail("out of memory while opening %s", path);
     }
     metrics->descriptor = descriptor;
+    return DT_OK;
+}
+
+/* What dt_metrics_holds looks for. */
+typedef struct search {
+    int64_t step;
+    const char *key;
+    bool found;
+} search;
+
+static dt_status search_line(void *context, const char *line, size_t length) {
+    search *task = context;
+    json_t *object = json_loadb(line, length, 0, NULL);
+    const json_t *step = json_object_get(object, "step");
+    task->found = task->found || (json_is_integer(step) && json_integer_value(step) == task->step &&
+                                  json_object_get(object, task->key) != NULL);
+    json_decref(object);
+    return DT_OK;
+}
+
+dt_status dt_metrics_holds(const char *path, int64_t step, const char *key, bool *holds) {
+    search task = {.step = step, .key = key};
+    if (dt_file_exists(path))
+        DT_TRY(walk(path, search_line, &task));
+    *holds = task.found;
     return DT_OK;
 }
 
@@ -172,6 +200,12 @@ dt_status dt_metrics_object(dt_metrics *metrics, json_t *object) {
     free(text);
     json_decref(object);
     return status;
+}
+
+dt_status dt_metrics_sync(dt_metrics *metrics) {
+    if (metrics->path != NULL && fdatasync(metrics->descriptor) != 0)
+        return dt_fail("cannot make %s durable: %s", metrics->path, strerror(errno));
+    return DT_OK;
 }
 
 dt_status dt_metrics_close(dt_metrics *metrics) {

@@ -14,6 +14,7 @@
 #define DT_TRAIN_METRICS_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/status.h"
@@ -23,12 +24,19 @@ typedef struct dt_metrics {
     char *path;
 } dt_metrics;
 
+/** For dt_metrics_open: a run that goes on from nothing, whose lines come after those of other runs. */
+#define DT_METRICS_FRESH (-1)
+
 /**
- * Opens `path` to append. `resume_step` is the step of the checkpoint the run goes on from: lines with a
- * larger "step" are dropped (the file is rewritten beside itself and renamed). 0, a fresh run, keeps what
- * other runs wrote and appends.
+ * Opens `path` to append. A run that resumes tells the step it goes on from, 0 when it found no checkpoint:
+ * lines with a larger "step" are dropped (the file is rewritten beside itself and renamed). DT_METRICS_FRESH
+ * keeps every line.
  */
 dt_status dt_metrics_open(dt_metrics *metrics, const char *path, int64_t resume_step);
+
+/** Whether a line of the file has both {"step": step} and `key`: whether that was done before a run stopped.
+ */
+dt_status dt_metrics_holds(const char *path, int64_t step, const char *key, bool *holds);
 
 /** Writes one step's line. `grad_norm`, milliseconds and rates as in the example above. */
 dt_status dt_metrics_step(dt_metrics *metrics, int64_t step, double loss, double lr, double grad_norm,
@@ -40,6 +48,9 @@ dt_status dt_metrics_evaluation(dt_metrics *metrics, int64_t step, double val_lo
 /** Writes any object as one line; takes the reference to `object`, also on failure. NULL is a failure (out of
  * memory). */
 dt_status dt_metrics_object(dt_metrics *metrics, json_t *object);
+
+/** Makes what was written durable. */
+dt_status dt_metrics_sync(dt_metrics *metrics);
 
 /** Makes the file durable and closes it; one that was never opened (all zero, descriptor -1) is fine. */
 dt_status dt_metrics_close(dt_metrics *metrics);

@@ -113,8 +113,23 @@ static dt_status create_observers(dt_run *run) {
     return DT_OK;
 }
 
+static bool due(int64_t cadence, int64_t step) {
+    return !dt_is_null_int(cadence) && step > 0 && step % cadence == 0;
+}
+
+/* A stop comes between a step and what is due after it: that is done first when the run goes on. */
+static dt_status find_missed(dt_run *run, const char *path) {
+    const dt_config *c = &run->about.config;
+    bool held;
+    DT_TRY(dt_metrics_holds(path, run->start_step, "val_loss", &held));
+    run->missed_evaluation = due(c->eval_cadence, run->start_step) && !held;
+    DT_TRY(dt_metrics_holds(path, run->start_step, "sample", &held));
+    run->missed_sample = due(c->sampling_cadence, run->start_step) && !held;
+    return DT_OK;
+}
+
 /* What only rank 0 writes. */
-static dt_status create_output(dt_run *run) {
+static dt_status open_output(dt_run *run) {
     const dt_config *c = &run->about.config;
     if (run->world->rank != 0)
         return DT_OK;
@@ -123,9 +138,16 @@ static dt_status create_output(dt_run *run) {
     if (status == DT_OK)
         status = dt_file_make_folder(run->checkpoints_folder);
     if (status == DT_OK)
-        status = dt_metrics_open(&run->metrics, path, run->start_step);
+        status = dt_metrics_open(&run->metrics, path, c->resume ? run->start_step : DT_METRICS_FRESH);
+    if (status == DT_OK)
+        status = find_missed(run, path);
     free(path);
     return status;
+}
+
+static dt_status create_output(dt_run *run) {
+    DT_TRY(dt_agree(run->world, open_output(run)));
+    return dt_world_broadcast(run->world, &run->missed_evaluation, (int64_t)sizeof run->missed_evaluation);
 }
 
 static dt_status create(dt_run *run) {
@@ -144,7 +166,7 @@ static dt_status create(dt_run *run) {
     DT_TRY(dt_agree(run->world, create_workers(run)));
     DT_TRY(dt_agree(run->world, create_step(run)));
     DT_TRY(dt_agree(run->world, create_observers(run)));
-    return dt_agree(run->world, create_output(run));
+    return create_output(run);
 }
 
 dt_status dt_run_create(dt_run *run, const dt_world *world, dt_config *config) {

@@ -46,6 +46,8 @@ typedef struct dt_run {
     dt_decoder decoder;     /**< on rank 0, all zero when sampling_cadence is null */
     dt_metrics metrics;     /**< on rank 0 */
 
+    bool missed_evaluation,
+        missed_sample;  /**< due at start_step, but the run stopped before; for all ranks, rank 0 */
     int64_t saved_step; /**< the last step saved; guarded by state.at_rest */
     char *saved_path;   /**< where; guarded by state.at_rest */
 } dt_run;

@@ -229,7 +229,7 @@ static dt_status gather_leaves(dt_step *s, int64_t step, dt_step_result *result)
     return dt_hooks_collect(s->in.hooks, step, s->leaf_values + LEAF_HOOKS, s->leaves, s->values);
 }
 
-/* AdamW, while nobody else looks at the state. */
+/* AdamW, while nobody else looks at the state; the caller of the step lets others look again. */
 static void update_state(dt_step *s, int64_t step, double learning_rate, double gradient_scale) {
     dt_state *state = s->in.state;
     dt_adamw adamw = s->in.adamw;
@@ -238,7 +238,6 @@ static void update_state(dt_step *s, int64_t step, double learning_rate, double 
     pthread_mutex_lock(&state->at_rest);
     dt_adamw_step(state->layout, &adamw, step, s->sum, state->parameters, state->exp_avg, state->exp_avg_sq);
     state->step = step;
-    pthread_mutex_unlock(&state->at_rest);
 }
 
 dt_status dt_step_run(dt_step *s, dt_step_result *result) {

@@ -51,7 +51,7 @@ int64_t dt_step_leaves(int64_t B, int64_t u);
 /** The slots [*first, *end) whose lanes rank `rank` of `size` needs. Local. */
 void dt_step_slots(int64_t B, int64_t u, int rank, int size, int64_t *first, int64_t *end);
 
-/** Floats of gradient that a rank with these leaves and threads holds at once, in vectors of the layout.
+/** How many vectors of gradient a rank with these leaves and threads holds at once.
  * Local. */
 dt_status dt_step_gradient_buffers(int64_t leaves, int rank, int size, int threads, int64_t *buffers);
 

@@ -103,11 +103,11 @@ static void floats_survive(void **state) {
 /* What was there stays; a fresh run only completes or drops a last line without its end. */
 static void fresh_run_appends(void **state) {
     (void)state;
-    expect_repair("", 0, "");
-    expect_repair("{\"step\":900}\nnot ours\n", 0, "{\"step\":900}\nnot ours\n");
-    expect_repair("{\"step\":1}\n{\"step\":2,\"lo", 0, "{\"step\":1}\n");
-    expect_repair("{\"step\":1}\n{\"step\":2}", 0, "{\"step\":1}\n{\"step\":2}\n");
-    expect_repair("{\"st", 0, "");
+    expect_repair("", DT_METRICS_FRESH, "");
+    expect_repair("{\"step\":900}\nnot ours\n", DT_METRICS_FRESH, "{\"step\":900}\nnot ours\n");
+    expect_repair("{\"step\":1}\n{\"step\":2,\"lo", DT_METRICS_FRESH, "{\"step\":1}\n");
+    expect_repair("{\"step\":1}\n{\"step\":2}", DT_METRICS_FRESH, "{\"step\":1}\n{\"step\":2}\n");
+    expect_repair("{\"st", DT_METRICS_FRESH, "");
 }
 
 /* Every line is kept if it parses and is not ahead: 4 stays at 4, 5 goes, and lines without a step stay. */
@@ -120,6 +120,23 @@ static void resumed_run_drops_later_steps(void **state) {
     expect_repair("{\"step\":3}\n\n[4]\n{\"step\":4\n{\"step\":4}\n", 4, "{\"step\":3}\n{\"step\":4}\n");
     expect_repair("{\"step\":3}\n{\"step\":4,\"loss\":1.", 4, "{\"step\":3}\n");
     expect_repair("{\"step\":9007199254740993}\n", 9007199254740992, "");
+    /* A run that found no checkpoint to go on from repeats all steps, so none may stay. */
+    expect_repair("{\"event\":\"run\"}\n{\"step\":1}\n", 0, "{\"event\":\"run\"}\n");
+}
+
+/* A line counts when step and key stand in the same one, whole. */
+static void held_lines_are_found(void **state) {
+    (void)state;
+    bool holds = true;
+    scratch_put(path, "{\"step\":3,\"loss\":1}\n{\"step\":4,\"val_loss\":1}\n{\"step\":5,\"val_l", 59);
+    assert_int_equal(dt_metrics_holds(path, 4, "val_loss", &holds), DT_OK);
+    assert_true(holds);
+    assert_int_equal(dt_metrics_holds(path, 3, "val_loss", &holds), DT_OK);
+    assert_false(holds);
+    assert_int_equal(dt_metrics_holds(path, 5, "val_loss", &holds), DT_OK);
+    assert_false(holds);
+    assert_int_equal(dt_metrics_holds("missing.jsonl", 4, "val_loss", &holds), DT_OK);
+    assert_false(holds);
 }
 
 /* Cut anywhere, the file opens to whole lines, each as it was written. */
@@ -127,7 +144,7 @@ static void any_cut_leaves_whole_lines(void **state) {
     (void)state;
     const char whole[] = "{\"event\":\"run\"}\n{\"step\":1,\"loss\":4.5}\n{\"step\":2,\"loss\":4.25}\n";
     for (size_t cut = 0; cut < sizeof whole; cut++)
-        for (int64_t resume_step = 0; resume_step <= 2; resume_step += 2) {
+        for (int64_t resume_step = DT_METRICS_FRESH; resume_step <= 2; resume_step += 3) {
             char before[sizeof whole] = {0}, after[sizeof whole] = {0};
             memcpy(before, whole, cut);
             /* A line that lacks only its newline is whole. */
@@ -178,6 +195,7 @@ int main(void) {
         cmocka_unit_test(floats_survive),
         cmocka_unit_test_setup_teardown(fresh_run_appends, set_up, tear_down),
         cmocka_unit_test_setup_teardown(resumed_run_drops_later_steps, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(held_lines_are_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(any_cut_leaves_whole_lines, set_up, tear_down),
         cmocka_unit_test_setup_teardown(repair_meets_its_own_leftover, set_up, tear_down),
         cmocka_unit_test_setup_teardown(failures_are_reported, set_up, tear_down),
