@@ -57,6 +57,7 @@ typedef struct dt_config {
     int64_t sampling_max_length, sampling_seed;
     int64_t seed;
     bool shuffle;
+    int64_t bucket_bytes;
     char *data, *out_dir, *checkpoint_dir, *resume;
     int64_t log_cadence;
     char *hooks; /* the nested map as JSON text, {"forward": [..], "update": [..]} */

@@ -102,6 +102,8 @@ static const dt_option table[] = {
      HELP("Seed of weights, order and dropout; null draws one, which is logged and saved")},
     {FIELD(shuffle), BOOL("true"), GROUP(DATA), FIXED,
      HELP("Draw the windows of each lane in a shuffled order, another one every epoch")},
+    {FIELD(bucket_bytes), INT("4194304", 4096, (int64_t)1 << 30), GROUP(TRAINING), IRRELEVANT, UNIT("bytes"),
+     HELP("Gradient that travels between ranks in one piece, as soon as it is complete")},
     {FIELD(data), STRING("null"), OR_NULL, GROUP(DATA), IRRELEVANT,
      HELP("Text file to train on; null is data/uni-alg-int.txt, or else the first *.txt in data/")},
     {FIELD(out_dir), STRING("."), GROUP(OUTPUT), IRRELEVANT,

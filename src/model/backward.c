@@ -8,6 +8,12 @@
 
 #include "math/matmul.h"
 
+/* Tells that the gradient is final from `tensor` on, the first float of a tensor of this gradient. */
+static void tell(const dt_backward_progress *progress, const dt_gpt_view *gradient, const float *tensor) {
+    if (progress)
+        progress->reached(progress->context, tensor - gradient->wte);
+}
+
 /* The gradient of a branch's projection, dropout(projection + bias), from that of the residual stream it
  * joined. */
 static void leave_residual(const dt_gpt *gpt, const dt_leaf *leaf, int64_t layer, dt_dropout_site site,
@@ -48,29 +54,38 @@ static double head_backward(const dt_gpt *gpt, const dt_gpt_view *weights, const
 }
 
 static void layer_backward(const dt_gpt *gpt, const dt_gpt_layer *w, const dt_leaf *leaf, int64_t i,
-                           const float *x, dt_activations *a, const dt_gpt_layer *d) {
+                           const float *x, dt_activations *a, const dt_gpt_view *gradient,
+                           const dt_backward_progress *progress) {
     const int64_t C = gpt->layout->shape.C, F = gpt->layout->shape.F,
                   n = leaf->sequences * gpt->layout->shape.T;
     const dt_kernels *k = gpt->kernels;
     const dt_layer_activations *l = &a->layer[i];
+    const dt_gpt_layer *d = &gradient->layer[i];
 
     leave_residual(gpt, leaf, i, DT_DROPOUT_RESIDUAL_2, a);
     dt_matmul_backward_weight(d->mlp_proj_weight, d->mlp_proj_bias, l->act, a->projection, n, F, C);
+    tell(progress, gradient, d->mlp_proj_weight);
     dt_matmul_backward_input(a->dact, a->projection, w->mlp_proj_weight, n, F, C);
     k->gelu->backward(a->dact, a->dact, l->pre, n, F);
     dt_matmul_backward_weight(d->c_fc_weight, d->c_fc_bias, l->ln_2, a->dact, n, C, F);
+    tell(progress, gradient, d->c_fc_weight);
     dt_matmul_backward_input(a->dnorm, a->dact, w->c_fc_weight, n, C, F);
     k->layernorm->backward(a->dx, d->ln_2_weight, d->ln_2_bias, a->dnorm, l->middle, l->mean_2, l->rstd_2,
                            w->ln_2_weight, n, C);
+    tell(progress, gradient, d->ln_2_weight);
 
     leave_residual(gpt, leaf, i, DT_DROPOUT_RESIDUAL_1, a);
     dt_matmul_backward_weight(d->attn_proj_weight, d->attn_proj_bias, l->attended, a->projection, n, C, C);
+    tell(progress, gradient, d->attn_proj_weight);
     dt_matmul_backward_input(a->dnorm, a->projection, w->attn_proj_weight, n, C, C);
     attend_backward(gpt, leaf, i, l, a);
+    tell(progress, gradient, d->attn_proj_weight);
     dt_matmul_backward_weight(d->c_attn_weight, d->c_attn_bias, l->ln_1, a->dqkv, n, C, 3 * C);
+    tell(progress, gradient, d->c_attn_weight);
     dt_matmul_backward_input(a->dnorm, a->dqkv, w->c_attn_weight, n, C, 3 * C);
     k->layernorm->backward(a->dx, d->ln_1_weight, d->ln_1_bias, a->dnorm, x, l->mean_1, l->rstd_1,
                            w->ln_1_weight, n, C);
+    tell(progress, gradient, d->ln_1_weight);
 }
 
 static void embed_backward(const dt_gpt *gpt, const dt_leaf *leaf, dt_activations *a, const dt_gpt_view *d) {
@@ -85,11 +100,13 @@ static void embed_backward(const dt_gpt *gpt, const dt_leaf *leaf, dt_activation
 }
 
 double dt_backward_run(const dt_gpt *gpt, const dt_gpt_view *weights, const dt_leaf *leaf, float scale,
-                       dt_activations *a, const dt_gpt_view *gradient) {
+                       dt_activations *a, const dt_gpt_view *gradient, const dt_backward_progress *progress) {
     double loss = head_backward(gpt, weights, leaf, scale, a, gradient);
+    tell(progress, gradient, gradient->ln_f_weight);
     for (int64_t i = gpt->layout->shape.n_layers - 1; i >= 0; i--)
         layer_backward(gpt, &weights->layer[i], leaf, i, i > 0 ? a->layer[i - 1].output : a->input, a,
-                       &gradient->layer[i]);
+                       gradient, progress);
     embed_backward(gpt, leaf, a, gradient);
+    tell(progress, gradient, gradient->wte);
     return loss;
 }

@@ -8,12 +8,23 @@
 #include "model/gpt.h"
 
 /**
+ * Told between the kernels of a backward pass: every element of the gradient from `offset` (in floats, as in
+ * the layout) on is final. Called with falling offsets, often with the one before, so that it also serves as
+ * a clock.
+ */
+typedef struct dt_backward_progress {
+    void (*reached)(void *context, int64_t offset);
+    void *context;
+} dt_backward_progress;
+
+/**
  * After dt_forward_run on the same leaf: writes the gradient of scale x (sum of the leaf's cross-entropies)
  * to every tensor of `gradient`, whole, whatever stood there before. Tensors are finished from the end of the
- * table to its start, the tied embedding last. Uses up the activations. Returns the sum of the
- * cross-entropies, in nats.
+ * table to its start, the tied embedding last, and `progress` (may be NULL) is told. Uses up the activations.
+ * Returns the sum of the cross-entropies, in nats.
  */
 double dt_backward_run(const dt_gpt *gpt, const dt_gpt_view *weights, const dt_leaf *leaf, float scale,
-                       dt_activations *activations, const dt_gpt_view *gradient);
+                       dt_activations *activations, const dt_gpt_view *gradient,
+                       const dt_backward_progress *progress);
 
 #endif

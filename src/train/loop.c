@@ -93,7 +93,8 @@ static dt_status write_metrics(dt_run *run, const dt_step_result *result) {
     if (run->world->rank != 0)
         return DT_OK;
     DT_TRY(dt_metrics_step(&run->metrics, run->state.step, result->loss, result->learning_rate,
-                           result->grad_norm, 1e3 * result->step_seconds, 1e3 * result->comm_seconds,
+                           result->grad_norm, 1e3 * result->step_seconds, 1e3 * result->exchange.total,
+                           1e3 * result->exchange.exposed,
                            (double)(c->batch_size * c->max_seq_len) / result->step_seconds));
     json_t *reports = dt_hooks_take_reports(run->hooks);
     dt_status status = DT_OK;

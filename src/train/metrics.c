@@ -172,14 +172,15 @@ static const char *print_number(char text[NUMBER_BYTES], double value) {
 }
 
 dt_status dt_metrics_step(dt_metrics *metrics, int64_t step, double loss, double lr, double grad_norm,
-                          double step_ms, double comm_ms, double tokens_per_s) {
-    char line[LINE_BYTES], number[6][NUMBER_BYTES];
+                          double step_ms, double comm_ms, double exposed_ms, double tokens_per_s) {
+    char line[LINE_BYTES], number[7][NUMBER_BYTES];
     int length = snprintf(line, sizeof line,
                           "{\"step\":%" PRId64 ",\"loss\":%s,\"lr\":%s,\"grad_norm\":%s,\"step_ms\":%s,"
-                          "\"comm_ms\":%s,\"tokens_per_s\":%s}\n",
+                          "\"comm_ms\":%s,\"exposed_ms\":%s,\"tokens_per_s\":%s}\n",
                           step, print_number(number[0], loss), print_number(number[1], lr),
                           print_number(number[2], grad_norm), print_number(number[3], step_ms),
-                          print_number(number[4], comm_ms), print_number(number[5], tokens_per_s));
+                          print_number(number[4], comm_ms), print_number(number[5], exposed_ms),
+                          print_number(number[6], tokens_per_s));
     return put_line(metrics, line, (size_t)length);
 }
 

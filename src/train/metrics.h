@@ -2,7 +2,7 @@
  * metrics.jsonl: what a run measured, one JSON object a line, for programs to read.
  *
  *     {"event":"run","run_id":..,"git_commit":..,"config_hash":..,"seed":..,"ranks":..,"threads":..,"hosts":[..],..}
- *     {"step":N,"loss":..,"lr":..,"grad_norm":..,"step_ms":..,"comm_ms":..,"tokens_per_s":..}
+ *     {"step":N,"loss":..,"lr":..,"grad_norm":..,"step_ms":..,"comm_ms":..,"exposed_ms":..,"tokens_per_s":..}
  *     {"step":N,"val_loss":..}
  *     {"step":N,"sample":".."}
  *
@@ -40,7 +40,7 @@ dt_status dt_metrics_holds(const char *path, int64_t step, const char *key, bool
 
 /** Writes one step's line. `grad_norm`, milliseconds and rates as in the example above. */
 dt_status dt_metrics_step(dt_metrics *metrics, int64_t step, double loss, double lr, double grad_norm,
-                          double step_ms, double comm_ms, double tokens_per_s);
+                          double step_ms, double comm_ms, double exposed_ms, double tokens_per_s);
 
 /** Writes {"step":N,"val_loss":..}. */
 dt_status dt_metrics_evaluation(dt_metrics *metrics, int64_t step, double val_loss);

@@ -86,6 +86,7 @@ static dt_status create_step(dt_run *run) {
         .state = &run->state,
         .B = c->batch_size,
         .u = c->micro_batch_size,
+        .bucket_bytes = c->bucket_bytes,
         .schedule = {.shape = c->lr_schedule == DT_LR_COSINE ? DT_SCHEDULE_COSINE
                               : c->lr_schedule == DT_LR_WSD  ? DT_SCHEDULE_WSD
                                                              : DT_SCHEDULE_CONSTANT,

@@ -32,11 +32,9 @@ struct dt_step {
     dt_gpt_view weights;
     dt_gpt_view *gradient_view; /* [plan.buffers] */
     float **gradient;           /* [plan.buffers], each of layout->elements */
-    float *node[DT_TREE_COVER_MAX];
-    float *sum; /* the gradient of the batch, once reduced: node[0] */
+    dt_overlap *overlap;
+    float *sum; /* the gradient of the batch, once reduced: one of the buffers */
 
-    dt_reduce *reduce;
-    int64_t buckets;
     double *leaf_values; /* [leaves, values] */
     double *losses;      /* [leaves] */
     int64_t values;
@@ -64,20 +62,6 @@ dt_status dt_step_gradient_buffers(int64_t leaves, int rank, int size, int threa
     return DT_OK;
 }
 
-/* The buckets, as bounds from the start of the vector to its end. */
-static dt_status create_reduce(dt_step *s) {
-    const int64_t elements = s->in.gpt->layout->elements;
-    s->buckets = (elements + BUCKET_FLOATS - 1) / BUCKET_FLOATS;
-    int64_t *bounds = calloc((size_t)s->buckets + 1, sizeof *bounds);
-    if (bounds == NULL)
-        return dt_fail("out of memory for the bounds of %" PRId64 " buckets", s->buckets);
-    for (int64_t b = 0; b <= s->buckets; b++)
-        bounds[b] = b < s->buckets ? b * BUCKET_FLOATS : elements;
-    dt_status status = dt_reduce_create(&s->reduce, s->in.world, s->leaves, elements, bounds, s->buckets);
-    free(bounds);
-    return status;
-}
-
 static dt_status create_gradients(dt_step *s) {
     const dt_layout *layout = s->in.gpt->layout;
     s->gradient = calloc((size_t)s->plan.buffers, sizeof *s->gradient);
@@ -90,9 +74,6 @@ static dt_status create_gradients(dt_step *s) {
             return DT_FAILED;
         DT_TRY(dt_gpt_view_create(&s->gradient_view[b], layout, s->gradient[b]));
     }
-    for (int64_t c = 0; c < s->plan.cover_count; c++)
-        s->node[c] = s->gradient[s->plan.cover_buffer[c]];
-    s->sum = s->node[0];
     return DT_OK;
 }
 
@@ -119,13 +100,14 @@ static dt_status create(dt_step *s) {
     const dt_world *world = s->in.world;
     int64_t first, end;
     s->leaves = dt_step_leaves(s->in.B, s->in.u);
-    DT_TRY(create_reduce(s));
     dt_tree_share(s->leaves, world->rank, world->size, &first, &end);
     dt_step_slots(s->in.B, s->in.u, world->rank, world->size, &s->first_slot, &s->end_slot);
     DT_TRY(dt_leaves_plan(&s->plan, s->leaves, first, end, s->in.workers->threads));
     DT_TRY(dt_gpt_view_create(&s->weights, s->in.gpt->layout, s->in.state->parameters));
     DT_TRY(create_gradients(s));
-    return create_values(s);
+    DT_TRY(create_values(s));
+    return dt_overlap_create(&s->overlap, world, &s->plan, s->gradient, s->leaves,
+                             s->in.gpt->layout->elements, s->in.bucket_bytes);
 }
 
 dt_status dt_step_create(dt_step **created, const dt_step_inputs *inputs) {
@@ -148,7 +130,7 @@ void dt_step_free(dt_step *s) {
     free(s->gradient_view);
     dt_gpt_view_free(&s->weights);
     dt_leaves_free(&s->plan);
-    dt_reduce_free(s->reduce);
+    dt_overlap_free(s->overlap);
     dt_memory_free(s->leaf_values);
     dt_memory_free(s->losses);
     dt_memory_free(s->values_counts);
@@ -164,7 +146,7 @@ static void draw_batch(dt_step *s, int64_t step) {
 }
 
 /* Forward, loss and backward of leaf `index` of this rank, on the calling thread's activations. */
-static void run_leaf(dt_step *s, int64_t step, int64_t index) {
+static void run_leaf(dt_step *s, int64_t step, int64_t index, const dt_backward_progress *progress) {
     const int64_t T = s->in.gpt->layout->shape.T, leaf_index = s->plan.first + index;
     const int64_t first = leaf_index * s->in.u, left = s->in.B - first;
     const dt_leaf leaf = {.sequences = left < s->in.u ? left : s->in.u,
@@ -176,8 +158,8 @@ static void run_leaf(dt_step *s, int64_t step, int64_t index) {
     double *values = s->leaf_values + leaf_index * s->values;
     dt_forward_run(s->in.gpt, &s->weights, &leaf, a);
     dt_hooks_forward(s->in.hooks, step, a, leaf.sequences * T, values + LEAF_HOOKS);
-    values[LEAF_LOSS] =
-        dt_backward_run(s->in.gpt, &s->weights, &leaf, scale, a, &s->gradient_view[s->plan.buffer[index]]);
+    values[LEAF_LOSS] = dt_backward_run(s->in.gpt, &s->weights, &leaf, scale, a,
+                                        &s->gradient_view[s->plan.buffer[index]], progress);
 }
 
 /* into += from, this thread's part of it; any cut gives the same bits. */
@@ -187,29 +169,27 @@ static void add_vectors(float *restrict into, const float *restrict from, int64_
         into[i] += from[i];
 }
 
-/* All leaves of this rank, wave by wave, and after each wave the additions of the tree that it makes
- * possible. */
+/*
+ * All leaves of this rank, wave by wave, and after each wave the additions of the tree that it makes
+ * possible. Those of the last wave are the overlap's, bucket by bucket, when there are other ranks to send
+ * to.
+ */
 static void run_leaves(dt_step *s, int64_t step) {
     const dt_leaves *plan = &s->plan;
     const int64_t run = plan->end - plan->first, elements = s->in.gpt->layout->elements;
+    dt_overlap_begin(s->overlap);
 #pragma omp parallel num_threads(s->in.workers->threads)
     for (int64_t wave = 0, add = 0; wave < plan->waves; wave++) {
         const int64_t first = wave * plan->wave_leaves;
         const int64_t end = first + plan->wave_leaves < run ? first + plan->wave_leaves : run;
+        const bool overlapped = wave == plan->waves - 1 && dt_overlap_wanted(s->overlap);
 #pragma omp for schedule(static, 1)
         for (int64_t index = first; index < end; index++)
-            run_leaf(s, step, index);
-        for (; add < plan->wave_adds_end[wave]; add++)
+            run_leaf(s, step, index,
+                     overlapped ? dt_overlap_progress(s->overlap, omp_get_thread_num()) : NULL);
+        for (; !overlapped && add < plan->wave_adds_end[wave]; add++)
             add_vectors(s->gradient[plan->add[add].into], s->gradient[plan->add[add].from], elements);
     }
-}
-
-/* The gradient summed over all ranks, into s->sum, from the end of the table as the backward pass finishes
- * it. */
-static dt_status reduce_gradient(dt_step *s) {
-    for (int64_t bucket = s->buckets - 1; bucket >= 0; bucket--)
-        DT_TRY(dt_reduce_start(s->reduce, bucket, s->node, s->sum));
-    return dt_reduce_finish(s->reduce);
 }
 
 /* Every leaf's row on every rank, and from them the loss, and whether to stop. */
@@ -245,10 +225,8 @@ dt_status dt_step_run(dt_step *s, dt_step_result *result) {
     const int64_t step = s->in.state->step + 1;
     draw_batch(s, step);
     run_leaves(s, step);
-    const double computed = dt_clock_seconds();
-    DT_TRY(reduce_gradient(s));
+    DT_TRY(dt_overlap_finish(s->overlap, &s->sum, &result->exchange));
     DT_TRY(gather_leaves(s, step, result));
-    result->comm_seconds = dt_clock_seconds() - computed;
     DT_TRY(dt_hooks_update(s->in.hooks, step, s->sum));
     result->grad_norm = dt_clip_norm(s->sum, s->in.gpt->layout->elements, s->partial);
     result->learning_rate = dt_schedule_rate(&s->in.schedule, step);

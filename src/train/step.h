@@ -8,7 +8,6 @@
 #include <stdint.h>
 
 #include "base/status.h"
-#include "comm/reduce.h"
 #include "comm/world.h"
 #include "data/batch.h"
 #include "model/gpt.h"
@@ -16,6 +15,7 @@
 #include "optim/schedule.h"
 #include "train/hooks.h"
 #include "train/leaves.h"
+#include "train/overlap.h"
 #include "train/state.h"
 #include "train/workers.h"
 
@@ -28,7 +28,8 @@ typedef struct dt_step_inputs {
     dt_workers *workers;
     dt_hooks *hooks;
     dt_state *state;
-    int64_t B, u; /**< batch_size, micro_batch_size */
+    int64_t B, u;         /**< batch_size, micro_batch_size */
+    int64_t bucket_bytes; /**< of gradient that travel together */
     dt_schedule schedule;
     dt_adamw adamw;               /**< learning rate and gradient scale are set in each step */
     double grad_clip;             /**< DT_NULL_REAL for none */
@@ -39,8 +40,9 @@ typedef struct dt_step_inputs {
 typedef struct dt_step_result {
     double loss; /**< mean cross-entropy of the batch before the update, in nats */
     double learning_rate, grad_norm;
-    double step_seconds, comm_seconds;
-    bool stop; /**< some rank was asked to stop before this step's losses were gathered */
+    double step_seconds;
+    dt_overlap_times exchange; /**< of the gradient; all zero with one rank */
+    bool stop;                 /**< some rank was asked to stop before this step's losses were gathered */
 } dt_step_result;
 
 typedef struct dt_step dt_step;

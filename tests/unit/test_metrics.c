@@ -53,17 +53,17 @@ static void lines_have_their_form(void **state) {
     (void)state;
     dt_metrics metrics;
     assert_int_equal(dt_metrics_open(&metrics, path, 0), DT_OK);
-    assert_int_equal(dt_metrics_step(&metrics, 7, 4.59511995, 3e-4, 0.5, 12.25, 1, 123456), DT_OK);
-    assert_int_equal(dt_metrics_step(&metrics, 8, NAN, 0, INFINITY, -INFINITY, 1e-300, -1e300), DT_OK);
+    assert_int_equal(dt_metrics_step(&metrics, 7, 4.59511995, 3e-4, 0.5, 12.25, 1, 0.5, 123456), DT_OK);
+    assert_int_equal(dt_metrics_step(&metrics, 8, NAN, 0, INFINITY, -INFINITY, 1e-300, NAN, -1e300), DT_OK);
     assert_int_equal(dt_metrics_evaluation(&metrics, 8, 1.0 / 3), DT_OK);
     json_t *sample = json_pack("{s:i, s:s}", "step", 8, "sample", "a \"b\"\n\xc3\xa9");
     assert_int_equal(dt_metrics_object(&metrics, sample), DT_OK);
     assert_int_equal(dt_metrics_close(&metrics), DT_OK);
     expect_file(
         "{\"step\":7,\"loss\":4.59511995,\"lr\":0.0003,\"grad_norm\":0.5,\"step_ms\":12.25,\"comm_ms\":1,"
-        "\"tokens_per_s\":123456}\n"
+        "\"exposed_ms\":0.5,\"tokens_per_s\":123456}\n"
         "{\"step\":8,\"loss\":null,\"lr\":0,\"grad_norm\":null,\"step_ms\":null,\"comm_ms\":1e-300,"
-        "\"tokens_per_s\":-1e+300}\n"
+        "\"exposed_ms\":null,\"tokens_per_s\":-1e+300}\n"
         "{\"step\":8,\"val_loss\":0.333333333}\n"
         "{\"step\":8,\"sample\":\"a \\\"b\\\"\\n\xc3\xa9\"}\n");
 }
@@ -76,11 +76,12 @@ static void longest_numbers_fit(void **state) {
     double longest = -1.23456789123e-300;
     assert_int_equal(dt_metrics_open(&metrics, path, 0), DT_OK);
     assert_int_equal(
-        dt_metrics_step(&metrics, INT64_MIN, longest, longest, longest, longest, longest, longest), DT_OK);
+        dt_metrics_step(&metrics, INT64_MIN, longest, longest, longest, longest, longest, longest, longest),
+        DT_OK);
     assert_int_equal(dt_metrics_close(&metrics), DT_OK);
     char *bytes = scratch_get(path, &length);
     json_t *object = json_loads(bytes, 0, NULL);
-    assert_int_equal(json_object_size(object), 7);
+    assert_int_equal(json_object_size(object), 8);
     assert_true(json_integer_value(json_object_get(object, "step")) == INT64_MIN);
     assert_true(json_real_value(json_object_get(object, "tokens_per_s")) == -1.23456789e-300);
     json_decref(object);

@@ -1,0 +1,149 @@
+/* Buckets go from the end of the table to its start, as the backward pass completes them. */
+#include "train/overlap.h"
+
+#include <inttypes.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+
+/* One thread's view of its backward pass. */
+typedef struct watcher {
+    dt_overlap *overlap;
+    int thread;
+    int64_t next; /* the bucket that it has to pass next */
+    dt_backward_progress progress;
+} watcher;
+
+struct dt_overlap {
+    const dt_leaves *plan;
+    float *const *gradient;
+    int ranks;
+    dt_reduce *reduce;
+    int64_t buckets;
+    int64_t *bounds; /* [buckets + 1] */
+    float *node[DT_TREE_COVER_MAX];
+    int64_t wave_leaves;         /* leaves of the last wave: how often a bucket has to be passed */
+    atomic_int_fast64_t *passed; /* [buckets] */
+    watcher *watchers;           /* [plan->wave_leaves], one a thread */
+    int64_t next;                /* the bucket to start next; -1 when all are */
+    double first_start;          /* when the first was, or 0 */
+    dt_status status;            /* of the first call that failed */
+};
+
+static dt_status make_bounds(dt_overlap *o, int64_t elements, int64_t bucket_bytes) {
+    const int64_t asked =
+        bucket_bytes / (int64_t)sizeof(float) / DT_MEMORY_ALIGN_FLOATS * DT_MEMORY_ALIGN_FLOATS;
+    const int64_t floats = asked > DT_MEMORY_ALIGN_FLOATS ? asked : DT_MEMORY_ALIGN_FLOATS;
+    o->buckets = (elements + floats - 1) / floats;
+    o->bounds = calloc((size_t)o->buckets + 1, sizeof *o->bounds);
+    o->passed = calloc((size_t)o->buckets, sizeof *o->passed);
+    if (o->bounds == NULL || o->passed == NULL)
+        return dt_fail("out of memory for %" PRId64 " buckets; use a larger bucket_bytes", o->buckets);
+    for (int64_t b = 0; b <= o->buckets; b++)
+        o->bounds[b] = b < o->buckets ? b * floats : elements;
+    return DT_OK;
+}
+
+/* Hands over whatever has become complete. For the main thread. */
+static void start_ready(dt_overlap *o) {
+    const dt_leaves *plan = o->plan;
+    const int64_t last = plan->waves - 1;
+    while (o->status == DT_OK && o->next >= 0 && atomic_load(&o->passed[o->next]) == o->wave_leaves) {
+        const int64_t first = o->bounds[o->next], end = o->bounds[o->next + 1];
+        for (int64_t a = last > 0 ? plan->wave_adds_end[last - 1] : 0; a < plan->wave_adds_end[last]; a++) {
+            float *into = o->gradient[plan->add[a].into];
+            const float *from = o->gradient[plan->add[a].from];
+            for (int64_t i = first; i < end; i++)
+                into[i] += from[i];
+        }
+        if (o->first_start == 0.0)
+            o->first_start = dt_clock_seconds();
+        o->status = dt_reduce_start(o->reduce, o->next--, o->node, o->node[0]);
+    }
+}
+
+static void reached(void *context, int64_t offset) {
+    watcher *w = context;
+    dt_overlap *o = w->overlap;
+    for (; w->next >= 0 && o->bounds[w->next] >= offset; w->next--)
+        atomic_fetch_add(&o->passed[w->next], 1);
+    if (w->thread != 0)
+        return;
+    start_ready(o);
+    if (o->status == DT_OK)
+        o->status = dt_reduce_poll(o->reduce);
+}
+
+static dt_status create(dt_overlap *o, const dt_world *world, int64_t leaves, int64_t elements,
+                        int64_t bucket_bytes) {
+    const dt_leaves *plan = o->plan;
+    DT_TRY(make_bounds(o, elements, bucket_bytes));
+    o->ranks = world->size;
+    o->watchers = calloc((size_t)plan->wave_leaves, sizeof *o->watchers);
+    if (o->watchers == NULL)
+        return dt_fail("out of memory for the progress of %" PRId64 " threads", plan->wave_leaves);
+    for (int64_t t = 0; t < plan->wave_leaves; t++) {
+        watcher *w = &o->watchers[t];
+        *w = (watcher){.overlap = o, .thread = (int)t, .progress = {reached, w}};
+    }
+    o->wave_leaves = plan->end - plan->first - (plan->waves - 1) * plan->wave_leaves;
+    for (int64_t c = 0; c < plan->cover_count; c++)
+        o->node[c] = o->gradient[plan->cover_buffer[c]];
+    return dt_reduce_create(&o->reduce, world, leaves, elements, o->bounds, o->buckets);
+}
+
+dt_status dt_overlap_create(dt_overlap **created, const dt_world *world, const dt_leaves *plan,
+                            float *const *gradient, int64_t leaves, int64_t elements, int64_t bucket_bytes) {
+    dt_overlap *o = calloc(1, sizeof *o);
+    *created = o;
+    if (o == NULL)
+        return dt_fail("out of memory for the exchange of gradients");
+    o->plan = plan;
+    o->gradient = gradient;
+    return create(o, world, leaves, elements, bucket_bytes);
+}
+
+void dt_overlap_free(dt_overlap *o) {
+    if (o == NULL)
+        return;
+    dt_reduce_free(o->reduce);
+    free(o->bounds);
+    free(o->passed);
+    free(o->watchers);
+    free(o);
+}
+
+bool dt_overlap_wanted(const dt_overlap *o) {
+    return o->ranks > 1;
+}
+
+void dt_overlap_begin(dt_overlap *o) {
+    for (int64_t b = 0; b < o->buckets; b++)
+        atomic_store(&o->passed[b], 0);
+    for (int64_t t = 0; t < o->plan->wave_leaves; t++)
+        o->watchers[t].next = o->buckets - 1;
+    o->next = o->buckets - 1;
+    o->first_start = 0.0;
+    o->status = DT_OK;
+}
+
+const dt_backward_progress *dt_overlap_progress(dt_overlap *o, int thread) {
+    return &o->watchers[thread].progress;
+}
+
+dt_status dt_overlap_finish(dt_overlap *o, float **sum, dt_overlap_times *times) {
+    int64_t sent_bytes;
+    *sum = o->node[0];
+    *times = (dt_overlap_times){0};
+    if (!dt_overlap_wanted(o))
+        return DT_OK;
+    start_ready(o);
+    DT_TRY(o->status);
+    DT_TRY(dt_reduce_finish(o->reduce));
+    times->total = dt_clock_seconds() - o->first_start;
+    dt_reduce_account(o->reduce, &times->exposed, &sent_bytes);
+    return DT_OK;
+}

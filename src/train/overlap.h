@@ -1,0 +1,55 @@
+/**
+ * The exchange of the gradient beside the backward pass: each bucket leaves as soon as it is complete.
+ *
+ * A bucket of this rank's nodes is complete when every leaf of the last wave (train/leaves.h) has passed it
+ * in its backward pass. Then the last additions are carried out for that bucket alone, and it is handed to
+ * the reduction. Passes report from all threads; only the main thread, the one that may call MPI, acts on it,
+ * and gives MPI a chance to move messages at every report, since MPI moves them at no other time.
+ */
+#ifndef DT_TRAIN_OVERLAP_H
+#define DT_TRAIN_OVERLAP_H
+
+#include <stdint.h>
+
+#include "base/status.h"
+#include "comm/reduce.h"
+#include "comm/world.h"
+#include "model/backward.h"
+#include "train/leaves.h"
+
+typedef struct dt_overlap dt_overlap;
+
+/** What one step's exchange took, in seconds. */
+typedef struct dt_overlap_times {
+    double total;   /**< from the first bucket's start to the last one's end */
+    double exposed; /**< of these, spent in the exchange and not in the passes beside it */
+} dt_overlap_times;
+
+/**
+ * Prepares exchanges of `elements` floats over `leaves` leaves in buckets of about `bucket_bytes`. `plan` is
+ * this rank's, and gradient[plan->buffers] its buffers; both must outlive the overlap. All but these must
+ * agree. The caller frees it. Collective.
+ */
+dt_status dt_overlap_create(dt_overlap **overlap, const dt_world *world, const dt_leaves *plan,
+                            float *const *gradient, int64_t leaves, int64_t elements, int64_t bucket_bytes);
+
+/** Frees; NULL is allowed. Local. */
+void dt_overlap_free(dt_overlap *overlap);
+
+/** Whether the last wave should report its progress: with one rank there is nothing to exchange. Local. */
+bool dt_overlap_wanted(const dt_overlap *overlap);
+
+/** Forgets the step before. Before the last wave of a step, by the main thread. Local. */
+void dt_overlap_begin(dt_overlap *overlap);
+
+/** What thread `thread` tells its backward pass of the last wave; owned by the overlap. Thread 0 is the main
+ * one. Local. */
+const dt_backward_progress *dt_overlap_progress(dt_overlap *overlap, int thread);
+
+/**
+ * After the last wave: starts what has not been started, waits, and leaves the sum over all ranks in `*sum`,
+ * a vector of `elements` that belongs to the overlap's first buffer of the cover. Collective.
+ */
+dt_status dt_overlap_finish(dt_overlap *overlap, float **sum, dt_overlap_times *times);
+
+#endif
