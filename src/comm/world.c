@@ -11,6 +11,7 @@
 #include "base/narrow.h"
 #include "comm/agree.h"
 #include "comm/mpi_world.h"
+#include "comm/placement.h"
 
 /* MPI counts are ints: longer blocks travel in pieces of this many bytes. */
 #define PIECE_BYTES ((int64_t)1 << 30)
@@ -19,6 +20,7 @@
 static struct dt_world_mpi joined;
 
 static dt_status start_mpi(void) {
+    dt_placement_prepare();
     int granted = MPI_THREAD_SINGLE;
     DT_TRY(dt_mpi_world_check(MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &granted), "MPI_Init_thread"));
     if (granted < MPI_THREAD_FUNNELED)

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/version.h"
 #include "comm/agree.h"
+#include "comm/placement.h"
 #include "math/matmul.h"
 
 /* Vector code by generation, as far as OpenBLAS's names for its kernels tell. */
@@ -43,6 +44,13 @@ static void warn_slow_kernels(void) {
                     "at a fraction of "
                     "their speed; set OPENBLAS_CORETYPE=%s",
                     names[here], names[used], core, cores[here]);
+}
+
+static void warn_placement(const dt_run *run) {
+    const dt_placement placement = dt_placement_look(run->world, run->workers.threads);
+    char text[512];
+    for (int i = 0; dt_placement_warning(&placement, i, text, sizeof text); i++)
+        dt_log_warn("%s", text);
 }
 
 /* The names of the hosts, each once, as a new JSON array. */
@@ -102,6 +110,7 @@ static void print_opening(const dt_run *run, const json_t *hosts) {
     if (run->resumed_from)
         dt_log_line("resume    from %s, after step %" PRId64, run->resumed_from, run->start_step);
     warn_slow_kernels();
+    warn_placement(run);
 }
 
 static json_t *run_event(const dt_run *run, json_t *hosts) {
