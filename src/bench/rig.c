@@ -1,0 +1,80 @@
+/* train/run.c without what benchmarks have no use for. */
+#include "bench/rig.h"
+
+#include "base/memory.h"
+#include "base/philox.h"
+#include "comm/agree.h"
+#include "math/matmul.h"
+#include "train/run.h"
+
+static bool never(void) {
+    return false;
+}
+
+/* Lanes of one window, filled with tokens that nothing can be learned from. */
+static dt_status create_tokens(dt_rig *rig, const dt_world *world, const dt_config *c) {
+    int64_t first, end;
+    rig->lanes =
+        (dt_lanes){.B = c->batch_size, .T = c->max_seq_len, .windows = c->batch_size, .lane_windows = 1};
+    dt_step_slots(c->batch_size, c->micro_batch_size, world->rank, world->size, &first, &end);
+    rig->shard.first_token = first * c->max_seq_len;
+    rig->shard.tokens_count = (end - first) * c->max_seq_len + 1;
+    rig->shard.tokens = dt_memory_alloc(rig->shard.tokens_count, 1, "the benchmark's tokens");
+    if (rig->shard.tokens == NULL)
+        return DT_FAILED;
+    const dt_philox_key key = dt_philox_derive(0, DT_PURPOSE_SAMPLE, 1);
+    for (int64_t i = 0; i < rig->shard.tokens_count; i++) {
+        const int64_t at = rig->shard.first_token + i;
+        rig->shard.tokens[i] =
+            (uint8_t)(dt_philox(key, (uint32_t)at, (uint32_t)(at >> 32), 0, 0).w0 % DT_VOCAB);
+    }
+    return DT_OK;
+}
+
+static dt_status create(dt_rig *rig, const dt_world *world, const dt_config *c, int threads) {
+    dt_step_inputs inputs = {.world = world,
+                             .gpt = &rig->gpt,
+                             .lanes = &rig->lanes,
+                             .shard = &rig->shard,
+                             .workers = &rig->workers,
+                             .state = &rig->state,
+                             .B = c->batch_size,
+                             .u = c->micro_batch_size,
+                             .bucket_bytes = c->bucket_bytes,
+                             .schedule = {.peak = c->learning_rate, .max_steps = c->max_steps},
+                             .adamw = {.weight_decay = c->weight_decay, .beta1 = c->beta1, .beta2 = c->beta2},
+                             .grad_clip = c->grad_clip,
+                             .stop_requested = never};
+    DT_TRY(dt_layout_create(&rig->layout, dt_run_shape(c)));
+    rig->gpt = (dt_gpt){&rig->layout, dt_kernels_best(), c->dropout, 0};
+    DT_TRY(dt_state_create(&rig->state, &rig->layout));
+    dt_layout_init_parameters(&rig->layout, 0, rig->state.parameters);
+    DT_TRY(create_tokens(rig, world, c));
+    DT_TRY(dt_workers_create(&rig->workers, threads, &rig->layout.shape, c->micro_batch_size));
+    DT_TRY(dt_hooks_create(&rig->hooks, NULL, &rig->layout));
+    inputs.hooks = rig->hooks;
+    return dt_step_create(&rig->step, &inputs);
+}
+
+dt_status dt_rig_create(dt_rig *rig, const dt_world *world, const dt_config *config, int threads) {
+    *rig = (dt_rig){0};
+    dt_matmul_prepare();
+    return dt_agree(world, create(rig, world, config, threads));
+}
+
+void dt_rig_free(dt_rig *rig) {
+    dt_step_free(rig->step);
+    dt_hooks_free(rig->hooks);
+    dt_workers_free(&rig->workers);
+    dt_shard_free(&rig->shard);
+    if (rig->state.layout)
+        dt_state_free(&rig->state);
+    dt_layout_free(&rig->layout);
+    *rig = (dt_rig){0};
+}
+
+dt_status dt_rig_step(dt_rig *rig, dt_step_result *result) {
+    DT_TRY(dt_step_run(rig->step, result));
+    pthread_mutex_unlock(&rig->state.at_rest);
+    return DT_OK;
+}
