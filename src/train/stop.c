@@ -52,6 +52,23 @@ static void *listen_for_signals(void *unused) {
     return NULL;
 }
 
+/*
+ * Threads that are older than dt_stop_prepare (OpenBLAS makes some when it is loaded) do not block the
+ * signals. When the kernel hands one to such a thread, this handler sends it on; without a handler the
+ * process would die.
+ */
+static void pass_on(int number) {
+    if (atomic_load(&listening))
+        pthread_kill(listener, number);
+}
+
+static void handle_in_older_threads(void) {
+    const struct sigaction action = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
+    sigaction(SIGUSR1, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+}
+
 dt_status dt_stop_prepare(void) {
     const sigset_t set = stop_signals();
     pthread_sigmask(SIG_BLOCK, &set, NULL);
@@ -59,6 +76,7 @@ dt_status dt_stop_prepare(void) {
     if (failed)
         return dt_fail("cannot start the thread that hears signals: %s", strerror(failed));
     atomic_store(&listening, true);
+    handle_in_older_threads();
     return DT_OK;
 }
 

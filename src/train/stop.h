@@ -17,9 +17,9 @@
 #include "base/status.h"
 
 /**
- * Keeps the three signals from every other thread and starts the one that hears them. Call it before the
- * first other thread is made (MPI makes some), since threads inherit what they ignore. Until dt_stop_attend
- * SIGTERM and SIGINT end the process; SIGUSR1 is remembered.
+ * Keeps the three signals from every other thread and starts the one that hears them; a thread that is older
+ * passes on what the kernel hands to it. Call it before MPI starts, whose threads inherit what they ignore.
+ * Until dt_stop_attend SIGTERM and SIGINT end the process; SIGUSR1 is remembered.
  */
 dt_status dt_stop_prepare(void);
 
