@@ -1,7 +1,7 @@
 /**
  * The memory of one leaf's forward and backward pass: what each layer keeps, and scratch.
  *
- * A thread that works on leaves has one set of its own. Nothing is T x T; a layer keeps 10 C + 2 F floats a
+ * A thread that works on leaves has one set of its own. Nothing is T x T; a layer keeps 8 C + 2 F floats a
  * token and a few more for LayerNorm and attention. All functions are local.
  */
 #ifndef DT_MODEL_ACTIVATIONS_H
