@@ -1,0 +1,165 @@
+/* Which token is drawn from logits: softmax at a temperature, cut to top_k and top_p, ties to the smaller. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "config/config.h"
+#include "data/tokenizer.h"
+#include "train/sample.h"
+
+#define DRAWS 20000
+
+static dt_sample_options options_of(double temperature, int64_t top_k, double top_p) {
+    return (dt_sample_options){.temperature = temperature, .top_k = top_k, .top_p = top_p};
+}
+
+/* How often each token comes up when `unit` steps evenly through (0, 1): its probability, to 1 / DRAWS. */
+static void frequencies(const float *logits, int64_t V, dt_sample_options options, double *share) {
+    memset(share, 0, (size_t)V * sizeof *share);
+    for (int64_t i = 0; i < DRAWS; i++) {
+        const double unit = ((double)i + 0.5) / DRAWS;
+        const uint8_t token = dt_sample_draw(logits, V, &options, unit);
+        assert_true(token < V);
+        share[token] += 1.0 / DRAWS;
+    }
+}
+
+/* Logits with no two alike, the likeliest in the middle. */
+static void make_logits(float *logits, int64_t V) {
+    for (int64_t v = 0; v < V; v++)
+        logits[v] = (float)(((v * 37) % V) * 6) / (float)V - 3.0f;
+}
+
+/* share[v] = exp(logits[v] / temperature) / sum of the same over all tokens. */
+static void draws_by_softmax(void **state) {
+    (void)state;
+    enum { V = 13 };
+    float logits[V];
+    double share[V];
+    const double temperatures[] = {0.5, 1.0, 2.0};
+    make_logits(logits, V);
+    for (size_t t = 0; t < 3; t++) {
+        double total = 0.0;
+        frequencies(logits, V, options_of(temperatures[t], DT_NULL_INT, DT_NULL_REAL), share);
+        for (int v = 0; v < V; v++)
+            total += exp((double)logits[v] / temperatures[t]);
+        for (int v = 0; v < V; v++)
+            assert_true(fabs(share[v] - exp((double)logits[v] / temperatures[t]) / total) <= 1.5 / DRAWS);
+    }
+}
+
+/* Temperature to 0 is argmax, also where exp underflows; to infinity it is an even choice. */
+static void temperature_has_its_limits(void **state) {
+    (void)state;
+    enum { V = 10 };
+    float logits[V];
+    double share[V];
+    make_logits(logits, V);
+    logits[4] = 100.0f;
+    logits[7] = 99.5f;
+    frequencies(logits, V, options_of(1e-3, DT_NULL_INT, DT_NULL_REAL), share);
+    assert_true(share[4] > 1.0 - 0.5 / DRAWS);
+    frequencies(logits, V, options_of(1e-300, DT_NULL_INT, DT_NULL_REAL), share);
+    assert_true(share[4] > 1.0 - 0.5 / DRAWS);
+    frequencies(logits, V, options_of(1e9, DT_NULL_INT, DT_NULL_REAL), share);
+    for (int v = 0; v < V; v++)
+        assert_true(fabs(share[v] - 0.1) <= 1.5 / DRAWS);
+}
+
+/* top_k = 1 is argmax at any temperature; of equal logits the smallest token counts as the likeliest. */
+static void the_top_one_is_the_argmax(void **state) {
+    (void)state;
+    float logits[DT_VOCAB];
+    make_logits(logits, DT_VOCAB);
+    for (int64_t best = 0; best < DT_VOCAB; best += 7) {
+        const float before = logits[best];
+        const dt_sample_options options = options_of(5.0, 1, DT_NULL_REAL);
+        logits[best] = 10.0f;
+        for (int i = 0; i < 100; i++)
+            assert_int_equal(dt_sample_draw(logits, DT_VOCAB, &options, ((double)i + 0.5) / 100), best);
+        logits[best] = before;
+    }
+    for (int64_t v = 0; v < DT_VOCAB; v++)
+        logits[v] = v == 20 || v == 60 ? 1.0f : 0.0f;
+    const dt_sample_options options = options_of(1.0, 1, DT_NULL_REAL);
+    assert_int_equal(dt_sample_draw(logits, DT_VOCAB, &options, 0.999), 20);
+}
+
+/* top_k keeps the k likeliest, at their odds among each other; ties at the edge go to the smaller token. */
+static void top_k_keeps_the_likeliest(void **state) {
+    (void)state;
+    const float logits[] = {0.0f, 2.0f, 1.0f, 2.0f, 1.0f, -1.0f};
+    const double e = exp(1.0);
+    double share[6];
+    frequencies(logits, 6, options_of(1.0, 3, DT_NULL_REAL), share);
+    assert_true(share[0] == 0.0 && share[4] == 0.0 && share[5] == 0.0);
+    assert_true(fabs(share[1] - e / (2 * e + 1)) <= 1.5 / DRAWS);
+    assert_true(fabs(share[3] - e / (2 * e + 1)) <= 1.5 / DRAWS);
+    assert_true(fabs(share[2] - 1 / (2 * e + 1)) <= 1.5 / DRAWS);
+    frequencies(logits, 6, options_of(1.0, 100, DT_NULL_REAL), share);
+    assert_true(share[5] > 0.0);
+}
+
+/* top_p keeps the fewest likeliest tokens whose probabilities together reach p. */
+static void top_p_keeps_the_fewest_that_reach_it(void **state) {
+    (void)state;
+    /* Probabilities 1/2, 1/4, 1/8, 1/16, 1/16, in another order. */
+    const float ln_2 = 0.693147181f, logits[] = {-3 * ln_2, -4 * ln_2, -1 * ln_2, -4 * ln_2, -2 * ln_2};
+    double share[5];
+    const struct {
+        double p;
+        int kept;
+    } cases[] = {{0.01, 1},  {0.49, 1},  {0.51, 2}, {0.74, 2}, {0.76, 3},
+                 {0.874, 3}, {0.876, 4}, {0.99, 5}, {1.0, 5}};
+    const int order[] = {2, 4, 0, 1, 3};
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        double total = 0.0;
+        frequencies(logits, 5, options_of(1.0, DT_NULL_INT, cases[c].p), share);
+        for (int i = 0; i < cases[c].kept; i++)
+            total += exp((double)logits[order[i]]);
+        for (int i = 0; i < 5; i++) {
+            const double expected = i < cases[c].kept ? exp((double)logits[order[i]]) / total : 0.0;
+            assert_true(fabs(share[order[i]] - expected) <= (i < cases[c].kept ? 1.5 / DRAWS : 0.0));
+        }
+    }
+}
+
+/* Both cuts: p is reached among the k that are left, so it counts of their sum. */
+static void top_p_counts_of_what_top_k_leaves(void **state) {
+    (void)state;
+    const float ln_2 = 0.693147181f, logits[] = {-1 * ln_2, -2 * ln_2, -3 * ln_2, -3 * ln_2};
+    double share[4];
+    frequencies(logits, 4, options_of(1.0, 2, 0.7), share); /* of 1/2 and 1/4, the first is 2/3 */
+    assert_true(share[1] > 0.0 && share[2] == 0.0 && share[3] == 0.0);
+    frequencies(logits, 4, options_of(1.0, 2, 0.6), share);
+    assert_true(share[0] > 1.0 - 0.5 / DRAWS);
+}
+
+/* The ends of (0, 1) draw tokens of the kept set too: the likeliest at 0, the last kept one at 1. */
+static void the_ends_of_the_interval_stay_in_the_kept_set(void **state) {
+    (void)state;
+    const float logits[] = {0.0f, 3.0f, 1.0f, 2.0f};
+    const dt_sample_options two = options_of(1.0, 2, DT_NULL_REAL), most = options_of(1.0, DT_NULL_INT, 0.8);
+    const double least = 0x1p-53, greatest = 1.0 - 0x1p-53;
+    assert_int_equal(dt_sample_draw(logits, 4, &two, least), 1);
+    assert_int_equal(dt_sample_draw(logits, 4, &two, greatest), 3);
+    assert_int_equal(dt_sample_draw(logits, 4, &most, least), 1);
+    assert_int_equal(dt_sample_draw(logits, 4, &most, greatest), 3);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(draws_by_softmax),
+                                       cmocka_unit_test(temperature_has_its_limits),
+                                       cmocka_unit_test(the_top_one_is_the_argmax),
+                                       cmocka_unit_test(top_k_keeps_the_likeliest),
+                                       cmocka_unit_test(top_p_keeps_the_fewest_that_reach_it),
+                                       cmocka_unit_test(top_p_counts_of_what_top_k_leaves),
+                                       cmocka_unit_test(the_ends_of_the_interval_stay_in_the_kept_set)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,81 @@
+/* How many threads a rank runs, by OMP_NUM_THREADS, and that each of them has activations of its own. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+#include <omp.h>
+
+#include "support/sentence.h"
+#include "train/workers.h"
+
+static int count_with(const char *text) {
+    int threads = -1;
+    if (text == NULL)
+        unsetenv("OMP_NUM_THREADS");
+    else
+        setenv("OMP_NUM_THREADS", text, 1);
+    assert_done(dt_workers_count(&threads));
+    return threads;
+}
+
+/* Unset and empty are 1: MPI programs run with a rank a core unless told otherwise. */
+static void is_one_where_nothing_is_set(void **state) {
+    (void)state;
+    assert_int_equal(count_with(NULL), 1);
+    assert_int_equal(count_with(""), 1);
+}
+
+/* OpenMP allows a list, a number a level of nesting: the first is the one that counts. */
+static void reads_a_number_or_the_first_of_a_list(void **state) {
+    (void)state;
+    assert_int_equal(count_with("1"), 1);
+    assert_int_equal(count_with("3"), 3);
+    assert_int_equal(count_with("16"), 16);
+    assert_int_equal(count_with("4096"), 4096);
+    assert_int_equal(count_with("4,2"), 4);
+}
+
+static void refuses_what_is_no_count(void **state) {
+    (void)state;
+    static const char *const wrong[] = {"0",    "-1", "4097", "four", "4x",
+                                        "2.5",  ",4", " ",    "1e3",  "99999999999999999999",
+                                        "0x10", "4;", "2 2"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        char sentence[200];
+        int threads;
+        snprintf(sentence, sizeof sentence,
+                 "OMP_NUM_THREADS: expected a number of threads from 1 to 4096, found \"%s\"", wrong[i]);
+        setenv("OMP_NUM_THREADS", wrong[i], 1);
+        assert_refused(dt_workers_count(&threads), sentence);
+    }
+    unsetenv("OMP_NUM_THREADS");
+}
+
+/* OpenMP regions have as many threads as were asked for, and no two work in the same activations. */
+static void gives_every_thread_its_own_activations(void **state) {
+    (void)state;
+    const dt_shape shape = {.n_layers = 1, .C = 8, .H = 2, .F = 16, .T = 4, .V = 5};
+    dt_workers workers;
+    assert_done(dt_workers_create(&workers, 3, &shape, 2));
+    assert_int_equal(workers.threads, 3);
+    assert_int_equal(omp_get_max_threads(), 3);
+    for (int t = 0; t < 3; t++) {
+        assert_int_equal(workers.activations[t].sequences, 2);
+        for (int other = 0; other < t; other++)
+            assert_ptr_not_equal(workers.activations[t].block, workers.activations[other].block);
+    }
+    dt_workers_free(&workers);
+    dt_workers_free(&workers); /* all zero is fine */
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(is_one_where_nothing_is_set),
+                                       cmocka_unit_test(reads_a_number_or_the_first_of_a_list),
+                                       cmocka_unit_test(refuses_what_is_no_count),
+                                       cmocka_unit_test(gives_every_thread_its_own_activations)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
