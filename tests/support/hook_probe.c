@@ -1,0 +1,103 @@
+/*
+ * A plug-in that does what its options say, for tests of how dtrain treats plug-ins.
+ *
+ *     "leaf_values": n     how many doubles a leaf it asks for; leaf() writes layer * 10 + i to each value i
+ * it can "refuse": "reason"   create() fails with this sentence, with none when it is "" "fail": "collect"
+ * collect() fails; "update" the same for update() "farewell": path     destroy() makes this file
+ *
+ * Compiled with PROBE_VERSION it claims to be of that version of the interface.
+ */
+#include <dtrain/hook.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifndef PROBE_VERSION
+#define PROBE_VERSION DT_HOOK_VERSION
+#endif
+
+typedef struct probe {
+    json_t *options;
+    int64_t leaf_values, calls;
+} probe;
+
+static const char *text_of(const probe *p, const char *key) {
+    const char *text = json_string_value(json_object_get(p->options, key));
+    return text ? text : "";
+}
+
+static int create_probe(const dt_hook_setup *setup, void **state, int64_t *leaf_values) {
+    probe *p = calloc(1, sizeof *p);
+    if (p == NULL)
+        return 1;
+    p->options = json_loads(setup->options, 0, NULL);
+    p->leaf_values = json_integer_value(json_object_get(p->options, "leaf_values"));
+    *leaf_values = p->leaf_values;
+    *state = p;
+    const json_t *reason = json_object_get(p->options, "refuse");
+    if (reason == NULL)
+        return 0;
+    if (*json_string_value(reason))
+        snprintf(setup->error, (size_t)setup->error_bytes, "%s (%d layers of %d)", json_string_value(reason),
+                 (int)setup->n_layers, (int)setup->d_model);
+    json_decref(p->options);
+    free(p);
+    return 1;
+}
+
+static void destroy_probe(void *state) {
+    probe *p = state;
+    FILE *file = *text_of(p, "farewell") ? fopen(text_of(p, "farewell"), "w") : NULL;
+    if (file)
+        fclose(file);
+    json_decref(p->options);
+    free(p);
+}
+
+static void leaf_probe(void *state, int64_t step, int64_t layer, const float *x, int64_t rows, int64_t cols,
+                       double *values) {
+    const probe *p = state;
+    (void)step;
+    /* Earlier layers' marks stay, so that the last layer's values tell how often it was called. */
+    for (int64_t i = 0; i < p->leaf_values; i++)
+        values[i] =
+            values[i] * 10.0 + (double)layer + 1.0 + (double)i * 1000.0 + 0.0 * (double)x[rows * cols - 1];
+}
+
+static int collect_probe(void *state, int64_t step, const double *values, int64_t leaves, int64_t stride,
+                         const dt_hook_host *host) {
+    probe *p = state;
+    double sum = 0.0;
+    (void)step;
+    for (int64_t l = 0; l < leaves; l++)
+        for (int64_t i = 0; i < p->leaf_values; i++)
+            sum += values[l * stride + i];
+    host->report(host->context, "call", (double)++p->calls);
+    host->report(host->context, "sum", sum);
+    return strcmp(text_of(p, "fail"), "collect") == 0;
+}
+
+static int update_probe(void *state, int64_t step, const dt_hook_tensor *tensors, int64_t count,
+                        const dt_hook_host *host) {
+    probe *p = state;
+    (void)step;
+    host->report(host->context, "call", (double)++p->calls);
+    host->report(host->context, "first", (double)tensors[0].gradient[0]);
+    tensors[0].gradient[0] += 1.0f;
+    host->report(host->context, tensors[count - 1].name,
+                 (double)(tensors[count - 1].rows * 1000 + tensors[count - 1].cols));
+    return strcmp(text_of(p, "fail"), "update") == 0;
+}
+
+static const dt_hook hook = {.version = PROBE_VERSION,
+                             .name = "probe",
+                             .create = create_probe,
+                             .destroy = destroy_probe,
+                             .leaf = leaf_probe,
+                             .collect = collect_probe,
+                             .update = update_probe};
+
+const dt_hook *dt_hook_get(void) {
+    return &hook;
+}

@@ -1,0 +1,404 @@
+/*
+ * Hooks: the built-in ones against naive computations, plug-ins built beside this test, the order of calls,
+ * and the sentence for everything that can be wrong with an entry.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "support/scratch.h"
+#include "support/sentence.h"
+#include "train/hooks.h"
+
+enum { LAYERS = 2, WIDTH = 8, CONTEXT = 4, SEQUENCES = 3, LEAVES = 3 };
+
+/* A layout, and a leaf's activations and a gradient with numbers in them. */
+typedef struct fixture {
+    dt_layout layout;
+    dt_activations activations;
+    float *gradient;
+    dt_hooks *hooks;
+} fixture;
+
+static uint32_t random_state = 5;
+
+/* A number in [-1, 1) that float holds exactly. */
+static float next_number(void) {
+    random_state = random_state * 1664525u + 1013904223u;
+    return (float)(int32_t)(random_state & 0xFFFFFF00u) / 2147483648.0f;
+}
+
+static int set_up(void **state) {
+    const dt_shape shape = {.n_layers = LAYERS, .C = WIDTH, .H = 2, .F = 16, .T = CONTEXT, .V = 5};
+    fixture *f = calloc(1, sizeof *f);
+    if (f == NULL || dt_layout_create(&f->layout, shape) != DT_OK ||
+        dt_activations_create(&f->activations, &shape, SEQUENCES) != DT_OK)
+        return -1;
+    f->gradient = calloc((size_t)f->layout.elements, sizeof *f->gradient);
+    for (int64_t i = 0; i < f->layout.elements; i++)
+        f->gradient[i] = next_number();
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state) {
+    fixture *f = *state;
+    dt_hooks_free(f->hooks);
+    dt_activations_free(&f->activations);
+    dt_layout_free(&f->layout);
+    free(f->gradient);
+    free(f);
+    return 0;
+}
+
+/* Makes the fixture's hooks, which must succeed. */
+static void make_hooks(fixture *f, const char *text) {
+    dt_hooks_free(f->hooks);
+    f->hooks = NULL;
+    assert_done(dt_hooks_create(&f->hooks, text, &f->layout));
+}
+
+/* The hooks must be refused with exactly this sentence. */
+static void refuse(fixture *f, const char *text, const char *sentence) {
+    dt_hooks_free(f->hooks);
+    f->hooks = NULL;
+    assert_refused(dt_hooks_create(&f->hooks, text, &f->layout), sentence);
+}
+
+/* The number that report `index` has under `key`. */
+static double reported(const json_t *reports, size_t index, const char *key) {
+    const json_t *value = json_object_get(json_array_get(reports, index), key);
+    if (!json_is_number(value))
+        fail_msg("report %zu has no number \"%s\"", index, key);
+    return json_number_value(value);
+}
+
+static const char *reporter(const json_t *reports, size_t index) {
+    const char *name = json_string_value(json_object_get(json_array_get(reports, index), "hook"));
+    return name ? name : "";
+}
+
+static void no_hooks_do_nothing(void **state) {
+    fixture *f = *state;
+    static const char *const nothing[] = {NULL, "{}", "{\"forward\":[]}", "{\"forward\":[],\"update\":[]}"};
+    double values[1];
+    for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++) {
+        make_hooks(f, nothing[i]);
+        assert_int_equal(dt_hooks_leaf_values(f->hooks), 0);
+        dt_hooks_forward(f->hooks, 1, &f->activations, CONTEXT, values);
+        assert_done(dt_hooks_collect(f->hooks, 1, values, 0, 0));
+        assert_done(dt_hooks_update(f->hooks, 1, f->gradient));
+        assert_null(dt_hooks_take_reports(f->hooks));
+    }
+    dt_hooks_free(NULL);
+}
+
+/* Mean and standard deviation over all rows of all leaves, in two passes; least and most. */
+static void check_layer(const json_t *reports, int layer, const float *x, int64_t count) {
+    double mean = 0.0, variance = 0.0, least = INFINITY, most = -INFINITY;
+    char key[32];
+    for (int64_t i = 0; i < count; i++) {
+        mean += (double)x[i] / (double)count;
+        least = fmin(least, (double)x[i]);
+        most = fmax(most, (double)x[i]);
+    }
+    for (int64_t i = 0; i < count; i++)
+        variance += ((double)x[i] - mean) * ((double)x[i] - mean) / (double)count;
+    snprintf(key, sizeof key, "layer_%d.mean", layer);
+    assert_true(fabs(reported(reports, 0, key) - mean) < 1e-12);
+    snprintf(key, sizeof key, "layer_%d.std", layer);
+    assert_true(fabs(reported(reports, 0, key) - sqrt(variance)) < 1e-12);
+    snprintf(key, sizeof key, "layer_%d.min", layer);
+    assert_true(reported(reports, 0, key) == least);
+    snprintf(key, sizeof key, "layer_%d.max", layer);
+    assert_true(reported(reports, 0, key) == most);
+}
+
+/* Three leaves of 3, 3 and 1 sequences with random numbers: the report is that of all numbers at once. */
+static void activation_stats_are_those_of_all_rows(void **state) {
+    fixture *f = *state;
+    const int64_t sequences[LEAVES] = {3, 3, 1};
+    static float all[LAYERS][LEAVES * SEQUENCES * CONTEXT * WIDTH];
+    make_hooks(f, "{\"forward\":[{\"name\":\"activation_stats\"}]}");
+    const int64_t values = dt_hooks_leaf_values(f->hooks), stride = values + 2;
+    double *leaf = calloc((size_t)(LEAVES * stride), sizeof *leaf);
+    int64_t count = 0;
+    for (int l = 0; l < LEAVES; l++) {
+        const int64_t rows = sequences[l] * CONTEXT;
+        for (int layer = 0; layer < LAYERS; layer++)
+            for (int64_t i = 0; i < rows * WIDTH; i++)
+                all[layer][count + i] = f->activations.layer[layer].output[i] = 3.0f * next_number() + 1.0f;
+        dt_hooks_forward(f->hooks, 4, &f->activations, rows, leaf + 2 + l * stride);
+        count += rows * WIDTH;
+    }
+    assert_done(dt_hooks_collect(f->hooks, 4, leaf + 2, LEAVES, stride));
+    json_t *reports = dt_hooks_take_reports(f->hooks);
+    assert_int_equal(json_array_size(reports), 1);
+    assert_int_equal(json_object_size(json_array_get(reports, 0)), 2 + 4 * LAYERS);
+    assert_string_equal(reporter(reports, 0), "activation_stats");
+    assert_true(reported(reports, 0, "step") == 4.0);
+    for (int layer = 0; layer < LAYERS; layer++)
+        check_layer(reports, layer, all[layer], count);
+    assert_null(dt_hooks_take_reports(f->hooks)); /* they are reported once */
+    json_decref(reports);
+    free(leaf);
+}
+
+/* sqrt of the sum of squares of each tensor, by name, and the gradient as it was. */
+static void gradient_stats_are_the_norms_of_the_tensors(void **state) {
+    fixture *f = *state;
+    const size_t bytes = (size_t)f->layout.elements * sizeof *f->gradient;
+    float *before = malloc(bytes);
+    memcpy(before, f->gradient, bytes);
+    make_hooks(f, "{\"update\":[{\"name\":\"gradient_stats\"},{\"name\":\"identity\"}]}");
+    assert_done(dt_hooks_update(f->hooks, 9, f->gradient));
+    assert_memory_equal(before, f->gradient, bytes);
+    free(before);
+    json_t *reports = dt_hooks_take_reports(f->hooks);
+    assert_int_equal(json_array_size(reports), 1); /* identity has nothing to say */
+    assert_int_equal(json_object_size(json_array_get(reports, 0)), 2 + f->layout.tensors);
+    for (int64_t t = 0; t < f->layout.tensors; t++) {
+        const dt_tensor *tensor = &f->layout.tensor[t];
+        double squares = 0.0;
+        for (int64_t i = 0; i < tensor->count; i++)
+            squares += pow((double)f->gradient[tensor->offset + i], 2.0);
+        assert_true(fabs(reported(reports, 0, tensor->name) - sqrt(squares)) < 1e-12);
+    }
+    json_decref(reports);
+}
+
+/* log_interval n: a report at the steps that n divides, and no other. */
+static void log_interval_thins_out_reports(void **state) {
+    fixture *f = *state;
+    double values[LAYERS * 5];
+    make_hooks(f, "{\"forward\":[{\"name\":\"activation_stats\",\"log_interval\":3}],"
+                  "\"update\":[{\"name\":\"gradient_stats\",\"log_interval\":2}]}");
+    assert_int_equal(dt_hooks_leaf_values(f->hooks), LAYERS * 5);
+    for (int64_t step = 1; step <= 12; step++) {
+        dt_hooks_forward(f->hooks, step, &f->activations, CONTEXT, values);
+        assert_done(dt_hooks_collect(f->hooks, step, values, 1, LAYERS * 5));
+        assert_done(dt_hooks_update(f->hooks, step, f->gradient));
+        json_t *reports = dt_hooks_take_reports(f->hooks);
+        assert_int_equal(json_array_size(reports), (size_t)(step % 3 == 0) + (size_t)(step % 2 == 0));
+        json_decref(reports);
+    }
+}
+
+/* JSON has no word for infinity, so the report says null. */
+static void what_is_not_finite_is_null(void **state) {
+    fixture *f = *state;
+    f->gradient[f->layout.tensor[0].offset] = INFINITY;
+    make_hooks(f, "{\"update\":[{\"name\":\"gradient_stats\"}]}");
+    assert_done(dt_hooks_update(f->hooks, 1, f->gradient));
+    json_t *reports = dt_hooks_take_reports(f->hooks);
+    assert_true(json_is_null(json_object_get(json_array_get(reports, 0), f->layout.tensor[0].name)));
+    json_decref(reports);
+}
+
+/* Two forward probes and two update probes: each list in its order, forward first, with state of their own.
+ */
+static void hooks_run_in_the_order_of_the_lists(void **state) {
+    fixture *f = *state;
+    make_hooks(f, "{\"update\":[{\"name\":\"u1\",\"library\":\"" PROBE "\"},"
+                  "{\"name\":\"u2\",\"library\":\"" PROBE "\"}],"
+                  "\"forward\":[{\"name\":\"f1\",\"library\":\"" PROBE "\",\"leaf_values\":1},"
+                  "{\"name\":\"off\",\"library\":\"./nowhere.so\",\"enabled\":false},"
+                  "{\"name\":\"f2\",\"library\":\"" PROBE "\",\"leaf_values\":2,\"enabled\":true}]}");
+    /* 12 is layer 0's 1, then layer 1's 2; value i adds 1000 i for each layer: 12, 12 and 11012. */
+    double values[2 * 3] = {7.0, 7.0, 7.0, 7.0, 7.0, 7.0};
+    assert_int_equal(dt_hooks_leaf_values(f->hooks), 3);
+    f->gradient[f->layout.tensor[0].offset] = 0.25f;
+    for (int64_t step = 1; step <= 2; step++) {
+        for (int leaf = 0; leaf < 2; leaf++)
+            dt_hooks_forward(f->hooks, step, &f->activations, CONTEXT, values + 3 * leaf);
+        assert_true(values[0] == 12.0 && values[1] == 12.0 && values[2] == 11012.0 && values[5] == 11012.0);
+        assert_done(dt_hooks_collect(f->hooks, step, values, 2, 3));
+        assert_done(dt_hooks_update(f->hooks, step, f->gradient));
+    }
+    static const char *const order[] = {"f1", "f2", "u1", "u2"};
+    json_t *reports = dt_hooks_take_reports(f->hooks);
+    assert_int_equal(json_array_size(reports), 8);
+    for (size_t r = 0; r < 8; r++) {
+        assert_string_equal(reporter(reports, r), order[r % 4]);
+        assert_true(reported(reports, r, "step") == (double)(r / 4 + 1));
+        assert_true(reported(reports, r, "call") == (double)(r / 4 + 1));
+    }
+    assert_true(reported(reports, 0, "sum") == 24.0 && reported(reports, 1, "sum") == 22048.0);
+    /* Each update adds 1, which the next one sees. */
+    for (size_t r = 0; r < 4; r++)
+        assert_true(reported(reports, 4 * (r / 2) + 2 + r % 2, "first") == 0.25 + (double)r);
+    const dt_tensor *last = &f->layout.tensor[f->layout.tensors - 1];
+    assert_true(reported(reports, 2, last->name) == (double)(last->rows * 1000 + last->cols));
+    json_decref(reports);
+}
+
+/* The plug-in of docs/: norms above the limit become the limit, others keep every bit. */
+static void the_documented_example_clips_tensors(void **state) {
+    fixture *f = *state;
+    for (int64_t t = 0; t < f->layout.tensors; t++) /* every second one far below the limit */
+        for (int64_t i = 0; t % 2 == 1 && i < f->layout.tensor[t].count; i++)
+            f->gradient[f->layout.tensor[t].offset + i] *= 1e-6f;
+    const size_t bytes = (size_t)f->layout.elements * sizeof *f->gradient;
+    float *before = malloc(bytes);
+    memcpy(before, f->gradient, bytes);
+    make_hooks(f, "{\"update\":[{\"name\":\"clip_tensors\",\"library\":\"" EXAMPLE "\",\"limit\":0.5}]}");
+    assert_done(dt_hooks_update(f->hooks, 1, f->gradient));
+    for (int64_t t = 0; t < f->layout.tensors; t++) {
+        const dt_tensor *tensor = &f->layout.tensor[t];
+        const float *after = f->gradient + tensor->offset;
+        double squares = 0.0;
+        for (int64_t i = 0; i < tensor->count; i++)
+            squares += (double)after[i] * (double)after[i];
+        if (t % 2 == 1)
+            assert_memory_equal(after, before + tensor->offset, (size_t)tensor->count * sizeof *after);
+        else
+            assert_true(fabs(sqrt(squares) - 0.5) < 1e-6);
+    }
+    json_t *reports = dt_hooks_take_reports(f->hooks);
+    assert_string_equal(reporter(reports, 0), "clip_tensors");
+    assert_true(reported(reports, 0, "scaled") == (double)((f->layout.tensors + 1) / 2));
+    json_decref(reports);
+    free(before);
+    refuse(f, "{\"update\":[{\"name\":\"clip_tensors\",\"library\":\"" EXAMPLE "\"}]}",
+           "hook clip_tensors: expected limit to be a number above 0, such as 0.5");
+    refuse(f, "{\"update\":[{\"name\":\"clip_tensors\",\"library\":\"" EXAMPLE "\",\"limit\":0}]}",
+           "hook clip_tensors: expected limit to be a number above 0, such as 0.5");
+}
+
+/* destroy is called once the hooks are freed and no sooner, also when a later hook refuses to start. */
+static void hooks_that_were_made_are_ended(void **state) {
+    fixture *f = *state;
+    char *folder = scratch_make(), *file = dt_file_join(folder, "farewell"), text[512];
+    snprintf(text, sizeof text,
+             "{\"update\":[{\"name\":\"p\",\"library\":\"" PROBE "\",\"farewell\":\"%s\"}]}", file);
+    make_hooks(f, text);
+    assert_false(dt_file_exists(file));
+    dt_hooks_free(f->hooks);
+    f->hooks = NULL;
+    assert_true(dt_file_exists(file));
+    assert_int_equal(remove(file), 0);
+    snprintf(text, sizeof text,
+             "{\"forward\":[{\"name\":\"p\",\"library\":\"" PROBE "\",\"farewell\":\"%s\"}],"
+             "\"update\":[{\"name\":\"q\",\"library\":\"" PROBE "\",\"refuse\":\"not today\"}]}",
+             file);
+    refuse(f, text, "hook q: not today (2 layers of 8)");
+    dt_hooks_free(f->hooks);
+    f->hooks = NULL;
+    assert_true(dt_file_exists(file));
+    free(file);
+    scratch_remove(folder);
+}
+
+static void refuses_unknown_names(void **state) {
+    fixture *f = *state;
+    refuse(f, "{\"forward\":[{\"name\":\"activation_stat\"}]}",
+           "hooks.forward: there is no built-in hook \"activation_stat\"; the built-in ones are: "
+           "activation_stats; "
+           "for a plug-in, add its library: {name: activation_stat, library: ./activation_stat.so}");
+    refuse(f, "{\"update\":[{\"name\":\"mine\"}]}",
+           "hooks.update: there is no built-in hook \"mine\"; the built-in ones are: identity, "
+           "gradient_stats; for a "
+           "plug-in, add its library: {name: mine, library: ./mine.so}");
+    /* A hook of the other list is not one of this list. */
+    refuse(f, "{\"update\":[{\"name\":\"activation_stats\"}]}",
+           "hooks.update: there is no built-in hook \"activation_stats\"; the built-in ones are: identity, "
+           "gradient_stats; for a plug-in, add its library: {name: activation_stats, library: "
+           "./activation_stats.so}");
+}
+
+static void refuses_libraries_that_are_no_plug_ins(void **state) {
+    fixture *f = *state;
+    refuse(
+        f, "{\"update\":[{\"name\":\"mine\",\"library\":\"./nowhere.so\"}]}",
+        "hook mine: cannot load its library: ./nowhere.so: cannot open shared object file: No such file or "
+        "directory; give the path of a shared library that exports dt_hook_get");
+    refuse(f, "{\"update\":[{\"name\":\"mine\",\"library\":\"libm.so.6\"}]}",
+           "hook mine: libm.so.6 does not export dt_hook_get; see include/dtrain/hook.h");
+    refuse(f, "{\"update\":[{\"name\":\"mine\",\"library\":\"" PROBE_OF_LATER_VERSION "\"}]}",
+           "hook mine: " PROBE_OF_LATER_VERSION
+           " was built for version 7 of the hook interface, this dtrain has "
+           "version 1; build it again with this dtrain's dtrain/hook.h");
+    refuse(f, "{\"update\":[{\"name\":\"mine\",\"library\":3}]}",
+           "hook mine: expected \"library\" to be the path of a shared library");
+}
+
+static void refuses_what_a_hook_refuses(void **state) {
+    fixture *f = *state;
+    refuse(f, "{\"forward\":[{\"name\":\"p\",\"library\":\"" PROBE "\",\"refuse\":\"\"}]}",
+           "hook p: it refused to start and gave no reason");
+    static const char *const wrong[] = {"0", "-1", "2.5", "\"3\"", "true"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        char text[128];
+        snprintf(text, sizeof text, "{\"update\":[{\"name\":\"gradient_stats\",\"log_interval\":%s}]}",
+                 wrong[i]);
+        refuse(f, text, "hook gradient_stats: expected log_interval to be a number of steps, 1 or more");
+        snprintf(text, sizeof text, "{\"forward\":[{\"name\":\"activation_stats\",\"log_interval\":%s}]}",
+                 wrong[i]);
+        refuse(f, text, "hook activation_stats: expected log_interval to be a number of steps, 1 or more");
+    }
+}
+
+/* A hook in the list where none of its functions is ever called would do nothing, and nobody would know. */
+static void refuses_a_hook_in_the_wrong_list(void **state) {
+    fixture *f = *state;
+    refuse(f, "{\"forward\":[{\"name\":\"clip_tensors\",\"library\":\"" EXAMPLE "\",\"limit\":0.5}]}",
+           "hook clip_tensors: " EXAMPLE
+           " has no function for the list forward, so it would never be called; name it "
+           "under update");
+}
+
+static void refuses_a_negative_number_of_values(void **state) {
+    fixture *f = *state;
+    refuse(f, "{\"forward\":[{\"name\":\"p\",\"library\":\"" PROBE "\",\"leaf_values\":-2}]}",
+           "hook p: expected it to keep 0 or more doubles a leaf, but it asks for -2");
+}
+
+/* Shapes that no config lets through (its own check comes first) are refused all the same. */
+static void refuses_what_is_no_map_of_lists(void **state) {
+    fixture *f = *state;
+    dt_hooks_free(f->hooks);
+    f->hooks = NULL;
+    assert_int_equal(dt_hooks_create(&f->hooks, "{\"forward\":", &f->layout), DT_USAGE);
+    assert_ptr_equal(strstr(dt_error(), "hooks: expected a map, found \"{\"forward\":\": "), dt_error());
+    refuse(f, "{\"update\":[3]}",
+           "hooks.update: there is no built-in hook \"\"; the built-in ones are: identity, gradient_stats; "
+           "for a "
+           "plug-in, add its library: {name: , library: ./.so}");
+}
+
+static void a_failing_function_is_named(void **state) {
+    fixture *f = *state;
+    double value[1] = {0.0};
+    make_hooks(f, "{\"forward\":[{\"name\":\"p\",\"library\":\"" PROBE "\",\"fail\":\"collect\"}]}");
+    assert_int_equal(dt_hooks_collect(f->hooks, 1, value, 1, 0), DT_FAILED);
+    assert_string_equal(dt_error(), "hook p failed in its collect function");
+    make_hooks(f, "{\"update\":[{\"name\":\"p\",\"library\":\"" PROBE "\",\"fail\":\"update\"}]}");
+    assert_int_equal(dt_hooks_update(f->hooks, 1, f->gradient), DT_FAILED);
+    assert_string_equal(dt_error(), "hook p failed in its update function");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {TEST(no_hooks_do_nothing),
+                                       TEST(activation_stats_are_those_of_all_rows),
+                                       TEST(gradient_stats_are_the_norms_of_the_tensors),
+                                       TEST(log_interval_thins_out_reports),
+                                       TEST(what_is_not_finite_is_null),
+                                       TEST(hooks_run_in_the_order_of_the_lists),
+                                       TEST(the_documented_example_clips_tensors),
+                                       TEST(hooks_that_were_made_are_ended),
+                                       TEST(refuses_unknown_names),
+                                       TEST(refuses_libraries_that_are_no_plug_ins),
+                                       TEST(refuses_what_a_hook_refuses),
+                                       TEST(refuses_a_hook_in_the_wrong_list),
+                                       TEST(refuses_a_negative_number_of_values),
+                                       TEST(refuses_what_is_no_map_of_lists),
+                                       TEST(a_failing_function_is_named)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
