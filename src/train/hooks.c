@@ -40,7 +40,17 @@ static void report(void *context, const char *key, double value) {
     json_object_set_new(hooks->report, key, isfinite(value) ? json_real(value) : json_null());
 }
 
-static dt_status load_library(entry *e, const char *path) {
+/* A hook in the list where none of its functions is ever called would do nothing, and nobody would know. */
+static dt_status check_list(const entry *e, const char *path, const char *list) {
+    const dt_hook *hook = e->hook;
+    if (e->update ? hook->update != NULL : hook->leaf != NULL || hook->collect != NULL)
+        return DT_OK;
+    return dt_usage(
+        "hook %s: %s has no function for the list %s, so it would never be called; name it under %s", e->name,
+        path, list, e->update ? "forward" : "update");
+}
+
+static dt_status load_library(entry *e, const char *list, const char *path) {
     e->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (e->library == NULL)
         return dt_usage("hook %s: cannot load its library: %s; give the path of a shared library that "
@@ -58,7 +68,7 @@ static dt_status load_library(entry *e, const char *path) {
                         "%d; build it "
                         "again with this dtrain's dtrain/hook.h",
                         e->name, path, e->hook ? (unsigned)e->hook->version : 0u, DT_HOOK_VERSION);
-    return DT_OK;
+    return check_list(e, path, list);
 }
 
 static dt_status find_hook(entry *e, const char *list, const json_t *object) {
@@ -66,7 +76,7 @@ static dt_status find_hook(entry *e, const char *list, const json_t *object) {
     if (library) {
         if (!json_is_string(library))
             return dt_usage("hook %s: expected \"library\" to be the path of a shared library", e->name);
-        return load_library(e, json_string_value(library));
+        return load_library(e, list, json_string_value(library));
     }
     e->hook = dt_hooks_builtin(list, e->name);
     if (e->hook == NULL)
@@ -89,6 +99,9 @@ static dt_status create_hook(dt_hooks *hooks, entry *e, const json_t *object) {
     if (failed)
         return dt_usage("hook %s: %s", e->name, *error ? error : "it refused to start and gave no reason");
     e->created = true;
+    if (e->values < 0)
+        return dt_usage("hook %s: expected it to keep 0 or more doubles a leaf, but it asks for %" PRId64,
+                        e->name, e->values);
     e->first_value = hooks->leaf_values;
     hooks->leaf_values += e->values;
     return DT_OK;
