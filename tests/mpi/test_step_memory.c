@@ -1,0 +1,165 @@
+/*
+ * What steps leave in memory: nothing. A step allocates and frees nothing at all, and what hooks report does
+ * not pile up on ranks that write no metrics.
+ *
+ * Linked so that calls of malloc and its like from the program's own code come to the wrappers below; what
+ * MPI, OpenMP and other shared libraries allocate for themselves does not.
+ */
+#include "support/cmocka_mpi.h"
+
+#include <stdatomic.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "support/text.h"
+#include "train/loop.h"
+#include "train/run.h"
+
+static atomic_bool counting;
+static atomic_int calls;
+
+static void count_call(void) {
+    if (atomic_load(&counting))
+        atomic_fetch_add(&calls, 1);
+}
+
+/* The linker gives each wrapped function two names. */
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *block, size_t size);
+void *__real_aligned_alloc(size_t alignment, size_t size);
+int __real_posix_memalign(void **block, size_t alignment, size_t size);
+void __real_free(void *block);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *block, size_t size);
+void *__wrap_aligned_alloc(size_t alignment, size_t size);
+int __wrap_posix_memalign(void **block, size_t alignment, size_t size);
+void __wrap_free(void *block);
+
+void *__wrap_malloc(size_t size) {
+    count_call();
+    return __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size) {
+    count_call();
+    return __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *block, size_t size) {
+    count_call();
+    return __real_realloc(block, size);
+}
+
+void *__wrap_aligned_alloc(size_t alignment, size_t size) {
+    count_call();
+    return __real_aligned_alloc(alignment, size);
+}
+
+int __wrap_posix_memalign(void **block, size_t alignment, size_t size) {
+    count_call();
+    return __real_posix_memalign(block, alignment, size);
+}
+
+void __wrap_free(void *block) {
+    count_call();
+    __real_free(block);
+}
+
+/* The folder of a test, the same on every rank, with a text in it. Collective. */
+static void make_folder(char folder[64]) {
+    char text[80];
+    snprintf(folder, 64, "/tmp/dtrain-test-XXXXXX");
+    if (world.rank == 0) {
+        assert_non_null(mkdtemp(folder));
+        snprintf(text, sizeof text, "%s/text.txt", folder);
+        text_write(text, 20000, 3);
+    }
+    assert_ok(dt_world_broadcast(&world, folder, 64));
+}
+
+/* Collective. */
+static void remove_folder(const char *folder) {
+    dt_world_barrier(&world);
+    if (world.rank == 0)
+        assert_ok(dt_file_remove_tree(folder));
+}
+
+/* A small run with everything that a step can have: dropout, clipping, hooks and a last leaf that is short.
+ */
+static void make_run(dt_run *run, const char *folder, const char *hooks) {
+    dt_config config;
+    char data[80];
+    snprintf(data, sizeof data, "%s/text.txt", folder);
+    const char *const settings[][2] = {{"n_layers", "2"},    {"d_model", "16"},      {"n_heads", "2"},
+                                       {"d_ff", "32"},       {"max_seq_len", "16"},  {"dropout", "0.1"},
+                                       {"grad_clip", "0.5"}, {"lr_schedule", "wsd"}, {"seed", "1"},
+                                       {"batch_size", "9"},  {"max_steps", "12"},    {"out_dir", folder},
+                                       {"hooks", hooks},     {"data", data}};
+    dt_config_init(&config);
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+        assert_ok(dt_config_set(&config, settings[i][0], settings[i][1], "test"));
+    assert_ok(dt_config_check(&config));
+    assert_ok(dt_run_create(run, &world, &config));
+}
+
+/* Otherwise the tests below would pass whatever the program does. */
+static void the_wrappers_count(void **state) {
+    (void)state;
+    atomic_store(&calls, 0);
+    atomic_store(&counting, true);
+    dt_memory_free(dt_memory_alloc(10, 4, "a test"));
+    atomic_store(&counting, false);
+    assert_int_equal(atomic_load(&calls), 2);
+}
+
+/* Steps 3 to 8, after two that warm up, call no function of the heap, on one thread and on two. */
+static void a_step_allocates_nothing(void **state) {
+    (void)state;
+    char folder[64];
+    make_folder(folder);
+    for (int threads = 1; threads <= 2; threads++) {
+        dt_run run;
+        dt_step_result result;
+        setenv("OMP_NUM_THREADS", threads == 1 ? "1" : "2", 1);
+        make_run(&run, folder,
+                 "{forward: [{name: activation_stats, log_interval: 100}], update: [{name: identity}]}");
+        assert_int_equal(run.workers.threads, threads);
+        for (int step = 1; step <= 8; step++) {
+            atomic_store(&calls, 0);
+            atomic_store(&counting, step > 2);
+            const dt_status status = dt_step_run(run.step, false, &result);
+            atomic_store(&counting, false);
+            assert_ok(status);
+            if (atomic_load(&calls) != 0)
+                fail_msg("step %d made %d calls of the heap on rank %d with %d threads", step,
+                         atomic_load(&calls), world.rank, threads);
+        }
+        assert_true(run.state.step == 8 && result.loss > 0.0);
+        dt_run_free(&run);
+    }
+    remove_folder(folder);
+}
+
+/* After a run no rank still holds what its hooks reported: rank 0 wrote it, the others let it go. */
+static void reports_do_not_pile_up(void **state) {
+    (void)state;
+    char folder[64];
+    dt_run run;
+    make_folder(folder);
+    make_run(&run, folder, "{forward: [{name: activation_stats}], update: [{name: gradient_stats}]}");
+    assert_ok(dt_loop_run(&run));
+    assert_int_equal(run.state.step, 12);
+    assert_null(dt_hooks_take_reports(run.hooks));
+    dt_run_free(&run);
+    remove_folder(folder);
+}
+
+static const struct CMUnitTest tests[] = {cmocka_unit_test(the_wrappers_count),
+                                          cmocka_unit_test(a_step_allocates_nothing),
+                                          cmocka_unit_test(reports_do_not_pile_up)};
+
+CMOCKA_MPI_MAIN(tests)
