@@ -88,18 +88,22 @@ static dt_status sample(dt_run *run) {
                              json_pack("{s:I, s:o}", "step", (json_int_t)run->state.step, "sample", joined));
 }
 
-static dt_status write_metrics(dt_run *run, const dt_step_result *result) {
+/* Rank 0's lines for a step; `reports`, an array or NULL, is what its hooks have to say of it. */
+static dt_status write_lines(dt_run *run, const dt_step_result *result, json_t *reports) {
     const dt_config *c = &run->about.config;
-    if (run->world->rank != 0)
-        return DT_OK;
     DT_TRY(dt_metrics_step(&run->metrics, run->state.step, result->loss, result->learning_rate,
                            result->grad_norm, 1e3 * result->step_seconds, 1e3 * result->exchange.total,
                            1e3 * result->exchange.exposed,
                            (double)(c->batch_size * c->max_seq_len) / result->step_seconds));
+    for (size_t i = 0; i < json_array_size(reports); i++)
+        DT_TRY(dt_metrics_object(&run->metrics, json_incref(json_array_get(reports, i))));
+    return DT_OK;
+}
+
+/* Hooks report on every rank, so every rank takes the reports, if only to let them go. */
+static dt_status write_metrics(dt_run *run, const dt_step_result *result) {
     json_t *reports = dt_hooks_take_reports(run->hooks);
-    dt_status status = DT_OK;
-    for (size_t i = 0; status == DT_OK && i < json_array_size(reports); i++)
-        status = dt_metrics_object(&run->metrics, json_incref(json_array_get(reports, i)));
+    const dt_status status = run->world->rank == 0 ? write_lines(run, result, reports) : DT_OK;
     json_decref(reports);
     return status;
 }
