@@ -1,0 +1,159 @@
+/* The promise: the same losses, gradients and weights, bit for bit, on any number of ranks and threads. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "support/text.h"
+#include "support/training.h"
+
+#define STEPS 6
+#define MODEL TRAINING_MODEL "--max-steps 6 --lr-schedule cosine --warmup-steps 2 --min-learning-rate 1e-3 "
+
+static int set_up(void **state) {
+    *state = command_enter_folder();
+    text_write("text.txt", 30000, 1);
+    return 0;
+}
+
+static int tear_down(void **state) {
+    command_leave_folder(*state);
+    return 0;
+}
+
+static void same_run(const char *out_dir, const char *other) {
+    training_same_weights(out_dir, other, STEPS);
+    training_same_metric(out_dir, other, "loss");
+    training_same_metric(out_dir, other, "lr");
+    training_same_metric(out_dir, other, "grad_norm");
+}
+
+typedef struct job_shape {
+    int ranks, threads;
+} job_shape;
+
+static void ranks_and_threads_change_no_bit(void **state) {
+    (void)state;
+    const job_shape shapes[] = {
+        {TRAINING_ALONE, 1}, {1, 2}, {2, 1}, {2, 3}, {3, 1}, {3, 2}, {5, 1}, {5, 2}, {8, 1}, {8, 2}};
+    training_done(1, 1, "one", MODEL "--eval-cadence 3");
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        char out_dir[32];
+        snprintf(out_dir, sizeof out_dir, "r%d_t%d", shapes[i].ranks, shapes[i].threads);
+        training_done(shapes[i].ranks, shapes[i].threads, out_dir, MODEL "--eval-cadence 3");
+        same_run("one", out_dir);
+        training_same_metric("one", out_dir, "val_loss");
+    }
+}
+
+/* The comparison can fail: dropout, clipping, seed and order all reach the weights. */
+static void other_settings_change_the_bits(void **state) {
+    (void)state;
+    static const char *const other[] = {"--dropout 0.2", "--grad-clip 0.4", "--seed 8", "--no-shuffle"};
+    training_done(TRAINING_ALONE, 1, "plain", MODEL);
+    for (size_t i = 0; i < sizeof other / sizeof *other; i++) {
+        char flags[512];
+        snprintf(flags, sizeof flags, MODEL "%s", other[i]);
+        training_done(TRAINING_ALONE, 1, "other", flags);
+        if (!training_files_differ("plain/checkpoints/latest/model.safetensors",
+                                   "other/checkpoints/latest/model.safetensors"))
+            fail_msg("%s changed nothing", other[i]);
+    }
+}
+
+/* B = 2 L - 1 in leaves of 2: the last of L leaves is half as large. One leaf takes B = 2. */
+static void a_short_last_leaf_changes_nothing(void **state) {
+    (void)state;
+    static const int leaves[] = {1, 2, 3, 4, 7};
+    for (size_t i = 0; i < sizeof leaves / sizeof *leaves; i++) {
+        const int L = leaves[i];
+        char flags[512], one[32], many[32];
+        snprintf(flags, sizeof flags, MODEL "--batch-size %d --micro-batch-size 2", L == 1 ? 2 : 2 * L - 1);
+        snprintf(one, sizeof one, "leaves%d_one", L);
+        snprintf(many, sizeof many, "leaves%d_many", L);
+        training_done(TRAINING_ALONE, 1, one, flags);
+        training_done(L, 1, many, flags);
+        same_run(one, many);
+    }
+    training_done(3, 2, "thirteen3", MODEL "--batch-size 13 --micro-batch-size 2");
+    same_run("leaves7_one", "thirteen3");
+    training_done(5, 1, "thirteen5", MODEL "--batch-size 13 --micro-batch-size 2");
+    same_run("leaves7_one", "thirteen5");
+}
+
+/* A rank without a leaf would have nothing to do. */
+static void more_ranks_than_leaves_are_refused(void **state) {
+    (void)state;
+    training_refused(
+        5, "refused", MODEL "--batch-size 8 --micro-batch-size 2", 2,
+        "dtrain: error: 5 ranks for 4 leaves: expected at most one rank a leaf (leaves = "
+        "ceil(batch_size / micro_batch_size)); use at most 4 ranks, a larger batch_size or a smaller "
+        "micro_batch_size\n");
+}
+
+/* Rank 0 alone or all ranks together, also with fewer validation leaves than ranks: the same text. */
+static void everybody_evaluates_to_the_same_bits(void **state) {
+    (void)state;
+    static const char *const windows[] = {"", "--eval-max-windows 3", "--eval-max-windows 1"};
+    const int ranks[] = {2, 3, 5};
+    for (size_t w = 0; w < sizeof windows / sizeof *windows; w++) {
+        char flags[512], rank_0[32];
+        snprintf(rank_0, sizeof rank_0, "rank0_%zu", w);
+        snprintf(flags, sizeof flags, MODEL "--eval-cadence 2 --eval-on rank0 %s", windows[w]);
+        training_done(2, 1, rank_0, flags);
+        snprintf(flags, sizeof flags, MODEL "--eval-cadence 2 --eval-on all %s", windows[w]);
+        for (size_t i = 0; i < sizeof ranks / sizeof *ranks; i++) {
+            char all[32];
+            snprintf(all, sizeof all, "all_%zu_%d", w, ranks[i]);
+            training_done(ranks[i], 1, all, flags);
+            training_same_metric(rank_0, all, "val_loss");
+            training_same_metric(rank_0, all, "loss");
+        }
+    }
+    char *whole = training_last_metric("rank0_0", "val_loss"),
+         *few = training_last_metric("rank0_1", "val_loss");
+    assert_string_not_equal(whole, few); /* the bound on windows does bound them */
+    free(whole);
+    free(few);
+}
+
+/* What hooks report is the same on 1 and on 3 ranks; hooks that only look change no bit of the weights. */
+static void hooks_report_the_same_bits(void **state) {
+    (void)state;
+    static const char hooks[] = MODEL
+        "--hooks '{forward: [{name: activation_stats, log_interval: 2}], update: [{name: gradient_stats}]}'";
+    training_done(TRAINING_ALONE, 1, "bare", MODEL);
+    training_done(1, 1, "hooks1", hooks);
+    training_done(3, 2, "hooks3", hooks);
+    same_run("bare", "hooks1");
+    same_run("hooks1", "hooks3");
+    training_same_metric("hooks1", "hooks3", "hook");
+    char *lines = training_metric("hooks1", "hook");
+    int count = 0;
+    for (const char *at = lines; (at = strchr(at, '\n')) != NULL; at++)
+        count++;
+    assert_int_equal(count, STEPS + STEPS / 2);
+    free(lines);
+}
+
+static void the_order_of_the_text_is_exact_too(void **state) {
+    (void)state;
+    training_done(TRAINING_ALONE, 1, "ordered1", MODEL "--no-shuffle");
+    training_done(3, 1, "ordered3", MODEL "--no-shuffle");
+    same_run("ordered1", "ordered3");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(ranks_and_threads_change_no_bit),
+                                       cmocka_unit_test(other_settings_change_the_bits),
+                                       cmocka_unit_test(a_short_last_leaf_changes_nothing),
+                                       cmocka_unit_test(more_ranks_than_leaves_are_refused),
+                                       cmocka_unit_test(everybody_evaluates_to_the_same_bits),
+                                       cmocka_unit_test(hooks_report_the_same_bits),
+                                       cmocka_unit_test(the_order_of_the_text_is_exact_too)};
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

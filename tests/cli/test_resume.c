@@ -1,0 +1,217 @@
+/* Stopping and going on: the same bits as without a stop, on other numbers of ranks; and what may not change.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "support/text.h"
+#include "support/training.h"
+
+/* The learning rate must not depend on max_steps, which differs between the parts of a run. */
+#define STEADY TRAINING_MODEL "--warmup-steps 2 "
+#define COSINE TRAINING_MODEL "--lr-schedule cosine --warmup-steps 2 --max-steps 10 --checkpoint-cadence 4 "
+
+static int set_up(void **state) {
+    *state = command_enter_folder();
+    text_write("text.txt", 30000, 1);
+    training_done(TRAINING_ALONE, 1, "saved", STEADY "--max-steps 2");
+    return 0;
+}
+
+static int tear_down(void **state) {
+    command_leave_folder(*state);
+    return 0;
+}
+
+/* What same_metric compares holds every step, so equal texts also mean that no step stands twice. */
+static void same_course(const char *out_dir, const char *other) {
+    training_same_weights(out_dir, other, 10);
+    training_same_metric(out_dir, other, "loss");
+    training_same_metric(out_dir, other, "lr");
+    training_same_metric(out_dir, other, "grad_norm");
+}
+
+/* 4 ranks to step 4, one to 8, three to 10, against two that never stopped. */
+static void parts_on_other_ranks_make_the_same_run(void **state) {
+    (void)state;
+    training_done(2, 1, "whole", STEADY "--max-steps 10");
+    training_done(4, 1, "parts", STEADY "--max-steps 4");
+    assert_int_equal(training_latest_step("parts"), 4);
+    training_done(1, 2, "parts", STEADY "--max-steps 8 --resume latest");
+    assert_int_equal(training_latest_step("parts"), 8);
+    training_done(3, 1, "parts", STEADY "--max-steps 10 --resume auto");
+    same_course("whole", "parts");
+    training_no_leftovers("parts");
+}
+
+/* A run that ended at 10 goes on from its checkpoint of step 4: the lines of 5 to 10 are written once. */
+static void an_earlier_checkpoint_takes_lines_back(void **state) {
+    (void)state;
+    training_done(2, 1, "cosine", COSINE "--eval-cadence 3");
+    training_done(TRAINING_ALONE, 1, "again", COSINE "--eval-cadence 3");
+    training_done(3, 2, "again", COSINE "--eval-cadence 3 --resume again/checkpoints/checkpoint_step_4");
+    same_course("cosine", "again");
+    training_same_metric("cosine", "again", "val_loss");
+    assert_int_equal(training_latest_step("again"), 10);
+}
+
+/* The checkpoint that a run goes on from may stand in another run's folder: metrics.jsonl starts anew there.
+ */
+static void a_path_may_lead_to_another_run(void **state) {
+    (void)state;
+    training_done(TRAINING_ALONE, 1, "first", COSINE);
+    training_done(2, 1, "second", COSINE "--resume first/checkpoints/checkpoint_step_8");
+    training_same_weights("first", "second", 10);
+    char *steps = training_metric("second", "loss");
+    assert_true(strncmp(steps, "9 ", 2) == 0);
+    free(steps);
+}
+
+static void auto_starts_fresh_where_nothing_is(void **state) {
+    (void)state;
+    command_result r = training_run(2, 1, "fresh", STEADY "--max-steps 2 --resume auto");
+    assert_int_equal(r.exit_code, 0);
+    assert_non_null(strstr(r.out, "resume: no checkpoint in fresh/checkpoints yet, starting fresh\n"));
+    command_free(&r);
+    training_same_weights("saved", "fresh", 2);
+    /* Once there is one it is taken. */
+    r = training_run(2, 1, "fresh", STEADY "--max-steps 3 --resume auto");
+    assert_int_equal(r.exit_code, 0);
+    assert_non_null(strstr(r.out, "resume    from fresh/checkpoints/checkpoint_step_2, after step 2\n"));
+    command_free(&r);
+}
+
+static void a_finished_run_has_nothing_to_do(void **state) {
+    (void)state;
+    command_result r = training_run(1, 1, "saved", STEADY "--max-steps 2 --resume latest");
+    assert_int_equal(r.exit_code, 0);
+    assert_non_null(
+        strstr(r.out, "nothing to do: the checkpoint is at step 2 and max_steps is 2; raise --max-steps to "
+                      "go on\n"));
+    command_free(&r);
+}
+
+static void latest_needs_a_checkpoint(void **state) {
+    (void)state;
+    training_refused(
+        2, "nothing", STEADY "--max-steps 2 --resume latest", 2,
+        "dtrain: error: there is no latest checkpoint to resume: expected a link "
+        "nothing/checkpoints/latest; give --resume a path, or auto to start afresh when there is none\n");
+    training_refused(TRAINING_ALONE, "nothing", STEADY "--max-steps 2 --resume nowhere", 2,
+                     "dtrain: error: nowhere is no checkpoint: expected a folder, found nothing there\n");
+}
+
+/* What would change the meaning of the run is refused by name, with both values. */
+static void fixed_options_may_not_change(void **state) {
+    (void)state;
+    const struct {
+        const char *flag, *key, *saved, *now;
+    } changes[] = {{"--n-layers 3", "n_layers", "2", "3"},
+                   {"--d-model 64", "d_model", "32", "64"},
+                   {"--n-heads 4", "n_heads", "2", "4"},
+                   {"--d-ff 128", "d_ff", "64", "128"},
+                   {"--batch-size 8", "batch_size", "16", "8"},
+                   {"--micro-batch-size 4", "micro_batch_size", "2", "4"},
+                   {"--seed 8", "seed", "7", "8"},
+                   {"--max-seq-len 16", "max_seq_len", "32", "16"},
+                   {"--train-ratio 0.9", "train_ratio", "0.95", "0.9"},
+                   {"--no-shuffle", "shuffle", "true", "false"}};
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        char flags[512], sentence[512];
+        snprintf(flags, sizeof flags, STEADY "--max-steps 4 --resume latest %s", changes[i].flag);
+        snprintf(sentence, sizeof sentence,
+                 "dtrain: error: cannot resume: %s is %s in the checkpoint and %s in this run, and it may "
+                 "not change "
+                 "within a run; set %s to %s, or start a new run without --resume\n",
+                 changes[i].key, changes[i].saved, changes[i].now, changes[i].key, changes[i].saved);
+        /* With several ranks too, the sentence comes once. */
+        training_refused(i == 0 ? 3 : TRAINING_ALONE, "saved", flags, 2, sentence);
+    }
+}
+
+static void another_corpus_is_refused(void **state) {
+    (void)state;
+    text_write("longer.txt", 31000, 1);
+    text_write("other.txt", 30000, 2);
+    training_refused(
+        2, "saved", STEADY "--max-steps 4 --resume latest --data longer.txt", 2,
+        "dtrain: error: longer.txt is not the text that the checkpoint was trained on: expected 30000 "
+        "bytes and 30000 tokens, found 31000 and 31000; give that text by --data, or start a new run in "
+        "another --out-dir without --resume\n");
+    training_refused(
+        TRAINING_ALONE, "saved", STEADY "--max-steps 4 --resume latest --data other.txt", 2,
+        "dtrain: error: other.txt is not the text that the checkpoint was trained on: it is as long, but "
+        "its content hash is ");
+}
+
+/* The same text under another name is the same corpus; what may change is said once and taken. */
+static void other_options_may_change_and_are_logged(void **state) {
+    (void)state;
+    command_result copy =
+        command_run("mkdir changed && cp -r saved/checkpoints changed/ && cp text.txt moved.txt");
+    assert_int_equal(copy.exit_code, 0);
+    command_free(&copy);
+    command_result r =
+        training_run(2, 1, "changed",
+                     STEADY "--max-steps 4 --resume latest --data moved.txt --learning-rate 0.005 "
+                            "--eval-cadence 2 --checkpoint-cadence 1");
+    assert_int_equal(r.exit_code, 0);
+    assert_non_null(strstr(r.out, "resume: learning_rate was 0.01 and is 0.005 from here on\n"));
+    assert_non_null(strstr(r.out, "resume: max_steps was 2 and is 4 from here on\n"));
+    assert_non_null(strstr(r.out, "resume: eval_cadence was null and is 2 from here on\n"));
+    assert_non_null(strstr(r.out, "resume: checkpoint_cadence was 1000 and is 1 from here on\n"));
+    assert_null(strstr(r.out, "resume: seed"));
+    assert_null(strstr(r.out, "resume: data"));
+    command_free(&r);
+    char *rates = training_metric("changed", "lr");
+    assert_string_equal(rates, "3 0.005\n4 0.005\n");
+    free(rates);
+}
+
+/* Without --seed the run takes the checkpoint's, so it goes on with the same bits. */
+static void the_seed_comes_from_the_checkpoint(void **state) {
+    (void)state;
+    training_done(TRAINING_ALONE, 1, "drawn", STEADY "--seed null --max-steps 2");
+    command_result copy = command_run("cp -r drawn drawn_copy");
+    command_free(&copy);
+    training_done(2, 1, "drawn", STEADY "--seed null --max-steps 4 --resume latest");
+    training_done(TRAINING_ALONE, 2, "drawn_copy", STEADY "--seed null --max-steps 4 --resume latest");
+    training_same_weights("drawn", "drawn_copy", 4);
+}
+
+/* One bit turned in a weight, or in a moment: refused on all ranks, with file and tensor named. */
+static void a_damaged_checkpoint_is_refused(void **state) {
+    (void)state;
+    command_result copy = command_run("cp -r saved damaged && cp -r saved damaged2");
+    command_free(&copy);
+    training_damage("damaged/checkpoints/latest/model.safetensors", -5);
+    training_refused(
+        2, "damaged", STEADY "--max-steps 4 --resume latest", 1,
+        "dtrain: error: damaged/checkpoints/checkpoint_step_2/model.safetensors is damaged: the data of "
+        "tensor ln_f.bias have XXH3-64 ");
+    training_damage("damaged2/checkpoints/latest/optimizer.safetensors", -5);
+    training_refused(
+        TRAINING_ALONE, "damaged2", STEADY "--max-steps 4 --resume auto", 1,
+        "dtrain: error: damaged2/checkpoints/checkpoint_step_2/optimizer.safetensors is damaged: the data "
+        "of tensor exp_avg_sq.ln_f.bias have XXH3-64 ");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(parts_on_other_ranks_make_the_same_run),
+                                       cmocka_unit_test(an_earlier_checkpoint_takes_lines_back),
+                                       cmocka_unit_test(a_path_may_lead_to_another_run),
+                                       cmocka_unit_test(auto_starts_fresh_where_nothing_is),
+                                       cmocka_unit_test(a_finished_run_has_nothing_to_do),
+                                       cmocka_unit_test(latest_needs_a_checkpoint),
+                                       cmocka_unit_test(fixed_options_may_not_change),
+                                       cmocka_unit_test(another_corpus_is_refused),
+                                       cmocka_unit_test(other_options_may_change_and_are_logged),
+                                       cmocka_unit_test(the_seed_comes_from_the_checkpoint),
+                                       cmocka_unit_test(a_damaged_checkpoint_is_refused)};
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
