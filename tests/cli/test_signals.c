@@ -1,0 +1,154 @@
+/*
+ * Signals in mid-training: the run stops whole, and what goes on from it ends with the bits of a run that was
+ * never disturbed.
+ *
+ * A disturbed run has no end of its own, so a signal always lands in its middle, however fast the machine;
+ * how far the undisturbed one goes is decided afterwards.
+ */
+#include <inttypes.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "support/text.h"
+#include "support/training.h"
+
+#define MODEL   TRAINING_MODEL "--checkpoint-cadence null --log-cadence 1000 "
+#define ENDLESS MODEL "--max-steps 100000000 "
+
+/* How many steps are taken after the stop. */
+#define MORE_STEPS 3
+
+static int set_up(void **state) {
+    *state = command_enter_folder();
+    text_write("text.txt", 30000, 1);
+    return 0;
+}
+
+static int tear_down(void **state) {
+    command_leave_folder(*state);
+    return 0;
+}
+
+/* What the run `out_dir` printed must hold `sentence`. */
+static void check_output(const char *out_dir, const char *sentence) {
+    char path[64];
+    snprintf(path, sizeof path, "%s.out", out_dir);
+    char *text = command_read_file(path);
+    if (strstr(text, sentence) == NULL)
+        fail_msg("expected \"%s\" in:\n%s", sentence, text);
+    free(text);
+}
+
+/* The checkpoint that the stop left is whole; the step it is of. */
+static int64_t check_checkpoint(const char *out_dir) {
+    const int64_t step = training_latest_step(out_dir);
+    assert_true(step > 0);
+    command_result r = command_run("%s verify %s/checkpoints/latest", DTRAIN, out_dir);
+    if (r.exit_code != 0)
+        fail_msg("%s", r.err);
+    command_free(&r);
+    return step;
+}
+
+/* Goes on from the stop on `ranks` ranks and compares with a run that was never stopped. */
+static void check_going_on(const char *out_dir, int ranks, int64_t stopped) {
+    char flags[512], whole[64];
+    snprintf(whole, sizeof whole, "%s_whole", out_dir);
+    snprintf(flags, sizeof flags, MODEL "--max-steps %" PRId64, stopped + MORE_STEPS);
+    training_done(TRAINING_ALONE, 1, whole, flags);
+    strcat(flags, " --resume auto");
+    training_done(ranks, 1, out_dir, flags);
+    training_same_weights(whole, out_dir, stopped + MORE_STEPS);
+    training_same_metric(whole, out_dir, "loss");
+    training_no_leftovers(out_dir);
+}
+
+/* SIGUSR1 is passed on by mpirun: every rank stops after the same step, and the job ends well. */
+static void usr1_to_mpirun_stops_all(void **state) {
+    (void)state;
+    for (int ranks = 2; ranks <= 3; ranks++) {
+        char out_dir[32], sentence[128];
+        snprintf(out_dir, sizeof out_dir, "usr1_%d", ranks);
+        const pid_t job = training_start(ranks, out_dir, ENDLESS);
+        training_await_step(job, out_dir, 3);
+        kill(job, SIGUSR1);
+        assert_int_equal(training_end(job), 0);
+        const int64_t stopped = check_checkpoint(out_dir);
+        snprintf(sentence, sizeof sentence, "stopped on request after step %" PRId64 ": ", stopped);
+        check_output(out_dir, sentence);
+        snprintf(sentence, sizeof sentence, "to go on: --resume %s/checkpoints/checkpoint_step_%" PRId64 "\n",
+                 out_dir, stopped);
+        check_output(out_dir, sentence);
+        check_going_on(out_dir, 5 - ranks, stopped);
+    }
+}
+
+/* One rank hears of it and the step's exchange tells the others: none is left in a collective. */
+static void usr1_to_one_rank_stops_all(void **state) {
+    (void)state;
+    const pid_t job = training_start(3, "one_rank", ENDLESS);
+    training_await_step(job, "one_rank", 3);
+    kill(training_rank_process(job, 1), SIGUSR1);
+    assert_int_equal(training_end(job), 0);
+    check_going_on("one_rank", 2, check_checkpoint("one_rank"));
+}
+
+/* Without mpirun nobody kills the process a second later: it saves and ends well. */
+static void term_and_int_stop_a_run_that_is_alone(void **state) {
+    (void)state;
+    const int signals[] = {SIGTERM, SIGINT, SIGUSR1};
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+        char out_dir[32];
+        snprintf(out_dir, sizeof out_dir, "alone_%d", signals[i]);
+        const pid_t job = training_start(TRAINING_ALONE, out_dir, ENDLESS);
+        training_await_step(job, out_dir, 3);
+        kill(job, signals[i]);
+        assert_int_equal(training_end(job), 0);
+        check_output(out_dir, "stopped on request after step ");
+        check_going_on(out_dir, 2, check_checkpoint(out_dir));
+    }
+}
+
+/* mpirun kills the ranks soon after, whatever they do; what rank 0 began to save it has finished by then. */
+static void term_and_int_to_mpirun_leave_a_whole_checkpoint(void **state) {
+    (void)state;
+    const int signals[] = {SIGTERM, SIGINT};
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+        char out_dir[32];
+        snprintf(out_dir, sizeof out_dir, "mpirun_%d", signals[i]);
+        const pid_t job = training_start(2, out_dir, ENDLESS);
+        training_await_step(job, out_dir, 3);
+        kill(job, signals[i]);
+        (void)training_end(job); /* mpirun's own code, which says nothing of the ranks */
+        check_going_on(out_dir, 3, check_checkpoint(out_dir));
+    }
+}
+
+/* A save that was killed leaves a temporary folder under its own name; the next start takes no harm from it.
+ */
+static void what_a_killed_save_left_is_cleared_away(void **state) {
+    (void)state;
+    training_done(TRAINING_ALONE, 1, "killed", MODEL "--max-steps 2");
+    command_result r = command_run("cp -r killed/checkpoints/checkpoint_step_2 "
+                                   "killed/checkpoints/.checkpoint_step_3.12345.tmp && rm "
+                                   "killed/checkpoints/.checkpoint_step_3.12345.tmp/metadata.json");
+    assert_int_equal(r.exit_code, 0);
+    command_free(&r);
+    check_going_on("killed", 2, 2);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(usr1_to_mpirun_stops_all),
+                                       cmocka_unit_test(usr1_to_one_rank_stops_all),
+                                       cmocka_unit_test(term_and_int_stop_a_run_that_is_alone),
+                                       cmocka_unit_test(term_and_int_to_mpirun_leave_a_whole_checkpoint),
+                                       cmocka_unit_test(what_a_killed_save_left_is_cleared_away)};
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
