@@ -1,0 +1,96 @@
+/* docs/hooks.md, followed by the letter: the plug-in is built by its command, loaded by a run, and changes it
+ * alike on every number of ranks. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "support/text.h"
+#include "support/training.h"
+
+#define MODEL TRAINING_MODEL "--max-steps 4 "
+#define CLIP  "--hooks '{update: [{name: clip_tensors, library: ./clip_tensors.so, limit: 0.05}]}'"
+
+/* The page's command, from "cc " to the end of the line, with the compiler that the tests were built with. */
+static void build_as_documented(void) {
+    char *page = command_read_file(DTRAIN_SOURCE_DIR "/docs/hooks.md"), *command = strstr(page, "\ncc ");
+    assert_non_null(command);
+    command += strlen("\ncc ");
+    command[strcspn(command, "\n")] = 0;
+    command_result r = command_run("%s %s", DTRAIN_C_COMPILER, command);
+    if (r.exit_code != 0)
+        fail_msg("%s", r.err);
+    command_free(&r);
+    free(page);
+}
+
+/* The working folder stands for the root of the source tree: the command names include/ and docs/. */
+static int set_up(void **state) {
+    *state = command_enter_folder();
+    text_write("text.txt", 30000, 1);
+    command_result r = command_run("ln -s '%s/include' '%s/docs' .", DTRAIN_SOURCE_DIR, DTRAIN_SOURCE_DIR);
+    assert_int_equal(r.exit_code, 0);
+    command_free(&r);
+    build_as_documented();
+    return 0;
+}
+
+static int tear_down(void **state) {
+    command_leave_folder(*state);
+    return 0;
+}
+
+/* It reports and changes the same on 1 and on 3 ranks, and it does change something. */
+static void the_plug_in_works_alike_on_all_ranks(void **state) {
+    (void)state;
+    training_done(TRAINING_ALONE, 1, "without", MODEL);
+    training_done(TRAINING_ALONE, 1, "one", MODEL CLIP);
+    training_done(3, 2, "three", MODEL CLIP);
+    training_same_weights("one", "three", 4);
+    training_same_metric("one", "three", "grad_norm");
+    training_same_metric("one", "three", "hook");
+    assert_true(training_files_differ("without/checkpoints/latest/model.safetensors",
+                                      "one/checkpoints/latest/model.safetensors"));
+    char *lines = training_metric("one", "hook");
+    static const char start[] = "{\"step\":1,\"hook\":\"clip_tensors\",\"scaled\":";
+    assert_int_equal(strncmp(lines, start, strlen(start)), 0);
+    free(lines);
+}
+
+/* Before step 1, once, and with the exit code of a wrong config: nothing has been written. */
+static void what_a_plug_in_refuses_ends_the_run_before_it_starts(void **state) {
+    (void)state;
+    training_refused(
+        2, "refused", MODEL "--hooks '{update: [{name: clip_tensors, library: ./clip_tensors.so}]}'", 2,
+        "dtrain: error: hook clip_tensors: expected limit to be a number above 0, such as 0.5\n");
+    training_refused(
+        2, "refused", MODEL "--hooks '{update: [{name: clip_tensors}]}'", 2,
+        "dtrain: error: hooks.update: there is no built-in hook \"clip_tensors\"; the built-in ones are: "
+        "identity, gradient_stats; for a plug-in, add its library: {name: clip_tensors, library: "
+        "./clip_tensors.so}\n");
+    command_result r = command_run("test ! -e refused");
+    assert_int_equal(r.exit_code, 0);
+    command_free(&r);
+}
+
+/* In mid-run a failing hook ends all ranks with code 1; each that could still speak says where it was. */
+static void a_hook_that_fails_ends_the_job(void **state) {
+    (void)state;
+    command_result r = training_run(
+        2, 1, "failed", MODEL "--hooks '{update: [{name: p, library: " HOOK_PROBE ", fail: update}]}'");
+    assert_int_equal(r.exit_code, 1);
+    assert_non_null(strstr(r.err, "cannot go on after step 0: hook p failed in its update function\n"));
+    command_free(&r);
+    assert_int_equal(training_latest_step("failed"), -1);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(the_plug_in_works_alike_on_all_ranks),
+                                       cmocka_unit_test(what_a_plug_in_refuses_ends_the_run_before_it_starts),
+                                       cmocka_unit_test(a_hook_that_fails_ends_the_job)};
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
