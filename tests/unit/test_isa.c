@@ -1,0 +1,104 @@
+/* Which set of kernels a processor and DTRAIN_ISA lead to. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "math/kernels.h"
+
+static const char *const names[DT_KERNELS_SETS] = {"avx512", "avx2", "baseline"};
+
+static const dt_kernels *fastest(void) {
+    for (int index = 0; index < DT_KERNELS_SETS; index++)
+        if (dt_kernels_get(index))
+            return dt_kernels_get(index);
+    return NULL;
+}
+
+/* Sets are whole, stand from fast to slow under their names, and every processor runs the last. */
+static void sets_are_whole(void **state) {
+    (void)state;
+    assert_non_null(dt_kernels_get(DT_KERNELS_SETS - 1));
+    for (int index = 0; index < DT_KERNELS_SETS; index++) {
+        const dt_kernels *k = dt_kernels_get(index);
+        if (k == NULL)
+            continue;
+        print_message("this processor runs %s\n", k->name);
+        assert_string_equal(k->name, names[index]);
+        assert_true(k->embedding && k->layernorm && k->attention && k->gelu && k->residual && k->loss);
+        /* A processor that runs a set runs the slower ones too. */
+        for (int slower = index + 1; slower < DT_KERNELS_SETS; slower++)
+            assert_non_null(dt_kernels_get(slower));
+    }
+    /* Each set has functions of its own: a table that names one set's twice would never run the other's. */
+    for (int a = 0; a < DT_KERNELS_SETS; a++)
+        for (int b = 0; b < a; b++)
+            if (dt_kernels_get(a) && dt_kernels_get(b)) {
+                assert_ptr_not_equal(dt_kernels_get(a)->embedding, dt_kernels_get(b)->embedding);
+                assert_ptr_not_equal(dt_kernels_get(a)->layernorm, dt_kernels_get(b)->layernorm);
+                assert_ptr_not_equal(dt_kernels_get(a)->attention, dt_kernels_get(b)->attention);
+                assert_ptr_not_equal(dt_kernels_get(a)->gelu, dt_kernels_get(b)->gelu);
+                assert_ptr_not_equal(dt_kernels_get(a)->residual, dt_kernels_get(b)->residual);
+                assert_ptr_not_equal(dt_kernels_get(a)->loss, dt_kernels_get(b)->loss);
+            }
+}
+
+/* What DTRAIN_ISA names is taken where the processor runs it; otherwise the fastest is. */
+static void the_environment_asks_for_a_set(void **state) {
+    (void)state;
+    for (int index = 0; index < DT_KERNELS_SETS; index++) {
+        setenv("DTRAIN_ISA", names[index], 1);
+        assert_ptr_equal(dt_kernels_best(), dt_kernels_get(index) ? dt_kernels_get(index) : fastest());
+    }
+}
+
+static void an_unknown_name_is_ignored(void **state) {
+    (void)state;
+    const char *const unknown[] = {"", "sse9", "AVX2", "avx", "avx5120", " baseline"};
+    unsetenv("DTRAIN_ISA");
+    assert_ptr_equal(dt_kernels_best(), fastest());
+    for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
+        setenv("DTRAIN_ISA", unknown[i], 1);
+        assert_ptr_equal(dt_kernels_best(), fastest());
+    }
+}
+
+/*
+ * AVX2 and AVX-512 multiply and add in one rounding, which is what these sets are for beside their width:
+ * with 1.3333334 for a factor, 0.75 of it is 1 + 2^-25, of which a second rounding leaves 1.
+ */
+static void fast_sets_fuse_multiplication_and_addition(void **state) {
+    (void)state;
+    enum { C = 64 };
+    const dt_dropout drop = dt_dropout_at(1, 0.25, 0, DT_DROPOUT_EMBEDDING, 0, 1);
+    const float zeros[C] = {0}, product = (float)(0.75 * (double)drop.scale);
+    assert_true(product == 1.0f && 0.75 * (double)drop.scale > 1.0);
+    for (int index = 0; index < DT_KERNELS_SETS; index++) {
+        const dt_kernels *k = dt_kernels_get(index);
+        float out[C], x[C], residual[C], factor[DT_DROPOUT_ROOM(C)];
+        if (k == NULL)
+            continue;
+        for (int c = 0; c < C; c++) {
+            x[c] = 0.75f;
+            residual[c] = -1.0f;
+        }
+        k->residual->forward(out, residual, x, zeros, 1, C, &drop, factor);
+        const float expected = index < DT_KERNELS_SETS - 1 ? (float)(0.75 * (double)drop.scale - 1.0) : 0.0f;
+        for (int c = 0; c < C; c++)
+            if (out[c] != (factor[c] == 0.0f ? -1.0f : expected))
+                fail_msg("%s: out[%d] is %g, expected %g", k->name, c, (double)out[c], (double)expected);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sets_are_whole),
+        cmocka_unit_test(the_environment_asks_for_a_set),
+        cmocka_unit_test(an_unknown_name_is_ignored),
+        cmocka_unit_test(fast_sets_fuse_multiplication_and_addition),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
