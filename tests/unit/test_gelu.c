@@ -1,0 +1,99 @@
+/* GELU against its formula in double, its slope against central differences of that formula. */
+#include "support/numbers.h"
+#include "support/reference.h"
+
+enum { ROWS = 11, F = 401, COUNT = ROWS * F };
+
+/* -12 to 12 in even steps, with 0 among them, split at random into what a projection gave and its bias. */
+static float *arguments(float *bias) {
+    float *pre = numbers_block(COUNT, sizeof *pre), *chosen = numbers_random(F, 9, 1.0);
+    memcpy(bias, chosen, F * sizeof *bias);
+    for (int i = 0; i < COUNT; i++)
+        pre[i] = 24.0f * (float)(i - COUNT / 2) / (float)COUNT - bias[i % F];
+    free(chosen);
+    return pre;
+}
+
+/*
+ * gelu(x) = x s with 0 < s < 1, and s comes with an absolute error of some eps (exp has 2 ulp, 1 + exp and
+ * the division round once each, and the argument's own rounding counts only where s is steep): 4 eps |x|.
+ */
+static void forward_is_the_formula(void **state) {
+    (void)state;
+    float bias[F], *given = arguments(bias);
+    for_each_kernels(k) {
+        float *pre = numbers_copy(given, COUNT), *y = numbers_poisoned(COUNT),
+              *over = numbers_copy(given, COUNT);
+        k->gelu->forward(y, pre, bias, ROWS, F);
+        for (int i = 0; i < COUNT; i++) {
+            const float x = given[i] + bias[i % F];
+            const double expected = reference_gelu((double)x);
+            if (pre[i] != x)
+                fail_msg("%s: pre[%d] is %.9g, expected %.9g", k->name, i, (double)pre[i], (double)x);
+            if (!(fabs((double)y[i] - expected) <= 4.0 * (double)FLT_EPSILON * fabs((double)x)))
+                fail_msg("%s: gelu(%.9g) is %.9g, expected %.9g", k->name, (double)x, (double)y[i], expected);
+        }
+        k->gelu->forward(over, over, bias, ROWS, F);
+        assert_same_bits(k->name, "y over pre", over, y, COUNT);
+        free(pre);
+        free(y);
+        free(over);
+    }
+    free(given);
+}
+
+static double value_of(void *context) {
+    return reference_gelu(*(double *)context);
+}
+
+/* gelu' is at most 1.13 and made of terms up to 2 in size, each with a few roundings: 16 eps |dy|. */
+static void backward_is_the_slope(void **state) {
+    (void)state;
+    float bias[F], *pre = arguments(bias), *dy = numbers_random(COUNT, 10, 1.0);
+    for_each_kernels(k) {
+        float *dpre = numbers_poisoned(COUNT), *over = numbers_copy(dy, COUNT);
+        k->gelu->backward(dpre, dy, pre, ROWS, F);
+        for (int i = 0; i < COUNT; i++) {
+            double x = (double)pre[i];
+            const double expected = (double)dy[i] * reference_slope(&x, value_of, &x);
+            if (!(fabs((double)dpre[i] - expected) <= 16.0 * (double)FLT_EPSILON * fabs((double)dy[i])))
+                fail_msg("%s: %.9g gelu'(%.9g) is %.9g, expected %.9g", k->name, (double)dy[i],
+                         (double)pre[i], (double)dpre[i], expected);
+        }
+        k->gelu->backward(over, over, pre, ROWS, F);
+        assert_same_bits(k->name, "dpre over dy", over, dpre, COUNT);
+        free(dpre);
+        free(over);
+    }
+    free(pre);
+    free(dy);
+}
+
+/* Far out gelu is x or 0 and its slope 1 or 0, whatever the exponential does there. */
+static void far_out_it_is_a_ramp(void **state) {
+    (void)state;
+    enum { N = 8 };
+    const float far[N] = {-1e6f, -1e4f, -100.0f, -20.0f, 20.0f, 100.0f, 1e4f, 1e6f};
+    for_each_kernels(k) {
+        float pre[N], y[N], dpre[N], zeros[N] = {0}, ones[N];
+        memcpy(pre, far, sizeof pre);
+        for (int i = 0; i < N; i++)
+            ones[i] = 1.0f;
+        k->gelu->forward(y, pre, zeros, 1, N);
+        k->gelu->backward(dpre, ones, far, 1, N);
+        for (int i = 0; i < N; i++)
+            if (!(fabsf(y[i] - fmaxf(far[i], 0.0f)) <= 1e-30f) ||
+                !(fabsf(dpre[i] - (far[i] > 0.0f)) <= 1e-20f))
+                fail_msg("%s: gelu(%g) is %g with slope %g", k->name, (double)far[i], (double)y[i],
+                         (double)dpre[i]);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(forward_is_the_formula),
+        cmocka_unit_test(backward_is_the_slope),
+        cmocka_unit_test(far_out_it_is_a_ramp),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
