@@ -1,0 +1,70 @@
+/**
+ * A model small enough to know the slope of its loss in every single parameter, and text for it.
+ *
+ * Weights are larger than a new model's and no two tensors alike, so that every part of it bears on the loss.
+ */
+#ifndef DT_TESTS_SMALL_GPT_H
+#define DT_TESTS_SMALL_GPT_H
+
+#include "base/memory.h"
+#include "base/status.h"
+#include "math/matmul.h"
+#include "model/activations.h"
+#include "model/gpt.h"
+#include "support/numbers.h"
+
+#define SMALL_GPT_WINDOWS 3
+
+typedef struct small_gpt {
+    dt_layout layout;
+    dt_gpt gpt; /**< its kernels are to be set */
+    float *parameters;
+    dt_gpt_view weights;
+    uint8_t *tokens; /* [SMALL_GPT_WINDOWS, T + 1] */
+    const uint8_t *windows[SMALL_GPT_WINDOWS];
+} small_gpt;
+
+/** Makes a model of `shape` that drops out with probability `dropout` in training. */
+static inline small_gpt *small_gpt_make(dt_shape shape, double dropout) {
+    small_gpt *small = numbers_block(1, sizeof *small);
+    dt_matmul_prepare();
+    assert_int_equal(dt_layout_create(&small->layout, shape), DT_OK);
+    small->gpt = (dt_gpt){.layout = &small->layout, .dropout = dropout, .seed = 0xfeedc0de12345678u};
+    small->parameters = numbers_poisoned(small->layout.elements);
+    for (int64_t t = 0; t < small->layout.tensors; t++) {
+        const dt_tensor *tensor = &small->layout.tensor[t];
+        const double deviation = tensor->dims == 2 ? 0.8 / sqrt((double)tensor->cols) : 0.2;
+        float *chosen = numbers_random(tensor->count, (uint32_t)(100 + t), deviation);
+        for (int64_t e = 0; e < tensor->count; e++)
+            small->parameters[tensor->offset + e] = chosen[e] + (tensor->init == DT_INIT_ONE ? 1.0f : 0.0f);
+        free(chosen);
+    }
+    assert_int_equal(dt_gpt_view_create(&small->weights, &small->layout, small->parameters), DT_OK);
+    small->tokens = numbers_tokens(SMALL_GPT_WINDOWS * (shape.T + 1), 99, shape.V);
+    for (int64_t w = 0; w < SMALL_GPT_WINDOWS; w++)
+        small->windows[w] = small->tokens + w * (shape.T + 1);
+    return small;
+}
+
+static inline void small_gpt_free(small_gpt *small) {
+    dt_gpt_view_free(&small->weights);
+    dt_layout_free(&small->layout);
+    free(small->parameters);
+    free(small->tokens);
+    free(small);
+}
+
+/** The first `sequences` windows as a leaf of step `step` whose first slot is 6. */
+static inline dt_leaf small_gpt_leaf(const small_gpt *small, int64_t sequences, int64_t step) {
+    return (dt_leaf){.sequences = sequences, .windows = small->windows, .first_slot = 6, .step = step};
+}
+
+/** A set of activations for `sequences` sequences that is NaN all over. The caller frees it. */
+static inline dt_activations small_gpt_activations(const small_gpt *small, int64_t sequences) {
+    dt_activations activations;
+    assert_int_equal(dt_activations_create(&activations, &small->layout.shape, sequences), DT_OK);
+    numbers_poison(activations.block, dt_activations_floats(&small->layout.shape, sequences));
+    return activations;
+}
+
+#endif

@@ -1,0 +1,76 @@
+/* The global norm against a plain sum, for any number of threads, and the factor that clips. */
+#include <omp.h>
+
+#include "optim/clip.h"
+#include "support/numbers.h"
+
+static double norm_of(const float *vector, int64_t elements) {
+    double *partial = numbers_wide(dt_clip_chunks(elements) + 1);
+    const double norm = dt_clip_norm(vector, elements, partial);
+    free(partial);
+    return norm;
+}
+
+/* Squares of floats are exact in double, so norms differ by the order of the sum alone: n eps of a double at
+ * most. */
+static void norm_is_the_formula(void **state) {
+    (void)state;
+    const int64_t counts[] = {1, 2, 15, 4095, 4096, 4097, 40000};
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        float *vector = numbers_random(counts[i], 7, 3.0);
+        double sum = 0.0;
+        for (int64_t e = 0; e < counts[i]; e++)
+            sum += (double)vector[e] * (double)vector[e];
+        assert_near("clip", "norm", norm_of(vector, counts[i]), sqrt(sum), 1e-13);
+        free(vector);
+    }
+    const float large[2] = {3e38f, -3e38f}, small[2] = {3e-42f, 4e-42f};
+    assert_near("clip", "norm of what overflows in float", norm_of(large, 2), sqrt(2.0) * 3e38, 1e-6);
+    assert_near("clip", "norm of denormal numbers", norm_of(small, 2), 5e-42, 1e-3);
+}
+
+static void norm_does_not_depend_on_threads(void **state) {
+    (void)state;
+    const int64_t count = 100003;
+    float *vector = numbers_random(count, 8, 1.0);
+    omp_set_num_threads(1);
+    const double alone = norm_of(vector, count);
+    for (int threads = 2; threads <= 4; threads++) {
+        omp_set_num_threads(threads);
+        assert_true(norm_of(vector, count) == alone);
+    }
+    free(vector);
+}
+
+/* A gradient that is no number must be seen in the norm, wherever it stands. */
+static void nan_and_infinity_are_seen(void **state) {
+    (void)state;
+    float *vector = numbers_random(10000, 9, 1.0);
+    vector[9999] = INFINITY;
+    assert_true(isinf(norm_of(vector, 10000)));
+    vector[5000] = NAN;
+    assert_true(isnan(norm_of(vector, 10000)));
+    free(vector);
+}
+
+/* min(1, limit / (norm + 1e-6)); NaN for a limit is none. */
+static void scale_is_the_formula(void **state) {
+    (void)state;
+    assert_true(dt_clip_scale(10.0, 2.0) == 2.0 / (10.0 + 1e-6));
+    assert_true(dt_clip_scale(2.0, 2.0) == 2.0 / (2.0 + 1e-6));
+    assert_true(dt_clip_scale(1.0, 2.0) == 1.0);
+    assert_true(dt_clip_scale(0.0, 2.0) == 1.0);
+    assert_true(dt_clip_scale(0.0, 1e-7) == 1e-7 / 1e-6);
+    assert_true(dt_clip_scale(1e9, (double)NAN) == 1.0);
+    assert_true(dt_clip_scale((double)INFINITY, 1.0) == 0.0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(norm_is_the_formula),
+        cmocka_unit_test(norm_does_not_depend_on_threads),
+        cmocka_unit_test(nan_and_infinity_are_seen),
+        cmocka_unit_test(scale_is_the_formula),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

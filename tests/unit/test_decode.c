@@ -1,0 +1,130 @@
+/* One token at a time against the forward pass of all of them, and against itself when the context slides. */
+#include "model/decode.h"
+#include "model/forward.h"
+#include "support/small_gpt.h"
+
+static const dt_shape shapes[] = {
+    {.n_layers = 2, .C = 12, .H = 3, .F = 20, .T = 1, .V = 11},
+    {.n_layers = 2, .C = 12, .H = 3, .F = 20, .T = 2, .V = 11},
+    {.n_layers = 2, .C = 12, .H = 3, .F = 20, .T = 9, .V = 11},
+    {.n_layers = 2, .C = 12, .H = 2, .F = 20, .T = 10, .V = 99},
+    {.n_layers = 3, .C = 32, .H = 4, .F = 64, .T = 131, .V = 99},
+};
+static const int shape_count = (int)(sizeof shapes / sizeof *shapes);
+
+/* A decoder whose cache and scratch are NaN: nothing may be read that no token has written. */
+static dt_decoder *decoder_make(const small_gpt *small) {
+    dt_decoder *decoder = numbers_block(1, sizeof *decoder);
+    assert_int_equal(dt_decode_create(decoder, &small->gpt, &small->weights), DT_OK);
+    const dt_shape *s = &small->layout.shape;
+    numbers_poison(decoder->qkv, s->n_layers * s->T * 3 * s->C);
+    numbers_poison(decoder->scratch, dt_attention_scratch_floats(s->T));
+    float *rows[] = {decoder->logits, decoder->x, decoder->norm, decoder->attended, decoder->act};
+    const int64_t lengths[] = {s->V, s->C, s->C, s->C, s->F};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        numbers_poison(rows[i], lengths[i]);
+    return decoder;
+}
+
+static void decoder_free(dt_decoder *decoder) {
+    dt_decode_free(decoder);
+    free(decoder);
+}
+
+/*
+ * The cached logits of every position are those of the full forward pass to 1e-5 (of the largest, which is a
+ * few units). The model's dropout is for training only.
+ */
+static void cached_logits_are_the_full_ones(void **state) {
+    (void)state;
+    for (int i = 0; i < shape_count; i++) {
+        small_gpt *small = small_gpt_make(shapes[i], 0.25);
+        const int64_t T = shapes[i].T, V = shapes[i].V;
+        for_each_kernels(k) {
+            small->gpt.kernels = k;
+            dt_activations a = small_gpt_activations(small, 1);
+            const dt_leaf leaf = small_gpt_leaf(small, 1, 0);
+            dt_forward_run(&small->gpt, &small->weights, &leaf, &a);
+            dt_decoder *decoder = decoder_make(small);
+            for (int64_t t = 0; t < T; t++) {
+                double *expected = numbers_widen(a.logits + t * a.logits_stride, V);
+                dt_decode_token(decoder, small->windows[0][t]);
+                assert_int_equal(decoder->length, t + 1);
+                assert_close(k->name, "logits", decoder->logits, expected, V, 1e-5);
+                free(expected);
+            }
+            decoder_free(decoder);
+            dt_activations_free(&a);
+        }
+        small_gpt_free(small);
+    }
+}
+
+/*
+ * Whenever the context is full, the next token finds it with its later half (rounded down) at the front: the
+ * logits are bit for bit those of a fresh decoder that took in that half and the token. Three times the
+ * context slides here.
+ */
+static void a_full_context_keeps_its_later_half(void **state) {
+    (void)state;
+    for (int i = 0; i < shape_count; i++) {
+        small_gpt *small = small_gpt_make(shapes[i], 0.0);
+        const int64_t T = shapes[i].T, V = shapes[i].V, kept = T / 2;
+        uint8_t *text = numbers_tokens(3 * T + 1, 3, V);
+        for_each_kernels(k) {
+            small->gpt.kernels = k;
+            dt_decoder *decoder = decoder_make(small);
+            int slides = 0;
+            for (int64_t t = 0; t < 3 * T + 1; t++) {
+                const bool full = decoder->length == T;
+                dt_decode_token(decoder, text[t]);
+                if (!full)
+                    continue;
+                dt_decoder *fresh = decoder_make(small);
+                for (int64_t j = t - kept; j <= t; j++)
+                    dt_decode_token(fresh, text[j]);
+                assert_int_equal(decoder->length, kept + 1);
+                assert_memory_equal(decoder->tokens, text + t - kept, (size_t)(kept + 1));
+                assert_same_bits(k->name, "logits after sliding", decoder->logits, fresh->logits, V);
+                decoder_free(fresh);
+                slides++;
+            }
+            assert_true(slides >= 3);
+            decoder_free(decoder);
+        }
+        free(text);
+        small_gpt_free(small);
+    }
+}
+
+/* An emptied decoder is as a fresh one: the same text gives the same bits. */
+static void reset_forgets_all(void **state) {
+    (void)state;
+    small_gpt *small = small_gpt_make(shapes[2], 0.0);
+    const int64_t V = shapes[2].V;
+    for_each_kernels(k) {
+        small->gpt.kernels = k;
+        dt_decoder *used = decoder_make(small), *fresh = decoder_make(small);
+        for (int64_t t = 0; t < shapes[2].T; t++)
+            dt_decode_token(used, small->windows[1][t]);
+        dt_decode_reset(used);
+        assert_int_equal(used->length, 0);
+        for (int64_t t = 0; t < 4; t++) {
+            dt_decode_token(used, small->windows[0][t]);
+            dt_decode_token(fresh, small->windows[0][t]);
+            assert_same_bits(k->name, "logits", used->logits, fresh->logits, V);
+        }
+        decoder_free(used);
+        decoder_free(fresh);
+    }
+    small_gpt_free(small);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(cached_logits_are_the_full_ones),
+        cmocka_unit_test(a_full_context_keeps_its_later_half),
+        cmocka_unit_test(reset_forgets_all),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
