@@ -6,7 +6,7 @@
 #include "support/numbers.h"
 
 /* Tensors that end inside a vector, and ones of several of the chunks that threads share, with a rest. */
-static const dt_shape shape = {.n_layers = 1, .C = 20, .H = 2, .F = 1300, .T = 3, .V = 99};
+static const dt_shape shape = {.n_layers = 1, .C = 20, .H = 2, .F = 850, .T = 3, .V = 99};
 static const int64_t steps = 50;
 
 typedef struct vectors {

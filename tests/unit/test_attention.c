@@ -3,8 +3,7 @@
 #include "support/numbers.h"
 #include "support/reference.h"
 
-/* Lengths of one token, less than a tile, a whole tile, and one or more tiles and a rest; heads of odd width
- * too. */
+/* One token, less than a tile, a whole tile, and one or two tiles and a rest; heads of odd width too. */
 static const struct {
     int64_t T, C, H;
 } shapes[] = {{1, 8, 2}, {5, 12, 3}, {64, 16, 1}, {65, 10, 2}, {150, 12, 4}};
@@ -135,8 +134,7 @@ static void a_query_alone_is_the_last_row(void **state) {
     }
 }
 
-/* Scores in the thousands: the softmax takes off the largest first, so the one key that wins has all the
- * weight. */
+/* Scores of 2e4 and 4e4: the softmax takes off the largest first, so one key wins all the weight. */
 static void large_scores_stay_finite(void **state) {
     (void)state;
     enum { T = 3, C = 4 };

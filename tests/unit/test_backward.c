@@ -1,5 +1,4 @@
-/* The gradient of the whole model against the slope of its loss, computed in double, in one parameter at a
- * time. */
+/* The gradient of the whole model against the slope of its loss in double, one parameter at a time. */
 #include "model/backward.h"
 #include "model/forward.h"
 #include "support/reference_gpt.h"
@@ -45,8 +44,7 @@ static double *slopes_of(const small_gpt *small, const dt_leaf *leaf, double sca
     return slopes;
 }
 
-/* The gradient of the leaf by the kernels, from activations and gradients full of NaN; checks the loss on the
- * way. */
+/* The leaf's gradient by the kernels, from activations and gradients full of NaN; checks the loss as well. */
 static float *gradient_of(small_gpt *small, const dt_kernels *k, const dt_leaf *leaf, float scale) {
     dt_activations a = small_gpt_activations(small, SMALL_GPT_WINDOWS);
     float *gradient = numbers_poisoned(small->layout.elements);

@@ -11,8 +11,7 @@ static double norm_of(const float *vector, int64_t elements) {
     return norm;
 }
 
-/* Squares of floats are exact in double, so norms differ by the order of the sum alone: n eps of a double at
- * most. */
+/* Squares of floats are exact in double, so norms differ by the order of the sum alone: n eps at most. */
 static void norm_is_the_formula(void **state) {
     (void)state;
     const int64_t counts[] = {1, 2, 15, 4095, 4096, 4097, 40000};

@@ -1,5 +1,4 @@
-/* The masks, element by element and by their statistics, and the branch that they join to the residual
- * stream. */
+/* The masks, element by element and by their statistics, and the branch that takes them to the residual. */
 #include "support/numbers.h"
 #include "support/reference.h"
 
@@ -16,8 +15,7 @@ static float *factors(const dt_kernels *k, int64_t T, int64_t C, const dt_dropou
     return made;
 }
 
-/* Every element is decided by the word that dropout.h names, so no mask depends on how wide a row or a tile
- * is. */
+/* Every element has the word that dropout.h names, so no mask depends on how wide a row or a tile is. */
 static void every_element_has_its_word(void **state) {
     (void)state;
     const int64_t widths[] = {1, 15, 16, 17, 63, 64, 65, 130, 200}, T = 7;
@@ -94,8 +92,7 @@ static void the_ends_of_the_range(void **state) {
     }
 }
 
-/* A mask of another seed, layer, site, slot, step or row agrees with this one in half the elements at p =
- * 1/2. */
+/* At p = 1/2, masks of another seed, layer, site, slot, step or row agree in half of their elements. */
 static void masks_are_unlike_each_other(void **state) {
     (void)state;
     const int64_t T = 100, C = 200;

@@ -1,5 +1,4 @@
-/* Embeddings against their formula in double; their gradient is linear, so the formula transposed is its
- * check. */
+/* Embeddings against their formula in double; it is linear, so its transpose is the check of the gradient. */
 #include "support/numbers.h"
 #include "support/reference.h"
 

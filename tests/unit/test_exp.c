@@ -66,8 +66,7 @@ static double worst_of(int index, const float *x, const double *exact, double wo
 
 /*
  * The error is below the 2 units in the last place that exp.h promises. Bit patterns are taken at a stride,
- * of both signs, from 2^-30 (below it the answer is 1 on sight) to the end of the range: some five million
- * arguments.
+ * of both signs, from 2^-30 (below it the answer is 1 on sight) to the end of the range: some millions.
  */
 static void error_is_below_two_ulps(void **state) {
     (void)state;

@@ -3,8 +3,7 @@
 #include "support/reference_gpt.h"
 #include "support/small_gpt.h"
 
-/* Two layers and three heads; in one attention tile, and in two with a rest, where V and F fill no whole
- * vector. */
+/* Within one attention tile, and beyond it; no size fills whole vectors. */
 static const dt_shape tiny = {.n_layers = 2, .C = 12, .H = 3, .F = 20, .T = 7, .V = 11};
 static const dt_shape longer = {.n_layers = 2, .C = 12, .H = 2, .F = 36, .T = 70, .V = 19};
 
@@ -50,8 +49,7 @@ static void check_shape(dt_shape shape) {
     }
 }
 
-/* One to three sequences, with and without dropout, in training and in evaluation, from activations full of
- * NaN. */
+/* One to three sequences, with and without dropout, trained and evaluated, from activations full of NaN. */
 static void logits_and_loss_are_the_formula(void **state) {
     (void)state;
     check_shape(tiny);

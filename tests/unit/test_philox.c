@@ -63,8 +63,7 @@ static void unit_lies_inside_its_interval(void **state) {
     assert_true(dt_philox_unit(0, 0xfff) == dt_philox_unit(0, 0));
 }
 
-/* Box and Muller: n0^2 + n1^2 = -2 ln u, their quotient is tan(2 pi v); the extreme words give finite
- * numbers. */
+/* Box and Muller: n0^2 + n1^2 = -2 ln u and their quotient is tan(2 pi v), finite at the extreme words. */
 static void normal_follows_its_formula(void **state) {
     (void)state;
     const dt_philox_words words[] = {
@@ -86,8 +85,8 @@ static void normal_follows_its_formula(void **state) {
 
 /*
  * The first four moments of n = 2 x 10^5 normals are 0, 1, 0 and 3; the estimates have standard deviations of
- * 1, sqrt 2, sqrt 15 and sqrt 96 over sqrt n. Five of them is a bound that a right generator misses once in a
- * million.
+ * 1, sqrt 2, sqrt 15 and sqrt 96 over sqrt n. Five of them is a bound that one in a million right generators
+ * misses.
  */
 static void normal_has_the_moments(void **state) {
     (void)state;
