@@ -27,19 +27,6 @@ static dt_status check_sizes(const dt_config *config) {
 }
 
 static dt_status check_schedule(const dt_config *config) {
-    int64_t decay_steps = config->lr_schedule == DT_LR_WSD ? dt_config_decay_steps(config) : 0;
-    if (config->warmup_steps > config->max_steps)
-        return dt_usage("warmup_steps must be at most max_steps, but warmup_steps is %" PRId64
-                        " and max_steps is %" PRId64 "; lower warmup_steps or raise max_steps",
-                        config->warmup_steps, config->max_steps);
-    if (config->warmup_steps + decay_steps > config->max_steps)
-        return dt_usage(
-            "with lr_schedule wsd, warmup_steps and decay_steps together must be at most max_steps, but "
-            "warmup_steps is %" PRId64 ", decay_steps is %" PRId64 "%s and max_steps is %" PRId64
-            "; lower one of them or raise max_steps",
-            config->warmup_steps, decay_steps,
-            dt_is_null_int(config->decay_steps) ? " (a tenth of max_steps, since it is null)" : "",
-            config->max_steps);
     if (config->min_learning_rate > config->learning_rate)
         return dt_usage("min_learning_rate must be at most learning_rate, but min_learning_rate is %.15g and "
                         "learning_rate "

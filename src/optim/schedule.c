@@ -3,23 +3,22 @@
 
 #include <math.h>
 
-static double portion(int64_t done, int64_t of) {
-    double z = of > 0 ? (double)done / (double)of : 1.0;
-    return z < 0.0 ? 0.0 : z > 1.0 ? 1.0 : z;
+/* How far step `step` is on the way from `from` to max_steps. */
+static double progress(const dt_schedule *s, int64_t from, int64_t step) {
+    return step <= from ? 0.0 : (double)(step - from) / (double)(s->max_steps - from);
 }
 
 double dt_schedule_rate(const dt_schedule *s, int64_t step) {
-    if (step <= s->warmup_steps)
-        return s->peak * (double)step / (double)s->warmup_steps;
     const double fall = s->peak - s->least;
-    double z;
+    const int64_t now = step < s->max_steps ? step : s->max_steps, decay = s->max_steps - s->decay_steps;
+    if (now <= s->warmup_steps)
+        return s->peak * (double)now / (double)s->warmup_steps;
     switch (s->shape) {
     case DT_SCHEDULE_COSINE:
-        z = portion(step - s->warmup_steps, s->max_steps - s->warmup_steps);
-        return s->least + fall * 0.5 * (1.0 + cos(3.14159265358979323846 * z));
+        return s->least +
+               fall * 0.5 * (1.0 + cos(3.14159265358979323846 * progress(s, s->warmup_steps, now)));
     case DT_SCHEDULE_WSD:
-        z = portion(step - (s->max_steps - s->decay_steps), s->decay_steps);
-        return s->peak - fall * z;
+        return s->peak - fall * progress(s, decay > s->warmup_steps ? decay : s->warmup_steps, now);
     case DT_SCHEDULE_CONSTANT:
         break;
     }

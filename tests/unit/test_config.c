@@ -236,18 +236,6 @@ static void test_check(void **state) {
         {"batch_size: 2\nmicro_batch_size: 4",
          "micro_batch_size must be at most batch_size, but micro_batch_size is 4 and "
          "batch_size is 2; lower micro_batch_size or raise batch_size"},
-        {"max_steps: 10\nwarmup_steps: 11",
-         "warmup_steps must be at most max_steps, but warmup_steps is 11 and max_steps is "
-         "10; lower warmup_steps or raise max_steps"},
-        {"max_steps: 10\nwarmup_steps: 10\nlr_schedule: wsd",
-         "with lr_schedule wsd, warmup_steps and decay_steps together must be at most max_steps, but "
-         "warmup_steps is 10, "
-         "decay_steps is 1 (a tenth of max_steps, since it is null) and max_steps is 10; lower one of them "
-         "or raise max_steps"},
-        {"max_steps: 10\nwarmup_steps: 6\ndecay_steps: 5\nlr_schedule: wsd",
-         "with lr_schedule wsd, warmup_steps and decay_steps together must be at most max_steps, but "
-         "warmup_steps is 6, "
-         "decay_steps is 5 and max_steps is 10; lower one of them or raise max_steps"},
         {"min_learning_rate: 1e-3",
          "min_learning_rate must be at most learning_rate, but min_learning_rate is 0.001 and "
          "learning_rate is 0.0003; lower min_learning_rate or raise learning_rate"},
@@ -276,9 +264,9 @@ static void test_check(void **state) {
 static void test_check_passes(void **state) {
     (void)state;
     static const char *const rows[] = {
-        "max_steps: 10\nwarmup_steps: 10\nlr_schedule: cosine",
-        "max_steps: 10\nwarmup_steps: 9\nlr_schedule: wsd",
-        "max_steps: 10\nwarmup_steps: 10\ndecay_steps: 90",
+        /* A short try of a config made for a long run: the rate just does not get as far. */
+        "max_steps: 10\nwarmup_steps: 20\nlr_schedule: cosine",
+        "max_steps: 10\nwarmup_steps: 9\ndecay_steps: 90\nlr_schedule: wsd",
         "batch_size: 4\nmicro_batch_size: 4\nmin_learning_rate: 3e-4",
         "hooks: {}",
         "hooks: {update: [{name: a, enabled: false, more: {x: 1}}], forward: []}",

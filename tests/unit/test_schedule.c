@@ -96,12 +96,26 @@ static void wsd_is_stable_and_then_falls(void **state) {
         assert_rate(&tight, step, expected[step - 1]);
 }
 
+/* A run shorter than its schedule: the warm-up gets as far as it gets, and a decay begins where it ends. */
+static void short_runs_get_part_of_the_way(void **state) {
+    (void)state;
+    const dt_schedule rising = {
+        .shape = DT_SCHEDULE_COSINE, .peak = 1.0, .warmup_steps = 20, .max_steps = 10};
+    assert_rate(&rising, 5, 0.25);
+    assert_rate(&rising, 10, 0.5);
+    assert_rate(&rising, 50, 0.5);
+    const dt_schedule falling = {
+        .shape = DT_SCHEDULE_WSD, .peak = 1.0, .warmup_steps = 2, .decay_steps = 90, .max_steps = 10};
+    assert_rate(&falling, 2, 1.0);
+    assert_rate(&falling, 6, 0.5);
+    assert_rate(&falling, 10, 0.0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(constant_is_the_peak),
-        cmocka_unit_test(warmup_is_linear_in_every_shape),
-        cmocka_unit_test(cosine_falls_by_its_formula),
-        cmocka_unit_test(wsd_is_stable_and_then_falls),
+        cmocka_unit_test(constant_is_the_peak),           cmocka_unit_test(warmup_is_linear_in_every_shape),
+        cmocka_unit_test(cosine_falls_by_its_formula),    cmocka_unit_test(wsd_is_stable_and_then_falls),
+        cmocka_unit_test(short_runs_get_part_of_the_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
