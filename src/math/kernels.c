@@ -9,7 +9,7 @@
     {                                                                                                        \
         .name = #isa, .embedding = &dt_embedding_##isa, .layernorm = &dt_layernorm_##isa,                    \
         .attention = &dt_attention_##isa, .gelu = &dt_gelu_##isa, .residual = &dt_residual_##isa,            \
-        .loss = &dt_loss_##isa                                                                               \
+        .loss = &dt_loss_##isa, .matvec = &dt_matvec_##isa                                                   \
     }
 
 static const dt_kernels sets[DT_KERNELS_SETS] = {SET(avx512), SET(avx2), SET(baseline)};

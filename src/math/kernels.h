@@ -14,6 +14,7 @@
 #include "math/gelu.h"
 #include "math/layernorm.h"
 #include "math/loss.h"
+#include "math/matvec.h"
 
 typedef struct dt_kernels {
     const char *name; /**< "avx512", "avx2" or "baseline" */
@@ -23,6 +24,7 @@ typedef struct dt_kernels {
     const struct dt_gelu *gelu;
     const struct dt_residual *residual;
     const struct dt_loss *loss;
+    const struct dt_matvec *matvec;
 } dt_kernels;
 
 /** How many sets there are; 0 is the fastest. */

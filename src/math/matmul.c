@@ -33,13 +33,6 @@ void dt_matmul_forward_bias(float *y, const float *x, const float *w, const floa
     dt_matmul_gemm(false, false, rows, out, in, 1.0f, x, in, w, out, 1.0f, y, out);
 }
 
-void dt_matmul_vector(float *y, const float *x, const float *w, const float *bias, int64_t in, int64_t out) {
-    if (bias)
-        memcpy(y, bias, (size_t)out * sizeof *y);
-    cblas_sgemv(CblasRowMajor, CblasTrans, dt_narrow(in), dt_narrow(out), 1.0f, w, dt_narrow(out), x, 1,
-                bias ? 1.0f : 0.0f, y, 1);
-}
-
 void dt_matmul_backward_input(float *dx, const float *dy, const float *w, int64_t rows, int64_t in,
                               int64_t out) {
     dt_matmul_gemm(false, true, rows, in, out, 1.0f, dy, out, w, out, 0.0f, dx, in);

@@ -30,9 +30,6 @@ void dt_matmul_forward(float *y, const float *x, const float *w, int64_t rows, i
 void dt_matmul_forward_bias(float *y, const float *x, const float *w, const float *bias, int64_t rows,
                             int64_t in, int64_t out);
 
-/** y[out] = bias[out] + x[in] w[in, out], a single row; no bias where that is NULL. Local. */
-void dt_matmul_vector(float *y, const float *x, const float *w, const float *bias, int64_t in, int64_t out);
-
 /** dx[rows, in] = dy[rows, out] w[in, out]^T. Local. */
 void dt_matmul_backward_input(float *dx, const float *dy, const float *w, int64_t rows, int64_t in,
                               int64_t out);

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "math/matmul.h"
 
 dt_status dt_decode_create(dt_decoder *decoder, const dt_gpt *gpt, const dt_gpt_view *weights) {
     const dt_shape *s = &gpt->layout->shape;
@@ -52,19 +51,19 @@ static void append(dt_decoder *decoder, uint8_t token) {
         const dt_gpt_layer *w = &weights->layer[i];
         float *qkv = decoder->qkv + i * s->T * 3 * C;
         k->layernorm->forward(norm, &mean, &rstd, x, w->ln_1_weight, w->ln_1_bias, 1, C);
-        dt_matmul_vector(qkv + t * 3 * C, norm, w->c_attn_weight, w->c_attn_bias, C, 3 * C);
+        k->matvec->forward(qkv + t * 3 * C, norm, w->c_attn_weight, w->c_attn_bias, C, 3 * C);
         k->attention->query(decoder->attended, qkv, t, C, s->H, decoder->scratch);
-        dt_matmul_vector(norm, decoder->attended, w->attn_proj_weight, NULL, C, C);
+        k->matvec->forward(norm, decoder->attended, w->attn_proj_weight, NULL, C, C);
         k->residual->forward(x, x, norm, w->attn_proj_bias, 1, C, NULL, NULL);
 
         k->layernorm->forward(norm, &mean, &rstd, x, w->ln_2_weight, w->ln_2_bias, 1, C);
-        dt_matmul_vector(decoder->act, norm, w->c_fc_weight, NULL, C, F);
+        k->matvec->forward(decoder->act, norm, w->c_fc_weight, NULL, C, F);
         k->gelu->forward(decoder->act, decoder->act, w->c_fc_bias, 1, F);
-        dt_matmul_vector(norm, decoder->act, w->mlp_proj_weight, NULL, F, C);
+        k->matvec->forward(norm, decoder->act, w->mlp_proj_weight, NULL, F, C);
         k->residual->forward(x, x, norm, w->mlp_proj_bias, 1, C, NULL, NULL);
     }
     k->layernorm->forward(norm, &mean, &rstd, x, weights->ln_f_weight, weights->ln_f_bias, 1, C);
-    dt_matmul_gemm(false, true, 1, s->V, C, 1.0f, norm, C, weights->wte, C, 0.0f, decoder->logits, s->V);
+    k->matvec->transposed(decoder->logits, norm, weights->wte, s->V, C);
     decoder->tokens[t] = token;
     decoder->length = t + 1;
 }

@@ -1,0 +1,21 @@
+/**
+ * One row times a matrix, for generation: bound by reading the matrix, so that is all it does.
+ */
+#ifndef DT_MATH_MATVEC_H
+#define DT_MATH_MATVEC_H
+
+#include <stdint.h>
+
+#include "math/isa.h"
+
+struct dt_matvec {
+    /** y[out] = bias[out] + x[in] w[in, out]; no bias where that is NULL. `y` must not overlap the others.
+     * Local. */
+    void (*forward)(float *y, const float *x, const float *w, const float *bias, int64_t in, int64_t out);
+
+    /** y[rows] = w[rows, in] x[in]: the head, whose matrix is the token embedding. Local. */
+    void (*transposed)(float *y, const float *x, const float *w, int64_t rows, int64_t in);
+};
+DT_ISA_DECLARE(dt_matvec);
+
+#endif
