@@ -43,7 +43,7 @@ static dt_status pick_and_run(int argc, char **argv) {
 
 int main(int argc, char **argv) {
     const dt_status status = pick_and_run(argc, argv);
-    if (status != DT_OK && dt_error()[0] != 0 && is_first_rank())
-        fprintf(stderr, "dtrain: error: %s\n", dt_error());
+    if (status != DT_OK && is_first_rank())
+        dt_verb_complain();
     return (int)status;
 }

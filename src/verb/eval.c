@@ -84,6 +84,5 @@ dt_status dt_verb_eval(int argc, char **argv) {
     dt_status status = dt_agree(&world, dt_verb_checkpoint("eval", argc, argv, own, &path));
     if (status == DT_OK)
         status = run(&world, path, &f);
-    dt_world_close(&world);
-    return status;
+    return dt_verb_leave(&world, status);
 }

@@ -36,6 +36,5 @@ dt_status dt_verb_train(int argc, char **argv) {
     dt_log_open(world.rank == 0, dt_log_find_terminal());
     const dt_status status = train(&world, argc, argv);
     dt_stop_finish();
-    dt_world_close(&world);
-    return status;
+    return dt_verb_leave(&world, status);
 }

@@ -35,6 +35,17 @@ dt_status dt_verb_settings(dt_config *config, const dt_world *world, int argc, c
 dt_status dt_verb_checkpoint(const char *verb, int argc, char **argv, const dt_flag *own,
                              const char **checkpoint);
 
+/**
+ * Prints the recorded sentence of a failure, if there is one, and forgets it, so that it is printed once. Local.
+ */
+void dt_verb_complain(void);
+
+/**
+ * Ends a collective verb: complains when `status`, on which the ranks have agreed, is a failure, then closes `world`.
+ * Returns `status`. Collective.
+ */
+dt_status dt_verb_leave(dt_world *world, dt_status status);
+
 /** Reads a count of at least 1 from a verb's own flag. Local. */
 dt_status dt_verb_count(const char *flag, const char *text, int64_t *count);
 
