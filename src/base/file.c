@@ -149,7 +149,8 @@ dt_status dt_file_make_folder(const char *path) {
         char kept = *end;
         *end = 0;
         if (mkdir(partial, 0777) != 0 && !dt_file_is_folder(partial))
-            status = dt_fail("cannot make folder %s: %s", partial, strerror(errno));
+            status = dt_fail("cannot make folder %s: %s", path,
+                             errno == EEXIST ? "a file stands in its place or above it" : strerror(errno));
         *end = kept;
         if (kept == 0)
             break;

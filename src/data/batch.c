@@ -38,7 +38,7 @@ dt_status dt_lanes_plan(dt_lanes *lanes, int64_t corpus_tokens, double train_rat
         int64_t least;
         if (__builtin_mul_overflow(B, T, &least) || __builtin_add_overflow(least, 1, &least))
             least = INT64_MAX;
-        return dt_fail(
+        return dt_usage(
             "the corpus is too small: found %" PRId64 " tokens, %" PRId64
             " of them in the train split (train_ratio %.15g); expected at least %" PRId64
             " tokens, so that the train split has one window of max_seq_len %" PRId64

@@ -51,7 +51,7 @@ dt_status dt_corpus_find(char **path) {
     if (*path != NULL)
         return DT_OK;
     char here[PATH_MAX];
-    return dt_fail(
+    return dt_usage(
         "no corpus: expected %s/%s or another *%s in %s/ of the working folder %s, found none; name a "
         "text file with --data FILE or `data: FILE`",
         FOLDER, PREFERRED, SUFFIX, FOLDER, getcwd(here, sizeof here) != NULL ? here : "(unknown)");
@@ -61,11 +61,12 @@ dt_status dt_corpus_open(dt_corpus *corpus, const char *path) {
     int descriptor;
     int64_t file_bytes;
     *corpus = (dt_corpus){0};
-    DT_TRY(dt_file_open(path, &descriptor, &file_bytes));
+    if (dt_file_open(path, &descriptor, &file_bytes) != DT_OK)
+        return dt_usage("no corpus: %s; name a text file with --data FILE or `data: FILE`", dt_error());
     close(descriptor);
     if (file_bytes == 0)
-        return dt_fail("cannot use %s: expected a text, found an empty file; name another with --data FILE",
-                       path);
+        return dt_usage("cannot use %s: expected a text, found an empty file; name another with --data FILE",
+                        path);
     corpus->file_bytes = file_bytes;
     corpus->blocks = (file_bytes - 1) / DT_CORPUS_BLOCK_BYTES + 1;
     corpus->path = strdup(path);

@@ -45,7 +45,7 @@ dt_status dt_verb_settings(dt_config *config, const dt_world *world, int argc, c
     if (path) {
         dt_status status = read_file(world, path, &bytes, &length);
         if (status == DT_FAILED)
-            return DT_USAGE; /* a config that cannot be read is a wrong command line; the sentence stands */
+            return dt_usage("--config: %s", dt_error()); /* a wrong command line, whatever the file system calls it */
         if (status == DT_OK)
             status =
                 dt_config_read_yaml(config, strcmp(path, "-") == 0 ? "standard input" : path, bytes, length);

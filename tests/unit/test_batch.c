@@ -59,7 +59,7 @@ static void test_plan_counts(void **state) {
 static void test_too_small(void **state) {
     (void)state;
     dt_lanes lanes;
-    assert_int_equal(dt_lanes_plan(&lanes, 4000, 0.95, 16, 256, 1, true), DT_FAILED);
+    assert_int_equal(dt_lanes_plan(&lanes, 4000, 0.95, 16, 256, 1, true), DT_USAGE);
     assert_string_equal(
         dt_error(),
         "the corpus is too small: found 4000 tokens, 3800 of them in the train split (train_ratio 0.95); "
@@ -67,13 +67,13 @@ static void test_too_small(void **state) {
         "least 4313 tokens, so that the train split has one window of max_seq_len 256 for each of batch_size "
         "16 "
         "sequences; use a smaller batch_size or max_seq_len, a larger train_ratio or a longer text");
-    assert_int_equal(dt_lanes_plan(&lanes, 4312, 0.95, 16, 256, 1, true), DT_FAILED);
+    assert_int_equal(dt_lanes_plan(&lanes, 4312, 0.95, 16, 256, 1, true), DT_USAGE);
     assert_int_equal(dt_lanes_plan(&lanes, 4313, 0.95, 16, 256, 1, true), DT_OK);
     assert_int_equal(lanes.lane_windows, 1);
-    assert_int_equal(dt_lanes_plan(&lanes, 0, 0.5, 1, 1, 1, true), DT_FAILED);
+    assert_int_equal(dt_lanes_plan(&lanes, 0, 0.5, 1, 1, 1, true), DT_USAGE);
     assert_non_null(strstr(dt_error(), "expected at least 4 tokens"));
-    assert_int_equal(dt_lanes_plan(&lanes, 1000, 0.95, INT64_MAX / 2, 256, 1, true), DT_FAILED);
-    assert_int_equal(dt_lanes_plan(&lanes, 1000, 1e-300, 16, 256, 1, true), DT_FAILED);
+    assert_int_equal(dt_lanes_plan(&lanes, 1000, 0.95, INT64_MAX / 2, 256, 1, true), DT_USAGE);
+    assert_int_equal(dt_lanes_plan(&lanes, 1000, 1e-300, 16, 256, 1, true), DT_USAGE);
 }
 
 /* Identity: over each epoch every window of every lane is drawn exactly once, by its own slot. */

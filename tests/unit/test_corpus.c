@@ -215,12 +215,12 @@ static void test_beyond_4_gib(void **state) {
 static void test_open_failures(void **state) {
     const corpus_folder *folder = *state;
     dt_corpus corpus;
-    assert_int_equal(dt_corpus_open(&corpus, folder->file), DT_FAILED);
+    assert_int_equal(dt_corpus_open(&corpus, folder->file), DT_USAGE);
     assert_non_null(strstr(dt_error(), folder->file));
-    assert_int_equal(dt_corpus_open(&corpus, folder->path), DT_FAILED);
+    assert_int_equal(dt_corpus_open(&corpus, folder->path), DT_USAGE);
     assert_non_null(strstr(dt_error(), "found a folder"));
     corpus_folder_write(folder, "", 0);
-    assert_int_equal(dt_corpus_open(&corpus, folder->file), DT_FAILED);
+    assert_int_equal(dt_corpus_open(&corpus, folder->file), DT_USAGE);
     assert_non_null(strstr(dt_error(), "found an empty file"));
     assert_non_null(strstr(dt_error(), folder->file));
     assert_null(corpus.path);
@@ -289,7 +289,7 @@ static void test_find(void **state) {
     int before = open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     assert_true(before >= 0);
     assert_int_equal(chdir(folder->path), 0);
-    assert_int_equal(dt_corpus_find(&path), DT_FAILED);
+    assert_int_equal(dt_corpus_find(&path), DT_USAGE);
     assert_null(path);
     assert_non_null(strstr(dt_error(), "data/uni-alg-int.txt"));
     assert_non_null(strstr(dt_error(), folder->path));
@@ -297,7 +297,7 @@ static void test_find(void **state) {
     assert_int_equal(dt_file_make_folder("data/a.txt"), DT_OK);
     touch("data/.b.txt");
     touch("data/c.text");
-    assert_int_equal(dt_corpus_find(&path), DT_FAILED);
+    assert_int_equal(dt_corpus_find(&path), DT_USAGE);
     touch("data/zebra.txt");
     assert_found("data/zebra.txt");
     touch("data/Yak.txt");
