@@ -1,4 +1,5 @@
 /* Picks the verb, and prints the sentence of a failure. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,34 +10,54 @@
 typedef struct verb {
     const char *name;
     dt_status (*run)(int argc, char **argv);
+    bool collective;
 } verb;
 
-static const verb verbs[] = {{"train", dt_verb_train}, {"sample", dt_verb_sample}, {"eval", dt_verb_eval},
-                             {"data", dt_verb_data},   {"verify", dt_verb_verify}, {"help", dt_verb_help}};
+static const verb verbs[] = {{"train", dt_verb_train, true},    {"sample", dt_verb_sample, false},
+                             {"eval", dt_verb_eval, true},      {"data", dt_verb_data, false},
+                             {"verify", dt_verb_verify, false}, {"help", dt_verb_help, false}};
 
 /* Before the ranks have met, the launcher's variables tell which one speaks for all. */
-static int is_first_rank(void) {
+static bool is_first_rank(void) {
     const char *rank = getenv("PMIX_RANK");
     if (rank == NULL)
         rank = getenv("OMPI_COMM_WORLD_RANK");
     return rank == NULL || strcmp(rank, "0") == 0;
 }
 
-static dt_status pick_and_run(int argc, char **argv) {
-    const char *word = argc > 1 ? argv[1] : "";
+static bool wants_help(int argc, char **argv) {
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
-            return is_first_rank() ? dt_verb_help(0, argv) : DT_OK;
-    if (strcmp(word, "--version") == 0) {
-        if (is_first_rank())
-            printf("dtrain %s (%s)\n", dt_version(), dt_version_commit());
-        return DT_OK;
-    }
-    if (*word == 0 || *word == '-')
-        return dt_verb_train(argc - 1, argv + 1);
+            return true;
+    return false;
+}
+
+static const verb *find_verb(const char *word) {
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
         if (strcmp(word, verbs[i].name) == 0)
-            return verbs[i].run(argc - 2, argv + 2);
+            return &verbs[i];
+    return NULL;
+}
+
+static dt_status pick_and_run(int argc, char **argv) {
+    const char *word = argc > 1 ? argv[1] : "";
+    const bool help = wants_help(argc, argv), version = strcmp(word, "--version") == 0;
+    if (!help && !version && (*word == 0 || *word == '-'))
+        return dt_verb_train(argc - 1, argv + 1);
+    const verb *found = find_verb(word);
+    if (!help && found != NULL && found->collective)
+        return found->run(argc - 2, argv + 2);
+    /* What no rank needs another for is done once, however many mpirun has started. */
+    if (!is_first_rank())
+        return DT_OK;
+    if (help)
+        return dt_verb_help(0, argv);
+    if (version)
+        return printf("dtrain %s (%s)\n", dt_version(), dt_version_commit()) < 0
+                   ? dt_fail("cannot write to standard output")
+                   : DT_OK;
+    if (found != NULL)
+        return found->run(argc - 2, argv + 2);
     return dt_usage(
         "there is no verb \"%s\"; expected train, sample, eval, data, verify or help (dtrain --help)", word);
 }

@@ -1,4 +1,5 @@
-/* Says what went wrong, once, and in time: while the job still stands. */
+/* Says what went wrong, once, and so that it is read. */
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "verb/verb.h"
@@ -11,10 +12,14 @@ void dt_verb_complain(void) {
 }
 
 dt_status dt_verb_leave(dt_world *world, dt_status status) {
-    /* MPI_Finalize waits for all ranks. After it the first rank that exits with a failure makes mpirun end
-     * the others, at times before rank 0 could have spoken. */
-    if (status != DT_OK)
+    /*
+     * When a rank exits with a code other than 0, mpirun ends the others at once, and what they have written
+     * but mpirun has not yet passed on is lost. So a failure that the ranks have agreed on is told by rank 0
+     * alone, in its sentence and in its code, which becomes mpirun's.
+     */
+    const bool told_by_rank0 = world->rank != 0 && dt_error()[0] == 0;
+    if (status != DT_OK && world->rank == 0)
         dt_verb_complain();
     dt_world_close(world);
-    return status;
+    return told_by_rank0 ? DT_OK : status;
 }

@@ -1,7 +1,7 @@
 /**
  * The verbs of the command line. Each takes the words after itself, does all of its work and returns the
  * program's exit code; the sentence of a failure is dt_error(), for main.c to print. train and eval are
- * collective; the others are local.
+ * collective and print their own; the others are local, and main.c runs them on rank 0 alone.
  */
 #ifndef DT_VERB_VERB_H
 #define DT_VERB_VERB_H
@@ -36,13 +36,15 @@ dt_status dt_verb_checkpoint(const char *verb, int argc, char **argv, const dt_f
                              const char **checkpoint);
 
 /**
- * Prints the recorded sentence of a failure, if there is one, and forgets it, so that it is printed once. Local.
+ * Prints the recorded sentence of a failure, if there is one, and forgets it, so that it is printed once.
+ * Local.
  */
 void dt_verb_complain(void);
 
 /**
- * Ends a collective verb: complains when `status`, on which the ranks have agreed, is a failure, then closes `world`.
- * Returns `status`. Collective.
+ * Ends a collective verb: rank 0 complains when `status` is a failure, and all close `world`. Returns what
+ * the process is to exit with: `status`, but DT_OK on the other ranks when rank 0 has complained for them.
+ * Collective.
  */
 dt_status dt_verb_leave(dt_world *world, dt_status status);
 
