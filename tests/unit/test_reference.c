@@ -1,7 +1,7 @@
 /*
  * What is printed from the table names every option, fits its medium, and agrees with the files in the
- * repository: configs/default.yaml is the printed one and sets exactly the defaults, and every file in
- * configs/ is a valid config.
+ * repository: docs/config.md and configs/default.yaml are the printed ones, the latter sets exactly the
+ * defaults, and every file in configs/ is a valid config.
  */
 #include "support/sentence.h"
 
@@ -94,6 +94,18 @@ static void test_default_yaml(void **state) {
     free(bytes);
 }
 
+/* Identity: the page in the repository is the printed one. */
+static void test_config_page(void **state) {
+    (void)state;
+    char *expected = printed(dt_reference_markdown), *bytes = NULL;
+    size_t length = 0;
+    assert_done(dt_file_read(DTRAIN_SOURCE_DIR "/docs/config.md", 1 << 20, &bytes, &length));
+    if (strcmp(bytes, expected) != 0)
+        fail_msg("docs/config.md is out of date; print it anew by: dtrain help --markdown >docs/config.md");
+    free(expected);
+    free(bytes);
+}
+
 static void test_configs_are_valid(void **state) {
     (void)state;
     char **names = NULL;
@@ -138,9 +150,10 @@ static void test_manual_page(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_help_fits),         cmocka_unit_test(test_every_option_is_printed),
-        cmocka_unit_test(test_markdown_cells),    cmocka_unit_test(test_default_yaml),
-        cmocka_unit_test(test_configs_are_valid), cmocka_unit_test(test_manual_page),
+        cmocka_unit_test(test_help_fits),      cmocka_unit_test(test_every_option_is_printed),
+        cmocka_unit_test(test_markdown_cells), cmocka_unit_test(test_default_yaml),
+        cmocka_unit_test(test_config_page),    cmocka_unit_test(test_configs_are_valid),
+        cmocka_unit_test(test_manual_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

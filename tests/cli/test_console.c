@@ -1,0 +1,205 @@
+/*
+ * What a person reads on the console and where settings come from: help, version, the printed config, the
+ * chosen corpus, plain lines in a file and one line that redraws itself on a terminal.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "support/command.h"
+#include "support/text.h"
+
+#define MPIRUN DTRAIN_MPIRUN " --oversubscribe"
+#define TINY                                                                                                 \
+    DTRAIN " --n-layers 1 --d-model 4 --n-heads 1 --d-ff 4 --max-seq-len 8 --seed 1 --micro-batch-size 1"    \
+           " --checkpoint-cadence null --out-dir run"
+
+/* The output of a command that must succeed without a word of complaint; owned by the caller. */
+#define output_of(...) take_output(command_run(__VA_ARGS__))
+
+static char *take_output(command_result result) {
+    if (result.exit_code != 0 || result.err[0] != 0)
+        fail_msg("expected exit code 0 and nothing on standard error, found %d and\n%s", result.exit_code,
+                 result.err);
+    free(result.err);
+    return result.out;
+}
+
+static int64_t count_of(const char *text, const char *piece) {
+    int64_t count = 0;
+    for (const char *at = text; (at = strstr(at, piece)) != NULL; at += strlen(piece))
+        count++;
+    return count;
+}
+
+static void expect(const char *text, const char *piece) {
+    if (strstr(text, piece) == NULL)
+        fail_msg("expected \"%s\" in:\n%s", piece, text);
+}
+
+/* Identity: every key of the printed config has its flag in the help, however help is asked for. */
+static void test_help(void **state) {
+    (void)state;
+    char *help = output_of("%s --help", DTRAIN), *config = output_of("%s --print-config", DTRAIN);
+    int64_t keys = 0;
+    for (char *line = strtok(config, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+        char flag[128], plain[160], negatable[160];
+        if (line[0] == '#')
+            continue;
+        snprintf(flag, sizeof flag, "%.*s", (int)strcspn(line, ":"), line);
+        for (char *c = flag; *c != 0; c++)
+            *c = *c == '_' ? '-' : *c;
+        snprintf(negatable, sizeof negatable, "  --[no-]%s ", flag);
+        snprintf(plain, sizeof plain, "  --%s ", flag);
+        if (strstr(help, plain) == NULL && strstr(help, negatable) == NULL)
+            fail_msg("--help lacks --%s", flag);
+        keys++;
+    }
+    assert_true(keys > 30);
+    const char *const ways[] = {"-h", "help", "train --help", "sample x --help", "--max-step --help"};
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        char *same = output_of("%s %s", DTRAIN, ways[i]);
+        assert_string_equal(same, help);
+        free(same);
+    }
+    char *once = output_of("%s -np 3 %s --help", MPIRUN, DTRAIN);
+    assert_string_equal(once, help);
+    free(once);
+    free(config);
+    free(help);
+}
+
+static void test_version(void **state) {
+    (void)state;
+    char *version = output_of("%s --version", DTRAIN);
+    assert_int_equal(strncmp(version, "dtrain ", 7), 0);
+    assert_int_equal(count_of(version, "\n"), 1);
+    char *once = output_of("%s -np 2 %s --version", MPIRUN, DTRAIN);
+    assert_string_equal(once, version);
+    free(once);
+    free(version);
+}
+
+/* Identity: printing, reading and printing again is printing once, for values that need care in YAML too. */
+static void test_print_config(void **state) {
+    (void)state;
+    char *first = output_of(
+        "%s --print-config --seed 7 --grad-clip 0.1 --learning-rate 1e-300 --no-shuffle --data 'null.txt'"
+        " --sampling-prompt '\"a\": #b\\\n~ é' --out-dir=--x --train-ratio 0.30000000000000004"
+        " --hooks '{update: [{name: identity, enabled: false, list: [1, 2.5, \"3\"]}]}'"
+        " | tee first.yaml",
+        DTRAIN);
+    expect(first, "\nseed: 7\n");
+    expect(first, "\nshuffle: false\n");
+    expect(first, "\nsampling_cadence: null\n");
+    const char *const ways[] = {DTRAIN " train --config first.yaml --print-config",
+                                DTRAIN " --print-config --config - <first.yaml",
+                                MPIRUN " -np 2 " DTRAIN " --config first.yaml --print-config",
+                                MPIRUN " -np 2 " DTRAIN " --config - --print-config <first.yaml"};
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        char *again = output_of("%s", ways[i]);
+        assert_string_equal(again, first);
+        free(again);
+    }
+    free(first);
+}
+
+static void test_flag_beats_file_beats_default(void **state) {
+    (void)state;
+    char *config =
+        output_of("printf 'n_layers: 3\\nd_ff: 77\\n' | %s --print-config --n-layers 5 --config -", DTRAIN);
+    expect(config, "\nn_layers: 5\n");
+    expect(config, "\nd_ff: 77\n");
+    expect(config, "\nd_model: 256\n");
+    free(config);
+    config = output_of("%s --print-config --seed 1 --seed 2", DTRAIN);
+    expect(config, "\nseed: 2\n");
+    free(config);
+}
+
+/* Without --data: data/uni-alg-int.txt, or else the first *.txt by name; the opening says which. */
+static void test_chosen_corpus(void **state) {
+    (void)state;
+    free(output_of(
+        "mkdir data data/a.txt && cp text.txt data/z.txt && cp text.txt data/m.txt && cp text.txt data/b"));
+    char *said = output_of("%s --max-steps 1", TINY);
+    expect(said, "data: data/m.txt (chosen, since no --data was given)\n");
+    expect(said, "corpus    data/m.txt: 20000 bytes");
+    free(said);
+    free(output_of("cp text.txt data/uni-alg-int.txt"));
+    said = output_of("%s -np 2 %s --max-steps 1 --data null", MPIRUN, TINY);
+    expect(said, "data: data/uni-alg-int.txt (chosen, since no --data was given)\n");
+    free(said);
+    free(output_of("rm -r data"));
+}
+
+/* In a file: one line for every log_cadence steps and for the last, and nothing that only a terminal
+ * understands. */
+static void expect_plain(const char *launcher) {
+    char *said = output_of("%s %s --max-steps 7 --log-cadence 3 --data text.txt", launcher, TINY);
+    assert_null(strchr(said, '\r'));
+    assert_null(strchr(said, '\033'));
+    assert_int_equal(count_of(said, "\nstep "), 4); /* the opening's "step", and three steps */
+    expect(said, "\nstep 3/7  loss ");
+    expect(said, "\nstep 6/7  loss ");
+    expect(said, "\nstep 7/7  loss ");
+    expect(said, "\ndone after step 7: loss ");
+    expect(said, "; to go on: --resume run/checkpoints/checkpoint_step_7 --max-steps N\n");
+    free(said);
+}
+
+static void test_plain_lines(void **state) {
+    (void)state;
+    expect_plain("");
+    expect_plain(MPIRUN " -np 2");
+}
+
+/* On a terminal every step rewrites one line, and the closing lines take its place. */
+static void expect_redrawn(const char *launcher) {
+    char *said = output_of("script -qec '%s %s --max-steps 7 --log-cadence 3 --data text.txt' /dev/null",
+                           launcher, TINY);
+    for (int step = 1; step <= 7; step++) {
+        char drawn[64];
+        snprintf(drawn, sizeof drawn, "%sstep %d/7  loss ", step == 1 ? "\n" : "\r\033[K", step);
+        expect(said, drawn);
+    }
+    assert_null(strstr(said, "left\r\n")); /* each is wiped, the last by the closing lines */
+    assert_int_equal(count_of(said, "\r\033[K"), 7);
+    expect(said, "\ndone after step 7: loss ");
+    free(said);
+}
+
+static void test_terminal(void **state) {
+    (void)state;
+    if (system("command -v script >/dev/null") != 0)
+        skip(); /* script(1) is the terminal */
+    expect_redrawn("");
+    expect_redrawn(MPIRUN " -np 2");
+}
+
+static int enter(void **state) {
+    *state = command_enter_folder();
+    text_write("text.txt", 20000, 1);
+    return 0;
+}
+
+static int leave(void **state) {
+    command_leave_folder(*state);
+    return 0;
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_help),          cmocka_unit_test(test_version),
+        cmocka_unit_test(test_print_config),  cmocka_unit_test(test_flag_beats_file_beats_default),
+        cmocka_unit_test(test_chosen_corpus), cmocka_unit_test(test_plain_lines),
+        cmocka_unit_test(test_terminal),
+    };
+    return cmocka_run_group_tests(tests, enter, leave);
+}

@@ -1,0 +1,211 @@
+/*
+ * The rules of the house, checked by reading the sources: which room may include which, where foreign headers
+ * may stand, that only main.c ends the program, and that no arithmetic is loosened. The reader itself is
+ * tested on planted violations.
+ */
+#include "support/sentence.h"
+
+#include <ctype.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+
+/* A room, and the floor it stands on: it includes itself and rooms of lower floors. */
+typedef struct room {
+    const char *folder;
+    int floor;
+} room;
+
+static const room rooms[] = {{"base/", 0},  {"config/", 1}, {"comm/", 1},  {"data/", 1}, {"math/", 1},
+                             {"model/", 2}, {"optim/", 3},  {"train/", 4}, {"verb/", 5}, {"main.c", 6}};
+
+/* A header of a library, and the only place under src/ that may include it. */
+static const struct {
+    const char *header, *place;
+} foreign[] = {{"mpi.h", "comm/"}, {"yaml.h", "config/yaml.c"}, {"cblas.h", "math/matmul.c"}};
+
+static char complaint[512];
+static int64_t files_read;
+
+static const room *find_room(const char *path) {
+    for (size_t i = 0; i < sizeof rooms / sizeof *rooms; i++)
+        if (strncmp(path, rooms[i].folder, strlen(rooms[i].folder)) == 0)
+            return &rooms[i];
+    return NULL;
+}
+
+/* Judges one #include of the file at `path` below src/, with its closing mark; `what` is set on a violation.
+ */
+static void judge_include(const char *path, const char *header, char closing, const char **what) {
+    const room *mine = find_room(path), *theirs = find_room(header);
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
+        if (strcmp(header, foreign[i].header) == 0 &&
+            strncmp(path, foreign[i].place, strlen(foreign[i].place)) != 0)
+            *what = "a library's header outside its one place";
+    if (closing == '>' || strncmp(header, "dtrain/", 7) == 0)
+        return;
+    if (mine == NULL || theirs == NULL)
+        *what = "a file that is in none of the rooms";
+    else if (theirs != mine && theirs->floor >= mine->floor)
+        *what = "a room that does not lie below";
+}
+
+/* Blanks comments and the insides of strings, so that words in them do not count; #include lines stay whole.
+ */
+static void blank_prose(char *text) {
+    for (char *c = text; *c != 0;) {
+        bool line_start = c == text || c[-1] == '\n';
+        if (line_start && *c == '#')
+            c += strcspn(c, "\n");
+        else if (strncmp(c, "/*", 2) == 0) {
+            for (; *c != 0 && strncmp(c, "*/", 2) != 0; c++)
+                *c = *c == '\n' ? '\n' : ' ';
+        } else if (strncmp(c, "//", 2) == 0) {
+            for (; *c != 0 && *c != '\n'; c++)
+                *c = ' ';
+        } else if (*c == '"' || *c == '\'') {
+            char mark = *c++;
+            for (; *c != 0 && *c != mark; c++)
+                if (*c == '\\' && c[1] != 0)
+                    *c++ = ' ', *c = ' ';
+                else
+                    *c = ' ';
+            c += *c != 0;
+        } else
+            c++;
+    }
+}
+
+/* Whether `text` calls exit() itself, not _exit() or another name that ends alike. */
+static bool calls_exit(const char *text) {
+    for (const char *at = text; (at = strstr(at, "exit")) != NULL; at += 4) {
+        bool whole = at == text || !(isalnum((unsigned char)at[-1]) || at[-1] == '_');
+        if (whole && at[4 + strspn(at + 4, " ")] == '(')
+            return true;
+    }
+    return false;
+}
+
+/* What is wrong with a file of that path below src/ (or include/) and that text, or NULL. Changes the text.
+ */
+static const char *judge(const char *path, char *text) {
+    const char *what = NULL;
+    blank_prose(text);
+    if (strcmp(path, "main.c") != 0 && calls_exit(text))
+        what = "a call of exit() below main.c";
+    for (char *line = text; line != NULL && *line != 0; line += strcspn(line, "\n"), line += *line == '\n') {
+        char header[256], closing;
+        if (sscanf(line, " # include %*1[<\"]%255[^>\"\n]%c", header, &closing) != 2)
+            continue;
+        if (strncmp(path, "dtrain/", 7) == 0) {
+            if (closing != '>')
+                what = "a public header that needs a file of src/";
+        } else
+            judge_include(path, header, closing, &what);
+    }
+    return what;
+}
+
+static int visit(const char *path, const struct stat *info, int kind, struct FTW *position) {
+    size_t length = strlen(path);
+    char *text;
+    (void)info;
+    (void)position;
+    if (kind != FTW_F || length < 2 || (strcmp(path + length - 2, ".c") && strcmp(path + length - 2, ".h")))
+        return 0;
+    if (dt_file_read(path, 1 << 20, &text, &length) != DT_OK)
+        return -1;
+    const char *below = strncmp(path, DTRAIN_SOURCE_DIR "/src/", sizeof DTRAIN_SOURCE_DIR "/src") == 0
+                            ? path + sizeof DTRAIN_SOURCE_DIR "/src"
+                            : path + sizeof DTRAIN_SOURCE_DIR "/include";
+    const char *what = judge(below, text);
+    if (what != NULL)
+        snprintf(complaint, sizeof complaint, "%.400s: %s", path, what);
+    free(text);
+    files_read++;
+    return 0;
+}
+
+/* Identity: every file keeps the rules. */
+static void test_the_house(void **state) {
+    (void)state;
+    assert_int_equal(nftw(DTRAIN_SOURCE_DIR "/src", visit, 16, FTW_PHYS), 0);
+    assert_int_equal(nftw(DTRAIN_SOURCE_DIR "/include", visit, 16, FTW_PHYS), 0);
+    if (complaint[0] != 0)
+        fail_msg("%s", complaint);
+    assert_true(files_read > 100);
+}
+
+static const char *judged(const char *path, const char *text) {
+    static char copy[1024];
+    snprintf(copy, sizeof copy, "%s", text);
+    const char *what = judge(path, copy);
+    return what ? what : "";
+}
+
+/* Identity: each rule, broken, is noticed. */
+static void test_planted_violations(void **state) {
+    (void)state;
+    assert_string_equal(judged("data/x.c", "int a;\n#include \"comm/world.h\"\n"),
+                        "a room that does not lie below");
+    assert_string_equal(judged("base/x.h", "#include \"math/gelu.h\"\n"), "a room that does not lie below");
+    assert_string_equal(judged("optim/x.c", "#  include \"train/step.h\"\n"),
+                        "a room that does not lie below");
+    assert_string_equal(judged("train/x.c", "#include \"support/text.h\"\n"),
+                        "a file that is in none of the rooms");
+    assert_string_equal(judged("train/x.c", "#include <mpi.h>\n"),
+                        "a library's header outside its one place");
+    assert_string_equal(judged("config/value.c", "#include <yaml.h>\n"),
+                        "a library's header outside its one place");
+    assert_string_equal(judged("model/x.c", "#include \"cblas.h\"\n#include <mpi.h>\n"),
+                        "a library's header outside its one place");
+    assert_string_equal(judged("train/x.c", "void f(void) {\n    exit (1);\n}\n"),
+                        "a call of exit() below main.c");
+    assert_string_equal(judged("dtrain/x.h", "#include \"base/log.h\"\n"),
+                        "a public header that needs a file of src/");
+}
+
+/* Identity: what is allowed, and words in comments and strings, are not complained of. */
+static void test_planted_virtues(void **state) {
+    (void)state;
+    assert_string_equal(
+        judged("comm/x.c", "#include <mpi.h>\n#include \"comm/world.h\"\n#include \"base/log.h\"\n"), "");
+    assert_string_equal(judged("main.c", "#include \"verb/verb.h\"\nint main(void) { exit(1); }\n"), "");
+    assert_string_equal(
+        judged("train/x.c", "#include \"dtrain/hook.h\"\n/* exit() ends it */ char *s = \"\\\"exit(1)\";\n"),
+        "");
+    assert_string_equal(
+        judged("train/x.c", "_exit(1); on_exit(f); // #include <mpi.h>\n/*\n#include <mpi.h>\n*/\n"), "");
+    assert_string_equal(judged("dtrain/x.h", "#include <stdint.h>\n"), "");
+}
+
+/* Identity: no build flag allows arithmetic that differs between machines or orders. */
+static void test_flags(void **state) {
+    (void)state;
+    static const char *const files[] = {"CMakeLists.txt", "tests/CMakeLists.txt", "CMakePresets.json"};
+    static const char *const flags[] = {"fast-math", "-Ofast", "march=native", "unsafe-math",
+                                        "associative-math"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        char *path = dt_file_join(DTRAIN_SOURCE_DIR, files[i]), *text;
+        size_t length;
+        assert_done(dt_file_read(path, 1 << 20, &text, &length));
+        for (size_t f = 0; f < sizeof flags / sizeof *flags; f++)
+            if (strstr(text, flags[f]) != NULL)
+                fail_msg("%s holds %s", path, flags[f]);
+        free(text);
+        free(path);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_the_house),
+        cmocka_unit_test(test_planted_violations),
+        cmocka_unit_test(test_planted_virtues),
+        cmocka_unit_test(test_flags),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
