@@ -44,8 +44,8 @@ dt_status dt_verb_settings(dt_config *config, const dt_world *world, int argc, c
     DT_TRY(find_config(argc, argv, own, &path));
     if (path) {
         dt_status status = read_file(world, path, &bytes, &length);
-        if (status == DT_FAILED)
-            return dt_usage("--config: %s", dt_error()); /* a wrong command line, whatever the file system calls it */
+        if (status == DT_FAILED) /* a config that cannot be read is a wrong command line */
+            return dt_usage("--config: %s", dt_error());
         if (status == DT_OK)
             status =
                 dt_config_read_yaml(config, strcmp(path, "-") == 0 ? "standard input" : path, bytes, length);
