@@ -1,8 +1,9 @@
 /**
  * The resolved configuration of a run: one typed field for every row of the option table.
  *
- * Values come from three places, the later beating the earlier: the table's defaults, a YAML file, the command line.
- * Each value is checked where it is set, so that its message can name the file, line and column or the flag.
+ * Values come from three places, the later beating the earlier: the table's defaults, a YAML file, the
+ * command line. Each value is checked where it is set, so that its message can name the file, line and column
+ * or the flag.
  *
  *     dt_config config;
  *     dt_config_init(&config);                                   the defaults
@@ -38,7 +39,8 @@ static inline bool dt_is_null_real(double value) {
 typedef enum dt_lr_schedule { DT_LR_CONSTANT, DT_LR_COSINE, DT_LR_WSD } dt_lr_schedule;
 typedef enum dt_eval_on { DT_EVAL_RANK0, DT_EVAL_ALL } dt_eval_on;
 
-/** In the order of the table. Choices are kept as int64_t so that the table can set them; see the enums above. */
+/** In the order of the table. Choices are kept as int64_t so that the table can set them; see the enums
+ * above. */
 typedef struct dt_config {
     int64_t n_layers, d_model, n_heads, d_ff;
     double dropout;
@@ -77,15 +79,17 @@ void dt_config_init(dt_config *config);
 void dt_config_free(dt_config *config);
 
 /**
- * Sets what a YAML document of `length` bytes says. `name` stands in messages ("big.yaml:12:3: ..."). Fails with
- * DT_USAGE on anything that is not a flat map of known keys with values in bounds. Local.
+ * Sets what a YAML document of `length` bytes says. `name` stands in messages ("big.yaml:12:3: ..."). Fails
+ * with DT_USAGE on anything that is not a flat map of known keys with values in bounds. Local.
  */
 dt_status dt_config_read_yaml(dt_config *config, const char *name, const char *bytes, size_t length);
 
 /**
- * Sets what the flags say: argv[0..argc) without program name and verb. "--key value", "--key=value"; a bool also as
- * "--shuffle" and "--no-shuffle". Flags named in `own` (ended by a NULL name) go to the verb; words that are no flags
- * are counted into `*positional_count` and kept in `positional` (room for argc), or refused when that is NULL. Local.
+ * Sets what the flags say: argv[0..argc) without program name and verb. "--key value", "--key=value"; a bool
+ * also as
+ * "--shuffle" and "--no-shuffle". Flags named in `own` (ended by a NULL name) go to the verb; words that are
+ * no flags are counted into `*positional_count` and kept in `positional` (room for argc), or refused when
+ * that is NULL. Local.
  */
 dt_status dt_config_read_flags(dt_config *config, int argc, char **argv, const dt_flag *own,
                                const char **positional, int *positional_count);
@@ -93,7 +97,8 @@ dt_status dt_config_read_flags(dt_config *config, int argc, char **argv, const d
 /** Sets one option from text as the command line would. `where` stands in messages. Local. */
 dt_status dt_config_set(dt_config *config, const char *key, const char *text, const char *where);
 
-/** Checks what concerns several options at once (d_model % n_heads, micro_batch_size <= batch_size, ..). Local. */
+/** Checks what concerns several options at once (d_model % n_heads, micro_batch_size <= batch_size, ..).
+ * Local. */
 dt_status dt_config_check(const dt_config *config);
 
 /** The length of wsd's decay: decay_steps, or a tenth of max_steps (at least 1) where that is null. Local. */
@@ -102,20 +107,22 @@ int64_t dt_config_decay_steps(const dt_config *config);
 /** Prints the config as YAML that dt_config_read_yaml reads back to the same config. Local. */
 void dt_config_print(const dt_config *config, FILE *file);
 
-/** A new JSON object with every option, for metadata.json; the caller owns it. NULL when out of memory. Local. */
+/** A new JSON object with every option, for metadata.json; the caller owns it. NULL when out of memory.
+ * Local. */
 json_t *dt_config_to_json(const dt_config *config);
 
 /** Sets `config` (initialised) from what dt_config_to_json made; `where` stands in messages. Local. */
 dt_status dt_config_from_json(dt_config *config, const json_t *object, const char *where);
 
-/** A hash of every option's value, equal for equal configs on every machine: metrics.jsonl's config_hash. Local. */
+/** A hash of every option's value, equal for equal configs on every machine: metrics.jsonl's config_hash.
+ * Local. */
 uint64_t dt_config_hash(const dt_config *config);
 
 /**
- * Compares the config of a checkpoint with the one of a run that resumes it. A difference in an option that the table
- * marks as fixed (it would change the meaning of the run) fails and names option, both values and what to do. For
- * every other difference that matters, `changed` (may be NULL) is called with key and both values as text. A null seed
- * in `now` agrees with any: the run takes the saved one. Local.
+ * Compares the config of a checkpoint with the one of a run that resumes it. A difference in an option that
+ * the table marks as fixed (it would change the meaning of the run) fails and names option, both values and
+ * what to do. For every other difference that matters, `changed` (may be NULL) is called with key and both
+ * values as text. A null seed in `now` agrees with any: the run takes the saved one. Local.
  */
 dt_status dt_config_compare(const dt_config *saved, const dt_config *now,
                             void (*changed)(const char *key, const char *saved, const char *now));

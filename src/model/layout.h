@@ -1,10 +1,12 @@
 /**
- * THE tensor table: every tensor of the model, where it stands in the one vector of parameters, how it starts and whether
- * it decays. Allocation, initialisation, checkpoints, the optimizer and the buckets of the all-reduce all read it.
+ * THE tensor table: every tensor of the model, where it stands in the one vector of parameters, how it starts
+ * and whether it decays. Allocation, initialisation, checkpoints, the optimizer and the buckets of the
+ * all-reduce all read it.
  *
- * Gradients and the optimizer's moments are vectors of the same layout. Tensors stand in the order of the forward pass,
- * so the backward pass completes their gradients from the end of the vector to its start, the tied embedding `wte` last.
- * Each starts on a whole unit of DT_MEMORY_ALIGN_FLOATS; the floats between are zero and stay zero.
+ * Gradients and the optimizer's moments are vectors of the same layout. Tensors stand in the order of the
+ * forward pass, so the backward pass completes their gradients from the end of the vector to its start, the
+ * tied embedding `wte` last. Each starts on a whole unit of DT_MEMORY_ALIGN_FLOATS; the floats between are
+ * zero and stay zero.
  */
 #ifndef DT_MODEL_LAYOUT_H
 #define DT_MODEL_LAYOUT_H

@@ -19,14 +19,15 @@
 #endif
 
 typedef struct command_result {
-    int exit_code; /**< of the shell, 128 + the signal's number after a signal; -1 when it ran too long and was ended */
+    int exit_code; /**< of the shell, 128 + the signal's number after a signal; -1 when it ran too long and
+                      was ended */
     char *out;     /**< standard output, whole; owned by the result */
     char *err;     /**< standard error, whole */
 } command_result;
 
 /**
- * Runs the formatted line by /bin/sh, with no standard input, as a process group of its own that is ended after
- * `command_limit_seconds`. Fails the test when the command cannot be started.
+ * Runs the formatted line by /bin/sh, with no standard input, as a process group of its own that is ended
+ * after `command_limit_seconds`. Fails the test when the command cannot be started.
  */
 command_result command_run(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

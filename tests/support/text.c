@@ -9,9 +9,10 @@
 
 #include <cmocka.h>
 
-static const char *const words[] = {"the",   "ranks", "sum",  "their", "leaves", "along",  "one",   "tree",
-                                    "and",   "every", "bit",  "of",    "it",     "agrees", "again", "whatever",
-                                    "hosts", "may",   "come", "or",    "go",     "in",     "time",  "slowly"};
+static const char *const words[] = {"the",  "ranks",  "sum",   "their",    "leaves", "along",
+                                    "one",  "tree",   "and",   "every",    "bit",    "of",
+                                    "it",   "agrees", "again", "whatever", "hosts",  "may",
+                                    "come", "or",     "go",    "in",       "time",   "slowly"};
 
 void text_write(const char *path, int64_t bytes, uint32_t seed) {
     FILE *file = fopen(path, "w");
