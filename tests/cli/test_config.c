@@ -119,8 +119,6 @@ static const row flag_rows[] = {
 static const row other_rows[] = {
     {TRAIN "--d-model 6 --n-heads 4", "d_model must be a multiple of n_heads", NULL, NULL},
     {TRAIN "--micro-batch-size 17", "micro_batch_size must be at most batch_size", NULL, NULL},
-    {TRAIN "--warmup-steps 2", "warmup_steps must be at most max_steps", NULL, NULL},
-    {TRAIN "--lr-schedule wsd --warmup-steps 1", "warmup_steps and decay_steps together", NULL, NULL},
     {TRAIN "--min-learning-rate 1", "min_learning_rate must be at most learning_rate", NULL, NULL},
     {TINY, "no corpus: expected data/uni-alg-int.txt or another *.txt in data/", NULL, NULL},
     {TINY " --data nope.txt", "cannot open nope.txt: No such file or directory; name a text", NULL, NULL},
