@@ -1,0 +1,129 @@
+/* Each measurement: all threads start together, do a share that takes some milliseconds, and the slowest
+ * counts. */
+#include "bench/peak.h"
+
+#include <omp.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "bench/fma.h"
+#include "math/matmul.h"
+
+#define TRIES       20
+#define FMA_FLOP    4e8                /* of a thread in a try */
+#define SGEMM_FLOP  2e8                /* of a thread in a try */
+#define COPY_BYTES  ((int64_t)1 << 26) /* of all threads: beyond the caches that a rank has to itself */
+#define COPY_FLOATS (COPY_BYTES / (int64_t)sizeof(float))
+
+/* Where the results of loops end up that exist only to be timed. */
+static volatile float kept;
+
+static const struct dt_fma *fma_of(const char *isa) {
+    if (strcmp(isa, "avx512") == 0)
+        return &dt_fma_avx512;
+    return strcmp(isa, "avx2") == 0 ? &dt_fma_avx2 : &dt_fma_baseline;
+}
+
+static double measure_fma(const char *isa, int threads) {
+    const struct dt_fma *fma = fma_of(isa);
+    const int64_t rounds = (int64_t)(FMA_FLOP / (double)fma->round_flop);
+    const double flop = (double)(rounds * fma->round_flop) * threads;
+    double best = 0.0;
+    for (int try = 0; try < TRIES; try++) {
+        const double start = dt_clock_seconds();
+#pragma omp parallel num_threads(threads)
+        {
+            const float sum = fma->run(rounds);
+#pragma omp critical
+            kept = sum;
+        }
+        const double rate = flop / (dt_clock_seconds() - start);
+        best = rate > best ? rate : best;
+    }
+    return best;
+}
+
+static double measure_copy(float *to, const float *from, int threads) {
+    double best = 0.0;
+    for (int try = 0; try < TRIES; try++) {
+        const double start = dt_clock_seconds();
+#pragma omp parallel num_threads(threads)
+        {
+            const int64_t t = omp_get_thread_num(), first = COPY_FLOATS * t / threads,
+                          end = COPY_FLOATS * (t + 1) / threads;
+            memcpy(to + first, from + first, (size_t)(end - first) * sizeof *to);
+        }
+        kept = to[try];
+        const double rate = 2.0 * (double)COPY_BYTES / (dt_clock_seconds() - start);
+        best = rate > best ? rate : best;
+    }
+    return best;
+}
+
+/* One product of the model: y[m, n] = op(a) op(b) over k. */
+typedef struct product {
+    bool transpose_a, transpose_b;
+    int64_t m, n, k;
+} product;
+
+/* The rate of one product on all threads, each with its own `floats` floats for a, b and y. */
+static double measure_product(const product *p, float *block, int64_t floats, int threads) {
+    const double flop = 2.0 * (double)p->m * (double)p->n * (double)p->k;
+    const int64_t calls = (int64_t)(SGEMM_FLOP / flop) + 1;
+    double best = 0.0;
+    for (int try = 0; try < TRIES; try++) {
+        const double start = dt_clock_seconds();
+#pragma omp parallel num_threads(threads)
+        {
+            float *a = block + omp_get_thread_num() * floats;
+            float *b = a + dt_memory_round_floats(p->m * p->k), *y = b + dt_memory_round_floats(p->k * p->n);
+            for (int64_t call = 0; call < calls; call++)
+                dt_matmul_gemm(p->transpose_a, p->transpose_b, p->m, p->n, p->k, 1.0f, a,
+                               p->transpose_a ? p->m : p->k, b, p->transpose_b ? p->k : p->n, 0.0f, y, p->n);
+        }
+        const double rate = flop * (double)calls * threads / (dt_clock_seconds() - start);
+        best = rate > best ? rate : best;
+    }
+    return best;
+}
+
+/* y = x w, dx = dy w^T and dw = x^T dy for each of the model's four kinds of layer weights, and the head's.
+ */
+static dt_status measure_sgemm(double *best, int threads, const dt_shape *s, int64_t sequences) {
+    const int64_t n = sequences * s->T, C = s->C, F = s->F;
+    const int64_t sides[][2] = {{C, 3 * C}, {C, C}, {C, F}, {F, C}, {C, s->V}};
+    const int64_t wide = 3 * C > F ? 3 * C : F, widest = wide > s->V ? wide : s->V;
+    const int64_t longer = C > F ? C : F;
+    const int64_t floats = dt_memory_round_floats(n * longer) + dt_memory_round_floats(n * widest) +
+                           dt_memory_round_floats(longer * widest);
+    float *block =
+        dt_memory_alloc(floats * threads, sizeof *block, "the matrices that sgemm's peak is measured on");
+    if (block == NULL)
+        return DT_FAILED;
+    for (int64_t i = 0; i < floats * threads; i++)
+        block[i] = 0.01f * (float)(i % 101);
+    *best = 0.0;
+    for (size_t i = 0; i < sizeof sides / sizeof *sides; i++) {
+        const int64_t in = sides[i][0], out = sides[i][1];
+        const product products[] = {
+            {false, false, n, out, in}, {false, true, n, in, out}, {true, false, in, out, n}};
+        for (size_t j = 0; j < sizeof products / sizeof *products; j++) {
+            const double rate = measure_product(&products[j], block, floats, threads);
+            *best = rate > *best ? rate : *best;
+        }
+    }
+    dt_memory_free(block);
+    return DT_OK;
+}
+
+dt_status dt_peak_measure(dt_peak *peak, const char *isa, int threads, const dt_shape *shape,
+                          int64_t sequences) {
+    float *blocks = dt_memory_alloc(2 * COPY_FLOATS, sizeof *blocks, "the blocks that memory is measured on");
+    if (blocks == NULL)
+        return DT_FAILED;
+    peak->copy_bytes = measure_copy(blocks, blocks + COPY_FLOATS, threads);
+    dt_memory_free(blocks);
+    peak->fma_flops = measure_fma(isa, threads);
+    return measure_sgemm(&peak->sgemm_flops, threads, shape, sequences);
+}
