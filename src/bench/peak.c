@@ -10,9 +10,10 @@
 #include "bench/fma.h"
 #include "math/matmul.h"
 
-#define TRIES       20
-#define FMA_FLOP    4e8                /* of a thread in a try */
-#define SGEMM_FLOP  2e8                /* of a thread in a try */
+/* Many short tries rather than a few long ones: on a busy machine some of them are not interrupted. */
+#define TRIES       30
+#define FMA_FLOP    1e8                /* of a thread in a try */
+#define SGEMM_FLOP  1e8                /* of a thread in a try, or one product where that is more */
 #define COPY_BYTES  ((int64_t)1 << 26) /* of all threads: beyond the caches that a rank has to itself */
 #define COPY_FLOATS (COPY_BYTES / (int64_t)sizeof(float))
 

@@ -15,6 +15,7 @@ static void print_usage(void) {
          "                [--seed N] [--count N]\n"
          "  [mpirun -np N] dtrain eval CHECKPOINT [--data FILE] [--split validation|all] [--windows N]\n"
          "  dtrain data [--config FILE] --seed N [--steps N] [--OPTION VALUE ..]\n"
+         "  [mpirun -np N] dtrain bench [--config FILE] [--repetitions N] [--json FILE] [--OPTION VALUE ..]\n"
          "  dtrain verify CHECKPOINT\n"
          "  dtrain help [--markdown | --yaml | --man]\n\n"
          "CHECKPOINT is a folder, or \"latest\" for checkpoints/latest. FILE may be - for standard input.\n"

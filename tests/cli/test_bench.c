@@ -1,0 +1,186 @@
+/*
+ * `dtrain bench` on a tiny model prints its table and writes JSON whose parts are all there, whose numbers
+ * are finite and positive, and whose times add up; wrong command lines are refused before anything is
+ * measured. How long things take is never asserted.
+ */
+#include "support/command.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <jansson.h>
+
+#include <cmocka.h>
+
+#define TINY                                                                                                 \
+    "--n-layers 2 --d-model 32 --n-heads 2 --d-ff 64 --max-seq-len 32 --batch-size 4 "                       \
+    "--micro-batch-size 1 --repetitions 3"
+#define LAUNCH DTRAIN_MPIRUN " --oversubscribe -np"
+
+static const char *const leaf_parts[] = {"embedding forward",
+                                         "embedding backward",
+                                         "layernorm forward",
+                                         "layernorm backward",
+                                         "c_attn forward",
+                                         "c_attn dX",
+                                         "c_attn dW",
+                                         "attention forward",
+                                         "attention backward",
+                                         "attn.c_proj forward",
+                                         "attn.c_proj dX",
+                                         "attn.c_proj dW",
+                                         "c_fc forward",
+                                         "c_fc dX",
+                                         "c_fc dW",
+                                         "gelu forward",
+                                         "gelu backward",
+                                         "mlp.c_proj forward",
+                                         "mlp.c_proj dX",
+                                         "mlp.c_proj dW",
+                                         "dropout+residual forward",
+                                         "dropout+residual backward",
+                                         "head forward",
+                                         "head dX",
+                                         "head dW",
+                                         "loss",
+                                         "gradient norm",
+                                         "adamw"};
+
+#define LEAF_PARTS (sizeof leaf_parts / sizeof *leaf_parts)
+
+/* A number of an object; fails the test when it is missing or not finite. */
+static double number(const json_t *object, const char *key) {
+    const json_t *value = json_object_get(object, key);
+    if (!json_is_number(value) || !isfinite(json_number_value(value)))
+        fail_msg("expected a finite number \"%s\"", key);
+    return json_number_value(value);
+}
+
+static void assert_ordered(const json_t *times) {
+    assert_true(number(times, "min_ms") > 0.0);
+    assert_true(number(times, "min_ms") <= number(times, "median_ms"));
+    assert_true(number(times, "median_ms") <= number(times, "max_ms"));
+    assert_true(number(times, "mean_half_width_95_ms") >= 0.0);
+}
+
+static const json_t *find_part(const json_t *parts, const char *name) {
+    for (size_t i = 0; i < json_array_size(parts); i++)
+        if (strcmp(json_string_value(json_object_get(json_array_get(parts, i), "part")), name) == 0)
+            return json_array_get(parts, i);
+    return NULL;
+}
+
+/* The whole step is the sum of its parts, less what is hidden, plus what is unaccounted; shares are of it. */
+static void assert_adds_up(const json_t *parts, const json_t *step) {
+    const double whole = number(step, "median_ms"), sum = number(step, "sum_of_parts_ms");
+    double times = 0.0, shares = 0.0;
+    for (size_t i = 0; i < json_array_size(parts); i++) {
+        times += number(json_array_get(parts, i), "median_ms");
+        shares += number(json_array_get(parts, i), "share");
+    }
+    assert_true(fabs(times - sum) < 1e-3 * sum);
+    assert_true(fabs(shares - sum / whole) < 1e-3 * shares);
+    assert_true(fabs(sum - number(step, "exchange_hidden_ms") + number(step, "unaccounted_ms") - whole) <
+                1e-3 * (sum + whole));
+    assert_true(number(step, "exchange_hidden_ms") >= 0.0);
+}
+
+static void assert_report(const json_t *report, int ranks) {
+    const json_t *parts = json_object_get(report, "parts"), *step = json_object_get(report, "step");
+    for (size_t i = 0; i < LEAF_PARTS; i++) {
+        const json_t *part = find_part(parts, leaf_parts[i]);
+        if (part == NULL)
+            fail_msg("there is no part \"%s\"", leaf_parts[i]);
+        assert_ordered(part);
+        assert_true(number(part, "calls") >= 1.0 && number(part, "gbytes_per_s") > 0.0);
+        const bool product = strstr(leaf_parts[i], "c_") || strstr(leaf_parts[i], "head") ||
+                             strstr(leaf_parts[i], "attention");
+        assert_int_equal(json_is_null(json_object_get(part, "gflops")), !product);
+        if (product)
+            assert_true(number(part, "gflops") > 0.0 && number(part, "of_fma") > 0.0 &&
+                        number(part, "of_sgemm") > 0.0);
+    }
+    assert_int_equal(find_part(parts, "exchange") != NULL, ranks > 1);
+    assert_ordered(step);
+    assert_adds_up(parts, step);
+    const json_t *ceilings = json_object_get(report, "ceilings"), *memory = json_object_get(report, "memory");
+    assert_true(number(ceilings, "fma_gflops") > 0.0 && number(ceilings, "sgemm_gflops") > 0.0);
+    assert_true(number(ceilings, "copy_gbytes_per_s") > 0.0);
+    assert_true(number(memory, "resident_bytes") > 0.0 && number(memory, "computed_bytes") > 0.0);
+    assert_int_equal(number(json_object_get(report, "machine"), "ranks"), ranks);
+    assert_true(json_is_true(json_object_get(json_object_get(report, "check"), "passed")));
+    assert_int_equal(number(json_object_get(report, "config"), "d_model"), 32);
+}
+
+/* Runs `launcher dtrain bench ARGUMENTS --json FILE`, and judges both outputs. */
+static void run_and_judge(const char *launcher, const char *arguments, int ranks) {
+    char *folder = command_enter_folder();
+    command_result r = command_run("%s " DTRAIN " bench %s --json report.json", launcher, arguments);
+    if (r.exit_code != 0)
+        fail_msg("exit code %d: %s", r.exit_code, r.err);
+    assert_non_null(strstr(r.out, "\npart "));
+    assert_non_null(strstr(r.out, "\nsum of the parts "));
+    assert_non_null(strstr(r.out, "\nunaccounted "));
+    assert_non_null(strstr(r.out, "\nwhole step "));
+    assert_non_null(strstr(r.out, "PASSED\n"));
+    for (size_t i = 0; i < LEAF_PARTS; i++)
+        assert_non_null(strstr(r.out, leaf_parts[i]));
+    command_free(&r);
+    json_error_t error;
+    json_t *report = json_load_file("report.json", 0, &error);
+    if (report == NULL)
+        fail_msg("report.json: %s", error.text);
+    assert_report(report, ranks);
+    json_decref(report);
+    command_leave_folder(folder);
+}
+
+static void test_one_rank(void **state) {
+    (void)state;
+    run_and_judge("", TINY, 1);
+}
+
+static void test_two_ranks(void **state) {
+    (void)state;
+    run_and_judge(LAUNCH " 2", TINY, 2);
+}
+
+/* Leaves are dealt out unevenly, a leaf may be short, and one rank has no addition to make. */
+static void test_uneven(void **state) {
+    (void)state;
+    run_and_judge(LAUNCH " 3", TINY " --batch-size 7 --micro-batch-size 2", 3);
+}
+
+static void test_threads(void **state) {
+    (void)state;
+    run_and_judge("OMP_NUM_THREADS=2", TINY, 1);
+}
+
+static void assert_refused(const char *command, int exit_code, const char *sentence) {
+    command_result r = command_run("%s", command);
+    if (r.exit_code != exit_code || strstr(r.err, sentence) == NULL)
+        fail_msg("%s: expected %d and \"%s\", found %d and \"%s\"", command, exit_code, sentence, r.exit_code,
+                 r.err);
+    assert_string_equal(r.out, "");
+    command_free(&r);
+}
+
+static void test_refusals(void **state) {
+    (void)state;
+    assert_refused(DTRAIN " bench --repetitions 0", 2,
+                   "--repetitions: expected a whole number of at least 1, found \"0\"");
+    assert_refused(DTRAIN " bench --json /nowhere/report.json", 2,
+                   "--json: cannot write /nowhere/report.json");
+    assert_refused(DTRAIN " bench --repetition 3", 2, "did you mean --repetitions?");
+    assert_refused(LAUNCH " 5 " DTRAIN " bench " TINY, 2, "5 ranks");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_one_rank), cmocka_unit_test(test_two_ranks), cmocka_unit_test(test_uneven),
+        cmocka_unit_test(test_threads),  cmocka_unit_test(test_refusals),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
