@@ -34,7 +34,7 @@ typedef struct dt_part {
 
 /** The numbers of the parts that belong to a step and not to a leaf. */
 typedef enum dt_part_step {
-    DT_PART_TREE,     /**< additions of the canonical tree, on all threads */
+    DT_PART_TREE,     /**< additions of leaves along the canonical tree on this rank, on all threads */
     DT_PART_EXCHANGE, /**< the exchange of the gradient with the other ranks, nothing beside it */
     DT_PART_NORM,     /**< the gradient's norm, for clipping */
     DT_PART_ADAMW,

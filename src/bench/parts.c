@@ -52,11 +52,8 @@ static dt_status create_table(dt_parts *p) {
     const dt_leaves *plan = &p->plan;
     const int64_t leaf_parts = dt_part_leaf_count(), elements = p->rig->layout.elements;
     const int ranks = p->world->size;
-    /* With other ranks, the additions of the last wave belong to the exchange (train/overlap.h). */
-    const int64_t last_alone = ranks > 1 ? plan->waves - 2 : plan->waves - 1;
-    const int64_t step_calls[DT_PART_STEPS] = {[DT_PART_TREE] =
-                                                   last_alone >= 0 ? plan->wave_adds_end[last_alone] : 0,
-                                               [DT_PART_EXCHANGE] = ranks > 1};
+    const int64_t step_calls[DT_PART_STEPS] = {
+        [DT_PART_TREE] = plan->wave_adds_end[plan->waves - 1], [DT_PART_EXCHANGE] = ranks > 1};
     p->count = leaf_parts + DT_PART_STEPS;
     p->part = dt_memory_alloc(p->count, sizeof *p->part, "the table of parts");
     if (p->part == NULL)
@@ -155,8 +152,12 @@ static void run_tree(dt_parts *p, int64_t additions) {
     }
 }
 
-/* Every thread says at once that its backward pass is done; the main one last, since it acts on it. */
-static dt_status run_exchange(dt_parts *p) {
+/*
+ * Every thread says at once that its backward pass is done; the main one last, since it acts on it. The time
+ * counts that goes to the exchange, and not to the additions of the last wave, which the overlap carries out
+ * beside it.
+ */
+static dt_status time_exchange(dt_parts *p, double *seconds) {
     const int64_t run = p->plan.end - p->plan.first;
     const int64_t last_wave = run - (p->plan.waves - 1) * p->plan.wave_leaves;
     float *sum;
@@ -166,7 +167,9 @@ static dt_status run_exchange(dt_parts *p) {
         const dt_backward_progress *progress = dt_overlap_progress(p->overlap, (int)thread);
         progress->reached(progress->context, 0);
     }
-    return dt_overlap_finish(p->overlap, &sum, &times);
+    DT_TRY(dt_overlap_finish(p->overlap, &sum, &times));
+    *seconds = times.exposed;
+    return DT_OK;
 }
 
 static void run_adamw(dt_parts *p) {
@@ -177,22 +180,20 @@ static void run_adamw(dt_parts *p) {
                   state->exp_avg_sq);
 }
 
-static dt_status run_step_part(dt_parts *p, dt_part_step which, int64_t calls) {
-    switch (which) {
-    case DT_PART_TREE:
-        run_tree(p, calls);
-        break;
-    case DT_PART_EXCHANGE:
-        return calls > 0 ? run_exchange(p) : DT_OK;
-    case DT_PART_NORM:
+static dt_status time_part(dt_parts *p, int64_t index, double *seconds) {
+    const int64_t which = index - dt_part_leaf_count();
+    const double start = dt_clock_seconds();
+    if (p->part[index].of_leaf)
+        run_leaf_part(p, index);
+    else if (which == DT_PART_TREE)
+        run_tree(p, p->part[index].calls);
+    else if (which == DT_PART_EXCHANGE)
+        return p->part[index].calls > 0 ? time_exchange(p, seconds) : DT_OK;
+    else if (which == DT_PART_NORM)
         (void)dt_clip_norm(p->gradient[0], p->rig->layout.elements, p->partial);
-        break;
-    case DT_PART_ADAMW:
+    else
         run_adamw(p);
-        break;
-    case DT_PART_STEPS:
-        break;
-    }
+    *seconds = dt_clock_seconds() - start;
     return DT_OK;
 }
 
@@ -208,14 +209,11 @@ dt_status dt_parts_measure(dt_parts *p, int64_t repetitions, double *seconds) {
         for (int64_t repetition = -1; repetition < repetitions; repetition++) {
             if (!p->part[index].of_leaf)
                 reset_gradients(p);
+            double elapsed = 0.0;
             dt_world_barrier(p->world);
-            const double start = dt_clock_seconds();
-            if (p->part[index].of_leaf)
-                run_leaf_part(p, index);
-            else
-                DT_TRY(run_step_part(p, (dt_part_step)(index - dt_part_leaf_count()), p->part[index].calls));
+            DT_TRY(time_part(p, index, &elapsed));
             if (repetition >= 0)
-                seconds[index * repetitions + repetition] = dt_clock_seconds() - start;
+                seconds[index * repetitions + repetition] = elapsed;
         }
     return DT_OK;
 }

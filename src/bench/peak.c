@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "bench/fma.h"
+#include "math/kernels.h"
 #include "math/matmul.h"
 
 /* Many short tries rather than a few long ones: on a busy machine some of them are not interrupted. */
@@ -20,14 +21,16 @@
 /* Where the results of loops end up that exist only to be timed. */
 static volatile float kept;
 
-static const struct dt_fma *fma_of(const char *isa) {
-    if (strcmp(isa, "avx512") == 0)
+/* The widest that the processor has, also where DTRAIN_ISA asks for slower kernels: a ceiling stays where it
+ * is. */
+static const struct dt_fma *widest_fma(void) {
+    if (dt_kernels_get(0))
         return &dt_fma_avx512;
-    return strcmp(isa, "avx2") == 0 ? &dt_fma_avx2 : &dt_fma_baseline;
+    return dt_kernels_get(1) ? &dt_fma_avx2 : &dt_fma_baseline;
 }
 
-static double measure_fma(const char *isa, int threads) {
-    const struct dt_fma *fma = fma_of(isa);
+static double measure_fma(int threads) {
+    const struct dt_fma *fma = widest_fma();
     const int64_t rounds = (int64_t)(FMA_FLOP / (double)fma->round_flop);
     const double flop = (double)(rounds * fma->round_flop) * threads;
     double best = 0.0;
@@ -118,13 +121,12 @@ static dt_status measure_sgemm(double *best, int threads, const dt_shape *s, int
     return DT_OK;
 }
 
-dt_status dt_peak_measure(dt_peak *peak, const char *isa, int threads, const dt_shape *shape,
-                          int64_t sequences) {
+dt_status dt_peak_measure(dt_peak *peak, int threads, const dt_shape *shape, int64_t sequences) {
     float *blocks = dt_memory_alloc(2 * COPY_FLOATS, sizeof *blocks, "the blocks that memory is measured on");
     if (blocks == NULL)
         return DT_FAILED;
     peak->copy_bytes = measure_copy(blocks, blocks + COPY_FLOATS, threads);
     dt_memory_free(blocks);
-    peak->fma_flops = measure_fma(isa, threads);
+    peak->fma_flops = measure_fma(threads);
     return measure_sgemm(&peak->sgemm_flops, threads, shape, sequences);
 }

@@ -13,17 +13,16 @@
 #include "model/layout.h"
 
 typedef struct dt_peak {
-    double fma_flops;   /**< multiply-adds in registers, FLOP/s */
+    double fma_flops;   /**< multiply-adds in registers, with the widest vectors there are, FLOP/s */
     double sgemm_flops; /**< the fastest of sgemm's products at the model's shapes, FLOP/s */
     double copy_bytes;  /**< memcpy between blocks beyond the caches, bytes read and written a second */
 } dt_peak;
 
 /**
  * Measures this rank's ceilings with `threads` threads, for a model of `shape` and leaves of `sequences`
- * sequences. `isa` is the kernels' name ("avx512", "avx2" or "baseline"). All ranks of a host should call it
- * at once, so that they share the machine as in a step. Fails when memory is short. Local.
+ * sequences. All ranks of a host should call it at once, so that they share the machine as in a step. Fails
+ * when memory is short. Local.
  */
-dt_status dt_peak_measure(dt_peak *peak, const char *isa, int threads, const dt_shape *shape,
-                          int64_t sequences);
+dt_status dt_peak_measure(dt_peak *peak, int threads, const dt_shape *shape, int64_t sequences);
 
 #endif

@@ -160,8 +160,8 @@ static dt_status measure(dt_profile *p, samples *s, dt_parts *parts, dt_rig *rig
     facts->resident_bytes = (double)dt_memory_resident_bytes();
     facts->computed_bytes = (double)computed_bytes(rig, world, config);
     dt_world_barrier(world);
-    DT_TRY(dt_agree(world, dt_peak_measure(&facts->peak, rig->gpt.kernels->name, p->threads,
-                                           &rig->layout.shape, config->micro_batch_size)));
+    DT_TRY(dt_agree(world,
+                    dt_peak_measure(&facts->peak, p->threads, &rig->layout.shape, config->micro_batch_size)));
     DT_TRY(dt_parts_create(parts, world, rig, config));
     for (int64_t i = 0; i < p->count; i++)
         s->calls[rank * p->count + i] = dt_parts_calls(parts, i);
