@@ -11,7 +11,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "comm/world.h"
 #include "model/activations.h"
 #include "model/gpt.h"
 

@@ -20,8 +20,7 @@ typedef struct dt_parts {
     dt_part *part; /**< [count]: those of a leaf, then those of a step */
 
     dt_leaves plan;
-    dt_leaf
-        leaf; /**< the rank's first; threads beside the main one work on the same, each in its own memory */
+    dt_leaf leaf; /**< the rank's first, for all threads, each in its own memory */
     const uint8_t **windows;
     int64_t vectors;
     float **gradient;  /**< [vectors]: as many as a step of this rank has, and two at least */
@@ -43,8 +42,7 @@ dt_status dt_parts_create(dt_parts *parts, const dt_world *world, dt_rig *rig, c
 void dt_parts_free(dt_parts *parts);
 
 /** How often this rank calls a part in a step, one after the other: calls of a leaf times the waves of
- * leaves. Local.
- */
+ * leaves. Local. */
 int64_t dt_parts_calls(const dt_parts *parts, int64_t index);
 
 /** FLOP (or bytes) of such a call on all threads together, from those of one leaf. Local. */
@@ -52,8 +50,8 @@ double dt_parts_work(const dt_parts *parts, int64_t index, double of_call);
 
 /**
  * Fills seconds[count, repetitions]: each repetition makes all the calls of a part that a step of this rank
- * makes, layer after layer, and one more beforehand warms up. All ranks start a repetition together.
- * Collective.
+ * makes, layer after layer, and one more beforehand warms up. All ranks start a repetition together. A
+ * failure on one rank leaves others waiting: the caller must end the job. Collective.
  */
 dt_status dt_parts_measure(dt_parts *parts, int64_t repetitions, double *seconds);
 

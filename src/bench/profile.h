@@ -16,8 +16,7 @@
 /** One part of a step. Times are over all repetitions and ranks. */
 typedef struct dt_profile_row {
     const char *name;
-    int64_t calls; /**< one after the other in a step, on the rank that makes the most; 0: nowhere called, all
-                      else 0 */
+    int64_t calls;         /**< one after the other in a step, on the rank that makes the most; or all is 0 */
     dt_statistics seconds; /**< of all calls of a step */
     double flops;          /**< FLOP/s of a rank at the median; 0 where the part is no matrix product */
     double bytes_rate;     /**< bytes moved (bench/part.h) a second of a rank, at the median */
@@ -37,8 +36,8 @@ typedef struct dt_profile {
     dt_statistics step;     /**< seconds of a whole step */
     double exposed_seconds; /**< of the exchange in it: the median */
     double hidden_seconds;  /**< what the exchange takes by itself beyond that, 0 or more */
-    int64_t resident_bytes,
-        computed_bytes; /**< of the largest rank, in memory after the steps and by the tables */
+    int64_t resident_bytes; /**< in memory after the steps, of the largest rank */
+    int64_t computed_bytes; /**< by the tables, of the largest rank */
 
     double loss;      /**< of the last timed step */
     bool losses_hold; /**< every timed step's loss is finite and has the same bits on all ranks */

@@ -135,8 +135,8 @@ json_t *dt_table_json(const dt_profile *p, const dt_config *c) {
                                  1e-9 * p->peak.sgemm_flops, "copy_gbytes_per_s", 1e-9 * p->peak.copy_bytes);
     json_t *memory = json_pack("{s:I, s:I}", "resident_bytes", (json_int_t)p->resident_bytes,
                                "computed_bytes", (json_int_t)p->computed_bytes);
-    json_t *check =
-        json_pack("{s:f, s:b}", "loss", isfinite(p->loss) ? p->loss : 0.0, "passed", p->losses_hold);
+    json_t *check = json_pack("{s:o, s:b}", "loss", isfinite(p->loss) ? json_real(p->loss) : json_null(),
+                              "passed", p->losses_hold);
     return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "benchmark",
                      "parts", "version", dt_version(), "git_commit", dt_version_commit(), "time", stamp,
                      "parameters", (json_int_t)p->parameters, "repetitions", (json_int_t)p->repetitions,

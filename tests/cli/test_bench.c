@@ -158,6 +158,23 @@ static void test_threads(void **state) {
     run_and_judge("OMP_NUM_THREADS=2", TINY, 1);
 }
 
+/* A learning rate that throws the weights out of the range of floats: the check says so, and the program
+ * fails. */
+static void test_check_fails(void **state) {
+    (void)state;
+    char *folder = command_enter_folder();
+    command_result r = command_run(DTRAIN " bench " TINY " --learning-rate 1e30 --json report.json");
+    assert_int_equal(r.exit_code, 1);
+    assert_non_null(strstr(r.out, "FAILED\n"));
+    assert_non_null(strstr(r.err, "the losses of the timed steps are not finite or differ between ranks"));
+    command_free(&r);
+    json_t *report = json_load_file("report.json", 0, NULL), *check = json_object_get(report, "check");
+    assert_true(json_is_false(json_object_get(check, "passed")) &&
+                json_is_null(json_object_get(check, "loss")));
+    json_decref(report);
+    command_leave_folder(folder);
+}
+
 static void assert_refused(const char *command, int exit_code, const char *sentence) {
     command_result r = command_run("%s", command);
     if (r.exit_code != exit_code || strstr(r.err, sentence) == NULL)
@@ -179,8 +196,8 @@ static void test_refusals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_one_rank), cmocka_unit_test(test_two_ranks), cmocka_unit_test(test_uneven),
-        cmocka_unit_test(test_threads),  cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_one_rank), cmocka_unit_test(test_two_ranks),   cmocka_unit_test(test_uneven),
+        cmocka_unit_test(test_threads),  cmocka_unit_test(test_check_fails), cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
