@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#define ROWS 8
+#define ROWS 4
 
 static void forward(float *restrict y, const float *restrict x, const float *restrict w,
                     const float *restrict bias, int64_t in, int64_t out) {
@@ -16,13 +16,9 @@ static void forward(float *restrict y, const float *restrict x, const float *res
     for (; i + ROWS <= in; i += ROWS) {
         const float *row = w + i * out;
         const float x0 = x[i], x1 = x[i + 1], x2 = x[i + 2], x3 = x[i + 3];
-        const float x4 = x[i + 4], x5 = x[i + 5], x6 = x[i + 6], x7 = x[i + 7];
 #pragma omp simd
-        for (int64_t j = 0; j < out; j++) {
-            const float *at = row + j;
-            y[j] += ((x0 * at[0] + x1 * at[out]) + (x2 * at[2 * out] + x3 * at[3 * out])) +
-                    ((x4 * at[4 * out] + x5 * at[5 * out]) + (x6 * at[6 * out] + x7 * at[7 * out]));
-        }
+        for (int64_t j = 0; j < out; j++)
+            y[j] += (x0 * row[j] + x1 * row[j + out]) + (x2 * row[j + 2 * out] + x3 * row[j + 3 * out]);
     }
     for (; i < in; i++)
         for (int64_t j = 0; j < out; j++)

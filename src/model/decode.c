@@ -1,29 +1,39 @@
-/* forward.c for a single row, without dropout. */
+/* forward.c for the tokens that are new, without dropout. */
 #include "model/decode.h"
 
 #include <string.h>
 
 #include "base/memory.h"
+#include "math/matmul.h"
 
 dt_status dt_decode_create(dt_decoder *decoder, const dt_gpt *gpt, const dt_gpt_view *weights) {
     const dt_shape *s = &gpt->layout->shape;
-    const int64_t counts[] = {s->n_layers * s->T * 3 * s->C,    s->V, s->C, s->C, s->C, s->F,
-                              dt_attention_scratch_floats(s->T)};
+    const int64_t T = s->T, C = s->C;
     *decoder = (dt_decoder){.gpt = gpt, .weights = weights};
-    float **arrays[] = {&decoder->qkv,      &decoder->logits, &decoder->x,      &decoder->norm,
-                        &decoder->attended, &decoder->act,    &decoder->scratch};
-    const int64_t count = (int64_t)(sizeof counts / sizeof *counts);
+    const struct {
+        float **array;
+        int64_t count;
+    } parts[] = {{&decoder->qkv, s->n_layers * T * 3 * C},
+                 {&decoder->logits, s->V},
+                 {&decoder->x, T * C},
+                 {&decoder->norm, T * C},
+                 {&decoder->attended, T * C},
+                 {&decoder->act, T * s->F},
+                 {&decoder->mean, T},
+                 {&decoder->rstd, T},
+                 {&decoder->scratch, dt_attention_scratch_floats(T)}};
+    const size_t count = sizeof parts / sizeof *parts;
     int64_t total = 0;
-    for (int64_t i = 0; i < count; i++)
-        total += dt_memory_round_floats(counts[i]);
-    decoder->tokens = dt_memory_alloc(s->T, 1, "the context");
+    for (size_t i = 0; i < count; i++)
+        total += dt_memory_round_floats(parts[i].count);
+    decoder->tokens = dt_memory_alloc(T, 1, "the context");
     decoder->block = dt_memory_alloc(total, sizeof(float), "the keys and values of the context");
     if (decoder->tokens == NULL || decoder->block == NULL)
         return DT_FAILED;
     float *next = decoder->block;
-    for (int64_t i = 0; i < count; i++) {
-        *arrays[i] = next;
-        next += dt_memory_round_floats(counts[i]);
+    for (size_t i = 0; i < count; i++) {
+        *parts[i].array = next;
+        next += dt_memory_round_floats(parts[i].count);
     }
     return DT_OK;
 }
@@ -38,43 +48,62 @@ void dt_decode_reset(dt_decoder *decoder) {
     decoder->length = 0;
 }
 
-/* Takes in a token where there is room. */
-static void append(dt_decoder *decoder, uint8_t token) {
+/* y[rows, out] = bias + x[rows, in] w[in, out]; a single row is bound by reading w, and has a kernel of its
+ * own. */
+static void multiply(const dt_kernels *k, float *y, const float *x, const float *w, const float *bias,
+                     int64_t rows, int64_t in, int64_t out) {
+    if (rows == 1)
+        k->matvec->forward(y, x, w, bias, in, out);
+    else if (bias)
+        dt_matmul_forward_bias(y, x, w, bias, rows, in, out);
+    else
+        dt_matmul_forward(y, x, w, rows, in, out);
+}
+
+/* Takes in `count` tokens where there is room for them. */
+static void append(dt_decoder *decoder, const uint8_t *tokens, int64_t count) {
     const dt_gpt *gpt = decoder->gpt;
     const dt_gpt_view *weights = decoder->weights;
     const dt_shape *s = &gpt->layout->shape;
     const dt_kernels *k = gpt->kernels;
-    const int64_t C = s->C, F = s->F, t = decoder->length;
-    float *x = decoder->x, *norm = decoder->norm, mean, rstd;
-    k->embedding->forward(x, &token, weights->wte, weights->wpe, t, 1, C, NULL, NULL);
+    const int64_t C = s->C, F = s->F, t = decoder->length, n = count;
+    float *x = decoder->x, *norm = decoder->norm, *mean = decoder->mean, *rstd = decoder->rstd;
+    k->embedding->forward(x, tokens, weights->wte, weights->wpe, t, n, C, NULL, NULL);
     for (int64_t i = 0; i < s->n_layers; i++) {
         const dt_gpt_layer *w = &weights->layer[i];
         float *qkv = decoder->qkv + i * s->T * 3 * C;
-        k->layernorm->forward(norm, &mean, &rstd, x, w->ln_1_weight, w->ln_1_bias, 1, C);
-        k->matvec->forward(qkv + t * 3 * C, norm, w->c_attn_weight, w->c_attn_bias, C, 3 * C);
-        k->attention->query(decoder->attended, qkv, t, C, s->H, decoder->scratch);
-        k->matvec->forward(norm, decoder->attended, w->attn_proj_weight, NULL, C, C);
-        k->residual->forward(x, x, norm, w->attn_proj_bias, 1, C, NULL, NULL);
+        k->layernorm->forward(norm, mean, rstd, x, w->ln_1_weight, w->ln_1_bias, n, C);
+        multiply(k, qkv + t * 3 * C, norm, w->c_attn_weight, w->c_attn_bias, n, C, 3 * C);
+        for (int64_t j = 0; j < n; j++)
+            k->attention->query(decoder->attended + j * C, qkv, t + j, C, s->H, decoder->scratch);
+        multiply(k, norm, decoder->attended, w->attn_proj_weight, NULL, n, C, C);
+        k->residual->forward(x, x, norm, w->attn_proj_bias, n, C, NULL, NULL);
 
-        k->layernorm->forward(norm, &mean, &rstd, x, w->ln_2_weight, w->ln_2_bias, 1, C);
-        k->matvec->forward(decoder->act, norm, w->c_fc_weight, NULL, C, F);
-        k->gelu->forward(decoder->act, decoder->act, w->c_fc_bias, 1, F);
-        k->matvec->forward(norm, decoder->act, w->mlp_proj_weight, NULL, F, C);
-        k->residual->forward(x, x, norm, w->mlp_proj_bias, 1, C, NULL, NULL);
+        k->layernorm->forward(norm, mean, rstd, x, w->ln_2_weight, w->ln_2_bias, n, C);
+        multiply(k, decoder->act, norm, w->c_fc_weight, NULL, n, C, F);
+        k->gelu->forward(decoder->act, decoder->act, w->c_fc_bias, n, F);
+        multiply(k, norm, decoder->act, w->mlp_proj_weight, NULL, n, F, C);
+        k->residual->forward(x, x, norm, w->mlp_proj_bias, n, C, NULL, NULL);
     }
-    k->layernorm->forward(norm, &mean, &rstd, x, weights->ln_f_weight, weights->ln_f_bias, 1, C);
+    const float *last = x + (n - 1) * C;
+    k->layernorm->forward(norm, mean, rstd, last, weights->ln_f_weight, weights->ln_f_bias, 1, C);
     k->matvec->transposed(decoder->logits, norm, weights->wte, s->V, C);
-    decoder->tokens[t] = token;
-    decoder->length = t + 1;
+    memmove(decoder->tokens + t, tokens, (size_t)n);
+    decoder->length = t + n;
 }
 
-void dt_decode_token(dt_decoder *decoder, uint8_t token) {
+void dt_decode_tokens(dt_decoder *decoder, const uint8_t *tokens, int64_t count) {
     const int64_t T = decoder->gpt->layout->shape.T, kept = T / 2;
-    if (decoder->length == T) {
-        memmove(decoder->tokens, decoder->tokens + T - kept, (size_t)kept);
-        decoder->length = 0;
-        for (int64_t t = 0; t < kept; t++)
-            append(decoder, decoder->tokens[t]);
+    while (count > 0) {
+        if (decoder->length == T) {
+            memmove(decoder->tokens, decoder->tokens + T - kept, (size_t)kept);
+            decoder->length = 0;
+            if (kept > 0)
+                append(decoder, decoder->tokens, kept);
+        }
+        const int64_t room = T - decoder->length, now = count < room ? count : room;
+        append(decoder, tokens, now);
+        tokens += now;
+        count -= now;
     }
-    append(decoder, token);
 }

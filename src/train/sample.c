@@ -59,8 +59,8 @@ static dt_status take_prompt(dt_decoder *decoder, const char *prompt) {
         return dt_fail("out of memory for a prompt of %zu bytes", length);
     const int64_t count = dt_tokenizer_encode(text, length, tokens), T = decoder->gpt->layout->shape.T;
     dt_decode_reset(decoder);
-    for (int64_t i = count > T ? count - T : 0; i < count; i++)
-        dt_decode_token(decoder, tokens[i]);
+    const int64_t kept = count < T ? count : T;
+    dt_decode_tokens(decoder, tokens + count - kept, kept);
     free(tokens);
     return DT_OK;
 }
@@ -75,7 +75,7 @@ dt_status dt_sample_run(dt_decoder *decoder, const dt_sample_options *options,
         const uint8_t token = dt_sample_draw(decoder->logits, V, options, dt_philox_unit(words.w0, words.w1));
         emit(context, dt_tokenizer_text(token));
         if (i + 1 < options->max_length)
-            dt_decode_token(decoder, token);
+            dt_decode_tokens(decoder, &token, 1);
     }
     return DT_OK;
 }

@@ -20,7 +20,7 @@ static dt_decoder *decoder_make(const small_gpt *small) {
     numbers_poison(decoder->qkv, s->n_layers * s->T * 3 * s->C);
     numbers_poison(decoder->scratch, dt_attention_scratch_floats(s->T));
     float *rows[] = {decoder->logits, decoder->x, decoder->norm, decoder->attended, decoder->act};
-    const int64_t lengths[] = {s->V, s->C, s->C, s->C, s->F};
+    const int64_t lengths[] = {s->V, s->T * s->C, s->T * s->C, s->T * s->C, s->T * s->F};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         numbers_poison(rows[i], lengths[i]);
     return decoder;
@@ -48,7 +48,7 @@ static void cached_logits_are_the_full_ones(void **state) {
             dt_decoder *decoder = decoder_make(small);
             for (int64_t t = 0; t < T; t++) {
                 double *expected = numbers_widen(a.logits + t * a.logits_stride, V);
-                dt_decode_token(decoder, small->windows[0][t]);
+                dt_decode_tokens(decoder, &small->windows[0][t], 1);
                 assert_int_equal(decoder->length, t + 1);
                 assert_close(k->name, "logits", decoder->logits, expected, V, 1e-5);
                 free(expected);
@@ -77,12 +77,12 @@ static void a_full_context_keeps_its_later_half(void **state) {
             int slides = 0;
             for (int64_t t = 0; t < 3 * T + 1; t++) {
                 const bool full = decoder->length == T;
-                dt_decode_token(decoder, text[t]);
+                dt_decode_tokens(decoder, &text[t], 1);
                 if (!full)
                     continue;
                 dt_decoder *fresh = decoder_make(small);
-                for (int64_t j = t - kept; j <= t; j++)
-                    dt_decode_token(fresh, text[j]);
+                dt_decode_tokens(fresh, text + t - kept, kept);
+                dt_decode_tokens(fresh, text + t, 1);
                 assert_int_equal(decoder->length, kept + 1);
                 assert_memory_equal(decoder->tokens, text + t - kept, (size_t)(kept + 1));
                 assert_same_bits(k->name, "logits after sliding", decoder->logits, fresh->logits, V);
@@ -97,6 +97,36 @@ static void a_full_context_keeps_its_later_half(void **state) {
     }
 }
 
+/*
+ * However a text is cut into the pieces that are taken in at once, the logits after it are those of one token
+ * at a time, to 1e-5 (of the largest, which is a few units).
+ */
+static void pieces_do_not_matter(void **state) {
+    (void)state;
+    small_gpt *small = small_gpt_make(shapes[4], 0.0);
+    const int64_t T = shapes[4].T, V = shapes[4].V;
+    for_each_kernels(k) {
+        small->gpt.kernels = k;
+        dt_decoder *single = decoder_make(small);
+        for (int64_t t = 0; t < T; t++)
+            dt_decode_tokens(single, &small->windows[0][t], 1);
+        double *expected = numbers_widen(single->logits, V);
+        const int64_t pieces[] = {2, 7, 64, T};
+        for (size_t p = 0; p < sizeof pieces / sizeof *pieces; p++) {
+            dt_decoder *several = decoder_make(small);
+            for (int64_t t = 0; t < T; t += pieces[p])
+                dt_decode_tokens(several, &small->windows[0][t], T - t < pieces[p] ? T - t : pieces[p]);
+            assert_int_equal(several->length, T);
+            assert_memory_equal(several->tokens, small->windows[0], (size_t)T);
+            assert_close(k->name, "logits", several->logits, expected, V, 1e-5);
+            decoder_free(several);
+        }
+        free(expected);
+        decoder_free(single);
+    }
+    small_gpt_free(small);
+}
+
 /* An emptied decoder is as a fresh one: the same text gives the same bits. */
 static void reset_forgets_all(void **state) {
     (void)state;
@@ -106,12 +136,12 @@ static void reset_forgets_all(void **state) {
         small->gpt.kernels = k;
         dt_decoder *used = decoder_make(small), *fresh = decoder_make(small);
         for (int64_t t = 0; t < shapes[2].T; t++)
-            dt_decode_token(used, small->windows[1][t]);
+            dt_decode_tokens(used, &small->windows[1][t], 1);
         dt_decode_reset(used);
         assert_int_equal(used->length, 0);
         for (int64_t t = 0; t < 4; t++) {
-            dt_decode_token(used, small->windows[0][t]);
-            dt_decode_token(fresh, small->windows[0][t]);
+            dt_decode_tokens(used, &small->windows[0][t], 1);
+            dt_decode_tokens(fresh, &small->windows[0][t], 1);
             assert_same_bits(k->name, "logits", used->logits, fresh->logits, V);
         }
         decoder_free(used);
@@ -124,6 +154,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(cached_logits_are_the_full_ones),
         cmocka_unit_test(a_full_context_keeps_its_later_half),
+        cmocka_unit_test(pieces_do_not_matter),
         cmocka_unit_test(reset_forgets_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,7 +2,7 @@
 #include "support/numbers.h"
 #include "support/reference.h"
 
-/* Sizes that are and are not whole numbers of the kernel's eight rows and of a vector. */
+/* Sizes that are and are not whole numbers of the kernel's four rows and of a vector. */
 static const struct {
     int64_t in, out;
 } shapes[] = {{1, 1}, {8, 16}, {7, 33}, {20, 99}, {65, 192}, {256, 768}};
