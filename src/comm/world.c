@@ -2,9 +2,11 @@
 #include "comm/world.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/memory.h"
@@ -16,7 +18,12 @@
 /* MPI counts are ints: longer blocks travel in pieces of this many bytes. */
 #define PIECE_BYTES ((int64_t)1 << 30)
 
-/* A process joins MPI once, so one place for its side of the world is enough. */
+/* How long a rank without work sleeps between two looks: too short for a person to notice, and at most a
+ * hundred wake-ups a second for the ranks that work beside it. */
+#define LOOK_NANOSECONDS 10000000L
+
+/* A process joins MPI once, so one place for its side of the world is enough. Parts of it have places of
+ * their own. */
 static struct dt_world_mpi joined;
 
 static dt_status start_mpi(void) {
@@ -34,32 +41,36 @@ static dt_status start_mpi(void) {
 }
 
 /* Ranks that can share memory are on one host; hosts are counted by their first ranks. */
-static dt_status count_hosts(dt_world *world) {
+static dt_status count_hosts(dt_world *world, MPI_Comm comm) {
     MPI_Comm neighbours;
     int rank_on_host;
     DT_TRY(dt_mpi_world_check(
-        MPI_Comm_split_type(joined.comm, MPI_COMM_TYPE_SHARED, world->rank, MPI_INFO_NULL, &neighbours),
+        MPI_Comm_split_type(comm, MPI_COMM_TYPE_SHARED, world->rank, MPI_INFO_NULL, &neighbours),
         "MPI_Comm_split_type"));
     DT_TRY(dt_mpi_world_check(MPI_Comm_size(neighbours, &world->host_ranks), "MPI_Comm_size"));
     DT_TRY(dt_mpi_world_check(MPI_Comm_rank(neighbours, &rank_on_host), "MPI_Comm_rank"));
     DT_TRY(dt_mpi_world_check(MPI_Comm_free(&neighbours), "MPI_Comm_free"));
     int first = rank_on_host == 0;
-    return dt_mpi_world_check(MPI_Allreduce(&first, &world->hosts, 1, MPI_INT, MPI_SUM, joined.comm),
+    return dt_mpi_world_check(MPI_Allreduce(&first, &world->hosts, 1, MPI_INT, MPI_SUM, comm),
                               "MPI_Allreduce");
+}
+
+/* What a world knows about itself, and its scratch, once `mpi` has its communicator. */
+static dt_status describe(dt_world *world, struct dt_world_mpi *mpi) {
+    DT_TRY(dt_mpi_world_check(MPI_Comm_rank(mpi->comm, &world->rank), "MPI_Comm_rank"));
+    DT_TRY(dt_mpi_world_check(MPI_Comm_size(mpi->comm, &world->size), "MPI_Comm_size"));
+    if (gethostname(world->host, sizeof world->host - 1) != 0)
+        snprintf(world->host, sizeof world->host, "unknown host");
+    DT_TRY(count_hosts(world, mpi->comm));
+    mpi->counts = dt_memory_alloc(world->size, sizeof *mpi->counts, "the ranks' counts");
+    mpi->starts = dt_memory_alloc(world->size, sizeof *mpi->starts, "the ranks' places");
+    return mpi->counts && mpi->starts ? DT_OK : DT_FAILED;
 }
 
 dt_status dt_world_open(dt_world *world) {
     *world = (dt_world){0};
     DT_TRY(start_mpi());
-    DT_TRY(dt_mpi_world_check(MPI_Comm_rank(joined.comm, &world->rank), "MPI_Comm_rank"));
-    DT_TRY(dt_mpi_world_check(MPI_Comm_size(joined.comm, &world->size), "MPI_Comm_size"));
-    if (gethostname(world->host, sizeof world->host - 1) != 0)
-        snprintf(world->host, sizeof world->host, "unknown host");
-    DT_TRY(count_hosts(world));
-    joined.counts = dt_memory_alloc(world->size, sizeof *joined.counts, "the ranks' counts");
-    joined.starts = dt_memory_alloc(world->size, sizeof *joined.starts, "the ranks' places");
-    if (joined.counts == NULL || joined.starts == NULL)
-        return DT_FAILED;
+    DT_TRY(describe(world, &joined));
     /* Last, so that closing a world that did not open does not wait for ranks that may be lost. */
     world->mpi = &joined;
     return DT_OK;
@@ -136,14 +147,15 @@ dt_status dt_world_broadcast_block(const dt_world *world, char **bytes, size_t *
 /* All runs in one call, when every one of them starts and ends within the reach of an int. */
 static dt_status gather_short(const dt_world *world, void *all, int64_t element_bytes,
                               const int64_t *counts) {
+    struct dt_world_mpi *mpi = world->mpi;
     int start = 0;
     for (int r = 0; r < world->size; r++) {
-        joined.counts[r] = dt_narrow(counts[r] * element_bytes);
-        joined.starts[r] = start;
-        start += joined.counts[r];
+        mpi->counts[r] = dt_narrow(counts[r] * element_bytes);
+        mpi->starts[r] = start;
+        start += mpi->counts[r];
     }
-    return dt_mpi_world_check(MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, all, joined.counts,
-                                             joined.starts, MPI_BYTE, world->mpi->comm),
+    return dt_mpi_world_check(MPI_Allgatherv(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, all, mpi->counts,
+                                             mpi->starts, MPI_BYTE, mpi->comm),
                               "MPI_Allgatherv");
 }
 
@@ -165,10 +177,62 @@ dt_status dt_world_gather_all(const dt_world *world, void *all, int64_t element_
     return DT_OK;
 }
 
-void dt_world_barrier(const dt_world *world) {
-    if (dt_mpi_world_check(MPI_Barrier(world->mpi->comm), "MPI_Barrier") == DT_OK)
-        return;
-    /* Ranks that cannot meet cannot agree on anything either. */
+/* Ranks that cannot meet cannot agree on anything either. */
+static _Noreturn void give_up(const dt_world *world) {
     fprintf(stderr, "dtrain: rank %d on %s: %s\n", world->rank, world->host, dt_error());
     dt_world_abort(world, DT_FAILED);
+}
+
+void dt_world_barrier(const dt_world *world) {
+    if (dt_mpi_world_check(MPI_Barrier(world->mpi->comm), "MPI_Barrier") != DT_OK)
+        give_up(world);
+}
+
+static void drop_part(struct dt_world_mpi *mpi) {
+    if (mpi->comm != MPI_COMM_NULL)
+        (void)MPI_Comm_free(&mpi->comm);
+    dt_memory_free(mpi->counts);
+    dt_memory_free(mpi->starts);
+    dt_memory_free(mpi);
+}
+
+dt_status dt_world_split(const dt_world *world, int ranks, dt_world *part) {
+    *part = (dt_world){0};
+    const bool member = world->rank < ranks;
+    struct dt_world_mpi *mpi = dt_memory_alloc(1, sizeof *mpi, "a part of the job");
+    DT_TRY(dt_agree(world, mpi ? DT_OK : DT_FAILED));
+    mpi->comm = MPI_COMM_NULL;
+    dt_status status = dt_mpi_world_check(
+        MPI_Comm_split(world->mpi->comm, member ? 0 : MPI_UNDEFINED, world->rank, &mpi->comm),
+        "MPI_Comm_split");
+    if (status == DT_OK && member)
+        status = describe(part, mpi);
+    status = dt_agree(world, status);
+    if (status == DT_OK && member)
+        part->mpi = mpi;
+    else
+        drop_part(mpi);
+    return status;
+}
+
+/* MPI's own ways to wait ask the network without pause; a barrier that is asked now and then does not. */
+static dt_status wait_asleep(const dt_world *world) {
+    const struct timespec pause = {.tv_nsec = LOOK_NANOSECONDS};
+    MPI_Request all_here;
+    int complete = 0;
+    DT_TRY(dt_mpi_world_check(MPI_Ibarrier(world->mpi->comm, &all_here), "MPI_Ibarrier"));
+    DT_TRY(dt_mpi_world_check(MPI_Test(&all_here, &complete, MPI_STATUS_IGNORE), "MPI_Test"));
+    while (!complete) {
+        nanosleep(&pause, NULL);
+        DT_TRY(dt_mpi_world_check(MPI_Test(&all_here, &complete, MPI_STATUS_IGNORE), "MPI_Test"));
+    }
+    return DT_OK;
+}
+
+void dt_world_rejoin(const dt_world *world, dt_world *part) {
+    if (part->mpi)
+        drop_part(part->mpi);
+    *part = (dt_world){0};
+    if (wait_asleep(world) != DT_OK)
+        give_up(world);
 }

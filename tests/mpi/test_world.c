@@ -1,6 +1,8 @@
 /* The plain collectives and the agreement on one outcome, on any number of ranks. */
 #include <inttypes.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "comm/agree.h"
 #include "support/cmocka_mpi.h"
@@ -135,6 +137,63 @@ static void agreement_on_the_lowest_failure(void **state) {
         check_agreement(failing);
 }
 
+/* In the part of the first `ranks` ranks, ranks keep their numbers and its collectives see its ranks alone.
+ */
+static void check_part(int ranks) {
+    dt_world part;
+    assert_ok(dt_world_split(&world, ranks, &part));
+    assert_int_equal(part.mpi != NULL, world.rank < ranks);
+    if (part.mpi) {
+        int64_t *numbers = calloc((size_t)ranks, sizeof *numbers),
+                *ones = calloc((size_t)ranks, sizeof *ones);
+        assert_int_equal(part.rank, world.rank);
+        assert_int_equal(part.size, ranks);
+        assert_int_equal(part.hosts, 1);
+        assert_int_equal(part.host_ranks, ranks);
+        assert_string_equal(part.host, world.host);
+        for (int r = 0; r < ranks; r++)
+            ones[r] = 1;
+        numbers[part.rank] = 10 + part.rank;
+        assert_ok(dt_world_gather_all(&part, numbers, (int64_t)sizeof *numbers, ones));
+        for (int r = 0; r < ranks; r++)
+            assert_int_equal(numbers[r], 10 + r);
+        assert_int_equal(dt_agree(&part, part.rank == ranks - 1 ? dt_fail("last") : DT_OK), DT_FAILED);
+        free(numbers);
+        free(ones);
+    }
+    dt_world_rejoin(&world, &part);
+    assert_null(part.mpi);
+    /* The whole still works, and keeps a scratch of its own size. */
+    gather_all_completes_uneven_runs(NULL);
+}
+
+static void a_part_is_a_world_of_its_own(void **state) {
+    (void)state;
+    for (int ranks = 1; ranks <= world.size; ranks++)
+        check_part(ranks);
+}
+
+/* How often this process has given its core away to wait. A rank that spins, or yields to others, hardly
+ * does. */
+static long times_slept(void) {
+    struct rusage used;
+    assert_int_equal(getrusage(RUSAGE_SELF, &used), 0);
+    return used.ru_nvcsw;
+}
+
+static void ranks_without_work_sleep(void **state) {
+    (void)state;
+    dt_world part;
+    assert_ok(dt_world_split(&world, 1, &part));
+    const bool idle = part.mpi == NULL;
+    const long before = times_slept();
+    if (!idle)
+        usleep(500000);
+    dt_world_rejoin(&world, &part);
+    if (idle)
+        assert_true(times_slept() - before >= 10);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_world_knows_its_ranks_and_hosts),
     cmocka_unit_test(broadcast_copies_rank_0),
@@ -143,6 +202,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(gather_all_completes_uneven_runs),
     cmocka_unit_test(agreement_on_success),
     cmocka_unit_test(agreement_on_the_lowest_failure),
+    cmocka_unit_test(a_part_is_a_world_of_its_own),
+    cmocka_unit_test(ranks_without_work_sleep),
 };
 
 CMOCKA_MPI_MAIN(tests)
