@@ -13,6 +13,9 @@
 #include "base/status.h"
 #include "comm/tree.h"
 
+/** Buckets under way at once: enough to keep the network busy while sums are made; each has its scratch. */
+#define DT_DEAL_PLACES 4
+
 typedef struct dt_deal {
     int size;            /**< ranks */
     int64_t buckets;     /**< parts that the vector is cut into */

@@ -17,9 +17,6 @@
 #include "comm/deal.h"
 #include "comm/mpi_world.h"
 
-/* Buckets under way at once: enough to keep the network busy while sums are made; each has its scratch. */
-#define PLACES 4
-
 typedef enum phase {
     PHASE_FREE,
     PHASE_COLLECTING, /* slices of nodes are on their way */
@@ -43,7 +40,7 @@ struct dt_reduce {
     dt_deal deal;
     int64_t started; /* buckets started since creation */
     int place_count;
-    place places[PLACES];
+    place places[DT_DEAL_PLACES];
     MPI_Request *requests; /* of all places, one after another, so that one call can wait for any */
     int request_count;
     int *finished; /* [request_count]: where MPI_Waitsome lists what it found */
@@ -63,7 +60,7 @@ static dt_status make_places(dt_reduce *reduce) {
     int64_t foreign_nodes = dt_deal_all_nodes(deal) - own_nodes;
     /* Collecting receives all foreign nodes and sends the own ones to all; sharing takes no more. */
     int64_t requests_each = foreign_nodes + own_nodes * (reduce->size - 1);
-    reduce->place_count = deal->buckets < PLACES ? (int)deal->buckets : PLACES;
+    reduce->place_count = deal->buckets < DT_DEAL_PLACES ? (int)deal->buckets : DT_DEAL_PLACES;
     reduce->request_count = dt_narrow(reduce->place_count * requests_each);
     reduce->requests =
         dt_memory_alloc(reduce->request_count, sizeof *reduce->requests, "requests of the sum");
@@ -114,7 +111,7 @@ dt_status dt_reduce_create(dt_reduce **reduce, const dt_world *world, int64_t le
 void dt_reduce_free(dt_reduce *reduce) {
     if (reduce == NULL)
         return;
-    for (int p = 0; p < PLACES; p++) {
+    for (int p = 0; p < DT_DEAL_PLACES; p++) {
         dt_memory_free(reduce->places[p].operands);
         dt_memory_free(reduce->places[p].received);
     }

@@ -33,17 +33,16 @@ struct dt_overlap {
     dt_status status;            /* of the first call that failed */
 };
 
-static dt_status make_bounds(dt_overlap *o, int64_t elements, int64_t bucket_bytes) {
+dt_status dt_overlap_cut(int64_t elements, int64_t bucket_bytes, int64_t **bounds, int64_t *buckets) {
     const int64_t asked =
         bucket_bytes / (int64_t)sizeof(float) / DT_MEMORY_ALIGN_FLOATS * DT_MEMORY_ALIGN_FLOATS;
     const int64_t floats = asked > DT_MEMORY_ALIGN_FLOATS ? asked : DT_MEMORY_ALIGN_FLOATS;
-    o->buckets = (elements + floats - 1) / floats;
-    o->bounds = calloc((size_t)o->buckets + 1, sizeof *o->bounds);
-    o->passed = calloc((size_t)o->buckets, sizeof *o->passed);
-    if (o->bounds == NULL || o->passed == NULL)
-        return dt_fail("out of memory for %" PRId64 " buckets; use a larger bucket_bytes", o->buckets);
-    for (int64_t b = 0; b <= o->buckets; b++)
-        o->bounds[b] = b < o->buckets ? b * floats : elements;
+    *buckets = (elements + floats - 1) / floats;
+    *bounds = calloc((size_t)*buckets + 1, sizeof **bounds);
+    if (*bounds == NULL)
+        return dt_fail("out of memory for %" PRId64 " buckets; use a larger bucket_bytes", *buckets);
+    for (int64_t b = 0; b <= *buckets; b++)
+        (*bounds)[b] = b < *buckets ? b * floats : elements;
     return DT_OK;
 }
 
@@ -80,10 +79,11 @@ static void reached(void *context, int64_t offset) {
 static dt_status create(dt_overlap *o, const dt_world *world, int64_t leaves, int64_t elements,
                         int64_t bucket_bytes) {
     const dt_leaves *plan = o->plan;
-    DT_TRY(make_bounds(o, elements, bucket_bytes));
+    DT_TRY(dt_overlap_cut(elements, bucket_bytes, &o->bounds, &o->buckets));
+    o->passed = calloc((size_t)o->buckets, sizeof *o->passed);
     o->ranks = world->size;
     o->watchers = calloc((size_t)plan->wave_leaves, sizeof *o->watchers);
-    if (o->watchers == NULL)
+    if (o->passed == NULL || o->watchers == NULL)
         return dt_fail("out of memory for the progress of %" PRId64 " threads", plan->wave_leaves);
     for (int64_t t = 0; t < plan->wave_leaves; t++) {
         watcher *w = &o->watchers[t];

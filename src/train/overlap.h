@@ -26,6 +26,12 @@ typedef struct dt_overlap_times {
 } dt_overlap_times;
 
 /**
+ * Cuts `elements` floats into buckets of about `bucket_bytes`: bucket b is the floats [(*bounds)[b],
+ * (*bounds)[b + 1]). The caller frees the bounds with free(). Local.
+ */
+dt_status dt_overlap_cut(int64_t elements, int64_t bucket_bytes, int64_t **bounds, int64_t *buckets);
+
+/**
  * Prepares exchanges of `elements` floats over `leaves` leaves in buckets of about `bucket_bytes`. `plan` is
  * this rank's, and gradient[plan->buffers] its buffers; both must outlive the overlap. All but these must
  * agree. The caller frees it. Collective.

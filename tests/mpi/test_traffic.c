@@ -1,0 +1,49 @@
+/* The count of what a sum moves against a sum that is carried out, and the measurement of the links. */
+#include "comm/link.h"
+#include "comm/reduce.h"
+#include "comm/traffic.h"
+#include "support/cmocka_mpi.h"
+
+#define LEAVES   11
+#define ELEMENTS 4096
+static const int64_t bounds[] = {0, 1600, 1600 + 16, ELEMENTS};
+#define BUCKETS 3
+
+/* The bytes that dt_reduce_account reports are those of the formula. */
+static void a_sum_sends_the_bytes_that_were_counted(void **state) {
+    (void)state;
+    static float vectors[DT_TREE_COVER_MAX][ELEMENTS] __attribute__((aligned(64)));
+    float *nodes[DT_TREE_COVER_MAX];
+    dt_reduce *reduce;
+    dt_traffic counted;
+    double seconds;
+    int64_t sent_bytes;
+    for (int i = 0; i < DT_TREE_COVER_MAX; i++)
+        nodes[i] = vectors[i];
+    assert_ok(dt_reduce_create(&reduce, &world, LEAVES, ELEMENTS, bounds, BUCKETS));
+    for (int64_t b = BUCKETS - 1; b >= 0; b--)
+        assert_ok(dt_reduce_start(reduce, b, nodes, nodes[0]));
+    assert_ok(dt_reduce_finish(reduce));
+    dt_reduce_account(reduce, &seconds, &sent_bytes);
+    dt_reduce_free(reduce);
+    assert_ok(dt_traffic_of_rank(world.size, world.rank, LEAVES, ELEMENTS, bounds, BUCKETS, &counted));
+    assert_int_equal(sent_bytes, counted.sent_bytes);
+}
+
+/* Both numbers are positive and rank 0's everywhere. */
+static void the_links_have_one_latency_and_bandwidth(void **state) {
+    (void)state;
+    dt_link link, first;
+    assert_ok(dt_link_measure(&world, &link));
+    first = link;
+    assert_ok(dt_world_broadcast(&world, &first, (int64_t)sizeof first));
+    assert_true(link.latency_seconds > 0.0 && link.bandwidth_bytes > 0.0);
+    assert_memory_equal(&link, &first, sizeof link);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(a_sum_sends_the_bytes_that_were_counted),
+    cmocka_unit_test(the_links_have_one_latency_and_bandwidth),
+};
+
+CMOCKA_MPI_MAIN(tests)
