@@ -53,8 +53,7 @@ static void warn_placement(const dt_run *run) {
         dt_log_warn("%s", text);
 }
 
-/* The names of the hosts, each once, as a new JSON array. */
-static dt_status list_hosts(const dt_world *world, json_t **hosts) {
+dt_status dt_report_hosts(const dt_world *world, json_t **hosts) {
     int64_t *counts = dt_memory_alloc(world->size, sizeof *counts, "a count a rank");
     char *names = dt_memory_alloc(world->size, DT_HOST_BYTES, "the hosts' names");
     dt_status status = dt_agree(world, counts && names ? DT_OK : DT_FAILED);
@@ -129,7 +128,7 @@ static json_t *run_event(const dt_run *run, json_t *hosts) {
 
 dt_status dt_report_opening(const dt_run *run) {
     json_t *hosts;
-    dt_status status = list_hosts(run->world, &hosts);
+    dt_status status = dt_report_hosts(run->world, &hosts);
     if (status == DT_OK && run->world->rank == 0) {
         print_opening(run, hosts);
         dt_metrics metrics = run->metrics;

@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include <jansson.h>
+
 #include "base/status.h"
 #include "train/run.h"
 
@@ -19,6 +21,9 @@ typedef struct dt_report {
     double loss, val_loss; /**< the latest; val_loss counts when evaluations > 0 */
     int64_t evaluations;
 } dt_report;
+
+/** The names of the job's hosts, each once, as a new JSON array; to be freed also on failure. Collective. */
+dt_status dt_report_hosts(const dt_world *world, json_t **hosts);
 
 /**
  * Prints hosts, ranks, threads, model, memory, corpus and OpenBLAS's kernels, with a warning where it picked

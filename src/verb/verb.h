@@ -1,7 +1,7 @@
 /**
  * The verbs of the command line. Each takes the words after itself, does all of its work and returns the
- * program's exit code; the sentence of a failure is dt_error(), for main.c to print. train, eval and
- * bench are collective and print their own; the others are local, and main.c runs them on rank 0 alone.
+ * program's exit code; the sentence of a failure is dt_error(), for main.c to print. train, eval, bench
+ * and plan are collective and print their own; the others are local, and main.c runs them on rank 0 alone.
  */
 #ifndef DT_VERB_VERB_H
 #define DT_VERB_VERB_H
@@ -17,6 +17,7 @@ dt_status dt_verb_sample(int argc, char **argv);
 dt_status dt_verb_eval(int argc, char **argv);
 dt_status dt_verb_data(int argc, char **argv);
 dt_status dt_verb_bench(int argc, char **argv);
+dt_status dt_verb_plan(int argc, char **argv);
 dt_status dt_verb_verify(int argc, char **argv);
 dt_status dt_verb_help(int argc, char **argv);
 

@@ -1,0 +1,120 @@
+/* The formulas of the header; what they are fed with is counted by comm/traffic and measured by bench/probe.
+ */
+#include "bench/plan.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/memory.h"
+#include "model/activations.h"
+#include "train/overlap.h"
+#include "train/run.h"
+#include "train/step.h"
+
+dt_link dt_plan_assumed_link(void) {
+    return (dt_link){.latency_seconds = 1.5e-6, .bandwidth_bytes = 100e9 / 8};
+}
+
+dt_plan_exchange dt_plan_exchange_of(const dt_plan_machine *machine, double backward_seconds,
+                                     const int64_t *bounds, int64_t buckets, const dt_traffic *busiest) {
+    dt_plan_exchange exchange = {0};
+    double done = 0.0, added = 0.0, travelled = 0.0;
+    for (int64_t b = buckets - 1; b >= 0; b--) {
+        const dt_traffic *moved = &busiest[b];
+        const int64_t bytes =
+            moved->sent_bytes > moved->received_bytes ? moved->sent_bytes : moved->received_bytes;
+        const double travel = (double)moved->messages * machine->link.latency_seconds +
+                              (double)bytes / machine->link.bandwidth_bytes;
+        const double ready = backward_seconds * (1.0 - (double)bounds[b] / (double)bounds[buckets]);
+        done = (ready > done ? ready : done) + travel;
+        travelled += travel;
+        added += (double)moved->added_floats * machine->probe.add_alone_seconds;
+    }
+    exchange.total_seconds = travelled + added;
+    exchange.exposed_seconds = machine->same_host ? exchange.total_seconds : done - backward_seconds + added;
+    return exchange;
+}
+
+/* The most vectors of gradient, and the most additions of a rank's own tree, that any rank has. */
+static dt_status count_gradients(int64_t leaves, int ranks, int threads, int64_t *buffers, int64_t *adds) {
+    *buffers = *adds = 0;
+    for (int r = 0; r < ranks; r++) {
+        int64_t first, end, own;
+        dt_tree_node cover[DT_TREE_COVER_MAX];
+        DT_TRY(dt_step_gradient_buffers(leaves, r, ranks, threads, &own));
+        *buffers = own > *buffers ? own : *buffers;
+        dt_tree_share(leaves, r, ranks, &first, &end);
+        own = end - first - dt_tree_cover(leaves, first, end, cover);
+        *adds = own > *adds ? own : *adds;
+    }
+    return DT_OK;
+}
+
+/* Counts and times the exchange; needs one traffic a bucket. */
+static dt_status predict_exchange(const dt_plan_machine *machine, const int64_t *bounds, int64_t buckets,
+                                  double backward_seconds, dt_plan_point *point, dt_plan_exchange *exchange) {
+    int64_t room_bytes;
+    dt_traffic *busiest = dt_memory_alloc(buckets, sizeof *busiest, "the traffic of the buckets");
+    dt_status status = busiest ? DT_OK : DT_FAILED;
+    if (status == DT_OK)
+        status = dt_traffic_busiest(point->ranks, point->leaves, bounds[buckets], bounds, buckets, busiest,
+                                    &room_bytes);
+    if (status == DT_OK) {
+        *exchange = dt_plan_exchange_of(machine, backward_seconds, bounds, buckets, busiest);
+        point->memory_bytes += room_bytes;
+        for (int64_t b = 0; b < buckets; b++) {
+            point->sent_messages += busiest[b].messages;
+            point->sent_bytes += busiest[b].sent_bytes;
+        }
+    }
+    dt_memory_free(busiest);
+    return status;
+}
+
+static dt_status predict(const dt_plan_machine *machine, const dt_config *c, const dt_layout *layout,
+                         double share, dt_plan_point *point) {
+    const dt_probe *probe = &machine->probe;
+    const int64_t own_leaves = (point->leaves + point->ranks - 1) / point->ranks;
+    const int64_t waves = (own_leaves + probe->threads - 1) / probe->threads, u = c->micro_batch_size;
+    /* A batch smaller than a leaf makes one small leaf; the probe's are whole. */
+    const double whole = point->batch < u ? (double)point->batch / (double)u : 1.0;
+    int64_t buffers, adds, *bounds, buckets;
+    dt_plan_exchange exchange = {0};
+    DT_TRY(count_gradients(point->leaves, point->ranks, probe->threads, &buffers, &adds));
+    point->memory_bytes =
+        (int64_t)sizeof(float) *
+        ((3 + buffers) * layout->elements + probe->threads * dt_activations_floats(&layout->shape, u));
+    DT_TRY(dt_overlap_cut(layout->elements, c->bucket_bytes, &bounds, &buckets));
+    dt_status status = DT_OK;
+    if (point->ranks > 1)
+        status = predict_exchange(machine, bounds, buckets, whole * probe->backward_seconds * share, point,
+                                  &exchange);
+    free(bounds);
+    DT_TRY(status);
+    point->compute_seconds =
+        share * ((double)waves * whole * (probe->forward_seconds + probe->backward_seconds) +
+                 (double)adds * (double)layout->elements * probe->add_seconds);
+    point->exchange_seconds = share * exchange.total_seconds;
+    point->exposed_seconds = share * exchange.exposed_seconds;
+    point->update_seconds = share * probe->update_seconds;
+    point->step_seconds = point->compute_seconds + point->exposed_seconds + point->update_seconds +
+                          share * ceil(log2((double)point->ranks)) * machine->link.latency_seconds;
+    point->tokens_per_second = (double)(point->batch * c->max_seq_len) / point->step_seconds;
+    return DT_OK;
+}
+
+dt_status dt_plan_predict(const dt_plan_machine *machine, const dt_config *config, int64_t batch, int ranks,
+                          double share, dt_plan_point *point) {
+    dt_layout layout;
+    *point = (dt_plan_point){
+        .ranks = ranks, .batch = batch, .leaves = dt_step_leaves(batch, config->micro_batch_size)};
+    if (ranks > point->leaves)
+        return dt_usage("%d ranks for %" PRId64 " leaves: expected at most one rank a leaf", ranks,
+                        point->leaves);
+    dt_status status = dt_layout_create(&layout, dt_run_shape(config));
+    if (status == DT_OK)
+        status = predict(machine, config, &layout, share, point);
+    dt_layout_free(&layout);
+    return status;
+}

@@ -1,0 +1,185 @@
+/* `dtrain plan --ranks 1,8,64`: what a config would need and reach on machines that are not there yet. */
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/version.h"
+#include "bench/machine.h"
+#include "bench/plan.h"
+#include "bench/ranks.h"
+#include "comm/agree.h"
+#include "train/step.h"
+#include "train/workers.h"
+#include "verb/verb.h"
+
+typedef struct flags {
+    const char *ranks, *latency, *bandwidth, *json;
+} flags;
+
+/* What all points of a plan have in common. */
+typedef struct planning {
+    const dt_config *config;
+    dt_ranks ranks;
+    dt_machine here;
+    dt_plan_machine machine;
+    bool link_given;
+} planning;
+
+static dt_status read_positive(const char *flag, const char *text, double *value) {
+    char *end;
+    errno = 0;
+    *value = strtod(text, &end);
+    if (errno != 0 || end == text || *end != 0 || !isfinite(*value) || *value <= 0.0)
+        return dt_usage("--%s: expected a number above 0, found \"%s\"", flag, text);
+    return DT_OK;
+}
+
+static dt_status read_flags(planning *plan, const flags *f, dt_link *link) {
+    double microseconds = 1e6 * link->latency_seconds, gigabits = 8e-9 * link->bandwidth_bytes;
+    if (f->latency)
+        DT_TRY(read_positive("latency-us", f->latency, &microseconds));
+    if (f->bandwidth)
+        DT_TRY(read_positive("bandwidth-gbps", f->bandwidth, &gigabits));
+    plan->link_given = f->latency || f->bandwidth;
+    *link = (dt_link){1e-6 * microseconds, gigabits * 1e9 / 8};
+    return dt_ranks_parse(&plan->ranks, f->ranks ? f->ranks : "1,2,4,8,16,32,64", DT_RANKS_LARGEST,
+                          "what a plan covers");
+}
+
+static void print_assumptions(const planning *plan) {
+    const dt_config *c = plan->config;
+    const dt_plan_machine *m = &plan->machine;
+    dt_log_line("dtrain %s (%s): a plan, not a measurement", dt_version(), dt_version_commit());
+    dt_log_line("model     %" PRId64 " layers, d_model %" PRId64 ", %" PRId64 " heads, d_ff %" PRId64
+                ", context %" PRId64 "; %" PRId64 " sequences in %" PRId64 " leaves of %" PRId64,
+                c->n_layers, c->d_model, c->n_heads, c->d_ff, c->max_seq_len, c->batch_size,
+                dt_step_leaves(c->batch_size, c->micro_batch_size), c->micro_batch_size);
+    dt_log_line("probe     on one rank of %d thread%s here (%s): leaf %.2f ms forward + %.2f ms backward, "
+                "update %.2f ms, addition %.3f ns a float",
+                m->probe.threads, m->probe.threads == 1 ? "" : "s", plan->here.processor,
+                1e3 * m->probe.forward_seconds, 1e3 * m->probe.backward_seconds,
+                1e3 * m->probe.update_seconds, 1e9 * m->probe.add_alone_seconds);
+    dt_log_line("link      %.3g us and %.4g Gbit/s a rank each way, %s", 1e6 * m->link.latency_seconds,
+                8e-9 * m->link.bandwidth_bytes,
+                m->link_measured   ? m->same_host ? "measured inside this host, whose cores copy the messages"
+                                                  : "measured between the hosts of this job"
+                : plan->link_given ? "as given"
+                                   : "assumed; --latency-us and --bandwidth-gbps set it");
+    dt_log_line("assumed   each thread has a core like this one's to itself; the network lets all ranks send "
+                "at once");
+    dt_log_line("memory    of a rank by the tables: weights, moments, gradients, activations, what arrives; "
+                "the text, "
+                "program and libraries come on top");
+}
+
+static void print_headings(const dt_config *c, bool weak) {
+    dt_log_line("%s", "");
+    dt_log_line("%s scaling: %" PRId64 " sequences %s", weak ? "weak" : "strong", c->batch_size,
+                weak ? "a rank" : "in all");
+    dt_log_line("%6s %9s %9s %10s %11s %11s %10s %10s %10s %9s %10s", "ranks", "batch", "memory", "step",
+                "compute", "exposed", "update", "sent", "tokens/s", "speed-up", "efficiency");
+    dt_log_line("%6s %9s %9s %10s %11s %11s %10s %10s %10s %9s %10s", "", "(seq.)", "(MB/rank)", "(ms)",
+                "(ms)", "(ms)", "(ms)", "(MB/rank)", "", "", "(%)");
+}
+
+static void print_point(const dt_plan_point *point, double speedup) {
+    dt_log_line("%6d %9" PRId64 " %9.1f %10.2f %11.2f %11.2f %10.2f %10.2f %10.0f %9.2f %10.1f", point->ranks,
+                point->batch, (double)point->memory_bytes / 1e6, 1e3 * point->step_seconds,
+                1e3 * point->compute_seconds, 1e3 * point->exposed_seconds, 1e3 * point->update_seconds,
+                (double)point->sent_bytes / 1e6, point->tokens_per_second, speedup,
+                100.0 * speedup / point->ranks);
+}
+
+static json_t *point_json(const dt_plan_point *point, bool weak, double speedup) {
+    return json_pack("{s:s, s:i, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:f, s:f, s:f}", "scaling",
+                     weak ? "weak" : "strong", "ranks", point->ranks, "batch", (json_int_t)point->batch,
+                     "memory_bytes", (json_int_t)point->memory_bytes, "step_ms", 1e3 * point->step_seconds,
+                     "compute_ms", 1e3 * point->compute_seconds, "exchange_ms", 1e3 * point->exchange_seconds,
+                     "exposed_ms", 1e3 * point->exposed_seconds, "update_ms", 1e3 * point->update_seconds,
+                     "sent_messages", (json_int_t)point->sent_messages, "sent_bytes",
+                     (json_int_t)point->sent_bytes, "tokens_per_s", point->tokens_per_second, "speedup",
+                     speedup, "efficiency", speedup / point->ranks);
+}
+
+/* One table, strong or weak, and its rows as JSON. A number of ranks without enough leaves is a row that says
+ * so. */
+static dt_status print_table(const planning *plan, bool weak, json_t *rows) {
+    const dt_config *c = plan->config;
+    dt_plan_point base, point;
+    DT_TRY(dt_plan_predict(&plan->machine, c, c->batch_size, 1, 1.0, &base));
+    print_headings(c, weak);
+    for (int i = 0; i < plan->ranks.count; i++) {
+        const int ranks = plan->ranks.number[i];
+        const int64_t batch = weak ? c->batch_size * ranks : c->batch_size;
+        const int64_t leaves = dt_step_leaves(batch, c->micro_batch_size);
+        if (ranks > leaves) {
+            dt_log_line("%6d %9" PRId64 "  more ranks than the batch's %" PRId64
+                        " leaves: raise batch_size or lower micro_batch_size",
+                        ranks, batch, leaves);
+            continue;
+        }
+        DT_TRY(dt_plan_predict(&plan->machine, c, batch, ranks, 1.0, &point));
+        const double speedup = point.tokens_per_second / base.tokens_per_second;
+        print_point(&point, speedup);
+        json_array_append_new(rows, point_json(&point, weak, speedup));
+    }
+    return DT_OK;
+}
+
+static dt_status print_plan(const planning *plan, const char *json_path) {
+    const dt_plan_machine *m = &plan->machine;
+    json_t *rows = json_array();
+    print_assumptions(plan);
+    dt_status status = print_table(plan, false, rows);
+    if (status == DT_OK)
+        status = print_table(plan, true, rows);
+    json_t *all = json_pack(
+        "{s:s, s:s, s:s, s:s, s:i, s:f, s:f, s:f, s:f, s:f, s:s, s:o}", "version", dt_version(), "git_commit",
+        dt_version_commit(), "time", plan->here.stamp, "processor", plan->here.processor, "threads",
+        m->probe.threads, "leaf_forward_ms", 1e3 * m->probe.forward_seconds, "leaf_backward_ms",
+        1e3 * m->probe.backward_seconds, "update_ms", 1e3 * m->probe.update_seconds, "latency_us",
+        1e6 * m->link.latency_seconds, "bandwidth_gbps", 8e-9 * m->link.bandwidth_bytes, "link",
+        m->link_measured   ? "measured"
+        : plan->link_given ? "given"
+                           : "assumed",
+        "points", rows);
+    if (status == DT_OK && json_path && (all == NULL || json_dump_file(all, json_path, JSON_INDENT(2)) != 0))
+        status = dt_fail("cannot write the plan to %s; check that its folder exists and has room", json_path);
+    json_decref(all);
+    return status;
+}
+
+static dt_status run(const dt_world *world, const dt_config *config, const flags *f) {
+    planning plan = {.config = config};
+    dt_link link = dt_plan_assumed_link();
+    int threads;
+    DT_TRY(dt_agree(world, read_flags(&plan, f, &link)));
+    DT_TRY(dt_agree(world, dt_workers_count(&threads)));
+    dt_status status = dt_machine_look(&plan.here, world, threads);
+    if (status == DT_OK)
+        status = dt_machine_measure(world, config, threads, plan.link_given ? &link : NULL, &plan.machine);
+    if (status == DT_OK)
+        status = dt_agree(world, world->rank == 0 ? print_plan(&plan, f->json) : DT_OK);
+    dt_machine_free(&plan.here);
+    return status;
+}
+
+dt_status dt_verb_plan(int argc, char **argv) {
+    flags f = {0};
+    const dt_flag own[] = {{"ranks", true, &f.ranks},
+                           {"latency-us", true, &f.latency},
+                           {"bandwidth-gbps", true, &f.bandwidth},
+                           {"json", true, &f.json},
+                           {NULL, false, NULL}};
+    dt_config config;
+    dt_world world;
+    DT_TRY(dt_world_open(&world));
+    dt_log_open(world.rank == 0, dt_log_find_terminal());
+    dt_status status = dt_agree(&world, dt_verb_settings(&config, &world, argc, argv, own));
+    if (status == DT_OK)
+        status = run(&world, &config, &f);
+    dt_config_free(&config);
+    return dt_verb_leave(&world, status);
+}
