@@ -1,0 +1,184 @@
+/* Splits the job, measures a point on the part that works, and joins again, point after point. */
+#include "bench/scaling.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "bench/page.h"
+#include "bench/rig.h"
+#include "bench/study.h"
+#include "comm/agree.h"
+#include "train/run.h"
+#include "train/workers.h"
+
+/* Connections, caches and clock rates settle within a few steps; a dozen more give an interval of a few per
+ * cent. */
+#define WARMUPS     3
+#define REPETITIONS 12
+
+typedef struct kinds {
+    bool strong, weak;
+} kinds;
+
+static dt_status read_kinds(const char *text, kinds *wanted) {
+    *wanted = (kinds){strcmp(text, "strong") == 0, strcmp(text, "weak") == 0};
+    if (strcmp(text, "strong,weak") == 0 || strcmp(text, "weak,strong") == 0)
+        *wanted = (kinds){true, true};
+    return wanted->strong || wanted->weak
+               ? DT_OK
+               : dt_usage("--scaling: expected strong, weak or strong,weak, found \"%s\"", text);
+}
+
+/* A study takes minutes: that its results have no place to go should be known before. */
+static dt_status check_place(const char *flag, const char *path) {
+    if (path == NULL)
+        return DT_OK;
+    FILE *file = fopen(path, "a");
+    if (file == NULL)
+        return dt_usage("--%s: cannot write %s: %s; name a file in a folder that exists", flag, path,
+                        strerror(errno));
+    fclose(file);
+    return DT_OK;
+}
+
+static dt_status read_options(const dt_world *world, const dt_scaling_options *options, kinds *wanted,
+                              dt_ranks *ranks) {
+    DT_TRY(read_kinds(options->kinds, wanted));
+    if (options->ranks)
+        DT_TRY(dt_ranks_parse(ranks, options->ranks, world->size, "the size of the job; mpirun -np sets it"));
+    else
+        dt_ranks_doubling(ranks, world->size);
+    if (world->rank != 0)
+        return DT_OK;
+    DT_TRY(check_place("json", options->json));
+    return check_place("report", options->report);
+}
+
+/* A rank that cannot go on while others wait for it: its line, and the end of the job. */
+static _Noreturn void give_up(const dt_world *world) {
+    fprintf(stderr, "dtrain: error: rank %d on %s cannot go on with the study: %s\n", world->rank,
+            world->host, dt_error());
+    dt_world_abort(world, DT_FAILED);
+}
+
+/* Times the steps of a rig; on every rank, though rank 0's times are the ones that count. */
+static dt_status time_steps(const dt_world *part, dt_rig *rig, int64_t repetitions, dt_study_point *point) {
+    dt_step_result result;
+    double *seconds = dt_memory_alloc(repetitions, sizeof *seconds, "the measured times");
+    DT_TRY(dt_agree(part, seconds ? DT_OK : DT_FAILED));
+    for (int64_t i = -WARMUPS; i < repetitions; i++) {
+        if (dt_rig_step(rig, &result) != DT_OK)
+            give_up(part);
+        if (i < 0)
+            continue;
+        seconds[i] = result.step_seconds;
+        point->exchange_seconds += result.exchange.total / (double)repetitions;
+        point->exposed_seconds += result.exchange.exposed / (double)repetitions;
+    }
+    point->step = dt_statistics_of(seconds, repetitions);
+    dt_memory_free(seconds);
+    return DT_OK;
+}
+
+/* Measures one point on the ranks of `part`. */
+static dt_status measure(const dt_world *part, const dt_study *study, dt_study_point *point) {
+    dt_config config = *study->config; /* borrows the strings */
+    dt_rig rig;
+    config.batch_size = point->batch;
+    dt_status status = dt_rig_create(&rig, part, &config, study->machine.threads);
+    if (status == DT_OK)
+        status = time_steps(part, &rig, study->repetitions, point);
+    dt_rig_free(&rig);
+    return status;
+}
+
+/* One point; what stands in its way is noted and no failure of the study. */
+static dt_status run_point(const dt_world *world, dt_study *study, dt_study_point *point) {
+    const int64_t leaves = dt_step_leaves(point->batch, study->config->micro_batch_size);
+    dt_world part;
+    if (point->ranks > leaves) {
+        snprintf(point->reason, sizeof point->reason,
+                 "more ranks than the batch's %" PRId64 " leaves; raise batch_size or lower micro_batch_size",
+                 leaves);
+        return DT_OK;
+    }
+    DT_TRY(dt_world_split(world, point->ranks, &part));
+    if (part.mpi) {
+        point->share = dt_machine_share(&study->machine, part.host_ranks);
+        if (measure(&part, study, point) != DT_OK && world->rank == 0)
+            snprintf(point->reason, sizeof point->reason, "%.*s", (int)sizeof point->reason - 1, dt_error());
+    }
+    dt_world_rejoin(world, &part);
+    if (world->rank != 0 || point->reason[0] != 0)
+        return DT_OK;
+    return dt_plan_predict(&study->measured, study->config, point->batch, point->ranks, point->share,
+                           &point->plan);
+}
+
+static dt_status run_kind(const dt_world *world, dt_study *study, const dt_ranks *ranks, bool weak) {
+    for (int i = 0; i < ranks->count; i++) {
+        dt_study_point *point = &study->point[study->count++];
+        *point = (dt_study_point){.weak = weak, .ranks = ranks->number[i], .share = 1.0};
+        point->batch = study->config->batch_size * (weak ? point->ranks : 1);
+        dt_log_redraw("%s scaling on %d of %d ranks", weak ? "weak" : "strong", point->ranks, world->size);
+        DT_TRY(dt_agree(world, run_point(world, study, point)));
+    }
+    return DT_OK;
+}
+
+static dt_status hand_over(dt_study *study, const dt_scaling_options *options) {
+    dt_log_settle();
+    dt_study_derive(study);
+    dt_study_print(study);
+    if (options->json) {
+        json_t *all = dt_study_json(study);
+        const int failed = all == NULL || json_dump_file(all, options->json, JSON_INDENT(2)) != 0;
+        json_decref(all);
+        if (failed)
+            return dt_fail("cannot write the study to %s; check that there is room", options->json);
+    }
+    return options->report ? dt_page_write(study, options->report) : DT_OK;
+}
+
+static dt_status run_study(const dt_world *world, dt_study *study, const kinds *wanted,
+                           const dt_ranks *ranks) {
+    dt_layout layout;
+    dt_status status = dt_layout_create(&layout, dt_run_shape(study->config));
+    study->parameters = layout.parameters;
+    dt_layout_free(&layout);
+    DT_TRY(dt_agree(world, status));
+    DT_TRY(dt_machine_look(&study->machine, world, study->machine.threads));
+    DT_TRY(dt_machine_measure(world, study->config, study->machine.threads, NULL, &study->measured));
+    if (wanted->strong)
+        DT_TRY(run_kind(world, study, ranks, false));
+    return wanted->weak ? run_kind(world, study, ranks, true) : DT_OK;
+}
+
+dt_status dt_scaling_verb(const dt_world *world, const dt_config *config, const dt_scaling_options *options) {
+    kinds wanted = {0};
+    dt_ranks ranks = {0};
+    dt_study *study = calloc(1, sizeof *study);
+    dt_status status = study ? DT_OK : dt_fail("out of memory for a scaling study");
+    if (status == DT_OK)
+        status = read_options(world, options, &wanted, &ranks);
+    if (status == DT_OK)
+        status = dt_workers_count(&study->machine.threads);
+    status = dt_agree(world, status);
+    if (status == DT_OK) {
+        study->config = config;
+        study->warmups = WARMUPS;
+        study->repetitions = options->repetitions > 0 ? options->repetitions : REPETITIONS;
+        status = run_study(world, study, &wanted, &ranks);
+    }
+    if (status == DT_OK)
+        status = dt_agree(world, world->rank == 0 ? hand_over(study, options) : DT_OK);
+    if (study)
+        dt_machine_free(&study->machine);
+    free(study);
+    return status;
+}
