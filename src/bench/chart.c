@@ -20,11 +20,14 @@ typedef struct axes {
 static axes choose_axes(const dt_chart *c) {
     axes a = {1.0, 0.0, c->rising ? 1.0 : 110.0};
     for (int i = 0; i < c->count; i++) {
-        const double most = fmax(c->measured[i].value, c->predicted[i]),
-                     least = fmin(c->measured[i].value, c->predicted[i]);
-        a.x_high = fmax(a.x_high, log2(c->measured[i].ranks));
+        const dt_chart_mark *mark = &c->measured[i];
+        const double bar = mark->half_width > 0.0 ? mark->half_width : 0.0;
+        /* A bar longer than its value would squeeze all else; it is cut off at the frame. */
+        const double most = fmax(mark->value + fmin(bar, mark->value), c->predicted[i]);
+        const double least = fmin(mark->value, c->predicted[i]);
+        a.x_high = fmax(a.x_high, log2(mark->ranks));
         if (c->rising) {
-            a.y_high = fmax(a.y_high, fmax(ceil(log2(most)), log2(c->measured[i].ranks)));
+            a.y_high = fmax(a.y_high, fmax(ceil(log2(most)), log2(mark->ranks)));
             a.y_low = fmin(a.y_low, floor(log2(least)));
         } else
             a.y_high = fmax(a.y_high, 20.0 * ceil((most + 5.0) / 20.0));
@@ -92,7 +95,7 @@ static void draw_crowded(const dt_chart *c, const axes *a, FILE *f) {
             RIGHT - from, BOTTOM - TOP);
     fprintf(f,
             "<text class=\"note\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">more threads than cores</text>\n",
-            RIGHT - 5.0, c->rising ? BOTTOM - 7.0 : TOP + 13.0);
+            RIGHT, TOP - 6.0);
 }
 
 static void draw_ideal(const dt_chart *c, const axes *a, FILE *f) {

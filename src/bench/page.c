@@ -23,6 +23,22 @@ static void put_escaped(FILE *f, const char *text) {
             fputc(*text, f);
 }
 
+#define COUNT_BYTES 32
+
+/* A count with commas between thousands. Returns `text`. */
+static const char *group(char text[COUNT_BYTES], double count) {
+    char digits[COUNT_BYTES];
+    const int length = snprintf(digits, sizeof digits, "%.0f", count);
+    int out = 0;
+    for (int i = 0; i < length && out < COUNT_BYTES - 2; i++) {
+        if (i > 0 && (length - i) % 3 == 0)
+            text[out++] = ',';
+        text[out++] = digits[i];
+    }
+    text[out] = 0;
+    return text;
+}
+
 static const char *name_of(bool weak) {
     return weak ? "Weak" : "Strong";
 }
@@ -44,7 +60,7 @@ static void put_head(const dt_study *study, FILE *f) {
         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
         "<title>Scaling study of dtrain</title>\n<style>\n"
         "@page{size:A4;margin:18mm 16mm}\n"
-        "body{max-width:46rem;margin:3rem auto;padding:0 1.2rem;color:#1a1a1a;background:#fff;"
+        "body{max-width:52rem;margin:3rem auto;padding:0 1.2rem;color:#1a1a1a;background:#fff;"
         "font:16px/1.5 Charter,'Bitstream Charter',Georgia,'DejaVu Serif',serif}\n"
         "h1{font-size:1.6rem;font-weight:600;line-height:1.2;margin:0 0 .3rem}\n"
         "h2{font-size:1.12rem;font-weight:600;margin:2.2rem 0 .5rem}\n"
@@ -53,7 +69,8 @@ static void put_head(const dt_study *study, FILE *f) {
         "1fr;gap:.6rem}\n"
         ".chart,.key{width:100%;height:auto;display:block}figcaption,caption{font-size:.86rem;color:#333;"
         "text-align:left}\n"
-        "caption{padding-bottom:.4rem}b.n{font-weight:600}\n"
+        "caption{padding-bottom:.4rem;font-family:Charter,'Bitstream Charter',Georgia,'DejaVu Serif',serif}\n"
+        "sub{font-size:.7em;line-height:0}b.n{font-weight:600}\n"
         "table{border-collapse:collapse;width:100%;font:12.5px/1.45 Helvetica,Arial,'Liberation "
         "Sans',sans-serif;"
         "font-variant-numeric:tabular-nums;margin:1rem 0;break-inside:avoid}\n"
@@ -83,30 +100,35 @@ static void put_head(const dt_study *study, FILE *f) {
 /* The largest measured point of a kind, in words. */
 static void put_summary_of(const dt_study *study, bool weak, FILE *f) {
     const dt_study_point *last = NULL;
+    char throughput[COUNT_BYTES];
     for (int64_t i = 0; i < study->count; i++)
         if (is_measured(&study->point[i], weak))
             last = &study->point[i];
     if (last == NULL)
         return;
     fprintf(f,
-            "%s scaling to %d rank%s: %.4g ms a step, %.0f tokens/s, speed-up %.2f, efficiency %.0f&nbsp;%%; "
-            "the plan "
-            "predicted %.4g ms and %.0f&nbsp;%%. ",
-            name_of(weak), last->ranks, last->ranks == 1 ? "" : "s", 1e3 * last->step.mean,
-            last->tokens_per_second, last->speedup, 100.0 * last->efficiency, 1e3 * last->plan.step_seconds,
+            "<li><b class=\"n\">%s</b>, %" PRId64
+            " sequences %s: on %d rank%s a step takes %.4g&nbsp;ms (%s tokens/s), a "
+            "speed-up of %.2f and an efficiency of %.0f&nbsp;%%. Predicted were %.4g&nbsp;ms and "
+            "%.0f&nbsp;%%.</li>\n",
+            name_of(weak), study->config->batch_size, weak ? "a rank" : "in all", last->ranks,
+            last->ranks == 1 ? "" : "s", 1e3 * last->step.mean, group(throughput, last->tokens_per_second),
+            last->speedup, 100.0 * last->efficiency, 1e3 * last->plan.step_seconds,
             100.0 * last->plan_speedup / last->ranks);
 }
 
 static void put_summary(const dt_study *study, FILE *f) {
     const dt_config *c = study->config;
+    char parameters[COUNT_BYTES];
     fprintf(f,
-            "<p>A GPT-2 model of %" PRId64 " parameters (%" PRId64 " layers, width %" PRId64
-            ", context %" PRId64 ") takes training steps on 1 to %d ranks of %d thread%s inside one job. ",
-            study->parameters, c->n_layers, c->d_model, c->max_seq_len, study->machine.ranks,
-            study->machine.threads, study->machine.threads == 1 ? "" : "s");
+            "<p>A GPT-2 model of %s parameters (%" PRId64 " layers, width %" PRId64 ", context %" PRId64
+            ") takes training steps on up to %d rank%s of %d thread%s, all inside one job.</p>\n<ul>\n",
+            group(parameters, (double)study->parameters), c->n_layers, c->d_model, c->max_seq_len,
+            study->machine.ranks, study->machine.ranks == 1 ? "" : "s", study->machine.threads,
+            study->machine.threads == 1 ? "" : "s");
     put_summary_of(study, false, f);
     put_summary_of(study, true, f);
-    fputs("</p>\n", f);
+    fputs("</ul>\n", f);
 }
 
 /* One of the two charts of a kind. */
@@ -143,6 +165,7 @@ static void put_figure(const dt_study *study, bool weak, int number, FILE *f) {
 }
 
 static void put_row(const dt_study_point *p, FILE *f) {
+    char throughput[COUNT_BYTES];
     fprintf(f, "<tr><td>%d%s</td><td>%" PRId64 "</td>", p->ranks, p->share > 1.0 ? "&#8201;*" : "", p->batch);
     if (p->reason[0] != 0) {
         fputs("<td class=\"why\" colspan=\"10\">not measured: ", f);
@@ -151,14 +174,15 @@ static void put_row(const dt_study_point *p, FILE *f) {
         return;
     }
     fprintf(f,
-            "<td>%.2f&#8201;&plusmn;&#8201;%.2f</td><td>%.2f</td><td>%.0f</td><td>%.2f</td><td>%.1f</"
-            "td><td>%.2f</td>",
-            1e3 * p->step.mean, 1e3 * p->step.half_width, 1e3 * p->step.median, p->tokens_per_second,
-            p->speedup, 100.0 * p->efficiency, 1e3 * p->exposed_seconds);
+            "<td>%.2f&#8201;&plusmn;&#8201;%.2f</td><td>%.2f</td><td>%s</td><td>%.2f</td><td>%.1f</td>"
+            "<td>%.2f</td>",
+            1e3 * p->step.mean, 1e3 * p->step.half_width, 1e3 * p->step.median,
+            group(throughput, p->tokens_per_second), p->speedup, 100.0 * p->efficiency,
+            1e3 * p->exposed_seconds);
     if (isnan(p->serial_fraction))
         fputs("<td>&ndash;</td>", f);
     else
-        fprintf(f, "<td>%.3f</td>", p->serial_fraction);
+        fprintf(f, "<td>%s%.3f</td>", p->serial_fraction < 0.0 ? "&minus;" : "", fabs(p->serial_fraction));
     fprintf(f, "<td class=\"part\">%.2f</td><td>%.2f</td><td>%.1f</td></tr>\n", 1e3 * p->plan.step_seconds,
             1e3 * p->plan.exposed_seconds, 100.0 * p->plan_speedup / p->ranks);
 }
@@ -210,7 +234,7 @@ static void put_machine(const dt_study *study, int number, FILE *f) {
     const dt_machine *m = &study->machine;
     const dt_config *c = study->config;
     const dt_plan_machine *plan = &study->measured;
-    char text[512];
+    char text[512], parameters[COUNT_BYTES];
     fprintf(
         f,
         "<h2>What ran where</h2>\n<table class=\"facts\">\n<caption><b class=\"n\">Table %d.</b> Machine, "
@@ -228,8 +252,9 @@ static void put_machine(const dt_study *study, int number, FILE *f) {
     put_fact(f, "Program", text);
     snprintf(text, sizeof text,
              "%" PRId64 " layers, d_model %" PRId64 ", %" PRId64 " heads, d_ff %" PRId64 ", context %" PRId64
-             ", dropout %g: %" PRId64 " parameters",
-             c->n_layers, c->d_model, c->n_heads, c->d_ff, c->max_seq_len, c->dropout, study->parameters);
+             ", dropout %g: %s parameters",
+             c->n_layers, c->d_model, c->n_heads, c->d_ff, c->max_seq_len, c->dropout,
+             group(parameters, (double)study->parameters));
     put_fact(f, "Model", text);
     snprintf(text, sizeof text,
              "batch_size %" PRId64 " in leaves of %" PRId64 " sequences; buckets of %" PRId64
@@ -272,8 +297,9 @@ static void put_definitions(FILE *f) {
         "speed-up "
         "(Gustafson, CACM 31(5), 1988).</dd>\n"
         "<dt>Efficiency</dt><dd><span class=\"f\">S</span>&#8201;/&#8201;<span class=\"f\">p</span>.</dd>\n"
-        "<dt>Exposed</dt><dd>Time a step spends in the exchange of gradients that the backward pass does not "
-        "hide.</dd>\n"
+        "<dt>Exposed</dt><dd>Time that rank 0 spends in the exchange of gradients beside or after its "
+        "passes, with "
+        "the wait for ranks that still compute. What is predicted has no such wait.</dd>\n"
         "<dt>Serial fraction</dt><dd><span class=\"f\">e</span>&#8201;=&#8201;(1/<span "
         "class=\"f\">S</span>&#8201;&minus;&#8201;1/<span "
         "class=\"f\">p</span>)&#8201;/&#8201;(1&#8201;&minus;&#8201;1/"

@@ -1,0 +1,168 @@
+/* What follows from a study's times, by identities of speed-up, efficiency and serial fraction, and its page.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "bench/page.h"
+#include "bench/study.h"
+#include "support/scratch.h"
+
+#define assert_near(a, b) assert_true(fabs((a) - (b)) <= 1e-12 * fmax(1.0, fabs(b)))
+
+/* Amdahl's law T(p) = s + (1 - s) / p gives S = 1 / T(p), from which Karp and Flatt's formula finds s again.
+ */
+static void the_serial_fraction_is_amdahls(void **state) {
+    (void)state;
+    for (int ranks = 2; ranks <= 1024; ranks *= 2)
+        for (double serial = 0.0; serial <= 1.0; serial += 0.125)
+            assert_near(dt_study_serial_fraction(1.0 / (serial + (1.0 - serial) / ranks), ranks), serial);
+    assert_true(isnan(dt_study_serial_fraction(1.0, 1)));
+    /* More than ideal is less than no serial part. */
+    assert_true(dt_study_serial_fraction(2.2, 2) < 0.0);
+}
+
+static dt_study_point point(bool weak, int ranks, int64_t batch, double seconds, double half_width) {
+    dt_study_point made = {.weak = weak, .ranks = ranks, .batch = batch, .share = 1.0};
+    made.step = (dt_statistics){.count = 5, .mean = seconds, .median = seconds, .half_width = half_width};
+    made.plan.tokens_per_second = (double)(batch * 10) / (2.0 * seconds);
+    made.plan.step_seconds = 2.0 * seconds;
+    return made;
+}
+
+/* A study of two kinds; a point of each kind is missing. The caller frees it with drop. */
+static dt_study *make_study(dt_config *config) {
+    dt_study *study = calloc(1, sizeof *study);
+    assert_non_null(study);
+    dt_config_init(config);
+    config->max_seq_len = 10;
+    config->batch_size = 8;
+    *study = (dt_study){.config = config, .parameters = 1234567, .repetitions = 5, .warmups = 1, .count = 6};
+    study->machine = (dt_machine){.ranks = 16,
+                                  .threads = 1,
+                                  .host_cores = 4,
+                                  .host_ranks = 16,
+                                  .hosts = json_pack("[s]", "node<1>"),
+                                  .processor = "A & B",
+                                  .kernels = "avx2",
+                                  .openblas_core = "Haswell",
+                                  .stamp = "2031-05-30T12:00:00Z"};
+    study->point[0] = point(false, 1, 8, 8.0, 0.08);
+    study->point[1] = point(false, 4, 8, 2.5, 0.05);
+    study->point[2] =
+        (dt_study_point){.ranks = 16, .batch = 8, .reason = "more ranks than the batch's 8 leaves"};
+    study->point[3] = (dt_study_point){.weak = true, .ranks = 1, .batch = 8, .reason = "no memory"};
+    study->point[4] = point(true, 2, 16, 8.0, 0.0);
+    study->point[5] = point(true, 8, 64, 10.0, 0.1);
+    study->point[5].share = 2.0;
+    dt_study_derive(study);
+    return study;
+}
+
+static void drop(dt_study *study, dt_config *config) {
+    dt_machine_free(&study->machine);
+    dt_config_free(config);
+    free(study);
+}
+
+/* Strong: S = T(1) / T(p). Weak: S = p T(p0) / T(p), from the first point that was measured, here on 2 ranks.
+ */
+static void speedups_compare_throughputs(void **state) {
+    (void)state;
+    dt_config config;
+    dt_study *study = make_study(&config);
+    assert_near(study->point[0].speedup, 1.0);
+    assert_near(study->point[0].speedup_half_width, 0.0);
+    assert_near(study->point[0].tokens_per_second, 10.0);
+    assert_near(study->point[1].speedup, 8.0 / 2.5);
+    assert_near(study->point[1].efficiency, 0.8);
+    assert_near(study->point[1].speedup_half_width, 3.2 * sqrt(0.02 * 0.02 + 0.01 * 0.01));
+    assert_near(study->point[4].speedup, 2.0);
+    assert_near(study->point[5].speedup, 8.0 * 8.0 / 10.0);
+    assert_near(study->point[5].efficiency, 0.8);
+    assert_near(study->point[5].plan_speedup, 8.0 * 8.0 / 10.0);
+    drop(study, &config);
+}
+
+/* Every point is in the JSON, in order; what could not be measured has its reason and no times. */
+static void json_holds_every_point(void **state) {
+    (void)state;
+    dt_config config;
+    dt_study *study = make_study(&config);
+    json_t *all = dt_study_json(study);
+    assert_non_null(all);
+    const json_t *points = json_object_get(all, "points");
+    assert_int_equal(json_array_size(points), 6);
+    assert_near(json_real_value(json_object_get(json_array_get(points, 1), "speedup")), 3.2);
+    assert_true(json_is_null(json_object_get(json_array_get(points, 0), "serial_fraction")));
+    assert_string_equal(json_string_value(json_object_get(json_array_get(points, 3), "not_measured")),
+                        "no memory");
+    assert_null(json_object_get(json_array_get(points, 3), "step_ms"));
+    json_decref(all);
+    drop(study, &config);
+}
+
+static int64_t count_of(const char *text, const char *part) {
+    int64_t count = 0;
+    for (; (text = strstr(text, part)) != NULL; text++)
+        count++;
+    return count;
+}
+
+/* The page refers to nothing outside itself, escapes names, and shows each measured point in two figures. */
+static void the_page_stands_alone(void **state) {
+    (void)state;
+    char *folder = scratch_make(), *path = dt_file_join(folder, "study.html"), *text;
+    size_t length;
+    dt_config config;
+    dt_study *study = make_study(&config);
+    assert_non_null(path);
+    assert_int_equal(dt_page_write(study, path), DT_OK);
+    assert_int_equal(dt_page_write(study, path), DT_OK); /* over itself */
+    text = scratch_get(path, &length);
+    static const char *const foreign[] = {"http:", "https:", "<script", "<link", "url(", "@import", "src="};
+    for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
+        assert_null(strstr(text, foreign[i]));
+    assert_null(strstr(text, "nan"));
+    assert_non_null(strstr(text, "node&lt;1&gt;"));
+    assert_non_null(strstr(text, "A &amp; B"));
+    assert_non_null(strstr(text, "1,234,567"));
+    assert_int_equal(count_of(text, "<circle class=\"dot\" cx=") - count_of(text, "<svg class=\"key\""),
+                     2 * 4);
+    assert_int_equal(count_of(text, "not measured: "), 2);
+    assert_int_equal(count_of(text, "<svg class=\"chart\""), 4);
+    assert_int_equal(count_of(text, "<rect class=\"crowded\""), 2);
+    free(text);
+    free(path);
+    scratch_remove(folder);
+    drop(study, &config);
+}
+
+static void a_page_without_a_place_is_refused(void **state) {
+    (void)state;
+    dt_config config;
+    dt_study *study = make_study(&config);
+    assert_int_equal(dt_page_write(study, "/nowhere/study.html"), DT_FAILED);
+    assert_non_null(strstr(dt_error(), "/nowhere/study.html"));
+    drop(study, &config);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(the_serial_fraction_is_amdahls),
+    cmocka_unit_test(speedups_compare_throughputs),
+    cmocka_unit_test(json_holds_every_point),
+    cmocka_unit_test(the_page_stands_alone),
+    cmocka_unit_test(a_page_without_a_place_is_refused),
+};
+
+int main(void) {
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
