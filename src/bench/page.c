@@ -91,7 +91,7 @@ static void put_head(const dt_study *study, FILE *f) {
         "@media (max-width:40rem){.pair{grid-template-columns:1fr}table{display:block;overflow-x:auto}}\n",
         f);
     dt_chart_style(f);
-    fputs("</style>\n</head>\n<body>\n<h1>Strong and weak scaling of a training step</h1>\n<p "
+    fputs("</style>\n</head>\n<body>\n<h1>Scaling of a training step</h1>\n<p "
           "class=\"byline\">",
           f);
     fprintf(f, "dtrain %s, commit %s, %s</p>\n", dt_version(), dt_version_commit(), study->machine.stamp);
@@ -197,7 +197,8 @@ static void put_table(const dt_study *study, bool weak, int number, FILE *f) {
             "<th class=\"over part\" colspan=\"3\">predicted</th></tr>\n<tr>",
             number, name_of(weak), study->repetitions, study->warmups);
     fputs("<th>ranks</th><th>batch<small>sequences</small></th><th>step<small>ms</small></th>"
-          "<th>median<small>ms</small></th><th>through&shy;put<small>tokens/s</small></th><th>speed-up</th>"
+          "<th>median<small>ms</small></th><th>through&shy;put<small>tokens/s</small></"
+          "th><th>speed&#8209;up</th>"
           "<th>effi&shy;ciency<small>%</small></th><th>exposed<small>ms</small></"
           "th><th>serial<small>fraction</small></th>"
           "<th class=\"part\">step<small>ms</small></th><th>exposed<small>ms</small></th>"

@@ -15,7 +15,7 @@ typedef struct dt_scaling_options {
     const char *ranks;   /**< "1,2,3,8"; NULL for 1, 2, 4, .. and the size of the job */
     const char *json;    /**< where the numbers go as JSON, or NULL */
     const char *report;  /**< where the page goes, or NULL */
-    int64_t repetitions; /**< timed steps a point; 0 for the default */
+    int64_t repetitions; /**< timed steps a point, 2 or more; 0 for the default */
 } dt_scaling_options;
 
 /**
