@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,18 +135,26 @@ static dt_status run_kind(const dt_world *world, dt_study *study, const dt_ranks
     return DT_OK;
 }
 
+static dt_status write_json(const dt_study *study, const char *path) {
+    json_t *all = dt_study_json(study);
+    const bool written = all != NULL && json_dump_file(all, path, JSON_INDENT(2)) == 0;
+    json_decref(all);
+    return written ? DT_OK : dt_fail("cannot write the study to %s; check that there is room", path);
+}
+
 static dt_status hand_over(dt_study *study, const dt_scaling_options *options) {
     dt_log_settle();
     dt_study_derive(study);
     dt_study_print(study);
     if (options->json) {
-        json_t *all = dt_study_json(study);
-        const int failed = all == NULL || json_dump_file(all, options->json, JSON_INDENT(2)) != 0;
-        json_decref(all);
-        if (failed)
-            return dt_fail("cannot write the study to %s; check that there is room", options->json);
+        DT_TRY(write_json(study, options->json));
+        dt_log_line("numbers   %s", options->json);
     }
-    return options->report ? dt_page_write(study, options->report) : DT_OK;
+    if (options->report) {
+        DT_TRY(dt_page_write(study, options->report));
+        dt_log_line("report    %s", options->report);
+    }
+    return DT_OK;
 }
 
 static dt_status run_study(const dt_world *world, dt_study *study, const kinds *wanted,
