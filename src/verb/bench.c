@@ -1,10 +1,14 @@
-/* `dtrain bench --config F`: how long each part of a step takes, and what it could take. */
+/*
+ * `dtrain bench --config F`: how long each part of a step takes, and what it could take. With --scaling, how
+ * long the whole step takes on parts of the job.
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "bench/profile.h"
+#include "bench/scaling.h"
 #include "bench/table.h"
 #include "comm/agree.h"
 #include "comm/placement.h"
@@ -14,7 +18,7 @@
 #define DEFAULT_REPETITIONS 10
 
 typedef struct flags {
-    const char *repetitions, *json;
+    const char *repetitions, *json, *scaling, *ranks, *report;
 } flags;
 
 /* Opened before the measurements, which would be lost if it turned out afterwards that it cannot be written.
@@ -82,17 +86,36 @@ static dt_status run(const dt_world *world, const dt_config *config, const flags
     return status;
 }
 
+/* Flags that only mean something together must come together. */
+static dt_status check_flags(const flags *f) {
+    if (f->scaling == NULL && (f->ranks || f->report))
+        return dt_usage("--%s: expected --scaling strong, weak or strong,weak with it",
+                        f->ranks ? "ranks" : "report");
+    return DT_OK;
+}
+
+static dt_status study(const dt_world *world, const dt_config *config, const flags *f) {
+    dt_scaling_options options = {
+        .kinds = f->scaling, .ranks = f->ranks, .json = f->json, .report = f->report};
+    if (f->repetitions)
+        DT_TRY(dt_verb_count("repetitions", f->repetitions, &options.repetitions));
+    return dt_scaling_verb(world, config, &options);
+}
+
 dt_status dt_verb_bench(int argc, char **argv) {
     flags f = {0};
-    const dt_flag own[] = {
-        {"repetitions", true, &f.repetitions}, {"json", true, &f.json}, {NULL, false, NULL}};
+    const dt_flag own[] = {{"repetitions", true, &f.repetitions}, {"json", true, &f.json},
+                           {"scaling", true, &f.scaling},         {"ranks", true, &f.ranks},
+                           {"report", true, &f.report},           {NULL, false, NULL}};
     dt_config config;
     dt_world world;
     DT_TRY(dt_world_open(&world));
     dt_log_open(world.rank == 0, dt_log_find_terminal());
     dt_status status = dt_agree(&world, dt_verb_settings(&config, &world, argc, argv, own));
     if (status == DT_OK)
-        status = run(&world, &config, &f);
+        status = dt_agree(&world, check_flags(&f));
+    if (status == DT_OK)
+        status = f.scaling ? dt_agree(&world, study(&world, &config, &f)) : run(&world, &config, &f);
     dt_config_free(&config);
     return dt_verb_leave(&world, status);
 }

@@ -10,21 +10,19 @@ static void print_usage(void) {
            dt_version());
     puts("usage:\n"
          "  mpirun -np N dtrain [train] [--config FILE] [--OPTION VALUE ..] [--print-config]\n"
-         "  dtrain sample CHECKPOINT [--prompt TEXT] [--max-length N] [--temperature X] [--top-k N] [--top-p "
-         "P]\n"
-         "                [--seed N] [--count N]\n"
+         "  dtrain sample CHECKPOINT [--prompt TEXT] [--max-length N] [--temperature X]\n"
+         "                [--top-k N] [--top-p P] [--seed N] [--count N]\n"
          "  [mpirun -np N] dtrain eval CHECKPOINT [--data FILE] [--split validation|all] [--windows N]\n"
          "  dtrain data [--config FILE] --seed N [--steps N] [--OPTION VALUE ..]\n"
          "  [mpirun -np N] dtrain bench [--config FILE] [--repetitions N] [--json FILE] [--OPTION VALUE ..]\n"
-         "  [mpirun -np N] dtrain plan [--config FILE] [--ranks 1,8,64] [--latency-us X] [--bandwidth-gbps "
-         "X]\n"
-         "                [--json FILE] [--OPTION VALUE ..]\n"
+         "                [--scaling strong,weak [--ranks 1,2,4] [--report FILE.html]]\n"
+         "  [mpirun -np N] dtrain plan [--config FILE] [--ranks 1,8,64] [--latency-us X]\n"
+         "                [--bandwidth-gbps X] [--json FILE] [--OPTION VALUE ..]\n"
          "  dtrain verify CHECKPOINT\n"
          "  dtrain help [--markdown | --yaml | --man]\n\n"
          "CHECKPOINT is a folder, or \"latest\" for checkpoints/latest. FILE may be - for standard input.\n"
-         "Threads per rank: OMP_NUM_THREADS (1 when unset). Exit codes: 0 done or stopped on request, 1 "
-         "failed,\n"
-         "2 wrong command line or config.\n");
+         "Threads per rank: OMP_NUM_THREADS (1 when unset). Exit codes: 0 done or stopped on request,\n"
+         "1 failed, 2 wrong command line or config.\n");
     dt_reference_help(stdout);
 }
 

@@ -1,0 +1,105 @@
+/* A scaling study and a plan, as a person asks for them: what is printed, what is written, and what is
+ * refused. */
+#include <jansson.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "support/command.h"
+
+#define LAUNCH DTRAIN_MPIRUN " --oversubscribe -np"
+#define TINY                                                                                                 \
+    "--n-layers 1 --d-model 16 --n-heads 2 --d-ff 32 --max-seq-len 16 --batch-size 4 --micro-batch-size 2"
+
+static double number_of(const json_t *object, const char *key) {
+    const json_t *value = json_object_get(object, key);
+    if (!json_is_number(value))
+        fail_msg("%s is no number", key);
+    return json_number_value(value);
+}
+
+/* Strong scaling of two leaves on 1, 2 and 3 ranks, weak scaling of as many: the third strong point cannot
+ * run. */
+static void test_study(void **state) {
+    (void)state;
+    char *folder = command_enter_folder();
+    command_result r = command_run(LAUNCH " 3 " DTRAIN " bench " TINY " --scaling strong,weak --ranks 1,2,3 "
+                                          "--repetitions 2 --json study.json --report study.html");
+    if (r.exit_code != 0)
+        fail_msg("exit code %d: %s", r.exit_code, r.err);
+    assert_non_null(strstr(r.out, "strong scaling: 4 sequences in all"));
+    assert_non_null(strstr(r.out, "weak scaling: 4 sequences a rank"));
+    assert_non_null(strstr(r.out, "more ranks than the batch's 2 leaves"));
+    json_t *study = json_load_file("study.json", 0, NULL);
+    assert_non_null(study);
+    json_decref(study);
+    char *page = command_read_file("study.html");
+    assert_non_null(strstr(page, "<svg"));
+    assert_non_null(strstr(page, "</html>"));
+    assert_null(strstr(page, "<script"));
+    assert_null(strstr(page, "src=\"http"));
+    assert_null(strstr(page, "nan"));
+    free(page);
+    command_free(&r);
+    command_leave_folder(folder);
+}
+
+/* Without MPI peers: every predicted time is a finite positive number, and one rank alone sends nothing. */
+static void test_plan(void **state) {
+    (void)state;
+    char *folder = command_enter_folder();
+    command_result r = command_run(DTRAIN " plan " TINY " --batch-size 64 --ranks 1,8,32 --latency-us 2 "
+                                          "--bandwidth-gbps 10 --json plan.json");
+    if (r.exit_code != 0)
+        fail_msg("exit code %d: %s", r.exit_code, r.err);
+    json_t *plan = json_load_file("plan.json", 0, NULL), *row;
+    assert_non_null(plan);
+    const json_t *points = json_object_get(plan, "points");
+    assert_int_equal(json_array_size(points), 6); /* strong and weak */
+    size_t i;
+    json_array_foreach(points, i, row) {
+        assert_true(number_of(row, "ranks") > 0);
+        assert_true(isfinite(number_of(row, "step_ms")) && number_of(row, "step_ms") > 0);
+        assert_true(number_of(row, "memory_bytes") > 0);
+        assert_true((number_of(row, "sent_bytes") > 0) == (number_of(row, "ranks") > 1));
+    }
+    json_decref(plan);
+    command_free(&r);
+    command_leave_folder(folder);
+}
+
+static void assert_refused(const char *command, const char *sentence) {
+    command_result r = command_run("%s", command);
+    if (r.exit_code != 2 || strstr(r.err, sentence) == NULL)
+        fail_msg("%s: expected 2 and \"%s\", found %d and \"%s\"", command, sentence, r.exit_code, r.err);
+    command_free(&r);
+}
+
+static void test_refusals(void **state) {
+    (void)state;
+    assert_refused(DTRAIN " bench --scaling fast", "fast");
+    assert_refused(DTRAIN " bench --scaling strong --ranks 1,x", "x");
+    assert_refused(DTRAIN " bench --scaling strong --ranks 2", "2");
+    assert_refused(DTRAIN " bench --scaling strong --report /nowhere/x.html", "/nowhere");
+    assert_refused(DTRAIN " bench --ranks 1",
+                   "--ranks: expected --scaling strong, weak or strong,weak with it");
+    assert_refused(DTRAIN " bench --report x.html", "--report: expected --scaling");
+    assert_refused(DTRAIN " plan --ranks 0", "0");
+    assert_refused(DTRAIN " plan --latency-us -1", "-1");
+    assert_refused(DTRAIN " plan --bandwidth-gbps fast", "fast");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_study),
+        cmocka_unit_test(test_plan),
+        cmocka_unit_test(test_refusals),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
