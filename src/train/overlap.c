@@ -142,6 +142,11 @@ dt_status dt_overlap_finish(dt_overlap *o, float **sum, dt_overlap_times *times)
         return DT_OK;
     start_ready(o);
     DT_TRY(o->status);
+    /* Without this check the bucket's sum would be this rank's alone, and nobody would know. */
+    if (o->next >= 0)
+        return dt_fail("fault in the program: bucket %" PRId64 " of the gradient was passed by %" PRId64
+                       " of %" PRId64 " leaves",
+                       o->next, (int64_t)atomic_load(&o->passed[o->next]), o->wave_leaves);
     DT_TRY(dt_reduce_finish(o->reduce));
     times->total = dt_clock_seconds() - o->first_start;
     dt_reduce_account(o->reduce, &times->exposed, &sent_bytes);

@@ -20,14 +20,24 @@ dt_status dt_workers_count(int *threads) {
     return DT_OK;
 }
 
-dt_status dt_workers_create(dt_workers *workers, int threads, const dt_shape *shape, int64_t sequences) {
-    workers->threads = threads;
-    workers->activations = calloc((size_t)threads, sizeof *workers->activations);
-    if (workers->activations == NULL)
-        return dt_fail("out of memory for the activations of %d threads", threads);
+/* OpenMP may have a limit of its own (OMP_THREAD_LIMIT, OMP_MAX_ACTIVE_LEVELS), so a region is asked. */
+static int granted(int threads) {
+    int found = 1;
     omp_set_dynamic(0);
     omp_set_num_threads(threads);
-    for (int t = 0; t < threads; t++)
+#pragma omp parallel
+#pragma omp single
+    found = omp_get_num_threads();
+    omp_set_num_threads(found);
+    return found;
+}
+
+dt_status dt_workers_create(dt_workers *workers, int threads, const dt_shape *shape, int64_t sequences) {
+    workers->threads = granted(threads);
+    workers->activations = calloc((size_t)workers->threads, sizeof *workers->activations);
+    if (workers->activations == NULL)
+        return dt_fail("out of memory for the activations of %d threads", workers->threads);
+    for (int t = 0; t < workers->threads; t++)
         DT_TRY(dt_activations_create(&workers->activations[t], shape, sequences));
     return DT_OK;
 }

@@ -10,7 +10,7 @@
 #include "model/activations.h"
 
 typedef struct dt_workers {
-    int threads;
+    int threads;                 /**< how many a parallel region really has */
     dt_activations *activations; /**< [threads] */
 } dt_workers;
 
@@ -18,7 +18,10 @@ typedef struct dt_workers {
  * count. Local. */
 dt_status dt_workers_count(int *threads);
 
-/** Makes `threads` the number of OpenMP's threads and allocates activations for leaves of `sequences`. Local.
+/**
+ * Makes `threads` the number of OpenMP's threads, or as many of them as its environment allows
+ * (OMP_THREAD_LIMIT), and allocates activations for leaves of `sequences`. To be freed also on failure.
+ * Local.
  */
 dt_status dt_workers_create(dt_workers *workers, int threads, const dt_shape *shape, int64_t sequences);
 

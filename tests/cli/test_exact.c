@@ -50,6 +50,17 @@ static void ranks_and_threads_change_no_bit(void **state) {
     }
 }
 
+/* OpenMP's own limit leaves a rank fewer threads than it asks for; the others still get its whole gradient.
+ */
+static void a_limit_on_threads_changes_no_bit(void **state) {
+    (void)state;
+    training_done(TRAINING_ALONE, 1, "unlimited", MODEL "--micro-batch-size 1");
+    setenv("OMP_THREAD_LIMIT", "2", 1);
+    training_done(2, 4, "limited", MODEL "--micro-batch-size 1");
+    unsetenv("OMP_THREAD_LIMIT");
+    same_run("unlimited", "limited");
+}
+
 /* The comparison can fail: dropout, clipping, seed and order all reach the weights. */
 static void other_settings_change_the_bits(void **state) {
     (void)state;
@@ -149,6 +160,7 @@ static void the_order_of_the_text_is_exact_too(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(ranks_and_threads_change_no_bit),
+                                       cmocka_unit_test(a_limit_on_threads_changes_no_bit),
                                        cmocka_unit_test(other_settings_change_the_bits),
                                        cmocka_unit_test(a_short_last_leaf_changes_nothing),
                                        cmocka_unit_test(more_ranks_than_leaves_are_refused),

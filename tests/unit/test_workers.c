@@ -72,10 +72,24 @@ static void gives_every_thread_its_own_activations(void **state) {
     dt_workers_free(&workers); /* all zero is fine */
 }
 
+/* Where OpenMP is held to fewer threads than were asked for, those are what work is dealt out to. */
+static void takes_the_threads_that_there_are(void **state) {
+    (void)state;
+    const dt_shape shape = {.n_layers = 1, .C = 8, .H = 2, .F = 16, .T = 4, .V = 5};
+    const int levels = omp_get_max_active_levels();
+    dt_workers workers;
+    omp_set_max_active_levels(0); /* every region is one thread, as OMP_THREAD_LIMIT=1 makes it */
+    assert_done(dt_workers_create(&workers, 3, &shape, 2));
+    omp_set_max_active_levels(levels);
+    assert_int_equal(workers.threads, 1);
+    dt_workers_free(&workers);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(is_one_where_nothing_is_set),
                                        cmocka_unit_test(reads_a_number_or_the_first_of_a_list),
                                        cmocka_unit_test(refuses_what_is_no_count),
-                                       cmocka_unit_test(gives_every_thread_its_own_activations)};
+                                       cmocka_unit_test(gives_every_thread_its_own_activations),
+                                       cmocka_unit_test(takes_the_threads_that_there_are)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
