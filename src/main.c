@@ -53,10 +53,10 @@ static dt_status pick_and_run(int argc, char **argv) {
         return DT_OK;
     if (help)
         return dt_verb_help(0, argv);
-    if (version)
-        return printf("dtrain %s (%s)\n", dt_version(), dt_version_commit()) < 0
-                   ? dt_fail("cannot write to standard output")
-                   : DT_OK;
+    if (version) {
+        printf("dtrain %s (%s)\n", dt_version(), dt_version_commit());
+        return dt_verb_printed("the version");
+    }
     if (found != NULL)
         return found->run(argc - 2, argv + 2);
     return dt_usage("there is no verb \"%s\"; expected train, sample, eval, data, bench, plan, verify or "

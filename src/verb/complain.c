@@ -1,8 +1,14 @@
-/* Says what went wrong, once, and so that it is read. */
+/* How a verb ends: whether what it printed has arrived, and what went wrong, once and so that it is read. */
 #include <stdbool.h>
 #include <stdio.h>
 
 #include "verb/verb.h"
+
+dt_status dt_verb_printed(const char *what) {
+    return fflush(stdout) != 0 || ferror(stdout)
+               ? dt_fail("cannot write %s to standard output; is what it leads to full or closed?", what)
+               : DT_OK;
+}
 
 void dt_verb_complain(void) {
     if (dt_error()[0] == 0)

@@ -26,8 +26,7 @@ static dt_status list(const dt_config *c, const dt_corpus *corpus, const char *s
             printf("%s%" PRId64, slot ? "," : "", dt_lanes_window(&lanes, step, slot));
         puts("]}");
     }
-    return fflush(stdout) != 0 || ferror(stdout) ? dt_fail("cannot write the batches to standard output")
-                                                 : DT_OK;
+    return dt_verb_printed("the batches");
 }
 
 dt_status dt_verb_data(int argc, char **argv) {

@@ -52,7 +52,7 @@ static dt_status evaluate(const dt_world *world, const dt_model_file *model, con
     dt_log_line("%s after step %" PRId64 " on %s, %s: %" PRId64 " windows of %" PRId64 " tokens", model->path,
                 model->about.step, corpus->path, what, evaluator->windows, c->max_seq_len);
     dt_log_line("loss %.9g nats  perplexity %.6g  %.6g bits per character", loss, exp(loss), loss / log(2.0));
-    return DT_OK;
+    return world->rank == 0 ? dt_verb_printed("the loss") : DT_OK;
 }
 
 static dt_status run(const dt_world *world, const char *path, const flags *f) {

@@ -43,5 +43,5 @@ dt_status dt_verb_help(int argc, char **argv) {
         dt_reference_man(stdout);
     else
         print_usage();
-    return fflush(stdout) != 0 || ferror(stdout) ? dt_fail("cannot write to standard output") : DT_OK;
+    return dt_verb_printed("the help");
 }

@@ -48,8 +48,8 @@ static dt_status stream(const dt_model_file *model, const dt_config *config, int
         status = dt_sample_run(&decoder, &options, print, NULL);
         fputs(i + 1 < count ? "\n\n" : "\n", stdout);
     }
-    if (status == DT_OK && (fflush(stdout) != 0 || ferror(stdout)))
-        status = dt_fail("cannot write the sample to standard output");
+    if (status == DT_OK)
+        status = dt_verb_printed("the sample");
     dt_decode_free(&decoder);
     return status;
 }

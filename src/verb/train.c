@@ -8,6 +8,11 @@
 #include "train/stop.h"
 #include "verb/verb.h"
 
+static dt_status print_config(const dt_config *config) {
+    dt_config_print(config, stdout);
+    return dt_verb_printed("the config");
+}
+
 static dt_status train(const dt_world *world, int argc, char **argv) {
     const char *print = NULL;
     const dt_flag own[] = {{"print-config", false, &print}, {NULL, false, NULL}};
@@ -15,8 +20,7 @@ static dt_status train(const dt_world *world, int argc, char **argv) {
     dt_run run = {0};
     dt_status status = dt_agree(world, dt_verb_settings(&config, world, argc, argv, own));
     if (status == DT_OK && print) {
-        if (world->rank == 0)
-            dt_config_print(&config, stdout);
+        status = dt_agree(world, world->rank == 0 ? print_config(&config) : DT_OK);
     } else if (status == DT_OK) {
         status = dt_run_create(&run, world, &config);
         if (status == DT_OK)

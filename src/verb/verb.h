@@ -37,6 +37,9 @@ dt_status dt_verb_settings(dt_config *config, const dt_world *world, int argc, c
 dt_status dt_verb_checkpoint(const char *verb, int argc, char **argv, const dt_flag *own,
                              const char **checkpoint);
 
+/** Makes sure that all of `what`, for the sentence of a failure, has reached standard output. Local. */
+dt_status dt_verb_printed(const char *what);
+
 /**
  * Prints the recorded sentence of a failure, if there is one, and forgets it, so that it is printed once.
  * Local.

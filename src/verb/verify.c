@@ -18,6 +18,7 @@ dt_status dt_verb_verify(int argc, char **argv) {
     if (status == DT_OK) {
         printf("%s: whole; step %" PRId64 " of run %s, every checksum matches\n", path, about.step,
                about.run_id);
+        status = dt_verb_printed("what was found");
         dt_config_free(&about.config);
     }
     free(path);

@@ -302,6 +302,22 @@ static void verify_finds_any_damage(void **state) {
     }
 }
 
+/* What cannot be printed is not done: a full disk under a redirection must not look like success. */
+static void output_that_is_lost_is_a_failure(void **state) {
+    (void)state;
+    static const char *const lines[] = {
+        "--version",          "help",
+        "help --yaml",        "--print-config",
+        "sample " CHECKPOINT, "eval " CHECKPOINT " --data text.txt",
+        "verify " CHECKPOINT, "data --data text.txt --max-seq-len 32 --seed 3 --steps 1"};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        command_result r = command_run("%s %s > /dev/full", DTRAIN, lines[i]);
+        if (r.exit_code != 1 || strstr(r.err, "dtrain: error: cannot write ") != r.err)
+            fail_msg("%s: exit code %d, \"%s\"", lines[i], r.exit_code, r.err);
+        command_free(&r);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(a_seed_decides_the_sample),
                                        cmocka_unit_test(the_likeliest_text_needs_no_seed),
@@ -316,6 +332,7 @@ int main(void) {
                                        cmocka_unit_test(eval_says_what_is_wrong),
                                        cmocka_unit_test(an_epoch_holds_each_window_once),
                                        cmocka_unit_test(data_needs_a_seed),
-                                       cmocka_unit_test(verify_finds_any_damage)};
+                                       cmocka_unit_test(verify_finds_any_damage),
+                                       cmocka_unit_test(output_that_is_lost_is_a_failure)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
