@@ -6,8 +6,16 @@
 #include "base/memory.h"
 #include "train/run.h"
 
+dt_status dt_model_file_find(const char *name, char **path) {
+    DT_TRY(dt_checkpoint_find("checkpoints", name, path));
+    return *path
+               ? DT_OK
+               : dt_usage("there is no checkpoint in checkpoints/ of the working folder; name a checkpoint's "
+                          "folder, such as OUT_DIR/checkpoints/latest");
+}
+
 static dt_status load(dt_model_file *m, const char *name) {
-    DT_TRY(dt_checkpoint_find("checkpoints", name, &m->path));
+    DT_TRY(dt_model_file_find(name, &m->path));
     DT_TRY(dt_checkpoint_read_about(m->path, &m->about));
     DT_TRY(dt_layout_create(&m->layout, dt_run_shape(&m->about.config)));
     m->state.layout = &m->layout;

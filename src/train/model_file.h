@@ -19,8 +19,14 @@ typedef struct dt_model_file {
 } dt_model_file;
 
 /**
- * Loads the checkpoint that `name` means (a path, or "latest" for checkpoints/latest) and verifies its
- * weights. The model must not move in memory afterwards, and is to be freed also on failure. Local.
+ * The folder that `name` means: a path, or "latest" for checkpoints/latest, or "auto" for the newest whole
+ * one below checkpoints/. `*path` becomes a new string that the caller frees. Local.
+ */
+dt_status dt_model_file_find(const char *name, char **path);
+
+/**
+ * Loads the checkpoint that `name` means to dt_model_file_find and verifies its weights. The model must not
+ * move in memory afterwards, and is to be freed also on failure. Local.
  */
 dt_status dt_model_file_load(dt_model_file *model, const char *name);
 

@@ -1,6 +1,7 @@
 /* `dtrain eval CHECKPOINT --data F`: how well a trained model predicts a text. Ranks share the windows. */
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -55,19 +56,31 @@ static dt_status evaluate(const dt_world *world, const dt_model_file *model, con
     return world->rank == 0 ? dt_verb_printed("the loss") : DT_OK;
 }
 
-static dt_status run(const dt_world *world, const char *path, const flags *f) {
-    dt_model_file model;
+/* Rank 0 says which folder it is: "latest" may come to mean another while the ranks look. */
+static dt_status find(const dt_world *world, const char *name, char **path) {
+    *path = NULL;
+    DT_TRY(dt_agree(world, world->rank == 0 ? dt_model_file_find(name, path) : DT_OK));
+    size_t length = *path ? strlen(*path) : 0;
+    return dt_world_broadcast_block(world, path, &length);
+}
+
+static dt_status run(const dt_world *world, const char *name, const flags *f) {
+    dt_model_file model = {0};
+    char *path;
     dt_corpus corpus = {0};
     dt_evaluator evaluator = {0};
     dt_workers workers = {0};
     dt_matmul_prepare();
-    dt_status status = dt_agree(world, dt_model_file_load(&model, path));
+    dt_status status = find(world, name, &path);
+    if (status == DT_OK)
+        status = dt_agree(world, dt_model_file_load(&model, path));
     if (status == DT_OK)
         status = dt_agree(world, evaluate(world, &model, f, &corpus, &evaluator, &workers));
     dt_workers_free(&workers);
     dt_evaluate_free(&evaluator);
     dt_corpus_close(&corpus);
     dt_model_file_free(&model);
+    free(path);
     return status;
 }
 
@@ -77,12 +90,12 @@ dt_status dt_verb_eval(int argc, char **argv) {
                            {"split", true, &f.split},
                            {"windows", true, &f.windows},
                            {NULL, false, NULL}};
-    const char *path;
+    const char *name;
     dt_world world;
     DT_TRY(dt_world_open(&world));
     dt_log_open(world.rank == 0, dt_log_find_terminal());
-    dt_status status = dt_agree(&world, dt_verb_checkpoint("eval", argc, argv, own, &path));
+    dt_status status = dt_agree(&world, dt_verb_checkpoint("eval", argc, argv, own, &name));
     if (status == DT_OK)
-        status = run(&world, path, &f);
+        status = run(&world, name, &f);
     return dt_verb_leave(&world, status);
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "train/checkpoint.h"
+#include "train/model_file.h"
 #include "verb/verb.h"
 
 dt_status dt_verb_verify(int argc, char **argv) {
@@ -12,7 +13,7 @@ dt_status dt_verb_verify(int argc, char **argv) {
     char *path = NULL;
     dt_checkpoint_about about;
     DT_TRY(dt_verb_checkpoint("verify", argc, argv, own, &name));
-    dt_status status = dt_checkpoint_find("checkpoints", name, &path);
+    dt_status status = dt_model_file_find(name, &path);
     if (status == DT_OK)
         status = dt_checkpoint_verify(path, &about);
     if (status == DT_OK) {

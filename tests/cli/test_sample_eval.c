@@ -302,6 +302,43 @@ static void verify_finds_any_damage(void **state) {
     }
 }
 
+/* "auto" may find nothing, which for a run is a fresh start, but for these verbs is nothing to work on. */
+static void auto_without_a_checkpoint_is_refused(void **state) {
+    (void)state;
+    static const char *const verbs[] = {"sample", "eval", "verify"};
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+        char line[64];
+        snprintf(line, sizeof line, "%s auto", verbs[i]);
+        refused(line, 2,
+                "dtrain: error: there is no checkpoint in checkpoints/ of the working folder; name a "
+                "checkpoint's folder, such as OUT_DIR/checkpoints/latest\n");
+    }
+}
+
+/* Rank 0 alone decides what "latest" means, though it leads elsewhere for the other rank. */
+static void all_ranks_evaluate_the_same_checkpoint(void **state) {
+    (void)state;
+    command_result r =
+        command_run("mkdir -p late/checkpoints early/checkpoints && cp text.txt late && cp text.txt early && "
+                    "cp -r run/checkpoints/checkpoint_step_40 late/checkpoints && "
+                    "cp -r run/checkpoints/checkpoint_step_40 early/checkpoints && cd early && "
+                    "%s train " TRAINING_MODEL "--max-steps 1 --out-dir . && ln -s checkpoint_step_40 "
+                    "../late/checkpoints/latest",
+                    DTRAIN);
+    if (r.exit_code != 0)
+        fail_msg("%s", r.err);
+    command_free(&r);
+    command_result alone = command_run("cd late && %s eval latest --data text.txt", DTRAIN);
+    command_result both = command_run(
+        "%s --oversubscribe --wdir late -np 1 %s eval latest --data text.txt : --wdir early -np 1 "
+        "%s eval latest --data text.txt",
+        DTRAIN_MPIRUN, DTRAIN, DTRAIN);
+    assert_int_equal(both.exit_code, 0);
+    assert_string_equal(both.out, alone.out);
+    command_free(&alone);
+    command_free(&both);
+}
+
 /* What cannot be printed is not done: a full disk under a redirection must not look like success. */
 static void output_that_is_lost_is_a_failure(void **state) {
     (void)state;
@@ -333,6 +370,8 @@ int main(void) {
                                        cmocka_unit_test(an_epoch_holds_each_window_once),
                                        cmocka_unit_test(data_needs_a_seed),
                                        cmocka_unit_test(verify_finds_any_damage),
+                                       cmocka_unit_test(auto_without_a_checkpoint_is_refused),
+                                       cmocka_unit_test(all_ranks_evaluate_the_same_checkpoint),
                                        cmocka_unit_test(output_that_is_lost_is_a_failure)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
