@@ -66,7 +66,8 @@ static dt_status pick_and_run(int argc, char **argv) {
 
 int main(int argc, char **argv) {
     const dt_status status = pick_and_run(argc, argv);
-    if (status != DT_OK && is_first_rank())
+    /* Of a failure that the ranks share, only rank 0 still has the sentence. */
+    if (status != DT_OK)
         dt_verb_complain();
     return (int)status;
 }

@@ -24,8 +24,12 @@ dt_status dt_verb_leave(dt_world *world, dt_status status) {
      * alone, in its sentence and in its code, which becomes mpirun's.
      */
     const bool told_by_rank0 = world->rank != 0 && dt_error()[0] == 0;
-    if (status != DT_OK && world->rank == 0)
+    if (status != DT_OK && !told_by_rank0)
         dt_verb_complain();
+    /* A sentence that stays with another rank is one that MPI could not carry: nobody may wait for that rank.
+     */
+    if (status != DT_OK && world->rank != 0 && !told_by_rank0)
+        dt_world_abort(world, (int)status);
     dt_world_close(world);
     return told_by_rank0 ? DT_OK : status;
 }

@@ -1,5 +1,7 @@
 /* Where a verb's options come from; the table and its rules are config/'s. */
 #include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,12 +24,49 @@ static dt_status find_config(int argc, char **argv, const dt_flag *own, const ch
     return status;
 }
 
+/* All words, each with its 0 byte, as one new block; NULL when out of memory. */
+static char *join_words(int argc, char **argv, size_t *length) {
+    char *joined = NULL;
+    FILE *memory = open_memstream(&joined, length);
+    if (memory == NULL)
+        return NULL;
+    for (int i = 0; i < argc; i++)
+        fwrite(argv[i], 1, strlen(argv[i]) + 1, memory);
+    if (fclose(memory) == 0)
+        return joined;
+    free(joined);
+    return NULL;
+}
+
+dt_status dt_verb_same_words(const dt_world *world, int argc, char **argv) {
+    size_t length = 0, first_length;
+    char *mine = join_words(argc, argv, &length), *first = mine;
+    dt_status status = dt_agree(world, mine ? DT_OK : dt_fail("out of memory for the command line"));
+    first_length = length;
+    if (status == DT_OK)
+        status = dt_world_broadcast_block(world, &first, &first_length);
+    if (status == DT_OK) {
+        const bool same = length == first_length && memcmp(mine, first, length) == 0;
+        status =
+            dt_agree(world, same ? DT_OK
+                                 : dt_usage("the command line of this rank is not that of rank 0; expected "
+                                            "one for all ranks: mpirun -np N dtrain .., without \":\""));
+    }
+    if (world->rank != 0 && first != mine)
+        free(first);
+    free(mine);
+    return status;
+}
+
+/* The config's bytes as a new block, NULL without a `path`. With a world it is rank 0 that reads them. */
 static dt_status read_file(const dt_world *world, const char *path, char **bytes, size_t *length) {
     dt_status status = DT_OK;
+    /* A config that cannot be read is a wrong command line. */
+    if (path && (world == NULL || world->rank == 0) &&
+        dt_file_read(path, CONFIG_LIMIT_BYTES, bytes, length) != DT_OK)
+        status = dt_usage("--config: %s", dt_error());
     if (world == NULL)
-        return dt_file_read(path, CONFIG_LIMIT_BYTES, bytes, length);
-    if (world->rank == 0)
-        status = dt_file_read(path, CONFIG_LIMIT_BYTES, bytes, length);
+        return status;
     DT_TRY(dt_agree(world, status));
     return dt_world_broadcast_block(world, bytes, length);
 }
@@ -41,17 +80,18 @@ dt_status dt_verb_settings(dt_config *config, const dt_world *world, int argc, c
     for (int i = 0; own && own[i].name && i < MOST_OWN_FLAGS; i++)
         flags[i + 1] = own[i];
     dt_config_init(config);
-    DT_TRY(find_config(argc, argv, own, &path));
-    if (path) {
-        dt_status status = read_file(world, path, &bytes, &length);
-        if (status == DT_FAILED) /* a config that cannot be read is a wrong command line */
-            return dt_usage("--config: %s", dt_error());
-        if (status == DT_OK)
-            status =
-                dt_config_read_yaml(config, strcmp(path, "-") == 0 ? "standard input" : path, bytes, length);
-        free(bytes);
-        DT_TRY(status);
-    }
+    if (world)
+        DT_TRY(dt_verb_same_words(world, argc, argv));
+    dt_status status = find_config(argc, argv, own, &path);
+    /* No rank may leave here alone: the others would wait for it in the broadcast of the file. */
+    if (world)
+        status = dt_agree(world, status);
+    if (status == DT_OK)
+        status = read_file(world, path, &bytes, &length);
+    if (status == DT_OK && bytes)
+        status = dt_config_read_yaml(config, strcmp(path, "-") == 0 ? "standard input" : path, bytes, length);
+    free(bytes);
+    DT_TRY(status);
     DT_TRY(dt_config_read_flags(config, argc, argv, flags, NULL, NULL));
     return dt_config_check(config);
 }

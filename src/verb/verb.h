@@ -22,6 +22,12 @@ dt_status dt_verb_verify(int argc, char **argv);
 dt_status dt_verb_help(int argc, char **argv);
 
 /**
+ * Refuses a job whose ranks were started with different words (mpirun's ":" allows it): all that follows
+ * relies on their being the same. dt_verb_settings does it by itself. Collective.
+ */
+dt_status dt_verb_same_words(const dt_world *world, int argc, char **argv);
+
+/**
  * Defaults, then the file named by --config, then the flags, into `config`, which the caller frees in any
  * case. With a `world` rank 0 reads the file and all use its bytes, collectively; NULL reads it locally.
  * `own` names the verb's own flags (ended by a NULL name) beside --config; words that are no flags are
@@ -48,7 +54,8 @@ void dt_verb_complain(void);
 
 /**
  * Ends a collective verb: rank 0 complains when `status` is a failure, and all close `world`. Returns what
- * the process is to exit with: `status`, but DT_OK on the other ranks when rank 0 has complained for them.
+ * the process is to exit with: `status`, but DT_OK on the other ranks when rank 0 has complained for them. A
+ * rank with a failure of its own, on which the ranks could not agree, complains too and ends the job.
  * Collective.
  */
 dt_status dt_verb_leave(dt_world *world, dt_status status);

@@ -168,6 +168,12 @@ static const row rank_rows[] = {
     {TRAIN "--resume nope", "nope is no checkpoint", NULL, NULL},
     {"trian", "there is no verb \"trian\"", NULL, NULL},
     {"eval nope", "nope is no checkpoint", NULL, NULL},
+    /* Here one rank has something to wait for and another has not. */
+    {CONFIG " : -np 1 " DTRAIN " --bogus", "the command line of this rank is not that of rank 0",
+     "n_layers: 1\n", NULL},
+    {TRAIN " : -np 1 " DTRAIN " " TRAIN "--max-steps 2",
+     "the command line of this rank is not that of rank 0", NULL, NULL},
+    {"eval nope : -np 1 " DTRAIN " eval", "the command line of this rank is not that of rank 0", NULL, NULL},
 };
 
 static void put(const char *path, const char *text) {
