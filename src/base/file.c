@@ -148,9 +148,10 @@ dt_status dt_file_make_folder(const char *path) {
             continue;
         char kept = *end;
         *end = 0;
-        if (mkdir(partial, 0777) != 0 && !dt_file_is_folder(partial))
+        const int cause = mkdir(partial, 0777) == 0 ? 0 : errno; /* looking at the folder changes errno */
+        if (cause != 0 && !dt_file_is_folder(partial))
             status = dt_fail("cannot make folder %s: %s", path,
-                             errno == EEXIST ? "a file stands in its place or above it" : strerror(errno));
+                             cause == EEXIST ? "a file stands in its place or above it" : strerror(cause));
         *end = kept;
         if (kept == 0)
             break;
