@@ -39,7 +39,8 @@ typedef struct dt_hook_tensor {
 /** What dtrain offers a hook while one of its functions runs. */
 typedef struct dt_hook_host {
     void *context;
-    /** Adds "key": value to this hook's line of this step in metrics.jsonl; the key is copied. */
+    /** Adds "key": value to this hook's line of this step in metrics.jsonl; the key, UTF-8, is copied.
+     */
     void (*report)(void *context, const char *key, double value);
 } dt_hook_host;
 

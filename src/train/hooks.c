@@ -26,6 +26,7 @@ struct dt_hooks {
     json_t *report;         /* of the hook that runs now, borrowed from the array, or NULL */
     int64_t step;
     const entry *running;
+    bool lost; /* a value that was reported could not be kept */
 };
 
 static void report(void *context, const char *key, double value) {
@@ -35,9 +36,11 @@ static void report(void *context, const char *key, double value) {
             hooks->reports = json_array();
         hooks->report =
             json_pack("{s:I, s:s}", "step", (json_int_t)hooks->step, "hook", hooks->running->name);
-        json_array_append_new(hooks->reports, hooks->report);
+        if (json_array_append_new(hooks->reports, hooks->report) != 0)
+            hooks->report = NULL; /* which the next line cannot add to either */
     }
-    json_object_set_new(hooks->report, key, isfinite(value) ? json_real(value) : json_null());
+    hooks->lost |=
+        json_object_set_new(hooks->report, key, isfinite(value) ? json_real(value) : json_null()) != 0;
 }
 
 /* A hook in the list where none of its functions is ever called would do nothing, and nobody would know. */
@@ -198,7 +201,18 @@ static dt_hook_host open_report(dt_hooks *hooks, const entry *e, int64_t step) {
     hooks->report = NULL;
     hooks->step = step;
     hooks->running = e;
+    hooks->lost = false;
     return (dt_hook_host){hooks, report};
+}
+
+/* How a hook's function ended, which returned `failed`. */
+static dt_status close_report(const dt_hooks *hooks, int failed, const char *function) {
+    if (failed)
+        return dt_fail("hook %s failed in its %s function", hooks->running->name, function);
+    return hooks->lost ? dt_fail("hook %s: a value that its %s function reported cannot be kept; expected a "
+                                 "key in UTF-8, and memory for it",
+                                 hooks->running->name, function)
+                       : DT_OK;
 }
 
 dt_status dt_hooks_collect(dt_hooks *hooks, int64_t step, const double *values, int64_t leaves,
@@ -208,8 +222,9 @@ dt_status dt_hooks_collect(dt_hooks *hooks, int64_t step, const double *values, 
         if (e->update || e->hook->collect == NULL)
             continue;
         const dt_hook_host host = open_report(hooks, e, step);
-        if (e->hook->collect(e->state, step, values + e->first_value, leaves, stride, &host) != 0)
-            return dt_fail("hook %s failed in its collect function", e->name);
+        DT_TRY(close_report(hooks,
+                            e->hook->collect(e->state, step, values + e->first_value, leaves, stride, &host),
+                            "collect"));
     }
     return DT_OK;
 }
@@ -222,8 +237,8 @@ dt_status dt_hooks_update(dt_hooks *hooks, int64_t step, float *gradient) {
         for (int64_t t = 0; t < hooks->layout->tensors; t++)
             hooks->tensor[t].gradient = gradient + hooks->layout->tensor[t].offset;
         const dt_hook_host host = open_report(hooks, e, step);
-        if (e->hook->update(e->state, step, hooks->tensor, hooks->layout->tensors, &host) != 0)
-            return dt_fail("hook %s failed in its update function", e->name);
+        DT_TRY(close_report(
+            hooks, e->hook->update(e->state, step, hooks->tensor, hooks->layout->tensors, &host), "update"));
     }
     return DT_OK;
 }

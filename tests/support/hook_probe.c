@@ -1,9 +1,11 @@
 /*
  * A plug-in that does what its options say, for tests of how dtrain treats plug-ins.
  *
- *     "leaf_values": n     how many doubles a leaf it asks for; leaf() writes layer * 10 + i to each value i
- * it can "refuse": "reason"   create() fails with this sentence, with none when it is "" "fail": "collect"
- * collect() fails; "update" the same for update() "farewell": path     destroy() makes this file
+ *     "leaf_values": n     how many doubles a leaf it asks for; leaf() marks each of them with the layer
+ *     "refuse": "reason"   create() fails with this sentence, with none when it is ""
+ *     "fail": "collect"    collect() fails; "update": update() does; "key": update() reports under a key
+ *                          that is not UTF-8
+ *     "farewell": path     destroy() makes this file
  *
  * Compiled with PROBE_VERSION it claims to be of that version of the interface.
  */
@@ -87,6 +89,8 @@ static int update_probe(void *state, int64_t step, const dt_hook_tensor *tensors
     tensors[0].gradient[0] += 1.0f;
     host->report(host->context, tensors[count - 1].name,
                  (double)(tensors[count - 1].rows * 1000 + tensors[count - 1].cols));
+    if (strcmp(text_of(p, "fail"), "key") == 0)
+        host->report(host->context, "\xff", 1.0);
     return strcmp(text_of(p, "fail"), "update") == 0;
 }
 

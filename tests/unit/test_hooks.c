@@ -380,6 +380,10 @@ static void a_failing_function_is_named(void **state) {
     make_hooks(f, "{\"update\":[{\"name\":\"p\",\"library\":\"" PROBE "\",\"fail\":\"update\"}]}");
     assert_int_equal(dt_hooks_update(f->hooks, 1, f->gradient), DT_FAILED);
     assert_string_equal(dt_error(), "hook p failed in its update function");
+    make_hooks(f, "{\"update\":[{\"name\":\"p\",\"library\":\"" PROBE "\",\"fail\":\"key\"}]}");
+    assert_int_equal(dt_hooks_update(f->hooks, 1, f->gradient), DT_FAILED);
+    assert_string_equal(dt_error(), "hook p: a value that its update function reported cannot be kept; "
+                                    "expected a key in UTF-8, and memory for it");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
