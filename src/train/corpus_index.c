@@ -1,6 +1,7 @@
 /* Each phase ends with an agreement, so that no rank gathers from one that has failed. */
 #include "train/corpus_index.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,16 +51,17 @@ static dt_status check_size(const dt_corpus *corpus, const dt_world *world) {
     DT_TRY(dt_world_broadcast(world, &bytes, (int64_t)sizeof bytes));
     dt_status status = DT_OK;
     if (bytes != corpus->file_bytes)
-        status = dt_fail(
-            "%s has %lld bytes on host %s, but %lld bytes on rank 0's host; give all hosts the same file",
-            corpus->path, (long long)corpus->file_bytes, world->host, (long long)bytes);
+        status = dt_fail("%s has %" PRId64 " bytes on host %s, but %" PRId64
+                         " bytes on rank 0's host; give all hosts the same file",
+                         corpus->path, corpus->file_bytes, world->host, bytes);
     return dt_agree(world, status);
 }
 
 dt_status dt_corpus_index_open(dt_corpus *corpus, const dt_world *world, const char *path) {
     char *chosen;
-    DT_TRY(choose(world, path, &chosen));
-    dt_status status = dt_agree(world, dt_corpus_open(corpus, chosen));
+    dt_status status = choose(world, path, &chosen);
+    if (status == DT_OK)
+        status = dt_agree(world, dt_corpus_open(corpus, chosen));
     free(chosen);
     DT_TRY(status);
     DT_TRY(check_size(corpus, world));

@@ -58,8 +58,9 @@ static dt_status walk(const char *path,
     DT_TRY(dt_file_open(path, &descriptor, &size_bytes));
     FILE *file = fdopen(descriptor, "r");
     if (file == NULL) {
+        const int cause = errno;
         close(descriptor);
-        return dt_fail("cannot read %s: %s", path, strerror(errno));
+        return dt_fail("cannot read %s: %s", path, strerror(cause));
     }
     char *line = NULL;
     size_t room = 0;

@@ -69,8 +69,8 @@ dt_status dt_report_hosts(const dt_world *world, json_t **hosts) {
         bool known = false;
         for (size_t i = 0; i < json_array_size(*hosts); i++)
             known |= strcmp(name, json_string_value(json_array_get(*hosts, i))) == 0;
-        if (!known)
-            json_array_append_new(*hosts, json_string(name));
+        if (!known && json_array_append_new(*hosts, json_string(name)) != 0)
+            status = dt_fail("cannot list host %s: expected a name in UTF-8 and memory for it", name);
     }
     dt_memory_free(counts);
     dt_memory_free(names);
@@ -145,12 +145,13 @@ void dt_report_step(dt_report *report, const dt_run *run, const dt_step_result *
     report->steps++;
     report->step_seconds += result->step_seconds;
     report->loss = result->loss;
-    const double left =
-        (dt_clock_seconds() - report->start_seconds) / (double)report->steps * (double)(c->max_steps - step);
+    const int64_t left = (int64_t)((dt_clock_seconds() - report->start_seconds) / (double)report->steps *
+                                   (double)(c->max_steps - step));
     if (dt_log_terminal()) {
-        dt_log_redraw("step %" PRId64 "/%" PRId64 "  loss %.4f  %.0f tokens/s  %" PRId64 ":%02d:%02d left",
-                      step, c->max_steps, result->loss, tokens / result->step_seconds,
-                      (int64_t)(left / 3600.0), (int)(left / 60.0) % 60, (int)left % 60);
+        dt_log_redraw("step %" PRId64 "/%" PRId64 "  loss %.4f  %.0f tokens/s  %" PRId64 ":%02" PRId64
+                      ":%02" PRId64 " left",
+                      step, c->max_steps, result->loss, tokens / result->step_seconds, left / 3600,
+                      left / 60 % 60, left % 60);
         return;
     }
     if (step % c->log_cadence == 0 || step == c->max_steps || result->stop)
