@@ -12,10 +12,6 @@
 #include "train/sample.h"
 #include "train/stop.h"
 
-static bool due(int64_t cadence, int64_t step) {
-    return !dt_is_null_int(cadence) && step % cadence == 0;
-}
-
 /* Saves the state unless this step is saved already. For rank 0; the caller holds state.at_rest. */
 static dt_status save_at_rest(dt_run *run) {
     char *path;
@@ -125,9 +121,9 @@ static dt_status advance(dt_run *run, dt_report *report, dt_step_result *result)
     dt_report_step(report, run, result);
     if (result->stop)
         return DT_OK;
-    if (due(c->eval_cadence, run->state.step))
+    if (dt_run_due(c->eval_cadence, run->state.step))
         DT_TRY(evaluate(run, report));
-    return due(c->sampling_cadence, run->state.step) ? sample(run) : DT_OK;
+    return dt_run_due(c->sampling_cadence, run->state.step) ? sample(run) : DT_OK;
 }
 
 /* A rank that cannot go on while others wait for it: its line, and the end of the job. */
@@ -146,7 +142,8 @@ static dt_status train(dt_run *run, dt_report *report, bool *stopped) {
     while (run->state.step < c->max_steps && !result.stop) {
         if (advance(run, report, &result) != DT_OK)
             give_up(run);
-        if (due(c->checkpoint_cadence, run->state.step) && !result.stop && run->state.step < c->max_steps)
+        if (dt_run_due(c->checkpoint_cadence, run->state.step) && !result.stop &&
+            run->state.step < c->max_steps)
             DT_TRY(save(run));
     }
     *stopped = result.stop && run->state.step < c->max_steps;

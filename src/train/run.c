@@ -114,7 +114,7 @@ static dt_status create_observers(dt_run *run) {
     return DT_OK;
 }
 
-static bool due(int64_t cadence, int64_t step) {
+bool dt_run_due(int64_t cadence, int64_t step) {
     return !dt_is_null_int(cadence) && step > 0 && step % cadence == 0;
 }
 
@@ -123,9 +123,9 @@ static dt_status find_missed(dt_run *run, const char *path) {
     const dt_config *c = &run->about.config;
     bool held;
     DT_TRY(dt_metrics_holds(path, run->start_step, "val_loss", &held));
-    run->missed_evaluation = due(c->eval_cadence, run->start_step) && !held;
+    run->missed_evaluation = dt_run_due(c->eval_cadence, run->start_step) && !held;
     DT_TRY(dt_metrics_holds(path, run->start_step, "sample", &held));
-    run->missed_sample = due(c->sampling_cadence, run->start_step) && !held;
+    run->missed_sample = dt_run_due(c->sampling_cadence, run->start_step) && !held;
     return DT_OK;
 }
 

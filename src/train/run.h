@@ -66,6 +66,9 @@ void dt_run_free(dt_run *run);
  * tokens. Local. */
 int64_t dt_run_memory_bytes(const dt_run *run);
 
+/** Whether what happens every `cadence` steps (DT_NULL_INT: never) happens after step `step`. Local. */
+bool dt_run_due(int64_t cadence, int64_t step);
+
 /** `shape` of the model that `config` describes. Local. */
 dt_shape dt_run_shape(const dt_config *config);
 

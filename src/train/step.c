@@ -18,10 +18,6 @@
  * follow. */
 enum { LEAF_LOSS, LEAF_STOP, LEAF_HOOKS };
 
-/* About this many floats travel together: large enough that latency does not count, small enough to pipeline.
- */
-#define BUCKET_FLOATS ((int64_t)1 << 20)
-
 struct dt_step {
     dt_step_inputs in;
     int64_t leaves;
