@@ -31,7 +31,7 @@ typedef struct dt_lanes {
 int64_t dt_lanes_train_tokens(int64_t corpus_tokens, double train_ratio);
 
 /**
- * Cuts the train split into lanes. Fails with DT_FAILED when there is not one window a lane, and says how
+ * Cuts the train split into lanes. Fails with DT_USAGE when there is not one window a lane, and says how
  * many tokens would be needed and which options to change. Local.
  */
 dt_status dt_lanes_plan(dt_lanes *lanes, int64_t corpus_tokens, double train_ratio, int64_t B, int64_t T,

@@ -2,6 +2,7 @@
 #include "math/attention.h"
 
 #include <math.h>
+#include <stddef.h>
 
 #include "math/exp.h"
 #include "math/matmul.h"
@@ -109,7 +110,7 @@ static void backward(float *dqkv, const float *dy, const float *y, const float *
                 const int64_t i = t - first;
                 if (drop)
                     dt_dropout_factors(factor, drop, (uint32_t)(h * T + t), t + 1);
-                backward_row(s + i * end, dz + i * end, drop ? factor : 0, lse[h * T + t],
+                backward_row(s + i * end, dz + i * end, drop ? factor : NULL, lse[h * T + t],
                              dot(dyt + i * C, yt + i * C, D), t + 1);
                 zero(s + i * end, t + 1, end);
                 zero(dz + i * end, t + 1, end);

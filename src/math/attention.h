@@ -8,8 +8,8 @@
  * the backward pass makes P again (Dao et al., "FlashAttention", 2022). With Z = factor * P (the dropout
  * factors):
  *
- *     dV = Z^T dY,  dZ = dY V^T,  dS = P (factor * dZ - rowsum(dY * Y)),  dQ = dS K / sqrt(D),  dK = dS^T Q /
- * sqrt(D)
+ *     dV = Z^T dY,  dZ = dY V^T,  dS = P (factor * dZ - rowsum(dY * Y)),
+ *     dQ = dS K / sqrt(D),  dK = dS^T Q / sqrt(D)
  *
  * Q, K and V stand side by side as the projection makes them: qkv[T, 3C] with head h of Q in columns h D to
  * (h+1) D, of K C further and of V 2C further.

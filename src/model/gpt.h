@@ -3,8 +3,9 @@
  * and a head tied to the token embedding.
  *
  *     x = dropout(wte[token] + wpe[t])
- *     for each layer:  x = x + dropout(attention(ln_1(x)) c_proj),  x = x + dropout(gelu(ln_2(x) c_fc)
- * c_proj) logits = ln_f(x) wte^T
+ *     for each layer:  x = x + dropout(attention(ln_1(x)) c_proj)
+ *                      x = x + dropout(gelu(ln_2(x) c_fc) c_proj)
+ *     logits = ln_f(x) wte^T
  *
  * This file says what the forward pass, the backward pass and generation share: what the model is, and where
  * its tensors stand in a vector of the layout. Weights and gradients are seen through the same struct. All

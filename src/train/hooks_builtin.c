@@ -1,9 +1,9 @@
 /*
  * The hooks that come with dtrain, written against the public header as a plug-in would be.
  *
- *     forward  activation_stats  mean, standard deviation, least and most of the residual stream after each
- * layer update   identity          looks at nothing and changes nothing: what a run with a hook costs update
- * gradient_stats    the norm of each tensor's gradient
+ *     forward  activation_stats  mean, standard deviation, least and most of each layer's output
+ *     update   identity          looks at nothing and changes nothing: what a hook itself costs
+ *     update   gradient_stats    the norm of each tensor's gradient
  *
  * The two that report take log_interval: every how many steps (1).
  */

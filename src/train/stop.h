@@ -30,7 +30,10 @@ void dt_stop_attend(void (*save)(void *context, const char *signal_name), void *
 /** Whether a signal has asked for a stop. */
 bool dt_stop_requested(void);
 
-/** Ends the thread, after a save that it has begun. Calling it without dt_stop_prepare is fine. */
+/**
+ * Ends the thread, after a save that it has begun; signals that come later are ignored, as the process is
+ * about to end. Calling it without dt_stop_prepare is fine.
+ */
 void dt_stop_finish(void);
 
 #endif
