@@ -14,7 +14,9 @@
 
 dt_status dt_file_open(const char *path, int *descriptor, int64_t *size_bytes) {
     struct stat info;
-    int opened = open(path, O_RDONLY | O_CLOEXEC);
+    /* Regular files do not know O_NONBLOCK; a pipe without a writer would be waited for here, by all ranks.
+     */
+    int opened = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (opened < 0)
         return dt_fail("cannot open %s: %s", path, strerror(errno));
     if (fstat(opened, &info) != 0 || !S_ISREG(info.st_mode)) {
