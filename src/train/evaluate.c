@@ -39,10 +39,10 @@ dt_status dt_evaluate_create(dt_evaluator *e, const dt_world *world, const dt_co
     const int64_t tokens = corpus->total.tokens - first_token;
     *e = (dt_evaluator){.world = world, .T = T, .u = u, .windows = tokens > 0 ? (tokens - 1) / T : 0};
     if (e->windows < 1)
-        return dt_fail(
-            "the validation split has %" PRId64 " tokens, but one window needs %" PRId64
-            " (max_seq_len + 1); use a longer text, a smaller max_seq_len or a smaller train_ratio, or set "
-            "eval_cadence to null",
+        return dt_usage(
+            "the text to evaluate on has %" PRId64 " tokens, but one window needs %" PRId64
+            " (max_seq_len + 1); use a longer text, or in training a smaller max_seq_len or train_ratio, or no "
+            "eval_cadence",
             tokens, T + 1);
     if (!dt_is_null_int(most_windows) && most_windows < e->windows)
         e->windows = most_windows;

@@ -23,14 +23,29 @@ typedef struct stats {
     int64_t log_interval, n_layers;
 } stats;
 
+/* The first option that no built-in hook has, or NULL. */
+static const char *unknown_option(json_t *options) {
+    const char *key;
+    json_t *value;
+    json_object_foreach(options, key, value) {
+        if (strcmp(key, "name") != 0 && strcmp(key, "enabled") != 0 && strcmp(key, "log_interval") != 0)
+            return key;
+    }
+    return NULL;
+}
+
 static int create(const dt_hook_setup *setup, void **state, int64_t *leaf_values) {
     (void)leaf_values;
     json_t *options = json_loads(setup->options, 0, NULL);
     const json_t *interval = json_object_get(options, "log_interval");
     stats *made = calloc(1, sizeof *made);
+    const char *unknown;
     int failed = 1;
     if (made == NULL || options == NULL)
         snprintf(setup->error, (size_t)setup->error_bytes, "out of memory");
+    else if ((unknown = unknown_option(options)) != NULL)
+        snprintf(setup->error, (size_t)setup->error_bytes,
+                 "expected the options name, enabled and log_interval, found %s", unknown);
     else if (interval && (!json_is_integer(interval) || json_integer_value(interval) < 1))
         snprintf(setup->error, (size_t)setup->error_bytes,
                  "expected log_interval to be a number of steps, 1 or more");

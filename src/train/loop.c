@@ -49,8 +49,8 @@ static void save_at_once(void *context, const char *signal_name) {
     if (status != DT_OK)
         dt_log_warn("%s: could not save step %" PRId64 ": %s", signal_name, run->state.step, dt_error());
     else if (fresh)
-        dt_log_line("%s: saved %s in %.2f s; to go on: --resume %s", signal_name, run->saved_path,
-                    dt_clock_seconds() - start, run->saved_path);
+        dt_log_line("%s: saved %s in %.2f s; to go on: the same command with --resume %s", signal_name,
+                    run->saved_path, dt_clock_seconds() - start, run->saved_path);
     pthread_mutex_unlock(&run->state.at_rest);
 }
 
@@ -115,6 +115,8 @@ static dt_status catch_up(dt_run *run, dt_report *report) {
 static dt_status advance(dt_run *run, dt_report *report, dt_step_result *result) {
     const dt_config *c = &run->about.config;
     DT_TRY(dt_step_run(run->step, result));
+    if (result->diverged)
+        return DT_OK;
     const dt_status status = write_metrics(run, result);
     pthread_mutex_unlock(&run->state.at_rest);
     DT_TRY(status);
@@ -134,6 +136,17 @@ static void give_up(const dt_run *run) {
     dt_world_abort(run->world, DT_FAILED);
 }
 
+/* The weights are still those of the last good step, but whatever made the next one fail may be in them. */
+static dt_status diverged(const dt_run *run, const dt_step_result *result) {
+    dt_log_settle();
+    return dt_fail(
+        "step %" PRId64
+        ": expected a finite loss and gradient, found loss %g and grad_norm %g; the step was not "
+        "taken and nothing was saved over the checkpoints before it; lower learning_rate, set grad_clip or "
+        "lengthen warmup_steps, and go on from the last checkpoint",
+        run->state.step + 1, result->loss, result->grad_norm);
+}
+
 static dt_status train(dt_run *run, dt_report *report, bool *stopped) {
     const dt_config *c = &run->about.config;
     dt_step_result result = {0};
@@ -142,6 +155,8 @@ static dt_status train(dt_run *run, dt_report *report, bool *stopped) {
     while (run->state.step < c->max_steps && !result.stop) {
         if (advance(run, report, &result) != DT_OK)
             give_up(run);
+        if (result.diverged)
+            return dt_agree(run->world, diverged(run, &result));
         if (dt_run_due(c->checkpoint_cadence, run->state.step) && !result.stop &&
             run->state.step < c->max_steps)
             DT_TRY(save(run));

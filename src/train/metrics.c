@@ -25,15 +25,11 @@ typedef struct repair {
     bool needed; /* whether something has to be dropped or completed */
 } repair;
 
-/* A fresh run keeps every whole line; a resumed one keeps what parses and does not lie ahead of its step. */
+/* What parses and does not lie ahead of the step that the run goes on from. */
 static bool stays(const char *line, size_t length, int64_t resume_step) {
-    bool ended = line[length - 1] == '\n';
-    if (resume_step == DT_METRICS_FRESH && ended)
-        return true;
     json_t *object = json_loadb(line, length, 0, NULL);
     const json_t *step = json_object_get(object, "step");
-    bool kept = json_is_object(object) && (resume_step == DT_METRICS_FRESH || !json_is_integer(step) ||
-                                           json_integer_value(step) <= resume_step);
+    bool kept = json_is_object(object) && (!json_is_integer(step) || json_integer_value(step) <= resume_step);
     json_decref(object);
     return kept;
 }

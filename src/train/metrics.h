@@ -24,13 +24,10 @@ typedef struct dt_metrics {
     char *path;
 } dt_metrics;
 
-/** For dt_metrics_open: a run that goes on from nothing, whose lines come after those of other runs. */
-#define DT_METRICS_FRESH (-1)
-
 /**
- * Opens `path` to append. A run that resumes tells the step it goes on from, 0 when it found no checkpoint:
- * lines with a larger "step" are dropped (the file is rewritten beside itself and renamed). DT_METRICS_FRESH
- * keeps every line.
+ * Opens `path` to append. `resume_step` is the step that the run goes on from, 0 for one that starts at the
+ * first: lines with a larger "step" are dropped, and a torn last line (the file is rewritten beside itself
+ * and renamed).
  */
 dt_status dt_metrics_open(dt_metrics *metrics, const char *path, int64_t resume_step);
 

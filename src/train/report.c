@@ -148,10 +148,15 @@ void dt_report_step(dt_report *report, const dt_run *run, const dt_step_result *
     const int64_t left = (int64_t)((dt_clock_seconds() - report->start_seconds) / (double)report->steps *
                                    (double)(c->max_steps - step));
     if (dt_log_terminal()) {
+        /* Ten times a second is as often as an eye follows. */
+        const double now = dt_clock_seconds();
+        if (now - report->redrawn_seconds < 0.1 && step < c->max_steps)
+            return;
+        report->redrawn_seconds = now;
         dt_log_redraw("step %" PRId64 "/%" PRId64 "  loss %.4f  %.0f tokens/s  %" PRId64 ":%02" PRId64
                       ":%02" PRId64 " left",
-                      step, c->max_steps, result->loss, tokens / result->step_seconds, left / 3600,
-                      left / 60 % 60, left % 60);
+                      step, c->max_steps, result->loss, tokens * (double)report->steps / report->step_seconds,
+                      left / 3600, left / 60 % 60, left % 60);
         return;
     }
     if (step % c->log_cadence == 0 || step == c->max_steps || result->stop)
@@ -178,6 +183,6 @@ void dt_report_closing(const dt_report *report, const dt_run *run, bool stopped)
                     tokens / report->step_seconds, report->steps);
     }
     if (run->saved_path)
-        dt_log_line("checkpoint %s; to go on: --resume %s%s", run->saved_path, run->saved_path,
-                    stopped ? "" : " --max-steps N");
+        dt_log_line("checkpoint %s; to go on: the same command with --resume %s%s", run->saved_path,
+                    run->saved_path, stopped ? "" : " --max-steps N");
 }

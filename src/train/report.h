@@ -15,10 +15,11 @@
 
 /** What the lines of a run are made from; all zero before the first step. */
 typedef struct dt_report {
-    double start_seconds;  /**< when the first step began */
-    int64_t steps;         /**< taken in this run */
-    double step_seconds;   /**< of all of them together, without what happened between */
-    double loss, val_loss; /**< the latest; val_loss counts when evaluations > 0 */
+    double start_seconds;   /**< when the first step began */
+    double redrawn_seconds; /**< when the redrawn line was drawn last */
+    int64_t steps;          /**< taken in this run */
+    double step_seconds;    /**< of all of them together, without what happened between */
+    double loss, val_loss;  /**< the latest; val_loss counts when evaluations > 0 */
     int64_t evaluations;
 } dt_report;
 

@@ -12,8 +12,7 @@ static void log_change(const char *key, const char *saved, const char *now) {
 }
 
 /* Rank 0's part of dt_resume_find. */
-static dt_status find(dt_resume *resume, const dt_config *config, const char *checkpoints_folder,
-                      char **path) {
+static dt_status find(dt_resume *resume, dt_config *config, const char *checkpoints_folder, char **path) {
     dt_checkpoint_about about;
     DT_TRY(dt_checkpoint_find(checkpoints_folder, config->resume, path));
     if (*path == NULL) {
@@ -27,11 +26,15 @@ static dt_status find(dt_resume *resume, const dt_config *config, const char *ch
     resume->seed = about.config.seed;
     resume->corpus = about.corpus;
     memcpy(resume->run_id, about.run_id, sizeof resume->run_id);
+    if (config->data == NULL) {
+        config->data = about.config.data;
+        about.config.data = NULL;
+    }
     dt_config_free(&about.config);
     return status;
 }
 
-dt_status dt_resume_find(dt_resume *resume, const dt_world *world, const dt_config *config,
+dt_status dt_resume_find(dt_resume *resume, const dt_world *world, dt_config *config,
                          const char *checkpoints_folder, char **path) {
     memset(resume, 0, sizeof *resume);
     *path = NULL;

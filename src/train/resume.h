@@ -21,10 +21,11 @@ typedef struct dt_resume {
 /**
  * Resolves config->resume in `checkpoints_folder`. Options that would change the meaning of the run must
  * agree with the checkpoint's or the difference is refused; other changes are logged. On rank 0 `*path`
- * becomes the folder, a new string the caller frees, or NULL for a fresh run; elsewhere NULL. `config` must
- * agree. Collective.
+ * becomes the folder, a new string the caller frees, or NULL for a fresh run; elsewhere NULL. Rank 0, which
+ * chooses the text for all, takes the checkpoint's `data` where `config` has none. `config` must agree.
+ * Collective.
  */
-dt_status dt_resume_find(dt_resume *resume, const dt_world *world, const dt_config *config,
+dt_status dt_resume_find(dt_resume *resume, const dt_world *world, dt_config *config,
                          const char *checkpoints_folder, char **path);
 
 /** Refuses a corpus other than the checkpoint's, naming the difference. Local. */

@@ -12,6 +12,7 @@
 #include "comm/agree.h"
 #include "math/matmul.h"
 #include "train/corpus_index.h"
+#include "train/out_dir.h"
 #include "train/resume.h"
 #include "train/stop.h"
 
@@ -129,24 +130,17 @@ static dt_status find_missed(dt_run *run, const char *path) {
     return DT_OK;
 }
 
-/* A folder named by an option that cannot be is a wrong config, not a fault of the run. */
-static dt_status make_folder(const char *path, const char *option) {
-    if (dt_file_make_folder(path) != DT_OK)
-        return dt_usage("%s: %s; name a folder that can be written to", option, dt_error());
-    return DT_OK;
-}
-
 /* What only rank 0 writes. */
 static dt_status open_output(dt_run *run) {
     const dt_config *c = &run->about.config;
     if (run->world->rank != 0)
         return DT_OK;
     char *path = dt_file_join(c->out_dir, "metrics.jsonl");
-    dt_status status = path ? make_folder(c->out_dir, "out_dir") : dt_fail("out of memory for a file's name");
+    dt_status status = path ? DT_OK : dt_fail("out of memory for a file's name");
     if (status == DT_OK)
-        status = make_folder(run->checkpoints_folder, c->checkpoint_dir ? "checkpoint_dir" : "out_dir");
+        status = dt_out_dir_prepare(c, run->checkpoints_folder, c->resume == NULL);
     if (status == DT_OK)
-        status = dt_metrics_open(&run->metrics, path, c->resume ? run->start_step : DT_METRICS_FRESH);
+        status = dt_metrics_open(&run->metrics, path, run->start_step);
     if (status == DT_OK)
         status = find_missed(run, path);
     free(path);
@@ -159,7 +153,7 @@ static dt_status create_output(dt_run *run) {
 }
 
 static dt_status create(dt_run *run) {
-    const dt_config *c = &run->about.config;
+    dt_config *c = &run->about.config;
     dt_resume resume;
     run->checkpoints_folder =
         c->checkpoint_dir ? strdup(c->checkpoint_dir) : dt_file_join(c->out_dir, "checkpoints");

@@ -5,6 +5,7 @@
 #include "train/step.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <omp.h>
 #include <stdlib.h>
 
@@ -226,6 +227,9 @@ dt_status dt_step_run(dt_step *s, dt_step_result *result) {
     DT_TRY(dt_hooks_update(s->in.hooks, step, s->sum));
     result->grad_norm = dt_clip_norm(s->sum, s->in.gpt->layout->elements, s->partial);
     result->learning_rate = dt_schedule_rate(&s->in.schedule, step);
+    result->diverged = !isfinite(result->loss) || !isfinite(result->grad_norm);
+    if (result->diverged) /* on every rank alike: both numbers are the same everywhere */
+        return DT_OK;
     update_state(s, step, result->learning_rate, dt_clip_scale(result->grad_norm, s->in.grad_clip));
     result->step_seconds = dt_clock_seconds() - start;
     return DT_OK;

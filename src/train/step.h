@@ -42,6 +42,7 @@ typedef struct dt_step_result {
     double learning_rate, grad_norm;
     double step_seconds;
     dt_overlap_times exchange; /**< of the gradient; all zero with one rank */
+    bool diverged;             /**< loss or grad_norm is not finite: the step was not taken */
     bool stop;                 /**< some rank was asked to stop before this step's losses were gathered */
 } dt_step_result;
 

@@ -150,7 +150,8 @@ static void expect_plain(const char *launcher) {
     expect(said, "\nstep 6/7  loss ");
     expect(said, "\nstep 7/7  loss ");
     expect(said, "\ndone after step 7: loss ");
-    expect(said, "; to go on: --resume run/checkpoints/checkpoint_step_7 --max-steps N\n");
+    expect(said,
+           "; to go on: the same command with --resume run/checkpoints/checkpoint_step_7 --max-steps N\n");
     free(said);
 }
 

@@ -201,6 +201,31 @@ static void a_damaged_checkpoint_is_refused(void **state) {
         "of tensor exp_avg_sq.ln_f.bias have XXH3-64 ");
 }
 
+/* A step that is not finite is not taken: what was saved before it stays, and a run with a sane rate goes on
+ * from there. */
+static void a_diverging_run_keeps_what_was_saved(void **state) {
+    (void)state;
+    training_done(2, 1, "diverged", TRAINING_MODEL "--max-steps 2");
+    training_refused(3, "diverged", TRAINING_MODEL "--resume latest --max-steps 6 --learning-rate 1e30", 1,
+                     "expected a finite loss and gradient");
+    assert_int_equal(training_latest_step("diverged"), 2);
+    training_done(1, 1, "diverged", TRAINING_MODEL "--resume latest --max-steps 4");
+    assert_int_equal(training_latest_step("diverged"), 4);
+}
+
+/* The text need not be named again. */
+static void the_text_comes_from_the_checkpoint(void **state) {
+    (void)state;
+    training_done(1, 1, "text", TRAINING_MODEL "--max-steps 2");
+    command_result r =
+        command_run(DTRAIN_PROGRAM " --n-layers 2 --d-model 32 --n-heads 2 --d-ff 64 --max-seq-len 32 "
+                                   "--out-dir text --resume latest --max-steps 3");
+    if (r.exit_code != 0)
+        fail_msg("exit code %d: %s", r.exit_code, r.err);
+    assert_int_equal(training_latest_step("text"), 3);
+    command_free(&r);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(parts_on_other_ranks_make_the_same_run),
                                        cmocka_unit_test(an_earlier_checkpoint_takes_lines_back),
@@ -212,6 +237,8 @@ int main(void) {
                                        cmocka_unit_test(another_corpus_is_refused),
                                        cmocka_unit_test(other_options_may_change_and_are_logged),
                                        cmocka_unit_test(the_seed_comes_from_the_checkpoint),
-                                       cmocka_unit_test(a_damaged_checkpoint_is_refused)};
+                                       cmocka_unit_test(a_damaged_checkpoint_is_refused),
+                                       cmocka_unit_test(a_diverging_run_keeps_what_was_saved),
+                                       cmocka_unit_test(the_text_comes_from_the_checkpoint)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -83,7 +83,8 @@ static void usr1_to_mpirun_stops_all(void **state) {
         const int64_t stopped = check_checkpoint(out_dir);
         snprintf(sentence, sizeof sentence, "stopped on request after step %" PRId64 ": ", stopped);
         check_output(out_dir, sentence);
-        snprintf(sentence, sizeof sentence, "to go on: --resume %s/checkpoints/checkpoint_step_%" PRId64 "\n",
+        snprintf(sentence, sizeof sentence,
+                 "to go on: the same command with --resume %s/checkpoints/checkpoint_step_%" PRId64 "\n",
                  out_dir, stopped);
         check_output(out_dir, sentence);
         check_going_on(out_dir, 5 - ranks, stopped);

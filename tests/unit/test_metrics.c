@@ -101,14 +101,13 @@ static void floats_survive(void **state) {
     }
 }
 
-/* What was there stays; a fresh run only completes or drops a last line without its end. */
-static void fresh_run_appends(void **state) {
+/* A last line without its end is completed when it is whole but for its newline, and dropped otherwise. */
+static void torn_lines_are_mended(void **state) {
     (void)state;
-    expect_repair("", DT_METRICS_FRESH, "");
-    expect_repair("{\"step\":900}\nnot ours\n", DT_METRICS_FRESH, "{\"step\":900}\nnot ours\n");
-    expect_repair("{\"step\":1}\n{\"step\":2,\"lo", DT_METRICS_FRESH, "{\"step\":1}\n");
-    expect_repair("{\"step\":1}\n{\"step\":2}", DT_METRICS_FRESH, "{\"step\":1}\n{\"step\":2}\n");
-    expect_repair("{\"st", DT_METRICS_FRESH, "");
+    expect_repair("", 0, "");
+    expect_repair("{\"event\":1}\n{\"event\":2,\"lo", 0, "{\"event\":1}\n");
+    expect_repair("{\"step\":1}\n{\"step\":2}", 2, "{\"step\":1}\n{\"step\":2}\n");
+    expect_repair("{\"st", 0, "");
 }
 
 /* Every line is kept if it parses and is not ahead: 4 stays at 4, 5 goes, and lines without a step stay. */
@@ -144,17 +143,16 @@ static void held_lines_are_found(void **state) {
 static void any_cut_leaves_whole_lines(void **state) {
     (void)state;
     const char whole[] = "{\"event\":\"run\"}\n{\"step\":1,\"loss\":4.5}\n{\"step\":2,\"loss\":4.25}\n";
-    for (size_t cut = 0; cut < sizeof whole; cut++)
-        for (int64_t resume_step = DT_METRICS_FRESH; resume_step <= 2; resume_step += 3) {
-            char before[sizeof whole] = {0}, after[sizeof whole] = {0};
-            memcpy(before, whole, cut);
-            /* A line that lacks only its newline is whole. */
-            size_t kept = cut;
-            while (kept > 0 && before[kept - 1] != '\n' && whole[kept] != '\n')
-                kept--;
-            memcpy(after, whole, kept > 0 && whole[kept - 1] != '\n' ? kept + 1 : kept);
-            expect_repair(before, resume_step, after);
-        }
+    for (size_t cut = 0; cut < sizeof whole; cut++) {
+        char before[sizeof whole] = {0}, after[sizeof whole] = {0};
+        memcpy(before, whole, cut);
+        /* A line that lacks only its newline is whole. */
+        size_t kept = cut;
+        while (kept > 0 && before[kept - 1] != '\n' && whole[kept] != '\n')
+            kept--;
+        memcpy(after, whole, kept > 0 && whole[kept - 1] != '\n' ? kept + 1 : kept);
+        expect_repair(before, 2, after);
+    }
 }
 
 /* A copy that a dying process left is no obstacle; a file that needs nothing is not rewritten. */
@@ -194,7 +192,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(lines_have_their_form, set_up, tear_down),
         cmocka_unit_test_setup_teardown(longest_numbers_fit, set_up, tear_down),
         cmocka_unit_test(floats_survive),
-        cmocka_unit_test_setup_teardown(fresh_run_appends, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(torn_lines_are_mended, set_up, tear_down),
         cmocka_unit_test_setup_teardown(resumed_run_drops_later_steps, set_up, tear_down),
         cmocka_unit_test_setup_teardown(held_lines_are_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(any_cut_leaves_whole_lines, set_up, tear_down),

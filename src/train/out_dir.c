@@ -1,0 +1,111 @@
+/* What can go wrong with a place is found here and not a thousand steps later. */
+#include "train/out_dir.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "train/checkpoint_place.h"
+
+/* A folder named by an option that cannot be is a wrong config, not a fault of the run. */
+static dt_status make_folder(const char *path, const char *option) {
+    if (dt_file_make_folder(path) != DT_OK)
+        return dt_usage("%s: %s; name a folder that can be written to", option, dt_error());
+    return DT_OK;
+}
+
+/* Tries what a save will do: a folder beside its final place, and a link called latest. */
+static dt_status try_checkpoints(const char *folder, const char *option) {
+    struct stat info;
+    char *probe = NULL, *latest = dt_file_join(folder, DT_CHECKPOINT_LATEST);
+    dt_status status = DT_OK;
+    if (latest == NULL || asprintf(&probe, "%s/.probe.%ld.tmp", folder, (long)getpid()) < 0)
+        status = dt_fail("out of memory for a file's name");
+    else if (mkdir(probe, 0777) != 0)
+        status = dt_usage("%s: cannot write checkpoints into %s: %s; name a folder that can be written to",
+                          option, folder, strerror(errno));
+    else {
+        rmdir(probe);
+        if (lstat(latest, &info) == 0 && !S_ISLNK(info.st_mode))
+            status = dt_usage(
+                "%s: expected %s to be a symbolic link to the newest checkpoint, found something else; move "
+                "it away",
+                option, latest);
+    }
+    free(probe);
+    free(latest);
+    return status;
+}
+
+static bool holds_checkpoints(const char *folder) {
+    char **names;
+    size_t count;
+    bool found = false;
+    if (dt_file_list(folder, &names, &count) != DT_OK)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        found = found || dt_checkpoint_place_step(names[i]) >= 0;
+    dt_file_free_names(names, count);
+    return found;
+}
+
+/* Renames `path` to path.number, if it is there. */
+static dt_status keep(const char *path, int64_t number) {
+    char *kept = NULL;
+    if (asprintf(&kept, "%s.%" PRId64, path, number) < 0)
+        return dt_fail("out of memory for a file's name");
+    dt_status status = DT_OK;
+    if (rename(path, kept) == 0)
+        dt_log_line("kept what another run left: %s is now %s", path, kept);
+    else if (errno != ENOENT)
+        status =
+            dt_usage("cannot keep what another run left in %s: %s; give this run an --out-dir of its own",
+                     path, strerror(errno));
+    free(kept);
+    return status;
+}
+
+/* The first number that neither name has been kept under. */
+static int64_t free_number(const char *metrics, const char *checkpoints) {
+    for (int64_t number = 1;; number++) {
+        char *first = NULL, *second = NULL;
+        const bool known = asprintf(&first, "%s.%" PRId64, metrics, number) >= 0 &&
+                           asprintf(&second, "%s.%" PRId64, checkpoints, number) >= 0;
+        const bool taken = known && (dt_file_exists(first) || dt_file_exists(second));
+        free(first);
+        free(second);
+        if (!taken)
+            return number;
+    }
+}
+
+static dt_status clear(const char *metrics, const char *checkpoints) {
+    if (!holds_checkpoints(checkpoints) && !dt_file_exists(metrics))
+        return DT_OK;
+    const int64_t number = free_number(metrics, checkpoints);
+    if (holds_checkpoints(checkpoints))
+        DT_TRY(keep(checkpoints, number));
+    return keep(metrics, number);
+}
+
+dt_status dt_out_dir_prepare(const dt_config *config, const char *checkpoints_folder, bool fresh) {
+    const char *option = config->checkpoint_dir ? "checkpoint_dir" : "out_dir";
+    char *metrics = dt_file_join(config->out_dir, "metrics.jsonl");
+    if (metrics == NULL)
+        return dt_fail("out of memory for a file's name");
+    dt_status status = make_folder(config->out_dir, "out_dir");
+    if (status == DT_OK && fresh && !dt_file_is_folder(metrics))
+        status = clear(metrics, checkpoints_folder);
+    if (status == DT_OK)
+        status = make_folder(checkpoints_folder, option);
+    if (status == DT_OK)
+        status = try_checkpoints(checkpoints_folder, option);
+    free(metrics);
+    return status;
+}
