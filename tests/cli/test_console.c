@@ -161,17 +161,15 @@ static void test_plain_lines(void **state) {
     expect_plain(MPIRUN " -np 2");
 }
 
-/* On a terminal every step rewrites one line, and the closing lines take its place. */
+/* On a terminal one line is redrawn, a few times a second but at the last step, and the closing lines take
+ * its place. */
 static void expect_redrawn(const char *launcher) {
     char *said = output_of("script -qec '%s %s --max-steps 7 --log-cadence 3 --data text.txt' /dev/null",
                            launcher, TINY);
-    for (int step = 1; step <= 7; step++) {
-        char drawn[64];
-        snprintf(drawn, sizeof drawn, "%sstep %d/7  loss ", step == 1 ? "\n" : "\r\033[K", step);
-        expect(said, drawn);
-    }
+    expect(said, "\nstep 1/7  loss ");
+    expect(said, "\r\033[Kstep 7/7  loss ");
     assert_null(strstr(said, "left\r\n")); /* each is wiped, the last by the closing lines */
-    assert_int_equal(count_of(said, "\r\033[K"), 7);
+    assert_in_range(count_of(said, "\r\033[K"), 2, 7);
     expect(said, "\ndone after step 7: loss ");
     free(said);
 }

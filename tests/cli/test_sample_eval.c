@@ -321,9 +321,9 @@ static void all_ranks_evaluate_the_same_checkpoint(void **state) {
     command_result r =
         command_run("mkdir -p late/checkpoints early/checkpoints && cp text.txt late && cp text.txt early && "
                     "cp -r run/checkpoints/checkpoint_step_40 late/checkpoints && "
-                    "cp -r run/checkpoints/checkpoint_step_40 early/checkpoints && cd early && "
-                    "%s train " TRAINING_MODEL "--max-steps 1 --out-dir . && ln -s checkpoint_step_40 "
-                    "../late/checkpoints/latest",
+                    "cd early && %s train " TRAINING_MODEL "--max-steps 1 --out-dir . && cd .. && "
+                    "cp -r run/checkpoints/checkpoint_step_40 early/checkpoints && "
+                    "ln -s checkpoint_step_40 late/checkpoints/latest",
                     DTRAIN);
     if (r.exit_code != 0)
         fail_msg("%s", r.err);
