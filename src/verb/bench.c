@@ -116,6 +116,8 @@ dt_status dt_verb_bench(int argc, char **argv) {
         status = dt_agree(&world, check_flags(&f));
     if (status == DT_OK)
         status = f.scaling ? dt_agree(&world, study(&world, &config, &f)) : run(&world, &config, &f);
+    if (status == DT_OK)
+        status = dt_agree(&world, world.rank == 0 ? dt_verb_printed("the benchmark") : DT_OK);
     dt_config_free(&config);
     return dt_verb_leave(&world, status);
 }

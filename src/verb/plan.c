@@ -162,6 +162,8 @@ static dt_status run(const dt_world *world, const dt_config *config, const flags
         status = dt_machine_measure(world, config, threads, plan.link_given ? &link : NULL, &plan.machine);
     if (status == DT_OK)
         status = dt_agree(world, world->rank == 0 ? print_plan(&plan, f->json) : DT_OK);
+    if (status == DT_OK)
+        status = dt_agree(world, world->rank == 0 ? dt_verb_printed("the plan") : DT_OK);
     dt_machine_free(&plan.here);
     return status;
 }
