@@ -1,7 +1,10 @@
 /* The config as a whole: every function is a walk over the table, with value.c doing the work on each row. */
 #include "config/config.h"
 
+#include <ctype.h>
 #include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
@@ -159,4 +162,50 @@ dt_status dt_config_compare(const dt_config *saved, const dt_config *now,
         DT_TRY(status);
     }
     return DT_OK;
+}
+
+/* Whether `key` stands in `sentence` as a word. */
+static bool names(const char *sentence, const char *key) {
+    const size_t length = strlen(key);
+    for (const char *at = strstr(sentence, key); at != NULL; at = strstr(at + 1, key)) {
+        const char before = at == sentence ? ' ' : at[-1], after = at[length];
+        if (!isalnum((unsigned char)before) && before != '_' && !isalnum((unsigned char)after) &&
+            after != '_')
+            return true;
+    }
+    return false;
+}
+
+/* Puts the place of the first option that the recorded sentence names before it. */
+static dt_status add_place(const char *name, const char *bytes, size_t length) {
+    char sentence[DT_ERROR_BYTES];
+    dt_yaml_document document;
+    snprintf(sentence, sizeof sentence, "%s", dt_error());
+    dt_status status = dt_yaml_read(name, bytes, length, &document);
+    int64_t line = 0, column = 0;
+    for (int64_t i = 0; status == DT_OK && line == 0 && i < document.count; i++)
+        if (names(sentence, document.entries[i].key)) {
+            line = document.entries[i].line;
+            column = document.entries[i].column;
+        }
+    dt_yaml_free(&document);
+    if (line == 0)
+        return dt_usage("%s", sentence);
+    return dt_usage("%s:%" PRId64 ":%" PRId64 ": %s", name, line, column, sentence);
+}
+
+dt_status dt_config_check_document(const dt_config *config, const char *name, const char *bytes,
+                                   size_t length) {
+    char sentence[DT_ERROR_BYTES];
+    dt_config alone;
+    const dt_status status = dt_config_check(config);
+    if (status == DT_OK || bytes == NULL)
+        return status;
+    snprintf(sentence, sizeof sentence, "%s", dt_error());
+    dt_config_init(&alone);
+    const bool by_itself = dt_config_read_yaml(&alone, name, bytes, length) == DT_OK &&
+                           dt_config_check(&alone) != DT_OK && strcmp(dt_error(), sentence) == 0;
+    dt_config_free(&alone);
+    (void)dt_usage("%s", sentence);
+    return by_itself ? add_place(name, bytes, length) : status;
 }

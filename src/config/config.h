@@ -100,6 +100,14 @@ dt_status dt_config_set(dt_config *config, const char *key, const char *text, co
  * Local. */
 dt_status dt_config_check(const dt_config *config);
 
+/**
+ * dt_config_check, with the place in the document that dt_config_read_yaml has read into `config` when that
+ * document breaks the rule by itself, whatever the flags say: the sentence then opens with "name:line:column:
+ * " of the first of the options at fault. `bytes` may be NULL. Local.
+ */
+dt_status dt_config_check_document(const dt_config *config, const char *name, const char *bytes,
+                                   size_t length);
+
 /** The length of wsd's decay: decay_steps, or a tenth of max_steps (at least 1) where that is null. Local. */
 int64_t dt_config_decay_steps(const dt_config *config);
 

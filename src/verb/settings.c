@@ -88,12 +88,15 @@ dt_status dt_verb_settings(dt_config *config, const dt_world *world, int argc, c
         status = dt_agree(world, status);
     if (status == DT_OK)
         status = read_file(world, path, &bytes, &length);
+    const char *name = path && strcmp(path, "-") == 0 ? "standard input" : path;
     if (status == DT_OK && bytes)
-        status = dt_config_read_yaml(config, strcmp(path, "-") == 0 ? "standard input" : path, bytes, length);
+        status = dt_config_read_yaml(config, name, bytes, length);
+    if (status == DT_OK)
+        status = dt_config_read_flags(config, argc, argv, flags, NULL, NULL);
+    if (status == DT_OK)
+        status = dt_config_check_document(config, name, bytes, length);
     free(bytes);
-    DT_TRY(status);
-    DT_TRY(dt_config_read_flags(config, argc, argv, flags, NULL, NULL));
-    return dt_config_check(config);
+    return status;
 }
 
 dt_status dt_verb_checkpoint(const char *verb, int argc, char **argv, const dt_flag *own,

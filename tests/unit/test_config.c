@@ -260,6 +260,31 @@ static void test_check(void **state) {
     }
 }
 
+/* A rule that the document breaks by itself is told with the place; what flags have a part in is told
+ * without. */
+static void test_check_names_the_place(void **state) {
+    (void)state;
+    static const char *const rows[][3] = {
+        {"n_layers: 2\nd_model: 100\nn_heads: 3", NULL, "big.yaml:2:10: d_model must be a multiple"},
+        {"n_layers: 2\nn_heads:   3", NULL, "big.yaml:2:12: d_model must be a multiple"},
+        {"\nhooks: {updates: []}", NULL, "big.yaml:2:8: hooks: expected the keys forward and update"},
+        {"d_model: 100\nn_heads: 4", "3", "d_model must be a multiple of n_heads"},
+        {"", "3", "d_model must be a multiple of n_heads"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        dt_config config;
+        dt_config_init(&config);
+        assert_done(dt_config_read_yaml(&config, "big.yaml", rows[i][0], strlen(rows[i][0])));
+        if (rows[i][1])
+            assert_done(dt_config_set(&config, "n_heads", rows[i][1], "--n-heads"));
+        assert_int_equal(dt_config_check_document(&config, "big.yaml", rows[i][0], strlen(rows[i][0])),
+                         DT_USAGE);
+        if (strncmp(dt_error(), rows[i][2], strlen(rows[i][2])) != 0)
+            fail_msg("row %zu: expected \"%s\", found \"%s\"", i, rows[i][2], dt_error());
+        dt_config_free(&config);
+    }
+}
+
 /* What is just within the rules passes. */
 static void test_check_passes(void **state) {
     (void)state;
@@ -302,6 +327,7 @@ int main(void) {
         cmocka_unit_test(test_own_flags_and_words),
         cmocka_unit_test(test_flag_refusals),
         cmocka_unit_test(test_check),
+        cmocka_unit_test(test_check_names_the_place),
         cmocka_unit_test(test_check_passes),
         cmocka_unit_test(test_decay_steps),
     };
