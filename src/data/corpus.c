@@ -137,6 +137,22 @@ static dt_status reader_load(block_reader *reader, int64_t index, dt_corpus_bloc
     return DT_OK;
 }
 
+dt_status dt_corpus_sample(const dt_corpus *corpus, uint64_t *hash) {
+    const int64_t count = corpus->blocks < DT_CORPUS_SAMPLE ? corpus->blocks : DT_CORPUS_SAMPLE;
+    uint64_t hashes[DT_CORPUS_SAMPLE];
+    block_reader reader;
+    DT_TRY(reader_open(&reader, corpus, false));
+    dt_status status = DT_OK;
+    for (int64_t i = 0; i < count && status == DT_OK; i++) {
+        dt_corpus_block row = {0};
+        status = reader_load(&reader, count > 1 ? i * (corpus->blocks - 1) / (count - 1) : 0, &row);
+        hashes[i] = row.hash;
+    }
+    reader_close(&reader);
+    *hash = status == DT_OK ? XXH3_64bits(hashes, (size_t)count * sizeof *hashes) : 0;
+    return status;
+}
+
 dt_status dt_corpus_index(dt_corpus *corpus, int rank, int size) {
     block_reader reader;
     int64_t first, end;
@@ -193,7 +209,8 @@ static dt_status read_block(block_reader *reader, int64_t index, int64_t first, 
     /* The hash is of the block's own bytes; its count depends on the few around it too. */
     if (found.hash != expected->hash || found.count.tokens != expected->count.tokens)
         return dt_fail("%s changed while in use: the block at byte %" PRId64
-                       " is not the one that was indexed; start again and leave the file alone",
+                       " is not the one that was indexed, perhaps on another host; give all hosts the same "
+                       "file, leave it alone and start again",
                        corpus->path, index * DT_CORPUS_BLOCK_BYTES);
     int64_t block_first = corpus->first_token[index];
     int64_t from = first > block_first ? first : block_first;

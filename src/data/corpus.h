@@ -21,6 +21,7 @@
 #include "data/tokenizer.h"
 
 #define DT_CORPUS_BLOCK_BYTES ((int64_t)1 << 20)
+#define DT_CORPUS_SAMPLE      16
 
 /** One block's row in the index. */
 typedef struct dt_corpus_block {
@@ -50,6 +51,12 @@ dt_status dt_corpus_find(char **path);
  * nothing. The caller closes it. Local.
  */
 dt_status dt_corpus_open(dt_corpus *corpus, const char *path);
+
+/**
+ * A hash of some blocks of the file: the first, the last and others evenly between, DT_CORPUS_SAMPLE in all,
+ * or of all where it has no more. Ranks that are to use one file compare it. Local.
+ */
+dt_status dt_corpus_sample(const dt_corpus *corpus, uint64_t *hash);
 
 /** The blocks [*first, *end) that rank `rank` of `size` indexes. Local. */
 void dt_corpus_share(int64_t blocks, int rank, int size, int64_t *first, int64_t *end);

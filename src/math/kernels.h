@@ -35,8 +35,8 @@ const dt_kernels *dt_kernels_get(int index);
 
 /**
  * The fastest set that this processor can run; the environment variable DTRAIN_ISA (avx512, avx2 or baseline)
- * asks for a slower one, and what it asks for in vain is ignored. All ranks should use the same, since sets
- * differ in bits. Local.
+ * asks for a slower one, and what it asks for in vain is ignored. Sets differ in bits, so a job whose ranks
+ * use several is refused (train/launch.h). Local.
  */
 const dt_kernels *dt_kernels_best(void);
 

@@ -14,6 +14,10 @@ const char *dt_matmul_core(void) {
     return openblas_get_corename();
 }
 
+const char *dt_matmul_version(void) {
+    return openblas_get_config();
+}
+
 void dt_matmul_gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, float alpha,
                     const float *a, int64_t lda, const float *b, int64_t ldb, float beta, float *c,
                     int64_t ldc) {

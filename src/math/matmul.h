@@ -15,6 +15,9 @@ void dt_matmul_prepare(void);
 /** The name of the kernels that OpenBLAS picked for this processor ("SkylakeX", "Haswell", ..). Local. */
 const char *dt_matmul_core(void);
 
+/** What OpenBLAS says of its version and how it was built, in one line. Local. */
+const char *dt_matmul_version(void);
+
 /**
  * C[m, n] = alpha op(A)[m, k] op(B)[k, n] + beta C, with row strides lda, ldb, ldc; op transposes where
  * asked. With beta 0 what stood in C does not matter. Local.

@@ -94,7 +94,7 @@ dt_status dt_verb_eval(int argc, char **argv) {
     dt_world world;
     DT_TRY(dt_world_open(&world));
     dt_log_open(world.rank == 0, dt_log_find_terminal());
-    dt_status status = dt_verb_same_words(&world, argc, argv);
+    dt_status status = dt_verb_same_launch(&world, argc, argv);
     if (status == DT_OK)
         status = dt_agree(&world, dt_verb_checkpoint("eval", argc, argv, own, &name));
     if (status == DT_OK)

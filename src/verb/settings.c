@@ -7,6 +7,9 @@
 
 #include "base/file.h"
 #include "comm/agree.h"
+#include "comm/odd.h"
+#include "train/checksum.h"
+#include "train/launch.h"
 #include "verb/verb.h"
 
 #define CONFIG_LIMIT_BYTES ((int64_t)1 << 20)
@@ -24,38 +27,48 @@ static dt_status find_config(int argc, char **argv, const dt_flag *own, const ch
     return status;
 }
 
-/* All words, each with its 0 byte, as one new block; NULL when out of memory. */
-static char *join_words(int argc, char **argv, size_t *length) {
+/* All words, a space after each, as a new text; NULL when out of memory. */
+static char *join_words(int argc, char **argv) {
     char *joined = NULL;
-    FILE *memory = open_memstream(&joined, length);
+    size_t length;
+    FILE *memory = open_memstream(&joined, &length);
     if (memory == NULL)
         return NULL;
     for (int i = 0; i < argc; i++)
-        fwrite(argv[i], 1, strlen(argv[i]) + 1, memory);
+        fprintf(memory, "%s ", argv[i]);
     if (fclose(memory) == 0)
         return joined;
     free(joined);
     return NULL;
 }
 
-dt_status dt_verb_same_words(const dt_world *world, int argc, char **argv) {
-    size_t length = 0, first_length;
-    char *mine = join_words(argc, argv, &length), *first = mine;
-    dt_status status = dt_agree(world, mine ? DT_OK : dt_fail("out of memory for the command line"));
-    first_length = length;
-    if (status == DT_OK)
-        status = dt_world_broadcast_block(world, &first, &first_length);
-    if (status == DT_OK) {
-        const bool same = length == first_length && memcmp(mine, first, length) == 0;
-        status =
-            dt_agree(world, same ? DT_OK
-                                 : dt_usage("the command line of this rank is not that of rank 0; expected "
-                                            "one for all ranks: mpirun -np N dtrain .., without \":\""));
-    }
-    if (world->rank != 0 && first != mine)
-        free(first);
-    free(mine);
-    return status;
+/* A line that is another for other words, also for those too many to be shown in it. Each word's 0 byte
+ * counts for the digits, so that "a b" is not "a" and "b". */
+static dt_status describe_words(int argc, char **argv, char line[DT_ODD_TEXT_BYTES]) {
+    char digits[DT_CHECKSUM_TEXT_BYTES];
+    dt_checksum checksum;
+    DT_TRY(dt_checksum_create(&checksum, 64));
+    for (int i = 0; i < argc; i++)
+        dt_checksum_add(&checksum, argv[i], strlen(argv[i]) + 1);
+    dt_checksum_text(&checksum, digits);
+    dt_checksum_free(&checksum);
+    char *joined = join_words(argc, argv);
+    if (joined == NULL)
+        return dt_fail("out of memory for the command line");
+    snprintf(line, DT_ODD_TEXT_BYTES, "%s: %.*s", digits, (int)(DT_ODD_TEXT_BYTES / 2), joined);
+    free(joined);
+    return DT_OK;
+}
+
+dt_status dt_verb_same_launch(const dt_world *world, int argc, char **argv) {
+    char mine[DT_ODD_TEXT_BYTES], found[DT_ODD_BYTES];
+    DT_TRY(dt_launch_check(world));
+    DT_TRY(dt_agree(world, describe_words(argc, argv, mine)));
+    DT_TRY(dt_odd_find(world, mine, found));
+    return dt_agree(world, *found ? dt_usage("expected one command line for all ranks (mpirun -np N dtrain "
+                                             ".., without \":\"), found that %s",
+                                             found)
+                                  : DT_OK);
 }
 
 /* The config's bytes as a new block, NULL without a `path`. With a world it is rank 0 that reads them. */
@@ -81,7 +94,7 @@ dt_status dt_verb_settings(dt_config *config, const dt_world *world, int argc, c
         flags[i + 1] = own[i];
     dt_config_init(config);
     if (world)
-        DT_TRY(dt_verb_same_words(world, argc, argv));
+        DT_TRY(dt_verb_same_launch(world, argc, argv));
     dt_status status = find_config(argc, argv, own, &path);
     /* No rank may leave here alone: the others would wait for it in the broadcast of the file. */
     if (world)

@@ -22,10 +22,12 @@ dt_status dt_verb_verify(int argc, char **argv);
 dt_status dt_verb_help(int argc, char **argv);
 
 /**
- * Refuses a job whose ranks were started with different words (mpirun's ":" allows it): all that follows
- * relies on their being the same. dt_verb_settings does it by itself. Collective.
+ * Refuses a job whose ranks are not one program that computes alike (train/launch.h), or were started with
+ * different words (mpirun's ":" allows it): all that follows relies on their being the same. The config file
+ * needs no such question: rank 0 reads it, and all use those bytes. dt_verb_settings does it by itself.
+ * Collective.
  */
-dt_status dt_verb_same_words(const dt_world *world, int argc, char **argv);
+dt_status dt_verb_same_launch(const dt_world *world, int argc, char **argv);
 
 /**
  * Defaults, then the file named by --config, then the flags, into `config`, which the caller frees in any

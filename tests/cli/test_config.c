@@ -169,11 +169,10 @@ static const row rank_rows[] = {
     {"trian", "there is no verb \"trian\"", NULL, NULL},
     {"eval nope", "nope is no checkpoint", NULL, NULL},
     /* Here one rank has something to wait for and another has not. */
-    {CONFIG " : -np 1 " DTRAIN " --bogus", "the command line of this rank is not that of rank 0",
-     "n_layers: 1\n", NULL},
-    {TRAIN " : -np 1 " DTRAIN " " TRAIN "--max-steps 2",
-     "the command line of this rank is not that of rank 0", NULL, NULL},
-    {"eval nope : -np 1 " DTRAIN " eval", "the command line of this rank is not that of rank 0", NULL, NULL},
+    {CONFIG " : -np 1 " DTRAIN " --bogus", "expected one command line for all ranks", "n_layers: 1\n", NULL},
+    {TRAIN " : -np 1 " DTRAIN " " TRAIN "--max-steps 2", "expected one command line for all ranks", NULL,
+     NULL},
+    {"eval nope : -np 1 " DTRAIN " eval", "expected one command line for all ranks", NULL, NULL},
 };
 
 static void put(const char *path, const char *text) {

@@ -1,0 +1,135 @@
+/* A vote, and the sentence about those who lost it. */
+#include "comm/odd.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "comm/agree.h"
+
+/* More names than this do not help; the rest are counted. */
+#define MOST_NAMED 4
+
+/* The values of all ranks, and what is said of them. */
+typedef struct vote {
+    const char *values;
+    size_t value_bytes;
+    bool texts;
+    int size, majority;
+    const char *hosts; /* [size, DT_HOST_BYTES] */
+    char *found;       /* [DT_ODD_BYTES] */
+} vote;
+
+static const char *value_of(const vote *v, int rank) {
+    return v->values + (size_t)rank * v->value_bytes;
+}
+
+static bool alike(const vote *v, int rank, int other) {
+    return memcmp(value_of(v, rank), value_of(v, other), v->value_bytes) == 0;
+}
+
+/* Boyer and Moore: what remains after pairs of unlike votes cancel is the majority, if there is one. */
+int dt_odd_majority(const void *values, size_t value_bytes, int size) {
+    const vote v = {.values = values, .value_bytes = value_bytes};
+    int candidate = 0, weight = 0, votes = 0, lowest = -1;
+    for (int r = 0; r < size; r++) {
+        if (weight == 0)
+            candidate = r;
+        weight += alike(&v, r, candidate) ? 1 : -1;
+    }
+    for (int r = size - 1; r >= 0; r--)
+        if (alike(&v, r, candidate)) {
+            lowest = r;
+            votes++;
+        }
+    return 2 * votes > size ? lowest : -1;
+}
+
+static void add(const vote *v, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void add(const vote *v, const char *format, ...) {
+    const size_t used = strlen(v->found);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(v->found + used, DT_ODD_BYTES - used, format, arguments);
+    va_end(arguments);
+}
+
+/* Names the ranks that are not of the majority; returns how many there are. */
+static int name_ranks(const vote *v) {
+    int count = 0;
+    for (int r = 0; r < v->size; r++) {
+        if (v->majority >= 0 && alike(v, r, v->majority))
+            continue;
+        if (++count > MOST_NAMED)
+            continue;
+        add(v, "%srank %d on %s", count == 1 ? "" : ", ", r, v->hosts + (size_t)r * DT_HOST_BYTES);
+        if (v->texts)
+            add(v, " has %s", value_of(v, r));
+    }
+    if (count > MOST_NAMED)
+        add(v, " and %d more", count - MOST_NAMED);
+    return count;
+}
+
+static void describe(const vote *v) {
+    const int odd = name_ranks(v), rest = v->size - odd;
+    if (v->majority < 0)
+        add(v, "%s",
+            v->texts ? "; no majority says which is right"
+                     : " differ from one another, and no majority says which is right");
+    else if (v->texts)
+        add(v, "; the other %d ranks have %s", rest, value_of(v, v->majority));
+    else
+        add(v, " %s from the other %d ranks", odd == 1 ? "differs" : "differ", rest);
+}
+
+/* One row of `row_bytes` a rank, all of them on every rank. `rows` is where this rank's is in its place, or
+ * NULL where there was no memory. */
+static dt_status gather_rows(const dt_world *world, char *rows, int64_t row_bytes) {
+    int64_t *ones = dt_memory_alloc(world->size, sizeof *ones, "a count a rank");
+    dt_status status = dt_agree(world, rows && ones ? DT_OK : DT_FAILED);
+    for (int r = 0; status == DT_OK && r < world->size; r++)
+        ones[r] = 1;
+    if (status == DT_OK)
+        status = dt_world_gather_all(world, rows, row_bytes, ones);
+    dt_memory_free(ones);
+    return status;
+}
+
+dt_status dt_odd_describe(const dt_world *world, const void *values, size_t value_bytes, bool texts,
+                          char found[DT_ODD_BYTES]) {
+    vote v = {.values = values,
+              .value_bytes = value_bytes,
+              .texts = texts,
+              .size = world->size,
+              .majority = dt_odd_majority(values, value_bytes, world->size),
+              .found = found};
+    bool same = true;
+    found[0] = 0;
+    for (int r = 1; r < world->size; r++)
+        same &= alike(&v, 0, r);
+    if (same)
+        return DT_OK;
+    char *hosts = dt_memory_alloc(world->size, DT_HOST_BYTES, "the hosts' names");
+    if (hosts)
+        memcpy(hosts + (size_t)world->rank * DT_HOST_BYTES, world->host, DT_HOST_BYTES);
+    const dt_status status = gather_rows(world, hosts, DT_HOST_BYTES);
+    v.hosts = hosts;
+    if (status == DT_OK)
+        describe(&v);
+    dt_memory_free(hosts);
+    return status;
+}
+
+dt_status dt_odd_find(const dt_world *world, const char *mine, char found[DT_ODD_BYTES]) {
+    char *texts = dt_memory_alloc(world->size, DT_ODD_TEXT_BYTES, "a text a rank");
+    if (texts)
+        snprintf(texts + (size_t)world->rank * DT_ODD_TEXT_BYTES, DT_ODD_TEXT_BYTES, "%s", mine);
+    dt_status status = gather_rows(world, texts, DT_ODD_TEXT_BYTES);
+    if (status == DT_OK)
+        status = dt_odd_describe(world, texts, DT_ODD_TEXT_BYTES, true, found);
+    dt_memory_free(texts);
+    return status;
+}

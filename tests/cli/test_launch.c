@@ -1,0 +1,103 @@
+/* Ranks that are not alike are named with their host before step 1, and nothing is written. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "support/text.h"
+#include "support/training.h"
+
+#define TRAIN " train " TRAINING_MODEL "--max-steps 2 --out-dir out "
+
+/* Two ranks as they should be and a third, or one and a second, started by other words to mpirun. */
+static void refused(const char *first, const char *odd, const char *start, const char *end) {
+    command_result r =
+        command_run("%s --oversubscribe --bind-to none %s : -np 1 %s", DTRAIN_MPIRUN, first, odd);
+    const char *found = strstr(r.err, start);
+    if (r.exit_code != 1 || found == NULL || strstr(found, end) == NULL || strstr(found + 1, start) != NULL)
+        fail_msg("expected exit code 1 and once \"%s..%s\", found %d and \"%s\"", start, end, r.exit_code,
+                 r.err);
+    command_free(&r);
+    assert_false(dt_file_exists("out"));
+}
+
+static int set_up(void **state) {
+    *state = command_enter_folder();
+    /* A program file with one byte more runs as before, but is another build as far as anyone can tell. */
+    command_result r = command_run("cp '%s' other && printf x >> other", DTRAIN);
+    assert_int_equal(r.exit_code, 0);
+    command_free(&r);
+    text_write("text.txt", 30000, 1);
+    return 0;
+}
+
+static int tear_down(void **state) {
+    command_leave_folder(*state);
+    return 0;
+}
+
+static void another_program_is_named(void **state) {
+    (void)state;
+    refused("-np 2 " DTRAIN TRAIN, "./other" TRAIN,
+            "dtrain: error: expected one program on all ranks, found that rank 2 on ",
+            "; the other 2 ranks have dtrain ");
+    refused("-np 1 " DTRAIN TRAIN, "./other" TRAIN,
+            "dtrain: error: expected one program on all ranks, found that rank 0 on ",
+            "; no majority says which is right");
+}
+
+static void other_kernels_are_named(void **state) {
+    (void)state;
+    refused("-np 2 " DTRAIN TRAIN, "-x DTRAIN_ISA=baseline " DTRAIN TRAIN,
+            "dtrain: error: expected ranks that compute alike, found that rank 2 on ",
+            " has kernels baseline, OpenBLAS ");
+    refused("-np 2 " DTRAIN TRAIN, "-x OPENBLAS_CORETYPE=Nehalem " DTRAIN TRAIN,
+            "dtrain: error: expected ranks that compute alike, found that rank 2 on ", "OpenBLAS Nehalem ");
+}
+
+/* Text of another length, and text of the same length with one letter changed, where one rank looks. */
+static void another_text_is_named(void **state) {
+    (void)state;
+    command_result r = command_run("mkdir here && cp text.txt here");
+    assert_int_equal(r.exit_code, 0);
+    command_free(&r);
+    training_damage("here/text.txt", 12345);
+    refused("-np 2 " DTRAIN TRAIN, "-wdir here " DTRAIN TRAIN,
+            "dtrain: error: expected one text under the name text.txt on all hosts, found that rank 2 on ",
+            "; the other 2 ranks have 30");
+    text_write("here/text.txt", 20000, 1);
+    refused("-np 2 " DTRAIN TRAIN, "-wdir here " DTRAIN TRAIN,
+            "dtrain: error: expected one text under the name text.txt on all hosts, found that rank 2 on ",
+            " bytes with content hash ");
+}
+
+/*
+ * A text larger than the sample, with one letter changed in a block outside of it: rank 0 has indexed that
+ * block, and rank 1, which trains on it, finds another one.
+ */
+static void a_letter_outside_the_sample_is_noticed_where_it_is_trained_on(void **state) {
+    (void)state;
+    text_write("large.txt", 40 << 20, 1);
+    command_result r = command_run("mkdir far && cp large.txt far");
+    assert_int_equal(r.exit_code, 0);
+    command_free(&r);
+    training_damage("far/large.txt", (30 << 20) + 4711);
+    refused(
+        "-np 1 " DTRAIN TRAIN "--data large.txt", "-wdir far " DTRAIN TRAIN "--data large.txt",
+        "dtrain: error: large.txt changed while in use: the block at byte 31457280 is not the one that was "
+        "indexed, perhaps on another host",
+        " (rank 1 on ");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(another_program_is_named), cmocka_unit_test(other_kernels_are_named),
+        cmocka_unit_test(another_text_is_named),
+        cmocka_unit_test(a_letter_outside_the_sample_is_noticed_where_it_is_trained_on)};
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
