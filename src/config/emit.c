@@ -14,14 +14,15 @@
 
 #include "config/scalar.h"
 
-void dt_emit_real(double value, FILE *file) {
-    char text[40];
+const char *dt_emit_digits(double value, char text[DT_REAL_TEXT_BYTES]) {
     for (int digits = 15; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, value);
+        snprintf(text, DT_REAL_TEXT_BYTES, "%.*g", digits, value);
         if (strtod(text, NULL) == value)
             break;
     }
-    fprintf(file, "%s%s", text, text[strcspn(text, ".e")] == '\0' ? ".0" : "");
+    if (text[strcspn(text, ".e")] == '\0')
+        strcat(text, ".0");
+    return text;
 }
 
 /*
@@ -104,6 +105,7 @@ static void emit_array(const json_t *array, FILE *file) {
 }
 
 void dt_emit_tree(const json_t *tree, FILE *file) {
+    char digits[DT_REAL_TEXT_BYTES];
     switch (json_typeof(tree)) {
     case JSON_OBJECT:
         emit_object(tree, file);
@@ -118,7 +120,7 @@ void dt_emit_tree(const json_t *tree, FILE *file) {
         fprintf(file, "%" JSON_INTEGER_FORMAT, json_integer_value(tree));
         break;
     case JSON_REAL:
-        dt_emit_real(json_real_value(tree), file);
+        fputs(dt_emit_digits(json_real_value(tree), digits), file);
         break;
     case JSON_TRUE:
         fputs("true", file);

@@ -7,11 +7,13 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#define DT_REAL_TEXT_BYTES 40
+
 /**
- * Prints a finite number with the fewest digits that read back the same, always with a point or an exponent.
- * Local.
+ * Writes a finite number with the fewest digits that read back the same, always with a point or an exponent.
+ * Returns `text`. Local.
  */
-void dt_emit_real(double value, FILE *file);
+const char *dt_emit_digits(double value, char text[DT_REAL_TEXT_BYTES]);
 
 /** Prints a UTF-8 string: as it is where that is safe, in double quotes and with escapes otherwise. Local. */
 void dt_emit_string(const char *text, FILE *file);

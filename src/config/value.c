@@ -178,7 +178,7 @@ dt_status dt_value_set_tree(dt_config *config, const dt_option *option, const js
 
 dt_status dt_value_set_json(dt_config *config, const dt_option *option, const json_t *value,
                             const char *where) {
-    char text[40];
+    char text[DT_REAL_TEXT_BYTES];
     switch (json_typeof(value)) {
     case JSON_OBJECT:
     case JSON_ARRAY:
@@ -189,7 +189,7 @@ dt_status dt_value_set_json(dt_config *config, const dt_option *option, const js
         snprintf(text, sizeof text, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
         break;
     case JSON_REAL:
-        snprintf(text, sizeof text, "%.17g", json_real_value(value));
+        (void)dt_emit_digits(json_real_value(value), text);
         break;
     case JSON_TRUE:
     case JSON_FALSE:

@@ -4,10 +4,12 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
+#include "config/emit.h"
 #include "train/checksum.h"
 
 #define LARGEST_BYTES ((int64_t)256 << 20)
@@ -33,11 +35,36 @@ dt_status dt_checkpoint_metadata_expect(const char *path) {
     return status;
 }
 
+/*
+ * Copies a JSON text with the fewest digits for each of its real numbers, where jansson prints 17: 0.1, and
+ * not 0.10000000000000001. Returns the end of `copy`, which has room for twice the text: of "1e-8" comes
+ * "1e-08".
+ */
+static char *copy_shortened(const char *text, char *copy) {
+    bool quoted = false;
+    while (*text != 0) {
+        const size_t length = quoted ? 0 : strspn(text, "+-.0123456789eE");
+        if (strcspn(text, ".eE") < length && *text != 'e') {
+            char digits[DT_REAL_TEXT_BYTES];
+            copy = stpcpy(copy, dt_emit_digits(strtod(text, NULL), digits));
+            text += length;
+            continue;
+        }
+        if (*text == '"')
+            quoted = !quoted;
+        else if (*text == '\\')
+            *copy++ = *text++;
+        *copy++ = *text++;
+    }
+    return copy;
+}
+
 char *dt_checkpoint_metadata_print(json_t *object, size_t flags) {
-    char *json = object == NULL ? NULL : json_dumps(object, JSON_INDENT(2) | flags), *text = NULL;
+    char *json = object == NULL ? NULL : json_dumps(object, JSON_INDENT(2) | flags);
+    char *text = json == NULL ? NULL : malloc(2 * strlen(json) + 2);
     json_decref(object);
-    if (json == NULL || asprintf(&text, "%s\n", json) < 0)
-        text = NULL;
+    if (text != NULL)
+        strcpy(copy_shortened(json, text), "\n");
     free(json);
     return text;
 }

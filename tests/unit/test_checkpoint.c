@@ -73,6 +73,42 @@ static void round_trip_keeps_everything(void **state) {
     free(latest);
 }
 
+static bool file_holds(const char *name, const char *text) {
+    char *file = dt_file_join(path, name);
+    size_t length;
+    char *bytes = scratch_get(file, &length);
+    const bool holds = strstr(bytes, text) != NULL;
+    free(bytes);
+    free(file);
+    return holds;
+}
+
+/* Identity: a real number has the digits that a person gave, and reads back as the same bits; what looks like
+ * a number in a text stays as it is. */
+static void numbers_have_their_fewest_digits(void **state) {
+    (void)state;
+    char *other = NULL;
+    dt_checkpoint_about back;
+    assert_true(file_holds("config.json", "\"layer_norm_epsilon\": 1e-05"));
+    assert_true(file_holds("metadata.json", "\"beta1\": 0.9,"));
+    assert_true(file_holds("metadata.json", "\"sampling_temperature\": 1.0,"));
+    const char *const settings[][2] = {{"learning_rate", "1e-300"},
+                                       {"weight_decay", "0.30000000000000004"},
+                                       {"sampling_prompt", "\\\" 0.10000000000000001 \" 2.50"}};
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+        assert_int_equal(dt_config_set(&t->about.config, settings[i][0], settings[i][1], "test"), DT_OK);
+    tiny_advance(t, 4, 1);
+    assert_int_equal(dt_checkpoint_save(t->folder, &t->about, &t->state, &other), DT_OK);
+    free(path);
+    path = other;
+    assert_true(file_holds("metadata.json", "\"learning_rate\": 1e-300,"));
+    assert_true(file_holds("metadata.json", "\"weight_decay\": 0.30000000000000004,"));
+    assert_int_equal(dt_checkpoint_read_about(path, &back), DT_OK);
+    assert_true(dt_config_hash(&back.config) == dt_config_hash(&t->about.config));
+    assert_string_equal(back.config.sampling_prompt, settings[2][1]);
+    dt_config_free(&back.config);
+}
+
 static json_t *parse(const char *name) {
     char *file = dt_file_join(path, name);
     json_t *object = json_load_file(file, JSON_REJECT_DUPLICATES, NULL);
@@ -249,6 +285,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(round_trip_keeps_everything, set_up, tear_down),
         cmocka_unit_test_setup_teardown(other_programs_find_what_they_read, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(numbers_have_their_fewest_digits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(turned_bits_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(truncated_files_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(missing_files_are_refused, set_up, tear_down),
