@@ -6,7 +6,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
+
+/* Longer lines are cut there too. */
+#define LONGEST_REDRAWN 512
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static bool speaks_here = true;
@@ -61,13 +65,43 @@ void dt_log_warn(const char *format, ...) {
     va_end(arguments);
 }
 
+/*
+ * Where standard output ends: under mpirun a rank's own is a pseudo-terminal of mpirun's whatever mpirun
+ * writes to, so there it is the parent's. -1 when it is nothing that can be opened.
+ */
+static int open_output(void) {
+    char path[64] = "/proc/self/fd/1";
+    if (getenv("OMPI_COMM_WORLD_SIZE") != NULL)
+        snprintf(path, sizeof path, "/proc/%ld/fd/1", (long)getppid());
+    return open(path, O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+}
+
+/* How many characters a line of the terminal holds, asked anew each time as windows change; 0 when unknown.
+ */
+static int columns(void) {
+    struct winsize size = {0};
+    const int descriptor = open_output();
+    if (descriptor < 0)
+        return 0;
+    if (ioctl(descriptor, TIOCGWINSZ, &size) != 0)
+        size.ws_col = 0;
+    close(descriptor);
+    return size.ws_col;
+}
+
 void dt_log_redraw(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     pthread_mutex_lock(&lock);
     if (speaks_here && on_terminal) {
+        char line[LONGEST_REDRAWN];
+        const int width = columns();
+        vsnprintf(line, sizeof line, format, arguments);
+        /* The last column stays free: some terminals go to the next line once it is written. */
+        if (width > 0 && (size_t)width <= sizeof line)
+            line[width - 1] = 0;
         wipe();
-        vfprintf(stdout, format, arguments);
+        fputs(line, stdout);
         fflush(stdout);
         line_is_open = true;
     }
@@ -86,14 +120,10 @@ void dt_log_settle(void) {
 }
 
 bool dt_log_find_terminal(void) {
-    if (getenv("OMPI_COMM_WORLD_SIZE") == NULL)
-        return isatty(STDOUT_FILENO) == 1;
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%ld/fd/1", (long)getppid());
-    int descriptor = open(path, O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    const int descriptor = open_output();
     if (descriptor < 0)
         return false;
-    bool terminal = isatty(descriptor) == 1;
+    const bool terminal = isatty(descriptor) == 1;
     close(descriptor);
     return terminal;
 }

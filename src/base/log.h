@@ -22,7 +22,10 @@ void dt_log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /** Prints "dtrain: warning: ..." to standard error. Local. */
 void dt_log_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/** Replaces the redrawn line on a terminal; does nothing elsewhere. Local. */
+/**
+ * Replaces the redrawn line on a terminal, cut to its width, since a line that the terminal breaks in two
+ * could not be taken back; does nothing elsewhere. The text is ASCII. Local.
+ */
 void dt_log_redraw(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /** Ends the redrawn line, if there is one, so that what follows starts on a line of its own. Local. */

@@ -174,12 +174,41 @@ static void expect_redrawn(const char *launcher) {
     free(said);
 }
 
+/* The longest run of characters that the terminal would draw on one line, of those drawn over each other. */
+static size_t longest_redrawn(const char *said) {
+    size_t longest = 0;
+    for (const char *at = strstr(said, "\r\033[K"); at != NULL; at = strstr(at, "\r\033[K")) {
+        at += strlen("\r\033[K");
+        const size_t length = strcspn(at, "\r\n");
+        if (strncmp(at, "step ", 5) == 0 && length > longest)
+            longest = length;
+    }
+    return longest;
+}
+
+/* The redrawn line is one column shorter than the terminal is wide, under mpirun too, where a rank's own
+ * terminal is mpirun's and has no width; it is whole where there is room. */
+static void expect_width(const char *launcher) {
+    for (int width = 24; width <= 240; width *= 10) {
+        char *said = output_of("script -qec 'stty cols %d; %s %s --max-steps 7 --data text.txt' /dev/null",
+                               width, launcher, TINY);
+        const size_t longest = longest_redrawn(said);
+        if (width == 24)
+            assert_int_equal(longest, 23);
+        else
+            assert_in_range(longest, 40, 120);
+        free(said);
+    }
+}
+
 static void test_terminal(void **state) {
     (void)state;
     if (system("command -v script >/dev/null") != 0)
         skip(); /* script(1) is the terminal */
     expect_redrawn("");
     expect_redrawn(MPIRUN " -np 2");
+    expect_width("");
+    expect_width(MPIRUN " -np 2");
 }
 
 static int enter(void **state) {
