@@ -7,24 +7,46 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/status.h"
+#include "base/available.h"
+
+/* Asking the kernel takes some 50 us: nothing beside the use of so many bytes. */
+#define LOOKED_AT_BYTES ((size_t)64 << 20)
+
+/* The number of bytes, which can be addressed also when it is rounded up to whole units. */
+static dt_status count_bytes(int64_t count, size_t size, const char *what, size_t *bytes) {
+    *bytes = 0;
+    if (count < 0 || __builtin_mul_overflow((size_t)count, size, bytes) ||
+        *bytes > PTRDIFF_MAX - DT_MEMORY_ALIGN)
+        return dt_fail("cannot hold %s: %" PRId64 " elements of %zu bytes are beyond what can be addressed; "
+                       "use a smaller model or batch",
+                       what, count, size);
+    return DT_OK;
+}
+
+dt_status dt_memory_expect(int64_t count, size_t size, const char *what) {
+    size_t bytes;
+    DT_TRY(count_bytes(count, size, what, &bytes));
+    if (bytes < LOOKED_AT_BYTES)
+        return DT_OK;
+    const int64_t available = dt_available_bytes("");
+    if ((int64_t)bytes <= available)
+        return DT_OK;
+    return dt_fail("out of memory for %s: it needs %zu bytes, but this host has %" PRId64
+                   " left; use a smaller model, batch or number of threads, or more memory per rank",
+                   what, bytes, available);
+}
 
 void *dt_memory_alloc(int64_t count, size_t size, const char *what) {
     size_t bytes;
-    if (count < 0 || __builtin_mul_overflow((size_t)count, size, &bytes) ||
-        bytes > SIZE_MAX - DT_MEMORY_ALIGN) {
-        (void)dt_fail("cannot hold %s: %" PRId64 " elements of %zu bytes are beyond what can be addressed",
-                      what, count, size);
+    if (count_bytes(count, size, what, &bytes) != DT_OK || dt_memory_expect(count, size, what) != DT_OK)
         return NULL;
-    }
     /* aligned_alloc wants a multiple of the alignment, and a size of 0 may return NULL. */
     bytes = bytes == 0 ? DT_MEMORY_ALIGN : (bytes + DT_MEMORY_ALIGN - 1) / DT_MEMORY_ALIGN * DT_MEMORY_ALIGN;
     void *block = aligned_alloc(DT_MEMORY_ALIGN, bytes);
     if (block == NULL) {
-        (void)dt_fail(
-            "out of memory: %s needs %zu bytes more; use a smaller model, batch or number of threads, "
-            "or more memory per rank",
-            what, bytes);
+        (void)dt_fail("out of memory for %s: the system does not give %zu bytes more; use a smaller model, "
+                      "batch or number of threads, or more memory per rank",
+                      what, bytes);
         return NULL;
     }
     memset(block, 0, bytes);

@@ -7,6 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/status.h"
+
 /** Every block starts on a cache line, which is also the widest vector register. */
 #define DT_MEMORY_ALIGN 64
 
@@ -20,6 +22,13 @@
  * valid block. Local.
  */
 void *dt_memory_alloc(int64_t count, size_t size, const char *what);
+
+/**
+ * Fails, with `what` in the sentence, where `count` elements of `size` bytes are more than this host has
+ * left. The kernel lends more than it has and ends a process when the loan is used, so whoever is about to
+ * use much asks here first; dt_memory_alloc does. Small amounts are not looked at. Local.
+ */
+dt_status dt_memory_expect(int64_t count, size_t size, const char *what);
 
 /** Gives a block back; NULL is allowed. Local. */
 void dt_memory_free(void *block);

@@ -2,7 +2,6 @@
  */
 #include "bench/plan.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -109,9 +108,7 @@ dt_status dt_plan_predict(const dt_plan_machine *machine, const dt_config *confi
     dt_layout layout;
     *point = (dt_plan_point){
         .ranks = ranks, .batch = batch, .leaves = dt_step_leaves(batch, config->micro_batch_size)};
-    if (ranks > point->leaves)
-        return dt_usage("%d ranks for %" PRId64 " leaves: expected at most one rank a leaf", ranks,
-                        point->leaves);
+    DT_TRY(dt_tree_expect_ranks(ranks, point->leaves));
     dt_status status = dt_layout_create(&layout, dt_run_shape(config));
     if (status == DT_OK)
         status = predict(machine, config, &layout, share, point);

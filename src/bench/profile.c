@@ -11,6 +11,7 @@
 #include "bench/rig.h"
 #include "comm/agree.h"
 #include "math/matmul.h"
+#include "train/need.h"
 
 #define WARM_UP_STEPS 2
 
@@ -71,17 +72,6 @@ static dt_status take_steps(dt_rig *rig, int64_t repetitions, step_sample *mine)
             mine[step] = (step_sample){result.step_seconds, result.exchange.exposed, result.loss};
     }
     return DT_OK;
-}
-
-/* By the same two tables as dt_run_memory_bytes: vectors, activations and tokens. */
-static int64_t computed_bytes(const dt_rig *rig, const dt_world *world, const dt_config *c) {
-    int64_t buffers = 0;
-    (void)dt_step_gradient_buffers(dt_step_leaves(c->batch_size, c->micro_batch_size), world->rank,
-                                   world->size, rig->workers.threads, &buffers);
-    const int64_t floats =
-        (3 + buffers) * rig->layout.elements +
-        rig->workers.threads * dt_activations_floats(&rig->layout.shape, c->micro_batch_size);
-    return floats * (int64_t)sizeof(float) + rig->shard.tokens_count;
 }
 
 static void sum_up_row(dt_profile *p, const samples *s, const dt_parts *parts, int64_t index) {
@@ -158,7 +148,8 @@ static dt_status measure(dt_profile *p, samples *s, dt_parts *parts, dt_rig *rig
     rank_facts *facts = &s->facts[rank];
     must(world, take_steps(rig, repetitions, s->step + rank * repetitions));
     facts->resident_bytes = (double)dt_memory_resident_bytes();
-    facts->computed_bytes = (double)computed_bytes(rig, world, config);
+    facts->computed_bytes = (double)dt_need_bytes(&rig->layout, config, world->rank, world->size,
+                                                  rig->workers.threads, rig->shard.tokens_count);
     dt_world_barrier(world);
     DT_TRY(dt_agree(world,
                     dt_peak_measure(&facts->peak, p->threads, &rig->layout.shape, config->micro_batch_size)));

@@ -4,7 +4,9 @@
 #include "base/memory.h"
 #include "base/philox.h"
 #include "comm/agree.h"
+#include "comm/tree.h"
 #include "math/matmul.h"
+#include "train/need.h"
 #include "train/run.h"
 
 static bool never(void) {
@@ -45,7 +47,6 @@ static dt_status create(dt_rig *rig, const dt_world *world, const dt_config *c, 
                              .adamw = {.weight_decay = c->weight_decay, .beta1 = c->beta1, .beta2 = c->beta2},
                              .grad_clip = c->grad_clip,
                              .stop_requested = never};
-    DT_TRY(dt_layout_create(&rig->layout, dt_run_shape(c)));
     rig->gpt = (dt_gpt){&rig->layout, dt_kernels_best(), c->dropout, 0};
     DT_TRY(dt_state_create(&rig->state, &rig->layout));
     dt_layout_init_parameters(&rig->layout, 0, rig->state.parameters);
@@ -59,6 +60,11 @@ static dt_status create(dt_rig *rig, const dt_world *world, const dt_config *c, 
 dt_status dt_rig_create(dt_rig *rig, const dt_world *world, const dt_config *config, int threads) {
     *rig = (dt_rig){0};
     dt_matmul_prepare();
+    DT_TRY(dt_agree(world, dt_tree_expect_ranks(
+                               world->size, dt_step_leaves(config->batch_size, config->micro_batch_size))));
+    DT_TRY(dt_agree(world, dt_layout_create(&rig->layout, dt_run_shape(config))));
+    DT_TRY(dt_need_check(world, dt_need_bytes(&rig->layout, config, world->rank, world->size, threads,
+                                              config->batch_size * config->max_seq_len)));
     return dt_agree(world, create(rig, world, config, threads));
 }
 

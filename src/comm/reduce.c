@@ -7,7 +7,6 @@
  */
 #include "comm/reduce.h"
 
-#include <inttypes.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -86,11 +85,7 @@ static dt_status make_places(dt_reduce *reduce) {
 dt_status dt_reduce_create(dt_reduce **reduce, const dt_world *world, int64_t leaves, int64_t elements,
                            const int64_t *bounds, int64_t buckets) {
     *reduce = NULL;
-    if (world->size > leaves)
-        return dt_usage("%d ranks for %" PRId64 " leaves: expected at most one rank a leaf "
-                        "(leaves = ceil(batch_size / micro_batch_size)); use at most %" PRId64 " ranks, "
-                        "a larger batch_size or a smaller micro_batch_size",
-                        world->size, leaves, leaves);
+    DT_TRY(dt_tree_expect_ranks(world->size, leaves));
     dt_reduce *made = dt_memory_alloc(1, sizeof *made, "the sum over ranks");
     if (made == NULL)
         return DT_FAILED;

@@ -1,7 +1,17 @@
 /* The shape of the canonical tree, and nothing else. Who sends which node where is reduce.c. */
 #include "comm/tree.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
+
+dt_status dt_tree_expect_ranks(int size, int64_t leaves) {
+    if (size <= leaves)
+        return DT_OK;
+    return dt_usage("%d ranks for %" PRId64 " leaves: expected at most one rank a leaf "
+                    "(leaves = ceil(batch_size / micro_batch_size)); use at most %" PRId64 " ranks, "
+                    "a larger batch_size or a smaller micro_batch_size",
+                    size, leaves, leaves);
+}
 
 int64_t dt_tree_split(int64_t count) {
     int64_t half = 1;

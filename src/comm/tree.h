@@ -28,6 +28,12 @@ typedef struct dt_tree_node {
 /** The most nodes that a cover can have: two a level. */
 #define DT_TREE_COVER_MAX 128
 
+/**
+ * Fails with DT_USAGE where there are more ranks than leaves, so that some rank would have none. Every way
+ * into a step asks this first.
+ */
+dt_status dt_tree_expect_ranks(int size, int64_t leaves);
+
 /** The largest power of two below `count`, for count >= 2: where a range of that length is split. */
 int64_t dt_tree_split(int64_t count);
 

@@ -40,13 +40,18 @@ static dt_status start_mpi(void) {
     return dt_mpi_world_check(MPI_Comm_dup(MPI_COMM_WORLD, &joined.comm), "MPI_Comm_dup");
 }
 
-/* Ranks that can share memory are on one host; hosts are counted by their first ranks. */
+/* Ranks that can share memory are on one host. */
+static dt_status split_hosts(const dt_world *world, MPI_Comm comm, MPI_Comm *neighbours) {
+    return dt_mpi_world_check(
+        MPI_Comm_split_type(comm, MPI_COMM_TYPE_SHARED, world->rank, MPI_INFO_NULL, neighbours),
+        "MPI_Comm_split_type");
+}
+
+/* Hosts are counted by their first ranks. */
 static dt_status count_hosts(dt_world *world, MPI_Comm comm) {
     MPI_Comm neighbours;
     int rank_on_host;
-    DT_TRY(dt_mpi_world_check(
-        MPI_Comm_split_type(comm, MPI_COMM_TYPE_SHARED, world->rank, MPI_INFO_NULL, &neighbours),
-        "MPI_Comm_split_type"));
+    DT_TRY(split_hosts(world, comm, &neighbours));
     DT_TRY(dt_mpi_world_check(MPI_Comm_size(neighbours, &world->host_ranks), "MPI_Comm_size"));
     DT_TRY(dt_mpi_world_check(MPI_Comm_rank(neighbours, &rank_on_host), "MPI_Comm_rank"));
     DT_TRY(dt_mpi_world_check(MPI_Comm_free(&neighbours), "MPI_Comm_free"));
@@ -181,6 +186,14 @@ dt_status dt_world_gather_all(const dt_world *world, void *all, int64_t element_
 static _Noreturn void give_up(const dt_world *world) {
     fprintf(stderr, "dtrain: rank %d on %s: %s\n", world->rank, world->host, dt_error());
     dt_world_abort(world, DT_FAILED);
+}
+
+dt_status dt_world_host_sum(const dt_world *world, int64_t *value) {
+    MPI_Comm neighbours;
+    DT_TRY(split_hosts(world, world->mpi->comm, &neighbours));
+    DT_TRY(dt_mpi_world_check(MPI_Allreduce(MPI_IN_PLACE, value, 1, MPI_INT64_T, MPI_SUM, neighbours),
+                              "MPI_Allreduce"));
+    return dt_mpi_world_check(MPI_Comm_free(&neighbours), "MPI_Comm_free");
 }
 
 void dt_world_barrier(const dt_world *world) {

@@ -52,6 +52,9 @@ dt_status dt_world_broadcast_block(const dt_world *world, char **bytes, size_t *
  */
 dt_status dt_world_gather_all(const dt_world *world, void *all, int64_t element_bytes, const int64_t *counts);
 
+/** Makes `*value` the sum of the values that the ranks on this host bring. Collective. */
+dt_status dt_world_host_sum(const dt_world *world, int64_t *value);
+
 /** Waits until all ranks have come; ends the job when MPI cannot. Collective. */
 void dt_world_barrier(const dt_world *world);
 

@@ -57,8 +57,15 @@ static int64_t carve_all(dt_activations *a, const dt_shape *s, int64_t sequences
     return used;
 }
 
+/* Far beyond any memory, and far enough below 2^63 for every sum and product of carve_all. */
+#define LARGEST_FLOATS 0x1p58
+
 int64_t dt_activations_floats(const dt_shape *shape, int64_t sequences) {
     dt_activations counted = {0};
+    const double tokens = (double)sequences * (double)shape->T;
+    const double layer = (double)(16 * shape->C + 4 * shape->F + shape->H + shape->V);
+    if (tokens * layer * (double)(shape->n_layers + 1) > LARGEST_FLOATS)
+        return INT64_MAX;
     return carve_all(&counted, shape, sequences, NULL);
 }
 

@@ -40,7 +40,10 @@ typedef struct dt_activations {
     float *block;      /* owns all the above but the layers' structs */
 } dt_activations;
 
-/** Floats that a set for `sequences` sequences holds: what dt_activations_create will allocate. */
+/**
+ * Floats that a set for `sequences` sequences holds: what dt_activations_create will allocate. INT64_MAX,
+ * which no allocation grants, where 63 bits would be too few to count with. Local.
+ */
 int64_t dt_activations_floats(const dt_shape *shape, int64_t sequences);
 
 /** Allocates a set for leaves of up to `sequences` sequences of shape->T tokens. The caller frees it. */

@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
+
 /* What the plan is made from: all arrays have one place a leaf of the run. */
 typedef struct rehearsal {
     dt_tree_node *node;
@@ -43,8 +45,11 @@ static void rehearse(dt_leaves *plan, int64_t leaves, rehearsal *r) {
 
 dt_status dt_leaves_plan(dt_leaves *plan, int64_t leaves, int64_t first, int64_t end, int threads) {
     const size_t run = (size_t)(end - first);
+    const size_t bytes_a_leaf = sizeof *plan->buffer + sizeof *plan->add + sizeof *plan->wave_adds_end +
+                                sizeof(dt_tree_node) + sizeof(dt_tree_add) + sizeof(int64_t);
     *plan = (dt_leaves){.first = first, .end = end, .wave_leaves = threads};
     plan->waves = (end - first + threads - 1) / threads;
+    DT_TRY(dt_memory_expect(end - first, bytes_a_leaf, "the plan of a rank's leaves"));
     plan->buffer = calloc(run, sizeof *plan->buffer);
     plan->add = calloc(run, sizeof *plan->add);
     plan->wave_adds_end = calloc((size_t)plan->waves, sizeof *plan->wave_adds_end);

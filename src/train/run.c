@@ -10,8 +10,10 @@
 
 #include "base/file.h"
 #include "comm/agree.h"
+#include "comm/tree.h"
 #include "math/matmul.h"
 #include "train/corpus_index.h"
+#include "train/need.h"
 #include "train/out_dir.h"
 #include "train/resume.h"
 #include "train/stop.h"
@@ -40,6 +42,15 @@ static dt_status draw_identity(dt_run *run, const dt_resume *resume) {
     return DT_OK;
 }
 
+/* Before what is large is allocated; the last thing that decides how large it is is the corpus. */
+static dt_status check_memory(const dt_run *run, int64_t slots) {
+    int threads;
+    DT_TRY(dt_agree(run->world, dt_workers_count(&threads)));
+    return dt_need_check(run->world,
+                         dt_need_bytes(&run->layout, &run->about.config, run->world->rank, run->world->size,
+                                       threads, slots * run->lanes.lane_windows * run->lanes.T + 1));
+}
+
 static dt_status create_data(dt_run *run, const dt_resume *resume) {
     const dt_config *c = &run->about.config;
     int64_t first, end;
@@ -49,14 +60,13 @@ static dt_status create_data(dt_run *run, const dt_resume *resume) {
     DT_TRY(dt_agree(run->world, dt_lanes_plan(&run->lanes, run->corpus.total.tokens, c->train_ratio,
                                               c->batch_size, c->max_seq_len, (uint64_t)c->seed, c->shuffle)));
     dt_step_slots(c->batch_size, c->micro_batch_size, run->world->rank, run->world->size, &first, &end);
+    DT_TRY(check_memory(run, end - first));
     return dt_agree(run->world, dt_shard_load(&run->shard, &run->corpus, &run->lanes, first, end));
 }
 
 static dt_status create_model(dt_run *run, const dt_resume *resume) {
     const dt_config *c = &run->about.config;
-    dt_status status = dt_layout_create(&run->layout, dt_run_shape(c));
-    if (status == DT_OK)
-        status = dt_state_create(&run->state, &run->layout);
+    dt_status status = dt_state_create(&run->state, &run->layout);
     if (status == DT_OK)
         status = dt_gpt_view_create(&run->weights, &run->layout, run->state.parameters);
     DT_TRY(dt_agree(run->world, status));
@@ -155,6 +165,10 @@ static dt_status create_output(dt_run *run) {
 static dt_status create(dt_run *run) {
     dt_config *c = &run->about.config;
     dt_resume resume;
+    /* What no file can change is refused before any is read. */
+    DT_TRY(dt_agree(run->world, dt_tree_expect_ranks(run->world->size,
+                                                     dt_step_leaves(c->batch_size, c->micro_batch_size))));
+    DT_TRY(dt_agree(run->world, dt_layout_create(&run->layout, dt_run_shape(c))));
     run->checkpoints_folder =
         c->checkpoint_dir ? strdup(c->checkpoint_dir) : dt_file_join(c->out_dir, "checkpoints");
     DT_TRY(
@@ -198,13 +212,6 @@ void dt_run_free(dt_run *run) {
 }
 
 int64_t dt_run_memory_bytes(const dt_run *run) {
-    const dt_config *c = &run->about.config;
-    int64_t buffers = 0;
-    (void)dt_step_gradient_buffers(dt_step_leaves(c->batch_size, c->micro_batch_size), run->world->rank,
-                                   run->world->size, run->workers.threads, &buffers);
-    const int64_t vectors = 3 + buffers;
-    const int64_t floats =
-        vectors * run->layout.elements +
-        run->workers.threads * dt_activations_floats(&run->layout.shape, c->micro_batch_size);
-    return floats * (int64_t)sizeof(float) + run->shard.tokens_count;
+    return dt_need_bytes(&run->layout, &run->about.config, run->world->rank, run->world->size,
+                         run->workers.threads, run->shard.tokens_count);
 }

@@ -15,7 +15,9 @@ static void the_world_knows_its_ranks_and_hosts(void **state) {
     assert_true(strlen(world.host) > 0);
     int64_t *ranks = calloc((size_t)world.size, sizeof *ranks),
             *ones = calloc((size_t)world.size, sizeof *ones);
-    int64_t sum = 0;
+    int64_t sum = 0, on_host = 1 + world.rank;
+    assert_ok(dt_world_host_sum(&world, &on_host));
+    assert_int_equal(on_host, (int64_t)world.size * (world.size + 1) / 2); /* all are on this host */
     for (int r = 0; r < world.size; r++)
         ones[r] = 1;
     ranks[world.rank] = world.rank;

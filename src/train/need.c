@@ -1,0 +1,40 @@
+/* The tables' sizes summed up, and held against base/available.h. */
+#include "train/need.h"
+
+#include "base/available.h"
+#include "comm/agree.h"
+#include "model/activations.h"
+#include "train/step.h"
+
+int64_t dt_need_bytes(const dt_layout *layout, const dt_config *config, int rank, int size, int threads,
+                      int64_t tokens) {
+    const int64_t leaves = dt_step_leaves(config->batch_size, config->micro_batch_size);
+    const int64_t activations = dt_activations_floats(&layout->shape, config->micro_batch_size);
+    int64_t buffers = 0, vectors, own, bytes;
+    if (dt_step_gradient_buffers(leaves, rank, size, threads, &buffers) != DT_OK ||
+        __builtin_mul_overflow(3 + buffers, layout->elements, &vectors) ||
+        __builtin_mul_overflow((int64_t)threads, activations, &own) ||
+        __builtin_add_overflow(vectors, own, &own) ||
+        __builtin_mul_overflow(own, (int64_t)sizeof(float), &bytes) ||
+        __builtin_add_overflow(bytes, tokens, &bytes))
+        return INT64_MAX;
+    return bytes;
+}
+
+/* Also the sum over a host's ranks must fit 63 bits: no host has as much as one of these. */
+#define LARGEST_BYTES ((int64_t)1 << 52)
+
+dt_status dt_need_check(const dt_world *world, int64_t bytes) {
+    const int64_t own = bytes < LARGEST_BYTES ? bytes : LARGEST_BYTES;
+    const int64_t available = dt_available_bytes("");
+    int64_t all = own;
+    DT_TRY(dt_world_host_sum(world, &all));
+    dt_status status = DT_OK;
+    if (all > available)
+        status = dt_usage(
+            "not enough memory on host %s: expected at least %s%.1f MB available, %.1f MB for each of %d ranks, "
+            "found %.1f MB; use a smaller model, micro_batch_size or OMP_NUM_THREADS, or fewer ranks a host",
+            world->host, own < LARGEST_BYTES ? "" : "more than ", (double)all / 1e6, (double)own / 1e6,
+            world->host_ranks, (double)available / 1e6);
+    return dt_agree(world, status);
+}

@@ -1,0 +1,69 @@
+/* What is left of a host's memory, on trees of files as Linux shows them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "base/available.h"
+#include "support/scratch.h"
+
+static void put(const char *root, const char *folder, const char *name, const char *text) {
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", root, folder);
+    assert_int_equal(dt_file_make_folder(path), DT_OK);
+    snprintf(path, sizeof path, "%s/%s/%s", root, folder, name);
+    scratch_put(path, text, strlen(text));
+}
+
+/* Identity: without limits, MemAvailable in bytes; without anything, no limit at all. */
+static void the_host_alone(void **state) {
+    (void)state;
+    char *root = scratch_make();
+    assert_true(dt_available_bytes(root) == INT64_MAX);
+    put(root, "proc", "meminfo", "MemTotal:  9000 kB\nMemFree:  10 kB\nMemAvailable:    3000 kB\n");
+    put(root, "proc/self", "cgroup", "0::/a/b\n");
+    put(root, "sys/fs/cgroup/a", "memory.max", "max\n");
+    put(root, "sys/fs/cgroup/a", "memory.current", "5\n");
+    assert_int_equal(dt_available_bytes(root), 3000 * 1024);
+    scratch_remove(root);
+}
+
+/* Identity: limit - (usage - reclaimable), of the tightest group on the way up, in both versions. */
+static void limits_of_groups(void **state) {
+    (void)state;
+    char *root = scratch_make();
+    put(root, "proc", "meminfo", "MemAvailable: 3000 kB\n");
+    put(root, "proc/self", "cgroup", "9:name=systemd:/\n4:memory:/job/1\n0::/slice/job\n");
+    put(root, "sys/fs/cgroup/slice", "memory.max", "1000000\n");
+    put(root, "sys/fs/cgroup/slice", "memory.current", "600000\n");
+    put(root, "sys/fs/cgroup/slice", "memory.stat", "anon 1\ninactive_file 100000\n");
+    assert_int_equal(dt_available_bytes(root), 500000);
+    put(root, "sys/fs/cgroup/slice/job", "memory.max", "100000\n");
+    put(root, "sys/fs/cgroup/slice/job", "memory.current", "40000\n");
+    assert_int_equal(dt_available_bytes(root), 60000);
+    put(root, "sys/fs/cgroup/memory/job/1", "memory.limit_in_bytes", "2000\n");
+    put(root, "sys/fs/cgroup/memory/job/1", "memory.usage_in_bytes", "1500\n");
+    put(root, "sys/fs/cgroup/memory/job/1", "memory.stat", "inactive_file 7\ntotal_inactive_file 250\n");
+    assert_int_equal(dt_available_bytes(root), 750);
+    put(root, "sys/fs/cgroup/memory/job/1", "memory.usage_in_bytes", "9999\n");
+    assert_int_equal(dt_available_bytes(root), 0);
+    scratch_remove(root);
+}
+
+/* The running system tells something sensible. */
+static void this_host(void **state) {
+    (void)state;
+    assert_in_range(dt_available_bytes(""), (int64_t)1 << 20, (int64_t)1 << 50);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_host_alone),
+        cmocka_unit_test(limits_of_groups),
+        cmocka_unit_test(this_host),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
