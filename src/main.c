@@ -13,10 +13,10 @@ typedef struct verb {
     bool collective;
 } verb;
 
-static const verb verbs[] = {{"train", dt_verb_train, true},    {"sample", dt_verb_sample, false},
-                             {"eval", dt_verb_eval, true},      {"data", dt_verb_data, false},
-                             {"bench", dt_verb_bench, true},    {"plan", dt_verb_plan, true},
-                             {"verify", dt_verb_verify, false}, {"help", dt_verb_help, false}};
+static const verb verbs[] = {
+    {"train", dt_verb_train, true},    {"sample", dt_verb_sample, false},     {"eval", dt_verb_eval, true},
+    {"data", dt_verb_data, false},     {"bench", dt_verb_bench, true},        {"plan", dt_verb_plan, true},
+    {"verify", dt_verb_verify, false}, {"progress", dt_verb_progress, false}, {"help", dt_verb_help, false}};
 
 /* Before the ranks have met, the launcher's variables tell which one speaks for all. */
 static bool is_first_rank(void) {
@@ -59,8 +59,8 @@ static dt_status pick_and_run(int argc, char **argv) {
     }
     if (found != NULL)
         return found->run(argc - 2, argv + 2);
-    return dt_usage("there is no verb \"%s\"; expected train, sample, eval, data, bench, plan, verify or "
-                    "help (dtrain --help)",
+    return dt_usage("there is no verb \"%s\"; expected train, sample, eval, data, bench, plan, verify, "
+                    "progress or help (dtrain --help)",
                     word);
 }
 

@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 /* A launcher's count, or 0. "4(x2)" and "4,3", Slurm's ways to speak of several hosts, begin with the first
@@ -15,8 +16,27 @@ static int count_from(const char *variable) {
 }
 
 static int cores_of_host(void) {
-    const long cores = sysconf(_SC_NPROCESSORS_ONLN);
-    return cores > 0 ? (int)cores : 1;
+    const long online = sysconf(_SC_NPROCESSORS_ONLN);
+    const int cores = online > 0 ? (int)online : 1, given = count_from("SLURM_CPUS_ON_NODE");
+    return given > 0 && given < cores ? given : cores;
+}
+
+dt_status dt_placement_check_launch(int ranks) {
+    const int slurm = count_from("SLURM_STEP_NUM_TASKS"), pmi = count_from("PMI_SIZE");
+    const int tasks = slurm > pmi ? slurm : pmi;
+    const char *task = getenv("SLURM_PROCID");
+    /* mpirun starts its ranks from tasks of Slurm's that are not ranks. */
+    if (tasks < 2 || ranks > 1 || getenv("OMPI_COMM_WORLD_SIZE"))
+        return DT_OK;
+    if (ranks == 0 && (pmi > 0 || getenv("PMIX_RANK")))
+        return DT_OK;
+    if (task && strcmp(task, "0") != 0)
+        return dt_usage("%s", "");
+    return dt_usage(
+        "the launcher started %d tasks that do not find each other, so that each would be a job of its "
+        "own, rank 0 of 1: expected one job of %d ranks; launch with srun --mpi=pmix -n %d, or with "
+        "mpirun -np %d",
+        tasks, tasks, tasks, tasks);
 }
 
 void dt_placement_prepare(void) {
@@ -26,37 +46,29 @@ void dt_placement_prepare(void) {
 
 dt_placement dt_placement_look(const dt_world *world, int threads) {
     cpu_set_t allowed;
-    const int cores = cores_of_host(), slurm = count_from("SLURM_STEP_NUM_TASKS"),
-              pmi = count_from("PMI_SIZE");
+    const int cores = cores_of_host();
     return (dt_placement){
         .host_cores = cores,
         .own_cores = sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : cores,
         .host_ranks = world->host_ranks,
         .threads = threads,
-        .ranks = world->size,
-        .launched_tasks = slurm > pmi ? slurm : pmi};
-}
-
-static bool is_singletons(const dt_placement *p, char *text, size_t bytes) {
-    snprintf(text, bytes,
-             "the launcher started %d tasks, but this one is a job of its own, rank 0 of 1: expected one job "
-             "of %d ranks; "
-             "launch with mpirun -np %d, or with srun --mpi=pmix",
-             p->launched_tasks, p->launched_tasks, p->launched_tasks);
-    return p->ranks == 1 && p->launched_tasks > 1;
+        .hosts = world->hosts};
 }
 
 static bool is_oversubscribed(const dt_placement *p, char *text, size_t bytes) {
     const int fitting = p->host_cores / p->host_ranks > 0 ? p->host_cores / p->host_ranks : 1;
     if (p->threads > 1)
         snprintf(text, bytes,
-                 "%d ranks of %d threads share %d cores on this host and slow each other down; set "
+                 "%d rank%s of %d threads share %d core%s on this host and slow each other down; set "
                  "OMP_NUM_THREADS=%d",
-                 p->host_ranks, p->threads, p->host_cores, fitting);
+                 p->host_ranks, p->host_ranks == 1 ? "" : "s", p->threads, p->host_cores,
+                 p->host_cores == 1 ? "" : "s", fitting);
     else
         snprintf(text, bytes,
-                 "%d ranks share %d cores on this host and slow each other down; use mpirun -np %d here",
-                 p->host_ranks, p->host_cores, p->host_cores);
+                 "%d ranks share %d core%s on this host and slow each other down; use mpirun -np %d, or srun "
+                 "-n %d --ntasks-per-node=%d, on %s",
+                 p->host_ranks, p->host_cores, p->host_cores == 1 ? "" : "s", p->hosts * p->host_cores,
+                 p->hosts * p->host_cores, p->host_cores, p->hosts == 1 ? "it" : "these hosts");
     return p->host_ranks * p->threads > p->host_cores;
 }
 
@@ -70,8 +82,7 @@ static bool is_bound_too_tightly(const dt_placement *p, char *text, size_t bytes
 }
 
 bool dt_placement_warning(const dt_placement *placement, int index, char *text, size_t text_bytes) {
-    bool (*const checks[])(const dt_placement *, char *, size_t) = {is_singletons, is_oversubscribed,
-                                                                    is_bound_too_tightly};
+    bool (*const checks[])(const dt_placement *, char *, size_t) = {is_oversubscribed, is_bound_too_tightly};
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
         if (checks[i](placement, text, text_bytes) && index-- == 0)
             return true;

@@ -11,13 +11,20 @@
 
 /** What is known of one host, seen from one of its ranks. */
 typedef struct dt_placement {
-    int host_cores;     /**< cores that are switched on */
-    int own_cores;      /**< cores that this rank may run on, after the launcher bound it */
-    int host_ranks;     /**< ranks of the job on this host */
-    int threads;        /**< of each rank */
-    int ranks;          /**< of the job */
-    int launched_tasks; /**< tasks that the launcher's variables speak of, or 0 */
+    int host_cores; /**< cores that are switched on, or as many of them as Slurm gave to the job */
+    int own_cores;  /**< cores that this rank may run on, after the launcher bound it */
+    int host_ranks; /**< ranks of the job on this host */
+    int threads;    /**< of each rank */
+    int hosts;      /**< of the job */
 } dt_placement;
+
+/**
+ * Refuses, with DT_USAGE and the corrected command line, a launch of several tasks that do not find each
+ * other, so that each would be a job of its own and do all of the work: srun without --mpi=pmix. `ranks` is
+ * the size of the job that MPI has made, or 0 before it starts, where MPI itself would fail in many lines.
+ * The sentence is that of the first task; it is empty on the others. Local.
+ */
+dt_status dt_placement_check_launch(int ranks);
 
 /**
  * Before MPI starts: where Slurm's variables tell of more tasks on this host than it has cores, asks Open MPI

@@ -74,8 +74,10 @@ static dt_status describe(dt_world *world, struct dt_world_mpi *mpi) {
 
 dt_status dt_world_open(dt_world *world) {
     *world = (dt_world){0};
+    DT_TRY(dt_placement_check_launch(0));
     DT_TRY(start_mpi());
     DT_TRY(describe(world, &joined));
+    DT_TRY(dt_placement_check_launch(world->size));
     /* Last, so that closing a world that did not open does not wait for ranks that may be lost. */
     world->mpi = &joined;
     return DT_OK;

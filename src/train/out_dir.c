@@ -94,14 +94,60 @@ static dt_status clear(const char *metrics, const char *checkpoints) {
     return keep(metrics, number);
 }
 
-dt_status dt_out_dir_prepare(const dt_config *config, const char *checkpoints_folder, bool fresh) {
+/* The lock of one folder, whose file `suffix` names within or beside it. */
+static dt_status claim_folder(dt_lock *lock, const char *folder, const char *suffix, const char *option,
+                              double patience_seconds) {
+    char *path = NULL, *purpose = NULL;
+    dt_status status = DT_OK;
+    if (asprintf(&path, "%s%s", folder, suffix) < 0)
+        path = NULL;
+    if (asprintf(&purpose, "%s: %s", option, folder) < 0)
+        purpose = NULL;
+    if (path == NULL || purpose == NULL)
+        status = dt_fail("out of memory for a file's name");
+    else
+        status = dt_lock_take(lock, path, patience_seconds, purpose);
+    free(path);
+    free(purpose);
+    return status;
+}
+
+/* Checkpoints are locked from beside, since a fresh run moves their folder away. */
+static dt_status claim_both(dt_out_dir_claim *claim, const dt_config *config, double patience_seconds) {
+    if (dt_file_is_folder(config->out_dir))
+        DT_TRY(claim_folder(&claim->out_dir, config->out_dir, "/run.lock", "out_dir", patience_seconds));
+    if (config->checkpoint_dir == NULL || !dt_file_is_folder(config->checkpoint_dir))
+        return DT_OK;
+    return claim_folder(&claim->checkpoint_dir, config->checkpoint_dir, ".lock", "checkpoint_dir",
+                        patience_seconds);
+}
+
+dt_status dt_out_dir_claim_existing(dt_out_dir_claim *claim, const dt_config *config,
+                                    const char *checkpoints_folder) {
+    if (!dt_file_is_folder(checkpoints_folder))
+        return DT_OK;
+    return claim_both(claim, config, DT_OUT_DIR_PATIENCE_SECONDS);
+}
+
+void dt_out_dir_release(dt_out_dir_claim *claim) {
+    dt_lock_release(&claim->checkpoint_dir);
+    dt_lock_release(&claim->out_dir);
+}
+
+dt_status dt_out_dir_prepare(dt_out_dir_claim *claim, const dt_config *config, const char *checkpoints_folder,
+                             bool fresh) {
     const char *option = config->checkpoint_dir ? "checkpoint_dir" : "out_dir";
     char *metrics = dt_file_join(config->out_dir, "metrics.jsonl");
     if (metrics == NULL)
         return dt_fail("out of memory for a file's name");
     dt_status status = make_folder(config->out_dir, "out_dir");
+    if (status == DT_OK)
+        status = make_folder(checkpoints_folder, option);
+    if (status == DT_OK)
+        status = claim_both(claim, config, 0.0);
     if (status == DT_OK && fresh && !dt_file_is_folder(metrics))
         status = clear(metrics, checkpoints_folder);
+    /* Anew, where it was moved away. */
     if (status == DT_OK)
         status = make_folder(checkpoints_folder, option);
     if (status == DT_OK)

@@ -14,7 +14,6 @@
 #include "math/matmul.h"
 #include "train/corpus_index.h"
 #include "train/need.h"
-#include "train/out_dir.h"
 #include "train/resume.h"
 #include "train/stop.h"
 
@@ -148,7 +147,7 @@ static dt_status open_output(dt_run *run) {
     char *path = dt_file_join(c->out_dir, "metrics.jsonl");
     dt_status status = path ? DT_OK : dt_fail("out of memory for a file's name");
     if (status == DT_OK)
-        status = dt_out_dir_prepare(c, run->checkpoints_folder, c->resume == NULL);
+        status = dt_out_dir_prepare(&run->claim, c, run->checkpoints_folder, c->resume == NULL);
     if (status == DT_OK)
         status = dt_metrics_open(&run->metrics, path, run->start_step);
     if (status == DT_OK)
@@ -162,6 +161,16 @@ static dt_status create_output(dt_run *run) {
     return dt_world_broadcast(run->world, &run->missed_evaluation, (int64_t)sizeof run->missed_evaluation);
 }
 
+/* Before the checkpoints are looked at: a run that still writes there would leave the choice behind. */
+static dt_status claim(dt_run *run) {
+    const dt_config *c = &run->about.config;
+    if (c->resume == NULL)
+        return DT_OK;
+    return dt_agree(run->world, run->world->rank == 0
+                                    ? dt_out_dir_claim_existing(&run->claim, c, run->checkpoints_folder)
+                                    : DT_OK);
+}
+
 static dt_status create(dt_run *run) {
     dt_config *c = &run->about.config;
     dt_resume resume;
@@ -173,6 +182,7 @@ static dt_status create(dt_run *run) {
         c->checkpoint_dir ? strdup(c->checkpoint_dir) : dt_file_join(c->out_dir, "checkpoints");
     DT_TRY(
         dt_agree(run->world, run->checkpoints_folder ? DT_OK : dt_fail("out of memory for a folder's name")));
+    DT_TRY(claim(run));
     DT_TRY(dt_resume_find(&resume, run->world, c, run->checkpoints_folder, &run->resumed_from));
     run->start_step = run->saved_step = resume.step;
     DT_TRY(draw_identity(run, &resume));
@@ -204,6 +214,7 @@ void dt_run_free(dt_run *run) {
     dt_layout_free(&run->layout);
     dt_shard_free(&run->shard);
     dt_corpus_close(&run->corpus);
+    dt_out_dir_release(&run->claim);
     free(run->saved_path);
     free(run->resumed_from);
     free(run->checkpoints_folder);

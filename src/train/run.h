@@ -18,6 +18,7 @@
 #include "train/evaluate.h"
 #include "train/hooks.h"
 #include "train/metrics.h"
+#include "train/out_dir.h"
 #include "train/state.h"
 #include "train/step.h"
 #include "train/workers.h"
@@ -29,6 +30,7 @@ typedef struct dt_run {
     int64_t start_step; /**< the step of the checkpoint that the run goes on from, or 0 */
     char *resumed_from; /**< that checkpoint's path on rank 0, or NULL */
     char *checkpoints_folder;
+    dt_out_dir_claim claim; /**< on rank 0: what keeps other runs out of what this one writes */
 
     dt_corpus corpus;
     dt_lanes lanes;

@@ -19,6 +19,7 @@ static void print_usage(void) {
          "  [mpirun -np N] dtrain plan [--config FILE] [--ranks 1,8,64] [--latency-us X]\n"
          "                [--bandwidth-gbps X] [--json FILE] [--OPTION VALUE ..]\n"
          "  dtrain verify CHECKPOINT\n"
+         "  dtrain progress [--config FILE] [--OPTION VALUE ..]\n"
          "  dtrain help [--markdown | --yaml | --man]\n\n"
          "CHECKPOINT is a folder, or \"latest\" for checkpoints/latest. FILE may be - for standard input.\n"
          "Threads per rank: OMP_NUM_THREADS (1 when unset). Exit codes: 0 done or stopped on request,\n"

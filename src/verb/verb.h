@@ -19,6 +19,7 @@ dt_status dt_verb_data(int argc, char **argv);
 dt_status dt_verb_bench(int argc, char **argv);
 dt_status dt_verb_plan(int argc, char **argv);
 dt_status dt_verb_verify(int argc, char **argv);
+dt_status dt_verb_progress(int argc, char **argv);
 dt_status dt_verb_help(int argc, char **argv);
 
 /**

@@ -16,6 +16,7 @@
 
 static char *folder;
 static dt_config config;
+static dt_out_dir_claim claim;
 
 static int set_up(void **state) {
     (void)state;
@@ -27,6 +28,7 @@ static int set_up(void **state) {
 
 static int tear_down(void **state) {
     (void)state;
+    dt_out_dir_release(&claim);
     dt_config_free(&config);
     if (chdir("/") != 0)
         return 1;
@@ -35,7 +37,7 @@ static int tear_down(void **state) {
 }
 
 static void prepare(bool fresh) {
-    if (dt_out_dir_prepare(&config, "run/checkpoints", fresh) != DT_OK)
+    if (dt_out_dir_prepare(&claim, &config, "run/checkpoints", fresh) != DT_OK)
         fail_msg("%s", dt_error());
 }
 
@@ -92,9 +94,33 @@ static void the_trial_leaves_nothing(void **state) {
 }
 
 static void expect_refusal(const char *sentence) {
-    assert_int_equal(dt_out_dir_prepare(&config, "run/checkpoints", false), DT_USAGE);
+    assert_int_equal(dt_out_dir_prepare(&claim, &config, "run/checkpoints", false), DT_USAGE);
     if (strstr(dt_error(), sentence) == NULL)
         fail_msg("expected \"%s\" in \"%s\"", sentence, dt_error());
+}
+
+/* Two runs with one out_dir, or with one checkpoint_dir, do not begin; when the first lets go, the other may.
+ */
+static void a_second_run_is_kept_out(void **state) {
+    (void)state;
+    dt_out_dir_claim other = {0};
+    prepare(true);
+    leave_run("first");
+    assert_int_equal(dt_out_dir_prepare(&other, &config, "run/checkpoints", true), DT_USAGE);
+    assert_non_null(strstr(dt_error(), "out_dir: run is in use by process "));
+    expect_text("run/metrics.jsonl", "first"); /* not moved away under the run that has it */
+    dt_out_dir_release(&claim);
+    assert_false(dt_file_exists("run/run.lock"));
+
+    assert_int_equal(dt_config_set(&config, "checkpoint_dir", "shared", "test"), DT_OK);
+    assert_int_equal(dt_out_dir_prepare(&claim, &config, "shared", true), DT_OK);
+    assert_int_equal(dt_config_set(&config, "out_dir", "elsewhere", "test"), DT_OK);
+    assert_int_equal(dt_out_dir_prepare(&other, &config, "shared", true), DT_USAGE);
+    assert_non_null(strstr(dt_error(), "checkpoint_dir: shared is in use by process "));
+    dt_out_dir_release(&claim);
+    assert_int_equal(dt_out_dir_prepare(&other, &config, "shared", true), DT_OK);
+    dt_out_dir_release(&other);
+    assert_false(dt_file_exists("shared.lock"));
 }
 
 static void unusable_places_are_named(void **state) {
@@ -111,6 +137,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(fresh_runs_keep_what_was_there, set_up, tear_down),
         cmocka_unit_test_setup_teardown(resumed_runs_find_their_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_trial_leaves_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_second_run_is_kept_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(unusable_places_are_named, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,53 @@
+/* `dtrain progress`, with the words of a training run: how far is it? A batch script asks before it requeues
+ * itself. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "train/checkpoint.h"
+#include "verb/verb.h"
+
+/* The step of the checkpoint that --resume auto would go on from, 0 without one. */
+static dt_status find_step(const char *checkpoints_folder, int64_t *step) {
+    dt_checkpoint_about about;
+    char *path;
+    *step = 0;
+    DT_TRY(dt_checkpoint_find(checkpoints_folder, "auto", &path));
+    if (path == NULL)
+        return DT_OK;
+    dt_status status = dt_checkpoint_read_about(path, &about);
+    if (status == DT_OK) {
+        *step = about.step;
+        dt_config_free(&about.config);
+    }
+    free(path);
+    return status;
+}
+
+static dt_status report(const dt_config *config) {
+    int64_t step = 0;
+    char *folder = config->checkpoint_dir ? strdup(config->checkpoint_dir)
+                                          : dt_file_join(config->out_dir, "checkpoints");
+    dt_status status = folder ? DT_OK : dt_fail("out of memory for a folder's name");
+    if (status == DT_OK)
+        status = find_step(folder, &step);
+    free(folder);
+    DT_TRY(status);
+    printf("%s: step %" PRId64 " of %" PRId64 "\n", step >= config->max_steps ? "complete" : "unfinished",
+           step, config->max_steps);
+    return dt_verb_printed("the progress");
+}
+
+dt_status dt_verb_progress(int argc, char **argv) {
+    dt_config config;
+    /* What is wrong with a checkpoint is for the training to say; this answers in one line. */
+    dt_log_open(false, false);
+    dt_status status = dt_verb_settings(&config, NULL, argc, argv, NULL);
+    if (status == DT_OK)
+        status = report(&config);
+    dt_config_free(&config);
+    return status;
+}

@@ -1,0 +1,63 @@
+/* How far a run is, as a batch script asks before it requeues itself, and that two runs do not write to one
+ * place. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "support/text.h"
+#include "support/training.h"
+
+static void expect_progress(const char *flags, const char *line) {
+    command_result r = command_run("%s progress %s", DTRAIN, flags);
+    if (r.exit_code != 0 || strcmp(r.out, line) != 0)
+        fail_msg("progress %s: expected %s, found %s%s", flags, line, r.out, r.err);
+    command_free(&r);
+}
+
+/* The words of the run decide what complete means; the checkpoint, which step it has come to. */
+static void progress_follows_the_checkpoint(void **state) {
+    (void)state;
+    char *folder = command_enter_folder();
+    text_write("text.txt", 30000, 1);
+    expect_progress("--out-dir run --max-steps 6", "unfinished: step 0 of 6\n");
+    training_done(TRAINING_ALONE, 1, "run",
+                  TRAINING_MODEL "--batch-size 4 --max-steps 6 --checkpoint-cadence 4");
+    expect_progress("--out-dir run --max-steps 6", "complete: step 6 of 6\n");
+    expect_progress("--out-dir run --max-steps 9", "unfinished: step 6 of 9\n");
+    expect_progress("--checkpoint-dir run/checkpoints --max-steps 6 --resume auto",
+                    "complete: step 6 of 6\n");
+    command_result r = command_run("%s progress --max-steps x", DTRAIN);
+    assert_int_equal(r.exit_code, 2);
+    command_free(&r);
+    command_leave_folder(folder);
+}
+
+/* A second run of the same words is refused while the first one lives, and goes on when it was killed. */
+static void a_second_run_is_refused(void **state) {
+    (void)state;
+    static const char flags[] = TRAINING_MODEL "--batch-size 4 --max-steps 100000 --checkpoint-cadence null";
+    char *folder = command_enter_folder();
+    text_write("text.txt", 30000, 1);
+    const pid_t first = training_start(TRAINING_ALONE, "run", flags);
+    training_await_step(first, "run", 2);
+    training_refused(TRAINING_ALONE, "run", flags, 2, "out_dir: run is in use by process ");
+    kill(first, SIGKILL);
+    training_end(first);
+    training_done(TRAINING_ALONE, 1, "run", TRAINING_MODEL "--batch-size 4 --max-steps 2 --resume auto");
+    training_no_leftovers("run");
+    command_leave_folder(folder);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(progress_follows_the_checkpoint),
+        cmocka_unit_test(a_second_run_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
