@@ -25,13 +25,13 @@ static void progress_follows_the_checkpoint(void **state) {
     (void)state;
     char *folder = command_enter_folder();
     text_write("text.txt", 30000, 1);
-    expect_progress("--out-dir run --max-steps 6", "unfinished: step 0 of 6\n");
+    expect_progress("--out-dir run --max-steps 6", "unfinished: step 0 of 6 in run\n");
     training_done(TRAINING_ALONE, 1, "run",
                   TRAINING_MODEL "--batch-size 4 --max-steps 6 --checkpoint-cadence 4");
-    expect_progress("--out-dir run --max-steps 6", "complete: step 6 of 6\n");
-    expect_progress("--out-dir run --max-steps 9", "unfinished: step 6 of 9\n");
+    expect_progress("--out-dir run --max-steps 6", "complete: step 6 of 6 in run\n");
+    expect_progress("--out-dir run --max-steps 9", "unfinished: step 6 of 9 in run\n");
     expect_progress("--checkpoint-dir run/checkpoints --max-steps 6 --resume auto",
-                    "complete: step 6 of 6\n");
+                    "complete: step 6 of 6 in .\n");
     command_result r = command_run("%s progress --max-steps x", DTRAIN);
     assert_int_equal(r.exit_code, 2);
     command_free(&r);
