@@ -12,6 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/progress.h"
+
 dt_status dt_file_open(const char *path, int *descriptor, int64_t *size_bytes) {
     struct stat info;
     /* Regular files do not know O_NONBLOCK; a pipe without a writer would be waited for here, by all ranks.
@@ -86,6 +88,7 @@ dt_status dt_file_read_at(int descriptor, const char *path, void *bytes, size_t 
                            "%" PRId64 "; was it cut off or changed while in use?",
                            path, length, offset, offset + (int64_t)done);
         done += (size_t)got;
+        dt_progress_mark();
     }
     return DT_OK;
 }
@@ -108,6 +111,7 @@ dt_status dt_file_write(int descriptor, const char *path, const void *bytes, siz
             return dt_fail("cannot write %s: %zu bytes of %zu are missing: %s", path, length - done, length,
                            strerror(errno));
         done += (size_t)put;
+        dt_progress_mark();
     }
     return DT_OK;
 }

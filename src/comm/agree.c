@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/progress.h"
 #include "comm/mpi_world.h"
 
 /* What the failing rank tells. All ranks run the same program, so its bytes mean the same everywhere. */
@@ -16,6 +17,7 @@ dt_status dt_agree(const dt_world *world, dt_status mine) {
     MPI_Comm comm = world->mpi->comm;
     int candidate = mine == DT_OK ? world->size : world->rank;
     int failed;
+    dt_progress_meet();
     DT_TRY(
         dt_mpi_world_check(MPI_Allreduce(&candidate, &failed, 1, MPI_INT, MPI_MIN, comm), "MPI_Allreduce"));
     if (failed == world->size)

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/narrow.h"
+#include "base/progress.h"
 #include "comm/deal.h"
 #include "comm/mpi_world.h"
 
@@ -226,6 +227,7 @@ static dt_status advance(dt_reduce *reduce, place *here) {
                                   "MPI_Testall"));
         if (!complete)
             break;
+        dt_progress_mark();
         if (here->phase == PHASE_SHARING) {
             here->phase = PHASE_FREE;
             break;

@@ -11,9 +11,11 @@
 
 #include "base/memory.h"
 #include "base/narrow.h"
+#include "base/progress.h"
 #include "comm/agree.h"
 #include "comm/mpi_world.h"
 #include "comm/placement.h"
+#include "comm/watch.h"
 
 /* MPI counts are ints: longer blocks travel in pieces of this many bytes. */
 #define PIECE_BYTES ((int64_t)1 << 30)
@@ -29,7 +31,8 @@ static struct dt_world_mpi joined;
 static dt_status start_mpi(void) {
     dt_placement_prepare();
     int granted = MPI_THREAD_SINGLE;
-    DT_TRY(dt_mpi_world_check(MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &granted), "MPI_Init_thread"));
+    /* The main thread calls MPI, and comm/watch.c from a thread of its own where MPI lets it. */
+    DT_TRY(dt_mpi_world_check(MPI_Init_thread(NULL, NULL, MPI_THREAD_MULTIPLE, &granted), "MPI_Init_thread"));
     if (granted < MPI_THREAD_FUNNELED)
         return dt_fail("this MPI allows no threads beside it: expected MPI_THREAD_FUNNELED, found level %d; "
                        "use an MPI built with thread support",
@@ -86,6 +89,7 @@ dt_status dt_world_open(dt_world *world) {
 void dt_world_close(dt_world *world) {
     if (world->mpi == NULL)
         return;
+    dt_watch_stop();
     /* The work is done and nobody is left to tell: a failure here changes nothing. */
     (void)MPI_Comm_free(&world->mpi->comm);
     (void)MPI_Finalize();
@@ -113,6 +117,7 @@ static dt_status broadcast_from(const dt_world *world, int root, void *bytes, in
 }
 
 dt_status dt_world_broadcast(const dt_world *world, void *bytes, int64_t length) {
+    dt_progress_meet();
     return broadcast_from(world, 0, bytes, length);
 }
 
@@ -170,6 +175,7 @@ dt_status dt_world_gather_all(const dt_world *world, void *all, int64_t element_
                               const int64_t *counts) {
     char *run = all;
     int64_t total = 0;
+    dt_progress_meet();
     for (int r = 0; r < world->size; r++)
         total += counts[r];
     if (total <= PIECE_BYTES / element_bytes)
@@ -199,6 +205,7 @@ dt_status dt_world_host_sum(const dt_world *world, int64_t *value) {
 }
 
 void dt_world_barrier(const dt_world *world) {
+    dt_progress_meet();
     if (dt_mpi_world_check(MPI_Barrier(world->mpi->comm), "MPI_Barrier") != DT_OK)
         give_up(world);
 }

@@ -60,6 +60,7 @@ typedef struct dt_config {
     int64_t seed;
     bool shuffle;
     int64_t bucket_bytes;
+    double hang_timeout_seconds, stop_after_seconds;
     char *data, *out_dir, *checkpoint_dir, *resume;
     int64_t log_cadence;
     char *hooks; /* the nested map as JSON text, {"forward": [..], "update": [..]} */

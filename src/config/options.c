@@ -104,6 +104,14 @@ static const dt_option table[] = {
      HELP("Draw the windows of each lane in a shuffled order, another one every epoch")},
     {FIELD(bucket_bytes), INT("4194304", 4096, (int64_t)1 << 30), GROUP(TRAINING), IRRELEVANT, UNIT("bytes"),
      HELP("Gradient that travels between ranks in one piece, as soon as it is complete")},
+    {FIELD(hang_timeout_seconds), REAL("600", 0, HUGE_VAL), ABOVE, OR_NULL, GROUP(TRAINING), IRRELEVANT,
+     UNIT("seconds"),
+     HELP("Time without progress of any rank after which the ranks that are missing are named and the job ends; "
+          "null waits for ever")},
+    {FIELD(stop_after_seconds), REAL("null", 0, HUGE_VAL), ABOVE, OR_NULL, GROUP(TRAINING), IRRELEVANT,
+     UNIT("seconds"),
+     HELP("Time from the start within which the run saves and ends, done or not; null is none, and under "
+          "Slurm the job's own end always counts too")},
     {FIELD(data), STRING("null"), OR_NULL, GROUP(DATA), IRRELEVANT,
      HELP("Text file to train on; null is data/uni-alg-int.txt, or else the first *.txt in data/")},
     {FIELD(out_dir), STRING("."), GROUP(OUTPUT), IRRELEVANT,

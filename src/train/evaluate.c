@@ -5,6 +5,7 @@
 #include <omp.h>
 
 #include "base/memory.h"
+#include "base/progress.h"
 #include "comm/tree.h"
 #include "config/config.h"
 #include "model/forward.h"
@@ -78,6 +79,7 @@ dt_status dt_evaluate_run(dt_evaluator *e, const dt_gpt *gpt, const dt_gpt_view 
         dt_activations *a = &workers->activations[omp_get_thread_num()];
         dt_forward_run(gpt, weights, &leaf, a);
         e->losses[l] = dt_forward_loss(gpt, &leaf, a);
+        dt_progress_mark();
     }
     DT_TRY(dt_world_gather_all(e->world, e->losses, (int64_t)sizeof(double), e->counts));
     *loss = dt_tree_sum(e->losses, e->leaves) / ((double)e->windows * (double)e->T);

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/progress.h"
 #include "comm/agree.h"
 #include "train/report.h"
 #include "train/sample.h"
@@ -28,6 +29,7 @@ static dt_status save_at_rest(dt_run *run) {
 
 static dt_status save(dt_run *run) {
     dt_status status = DT_OK;
+    dt_progress_enter(run->state.step, "saving a checkpoint");
     if (run->world->rank == 0) {
         const double start = dt_clock_seconds();
         pthread_mutex_lock(&run->state.at_rest);
@@ -56,6 +58,7 @@ static void save_at_once(void *context, const char *signal_name) {
 
 static dt_status evaluate(dt_run *run, dt_report *report) {
     const double start = dt_clock_seconds();
+    dt_progress_enter(run->state.step, "evaluating");
     DT_TRY(dt_evaluate_run(&run->evaluator, &run->gpt, &run->weights, &run->workers, &report->val_loss));
     report->evaluations++;
     if (run->world->rank != 0)
@@ -70,6 +73,7 @@ static dt_status sample(dt_run *run) {
     char *text;
     if (run->world->rank != 0)
         return DT_OK;
+    dt_progress_enter(run->state.step, "sampling");
     const dt_sample_options options = {.prompt = c->sampling_prompt,
                                        .max_length = c->sampling_max_length,
                                        .temperature = c->sampling_temperature,

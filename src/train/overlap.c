@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/progress.h"
 
 /* One thread's view of its backward pass. */
 typedef struct watcher {
@@ -60,6 +61,7 @@ static void start_ready(dt_overlap *o) {
         }
         if (o->first_start == 0.0)
             o->first_start = dt_clock_seconds();
+        dt_progress_meet();
         o->status = dt_reduce_start(o->reduce, o->next--, o->node, o->node[0]);
     }
 }
@@ -147,6 +149,7 @@ dt_status dt_overlap_finish(dt_overlap *o, float **sum, dt_overlap_times *times)
         return dt_fail("fault in the program: bucket %" PRId64 " of the gradient was passed by %" PRId64
                        " of %" PRId64 " leaves",
                        o->next, (int64_t)atomic_load(&o->passed[o->next]), o->wave_leaves);
+    dt_progress_meet();
     DT_TRY(dt_reduce_finish(o->reduce));
     times->total = dt_clock_seconds() - o->first_start;
     dt_reduce_account(o->reduce, &times->exposed, &sent_bytes);

@@ -9,6 +9,7 @@
 #include <sys/random.h>
 
 #include "base/file.h"
+#include "base/progress.h"
 #include "comm/agree.h"
 #include "comm/tree.h"
 #include "math/matmul.h"
@@ -183,15 +184,19 @@ static dt_status create(dt_run *run) {
     DT_TRY(
         dt_agree(run->world, run->checkpoints_folder ? DT_OK : dt_fail("out of memory for a folder's name")));
     DT_TRY(claim(run));
+    dt_progress_enter(0, "looking for a checkpoint");
     DT_TRY(dt_resume_find(&resume, run->world, c, run->checkpoints_folder, &run->resumed_from));
     run->start_step = run->saved_step = resume.step;
     DT_TRY(draw_identity(run, &resume));
     dt_matmul_prepare();
+    dt_progress_enter(run->start_step, "reading the text");
     DT_TRY(create_data(run, &resume));
+    dt_progress_enter(run->start_step, "making the model");
     DT_TRY(create_model(run, &resume));
     DT_TRY(dt_agree(run->world, create_workers(run)));
     DT_TRY(dt_agree(run->world, create_step(run)));
     DT_TRY(dt_agree(run->world, create_observers(run)));
+    dt_progress_enter(run->start_step, "opening the output");
     return create_output(run);
 }
 

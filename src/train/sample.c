@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/progress.h"
 #include "config/config.h"
 #include "data/tokenizer.h"
 
@@ -74,6 +75,7 @@ dt_status dt_sample_run(dt_decoder *decoder, const dt_sample_options *options,
         const dt_philox_words words = dt_philox(key, (uint32_t)i, (uint32_t)(i >> 32), options->index, 0);
         const uint8_t token = dt_sample_draw(decoder->logits, V, options, dt_philox_unit(words.w0, words.w1));
         emit(context, dt_tokenizer_text(token));
+        dt_progress_mark();
         if (i + 1 < options->max_length)
             dt_decode_tokens(decoder, &token, 1);
     }

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/progress.h"
 #include "model/backward.h"
 #include "model/forward.h"
 #include "optim/clip.h"
@@ -157,6 +158,7 @@ static void run_leaf(dt_step *s, int64_t step, int64_t index, const dt_backward_
     dt_hooks_forward(s->in.hooks, step, a, leaf.sequences * T, values + LEAF_HOOKS);
     values[LEAF_LOSS] = dt_backward_run(s->in.gpt, &s->weights, &leaf, scale, a,
                                         &s->gradient_view[s->plan.buffer[index]], progress);
+    dt_progress_mark();
 }
 
 /* into += from, this thread's part of it; any cut gives the same bits. */
@@ -220,10 +222,14 @@ static void update_state(dt_step *s, int64_t step, double learning_rate, double 
 dt_status dt_step_run(dt_step *s, dt_step_result *result) {
     const double start = dt_clock_seconds();
     const int64_t step = s->in.state->step + 1;
+    dt_progress_enter(step, "computing gradients");
     draw_batch(s, step);
     run_leaves(s, step);
+    dt_progress_enter(step, "exchanging gradients");
     DT_TRY(dt_overlap_finish(s->overlap, &s->sum, &result->exchange));
+    dt_progress_enter(step, "exchanging losses");
     DT_TRY(gather_leaves(s, step, result));
+    dt_progress_enter(step, "updating the weights");
     DT_TRY(dt_hooks_update(s->in.hooks, step, s->sum));
     result->grad_norm = dt_clip_norm(s->sum, s->in.gpt->layout->elements, s->partial);
     result->learning_rate = dt_schedule_rate(&s->in.schedule, step);

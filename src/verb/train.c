@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "comm/agree.h"
+#include "comm/watch.h"
 #include "train/loop.h"
 #include "train/report.h"
 #include "train/stop.h"
@@ -13,12 +14,24 @@ static dt_status print_config(const dt_config *config) {
     return dt_verb_printed("the config");
 }
 
+/* Start-up is watched too: until the config is known, by the default. */
+static dt_status start_watch(const dt_world *world) {
+    dt_config defaults;
+    dt_config_init(&defaults);
+    const double limit = defaults.hang_timeout_seconds;
+    dt_config_free(&defaults);
+    return dt_watch_start(world, limit);
+}
+
 static dt_status train(const dt_world *world, int argc, char **argv) {
     const char *print = NULL;
     const dt_flag own[] = {{"print-config", false, &print}, {NULL, false, NULL}};
     dt_config config;
     dt_run run = {0};
+    DT_TRY(start_watch(world));
     dt_status status = dt_agree(world, dt_verb_settings(&config, world, argc, argv, own));
+    if (status == DT_OK)
+        dt_watch_limit(config.hang_timeout_seconds);
     if (status == DT_OK && print) {
         status = dt_agree(world, world->rank == 0 ? print_config(&config) : DT_OK);
     } else if (status == DT_OK) {

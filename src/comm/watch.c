@@ -1,0 +1,351 @@
+/*
+ * The roll call of a job that stands still. Messages are small enough for MPI to take them at once, and one
+ * to a rank that does not listen is the last to it: memory does not grow.
+ */
+#include "comm/watch.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/progress.h"
+#include "comm/agree.h"
+#include "comm/mpi_world.h"
+
+enum { TAG_QUESTION, TAG_ANSWER };
+
+/* The parts of the limit after which the others are asked, how often, and how long an answer counts. */
+#define ASK_AFTER    0.5
+#define ASK_EVERY    0.1
+#define ANSWER_LASTS 0.4
+
+/* How often the thread looks: a fortieth of the limit, but neither busily nor too late to answer. */
+#define LOOK_PART        0.025
+#define LOOK_MIN_SECONDS 0.01
+#define LOOK_MAX_SECONDS 1.0
+
+/* How much later than the rank that has to speak the next one does. */
+#define YIELD_SECONDS 2.0
+
+/* What one rank tells another. All run the same program, so its bytes mean the same everywhere. */
+typedef struct note {
+    double idle_seconds; /* since its last mark */
+    int64_t meetings, step;
+    char phase[48];
+} note;
+
+typedef struct peer {
+    char host[DT_HOST_BYTES];
+    MPI_Request sending; /* of `out`; MPI_REQUEST_NULL when it has left */
+    note out, in;
+    double heard_at; /* when `in` came; -HUGE_VAL before the first */
+} peer;
+
+static struct {
+    const dt_world *world; /* NULL: there is no watch */
+    MPI_Comm comm;         /* the watch's own: its messages meet no others */
+    peer *peers;           /* [size], with this rank's own last note to itself */
+    pthread_t thread;
+    bool running; /* the thread */
+    pthread_mutex_t lock;
+    pthread_cond_t woken;
+    bool ending;          /* guarded by lock, as is the next */
+    double limit;         /* seconds, or NaN */
+    double now, woken_at; /* the watch's clock, and the machine's when it was advanced last */
+    int64_t marks;        /* as last seen */
+    double moved_at;      /* when they last moved */
+    double asked_at;      /* when the others were asked last */
+    double hung_at;       /* when this rank first found that the job hangs; HUGE_VAL: it does not */
+} watch = {.lock = PTHREAD_MUTEX_INITIALIZER, .limit = NAN};
+
+/* ---- time ---- */
+
+static double look_seconds(double limit) {
+    return isnan(limit) ? LOOK_MAX_SECONDS
+                        : fmax(LOOK_MIN_SECONDS, fmin(LOOK_PART * limit, LOOK_MAX_SECONDS));
+}
+
+/*
+ * A process that was stopped for a while, alone or with its whole host, must not think on waking that nobody
+ * has moved: its clock goes on by no more than it meant to sleep, and a little.
+ */
+static void advance_clock(double limit) {
+    const double machine = dt_clock_seconds();
+    watch.now += fmin(machine - watch.woken_at, 2.0 * look_seconds(limit));
+    watch.woken_at = machine;
+}
+
+/* ---- notes ---- */
+
+static note own_note(void) {
+    const dt_progress here = dt_progress_look();
+    note mine = {.idle_seconds = watch.now - watch.moved_at, .meetings = here.meetings, .step = here.step};
+    snprintf(mine.phase, sizeof mine.phase, "%s", here.phase);
+    return mine;
+}
+
+/* A failure here is nobody's to mend: the rank that hears nothing will say so. */
+static void send_note(int rank, int tag) {
+    peer *to = &watch.peers[rank];
+    int gone = 1;
+    (void)MPI_Test(&to->sending, &gone, MPI_STATUS_IGNORE);
+    if (!gone)
+        return;
+    to->out = own_note();
+    (void)MPI_Isend(&to->out, (int)sizeof to->out, MPI_BYTE, rank, tag, watch.comm, &to->sending);
+}
+
+/* Takes what has come, and answers questions. */
+static void hear(void) {
+    int waiting = 1;
+    MPI_Status status;
+    while (MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, watch.comm, &waiting, &status) == MPI_SUCCESS && waiting) {
+        peer *from = &watch.peers[status.MPI_SOURCE];
+        if (MPI_Recv(&from->in, (int)sizeof from->in, MPI_BYTE, status.MPI_SOURCE, status.MPI_TAG, watch.comm,
+                     MPI_STATUS_IGNORE) != MPI_SUCCESS)
+            return;
+        from->heard_at = watch.now;
+        if (status.MPI_TAG == TAG_QUESTION)
+            send_note(status.MPI_SOURCE, TAG_ANSWER);
+    }
+}
+
+static void ask_all(void) {
+    for (int r = 0; r < watch.world->size; r++)
+        if (r != watch.world->rank)
+            send_note(r, TAG_QUESTION);
+    watch.asked_at = watch.now;
+}
+
+/* ---- the verdict ---- */
+
+static bool answers(int rank, double limit) {
+    return watch.now - watch.peers[rank].heard_at < ANSWER_LASTS * limit;
+}
+
+static double idle_seconds(int rank) {
+    return watch.now - watch.peers[rank].heard_at + watch.peers[rank].in.idle_seconds;
+}
+
+/* Whether no rank that answers has made progress within the limit. */
+static bool job_hangs(double limit) {
+    for (int r = 0; r < watch.world->size; r++)
+        if (answers(r, limit) && idle_seconds(r) < limit)
+            return false;
+    return true;
+}
+
+/*
+ * Whom the others wait for. Of ranks that do not answer nothing else needs to be known; where all answer it
+ * is those that have come to the fewest meetings, unless all have come to the same.
+ */
+static bool is_missing(int rank, double limit) {
+    int64_t fewest = INT64_MAX, most = INT64_MIN;
+    bool all_answer = true;
+    for (int r = 0; r < watch.world->size; r++) {
+        const int64_t meetings = watch.peers[r].in.meetings;
+        all_answer = all_answer && answers(r, limit);
+        fewest = meetings < fewest ? meetings : fewest;
+        most = meetings > most ? meetings : most;
+    }
+    return all_answer ? fewest < most && watch.peers[rank].in.meetings == fewest : !answers(rank, limit);
+}
+
+/* The ranks that are missing, their hosts and what is known of them, into `text`; how many they are. */
+static int name_missing(double limit, FILE *text) {
+    int missing = 0;
+    for (int r = 0; r < watch.world->size; r++) {
+        const peer *p = &watch.peers[r];
+        if (!is_missing(r, limit))
+            continue;
+        fprintf(text, "%srank %d on %s, which ", missing++ ? "; " : "", r, p->host);
+        if (answers(r, limit))
+            fprintf(text, "answers, but is %s at step %" PRId64 " since %.0f s", p->in.phase, p->in.step,
+                    idle_seconds(r));
+        else
+            fputs("does not answer", text);
+    }
+    return missing;
+}
+
+/* Prints the sentence and ends the job. */
+static _Noreturn void end_job(double limit) {
+    const note *furthest = &watch.peers[watch.world->rank].in;
+    char *names = NULL;
+    size_t length = 0;
+    for (int r = 0; r < watch.world->size; r++)
+        if (answers(r, limit) && watch.peers[r].in.meetings > furthest->meetings)
+            furthest = &watch.peers[r].in;
+    FILE *text = open_memstream(&names, &length);
+    const int missing = text ? name_missing(limit, text) : 0;
+    if (text == NULL || fclose(text) != 0)
+        names = NULL;
+    dt_log_settle();
+    fprintf(
+        stderr,
+        "dtrain: error: no progress for %g s (hang_timeout_seconds), %s at step %" PRId64
+        ": %d of %d ranks have not arrived%s%s; the job ends here; look at the hosts and the links between "
+        "them, then go on from the last checkpoint with --resume latest\n",
+        limit, furthest->phase, furthest->step, missing, watch.world->size, missing ? ": " : ", all wait",
+        missing && names ? names : "");
+    dt_world_abort(watch.world, DT_FAILED);
+}
+
+/* The lowest rank that answers speaks; the next ones leave it the time to end the job. */
+static void judge(double limit) {
+    int before = 0;
+    if (!job_hangs(limit)) {
+        watch.hung_at = HUGE_VAL;
+        return;
+    }
+    watch.hung_at = fmin(watch.hung_at, watch.now);
+    for (int r = 0; r < watch.world->rank; r++)
+        before += answers(r, limit);
+    if (watch.now - watch.hung_at >= before * YIELD_SECONDS)
+        end_job(limit);
+}
+
+/* ---- the thread ---- */
+
+static void look(double limit) {
+    const int64_t marks = dt_progress_look().marks;
+    peer *self = &watch.peers[watch.world->rank];
+    advance_clock(limit);
+    if (marks != watch.marks || isnan(limit)) {
+        watch.marks = marks;
+        watch.moved_at = watch.now;
+        watch.hung_at = HUGE_VAL;
+    }
+    self->in = own_note();
+    self->heard_at = watch.now;
+    hear();
+    if (isnan(limit) || self->in.idle_seconds < ASK_AFTER * limit)
+        return;
+    if (watch.now - watch.asked_at >= ASK_EVERY * limit)
+        ask_all();
+    judge(limit);
+}
+
+/* Sleeps until it is time to look, or the watch ends or its limit changes. The caller holds the lock. */
+static void sleep_a_while(void) {
+    const double seconds = look_seconds(watch.limit);
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += (long)(1e9 * fmod(seconds, 1.0));
+    until.tv_sec += (time_t)seconds + until.tv_nsec / 1000000000L;
+    until.tv_nsec %= 1000000000L;
+    (void)pthread_cond_timedwait(&watch.woken, &watch.lock, &until);
+}
+
+static void *keep_watch(void *unused) {
+    pthread_mutex_lock(&watch.lock);
+    while (!watch.ending) {
+        const double limit = watch.limit;
+        pthread_mutex_unlock(&watch.lock);
+        look(limit);
+        pthread_mutex_lock(&watch.lock);
+        if (!watch.ending)
+            sleep_a_while();
+    }
+    pthread_mutex_unlock(&watch.lock);
+    return unused;
+}
+
+/* ---- start and stop ---- */
+
+/* Makes the peers, and gives each the name of its host. */
+static dt_status learn_hosts(const dt_world *world) {
+    char(*hosts)[DT_HOST_BYTES] = dt_memory_alloc(world->size, sizeof *hosts, "the hosts' names");
+    int64_t *ones = dt_memory_alloc(world->size, sizeof *ones, "the hosts' names");
+    watch.peers = dt_memory_alloc(world->size, sizeof *watch.peers, "what is known of other ranks");
+    dt_status status = dt_agree(world, hosts && ones && watch.peers ? DT_OK : DT_FAILED);
+    if (status == DT_OK) {
+        memcpy(hosts[world->rank], world->host, DT_HOST_BYTES);
+        for (int r = 0; r < world->size; r++)
+            ones[r] = 1;
+        status = dt_world_gather_all(world, hosts, DT_HOST_BYTES, ones);
+    }
+    for (int r = 0; status == DT_OK && r < world->size; r++) {
+        watch.peers[r] = (peer){.sending = MPI_REQUEST_NULL, .heard_at = -HUGE_VAL};
+        memcpy(watch.peers[r].host, hosts[r], DT_HOST_BYTES);
+    }
+    dt_memory_free(hosts);
+    dt_memory_free(ones);
+    return status;
+}
+
+static dt_status start_thread(void) {
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&watch.woken, &attributes);
+    pthread_condattr_destroy(&attributes);
+    watch.ending = false;
+    watch.woken_at = dt_clock_seconds();
+    watch.now = watch.moved_at = 0.0;
+    watch.asked_at = -HUGE_VAL;
+    watch.hung_at = HUGE_VAL;
+    const int failed = pthread_create(&watch.thread, NULL, keep_watch, NULL);
+    watch.running = failed == 0;
+    return failed ? dt_fail("cannot start the thread that watches for ranks that hang: %s", strerror(failed))
+                  : DT_OK;
+}
+
+dt_status dt_watch_start(const dt_world *world, double limit_seconds) {
+    int granted = MPI_THREAD_SINGLE;
+    if (world->size == 1)
+        return DT_OK;
+    DT_TRY(dt_mpi_world_check(MPI_Query_thread(&granted), "MPI_Query_thread"));
+    if (granted < MPI_THREAD_MULTIPLE) {
+        dt_log_warn(
+            "this MPI allows calls from one thread only, so a rank that hangs is not noticed; use one "
+            "with MPI_THREAD_MULTIPLE");
+        return DT_OK;
+    }
+    DT_TRY(learn_hosts(world));
+    DT_TRY(dt_mpi_world_check(MPI_Comm_dup(world->mpi->comm, &watch.comm), "MPI_Comm_dup"));
+    watch.world = world;
+    watch.limit = limit_seconds;
+    return dt_agree(world, start_thread());
+}
+
+void dt_watch_limit(double limit_seconds) {
+    pthread_mutex_lock(&watch.lock);
+    watch.limit = limit_seconds;
+    if (watch.running)
+        pthread_cond_signal(&watch.woken);
+    pthread_mutex_unlock(&watch.lock);
+}
+
+static void stop_thread(void) {
+    pthread_mutex_lock(&watch.lock);
+    watch.ending = true;
+    pthread_cond_signal(&watch.woken);
+    pthread_mutex_unlock(&watch.lock);
+    pthread_join(watch.thread, NULL);
+    watch.running = false;
+}
+
+void dt_watch_stop(void) {
+    if (watch.world == NULL)
+        return;
+    dt_progress_enter(dt_progress_look().step, "leaving the job");
+    dt_world_barrier(watch.world);
+    if (watch.running)
+        stop_thread();
+    /* A note that is still on its way has left its buffer soon: MPI takes so few bytes without a receiver. */
+    for (int r = 0; r < watch.world->size; r++)
+        (void)MPI_Wait(&watch.peers[r].sending, MPI_STATUS_IGNORE);
+    (void)MPI_Comm_free(&watch.comm);
+    dt_memory_free(watch.peers);
+    watch.peers = NULL;
+    watch.world = NULL;
+}

@@ -1,0 +1,31 @@
+/**
+ * Ends a job that hangs, and says who is missing.
+ *
+ * A thread on every rank looks at how far its own rank has come (base/progress.h). When that stands still for
+ * half of the limit, the thread asks all others where they are; theirs answer whatever their main threads do,
+ * unless the process is stopped, its host is gone or the link is down. When nobody has made progress for the
+ * limit, the lowest rank that still answers names those that do not, or that are behind the others, and
+ * aborts the job. A rank that works long while others wait for it is never taken for one that hangs, as long
+ * as it leaves marks. While all goes well no message is sent.
+ *
+ * One in a process, over the whole job.
+ */
+#ifndef DT_COMM_WATCH_H
+#define DT_COMM_WATCH_H
+
+#include "base/status.h"
+#include "comm/world.h"
+
+/**
+ * Starts the thread; `world` must outlive it, and the limit must agree. With one rank, or an MPI that allows
+ * calls from one thread only (rank 0 then warns), there is no watch and this does nothing. Collective.
+ */
+dt_status dt_watch_start(const dt_world *world, double limit_seconds);
+
+/** Another limit from now on; NaN: none. Does nothing where there is no watch. Local. */
+void dt_watch_limit(double limit_seconds);
+
+/** Waits, still watched, until all ranks have come, and ends the thread. Fine without a watch. Collective. */
+void dt_watch_stop(void);
+
+#endif

@@ -1,0 +1,165 @@
+/*
+ * A rank dies or hangs: the whole job ends soon, with a code that is not 0, and leaves no process behind. The
+ * faults are a plug-in's (tests/support/hook_fault.c), so that they strike where they are meant to.
+ */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "support/job.h"
+#include "support/text.h"
+#include "support/training.h"
+
+#define MODEL                                                                                                \
+    TRAINING_MODEL "--checkpoint-cadence null --log-cadence 1000000 --batch-size 8 --micro-batch-size 1 "
+#define FAULT "{name: fault, library: " HOOK_FAULT ", mark: struck, "
+
+/* What the issue allows between the fault and the end of the job. */
+#define END_SECONDS 5.0
+
+static int set_up(void **state) {
+    *state = command_enter_folder();
+    job_mark();
+    text_write("text.txt", 30000, 1);
+    return 0;
+}
+
+static int tear_down(void **state) {
+    job_signal(SIGKILL);
+    (void)job_await_end(10.0);
+    command_leave_folder(*state);
+    return 0;
+}
+
+/* Seconds since the plug-in struck, by the clock that files are stamped with. */
+static double since_struck(const char *name) {
+    struct stat info;
+    struct timespec now;
+    if (stat("struck", &info) != 0) {
+        char path[64];
+        snprintf(path, sizeof path, "%s.err", name);
+        fail_msg("%s: the fault has not struck:\n%s", name, command_read_file(path));
+    }
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (double)(now.tv_sec - info.st_mtim.tv_sec) + 1e-9 * (double)(now.tv_nsec - info.st_mtim.tv_nsec);
+}
+
+/* Runs 4 ranks with `hooks` (the inside of the map) and `flags`; the exit code, after a look at time and
+ * processes. */
+static int run_with_fault(const char *name, const char *hooks, const char *flags, double allowed_seconds) {
+    char line[2048];
+    remove("struck");
+    snprintf(line, sizeof line, MODEL "%s --hooks '{%s}'", flags, hooks);
+    const int code = training_end(training_start(4, name, line));
+    const double seconds = since_struck(name);
+    if (seconds > allowed_seconds)
+        fail_msg("%s: the job ended %.1f s after the fault, expected at most %.1f s", name, seconds,
+                 allowed_seconds);
+    if (job_await_end(1.0) != 0)
+        fail_msg("%s: %d processes of the job have outlived it", name, job_count());
+    return code;
+}
+
+static void check_error(const char *name, const char *sentence, bool expected) {
+    char path[64];
+    snprintf(path, sizeof path, "%s.err", name);
+    char *text = command_read_file(path);
+    const char *found = strstr(text, sentence);
+    if ((found != NULL) != expected)
+        fail_msg("%s: expected %s\"%s\" in:\n%s", name, expected ? "" : "no ", sentence, text);
+    if (found && strstr(found + 1, sentence) != NULL)
+        fail_msg("%s: expected \"%s\" once in:\n%s", name, sentence, text);
+    free(text);
+}
+
+/* Before the exchange of step 3, in it while rank 0 is late, and after it. Each way to die and each place
+ * once; every pair of them when DTRAIN_TEST_LONG is set. */
+static void a_rank_that_dies_ends_the_job(void **state) {
+    static const char *const ways[] = {"kill", "segv", "abort", "exit"};
+    static const char *const places[] = {
+        "forward: [" FAULT "rank: 2, step: 3, place: leaf, how: %s}]",
+        "forward: [" FAULT "rank: 2, step: 3, place: thread, ms: 100, how: %s}, "
+        "{name: fault, library: " HOOK_FAULT ", rank: 0, step: 3, place: leaf, how: sleep, ms: 400}]",
+        "update: [" FAULT "rank: 2, step: 3, place: update, how: %s}]"};
+    (void)state;
+    for (size_t w = 0; w < sizeof ways / sizeof *ways; w++)
+        for (size_t p = 0; p < sizeof places / sizeof *places; p++) {
+            if (p != w % 3 && getenv("DTRAIN_TEST_LONG") == NULL)
+                continue;
+            char name[64], hooks[1024];
+            snprintf(name, sizeof name, "%s_%zu", ways[w], p);
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+            snprintf(hooks, sizeof hooks, places[p], ways[w]);
+#pragma GCC diagnostic pop
+            if (run_with_fault(name, hooks, "--max-steps 100000000", END_SECONDS) == 0)
+                fail_msg("%s: expected a code other than 0", name);
+        }
+}
+
+/* A stopped rank answers nobody: the others name it, with host, step and what they wait for. */
+static void a_rank_that_stops_is_named(void **state) {
+    static const char flags[] = "--max-steps 100000000 --hang-timeout-seconds 1.5";
+    (void)state;
+    assert_int_equal(run_with_fault("stopped",
+                                    "forward: [" FAULT "rank: 2, step: 3, place: leaf, how: stop}]", flags,
+                                    1.5 + END_SECONDS),
+                     1);
+    check_error("stopped", "dtrain: error: no progress for 1.5 s (hang_timeout_seconds), exchanging ", true);
+    check_error("stopped", " at step 3: 1 of 4 ranks have not arrived: rank 2 on ", true);
+    check_error("stopped", ", which does not answer; the job ends here", true);
+    assert_int_equal(run_with_fault("stopped_0",
+                                    "update: [" FAULT "rank: 0, step: 3, place: update, how: stop}]", flags,
+                                    1.5 + END_SECONDS),
+                     1);
+    check_error("stopped_0", ": 1 of 4 ranks have not arrived: rank 0 on ", true);
+}
+
+/* So is one that stops before there is a first step. */
+static void a_rank_that_stops_at_the_start_is_named(void **state) {
+    (void)state;
+    assert_int_equal(run_with_fault("start",
+                                    "forward: [" FAULT "rank: 1, step: 0, place: create, how: stop}]",
+                                    "--max-steps 9 --hang-timeout-seconds 1.5", 1.5 + END_SECONDS),
+                     1);
+    check_error("start", "making the model at step 0: 1 of 4 ranks have not arrived: rank 1 on ", true);
+}
+
+/* One that lives but is caught in code of its own answers, and says where. */
+static void a_rank_that_is_caught_is_named(void **state) {
+    (void)state;
+    assert_int_equal(
+        run_with_fault("caught", "forward: [" FAULT "rank: 3, step: 2, place: leaf, how: sleep, ms: 100000}]",
+                       "--max-steps 100000000 --hang-timeout-seconds 1.5", 1.5 + END_SECONDS),
+        1);
+    check_error("caught", ": 1 of 4 ranks have not arrived: rank 3 on ", true);
+    check_error("caught", ", which answers, but is computing gradients at step 2 since ", true);
+}
+
+/* Work that takes longer than the limit is no hang as long as there are signs of it: here two leaves, of 0.7
+ * s each, for which all others wait. */
+static void a_rank_that_is_slow_is_waited_for(void **state) {
+    (void)state;
+    assert_int_equal(run_with_fault("slow",
+                                    "forward: [" FAULT "rank: 1, step: 2, place: leaf, how: sleep, ms: 700}]",
+                                    "--max-steps 3 --hang-timeout-seconds 1", 60.0),
+                     0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_rank_that_dies_ends_the_job),
+                                       cmocka_unit_test(a_rank_that_stops_is_named),
+                                       cmocka_unit_test(a_rank_that_stops_at_the_start_is_named),
+                                       cmocka_unit_test(a_rank_that_is_caught_is_named),
+                                       cmocka_unit_test(a_rank_that_is_slow_is_waited_for)};
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

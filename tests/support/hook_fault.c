@@ -1,0 +1,130 @@
+/*
+ * A plug-in that hurts its own process, for tests of what becomes of the job.
+ *
+ *     "rank": r          the rank that is hurt; on the others nothing happens
+ *     "step": s          in which step; 0 is every one
+ *     "place": "create"  before step 1; "leaf": before the exchange of gradients, while they are computed;
+ *                        "thread": from another thread `ms` later, when the rank waits in the exchange;
+ *                        "collect", "update": after it
+ *     "how": "kill", "segv", "abort", "exit", "stop" (all but "exit" are signals), or "sleep" for `ms`
+ *     "mark": path       this file is made at the moment of the fault
+ */
+#include <dtrain/hook.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+typedef struct fault {
+    json_t *options;
+    bool here; /* this rank is the one */
+} fault;
+
+static const char *text_of(const fault *f, const char *key) {
+    const char *text = json_string_value(json_object_get(f->options, key));
+    return text ? text : "";
+}
+
+static int64_t number_of(const fault *f, const char *key) {
+    return json_integer_value(json_object_get(f->options, key));
+}
+
+static void sleep_for(const fault *f) {
+    const int64_t ms = number_of(f, "ms");
+    const struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
+    nanosleep(&pause, NULL);
+}
+
+static void strike(const fault *f) {
+    static const struct {
+        const char *how;
+        int number;
+    } signals[] = {{"kill", SIGKILL}, {"segv", SIGSEGV}, {"stop", SIGSTOP}};
+    const char *how = text_of(f, "how");
+    const int descriptor = *text_of(f, "mark") ? open(text_of(f, "mark"), O_CREAT | O_WRONLY, 0666) : -1;
+    if (descriptor >= 0)
+        close(descriptor);
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+        if (strcmp(how, signals[i].how) == 0)
+            kill(getpid(), signals[i].number);
+    if (strcmp(how, "abort") == 0)
+        abort();
+    if (strcmp(how, "exit") == 0)
+        exit(3);
+    if (strcmp(how, "sleep") == 0)
+        sleep_for(f);
+}
+
+static void *strike_later(void *context) {
+    const fault *f = context;
+    sleep_for(f);
+    strike(f);
+    return NULL;
+}
+
+static void reach(const fault *f, const char *place, int64_t step) {
+    const bool now = f->here && (number_of(f, "step") == 0 || number_of(f, "step") == step);
+    pthread_t thread;
+    if (now && strcmp(text_of(f, "place"), place) == 0)
+        strike(f);
+    else if (now && strcmp(place, "leaf") == 0 && strcmp(text_of(f, "place"), "thread") == 0 &&
+             pthread_create(&thread, NULL, strike_later, (void *)f) == 0)
+        pthread_detach(thread);
+}
+
+static int create_fault(const dt_hook_setup *setup, void **state, int64_t *leaf_values) {
+    const char *rank = getenv("OMPI_COMM_WORLD_RANK");
+    fault *f = calloc(1, sizeof *f);
+    if (f == NULL)
+        return 1;
+    *leaf_values = 0;
+    *state = f;
+    f->options = json_loads(setup->options, 0, NULL);
+    f->here = rank != NULL && strtoll(rank, NULL, 10) == number_of(f, "rank");
+    reach(f, "create", number_of(f, "step"));
+    return 0;
+}
+
+static void destroy_fault(void *state) {
+    fault *f = state;
+    json_decref(f->options);
+    free(f);
+}
+
+static void leaf_fault(void *state, int64_t step, int64_t layer, const float *x, int64_t rows, int64_t cols,
+                       double *values) {
+    (void)x, (void)rows, (void)cols, (void)values;
+    if (layer == 0)
+        reach(state, "leaf", step);
+}
+
+static int collect_fault(void *state, int64_t step, const double *values, int64_t leaves, int64_t stride,
+                         const dt_hook_host *host) {
+    (void)values, (void)leaves, (void)stride, (void)host;
+    reach(state, "collect", step);
+    return 0;
+}
+
+static int update_fault(void *state, int64_t step, const dt_hook_tensor *tensors, int64_t count,
+                        const dt_hook_host *host) {
+    (void)tensors, (void)count, (void)host;
+    reach(state, "update", step);
+    return 0;
+}
+
+static const dt_hook hook = {.version = DT_HOOK_VERSION,
+                             .name = "fault",
+                             .create = create_fault,
+                             .destroy = destroy_fault,
+                             .leaf = leaf_fault,
+                             .collect = collect_fault,
+                             .update = update_fault};
+
+const dt_hook *dt_hook_get(void) {
+    return &hook;
+}
