@@ -16,6 +16,12 @@
  */
 dt_status dt_file_read(const char *path, int64_t limit_bytes, char **bytes, size_t *length);
 
+/**
+ * The same for a file that must be a regular one, so that neither a pipe nor a device keeps the reader
+ * waiting; the size is looked at before anything is allocated. Local.
+ */
+dt_status dt_file_read_regular(const char *path, int64_t limit_bytes, char **bytes, size_t *length);
+
 /** Opens `path` for reading and tells its size. Fails unless it is a regular file. The caller closes it.
  * Local. */
 dt_status dt_file_open(const char *path, int *descriptor, int64_t *size_bytes);

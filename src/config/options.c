@@ -119,7 +119,7 @@ static const dt_option table[] = {
     {FIELD(checkpoint_dir), STRING("null"), OR_NULL, GROUP(CHECKPOINTS), IRRELEVANT,
      HELP("Folder for checkpoints; null is checkpoints/ in out_dir")},
     {FIELD(resume), STRING("null"), OR_NULL, GROUP(CHECKPOINTS), IRRELEVANT,
-     HELP("Go on from a checkpoint: its path, latest, or auto (latest if there is one, otherwise from the start)")},
+     HELP("Go on from a checkpoint: its path, latest, or auto (the newest whole one, or from the start without any)")},
     {FIELD(log_cadence), INT("1", 1, MAX_COUNT), GROUP(OUTPUT), IRRELEVANT, UNIT("steps"),
      HELP("Steps between lines on the console where it is not a terminal")},
     {FIELD(hooks), TREE("null"), OR_NULL, GROUP(HOOKS), CHANGEABLE,

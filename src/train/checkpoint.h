@@ -54,18 +54,25 @@ dt_status dt_checkpoint_save(const char *checkpoints_folder, const dt_checkpoint
 
 /**
  * Which folder `resume` means: "latest" is the folder that checkpoints_folder/latest points to, anything else
- * is a path; where neither is a checkpoint the call fails with DT_USAGE. "auto" is the latest, or with a
- * warning the newest where the link is broken, or NULL when there is none. `*path` becomes a new string that
- * the caller frees, or NULL. Local.
+ * is a path; where neither is a checkpoint the call fails with DT_USAGE. "auto" is the latest when every
+ * byte of it is as saved, or else, with a warning that says what was refused and why, the newest older one
+ * of which that is true (where the link is broken, the newest); it fails when there are checkpoints but none
+ * is whole, and is NULL when there are none. It reads every candidate through; the other forms look only
+ * whether there is a checkpoint. `*path` becomes a new string that the caller frees, or NULL. Local.
  */
 dt_status dt_checkpoint_find(const char *checkpoints_folder, const char *resume, char **path);
 
-/** Reads and verifies metadata.json. The caller frees about->config, which a failure leaves empty. Local. */
+/**
+ * Reads and verifies metadata.json, and makes sure that the file of weights is large enough for the model it
+ * names, so that memory can be allocated for that. The caller frees about->config, which a failure leaves
+ * empty. Local.
+ */
 dt_status dt_checkpoint_read_about(const char *path, dt_checkpoint_about *about);
 
 /**
- * Reads weights and, when `moments`, the optimizer's moments into `state`, verifying every checksum. The
- * checkpoint must hold a model of state->layout's sizes. A failure leaves the vectors half read. Local.
+ * Reads weights and, when `moments`, the optimizer's moments into `state`, verifying every checksum of
+ * every file but that of the moments when they are not read. The checkpoint must hold a model of
+ * state->layout's sizes. A failure leaves the vectors half read. Local.
  */
 dt_status dt_checkpoint_load(const char *path, dt_state *state, bool moments);
 

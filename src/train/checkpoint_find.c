@@ -1,5 +1,6 @@
 /* What --resume means: a path, the latest checkpoint, or the latest if there is one. */
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,38 +41,6 @@ static dt_status follow_latest(const char *folder, char **path) {
     return status;
 }
 
-/* The checkpoint of the largest step, as a new string, or NULL when the folder holds none. */
-static dt_status find_newest(const char *folder, char **path) {
-    char **names;
-    size_t count;
-    int64_t newest = -1;
-    *path = NULL;
-    if (!dt_file_is_folder(folder))
-        return DT_OK;
-    DT_TRY(dt_file_list(folder, &names, &count));
-    dt_status status = DT_OK;
-    for (size_t i = 0; status == DT_OK && i < count; i++) {
-        int64_t step = dt_checkpoint_place_step(names[i]);
-        if (step <= newest)
-            continue;
-        char *candidate = dt_file_join(folder, names[i]);
-        if (candidate == NULL)
-            status = no_memory(folder);
-        else if (dt_checkpoint_metadata_expect(candidate) == DT_OK) {
-            free(*path);
-            *path = candidate;
-            newest = step;
-        } else
-            free(candidate);
-    }
-    dt_file_free_names(names, count);
-    if (status != DT_OK) {
-        free(*path);
-        *path = NULL;
-    }
-    return status;
-}
-
 static dt_status find_latest(const char *folder, char **path) {
     DT_TRY(follow_latest(folder, path));
     if (*path == NULL)
@@ -87,17 +56,84 @@ static dt_status find_latest(const char *folder, char **path) {
     return status;
 }
 
-static dt_status find_auto(const char *folder, char **path) {
-    DT_TRY(follow_latest(folder, path));
-    if (*path != NULL && dt_checkpoint_metadata_expect(*path) == DT_OK)
+/* Whether every byte of the checkpoint is what was saved; says why not. */
+static bool is_whole(const char *path) {
+    dt_checkpoint_about about;
+    if (dt_checkpoint_verify(path, &about) != DT_OK) {
+        dt_log_warn("refused as a checkpoint to go on from: %s", dt_error());
+        return false;
+    }
+    dt_config_free(&about.config);
+    return true;
+}
+
+/* The name in `names` with the largest step below `*below`, which becomes that step; NULL when none is left.
+ */
+static const char *next_older(char *const *names, size_t count, int64_t *below) {
+    const char *found = NULL;
+    int64_t largest = -1;
+    for (size_t i = 0; i < count; i++) {
+        const int64_t step = dt_checkpoint_place_step(names[i]);
+        if (step > largest && step < *below) {
+            largest = step;
+            found = names[i];
+        }
+    }
+    *below = largest;
+    return found;
+}
+
+/* The newest whole checkpoint of a step below `below`, as a new string or NULL; counts what it refuses. */
+static dt_status find_older(const char *folder, int64_t below, int64_t *refused, char **path) {
+    char **names;
+    size_t count;
+    const char *name;
+    *path = NULL;
+    if (!dt_file_is_folder(folder))
         return DT_OK;
-    bool dangling = *path != NULL;
+    DT_TRY(dt_file_list(folder, &names, &count));
+    dt_status status = DT_OK;
+    while (status == DT_OK && *path == NULL && (name = next_older(names, count, &below)) != NULL) {
+        *path = dt_file_join(folder, name);
+        if (*path == NULL)
+            status = no_memory(folder);
+        else if (!is_whole(*path)) {
+            free(*path);
+            *path = NULL;
+            ++*refused;
+        }
+    }
+    dt_file_free_names(names, count);
+    return status;
+}
+
+/* What `latest` leads to when that is whole, or else the newest that is whole among those older than it. A
+ * link that leads nowhere says nothing about steps: then the newest of all. */
+static dt_status find_auto(const char *folder, char **path) {
+    int64_t below = INT64_MAX, refused = 0;
+    const char *what = "is missing";
+    DT_TRY(follow_latest(folder, path));
+    if (*path != NULL) {
+        const bool there = dt_file_exists(*path);
+        if (there && is_whole(*path))
+            return DT_OK;
+        const int64_t step = dt_checkpoint_place_step(strrchr(*path, '/') + 1);
+        what = there ? "is refused" : "leads to no checkpoint";
+        refused = there;
+        below = there && step >= 0 ? step : INT64_MAX;
+    }
+    const bool linked = *path != NULL;
     free(*path);
-    DT_TRY(find_newest(folder, path));
+    DT_TRY(find_older(folder, below, &refused, path));
     if (*path != NULL)
-        dt_log_warn("%s/" DT_CHECKPOINT_LATEST " %s; resuming from the newest checkpoint there, %s", folder,
-                    dangling ? "leads to no checkpoint" : "is missing", *path);
-    else if (dangling)
+        dt_log_warn("%s/" DT_CHECKPOINT_LATEST " %s; going on from the newest %scheckpoint there, %s", folder,
+                    what, below < INT64_MAX ? "older " : "", *path);
+    else if (refused > 0)
+        return dt_fail("expected a checkpoint in %s to go on from, found %" PRId64
+                       " and none of them whole, as said above; name another by --resume PATH, or move them "
+                       "away to start afresh",
+                       folder, refused);
+    else if (linked)
         dt_log_warn("%s/" DT_CHECKPOINT_LATEST
                     " leads to no checkpoint and there is no other; starting afresh",
                     folder);

@@ -10,14 +10,17 @@
 
 #include "base/file.h"
 #include "config/emit.h"
+#include "train/checkpoint_place.h"
 #include "train/checksum.h"
 
-#define LARGEST_BYTES ((int64_t)256 << 20)
+/* About 3 KB a layer are used. What JSON becomes in memory is some twenty times as large. */
+#define LARGEST_BYTES ((int64_t)16 << 20)
 
 /* The file's own digits. JSON escapes quotes within strings, so this text stands nowhere but at the key. */
 #define OWN_KEY      "\"metadata_xxh3_128\": \""
 #define OWN_DIGITS   32
 #define BLANK_DIGITS "00000000000000000000000000000000"
+#define VERSION_KEY  "\"checkpoint_version\""
 
 dt_status dt_checkpoint_metadata_expect(const char *path) {
     if (!dt_file_is_folder(path))
@@ -90,24 +93,41 @@ static json_t *make_object(const dt_checkpoint_about *about, json_t *files) {
                      dt_config_to_json(&about->config), "files", files);
 }
 
-dt_status dt_checkpoint_metadata_write(const char *folder, const dt_checkpoint_about *about, json_t *files) {
-    char *path = dt_file_join(folder, DT_CHECKPOINT_METADATA);
+char *dt_checkpoint_metadata_text(const dt_checkpoint_about *about, json_t *files) {
+    char own[DT_CHECKSUM_TEXT_BYTES];
     char *text = dt_checkpoint_metadata_print(make_object(about, files), 0);
     char *digits = text == NULL ? NULL : find_digits(text, strlen(text));
-    dt_status status = DT_OK;
-    if (path == NULL || digits == NULL)
-        status = dt_fail("cannot write " DT_CHECKPOINT_METADATA
-                         " in %s: out of memory, or a text option is not UTF-8",
-                         folder);
-    if (status == DT_OK) {
-        char own[DT_CHECKSUM_TEXT_BYTES];
-        dt_checksum_block(text, strlen(text), own);
-        memcpy(digits, own, OWN_DIGITS);
-        status = dt_file_save(path, text, strlen(text));
+    if (digits == NULL) {
+        free(text);
+        return NULL;
     }
+    dt_checksum_block(text, strlen(text), own);
+    memcpy(digits, own, OWN_DIGITS);
+    return text;
+}
+
+dt_status dt_checkpoint_metadata_write(const char *folder, const dt_checkpoint_about *about, json_t *files) {
+    char *path = dt_file_join(folder, DT_CHECKPOINT_METADATA);
+    char *text = dt_checkpoint_metadata_text(about, files);
+    dt_status status = path == NULL || text == NULL
+                           ? dt_fail("cannot write " DT_CHECKPOINT_METADATA
+                                     " in %s: out of memory, or a text option is not UTF-8",
+                                     folder)
+                           : dt_file_save(path, text, strlen(text));
     free(path);
     free(text);
     return status;
+}
+
+static dt_status check_version(const char *path, int64_t version) {
+    if (version < 0)
+        return dt_fail("cannot use %s: expected a \"checkpoint_version\", found none; use another checkpoint",
+                       path);
+    if (version != DT_CHECKPOINT_VERSION)
+        return dt_fail("cannot use %s: it has checkpoint_version %" PRId64
+                       ", this dtrain reads %d; use the dtrain that wrote it, or another checkpoint",
+                       path, version, DT_CHECKPOINT_VERSION);
+    return DT_OK;
 }
 
 /* Compares the file's own digits with its text; leaves zeros in their place. */
@@ -147,8 +167,11 @@ static dt_status read_corpus(const char *path, const json_t *object, dt_corpus_i
 
 static dt_status read_config(const char *path, const json_t *object, int64_t seed, dt_config *config) {
     dt_config_init(config);
-    dt_status status = dt_config_from_json(config, object, path);
-    if (status == DT_OK && dt_config_check(config) != DT_OK)
+    dt_status status = dt_config_from_json(config, object, "config");
+    if (status == DT_OK)
+        status = dt_config_check(config);
+    /* Not the fault of a command line, as the sentences of the config are elsewhere. */
+    if (status != DT_OK)
         status = dt_fail("cannot use the config in %s: %s", path, dt_error());
     if (status == DT_OK && (dt_is_null_int(config->seed) || config->seed != seed))
         status =
@@ -163,7 +186,9 @@ static dt_status read_fields(const char *path, const json_t *object, dt_checkpoi
                                         DT_CHECKPOINT_OPTIMIZER};
     const json_t *files = json_object_get(object, "files");
     const char *run_id = json_string_value(json_object_get(object, "run_id"));
-    int64_t seed;
+    int64_t seed, version;
+    DT_TRY(read_count(path, object, "checkpoint_version", &version));
+    DT_TRY(check_version(path, version));
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (!json_is_object(json_object_get(files, names[i])))
             return dt_fail("cannot use %s: expected %s among its \"files\"", path, names[i]);
@@ -177,28 +202,50 @@ static dt_status read_fields(const char *path, const json_t *object, dt_checkpoi
     return read_config(path, json_object_get(object, "config"), seed, &about->config);
 }
 
-/* The version comes first: a later one may have other rules for all the rest. */
-static dt_status read_text(const char *path, char *text, size_t length, dt_checkpoint_about *about,
-                           json_t **files) {
+/*
+ * The version comes first, straight from the text: a later one may have other rules for all the rest. -1 when
+ * there is none.
+ */
+static int64_t find_version(const char *text, size_t length) {
+    const char *key = memmem(text, length, VERSION_KEY, strlen(VERSION_KEY));
+    if (key == NULL)
+        return -1;
+    const char *digits = key + strlen(VERSION_KEY);
+    digits += strspn(digits, " \t\r\n:");
+    return *digits >= '0' && *digits <= '9' ? strtoll(digits, NULL, 10) : -1;
+}
+
+dt_status dt_checkpoint_metadata_parse(const char *path, char *text, size_t length,
+                                       dt_checkpoint_about *about, json_t **files) {
     json_error_t error;
+    *about = (dt_checkpoint_about){0};
+    *files = NULL;
+    DT_TRY(check_version(path, find_version(text, length)));
+    DT_TRY(check_own_digits(path, text, length));
     json_t *object = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
     if (object == NULL)
         return dt_fail("cannot use %s: line %d is not JSON: %s", path, error.line, error.text);
-    const json_t *version = json_object_get(object, "checkpoint_version");
-    dt_status status = DT_OK;
-    if (!json_is_integer(version))
-        status = dt_fail("cannot use %s: expected a \"checkpoint_version\", found none", path);
-    else if (json_integer_value(version) != DT_CHECKPOINT_VERSION)
-        status = dt_fail("cannot use %s: it has checkpoint_version %" PRId64
-                         ", this dtrain reads %d; use the dtrain that wrote it",
-                         path, (int64_t)json_integer_value(version), DT_CHECKPOINT_VERSION);
-    if (status == DT_OK)
-        status = check_own_digits(path, text, length);
-    if (status == DT_OK)
-        status = read_fields(path, object, about);
+    dt_status status = read_fields(path, object, about);
     if (status == DT_OK)
         *files = json_incref(json_object_get(object, "files"));
     json_decref(object);
+    return status;
+}
+
+/* A folder may have any name, but not one that belongs to another step: resuming goes by these names. What
+ * counts is the folder's own, not that of a link to it. */
+static dt_status check_name(const char *folder, const dt_checkpoint_about *about) {
+    char *own = realpath(folder, NULL);
+    if (own == NULL)
+        return dt_fail("cannot use %s: %s", folder, strerror(errno));
+    const int64_t step = dt_checkpoint_place_step(strrchr(own, '/') + 1);
+    dt_status status = DT_OK;
+    if (step >= 0 && step != about->step)
+        status = dt_fail("cannot use %s: its " DT_CHECKPOINT_METADATA " is that of step %" PRId64
+                         "; use another checkpoint, or name the folder " DT_CHECKPOINT_PREFIX "%" PRId64
+                         " if all of it is",
+                         own, about->step, about->step);
+    free(own);
     return status;
 }
 
@@ -210,10 +257,15 @@ dt_status dt_checkpoint_metadata_read(const char *folder, dt_checkpoint_about *a
     DT_TRY(dt_checkpoint_metadata_expect(folder));
     char *path = dt_file_join(folder, DT_CHECKPOINT_METADATA);
     dt_status status = path == NULL ? dt_fail("out of memory while reading %s", folder)
-                                    : dt_file_read(path, LARGEST_BYTES, &text, &length);
+                                    : dt_file_read_regular(path, LARGEST_BYTES, &text, &length);
     if (status == DT_OK)
-        status = read_text(path, text, length, about, files);
+        status = dt_checkpoint_metadata_parse(path, text, length, about, files);
     free(text);
     free(path);
+    if (status == DT_OK && (status = check_name(folder, about)) != DT_OK) {
+        dt_config_free(&about->config);
+        json_decref(*files);
+        *files = NULL;
+    }
     return status;
 }

@@ -33,12 +33,27 @@ dt_status dt_checkpoint_metadata_expect(const char *path);
  * Local. */
 char *dt_checkpoint_metadata_print(json_t *object, size_t flags);
 
+/**
+ * What metadata.json says of `about` and `files`, with its own digits, as a new string the caller frees. NULL
+ * when out of memory or when a text of the config is not UTF-8. Local.
+ */
+char *dt_checkpoint_metadata_text(const dt_checkpoint_about *about, json_t *files);
+
+/**
+ * The way back: `text` is `length` bytes and a 0 byte behind them, `path` stands in sentences. First the
+ * version and the file's own digits are held against the text, which is only then parsed; zeros are left in
+ * the digits' place. Ownership and failure as for dt_checkpoint_metadata_read. Local.
+ */
+dt_status dt_checkpoint_metadata_parse(const char *path, char *text, size_t length,
+                                       dt_checkpoint_about *about, json_t **files);
+
 /** Writes `folder`/metadata.json, durable. `files` is the object shown above and stays the caller's. Local.
  */
 dt_status dt_checkpoint_metadata_write(const char *folder, const dt_checkpoint_about *about, json_t *files);
 
 /**
- * Reads and verifies `folder`/metadata.json. The caller frees about->config and gives `*files` back with
+ * Reads and verifies `folder`/metadata.json, which must be of the step that the folder is named for, if its
+ * name is that of a step. The caller frees about->config and gives `*files` back with
  * json_decref; it is an object with an object for each of the four files. On failure there is nothing to
  * free. Local.
  */

@@ -14,10 +14,6 @@
 
 #define LARGEST_JSON_BYTES ((int64_t)16 << 20)
 
-/* No file of one layer's tensors is smaller: a safetensors header alone spends more on their names and
- * shapes. */
-#define SMALLEST_LAYER_BYTES 512
-
 static dt_status no_memory(const char *path) {
     return dt_fail("out of memory while reading the checkpoint %s", path);
 }
@@ -31,9 +27,46 @@ static dt_shape shape_of(const dt_config *config) {
                       .V = DT_VOCAB};
 }
 
+/* The config is not trusted with an allocation: the file `name` must be large enough for `floats`. */
+static dt_status check_room(const char *path, const char *name, int64_t floats) {
+    int descriptor;
+    int64_t size_bytes;
+    char *file = dt_file_join(path, name);
+    dt_status status = file == NULL ? no_memory(path) : dt_file_open(file, &descriptor, &size_bytes);
+    if (status == DT_OK) {
+        close(descriptor);
+        if (floats > size_bytes / (int64_t)sizeof(float))
+            status = dt_fail("%s is damaged: its %" PRId64 " bytes cannot hold the %" PRId64
+                             " floats of the model that the config names; use another checkpoint",
+                             file, size_bytes, floats);
+    }
+    free(file);
+    return status;
+}
+
+/* metadata.json, and the layout of the model that it names, which the files have room for. On failure there
+ * is nothing to free. */
+static dt_status open_checkpoint(const char *path, dt_checkpoint_about *about, json_t **files,
+                                 dt_layout *layout) {
+    DT_TRY(dt_checkpoint_metadata_read(path, about, files));
+    dt_status status = dt_layout_create(layout, shape_of(&about->config));
+    if (status == DT_OK) {
+        status = check_room(path, DT_CHECKPOINT_MODEL, layout->parameters);
+        if (status != DT_OK)
+            dt_layout_free(layout);
+    }
+    if (status != DT_OK) {
+        dt_config_free(&about->config);
+        json_decref(*files);
+    }
+    return status;
+}
+
 dt_status dt_checkpoint_read_about(const char *path, dt_checkpoint_about *about) {
     json_t *files;
-    DT_TRY(dt_checkpoint_metadata_read(path, about, &files));
+    dt_layout layout;
+    DT_TRY(open_checkpoint(path, about, &files, &layout));
+    dt_layout_free(&layout);
     json_decref(files);
     return DT_OK;
 }
@@ -76,21 +109,6 @@ static dt_status compare_shapes(const char *path, const dt_shape *saved, const d
     return DT_OK;
 }
 
-dt_status dt_checkpoint_load(const char *path, dt_state *state, bool moments) {
-    dt_checkpoint_about about;
-    json_t *files;
-    DT_TRY(dt_checkpoint_metadata_read(path, &about, &files));
-    dt_shape saved = shape_of(&about.config);
-    dt_status status = compare_shapes(path, &saved, &state->layout->shape);
-    if (status == DT_OK)
-        status = read_state(path, state, moments, files);
-    if (status == DT_OK)
-        state->step = about.step;
-    dt_config_free(&about.config);
-    json_decref(files);
-    return status;
-}
-
 /* A small file of text: its size and checksum. */
 static dt_status verify_json(const char *path, const char *name, const json_t *files) {
     const json_t *sums = json_object_get(files, name);
@@ -99,7 +117,7 @@ static dt_status verify_json(const char *path, const char *name, const json_t *f
     char *file = dt_file_join(path, name), *text = NULL, digits[DT_CHECKSUM_TEXT_BYTES];
     size_t length = 0;
     dt_status status =
-        file == NULL ? no_memory(path) : dt_file_read(file, LARGEST_JSON_BYTES, &text, &length);
+        file == NULL ? no_memory(path) : dt_file_read_regular(file, LARGEST_JSON_BYTES, &text, &length);
     if (status == DT_OK) {
         dt_checksum_block(text, length, digits);
         if (!json_is_integer(bytes) || expected == NULL)
@@ -107,7 +125,7 @@ static dt_status verify_json(const char *path, const char *name, const json_t *f
                 dt_fail("cannot verify %s: the checkpoint's metadata hold no size and checksum for it", file);
         else if (json_integer_value(bytes) != (json_int_t)length || strcmp(digits, expected) != 0)
             status = dt_fail("%s is damaged: it has %zu bytes with XXH3-128 %s, but %" PRId64
-                             " with %s were saved",
+                             " with %s were saved; use another checkpoint",
                              file, length, digits, (int64_t)json_integer_value(bytes), expected);
     }
     free(file);
@@ -115,43 +133,41 @@ static dt_status verify_json(const char *path, const char *name, const json_t *f
     return status;
 }
 
-/* The config is not trusted with an allocation: a file too small for that many layers is refused first. */
-static dt_status bound_layers(const char *path, int64_t n_layers) {
-    int descriptor;
-    int64_t size_bytes;
-    char *file = dt_file_join(path, DT_CHECKPOINT_MODEL);
-    dt_status status = file == NULL ? no_memory(path) : dt_file_open(file, &descriptor, &size_bytes);
-    if (status == DT_OK) {
-        close(descriptor);
-        if (n_layers > size_bytes / SMALLEST_LAYER_BYTES)
-            status = dt_fail("%s is damaged: its %" PRId64 " bytes cannot hold the %" PRId64
-                             " layers that the config names",
-                             file, size_bytes, n_layers);
-    }
-    free(file);
-    return status;
+/* What programs other than dtrain read of the folder is held to its promise too. */
+static dt_status verify_texts(const char *path, const json_t *files) {
+    DT_TRY(verify_json(path, DT_CHECKPOINT_CONFIG, files));
+    return verify_json(path, DT_CHECKPOINT_VOCAB, files);
 }
 
-static dt_status verify_tensors(const char *path, const dt_config *config, const json_t *files) {
+dt_status dt_checkpoint_load(const char *path, dt_state *state, bool moments) {
+    dt_checkpoint_about about;
+    json_t *files;
     dt_layout layout;
-    DT_TRY(bound_layers(path, config->n_layers));
-    DT_TRY(dt_layout_create(&layout, shape_of(config)));
-    const dt_state nowhere = {.layout = &layout};
-    dt_status status = read_state(path, &nowhere, true, files);
+    DT_TRY(open_checkpoint(path, &about, &files, &layout));
+    dt_status status = compare_shapes(path, &layout.shape, &state->layout->shape);
+    if (status == DT_OK)
+        status = verify_texts(path, files);
+    if (status == DT_OK)
+        status = read_state(path, state, moments, files);
+    if (status == DT_OK)
+        state->step = about.step;
     dt_layout_free(&layout);
+    dt_config_free(&about.config);
+    json_decref(files);
     return status;
 }
 
 dt_status dt_checkpoint_verify(const char *path, dt_checkpoint_about *about) {
     json_t *files;
-    DT_TRY(dt_checkpoint_metadata_read(path, about, &files));
-    dt_status status = verify_json(path, DT_CHECKPOINT_CONFIG, files);
+    dt_layout layout;
+    DT_TRY(open_checkpoint(path, about, &files, &layout));
+    const dt_state nowhere = {.layout = &layout};
+    dt_status status = verify_texts(path, files);
     if (status == DT_OK)
-        status = verify_json(path, DT_CHECKPOINT_VOCAB, files);
-    if (status == DT_OK)
-        status = verify_tensors(path, &about->config, files);
+        status = read_state(path, &nowhere, true, files);
     if (status != DT_OK)
         dt_config_free(&about->config);
+    dt_layout_free(&layout);
     json_decref(files);
     return status;
 }

@@ -13,8 +13,9 @@
 #include "train/checksum.h"
 #include "train/safetensors.h"
 
-#define LARGEST_HEADER_BYTES ((uint64_t)100 * 1000 * 1000) /* the limit of the safetensors project */
-#define PIECE_BYTES          ((int64_t)256 << 10)          /* read and hashed while it is in the cache */
+/* An entry of the header has a name of the table and at most four numbers, in some 150 bytes. */
+#define LARGEST_ENTRY_BYTES 512
+#define PIECE_BYTES         ((int64_t)256 << 10) /* read and hashed while it is in the cache */
 
 /* Where a tensor of the table lies in the file. */
 typedef struct place {
@@ -52,7 +53,8 @@ static dt_status read_header(reader *in) {
                        in->size_bytes);
     DT_TRY(dt_file_read_at(in->descriptor, in->path, &length, sizeof length, 0));
     uint64_t rest = (uint64_t)in->size_bytes - sizeof length;
-    uint64_t limit = rest < LARGEST_HEADER_BYTES ? rest : LARGEST_HEADER_BYTES;
+    uint64_t limit = (uint64_t)(1 + in->layout->tensors * in->count) * LARGEST_ENTRY_BYTES;
+    limit = rest < limit ? rest : limit;
     if (length > limit)
         return dt_fail("cannot use %s: its header claims %" PRIu64 " bytes, expected at most %" PRIu64
                        "; it is damaged or not a safetensors file",
@@ -249,8 +251,10 @@ static dt_status read_all(reader *in) {
     dt_checksum_text(&in->whole, digits);
     const char *expected = text_of(json_object_get(in->checksums, "xxh3_128"));
     if (strcmp(digits, expected) != 0)
-        return dt_fail("%s is damaged: it has XXH3-128 %s, but %s was saved; use another checkpoint",
-                       in->path, digits, expected);
+        return dt_fail(
+            "%s is damaged in its header, since every tensor agrees: the whole has XXH3-128 %s, but "
+            "%s was saved; use another checkpoint",
+            in->path, digits, expected);
     return DT_OK;
 }
 

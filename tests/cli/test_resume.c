@@ -196,9 +196,58 @@ static void a_damaged_checkpoint_is_refused(void **state) {
         "tensor ln_f.bias have XXH3-64 ");
     training_damage("damaged2/checkpoints/latest/optimizer.safetensors", -5);
     training_refused(
-        TRAINING_ALONE, "damaged2", STEADY "--max-steps 4 --resume auto", 1,
+        TRAINING_ALONE, "damaged2", STEADY "--max-steps 4 --resume damaged2/checkpoints/checkpoint_step_2", 1,
         "dtrain: error: damaged2/checkpoints/checkpoint_step_2/optimizer.safetensors is damaged: the data "
         "of tensor exp_avg_sq.ln_f.bias have XXH3-64 ");
+    training_refused(
+        3, "damaged2", STEADY "--max-steps 4 --resume auto", 1,
+        "dtrain: error: expected a checkpoint in damaged2/checkpoints to go on from, found 1 and "
+        "none of them whole");
+}
+
+/* Each kind of damage to the newest checkpoint: verify and a resume by its path refuse it with exit code 1
+ * and name the file; auto says so, goes on from the one before it, and comes to the same bits. */
+static void auto_goes_on_from_the_newest_whole_one(void **state) {
+    (void)state;
+    static const struct {
+        const char *file, *damage, *why;
+    } cases[] = {
+        {"model.safetensors", "truncate -s -1 %s", "were saved"},
+        {"optimizer.safetensors", "cp two/checkpoints/checkpoint_step_2/optimizer.safetensors %s",
+         "is damaged"},
+        {"metadata.json", ": > %s", "cannot use"},
+        {"metadata.json", "cp two/checkpoints/checkpoint_step_2/metadata.json %s", "is that of step 2"},
+        {"config.json", "rm %s && mkdir %s", "found a folder"},
+        {"vocab.json", "rm %s && mkfifo %s", "expected a regular file"},
+    };
+    training_done(2, 1, "two", STEADY "--max-steps 4 --checkpoint-cadence 2");
+    training_done(2, 1, "beyond", STEADY "--max-steps 6");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char line[512], file[128];
+        snprintf(file, sizeof file, "mended/checkpoints/checkpoint_step_4/%s", cases[i].file);
+        snprintf(line, sizeof line, "rm -rf mended && cp -r two mended && F=%s && %s", file, cases[i].damage);
+        for (char *at = strstr(line, "%s"); at != NULL; at = strstr(at, "%s"))
+            memcpy(at, "$F", 2);
+        command_result r = command_run("%s", line);
+        assert_int_equal(r.exit_code, 0);
+        command_free(&r);
+        r = command_run(DTRAIN_PROGRAM " verify mended/checkpoints/latest");
+        assert_int_equal(r.exit_code, 1);
+        if (strstr(r.err, cases[i].file) == NULL || strstr(r.err, cases[i].why) == NULL)
+            fail_msg("expected \"%s\" and \"%s\" in: %s", cases[i].file, cases[i].why, r.err);
+        command_free(&r);
+        training_refused(TRAINING_ALONE, "mended",
+                         STEADY "--max-steps 6 --resume mended/checkpoints/checkpoint_step_4", 1,
+                         "dtrain: error: ");
+        r = training_run(i == 0 ? 3 : TRAINING_ALONE, 1, "mended", STEADY "--max-steps 6 --resume auto");
+        assert_int_equal(r.exit_code, 0);
+        assert_non_null(strstr(r.err, "dtrain: warning: refused as a checkpoint to go on from: "));
+        assert_non_null(strstr(r.err, cases[i].file));
+        assert_non_null(strstr(r.out, "resume    from mended/checkpoints/checkpoint_step_2, after step 2\n"));
+        command_free(&r);
+        training_same_weights("beyond", "mended", 6);
+        training_same_metric("beyond", "mended", "loss");
+    }
 }
 
 /* A step that is not finite is not taken: what was saved before it stays, and a run with a sane rate goes on
@@ -238,6 +287,7 @@ int main(void) {
                                        cmocka_unit_test(other_options_may_change_and_are_logged),
                                        cmocka_unit_test(the_seed_comes_from_the_checkpoint),
                                        cmocka_unit_test(a_damaged_checkpoint_is_refused),
+                                       cmocka_unit_test(auto_goes_on_from_the_newest_whole_one),
                                        cmocka_unit_test(a_diverging_run_keeps_what_was_saved),
                                        cmocka_unit_test(the_text_comes_from_the_checkpoint)};
     return cmocka_run_group_tests(tests, set_up, tear_down);

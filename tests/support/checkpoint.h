@@ -33,14 +33,14 @@ static inline tiny *tiny_make(void) {
     t->folder = dt_file_join(t->scratch, "checkpoints");
     dt_config_init(&t->about.config);
     t->about.config.n_layers = 1;
-    t->about.config.d_model = 4;
+    t->about.config.d_model = 2;
     t->about.config.n_heads = 2;
-    t->about.config.d_ff = 8;
-    t->about.config.max_seq_len = 4;
+    t->about.config.d_ff = 3;
+    t->about.config.max_seq_len = 2;
     t->about.config.seed = 5;
     t->about.corpus = (dt_corpus_identity){.file_bytes = 1234, .tokens = 1200, .hash = 0xfedcba9876543210u};
     strcpy(t->about.run_id, "2031-05-30T12:00:00Z-1a2b");
-    dt_shape shape = {.n_layers = 1, .C = 4, .H = 2, .F = 8, .T = 4, .V = DT_VOCAB};
+    dt_shape shape = {.n_layers = 1, .C = 2, .H = 2, .F = 3, .T = 2, .V = DT_VOCAB};
     if (dt_layout_create(&t->layout, shape) != DT_OK || dt_state_create(&t->state, &t->layout) != DT_OK)
         abort();
     tiny_advance(t, 3, 1);

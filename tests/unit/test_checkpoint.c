@@ -1,21 +1,15 @@
-/* What is read back is what was saved, and nothing that is damaged, missing, mixed up or of another model is
- * read. */
+/* What is read back is what was saved, in every field and bit. What must not be read is test_damage.c's. */
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 #include <jansson.h>
 
 #include "support/checkpoint.h"
-
-static const char *const names[] = {"metadata.json", "config.json", "vocab.json", "model.safetensors",
-                                    "optimizer.safetensors"};
-#define NAMES (sizeof names / sizeof names[0])
 
 static tiny *t;
 static char *path; /* of the checkpoint of step 3 */
@@ -38,20 +32,6 @@ static void expect_verified(void) {
     if (dt_checkpoint_verify(path, &about) != DT_OK)
         fail_msg("%s", dt_error());
     dt_config_free(&about.config);
-}
-
-/* Expects that neither verify nor load takes the folder; load need not look at what it does not read. */
-static void expect_refused(const char *what, size_t where, bool load_too) {
-    dt_checkpoint_about about;
-    dt_state back = t->state;
-    if (dt_checkpoint_verify(path, &about) == DT_OK)
-        fail_msg("verify takes %s damaged at %zu", what, where);
-    if (load_too && dt_checkpoint_load(path, &back, true) == DT_OK)
-        fail_msg("load takes %s damaged at %zu", what, where);
-}
-
-static bool is_tensors(const char *name) {
-    return strstr(name, ".safetensors") != NULL;
 }
 
 /* Every field and every bit of the vectors comes back, also through `latest`. */
@@ -138,104 +118,25 @@ static void other_programs_find_what_they_read(void **state) {
     assert_string_equal(activation, "gelu_new");
     assert_string_equal(dtype, "float32");
     assert_true(tied && scaled && epsilon == 1e-5 && range == 0.02);
-    assert_true(positions == 4 && width == 4 && layers == 1 && heads == 2 && inner == 8 && tokens == 99);
+    assert_true(positions == 2 && width == 2 && layers == 1 && heads == 2 && inner == 3 && tokens == 99);
     assert_int_equal(json_object_size(vocab), 99);
     assert_int_equal(json_integer_value(json_object_get(vocab, "<PAD>")), 0);
     assert_int_equal(json_integer_value(json_object_get(vocab, "A")), 'A' - 30);
     assert_int_equal(json_integer_value(json_object_get(vocab, "\t")), 98);
     assert_int_equal(json_integer_value(json_object_get(metadata, "step")), 3);
-    assert_int_equal(json_integer_value(json_object_get(json_object_get(metadata, "config"), "d_ff")), 8);
+    assert_int_equal(json_integer_value(json_object_get(json_object_get(metadata, "config"), "d_ff")), 3);
     json_decref(config);
     json_decref(vocab);
     json_decref(metadata);
 }
 
-/* One bit turned anywhere is refused; every bit of the weights, every third of the rest (a prime number of
- * bits apart). */
-static void turned_bits_are_refused(void **state) {
+/* What is beside the five files is nobody's promise. */
+static void other_files_do_no_harm(void **state) {
     (void)state;
-    for (size_t n = 0; n < NAMES; n++) {
-        size_t length, apart = strcmp(names[n], "model.safetensors") == 0 ? 1 : 7;
-        char *file = dt_file_join(path, names[n]), *bytes = scratch_get(file, &length);
-        FILE *stream = fopen(file, "r+");
-        for (size_t bit = 0; bit < 8 * length; bit += apart) {
-            char turned = (char)(bytes[bit / 8] ^ (1 << (bit % 8)));
-            assert_int_equal(pwrite(fileno(stream), &turned, 1, (off_t)(bit / 8)), 1);
-            expect_refused(names[n], bit, n == 0 || is_tensors(names[n]));
-            assert_int_equal(pwrite(fileno(stream), &bytes[bit / 8], 1, (off_t)(bit / 8)), 1);
-        }
-        fclose(stream);
-        free(bytes);
-        free(file);
-        expect_verified();
-    }
-}
-
-/* A file that ends early, at any byte, is refused; so is one with a byte more. */
-static void truncated_files_are_refused(void **state) {
-    (void)state;
-    for (size_t n = 0; n < NAMES; n++) {
-        size_t length, apart = is_tensors(names[n]) ? 1 : 5;
-        char *file = dt_file_join(path, names[n]), *bytes = scratch_get(file, &length);
-        for (size_t kept = 0; kept < length; kept += apart) {
-            scratch_put(file, bytes, kept);
-            expect_refused(names[n], kept, n == 0 || is_tensors(names[n]));
-        }
-        scratch_put(file, bytes, length + 1);
-        expect_refused(names[n], length, n == 0 || is_tensors(names[n]));
-        scratch_put(file, bytes, length);
-        expect_verified();
-        free(bytes);
-        free(file);
-    }
-}
-
-/* Each file must be there and be a file, and the sentence names the one that is not. */
-static void missing_files_are_refused(void **state) {
-    (void)state;
-    for (size_t n = 0; n < NAMES; n++) {
-        char *file = dt_file_join(path, names[n]), *away = dt_file_join(t->scratch, "away");
-        assert_int_equal(rename(file, away), 0);
-        expect_refused(names[n], 0, n == 0 || is_tensors(names[n]));
-        assert_non_null(strstr(dt_error(), names[n]));
-        assert_int_equal(mkdir(file, 0777), 0);
-        expect_refused(names[n], 1, n == 0 || is_tensors(names[n]));
-        assert_non_null(strstr(dt_error(), names[n]));
-        assert_int_equal(rmdir(file), 0);
-        assert_int_equal(rename(away, file), 0);
-        free(file);
-        free(away);
-    }
     char *extra = dt_file_join(path, "notes.txt");
     scratch_put(extra, "mine", 4);
     expect_verified();
     free(extra);
-}
-
-/* A file of another checkpoint of the same run, whole in itself, does not belong. */
-static void files_of_another_checkpoint_are_refused(void **state) {
-    (void)state;
-    char *other = NULL;
-    tiny_advance(t, 4, 1);
-    t->about.config.dropout = 0.25;
-    assert_int_equal(dt_checkpoint_save(t->folder, &t->about, &t->state, &other), DT_OK);
-    for (size_t n = 0; n < NAMES; n++) {
-        char *mine = dt_file_join(path, names[n]), *theirs = dt_file_join(other, names[n]);
-        size_t my_length, their_length;
-        char *my_bytes = scratch_get(mine, &my_length), *their_bytes = scratch_get(theirs, &their_length);
-        scratch_put(mine, their_bytes, their_length);
-        if (strcmp(names[n], "vocab.json") == 0)
-            expect_verified(); /* the same for all */
-        else
-            expect_refused(names[n], 0, n == 0 || is_tensors(names[n]));
-        scratch_put(mine, my_bytes, my_length);
-        free(my_bytes);
-        free(their_bytes);
-        free(mine);
-        free(theirs);
-    }
-    expect_verified();
-    free(other);
 }
 
 /* The weights of another model are refused by the name of what differs, n_heads too, which no tensor shows.
@@ -245,11 +146,11 @@ static void another_model_is_refused(void **state) {
     dt_layout layout;
     dt_state other;
     dt_shape shape = t->layout.shape;
-    shape.H = 4;
+    shape.H = 1;
     assert_int_equal(dt_layout_create(&layout, shape), DT_OK);
     assert_int_equal(dt_state_create(&other, &layout), DT_OK);
     assert_int_equal(dt_checkpoint_load(path, &other, false), DT_FAILED);
-    assert_non_null(strstr(dt_error(), "n_heads is 2, expected 4"));
+    assert_non_null(strstr(dt_error(), "n_heads is 2, expected 1"));
     dt_state_free(&other);
     dt_layout_free(&layout);
 }
@@ -268,31 +169,14 @@ static void moments_are_optional(void **state) {
     free(file);
 }
 
-/* A later version is named before anything else of the file is judged. */
-static void another_version_is_refused(void **state) {
-    (void)state;
-    const char *later = "{\"checkpoint_version\": 2}";
-    char *file = dt_file_join(path, "metadata.json");
-    scratch_put(file, later, strlen(later));
-    expect_refused("the version", 0, true);
-    assert_non_null(strstr(dt_error(), "checkpoint_version 2"));
-    scratch_put(file, "{}", 2);
-    expect_refused("the version", 1, true);
-    free(file);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(round_trip_keeps_everything, set_up, tear_down),
         cmocka_unit_test_setup_teardown(other_programs_find_what_they_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(numbers_have_their_fewest_digits, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(turned_bits_are_refused, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(truncated_files_are_refused, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(missing_files_are_refused, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(files_of_another_checkpoint_are_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(other_files_do_no_harm, set_up, tear_down),
         cmocka_unit_test_setup_teardown(another_model_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(moments_are_optional, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(another_version_is_refused, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
