@@ -81,7 +81,7 @@ void dt_rig_free(dt_rig *rig) {
 
 dt_status dt_rig_step(dt_rig *rig, dt_step_result *result) {
     DT_TRY(dt_step_run(rig->step, result));
-    if (!result->diverged)
+    if (result->outcome == DT_STEP_TAKEN)
         pthread_mutex_unlock(&rig->state.at_rest);
     return DT_OK;
 }

@@ -38,6 +38,7 @@ static inline bool dt_is_null_real(double value) {
 
 typedef enum dt_lr_schedule { DT_LR_CONSTANT, DT_LR_COSINE, DT_LR_WSD } dt_lr_schedule;
 typedef enum dt_eval_on { DT_EVAL_RANK0, DT_EVAL_ALL } dt_eval_on;
+typedef enum dt_on_nonfinite { DT_NONFINITE_STOP, DT_NONFINITE_SKIP } dt_on_nonfinite;
 
 /** In the order of the table. Choices are kept as int64_t so that the table can set them; see the enums
  * above. */
@@ -50,6 +51,7 @@ typedef struct dt_config {
     double learning_rate, weight_decay, beta1, beta2;
     int64_t lr_schedule, warmup_steps, decay_steps; /* decay_steps: null is a tenth of max_steps */
     double min_learning_rate, grad_clip;
+    int64_t on_nonfinite, max_nonfinite;
     int64_t eval_cadence, eval_max_windows, eval_on, checkpoint_cadence;
     int64_t sampling_cadence;
     double sampling_temperature;
@@ -61,8 +63,11 @@ typedef struct dt_config {
     bool shuffle;
     int64_t bucket_bytes;
     double hang_timeout_seconds, stop_after_seconds;
+    int64_t check_cadence;
     char *data, *out_dir, *checkpoint_dir, *resume;
     int64_t log_cadence;
+    int64_t loss_spike_window;
+    double loss_spike_threshold;
     char *hooks; /* the nested map as JSON text, {"forward": [..], "update": [..]} */
 } dt_config;
 

@@ -9,9 +9,13 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "comm/agree.h"
+#include "train/finite.h"
 #include "train/report.h"
 #include "train/sample.h"
 #include "train/stop.h"
+
+/* Room for what dt_step_blame says. */
+#define BLAME_BYTES 128
 
 /* Saves the state unless this step is saved already. For rank 0; the caller holds state.at_rest. */
 static dt_status save_at_rest(dt_run *run) {
@@ -27,9 +31,16 @@ static dt_status save_at_rest(dt_run *run) {
     return DT_OK;
 }
 
+/* What is saved must be what all ranks have, and of use: a checkpoint may make older ones go. */
+static dt_status check_state(dt_run *run) {
+    DT_TRY(dt_drift_check(&run->drift));
+    return dt_agree(run->world, run->world->rank == 0 ? dt_finite_check(&run->state) : DT_OK);
+}
+
 static dt_status save(dt_run *run) {
     dt_status status = DT_OK;
     dt_progress_enter(run->state.step, "saving a checkpoint");
+    DT_TRY(check_state(run));
     if (run->world->rank == 0) {
         const double start = dt_clock_seconds();
         pthread_mutex_lock(&run->state.at_rest);
@@ -88,6 +99,32 @@ static dt_status sample(dt_run *run) {
                              json_pack("{s:I, s:o}", "step", (json_int_t)run->state.step, "sample", joined));
 }
 
+/* What is remarkable about a step's numbers: rank 0's lines on it, after the step's own. */
+static dt_status write_events(dt_run *run, const dt_step_result *result) {
+    const json_int_t step = (json_int_t)run->state.step;
+    dt_spike_finding spike;
+    if (dt_spike_look(&run->spike, result->loss, &spike)) {
+        dt_log_warn("step %" PRId64
+                    ": a loss spike: %.4f is %.1f standard deviations above %.4f, the mean of "
+                    "the %" PRId64 " steps before",
+                    run->state.step, result->loss, spike.z, spike.mean, run->spike.window);
+        DT_TRY(dt_metrics_object(&run->metrics,
+                                 json_pack("{s:s, s:I, s:f, s:f, s:f}", "event", "loss_spike", "step", step,
+                                           "mean", spike.mean, "std", spike.deviation, "z", spike.z)));
+    }
+    if (result->outcome == DT_STEP_TAKEN)
+        return DT_OK;
+    char first[BLAME_BYTES];
+    dt_step_blame(run->step, first, sizeof first);
+    dt_log_warn("step %" PRId64 " was skipped, as number %" PRId64
+                " in a row: loss %g, grad_norm %g; the first "
+                "that is not finite is the %s",
+                run->state.step, result->nonfinite_in_a_row, result->loss, result->grad_norm, first);
+    return dt_metrics_object(&run->metrics,
+                             json_pack("{s:s, s:I, s:s, s:I}", "event", "nonfinite", "step", step, "first",
+                                       first, "in_a_row", (json_int_t)result->nonfinite_in_a_row));
+}
+
 /* Rank 0's lines for a step; `reports`, an array or NULL, is what its hooks have to say of it. */
 static dt_status write_lines(dt_run *run, const dt_step_result *result, json_t *reports) {
     const dt_config *c = &run->about.config;
@@ -97,7 +134,7 @@ static dt_status write_lines(dt_run *run, const dt_step_result *result, json_t *
                            (double)(c->batch_size * c->max_seq_len) / result->step_seconds));
     for (size_t i = 0; i < json_array_size(reports); i++)
         DT_TRY(dt_metrics_object(&run->metrics, json_incref(json_array_get(reports, i))));
-    return DT_OK;
+    return write_events(run, result);
 }
 
 /* Hooks report on every rank, so every rank takes the reports, if only to let them go. */
@@ -115,11 +152,16 @@ static dt_status catch_up(dt_run *run, dt_report *report) {
     return run->missed_sample ? sample(run) : DT_OK;
 }
 
+/* Whether the step was done with, taken or skipped; otherwise the run ends here. */
+static bool counts(const dt_step_result *result) {
+    return result->outcome == DT_STEP_TAKEN || result->outcome == DT_STEP_SKIPPED;
+}
+
 /* One step and what is due after it, but for checkpoints. A rank that fails here ends the job. */
 static dt_status advance(dt_run *run, dt_report *report, dt_step_result *result) {
     const dt_config *c = &run->about.config;
     DT_TRY(dt_step_run(run->step, result));
-    if (result->diverged)
+    if (!counts(result))
         return DT_OK;
     const dt_status status = write_metrics(run, result);
     pthread_mutex_unlock(&run->state.at_rest);
@@ -142,13 +184,23 @@ static void give_up(const dt_run *run) {
 
 /* The weights are still those of the last good step, but whatever made the next one fail may be in them. */
 static dt_status diverged(const dt_run *run, const dt_step_result *result) {
-    dt_log_settle();
+    char first[BLAME_BYTES], in_a_row[64] = "";
+    dt_step_blame(run->step, first, sizeof first);
+    if (result->nonfinite_in_a_row > 1)
+        snprintf(in_a_row, sizeof in_a_row, ", as number %" PRId64 " in a row", result->nonfinite_in_a_row);
     return dt_fail(
-        "step %" PRId64
-        ": expected a finite loss and gradient, found loss %g and grad_norm %g; the step was not "
-        "taken and nothing was saved over the checkpoints before it; lower learning_rate, set grad_clip or "
-        "lengthen warmup_steps, and go on from the last checkpoint",
-        run->state.step + 1, result->loss, result->grad_norm);
+        "step %" PRId64 ": expected a finite loss and gradient, found loss %g and grad_norm %g%s; the "
+        "first that is not finite is the %s; the step was not taken and nothing was saved over the "
+        "checkpoints before it; lower learning_rate, set grad_clip or lengthen warmup_steps, and go "
+        "on from the last checkpoint",
+        run->state.step + 1, result->loss, result->grad_norm, in_a_row, first);
+}
+
+/* Why the run ends after a step that does not count. */
+static dt_status name_failure(dt_run *run, const dt_step_result *result) {
+    dt_log_settle();
+    return result->outcome == DT_STEP_DRIFTED ? dt_drift_name(&run->drift)
+                                              : dt_agree(run->world, diverged(run, result));
 }
 
 static dt_status train(dt_run *run, dt_report *report, bool *stopped) {
@@ -159,8 +211,8 @@ static dt_status train(dt_run *run, dt_report *report, bool *stopped) {
     while (run->state.step < c->max_steps && !result.stop) {
         if (advance(run, report, &result) != DT_OK)
             give_up(run);
-        if (result.diverged)
-            return dt_agree(run->world, diverged(run, &result));
+        if (!counts(&result))
+            return name_failure(run, &result);
         if (dt_run_due(c->checkpoint_cadence, run->state.step) && !result.stop &&
             run->state.step < c->max_steps)
             DT_TRY(save(run));

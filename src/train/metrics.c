@@ -153,6 +153,27 @@ dt_status dt_metrics_holds(const char *path, int64_t step, const char *key, bool
     return DT_OK;
 }
 
+/* What dt_metrics_losses hands losses to. */
+typedef struct listener {
+    void (*take)(void *context, double loss);
+    void *context;
+} listener;
+
+static dt_status read_loss(void *context, const char *line, size_t length) {
+    const listener *task = context;
+    json_t *object = json_loadb(line, length, 0, NULL);
+    const json_t *loss = json_object_get(object, "loss");
+    if (json_is_integer(json_object_get(object, "step")) && json_is_number(loss))
+        task->take(task->context, json_number_value(loss));
+    json_decref(object);
+    return DT_OK;
+}
+
+dt_status dt_metrics_losses(const char *path, void (*take)(void *context, double loss), void *context) {
+    listener task = {take, context};
+    return dt_file_exists(path) ? walk(path, read_loss, &task) : DT_OK;
+}
+
 /* A line and its newline go out together, so that readers that follow the file see whole lines. */
 static dt_status put_line(dt_metrics *metrics, const char *line, size_t length) {
     if (metrics->path == NULL)

@@ -5,6 +5,8 @@
  *     {"step":N,"loss":..,"lr":..,"grad_norm":..,"step_ms":..,"comm_ms":..,"exposed_ms":..,"tokens_per_s":..}
  *     {"step":N,"val_loss":..}
  *     {"step":N,"sample":".."}
+ *     {"event":"loss_spike","step":N,"mean":..,"std":..,"z":..}
+ *     {"event":"nonfinite","step":N,"first":"..","in_a_row":..}
  *
  * Losses have nine significant digits (%.9g), enough to tell any two floats apart. Each line is written
  * whole, by one write(). A run that resumes at step s drops the lines of later steps and a torn last line,
@@ -34,6 +36,10 @@ dt_status dt_metrics_open(dt_metrics *metrics, const char *path, int64_t resume_
 /** Whether a line of the file has both {"step": step} and `key`: whether that was done before a run stopped.
  */
 dt_status dt_metrics_holds(const char *path, int64_t step, const char *key, bool *holds);
+
+/** Hands the loss of every step's line to `take`, in the order of the file; a loss that was not finite is
+ * left out. */
+dt_status dt_metrics_losses(const char *path, void (*take)(void *context, double loss), void *context);
 
 /** Writes one step's line. `grad_norm`, milliseconds and rates as in the example above. */
 dt_status dt_metrics_step(dt_metrics *metrics, int64_t step, double loss, double lr, double grad_norm,

@@ -145,6 +145,7 @@ void dt_report_step(dt_report *report, const dt_run *run, const dt_step_result *
     report->steps++;
     report->step_seconds += result->step_seconds;
     report->loss = result->loss;
+    report->skipped += result->outcome == DT_STEP_SKIPPED;
     const int64_t left = (int64_t)((dt_clock_seconds() - report->start_seconds) / (double)report->steps *
                                    (double)(c->max_steps - step));
     if (dt_log_terminal()) {
@@ -182,6 +183,9 @@ void dt_report_closing(const dt_report *report, const dt_run *run, bool stopped)
                     stopped ? "stopped on request" : "done", run->state.step, report->loss, validation,
                     tokens / report->step_seconds, report->steps);
     }
+    if (report->skipped > 0)
+        dt_log_warn("%" PRId64 " steps were skipped, since their loss or gradient was not finite",
+                    report->skipped);
     if (run->saved_path)
         dt_log_line("checkpoint %s; to go on: the same command with --resume %s%s", run->saved_path,
                     run->saved_path, stopped ? "" : " --max-steps N");

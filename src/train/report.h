@@ -21,6 +21,7 @@ typedef struct dt_report {
     double step_seconds;    /**< of all of them together, without what happened between */
     double loss, val_loss;  /**< the latest; val_loss counts when evaluations > 0 */
     int64_t evaluations;
+    int64_t skipped; /**< steps whose numbers were not finite */
 } dt_report;
 
 /** The names of the job's hosts, each once, as a new JSON array; to be freed also on failure. Collective. */

@@ -108,8 +108,11 @@ static dt_status create_step(dt_run *run) {
                      .max_steps = c->max_steps},
         .adamw = {.weight_decay = c->weight_decay, .beta1 = c->beta1, .beta2 = c->beta2},
         .grad_clip = c->grad_clip,
+        .max_nonfinite = c->on_nonfinite == DT_NONFINITE_SKIP ? c->max_nonfinite : 1,
+        .drift = &run->drift,
         .stop_requested = dt_stop_requested,
     };
+    DT_TRY(dt_drift_create(&run->drift, run->world, &run->state, c->check_cadence));
     return dt_step_create(&run->step, &inputs);
 }
 
@@ -140,6 +143,11 @@ static dt_status find_missed(dt_run *run, const char *path) {
     return DT_OK;
 }
 
+static void remember_loss(void *context, double loss) {
+    dt_spike_finding unused;
+    (void)dt_spike_look(context, loss, &unused);
+}
+
 /* What only rank 0 writes. */
 static dt_status open_output(dt_run *run) {
     const dt_config *c = &run->about.config;
@@ -153,6 +161,10 @@ static dt_status open_output(dt_run *run) {
         status = dt_metrics_open(&run->metrics, path, run->start_step);
     if (status == DT_OK)
         status = find_missed(run, path);
+    if (status == DT_OK)
+        status = dt_spike_create(&run->spike, c->loss_spike_window, c->loss_spike_threshold);
+    if (status == DT_OK)
+        status = dt_metrics_losses(path, remember_loss, &run->spike);
     free(path);
     return status;
 }
@@ -212,6 +224,8 @@ void dt_run_free(dt_run *run) {
     dt_decode_free(&run->decoder);
     dt_evaluate_free(&run->evaluator);
     dt_step_free(run->step);
+    dt_drift_free(&run->drift);
+    dt_spike_free(&run->spike);
     dt_hooks_free(run->hooks);
     dt_workers_free(&run->workers);
     dt_gpt_view_free(&run->weights);

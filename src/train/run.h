@@ -15,10 +15,12 @@
 #include "model/decode.h"
 #include "model/gpt.h"
 #include "train/checkpoint.h"
+#include "train/drift.h"
 #include "train/evaluate.h"
 #include "train/hooks.h"
 #include "train/metrics.h"
 #include "train/out_dir.h"
+#include "train/spike.h"
 #include "train/state.h"
 #include "train/step.h"
 #include "train/workers.h"
@@ -43,10 +45,12 @@ typedef struct dt_run {
 
     dt_workers workers;
     dt_hooks *hooks;
+    dt_drift drift;
     dt_step *step;
     dt_evaluator evaluator; /**< all zero when eval_cadence is null */
     dt_decoder decoder;     /**< on rank 0, all zero when sampling_cadence is null */
     dt_metrics metrics;     /**< on rank 0 */
+    dt_spike spike;         /**< on rank 0 */
 
     bool missed_evaluation,
         missed_sample;  /**< due at start_step, but the run stopped before; for all ranks, rank 0 */

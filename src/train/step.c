@@ -7,7 +7,9 @@
 #include <inttypes.h>
 #include <math.h>
 #include <omp.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
@@ -15,10 +17,11 @@
 #include "model/backward.h"
 #include "model/forward.h"
 #include "optim/clip.h"
+#include "train/finite.h"
 
 /* What a leaf leaves behind beside its gradient: a row of doubles, gathered by all ranks. Hooks' values
  * follow. */
-enum { LEAF_LOSS, LEAF_STOP, LEAF_HOOKS };
+enum { LEAF_LOSS, LEAF_STOP, LEAF_STATE, LEAF_HOOKS };
 
 struct dt_step {
     dt_step_inputs in;
@@ -38,6 +41,7 @@ struct dt_step {
     int64_t values;
     int64_t *values_counts; /* [size]: leaves of each rank */
     double *partial;        /* scratch of the norm */
+    int64_t nonfinite_in_a_row;
 };
 
 int64_t dt_step_leaves(int64_t B, int64_t u) {
@@ -191,52 +195,98 @@ static void run_leaves(dt_step *s, int64_t step) {
     }
 }
 
-/* Every leaf's row on every rank, and from them the loss, and whether to stop. */
-static dt_status gather_leaves(dt_step *s, int64_t step, dt_step_result *result) {
+/* A hash in a place for a double: its bytes travel as they are, whatever number they would be. */
+static void put_hash(double *place, uint64_t hash) {
+    _Static_assert(sizeof *place == sizeof hash, "a hash takes the place of one double");
+    memcpy(place, &hash, sizeof hash);
+}
+
+/* Every leaf's row on every rank, and from them the loss, whether to stop, and whether all ranks started from
+ * the same state. */
+static dt_status gather_leaves(dt_step *s, dt_step_result *result, bool *same_state) {
     const int64_t T = s->in.gpt->layout->shape.T;
     const double stop = s->in.stop_requested() ? 1.0 : 0.0;
-    for (int64_t l = s->plan.first; l < s->plan.end; l++)
+    const uint64_t hash = dt_drift_look(s->in.drift);
+    for (int64_t l = s->plan.first; l < s->plan.end; l++) {
         s->leaf_values[l * s->values + LEAF_STOP] = stop;
+        put_hash(&s->leaf_values[l * s->values + LEAF_STATE], hash);
+    }
     DT_TRY(dt_world_gather_all(s->in.world, s->leaf_values, s->values * (int64_t)sizeof(double),
                                s->values_counts));
     result->stop = false;
+    *same_state = true;
     for (int64_t l = 0; l < s->leaves; l++) {
-        s->losses[l] = s->leaf_values[l * s->values + LEAF_LOSS];
-        result->stop |= s->leaf_values[l * s->values + LEAF_STOP] != 0.0;
+        const double *row = s->leaf_values + l * s->values;
+        s->losses[l] = row[LEAF_LOSS];
+        result->stop |= row[LEAF_STOP] != 0.0;
+        *same_state &= memcmp(&row[LEAF_STATE], &s->leaf_values[LEAF_STATE], sizeof(double)) == 0;
     }
     result->loss = dt_tree_sum(s->losses, s->leaves) / ((double)s->in.B * (double)T);
-    return dt_hooks_collect(s->in.hooks, step, s->leaf_values + LEAF_HOOKS, s->leaves, s->values);
+    return DT_OK;
 }
 
-/* AdamW, while nobody else looks at the state; the caller of the step lets others look again. */
-static void update_state(dt_step *s, int64_t step, double learning_rate, double gradient_scale) {
+/*
+ * Gives the state the number of the step, with new weights if it was taken, while nobody else looks at it;
+ * the caller of the step lets others look again. AdamW corrects its moments by the number of the step also
+ * after skipped ones, so that the state stays all that a resumed run must know.
+ */
+static void update_state(dt_step *s, int64_t step, const dt_step_result *result) {
     dt_state *state = s->in.state;
     dt_adamw adamw = s->in.adamw;
-    adamw.learning_rate = learning_rate;
-    adamw.gradient_scale = gradient_scale;
+    adamw.learning_rate = result->learning_rate;
+    adamw.gradient_scale = dt_clip_scale(result->grad_norm, s->in.grad_clip);
     pthread_mutex_lock(&state->at_rest);
-    dt_adamw_step(state->layout, &adamw, step, s->sum, state->parameters, state->exp_avg, state->exp_avg_sq);
+    if (result->outcome == DT_STEP_TAKEN)
+        dt_adamw_step(state->layout, &adamw, step, s->sum, state->parameters, state->exp_avg,
+                      state->exp_avg_sq);
     state->step = step;
+}
+
+/* On every rank alike: loss and norm, which decide it, are the same everywhere. */
+static void decide(dt_step *s, dt_step_result *result) {
+    const bool finite = isfinite(result->loss) && isfinite(result->grad_norm);
+    s->nonfinite_in_a_row = finite ? 0 : s->nonfinite_in_a_row + 1;
+    result->nonfinite_in_a_row = s->nonfinite_in_a_row;
+    result->outcome = finite                                        ? DT_STEP_TAKEN
+                      : s->nonfinite_in_a_row < s->in.max_nonfinite ? DT_STEP_SKIPPED
+                                                                    : DT_STEP_NOT_FINITE;
 }
 
 dt_status dt_step_run(dt_step *s, dt_step_result *result) {
     const double start = dt_clock_seconds();
     const int64_t step = s->in.state->step + 1;
+    bool same_state;
     dt_progress_enter(step, "computing gradients");
     draw_batch(s, step);
     run_leaves(s, step);
     dt_progress_enter(step, "exchanging gradients");
     DT_TRY(dt_overlap_finish(s->overlap, &s->sum, &result->exchange));
     dt_progress_enter(step, "exchanging losses");
-    DT_TRY(gather_leaves(s, step, result));
+    DT_TRY(gather_leaves(s, result, &same_state));
+    if (!same_state) {
+        result->outcome = DT_STEP_DRIFTED;
+        return DT_OK;
+    }
     dt_progress_enter(step, "updating the weights");
+    DT_TRY(dt_hooks_collect(s->in.hooks, step, s->leaf_values + LEAF_HOOKS, s->leaves, s->values));
     DT_TRY(dt_hooks_update(s->in.hooks, step, s->sum));
     result->grad_norm = dt_clip_norm(s->sum, s->in.gpt->layout->elements, s->partial);
     result->learning_rate = dt_schedule_rate(&s->in.schedule, step);
-    result->diverged = !isfinite(result->loss) || !isfinite(result->grad_norm);
-    if (result->diverged) /* on every rank alike: both numbers are the same everywhere */
-        return DT_OK;
-    update_state(s, step, result->learning_rate, dt_clip_scale(result->grad_norm, s->in.grad_clip));
+    decide(s, result);
+    if (result->outcome != DT_STEP_NOT_FINITE)
+        update_state(s, step, result);
     result->step_seconds = dt_clock_seconds() - start;
     return DT_OK;
+}
+
+void dt_step_blame(const dt_step *s, char *text, size_t text_bytes) {
+    const dt_layout *layout = s->in.gpt->layout;
+    const dt_tensor *weights = dt_finite_first(layout, s->in.state->parameters);
+    const dt_tensor *gradient = dt_finite_first(layout, s->sum);
+    if (weights)
+        snprintf(text, text_bytes, "weights of %s", weights->name);
+    else if (gradient)
+        snprintf(text, text_bytes, "gradient of %s", gradient->name);
+    else
+        snprintf(text, text_bytes, "loss");
 }

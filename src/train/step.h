@@ -13,6 +13,7 @@
 #include "model/gpt.h"
 #include "optim/adamw.h"
 #include "optim/schedule.h"
+#include "train/drift.h"
 #include "train/hooks.h"
 #include "train/leaves.h"
 #include "train/overlap.h"
@@ -33,8 +34,19 @@ typedef struct dt_step_inputs {
     dt_schedule schedule;
     dt_adamw adamw;               /**< learning rate and gradient scale are set in each step */
     double grad_clip;             /**< DT_NULL_REAL for none */
+    int64_t max_nonfinite;        /**< the first step that is not finite is skipped if this is above 1, and so
+                                     on, up to this one in a row, which is to end the run */
+    dt_drift *drift;              /**< NULL for none */
     bool (*stop_requested)(void); /**< asked as late in a step as the other ranks can still be told */
 } dt_step_inputs;
+
+/** What became of a step; the same on every rank, since it is decided on reduced numbers. */
+typedef enum dt_step_outcome {
+    DT_STEP_TAKEN,
+    DT_STEP_SKIPPED,    /**< loss or gradient was not finite: the step counts, but the state is as before */
+    DT_STEP_NOT_FINITE, /**< the same, and the run is to stop; the step does not count */
+    DT_STEP_DRIFTED     /**< the ranks' states before the step differ: see dt_drift_name */
+} dt_step_outcome;
 
 /** What a step measured; all but the times are the same on every rank. */
 typedef struct dt_step_result {
@@ -42,8 +54,9 @@ typedef struct dt_step_result {
     double learning_rate, grad_norm;
     double step_seconds;
     dt_overlap_times exchange; /**< of the gradient; all zero with one rank */
-    bool diverged;             /**< loss or grad_norm is not finite: the step was not taken */
-    bool stop;                 /**< some rank was asked to stop before this step's losses were gathered */
+    dt_step_outcome outcome;
+    int64_t nonfinite_in_a_row; /**< steps up to this one whose loss or gradient was not finite */
+    bool stop;                  /**< some rank was asked to stop before this step's losses were gathered */
 } dt_step_result;
 
 typedef struct dt_step dt_step;
@@ -66,9 +79,14 @@ dt_status dt_step_create(dt_step **step, const dt_step_inputs *inputs);
 void dt_step_free(dt_step *step);
 
 /**
- * Takes the step after state->step. A failure on one rank leaves others waiting: the caller must end the job.
- * Collective.
+ * Takes the step after state->step. After one that was taken or skipped this thread holds state->at_rest, for
+ * the caller to give back when it has written down what the step was. A failure on one rank leaves others
+ * waiting: the caller must end the job. Collective.
  */
 dt_status dt_step_run(dt_step *step, dt_step_result *result);
+
+/** What to blame after a step that was not finite: "weights of T" for the first tensor T of the weights that
+ * is not finite, or else "gradient of T", or else "loss". Local. */
+void dt_step_blame(const dt_step *step, char *text, size_t text_bytes);
 
 #endif

@@ -88,7 +88,8 @@ static void remove_folder(const char *folder) {
         assert_ok(dt_file_remove_tree(folder));
 }
 
-/* A small run with everything that a step can have: dropout, clipping, hooks and a last leaf that is short.
+/* A small run with everything that a step can have: dropout, clipping, hooks, looks at the state and a last
+ * leaf that is short.
  */
 static void make_run(dt_run *run, const char *folder, const char *hooks) {
     dt_config config;
@@ -98,7 +99,7 @@ static void make_run(dt_run *run, const char *folder, const char *hooks) {
                                        {"d_ff", "32"},       {"max_seq_len", "16"},  {"dropout", "0.1"},
                                        {"grad_clip", "0.5"}, {"lr_schedule", "wsd"}, {"seed", "1"},
                                        {"batch_size", "9"},  {"max_steps", "12"},    {"out_dir", folder},
-                                       {"hooks", hooks},     {"data", data}};
+                                       {"hooks", hooks},     {"data", data},         {"check_cadence", "2"}};
     dt_config_init(&config);
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
         assert_ok(dt_config_set(&config, settings[i][0], settings[i][1], "test"));

@@ -5,12 +5,15 @@
  *     "refuse": "reason"   create() fails with this sentence, with none when it is ""
  *     "fail": "collect"    collect() fails; "update": update() does; "key": update() reports under a key
  *                          that is not UTF-8
+ *     "spoil": [n, ..]     update() makes the first gradient a NaN in these steps
+ *     "stray": n           update() changes the first gradient on rank n alone, as a hook must not
  *     "farewell": path     destroy() makes this file
  *
  * Compiled with PROBE_VERSION it claims to be of that version of the interface.
  */
 #include <dtrain/hook.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,10 +83,29 @@ static int collect_probe(void *state, int64_t step, const double *values, int64_
     return strcmp(text_of(p, "fail"), "collect") == 0;
 }
 
+static int listed(const json_t *array, int64_t step) {
+    size_t i;
+    const json_t *value;
+    json_array_foreach(array, i, value) {
+        if (json_integer_value(value) == step)
+            return 1;
+    }
+    return 0;
+}
+
+/* Open MPI tells each process its rank this way. */
+static int is_rank(const json_t *rank) {
+    const char *mine = getenv("OMPI_COMM_WORLD_RANK");
+    return rank && mine && json_integer_value(rank) == strtoll(mine, NULL, 10);
+}
+
 static int update_probe(void *state, int64_t step, const dt_hook_tensor *tensors, int64_t count,
                         const dt_hook_host *host) {
     probe *p = state;
-    (void)step;
+    if (listed(json_object_get(p->options, "spoil"), step))
+        tensors[0].gradient[0] = NAN;
+    if (is_rank(json_object_get(p->options, "stray")))
+        tensors[0].gradient[0] = -tensors[0].gradient[0];
     host->report(host->context, "call", (double)++p->calls);
     host->report(host->context, "first", (double)tensors[0].gradient[0]);
     tensors[0].gradient[0] += 1.0f;

@@ -1,0 +1,139 @@
+/* Runs whose numbers blow up or whose replicas drift apart: what is taken, written and said, and that it is
+ * the same on any number of ranks and over a stop. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/file.h"
+#include "support/text.h"
+#include "support/training.h"
+
+#define MODEL         TRAINING_MODEL "--max-steps 6 "
+#define PROBE(option) "--hooks '{update: [{name: p, library: " HOOK_PROBE ", " option "}]}' "
+#define SKIP          "--on-nonfinite skip "
+
+/* The steps that have `key` in metrics.jsonl, each once and in order, are those in `steps`: "1 2 3 ". */
+static void expect_steps(const char *out_dir, const char *key, const char *steps) {
+    char *lines = training_metric(out_dir, key), found[256] = "";
+    for (const char *line = lines; *line; line = strchr(line, '\n') + 1)
+        snprintf(found + strlen(found), sizeof found - strlen(found), "%d ", atoi(line));
+    assert_string_equal(found, steps);
+    free(lines);
+}
+
+static int set_up(void **state) {
+    *state = command_enter_folder();
+    text_write("text.txt", 30000, 1);
+    return 0;
+}
+
+static int tear_down(void **state) {
+    command_leave_folder(*state);
+    return 0;
+}
+
+/* By default the run ends before the update, and the checkpoint of the step before stays the last. */
+static void a_step_that_is_not_finite_stops_the_run(void **state) {
+    (void)state;
+    training_refused(3, "stop", MODEL PROBE("spoil: [4]") "--checkpoint-cadence 3", 1,
+                     "dtrain: error: step 4: expected a finite loss and gradient, found loss ");
+    expect_steps("stop", "loss", "1 2 3 ");
+    assert_int_equal(training_latest_step("stop"), 3);
+    training_refused(2, "name", MODEL PROBE("spoil: [1]"), 1,
+                     "the first that is not finite is the gradient of wte.weight; the step was not taken");
+    assert_int_equal(training_latest_step("name"), -1);
+}
+
+/* Skipped steps count, have a line each and change neither weights nor moments; the others are as they are on
+ * any number of ranks, and after a stop. */
+static void skipped_steps_count_and_change_nothing(void **state) {
+    (void)state;
+    training_done(TRAINING_ALONE, 1, "one", MODEL SKIP PROBE("spoil: [3, 4]") "--checkpoint-cadence 1");
+    training_done(3, 2, "three", MODEL SKIP PROBE("spoil: [3, 4]"));
+    training_done(2, 1, "parts", TRAINING_MODEL SKIP PROBE("spoil: [3, 4]") "--max-steps 3");
+    training_done(1, 1, "parts", MODEL SKIP PROBE("spoil: [3, 4]") "--resume latest");
+    expect_steps("one", "loss", "1 2 3 4 5 6 ");
+    expect_steps("one", "in_a_row", "3 4 ");
+    training_same_weights("one", "three", 6);
+    training_same_weights("one", "parts", 6);
+    training_same_metric("one", "three", "loss");
+    training_same_metric("one", "parts", "loss");
+    training_same_metric("one", "three", "first");
+    training_same_metric("one", "parts", "lr");
+    for (int step = 3; step <= 4; step++)
+        for (int file = 0; file < 2; file++) {
+            const char *const names[] = {"model", "optimizer"};
+            char path[128], other[128];
+            snprintf(path, sizeof path, "one/checkpoints/checkpoint_step_2/%s.safetensors", names[file]);
+            snprintf(other, sizeof other, "one/checkpoints/checkpoint_step_%d/%s.safetensors", step,
+                     names[file]);
+            assert_false(training_files_differ(path, other));
+        }
+    assert_true(training_files_differ("one/checkpoints/checkpoint_step_4/model.safetensors",
+                                      "one/checkpoints/checkpoint_step_5/model.safetensors"));
+}
+
+/* As many in a row as max_nonfinite end the run; one good step between them starts the count anew. */
+static void too_many_in_a_row_stop_the_run(void **state) {
+    (void)state;
+    training_refused(2, "row", MODEL SKIP PROBE("spoil: [2, 4, 5]") "--max-nonfinite 2", 1,
+                     ", as number 2 in a row; the first that is not finite is the gradient of wte.weight");
+    expect_steps("row", "loss", "1 2 3 4 ");
+    assert_int_equal(training_latest_step("row"), -1);
+}
+
+/* An update that leaves infinities behind is not saved: the next loss would come too late to say so. */
+static void a_state_that_is_not_finite_is_not_saved(void **state) {
+    (void)state;
+    training_done(1, 1, "state", TRAINING_MODEL "--max-steps 1");
+    training_refused(2, "state", TRAINING_MODEL "--resume latest --max-steps 2 --learning-rate 1e39", 1,
+                     "dtrain: error: step 2 was not saved: expected finite numbers, found others in tensor "
+                     "wte.weight");
+    assert_int_equal(training_latest_step("state"), 1);
+}
+
+/* What a detector with a low threshold finds is the same on any number of ranks and over a stop. */
+static void spikes_are_found_alike(void **state) {
+    (void)state;
+#define SPIKES TRAINING_MODEL "--loss-spike-window 3 --loss-spike-threshold 0.5 "
+    training_done(TRAINING_ALONE, 1, "calm", SPIKES "--max-steps 40");
+    training_done(3, 2, "calm3", SPIKES "--max-steps 40");
+    training_done(2, 1, "resumed", SPIKES "--max-steps 21");
+    training_done(1, 1, "resumed", SPIKES "--max-steps 40 --resume latest");
+    training_same_metric("calm", "calm3", "z");
+    training_same_metric("calm", "resumed", "z");
+    training_same_metric("calm", "resumed", "mean");
+    training_done(1, 1, "off", SPIKES "--max-steps 40 --loss-spike-window null");
+    expect_steps("off", "z", "");
+    training_same_weights("calm", "off", 40);
+}
+
+/* A hook that changes the gradient on one rank alone: the replicas drift apart, and the run ends at the next
+ * comparison, or before the next save, with the rank's name. */
+static void replicas_that_drift_end_the_run(void **state) {
+    (void)state;
+    training_refused(3, "drift", MODEL PROBE("stray: 1") "--check-cadence 4", 1,
+                     "dtrain: error: the replicas are no longer equal: after step 4 rank 1 on ");
+    expect_steps("drift", "loss", "1 2 3 4 ");
+    assert_int_equal(training_latest_step("drift"), -1);
+    training_refused(4, "save", MODEL PROBE("stray: 0") "--checkpoint-cadence 2", 1,
+                     " differs from the other 3 ranks; first in tensor wte.weight; nothing was saved;");
+    expect_steps("save", "loss", "1 2 ");
+    assert_int_equal(training_latest_step("save"), -1);
+    training_done(3, 1, "unseen", MODEL PROBE("stray: 1") "--check-cadence null");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_step_that_is_not_finite_stops_the_run),
+                                       cmocka_unit_test(skipped_steps_count_and_change_nothing),
+                                       cmocka_unit_test(too_many_in_a_row_stop_the_run),
+                                       cmocka_unit_test(a_state_that_is_not_finite_is_not_saved),
+                                       cmocka_unit_test(spikes_are_found_alike),
+                                       cmocka_unit_test(replicas_that_drift_end_the_run)};
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
