@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "support/checkpoint.h"
-#include "train/checksum.h"
+#include "support/sign.h"
 
 static const char *const names[] = {"metadata.json", "config.json", "vocab.json", "model.safetensors",
                                     "optimizer.safetensors"};
@@ -214,21 +214,13 @@ static void metadata_of_another_step_are_refused(void **state) {
 
 /* Replaces the first `from` in metadata.json by `to`, and makes the file's own digits agree again. */
 static void forge(const char *from, const char *to) {
-    static const char key[] = "\"metadata_xxh3_128\": \"", zeros[] = "00000000000000000000000000000000";
-    char *file = dt_file_join(path, "metadata.json"), *edited = NULL, digits[DT_CHECKSUM_TEXT_BYTES];
+    char *file = dt_file_join(path, "metadata.json"), *edited = NULL, *text = NULL;
     size_t length;
-    char *text = NULL;
     assert_int_equal(dt_file_read(file, 1 << 20, &text, &length), DT_OK);
     const size_t before = (size_t)(strstr(text, from) - text);
     assert_true(before < length);
     assert_true(asprintf(&edited, "%.*s%s%s", (int)before, text, to, text + before + strlen(from)) > 0);
-    char *own = strstr(edited, key);
-    if (own != NULL) {
-        own += strlen(key);
-        memcpy(own, zeros, strlen(zeros));
-        dt_checksum_block(edited, strlen(edited), digits);
-        memcpy(own, digits, strlen(zeros));
-    }
+    (void)sign_metadata(edited, strlen(edited));
     scratch_put(file, edited, strlen(edited));
     free(edited);
     free(text);

@@ -12,66 +12,9 @@
 #include <cmocka.h>
 
 #include "base/philox.h"
-#include "data/tokenizer.h"
+#include "support/reference_tokens.h"
 
 #define LONGEST 512
-
-/* Unicode 15, table 3-7: a row's lead bytes and the range of each byte that follows. */
-static const struct {
-    int length;
-    uint8_t low[4], high[4];
-} well_formed[] = {
-    {1, {0x00}, {0x7F}},
-    {2, {0xC2, 0x80}, {0xDF, 0xBF}},
-    {3, {0xE0, 0xA0, 0x80}, {0xE0, 0xBF, 0xBF}},
-    {3, {0xE1, 0x80, 0x80}, {0xEC, 0xBF, 0xBF}},
-    {3, {0xED, 0x80, 0x80}, {0xED, 0x9F, 0xBF}},
-    {3, {0xEE, 0x80, 0x80}, {0xEF, 0xBF, 0xBF}},
-    {4, {0xF0, 0x90, 0x80, 0x80}, {0xF0, 0xBF, 0xBF, 0xBF}},
-    {4, {0xF1, 0x80, 0x80, 0x80}, {0xF3, 0xBF, 0xBF, 0xBF}},
-    {4, {0xF4, 0x80, 0x80, 0x80}, {0xF4, 0x8F, 0xBF, 0xBF}},
-};
-
-/* The longest start of any row that the bytes begin with, and whether it is that row whole. */
-static size_t reference_match(const uint8_t *bytes, size_t length, bool *whole) {
-    size_t best = 0;
-    *whole = false;
-    for (size_t row = 0; row < sizeof well_formed / sizeof well_formed[0]; row++) {
-        size_t have = 0, want = (size_t)well_formed[row].length;
-        while (have < want && have < length && bytes[have] >= well_formed[row].low[have] &&
-               bytes[have] <= well_formed[row].high[have])
-            have++;
-        if (have > best) {
-            best = have;
-            *whole = have == want;
-        }
-    }
-    return best > 0 ? best : 1;
-}
-
-/* The tokens of a text, straight from the words of the header. */
-static dt_tokenizer_count reference(const uint8_t *bytes, size_t length, uint8_t *tokens) {
-    dt_tokenizer_count count = {0};
-    for (size_t place = 0; place < length;) {
-        bool whole;
-        size_t used = reference_match(bytes + place, length - place, &whole);
-        uint8_t byte = bytes[place], token = DT_TOKEN_UNK;
-        if (byte == '\r' && place + 1 < length && bytes[place + 1] == '\n') {
-            token = 97;
-            used = 2;
-        } else if (byte >= 32 && byte <= 126)
-            token = (uint8_t)(byte - 32 + 2);
-        else if (byte == '\n')
-            token = 97;
-        else if (byte == '\t')
-            token = 98;
-        count.unknown += token == DT_TOKEN_UNK;
-        count.invalid += !whole;
-        tokens[count.tokens++] = token;
-        place += used;
-    }
-    return count;
-}
 
 static void assert_count(dt_tokenizer_count found, dt_tokenizer_count expected) {
     assert_int_equal(found.tokens, expected.tokens);
@@ -108,7 +51,7 @@ static int64_t block(const uint8_t *bytes, int64_t length, int64_t first, int64_
 /* Identity: the blocks [0, first), [first, end), [end, length) together make what the reference makes. */
 static void check_cuts(const uint8_t *bytes, int64_t length, int64_t first, int64_t end) {
     uint8_t expected[LONGEST], found[LONGEST];
-    dt_tokenizer_count expected_count = reference(bytes, (size_t)length, expected), count = {0};
+    dt_tokenizer_count expected_count = reference_tokens(bytes, (size_t)length, expected), count = {0};
     int64_t made = block(bytes, length, 0, first, found, &count);
     made += block(bytes, length, first, end, found + made, &count);
     made += block(bytes, length, end, length, found + made, &count);
@@ -182,7 +125,7 @@ static void test_counts_by_hand(void **state) {
         size_t length = strlen(cases[i].text);
         dt_tokenizer_block((const uint8_t *)cases[i].text, (int64_t)length, 0, (int64_t)length, NULL, &count);
         assert_count(count, cases[i].count);
-        assert_count(reference((const uint8_t *)cases[i].text, length, tokens), cases[i].count);
+        assert_count(reference_tokens((const uint8_t *)cases[i].text, length, tokens), cases[i].count);
     }
 }
 

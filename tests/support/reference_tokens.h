@@ -1,0 +1,68 @@
+/* The tokenizer once more, as slow and plain as the words of data/tokenizer.h and of the Unicode standard. */
+#ifndef DT_TESTS_REFERENCE_TOKENS_H
+#define DT_TESTS_REFERENCE_TOKENS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "data/tokenizer.h"
+
+/* Unicode 15, table 3-7: a row's lead bytes and the range of each byte that follows. */
+static const struct {
+    int length;
+    uint8_t low[4], high[4];
+} reference_well_formed[] = {
+    {1, {0x00}, {0x7F}},
+    {2, {0xC2, 0x80}, {0xDF, 0xBF}},
+    {3, {0xE0, 0xA0, 0x80}, {0xE0, 0xBF, 0xBF}},
+    {3, {0xE1, 0x80, 0x80}, {0xEC, 0xBF, 0xBF}},
+    {3, {0xED, 0x80, 0x80}, {0xED, 0x9F, 0xBF}},
+    {3, {0xEE, 0x80, 0x80}, {0xEF, 0xBF, 0xBF}},
+    {4, {0xF0, 0x90, 0x80, 0x80}, {0xF0, 0xBF, 0xBF, 0xBF}},
+    {4, {0xF1, 0x80, 0x80, 0x80}, {0xF3, 0xBF, 0xBF, 0xBF}},
+    {4, {0xF4, 0x80, 0x80, 0x80}, {0xF4, 0x8F, 0xBF, 0xBF}},
+};
+
+/* The longest start of any row that the bytes begin with, and whether it is that row whole. */
+static inline size_t reference_tokens_match(const uint8_t *bytes, size_t length, bool *whole) {
+    size_t best = 0;
+    *whole = false;
+    for (size_t row = 0; row < sizeof reference_well_formed / sizeof reference_well_formed[0]; row++) {
+        size_t have = 0, want = (size_t)reference_well_formed[row].length;
+        while (have < want && have < length && bytes[have] >= reference_well_formed[row].low[have] &&
+               bytes[have] <= reference_well_formed[row].high[have])
+            have++;
+        if (have > best) {
+            best = have;
+            *whole = have == want;
+        }
+    }
+    return best > 0 ? best : 1;
+}
+
+/* The tokens of a text, straight from the words of the header. */
+static inline dt_tokenizer_count reference_tokens(const uint8_t *bytes, size_t length, uint8_t *tokens) {
+    dt_tokenizer_count count = {0};
+    for (size_t place = 0; place < length;) {
+        bool whole;
+        size_t used = reference_tokens_match(bytes + place, length - place, &whole);
+        uint8_t byte = bytes[place], token = DT_TOKEN_UNK;
+        if (byte == '\r' && place + 1 < length && bytes[place + 1] == '\n') {
+            token = 97;
+            used = 2;
+        } else if (byte >= 32 && byte <= 126)
+            token = (uint8_t)(byte - 32 + 2);
+        else if (byte == '\n')
+            token = 97;
+        else if (byte == '\t')
+            token = 98;
+        count.unknown += token == DT_TOKEN_UNK;
+        count.invalid += !whole;
+        tokens[count.tokens++] = token;
+        place += used;
+    }
+    return count;
+}
+
+#endif
