@@ -35,3 +35,13 @@ dt_status dt_agree(const dt_world *world, dt_status mine) {
         (void)dt_fail("%s (rank %d on %s)", lowest.sentence, failed, lowest.host);
     return lowest.code;
 }
+
+dt_status dt_agree_any(const dt_world *world, bool mine, bool *any) {
+    const int here = mine;
+    int found = 0;
+    dt_progress_meet();
+    DT_TRY(dt_mpi_world_check(MPI_Allreduce(&here, &found, 1, MPI_INT, MPI_MAX, world->mpi->comm),
+                              "MPI_Allreduce"));
+    *any = found != 0;
+    return DT_OK;
+}

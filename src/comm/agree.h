@@ -4,6 +4,8 @@
 #ifndef DT_COMM_AGREE_H
 #define DT_COMM_AGREE_H
 
+#include <stdbool.h>
+
 #include "base/status.h"
 #include "comm/world.h"
 
@@ -14,5 +16,8 @@
  * printed once. Collective.
  */
 dt_status dt_agree(const dt_world *world, dt_status mine);
+
+/** Whether any rank brings true in `mine`, into `*any` on all. Collective. */
+dt_status dt_agree_any(const dt_world *world, bool mine, bool *any);
 
 #endif

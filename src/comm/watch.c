@@ -20,7 +20,7 @@
 #include "comm/agree.h"
 #include "comm/mpi_world.h"
 
-enum { TAG_QUESTION, TAG_ANSWER };
+enum { TAG_QUESTION, TAG_ANSWER, TAG_REQUEST };
 
 /* The parts of the limit after which the others are asked, how often, and how long an answer counts. */
 #define ASK_AFTER    0.5
@@ -55,6 +55,8 @@ static struct {
     peer *peers;           /* [size], with this rank's own last note to itself */
     pthread_t thread;
     bool running; /* the thread */
+    dt_watch_request request;
+    bool passed_on; /* all ranks have been told of the request, or told this one */
     pthread_mutex_t lock;
     pthread_cond_t woken;
     bool ending;          /* guarded by lock, as is the next */
@@ -115,14 +117,24 @@ static void hear(void) {
         from->heard_at = watch.now;
         if (status.MPI_TAG == TAG_QUESTION)
             send_note(status.MPI_SOURCE, TAG_ANSWER);
+        else if (status.MPI_TAG == TAG_REQUEST && !watch.passed_on) {
+            watch.passed_on = true;
+            watch.request.ask();
+        }
     }
 }
 
-static void ask_all(void) {
+static void tell_all(int tag) {
     for (int r = 0; r < watch.world->size; r++)
         if (r != watch.world->rank)
-            send_note(r, TAG_QUESTION);
-    watch.asked_at = watch.now;
+            send_note(r, tag);
+}
+
+static void pass_request_on(void) {
+    if (watch.request.asked == NULL || watch.passed_on || !watch.request.asked())
+        return;
+    watch.passed_on = true;
+    tell_all(TAG_REQUEST);
 }
 
 /* ---- the verdict ---- */
@@ -227,10 +239,13 @@ static void look(double limit) {
     self->in = own_note();
     self->heard_at = watch.now;
     hear();
+    pass_request_on();
     if (isnan(limit) || self->in.idle_seconds < ASK_AFTER * limit)
         return;
-    if (watch.now - watch.asked_at >= ASK_EVERY * limit)
-        ask_all();
+    if (watch.now - watch.asked_at >= ASK_EVERY * limit) {
+        watch.asked_at = watch.now;
+        tell_all(TAG_QUESTION);
+    }
     judge(limit);
 }
 
@@ -299,7 +314,7 @@ static dt_status start_thread(void) {
                   : DT_OK;
 }
 
-dt_status dt_watch_start(const dt_world *world, double limit_seconds) {
+dt_status dt_watch_start(const dt_world *world, double limit_seconds, dt_watch_request request) {
     int granted = MPI_THREAD_SINGLE;
     if (world->size == 1)
         return DT_OK;
@@ -314,6 +329,8 @@ dt_status dt_watch_start(const dt_world *world, double limit_seconds) {
     DT_TRY(dt_mpi_world_check(MPI_Comm_dup(world->mpi->comm, &watch.comm), "MPI_Comm_dup"));
     watch.world = world;
     watch.limit = limit_seconds;
+    watch.request = request;
+    watch.passed_on = false;
     return dt_agree(world, start_thread());
 }
 

@@ -13,14 +13,23 @@
 #ifndef DT_COMM_WATCH_H
 #define DT_COMM_WATCH_H
 
+#include <stdbool.h>
+
 #include "base/status.h"
 #include "comm/world.h"
+
+/** The request that travels. The watch's thread calls both. */
+typedef struct dt_watch_request {
+    bool (*asked)(
+        void); /**< whether it was made on this rank; asked about once a second. NULL: nothing travels */
+    void (*ask)(void); /**< it was made on another rank; `asked` is true from then on */
+} dt_watch_request;
 
 /**
  * Starts the thread; `world` must outlive it, and the limit must agree. With one rank, or an MPI that allows
  * calls from one thread only (rank 0 then warns), there is no watch and this does nothing. Collective.
  */
-dt_status dt_watch_start(const dt_world *world, double limit_seconds);
+dt_status dt_watch_start(const dt_world *world, double limit_seconds, dt_watch_request request);
 
 /** Another limit from now on; NaN: none. Does nothing where there is no watch. Local. */
 void dt_watch_limit(double limit_seconds);

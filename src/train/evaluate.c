@@ -10,6 +10,9 @@
 #include "config/config.h"
 #include "model/forward.h"
 
+/* Stands for the loss of a leaf that was left out: a cross-entropy is never negative. */
+#define LEFT_OUT (-1.0)
+
 /* Which leaves a rank takes. */
 static void share(const dt_evaluator *e, bool on_all, int rank, int64_t *first, int64_t *end) {
     if (on_all)
@@ -70,9 +73,13 @@ void dt_evaluate_free(dt_evaluator *e) {
 }
 
 dt_status dt_evaluate_run(dt_evaluator *e, const dt_gpt *gpt, const dt_gpt_view *weights, dt_workers *workers,
-                          double *loss) {
+                          double *loss, bool *complete) {
 #pragma omp parallel for schedule(static, 1) num_threads(workers->threads)
     for (int64_t l = e->first_leaf; l < e->end_leaf; l++) {
+        if (e->stop_requested && e->stop_requested()) {
+            e->losses[l] = LEFT_OUT;
+            continue;
+        }
         const int64_t first = l * e->u, left = e->windows - first;
         const dt_leaf leaf = {.sequences = left < e->u ? left : e->u,
                               .windows = e->window + (first - e->first_leaf * e->u)};
@@ -82,6 +89,9 @@ dt_status dt_evaluate_run(dt_evaluator *e, const dt_gpt *gpt, const dt_gpt_view 
         dt_progress_mark();
     }
     DT_TRY(dt_world_gather_all(e->world, e->losses, (int64_t)sizeof(double), e->counts));
+    *complete = true;
+    for (int64_t l = 0; l < e->leaves; l++)
+        *complete = *complete && e->losses[l] != LEFT_OUT;
     *loss = dt_tree_sum(e->losses, e->leaves) / ((double)e->windows * (double)e->T);
     return DT_OK;
 }

@@ -25,6 +25,8 @@ typedef struct dt_evaluator {
     const uint8_t **window;       /* [this rank's windows] */
     double *losses;               /* [leaves] */
     int64_t *counts;              /* [size]: leaves of each rank */
+    bool (*stop_requested)(
+        void); /**< set by the caller; asked by any thread before each leaf. NULL: never stop */
 } dt_evaluator;
 
 /**
@@ -39,8 +41,12 @@ dt_status dt_evaluate_create(dt_evaluator *evaluator, const dt_world *world, con
 /** Frees; all zero is fine. Local. */
 void dt_evaluate_free(dt_evaluator *evaluator);
 
-/** The mean cross-entropy in nats, with the weights as they are, the same on every rank. Collective. */
+/**
+ * The mean cross-entropy in nats, with the weights as they are, the same on every rank. `*complete` becomes
+ * false, and `*loss` means nothing, when a rank with leaves was asked to stop before it had done them all.
+ * Collective.
+ */
 dt_status dt_evaluate_run(dt_evaluator *evaluator, const dt_gpt *gpt, const dt_gpt_view *weights,
-                          dt_workers *workers, double *loss);
+                          dt_workers *workers, double *loss, bool *complete);
 
 #endif

@@ -48,6 +48,7 @@ static dt_status save(dt_run *run) {
         pthread_mutex_unlock(&run->state.at_rest);
         if (status == DT_OK)
             dt_log_line("saved %s in %.2f s", run->saved_path, dt_clock_seconds() - start);
+        dt_deadline_saved(&run->deadline, dt_clock_seconds() - start);
     }
     return dt_agree(run->world, status);
 }
@@ -69,8 +70,13 @@ static void save_at_once(void *context, const char *signal_name) {
 
 static dt_status evaluate(dt_run *run, dt_report *report) {
     const double start = dt_clock_seconds();
+    double loss;
+    bool complete;
     dt_progress_enter(run->state.step, "evaluating");
-    DT_TRY(dt_evaluate_run(&run->evaluator, &run->gpt, &run->weights, &run->workers, &report->val_loss));
+    DT_TRY(dt_evaluate_run(&run->evaluator, &run->gpt, &run->weights, &run->workers, &loss, &complete));
+    if (!complete)
+        return DT_OK;
+    report->val_loss = loss;
     report->evaluations++;
     if (run->world->rank != 0)
         return DT_OK;
@@ -82,7 +88,7 @@ static dt_status evaluate(dt_run *run, dt_report *report) {
 static dt_status sample(dt_run *run) {
     const dt_config *c = &run->about.config;
     char *text;
-    if (run->world->rank != 0)
+    if (run->world->rank != 0 || dt_stop_requested())
         return DT_OK;
     dt_progress_enter(run->state.step, "sampling");
     const dt_sample_options options = {.prompt = c->sampling_prompt,
@@ -90,8 +96,13 @@ static dt_status sample(dt_run *run) {
                                        .temperature = c->sampling_temperature,
                                        .top_k = c->sampling_top_k,
                                        .top_p = c->sampling_top_p,
-                                       .seed = (uint64_t)c->sampling_seed};
+                                       .seed = (uint64_t)c->sampling_seed,
+                                       .stop_requested = dt_stop_requested};
     DT_TRY(dt_sample_text(&run->decoder, &options, &text));
+    if (dt_stop_requested()) {
+        free(text);
+        return DT_OK;
+    }
     dt_log_line("step %" PRId64 "  sample:\n%s%s", run->state.step, c->sampling_prompt, text);
     json_t *joined = json_sprintf("%s%s", c->sampling_prompt, text);
     free(text);
@@ -145,11 +156,16 @@ static dt_status write_metrics(dt_run *run, const dt_step_result *result) {
     return status;
 }
 
-/* What was due after the step from which the run goes on, and not done before the run stopped. */
-static dt_status catch_up(dt_run *run, dt_report *report) {
-    if (run->missed_evaluation)
+/*
+ * What is due after a step. Rank 0 may be long at it and gives it up when a stop is asked for; it is then
+ * done when the run goes on from here, so no rank may take the next step: `*stop` is the same on all.
+ */
+static dt_status attend(dt_run *run, dt_report *report, bool evaluation, bool sampling, bool *stop) {
+    if (evaluation)
         DT_TRY(evaluate(run, report));
-    return run->missed_sample ? sample(run) : DT_OK;
+    if (sampling)
+        DT_TRY(sample(run));
+    return evaluation || sampling ? dt_agree_any(run->world, dt_stop_requested(), stop) : DT_OK;
 }
 
 /* Whether the step was done with, taken or skipped; otherwise the run ends here. */
@@ -167,11 +183,12 @@ static dt_status advance(dt_run *run, dt_report *report, dt_step_result *result)
     pthread_mutex_unlock(&run->state.at_rest);
     DT_TRY(status);
     dt_report_step(report, run, result);
+    if (run->world->rank == 0)
+        dt_deadline_stepped(&run->deadline, result->step_seconds);
     if (result->stop)
         return DT_OK;
-    if (dt_run_due(c->eval_cadence, run->state.step))
-        DT_TRY(evaluate(run, report));
-    return dt_run_due(c->sampling_cadence, run->state.step) ? sample(run) : DT_OK;
+    return attend(run, report, dt_run_due(c->eval_cadence, run->state.step),
+                  dt_run_due(c->sampling_cadence, run->state.step), &result->stop);
 }
 
 /* A rank that cannot go on while others wait for it: its line, and the end of the job. */
@@ -206,7 +223,7 @@ static dt_status name_failure(dt_run *run, const dt_step_result *result) {
 static dt_status train(dt_run *run, dt_report *report, bool *stopped) {
     const dt_config *c = &run->about.config;
     dt_step_result result = {0};
-    if (catch_up(run, report) != DT_OK)
+    if (attend(run, report, run->missed_evaluation, run->missed_sample, &result.stop) != DT_OK)
         give_up(run);
     while (run->state.step < c->max_steps && !result.stop) {
         if (advance(run, report, &result) != DT_OK)
@@ -224,6 +241,9 @@ static dt_status train(dt_run *run, dt_report *report, bool *stopped) {
 dt_status dt_loop_run(dt_run *run) {
     dt_report report = {.start_seconds = dt_clock_seconds()};
     bool stopped = false;
+    if (run->world->rank == 0)
+        dt_deadline_find(&run->deadline, run->start_seconds, run->about.config.stop_after_seconds,
+                         3 * run->layout.elements * (int64_t)sizeof(float));
     dt_stop_attend(run->world->rank == 0 ? save_at_once : NULL, run);
     const dt_status status = train(run, &report, &stopped);
     dt_stop_finish();

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/progress.h"
 #include "comm/agree.h"
@@ -123,6 +124,7 @@ static dt_status create_observers(dt_run *run) {
                                   dt_lanes_train_tokens(run->corpus.total.tokens, c->train_ratio),
                                   c->max_seq_len, c->micro_batch_size, c->eval_max_windows,
                                   c->eval_on == DT_EVAL_ALL));
+    run->evaluator.stop_requested = dt_stop_requested;
     if (!dt_is_null_int(c->sampling_cadence) && run->world->rank == 0)
         DT_TRY(dt_decode_create(&run->decoder, &run->gpt, &run->weights));
     return DT_OK;
@@ -171,7 +173,8 @@ static dt_status open_output(dt_run *run) {
 
 static dt_status create_output(dt_run *run) {
     DT_TRY(dt_agree(run->world, open_output(run)));
-    return dt_world_broadcast(run->world, &run->missed_evaluation, (int64_t)sizeof run->missed_evaluation);
+    DT_TRY(dt_world_broadcast(run->world, &run->missed_evaluation, (int64_t)sizeof run->missed_evaluation));
+    return dt_world_broadcast(run->world, &run->missed_sample, (int64_t)sizeof run->missed_sample);
 }
 
 /* Before the checkpoints are looked at: a run that still writes there would leave the choice behind. */
@@ -213,7 +216,7 @@ static dt_status create(dt_run *run) {
 }
 
 dt_status dt_run_create(dt_run *run, const dt_world *world, dt_config *config) {
-    *run = (dt_run){.world = world, .metrics = {.descriptor = -1}};
+    *run = (dt_run){.world = world, .start_seconds = dt_clock_seconds(), .metrics = {.descriptor = -1}};
     run->about.config = *config;
     *config = (dt_config){0};
     return create(run);

@@ -15,6 +15,7 @@
 #include "model/decode.h"
 #include "model/gpt.h"
 #include "train/checkpoint.h"
+#include "train/deadline.h"
 #include "train/drift.h"
 #include "train/evaluate.h"
 #include "train/hooks.h"
@@ -52,10 +53,12 @@ typedef struct dt_run {
     dt_metrics metrics;     /**< on rank 0 */
     dt_spike spike;         /**< on rank 0 */
 
-    bool missed_evaluation,
-        missed_sample;  /**< due at start_step, but the run stopped before; for all ranks, rank 0 */
-    int64_t saved_step; /**< the last step saved; guarded by state.at_rest */
-    char *saved_path;   /**< where; guarded by state.at_rest */
+    double start_seconds; /**< when it began to be made, of dt_clock_seconds */
+    dt_deadline deadline; /**< on rank 0 */
+
+    bool missed_evaluation, missed_sample; /**< due at start_step, but the run stopped before */
+    int64_t saved_step;                    /**< the last step saved; guarded by state.at_rest */
+    char *saved_path;                      /**< where; guarded by state.at_rest */
 } dt_run;
 
 /**

@@ -72,6 +72,8 @@ dt_status dt_sample_run(dt_decoder *decoder, const dt_sample_options *options,
     const int64_t V = decoder->gpt->layout->shape.V;
     DT_TRY(take_prompt(decoder, options->prompt));
     for (int64_t i = 0; i < options->max_length; i++) {
+        if (options->stop_requested && options->stop_requested())
+            break;
         const dt_philox_words words = dt_philox(key, (uint32_t)i, (uint32_t)(i >> 32), options->index, 0);
         const uint8_t token = dt_sample_draw(decoder->logits, V, options, dt_philox_unit(words.w0, words.w1));
         emit(context, dt_tokenizer_text(token));

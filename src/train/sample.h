@@ -4,6 +4,7 @@
 #ifndef DT_TRAIN_SAMPLE_H
 #define DT_TRAIN_SAMPLE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/status.h"
@@ -16,7 +17,8 @@ typedef struct dt_sample_options {
     int64_t top_k;      /**< keep the k likeliest; DT_NULL_INT: all */
     double top_p;       /**< of these, keep the likeliest that together have at least p; DT_NULL_REAL: all */
     uint64_t seed;
-    uint32_t index; /**< which of several samples with the same seed */
+    uint32_t index;               /**< which of several samples with the same seed */
+    bool (*stop_requested)(void); /**< asked before each token; the text ends when it says so. NULL: never */
 } dt_sample_options;
 
 /**

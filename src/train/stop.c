@@ -1,13 +1,24 @@
 /* A thread in sigwait may do anything, where a signal handler may do next to nothing. */
 #include "train/stop.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+/* How long a moment set by dt_stop_by may come unnoticed. */
+#define LOOK_NANOSECONDS 100000000L
 
 static pthread_t listener;
 static atomic_bool listening, attended, requested;
+static _Atomic double moment = HUGE_VAL;
+static atomic_int urges; /* SIGTERMs and SIGINTs that came while the first one's save was under way */
 static void (*save_state)(void *context, const char *signal_name);
 static void *save_context;
 
@@ -30,26 +41,63 @@ static void die(int number) {
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
+/* A save that has begun is finished, whoever cancels the thread; meanwhile impatience is heard (see below).
+ */
+static void save_for(int number) {
+    sigset_t urgent;
+    int cancelling;
+    sigemptyset(&urgent);
+    sigaddset(&urgent, SIGTERM);
+    sigaddset(&urgent, SIGINT);
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
+    pthread_sigmask(SIG_UNBLOCK, &urgent, NULL);
+    if (save_state)
+        save_state(save_context, number == SIGTERM ? "SIGTERM" : "SIGINT");
+    pthread_sigmask(SIG_BLOCK, &urgent, NULL);
+    pthread_setcancelstate(cancelling, NULL);
+}
+
+static void look_at_the_clock(void) {
+    if (dt_clock_seconds() < atomic_load(&moment))
+        return;
+    if (!atomic_exchange(&requested, true))
+        dt_log_line("the time is nearly up: stopping when the step under way is done");
+}
+
 static void *listen_for_signals(void *unused) {
-    (void)unused;
     const sigset_t set = stop_signals();
+    const struct timespec pause = {.tv_nsec = LOOK_NANOSECONDS};
     bool urged = false;
+    (void)unused;
     for (;;) {
-        int number = 0, cancelling;
-        if (sigwait(&set, &number) != 0)
+        const int number = sigtimedwait(&set, NULL, &pause);
+        look_at_the_clock();
+        if (number < 0)
             continue;
         if (number != SIGUSR1 && (urged || !atomic_load(&attended)))
             die(number);
-        pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling); /* a save that has begun is finished */
         atomic_store(&requested, true);
         if (number != SIGUSR1) {
             urged = true;
-            if (save_state)
-                save_state(save_context, number == SIGTERM ? "SIGTERM" : "SIGINT");
+            save_for(number);
         }
-        pthread_setcancelstate(cancelling, NULL);
     }
     return NULL;
+}
+
+/*
+ * The second signal while a save is under way may be a second launcher's, for the same reason as the first:
+ * it only says what the third one does. In a signal handler.
+ */
+static void urge(int number) {
+    static const char line[] =
+        "dtrain: still saving; one more signal ends the program without that checkpoint\n";
+    if (atomic_fetch_add(&urges, 1) == 0)
+        (void)!write(STDERR_FILENO, line, sizeof line - 1);
+    else {
+        signal(number, SIG_DFL);
+        raise(number); /* delivered when this handler returns */
+    }
 }
 
 /*
@@ -58,7 +106,11 @@ static void *listen_for_signals(void *unused) {
  * process would die.
  */
 static void pass_on(int number) {
-    if (atomic_load(&listening))
+    if (!atomic_load(&listening))
+        return;
+    if (pthread_equal(pthread_self(), listener))
+        urge(number);
+    else
         pthread_kill(listener, number);
 }
 
@@ -84,6 +136,14 @@ void dt_stop_attend(void (*save)(void *context, const char *signal_name), void *
     save_state = save;
     save_context = context;
     atomic_store(&attended, true);
+}
+
+void dt_stop_ask(void) {
+    atomic_store(&requested, true);
+}
+
+void dt_stop_by(double clock_seconds) {
+    atomic_store(&moment, clock_seconds);
 }
 
 bool dt_stop_requested(void) {

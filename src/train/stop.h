@@ -5,7 +5,8 @@
  * dt_stop_requested, the ranks agree within the step, save and leave. SIGTERM and SIGINT may mean that a
  * launcher kills the process a second later, whatever it does, so at these the thread also calls `save` at
  * once; rank 0 gives one that writes the state of the last finished step. A second SIGTERM or SIGINT ends the
- * process as if nothing had been arranged.
+ * process as if nothing had been arranged; while `save` is at work it takes a third, since Slurm and mpirun
+ * may send one each. The clock can ask for a stop too.
  *
  * One in a process. All functions are local.
  */
@@ -27,7 +28,14 @@ dt_status dt_stop_prepare(void);
  * the thread. */
 void dt_stop_attend(void (*save)(void *context, const char *signal_name), void *context);
 
-/** Whether a signal has asked for a stop. */
+/** Asks for a stop, as SIGUSR1 does. Any thread. */
+void dt_stop_ask(void);
+
+/** Asks for a stop at this moment of dt_clock_seconds; replaces the moment given before, HUGE_VAL is never.
+ */
+void dt_stop_by(double clock_seconds);
+
+/** Whether a signal or the clock has asked for a stop. Any thread. */
 bool dt_stop_requested(void);
 
 /**

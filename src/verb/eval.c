@@ -37,6 +37,7 @@ static dt_status evaluate(const dt_world *world, const dt_model_file *model, con
     int64_t windows = DT_NULL_INT, first_token = 0;
     const char *what = "";
     double loss;
+    bool complete;
     int threads;
     if (f->windows)
         DT_TRY(dt_verb_count("windows", f->windows, &windows));
@@ -49,7 +50,7 @@ static dt_status evaluate(const dt_world *world, const dt_model_file *model, con
         status = dt_evaluate_create(evaluator, world, corpus, first_token, c->max_seq_len,
                                     c->micro_batch_size, windows, true);
     DT_TRY(dt_agree(world, status));
-    DT_TRY(dt_evaluate_run(evaluator, &model->gpt, &model->weights, workers, &loss));
+    DT_TRY(dt_evaluate_run(evaluator, &model->gpt, &model->weights, workers, &loss, &complete));
     dt_log_line("%s after step %" PRId64 " on %s, %s: %" PRId64 " windows of %" PRId64 " tokens", model->path,
                 model->about.step, corpus->path, what, evaluator->windows, c->max_seq_len);
     dt_log_line("loss %.9g nats  perplexity %.6g  %.6g bits per character", loss, exp(loss), loss / log(2.0));

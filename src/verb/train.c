@@ -20,7 +20,7 @@ static dt_status start_watch(const dt_world *world) {
     dt_config_init(&defaults);
     const double limit = defaults.hang_timeout_seconds;
     dt_config_free(&defaults);
-    return dt_watch_start(world, limit);
+    return dt_watch_start(world, limit, (dt_watch_request){dt_stop_requested, dt_stop_ask});
 }
 
 static dt_status train(const dt_world *world, int argc, char **argv) {

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -38,7 +39,7 @@ static int tear_down(void **state) {
 
 /* What the run `out_dir` printed must hold `sentence`. */
 static void check_output(const char *out_dir, const char *sentence) {
-    char path[64];
+    char path[80];
     snprintf(path, sizeof path, "%s.out", out_dir);
     char *text = command_read_file(path);
     if (strstr(text, sentence) == NULL)
@@ -132,6 +133,103 @@ static void term_and_int_to_mpirun_leave_a_whole_checkpoint(void **state) {
     }
 }
 
+/* ---- every signal, to everybody, in every phase ---- */
+
+/* `flags` keep rank 0 in the phase for as long as nobody stops it; `brief` ask for the same in little. */
+static const struct {
+    const char *name, *flags, *brief;
+} phases[] = {{"training", "", ""},
+              {"evaluation", "--eval-cadence 3 --train-ratio 0.2 --eval-on all ",
+               "--eval-cadence 3 --train-ratio 0.2 --eval-max-windows 4 "},
+              {"sampling", "--sampling-cadence 3 --sampling-max-length 1000000000 ",
+               "--sampling-cadence 3 --sampling-max-length 9 "},
+              {"saving", "--checkpoint-cadence 1 ", ""}};
+static const int signals[] = {SIGUSR1, SIGTERM, SIGINT};
+
+/* Who gets the signal: mpirun, or a rank. */
+enum { TO_MPIRUN = -1, TO_RANK0, TO_RANK1, TARGETS_END };
+
+/* The metrics of a stopped run are those of one that was not: what it gave up it has done when it went on. */
+static void check_phase_going_on(size_t phase, const char *out_dir, int64_t stopped) {
+    char flags[512], whole[64];
+    snprintf(whole, sizeof whole, "%s_whole", out_dir);
+    snprintf(flags, sizeof flags, MODEL "%s --max-steps %" PRId64, phases[phase].brief, stopped + MORE_STEPS);
+    training_done(TRAINING_ALONE, 1, whole, flags);
+    strcat(flags, " --resume auto");
+    training_done(3, 1, out_dir, flags);
+    training_same_weights(whole, out_dir, stopped + MORE_STEPS);
+    training_same_metric(whole, out_dir, "loss");
+    if (strstr(phases[phase].name, "sampling"))
+        training_same_metric(whole, out_dir, "sample");
+}
+
+static void stop_in_phase(size_t phase, int number, int target) {
+    char out_dir[64], flags[512];
+    const struct timespec moment = {.tv_nsec = 50000000};
+    snprintf(out_dir, sizeof out_dir, "%s_%d_%d", phases[phase].name, number, target);
+    snprintf(flags, sizeof flags, ENDLESS "%s", phases[phase].flags);
+    const pid_t job = training_start(2, out_dir, flags);
+    training_await_step(job, out_dir, 3);
+    nanosleep(&moment, NULL);
+    kill(target == TO_MPIRUN ? job : training_rank_process(job, target), number);
+    const int code = training_end(job);
+    const int64_t stopped = check_checkpoint(out_dir);
+    /* mpirun itself obeys SIGTERM and SIGINT; everything else lets the ranks end by themselves, all alike. */
+    if (target != TO_MPIRUN || number == SIGUSR1) {
+        char sentence[64];
+        if (code != 0)
+            fail_msg("%s ended with exit code %d", out_dir, code);
+        snprintf(sentence, sizeof sentence, "stopped on request after step %" PRId64 ": ", stopped);
+        check_output(out_dir, sentence);
+    }
+    if (strcmp(phases[phase].name, "sampling") == 0)
+        assert_int_equal(stopped, 3);
+    if (target == (int)phase % 3 - 1 || getenv("DTRAIN_TEST_LONG"))
+        check_phase_going_on(phase, out_dir, stopped);
+}
+
+/* One in three of the cases, with each signal, target and phase among them; all when DTRAIN_TEST_LONG is set.
+ */
+static void any_signal_in_any_phase_leaves_the_last_step(void **state) {
+    (void)state;
+    text_write("text.txt", 3000000, 1);
+    for (size_t phase = 0; phase < sizeof phases / sizeof *phases; phase++)
+        for (int i = 0; i < 3; i++)
+            for (int target = TO_MPIRUN; target < TARGETS_END; target++)
+                if (((int)phase + i + target + 1) % 3 == 0 || getenv("DTRAIN_TEST_LONG"))
+                    stop_in_phase(phase, signals[i], target);
+    text_write("text.txt", 30000, 1);
+}
+
+/* While a run starts there is nothing new to save, and what was saved before stays as it is. */
+static void a_signal_at_the_start_damages_nothing(void **state) {
+    (void)state;
+    training_done(TRAINING_ALONE, 1, "start", MODEL "--max-steps 2");
+    for (int i = 0; i < 6; i++) {
+        const struct timespec moment = {.tv_nsec = 60000000L * (i + 1)};
+        const pid_t job = training_start(i % 2 ? 2 : TRAINING_ALONE, "start", ENDLESS "--resume auto");
+        nanosleep(&moment, NULL);
+        kill(job, signals[i % 3]);
+        (void)training_end(job);
+        assert_true(check_checkpoint("start") >= 2);
+    }
+    check_going_on("start", 2, check_checkpoint("start"));
+}
+
+/* The clock stops a run as a signal does, in time and with code 0, also when it is busy with something long.
+ */
+static void the_deadline_stops_in_time(void **state) {
+    (void)state;
+    const time_t start = time(NULL);
+    for (size_t phase = 0; phase < 4; phase += 2) {
+        char flags[512];
+        snprintf(flags, sizeof flags, ENDLESS "%s --stop-after-seconds 3", phases[phase].flags);
+        training_done(2, 1, phases[phase].name, flags);
+        check_phase_going_on(phase, phases[phase].name, check_checkpoint(phases[phase].name));
+    }
+    assert_in_range(time(NULL) - start, 2, 60);
+}
+
 /* A save that was killed leaves a temporary folder under its own name; the next start takes no harm from it.
  */
 static void what_a_killed_save_left_is_cleared_away(void **state) {
@@ -150,6 +248,9 @@ int main(void) {
                                        cmocka_unit_test(usr1_to_one_rank_stops_all),
                                        cmocka_unit_test(term_and_int_stop_a_run_that_is_alone),
                                        cmocka_unit_test(term_and_int_to_mpirun_leave_a_whole_checkpoint),
+                                       cmocka_unit_test(any_signal_in_any_phase_leaves_the_last_step),
+                                       cmocka_unit_test(a_signal_at_the_start_damages_nothing),
+                                       cmocka_unit_test(the_deadline_stops_in_time),
                                        cmocka_unit_test(what_a_killed_save_left_is_cleared_away)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
