@@ -82,11 +82,11 @@ static dt_status read_bool(words *walk, dt_config *config, const dt_option *opti
     return dt_value_set(config, option, value, DT_VALUE_ARGUMENT, where);
 }
 
-static dt_status refuse_flag(const words *walk, const dt_flag *own) {
+static dt_status refuse_flag(const words *walk, const dt_flag *own, bool with_options) {
     dt_nearest nearest = dt_nearest_start(walk->name, walk->length);
     for (; own != NULL && own->name != NULL; own++)
         dt_nearest_offer(&nearest, own->name);
-    for (int64_t i = 0; i < dt_options_count(); i++)
+    for (int64_t i = 0; with_options && i < dt_options_count(); i++)
         dt_nearest_offer(&nearest, dt_options_at(i)->key);
     if (nearest.best == NULL)
         return dt_usage("unknown flag %.*s; --help lists them all", SHOWN(walk));
@@ -102,6 +102,10 @@ static dt_status read_flag(words *walk, dt_config *config, const dt_flag *own) {
         return read_own(walk, verbs);
     const dt_option *option = dt_options_find(walk->name, walk->length, true);
     snprintf(where, sizeof where, "%.*s", SHOWN(walk));
+    if (option != NULL && config == NULL)
+        return dt_usage("%.*s is an option of training, which this verb does not take; --help shows what it "
+                        "takes",
+                        SHOWN(walk));
     if (option != NULL && option->type == DT_OPTION_BOOL)
         return read_bool(walk, config, option, where);
     if (option != NULL) {
@@ -112,8 +116,8 @@ static dt_status read_flag(words *walk, dt_config *config, const dt_flag *own) {
     bool negated =
         walk->length > 3 && (strncmp(walk->name, "no-", 3) == 0 || strncmp(walk->name, "no_", 3) == 0);
     option = negated ? dt_options_find(walk->name + 3, walk->length - 3, true) : NULL;
-    if (option == NULL || option->type != DT_OPTION_BOOL)
-        return refuse_flag(walk, own);
+    if (config == NULL || option == NULL || option->type != DT_OPTION_BOOL)
+        return refuse_flag(walk, own, config != NULL);
     if (walk->inlined != NULL)
         return dt_usage("%.*s takes no value, but is given \"%s\"", SHOWN(walk), walk->inlined);
     return dt_value_set(config, option, "false", DT_VALUE_ARGUMENT, where);

@@ -4,6 +4,7 @@
  */
 #include "config/nearest.h"
 
+#include <ctype.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -14,8 +15,9 @@ dt_nearest dt_nearest_start(const char *word, size_t length) {
     return (dt_nearest){.word = word, .length = length, .distance = near + 1};
 }
 
+/* Dashes stand for underscores, and who writes capitals means the same key. */
 static bool same_letter(char a, char b) {
-    return (a == '-' ? '_' : a) == (b == '-' ? '_' : b);
+    return (a == '-' ? '_' : tolower((unsigned char)a)) == (b == '-' ? '_' : tolower((unsigned char)b));
 }
 
 static int least(int a, int b) {

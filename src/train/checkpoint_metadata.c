@@ -24,8 +24,9 @@
 
 dt_status dt_checkpoint_metadata_expect(const char *path) {
     if (!dt_file_is_folder(path))
-        return dt_usage("%s is no checkpoint: expected a folder, found %s", path,
-                        dt_file_exists(path) ? "a file" : "nothing there");
+        return dt_usage("%s is no checkpoint: expected a folder, found %s; name one such as "
+                        "checkpoints/checkpoint_step_1000",
+                        path, dt_file_exists(path) ? "a file" : "nothing there");
     char *metadata = dt_file_join(path, DT_CHECKPOINT_METADATA);
     if (metadata == NULL)
         return dt_fail("out of memory while looking at %s", path);

@@ -78,7 +78,9 @@ static dt_status find_hook(entry *e, const char *list, const json_t *object) {
     const json_t *library = json_object_get(object, "library");
     if (library) {
         if (!json_is_string(library))
-            return dt_usage("hook %s: expected \"library\" to be the path of a shared library", e->name);
+            return dt_usage(
+                "hook %s: expected \"library\" to be the path of a shared library, found something else",
+                e->name);
         return load_library(e, list, json_string_value(library));
     }
     e->hook = dt_hooks_builtin(list, e->name);

@@ -5,7 +5,7 @@
  *     update   identity          looks at nothing and changes nothing: what a hook itself costs
  *     update   gradient_stats    the norm of each tensor's gradient
  *
- * The two that report take log_interval: every how many steps (1).
+ * All take log_interval: every how many steps (1) they report, which identity has nothing to.
  */
 #include <inttypes.h>
 #include <jansson.h>
@@ -48,7 +48,7 @@ static int create(const dt_hook_setup *setup, void **state, int64_t *leaf_values
                  "expected the options name, enabled and log_interval, found %s", unknown);
     else if (interval && (!json_is_integer(interval) || json_integer_value(interval) < 1))
         snprintf(setup->error, (size_t)setup->error_bytes,
-                 "expected log_interval to be a number of steps, 1 or more");
+                 "expected log_interval to be a number of steps, 1 or more, found something else");
     else {
         *made = (stats){interval ? json_integer_value(interval) : 1, setup->n_layers};
         failed = 0;
@@ -147,7 +147,11 @@ static const dt_hook activation_stats = {.version = DT_HOOK_VERSION,
                                          .destroy = free,
                                          .leaf = activation_leaf,
                                          .collect = activation_collect};
-static const dt_hook identity = {.version = DT_HOOK_VERSION, .name = "identity", .update = identity_update};
+static const dt_hook identity = {.version = DT_HOOK_VERSION,
+                                 .name = "identity",
+                                 .create = create,
+                                 .destroy = free,
+                                 .update = identity_update};
 static const dt_hook gradient_stats = {.version = DT_HOOK_VERSION,
                                        .name = "gradient_stats",
                                        .create = create,

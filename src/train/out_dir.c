@@ -140,12 +140,18 @@ dt_status dt_out_dir_prepare(dt_out_dir_claim *claim, const dt_config *config, c
     char *metrics = dt_file_join(config->out_dir, "metrics.jsonl");
     if (metrics == NULL)
         return dt_fail("out of memory for a file's name");
-    dt_status status = make_folder(config->out_dir, "out_dir");
+    /* Before anything is made that would be left behind. */
+    dt_status status =
+        dt_file_is_folder(metrics)
+            ? dt_usage("out_dir: expected %s to be a file or nothing yet, found a folder; move "
+                       "it away or name another out_dir",
+                       metrics)
+            : make_folder(config->out_dir, "out_dir");
     if (status == DT_OK)
         status = make_folder(checkpoints_folder, option);
     if (status == DT_OK)
         status = claim_both(claim, config, 0.0);
-    if (status == DT_OK && fresh && !dt_file_is_folder(metrics))
+    if (status == DT_OK && fresh)
         status = clear(metrics, checkpoints_folder);
     /* Anew, where it was moved away. */
     if (status == DT_OK)

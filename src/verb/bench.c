@@ -27,7 +27,9 @@ static dt_status open_json(const dt_world *world, const char *path, FILE **file)
     if (world->rank != 0 || path == NULL)
         return DT_OK;
     *file = fopen(path, "we");
-    return *file ? DT_OK : dt_usage("--json: cannot write %s: %s", path, strerror(errno));
+    return *file ? DT_OK
+                 : dt_usage("--json: cannot write %s: %s; name a file in a folder that exists", path,
+                            strerror(errno));
 }
 
 static dt_status write_json(const dt_profile *profile, const dt_config *config, const char *path,

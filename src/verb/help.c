@@ -31,11 +31,7 @@ dt_status dt_verb_help(int argc, char **argv) {
     const char *markdown = NULL, *yaml = NULL, *man = NULL;
     const dt_flag own[] = {
         {"markdown", false, &markdown}, {"yaml", false, &yaml}, {"man", false, &man}, {NULL, false, NULL}};
-    dt_config config;
-    dt_config_init(&config);
-    dt_status status = dt_config_read_flags(&config, argc, argv, own, NULL, NULL);
-    dt_config_free(&config);
-    DT_TRY(status);
+    DT_TRY(dt_config_read_flags(NULL, argc, argv, own, NULL, NULL));
     if (markdown)
         dt_reference_markdown(stdout);
     else if (yaml)

@@ -116,18 +116,15 @@ dt_status dt_verb_checkpoint(const char *verb, int argc, char **argv, const dt_f
                              const char **checkpoint) {
     const char **words = calloc((size_t)argc + 1, sizeof *words);
     int count = 0;
-    dt_config untouched;
     if (words == NULL)
         return dt_fail("out of memory for the command line");
-    dt_config_init(&untouched);
-    dt_status status = dt_config_read_flags(&untouched, argc, argv, own, words, &count);
-    dt_config_free(&untouched);
+    dt_status status = dt_config_read_flags(NULL, argc, argv, own, words, &count);
     *checkpoint = count == 1 ? words[0] : NULL;
     free(words);
-    if (status == DT_OK && count != 1)
-        status = dt_usage(
-            "%s: expected one checkpoint folder, found %d; for example: dtrain %s checkpoints/latest", verb,
-            count, verb);
+    if (status == DT_OK && (count != 1 || **checkpoint == 0))
+        status = dt_usage("%s: expected one checkpoint folder, found %d%s; for example: dtrain %s "
+                          "checkpoints/latest",
+                          verb, count, count == 1 ? " word, which is empty" : "", verb);
     return status;
 }
 

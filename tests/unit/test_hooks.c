@@ -324,7 +324,7 @@ static void refuses_libraries_that_are_no_plug_ins(void **state) {
            " was built for version 7 of the hook interface, this dtrain has "
            "version 1; build it again with this dtrain's dtrain/hook.h");
     refuse(f, "{\"update\":[{\"name\":\"mine\",\"library\":3}]}",
-           "hook mine: expected \"library\" to be the path of a shared library");
+           "hook mine: expected \"library\" to be the path of a shared library, found something else");
 }
 
 static void refuses_what_a_hook_refuses(void **state) {
@@ -336,10 +336,14 @@ static void refuses_what_a_hook_refuses(void **state) {
         char text[128];
         snprintf(text, sizeof text, "{\"update\":[{\"name\":\"gradient_stats\",\"log_interval\":%s}]}",
                  wrong[i]);
-        refuse(f, text, "hook gradient_stats: expected log_interval to be a number of steps, 1 or more");
+        refuse(
+            f, text,
+            "hook gradient_stats: expected log_interval to be a number of steps, 1 or more, found something else");
         snprintf(text, sizeof text, "{\"forward\":[{\"name\":\"activation_stats\",\"log_interval\":%s}]}",
                  wrong[i]);
-        refuse(f, text, "hook activation_stats: expected log_interval to be a number of steps, 1 or more");
+        refuse(
+            f, text,
+            "hook activation_stats: expected log_interval to be a number of steps, 1 or more, found something else");
     }
 }
 

@@ -1,0 +1,29 @@
+/* What goes wrong on one rank, on rank 0 or on all: said once. */
+#include "rows.h"
+#include "support/command.h"
+
+static const bad_row rows[] = {
+    {ROW("--max-step 3", "unknown flag --max-step; did you mean --max-steps?")},
+    {ROW(CONFIG, "c.yaml:1:11: n_layers must be an integer"), .yaml = "n_layers: 0\n"},
+    {ROW(TINY " --config nope.yaml", "--config: cannot open nope.yaml")},
+    {ROW(TINY " --data nope.txt", "cannot open nope.txt")},
+    {ROW(TINY " --data plain.txt", "the corpus is too small")},
+    {ROW(TRAIN "--batch-size 2 --micro-batch-size 1",
+         "3 ranks for 2 leaves: expected at most one rank a leaf")},
+    {ROW(TRAIN "--micro-batch-size 1 --out-dir plain.txt/run", "out_dir: cannot make folder")},
+    {ROW(TRAIN "--resume nope", "nope is no checkpoint")},
+    {ROW("trian", "there is no verb \"trian\"")},
+    {ROW("eval nope", "nope is no checkpoint")},
+    {ROW(CONFIG " : -np 1 " DTRAIN " --bogus", "expected one command line for all ranks"),
+     .yaml = "n_layers: 1\n"},
+    {ROW(TRAIN " : -np 1 " DTRAIN " " TRAIN "--max-steps 2", "expected one command line for all ranks")},
+    {ROW("eval nope : -np 1 " DTRAIN " eval", "expected one command line for all ranks")},
+    {ROW(TINY " --data nope.txt --batch-size 2 --micro-batch-size 1",
+         "3 ranks for 2 leaves: expected at most one rank a leaf")},
+    {ROW(TRAIN "--n-layers 1000 --d-model 65536", "MB for each of 3 ranks, found")},
+    {ROW("sample good --count 0", "--count: expected a whole number")},
+    {ROW("bench " TINY " --batch-size 2 --micro-batch-size 1",
+         "3 ranks for 2 leaves: expected at most one rank a leaf")},
+};
+
+const bad_table bad_ranks = {"ranks", BAD_ROWS(rows), .launcher = DTRAIN_MPIRUN " -np 3 --oversubscribe"};
