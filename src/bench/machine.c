@@ -71,6 +71,22 @@ static dt_status measure_link(const dt_world *world, int threads, dt_plan_machin
     return dt_agree(world, status);
 }
 
+/* Between the ranks of rank 0's host, which are the first where hosts are filled one after another. */
+static dt_status measure_inside(const dt_world *world, dt_plan_machine *measured) {
+    int ranks = world->host_ranks;
+    dt_world part;
+    dt_status status = DT_OK;
+    DT_TRY(dt_world_broadcast(world, &ranks, (int64_t)sizeof ranks));
+    measured->host_ranks = ranks;
+    if (ranks == 1)
+        return DT_OK;
+    DT_TRY(dt_world_split(world, ranks, &part));
+    if (part.mpi)
+        status = dt_link_measure(&part, &measured->inside);
+    dt_world_rejoin(world, &part);
+    return dt_agree(world, status);
+}
+
 static dt_status probe(const dt_world *world, const dt_config *config, int threads,
                        dt_plan_machine *measured) {
     dt_world part;
@@ -84,15 +100,16 @@ static dt_status probe(const dt_world *world, const dt_config *config, int threa
 
 dt_status dt_machine_measure(const dt_world *world, const dt_config *config, int threads, const dt_link *link,
                              dt_plan_machine *measured) {
-    *measured = (dt_plan_machine){0};
-    if (link)
-        measured->link = *link;
-    else if (world->size == 1)
-        measured->link = dt_plan_assumed_link();
-    else {
+    *measured = (dt_plan_machine){
+        .link = link ? *link : dt_plan_assumed_link(), .inside = dt_plan_assumed_inside(), .host_ranks = 1};
+    if (!link && world->size > 1) {
         measured->link_measured = true;
         measured->same_host = world->hosts == 1;
         DT_TRY(measure_link(world, threads, measured));
+        if (measured->same_host)
+            measured->inside = measured->link;
+        else
+            DT_TRY(measure_inside(world, measured));
     }
     return probe(world, config, threads, measured);
 }

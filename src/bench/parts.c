@@ -12,6 +12,7 @@
 #include "model/forward.h"
 #include "optim/adamw.h"
 #include "optim/clip.h"
+#include "train/run.h"
 
 static dt_status create_gradients(dt_parts *p) {
     const int64_t threads = p->rig->workers.threads;
@@ -91,8 +92,9 @@ dt_status dt_parts_create(dt_parts *parts, const dt_world *world, dt_rig *rig, c
     const int64_t leaves = dt_step_leaves(config->batch_size, config->micro_batch_size);
     *parts = (dt_parts){.rig = rig, .world = world};
     DT_TRY(dt_agree(world, create(parts, config, leaves)));
+    const dt_reduce_options options = dt_run_exchange(config);
     DT_TRY(dt_agree(world, dt_overlap_create(&parts->overlap, world, &parts->plan, parts->gradient, leaves,
-                                             rig->layout.elements, config->bucket_bytes)));
+                                             rig->layout.elements, config->bucket_bytes, &options)));
     fill(parts);
     return DT_OK;
 }

@@ -38,7 +38,7 @@ typedef struct dt_parts {
  */
 dt_status dt_parts_create(dt_parts *parts, const dt_world *world, dt_rig *rig, const dt_config *config);
 
-/** Frees; all zero is fine. Local. */
+/** Frees; all zero is fine. Collective, unless all zero. */
 void dt_parts_free(dt_parts *parts);
 
 /** How often this rank calls a part in a step, one after the other: calls of a leaf times the waves of

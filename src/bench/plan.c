@@ -15,23 +15,47 @@ dt_link dt_plan_assumed_link(void) {
     return (dt_link){.latency_seconds = 1.5e-6, .bandwidth_bytes = 100e9 / 8};
 }
 
+dt_link dt_plan_assumed_inside(void) {
+    return (dt_link){.latency_seconds = 1e-6, .bandwidth_bytes = 4e9};
+}
+
+static int64_t larger(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+/* What a bucket costs on the network, and of a core beside it. */
+typedef struct bucket_cost {
+    double travel, touch, core;
+} bucket_cost;
+
+static bucket_cost cost_of(const dt_plan_machine *m, const dt_traffic *moved) {
+    const int64_t crossing = larger(moved->host_sent_bytes, moved->host_received_bytes);
+    const int64_t own = larger(moved->sent_bytes, moved->received_bytes) - moved->inside_bytes;
+    const double latency = crossing > 0 ? m->link.latency_seconds : 0.0;
+    const double inside = (double)moved->inside_bytes / m->inside.bandwidth_bytes +
+                          (crossing > 0 ? 0.0 : (double)moved->messages * m->inside.latency_seconds);
+    const double floats = (double)(moved->added_floats + moved->copied_floats);
+    bucket_cost cost = {.travel =
+                            (double)moved->messages * latency + (double)crossing / m->link.bandwidth_bytes,
+                        .touch = (double)own * m->link.touch_seconds,
+                        .core = inside + floats * m->probe.add_alone_seconds};
+    /* Where cores are what limits the network, it has no time of its own. */
+    cost.touch = cost.touch < cost.travel ? cost.touch : cost.travel;
+    return cost;
+}
+
 dt_plan_exchange dt_plan_exchange_of(const dt_plan_machine *machine, double backward_seconds,
                                      const int64_t *bounds, int64_t buckets, const dt_traffic *busiest) {
     dt_plan_exchange exchange = {0};
-    double done = 0.0, added = 0.0, travelled = 0.0;
+    double done = 0.0, core = 0.0;
     for (int64_t b = buckets - 1; b >= 0; b--) {
-        const dt_traffic *moved = &busiest[b];
-        const int64_t bytes =
-            moved->sent_bytes > moved->received_bytes ? moved->sent_bytes : moved->received_bytes;
-        const double travel = (double)moved->messages * machine->link.latency_seconds +
-                              (double)bytes / machine->link.bandwidth_bytes;
+        const bucket_cost cost = cost_of(machine, &busiest[b]);
         const double ready = backward_seconds * (1.0 - (double)bounds[b] / (double)bounds[buckets]);
-        done = (ready > done ? ready : done) + travel;
-        travelled += travel;
-        added += (double)moved->added_floats * machine->probe.add_alone_seconds;
+        done = (ready > done ? ready : done) + cost.travel - cost.touch;
+        core += cost.touch + cost.core;
+        exchange.total_seconds += cost.travel + cost.core;
     }
-    exchange.total_seconds = travelled + added;
-    exchange.exposed_seconds = machine->same_host ? exchange.total_seconds : done - backward_seconds + added;
+    exchange.exposed_seconds = done - backward_seconds + core;
     return exchange;
 }
 
@@ -51,17 +75,24 @@ static dt_status count_gradients(int64_t leaves, int ranks, int threads, int64_t
 }
 
 /* Counts and times the exchange; needs one traffic a bucket. */
-static dt_status predict_exchange(const dt_plan_machine *machine, const int64_t *bounds, int64_t buckets,
-                                  double backward_seconds, dt_plan_point *point, dt_plan_exchange *exchange) {
+static dt_status predict_exchange(const dt_plan_machine *machine, dt_reduce_options options,
+                                  const int64_t *bounds, int64_t buckets, double backward_seconds,
+                                  dt_plan_point *point, dt_plan_exchange *exchange) {
     int64_t room_bytes;
+    const bool one_host = machine->same_host || machine->host_ranks > point->ranks;
+    const dt_traffic_job job = {.ranks = point->ranks,
+                                .host_ranks = one_host ? point->ranks : machine->host_ranks,
+                                .leaves = point->leaves,
+                                .way = options.way,
+                                .number = options.number};
     dt_traffic *busiest = dt_memory_alloc(buckets, sizeof *busiest, "the traffic of the buckets");
     dt_status status = busiest ? DT_OK : DT_FAILED;
     if (status == DT_OK)
-        status = dt_traffic_busiest(point->ranks, point->leaves, bounds[buckets], bounds, buckets, busiest,
-                                    &room_bytes);
+        status = dt_traffic_busiest(&job, bounds, buckets, busiest, &room_bytes);
     if (status == DT_OK) {
         *exchange = dt_plan_exchange_of(machine, backward_seconds, bounds, buckets, busiest);
         point->memory_bytes += room_bytes;
+        point->way = dt_traffic_way(&job);
         for (int64_t b = 0; b < buckets; b++) {
             point->sent_messages += busiest[b].messages;
             point->sent_bytes += busiest[b].sent_bytes;
@@ -87,8 +118,8 @@ static dt_status predict(const dt_plan_machine *machine, const dt_config *c, con
     DT_TRY(dt_overlap_cut(layout->elements, c->bucket_bytes, &bounds, &buckets));
     dt_status status = DT_OK;
     if (point->ranks > 1)
-        status = predict_exchange(machine, bounds, buckets, whole * probe->backward_seconds * share, point,
-                                  &exchange);
+        status = predict_exchange(machine, dt_run_exchange(c), bounds, buckets,
+                                  whole * probe->backward_seconds * share, point, &exchange);
     free(bounds);
     DT_TRY(status);
     point->compute_seconds =

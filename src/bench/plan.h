@@ -6,18 +6,20 @@
  *     step     = waves x (forward + backward) + tree additions + exposed + gather of losses + update
  *     waves    = ceil(ceil(L / p) / t)
  *     gather   = ceil(log2 p) x latency
- *     exchange of bucket b = messages_b x latency + max(sent_b, received_b) / bandwidth + additions_b
+ *     exchange of bucket b = travel_b + core_b
+ *     travel_b = messages_b x latency + max(sent_b, received_b) of a host / bandwidth
+ *     core_b   = additions_b + copies_b + inside_b / bandwidth inside
  *
  * which is Hockney's model (comm/link.h) over the counts of comm/traffic.h. Bucket b, of those that are cut
  * from the vector's start to its end, is ready when the last wave's backward pass has come down to its first
  * element; the pass is taken to go down evenly. Buckets travel one after another:
  *
  *     ready_b  = backward x (1 - first element of b / elements)
- *     done_b   = max(ready_b, done_(b+1)) + exchange_b
- *     exposed  = done_0 - backward
+ *     done_b   = max(ready_b, done_(b+1)) + travel_b - touch_b
+ *     exposed  = done_0 - backward + sum of touch_b + core_b
  *
- * Two things are never hidden: the additions, which the rank's own core makes, and, between ranks of one
- * host, the messages, which it copies.
+ * What the rank's own core does is never hidden: core_b, and touch_b, its part in sending and receiving over
+ * the network.
  */
 #ifndef DT_BENCH_PLAN_H
 #define DT_BENCH_PLAN_H
@@ -34,15 +36,18 @@
 /** What is known or assumed of the machine. */
 typedef struct dt_plan_machine {
     dt_probe probe;
-    dt_link link;
-    bool same_host;     /**< all ranks share a host, so cores and not a network move the messages */
+    dt_link link;       /**< between hosts: what a host's ranks share */
+    dt_link inside;     /**< between ranks of a host, whose cores move the messages */
+    int host_ranks;     /**< ranks on a host */
+    bool same_host;     /**< all ranks share a host, however many they are */
     bool link_measured; /**< otherwise the link is given or assumed */
 } dt_plan_machine;
 
 typedef struct dt_plan_point {
     int ranks;
     int64_t batch, leaves;
-    int64_t memory_bytes;  /**< of the rank that needs the most, by the two tables and the exchange's room */
+    int64_t memory_bytes; /**< of the rank that needs the most, by the two tables and the exchange's room */
+    dt_reduce_way way;
     int64_t sent_messages; /**< a step, of the busiest rank */
     int64_t sent_bytes;
     double compute_seconds;                   /**< forward, backward and tree additions of the own leaves */
@@ -57,8 +62,11 @@ typedef struct dt_plan_exchange {
     double exposed_seconds; /**< after the backward pass, or taken from it */
 } dt_plan_exchange;
 
-/** The link that is assumed where none is measured or given: 1.5 us and 100 Gbit/s. */
+/** The link between hosts that is assumed where none is measured or given: 1.5 us and 100 Gbit/s. */
 dt_link dt_plan_assumed_link(void);
+
+/** The link inside a host that is assumed where none is measured: 1 us and 4 GB/s. */
+dt_link dt_plan_assumed_inside(void);
 
 /**
  * The exchange of the `buckets` buckets of bounds[buckets + 1], whose traffic is busiest[buckets], beside a

@@ -33,27 +33,33 @@ static dt_status create_tokens(dt_rig *rig, const dt_world *world, const dt_conf
     return DT_OK;
 }
 
-static dt_status create(dt_rig *rig, const dt_world *world, const dt_config *c, int threads) {
-    dt_step_inputs inputs = {.world = world,
-                             .gpt = &rig->gpt,
-                             .lanes = &rig->lanes,
-                             .shard = &rig->shard,
-                             .workers = &rig->workers,
-                             .state = &rig->state,
-                             .B = c->batch_size,
-                             .u = c->micro_batch_size,
-                             .bucket_bytes = c->bucket_bytes,
-                             .schedule = {.peak = c->learning_rate, .max_steps = c->max_steps},
-                             .adamw = {.weight_decay = c->weight_decay, .beta1 = c->beta1, .beta2 = c->beta2},
-                             .grad_clip = c->grad_clip,
-                             .stop_requested = never};
+/* What a rank makes by itself. */
+static dt_status create_own(dt_rig *rig, const dt_world *world, const dt_config *c, int threads) {
     rig->gpt = (dt_gpt){&rig->layout, dt_kernels_best(), c->dropout, 0};
     DT_TRY(dt_state_create(&rig->state, &rig->layout));
     dt_layout_init_parameters(&rig->layout, 0, rig->state.parameters);
     DT_TRY(create_tokens(rig, world, c));
     DT_TRY(dt_workers_create(&rig->workers, threads, &rig->layout.shape, c->micro_batch_size));
-    DT_TRY(dt_hooks_create(&rig->hooks, NULL, &rig->layout));
-    inputs.hooks = rig->hooks;
+    return dt_hooks_create(&rig->hooks, NULL, &rig->layout);
+}
+
+static dt_status create_step(dt_rig *rig, const dt_world *world, const dt_config *c) {
+    const dt_step_inputs inputs = {
+        .world = world,
+        .gpt = &rig->gpt,
+        .lanes = &rig->lanes,
+        .shard = &rig->shard,
+        .workers = &rig->workers,
+        .hooks = rig->hooks,
+        .state = &rig->state,
+        .B = c->batch_size,
+        .u = c->micro_batch_size,
+        .bucket_bytes = c->bucket_bytes,
+        .exchange = dt_run_exchange(c),
+        .schedule = {.peak = c->learning_rate, .max_steps = c->max_steps},
+        .adamw = {.weight_decay = c->weight_decay, .beta1 = c->beta1, .beta2 = c->beta2},
+        .grad_clip = c->grad_clip,
+        .stop_requested = never};
     return dt_step_create(&rig->step, &inputs);
 }
 
@@ -65,7 +71,8 @@ dt_status dt_rig_create(dt_rig *rig, const dt_world *world, const dt_config *con
     DT_TRY(dt_agree(world, dt_layout_create(&rig->layout, dt_run_shape(config))));
     DT_TRY(dt_need_check(world, dt_need_bytes(&rig->layout, config, world->rank, world->size, threads,
                                               config->batch_size * config->max_seq_len)));
-    return dt_agree(world, create(rig, world, config, threads));
+    DT_TRY(dt_agree(world, create_own(rig, world, config, threads)));
+    return create_step(rig, world, config);
 }
 
 void dt_rig_free(dt_rig *rig) {

@@ -32,7 +32,7 @@ typedef struct dt_rig {
  */
 dt_status dt_rig_create(dt_rig *rig, const dt_world *world, const dt_config *config, int threads);
 
-/** Frees what the rig holds; one that is all zero is fine. Local. */
+/** Frees what the rig holds; one that is all zero is fine. Collective, unless all zero. */
 void dt_rig_free(dt_rig *rig);
 
 /** Takes one step as training would. A failure ends the job, as in training. Collective. */

@@ -1,88 +1,77 @@
-/* Covers, slices and additions of all ranks, worked out once. Sending them is reduce.c's. */
+/* Covers and additions of all members, worked out once. Which messages follow from them is exchange.c's. */
 #include "comm/deal.h"
 
-#include <inttypes.h>
-#include <limits.h>
 #include <string.h>
 
 #include "base/memory.h"
 
-/* The most floats in a slice, so that a message (one slice of one node) has a count that is an int: 8 GiB. */
-#define SLICE_FLOATS_MAX (INT_MAX - DT_MEMORY_ALIGN_FLOATS)
+/* Where a deal's members stand among the ranks. */
+typedef struct seating {
+    int64_t leaves;
+    int size, first_rank;
+    const int *starts;
+} seating;
 
-static dt_status check_bounds(int size, int64_t elements, const int64_t *bounds, int64_t buckets) {
-    if (bounds[0] != 0 || bounds[buckets] != elements)
-        return dt_fail("buckets must hold the whole vector: expected bounds from 0 to %" PRId64
-                       ", found %" PRId64 " to %" PRId64,
-                       elements, bounds[0], bounds[buckets]);
-    for (int64_t b = 0; b < buckets; b++) {
-        int64_t length = bounds[b + 1] - bounds[b];
-        if (length < 0 || length % DT_MEMORY_ALIGN_FLOATS != 0)
-            return dt_fail("bound %" PRId64 " of the buckets is %" PRId64
-                           ": expected a multiple of %d, at least %" PRId64,
-                           b + 1, bounds[b + 1], DT_MEMORY_ALIGN_FLOATS, bounds[b]);
-        if (length / size > SLICE_FLOATS_MAX)
-            return dt_fail("bucket %" PRId64 " has %" PRId64
-                           " floats: expected at most %d for each of %d ranks; "
-                           "use smaller buckets",
-                           b, length, SLICE_FLOATS_MAX, size);
-    }
-    return DT_OK;
+static int cover_of(const seating *at, int member, dt_tree_node cover[DT_TREE_COVER_MAX]) {
+    const int first_rank = at->first_rank + (at->starts ? at->starts[member] : member);
+    const int end_rank = at->first_rank + (at->starts ? at->starts[member + 1] : member + 1);
+    int64_t first, end, unused;
+    dt_tree_share(at->leaves, first_rank, at->size, &first, &unused);
+    dt_tree_share(at->leaves, end_rank - 1, at->size, &unused, &end);
+    return dt_tree_cover(at->leaves, first, end, cover);
 }
 
-static int cover_of(const dt_deal *deal, int64_t leaves, int rank, dt_tree_node cover[DT_TREE_COVER_MAX]) {
-    int64_t first, end;
-    dt_tree_share(leaves, rank, deal->size, &first, &end);
-    return dt_tree_cover(leaves, first, end, cover);
-}
-
-dt_status dt_deal_make(dt_deal *deal, int size, int64_t leaves, int64_t elements, const int64_t *bounds,
-                       int64_t buckets) {
+dt_status dt_deal_make(dt_deal *deal, int64_t leaves, int size, int first_rank, const int *starts,
+                       int members) {
     const char *what = "the plan of the sum over ranks";
+    const seating at = {leaves, size, first_rank, starts};
     dt_tree_node cover[DT_TREE_COVER_MAX];
-    *deal = (dt_deal){.size = size, .buckets = buckets};
-    DT_TRY(check_bounds(size, elements, bounds, buckets));
-    deal->bounds = dt_memory_alloc(buckets + 1, sizeof *deal->bounds, what);
-    deal->node_starts = dt_memory_alloc(size + 1, sizeof *deal->node_starts, what);
-    if (deal->bounds == NULL || deal->node_starts == NULL)
+    *deal = (dt_deal){.members = members};
+    deal->node_starts = dt_memory_alloc(members + 1, sizeof *deal->node_starts, what);
+    if (deal->node_starts == NULL)
         return DT_FAILED;
-    memcpy(deal->bounds, bounds, (size_t)(buckets + 1) * sizeof *bounds);
-    for (int rank = 0; rank < size; rank++)
-        deal->node_starts[rank + 1] = deal->node_starts[rank] + cover_of(deal, leaves, rank, cover);
+    for (int m = 0; m < members; m++)
+        deal->node_starts[m + 1] = deal->node_starts[m] + cover_of(&at, m, cover);
 
-    int64_t count = dt_deal_all_nodes(deal);
+    const int64_t count = dt_deal_all_nodes(deal);
     deal->nodes = dt_memory_alloc(count, sizeof *deal->nodes, what);
     deal->adds = dt_memory_alloc(count, sizeof *deal->adds, what);
     if (deal->nodes == NULL || deal->adds == NULL)
         return DT_FAILED;
-    for (int rank = 0; rank < size; rank++) {
-        int covered = cover_of(deal, leaves, rank, cover);
-        memcpy(deal->nodes + deal->node_starts[rank], cover, (size_t)covered * sizeof *cover);
+    for (int m = 0; m < members; m++) {
+        const int covered = cover_of(&at, m, cover);
+        memcpy(deal->nodes + deal->node_starts[m], cover, (size_t)covered * sizeof *cover);
     }
     deal->add_count = dt_tree_adds(leaves, deal->nodes, count, deal->adds);
     return DT_OK;
 }
 
 void dt_deal_drop(dt_deal *deal) {
-    dt_memory_free(deal->bounds);
     dt_memory_free(deal->node_starts);
     dt_memory_free(deal->nodes);
     dt_memory_free(deal->adds);
     *deal = (dt_deal){0};
 }
 
-int64_t dt_deal_nodes(const dt_deal *deal, int rank) {
-    return deal->node_starts[rank + 1] - deal->node_starts[rank];
+int64_t dt_deal_nodes(const dt_deal *deal, int member) {
+    return deal->node_starts[member + 1] - deal->node_starts[member];
 }
 
 int64_t dt_deal_all_nodes(const dt_deal *deal) {
-    return deal->node_starts[deal->size];
+    return deal->node_starts[deal->members];
 }
 
-dt_deal_slice dt_deal_slice_of(const dt_deal *deal, int64_t bucket, int rank) {
-    int64_t units = (deal->bounds[bucket + 1] - deal->bounds[bucket]) / DT_MEMORY_ALIGN_FLOATS;
+bool dt_deal_is_perfect(const dt_deal *deal) {
+    const int members = deal->members;
+    bool perfect = (members & (members - 1)) == 0 && dt_deal_all_nodes(deal) == members;
+    for (int m = 0; perfect && m < members; m++)
+        perfect = deal->nodes[m].end - deal->nodes[m].first == deal->nodes[0].end - deal->nodes[0].first;
+    return perfect;
+}
+
+dt_deal_slice dt_deal_slice_of(int64_t count, int part, int parts) {
     int64_t first, end;
-    dt_tree_share(units, rank, deal->size, &first, &end);
-    return (dt_deal_slice){.first = deal->bounds[bucket] + first * DT_MEMORY_ALIGN_FLOATS,
+    dt_tree_share(count / DT_MEMORY_ALIGN_FLOATS, part, parts, &first, &end);
+    return (dt_deal_slice){.first = first * DT_MEMORY_ALIGN_FLOATS,
                            .count = (end - first) * DT_MEMORY_ALIGN_FLOATS};
 }

@@ -3,6 +3,7 @@
 #include "comm/link.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
@@ -13,11 +14,13 @@
 /* Above the tags of reduce.c, which uses two a bucket under way. */
 #define TAG 1000
 
-#define SHORT_BYTES  8
-#define SHORT_ROUNDS 1000
-#define LONG_BYTES   ((int64_t)4 << 20)
-#define LONG_ROUNDS  20
-#define BATCHES      3 /* the quickest of them counts: what disturbs a batch only ever slows it */
+#define SHORT_BYTES       8
+#define SHORT_ROUNDS      1000
+#define LONG_BYTES        ((int64_t)4 << 20)
+#define LONG_ROUNDS       20
+#define TOUCH_ROUNDS      5
+#define PAUSE_NANOSECONDS 200000L /* long beside a look at the messages, short beside a long message */
+#define BATCHES           3       /* the quickest of them counts: what disturbs a batch only ever slows it */
 
 /* Seconds of one message each way with `bytes` bytes, as the slowest rank sees it. */
 static dt_status time_round(const dt_world *world, char *buffer, int64_t bytes, int rounds, double *seconds) {
@@ -45,6 +48,45 @@ static dt_status time_best(const dt_world *world, char *buffer, int64_t bytes, i
     return DT_OK;
 }
 
+static double core_seconds(void) {
+    struct timespec spent;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
+    return (double)spent.tv_sec + 1e-9 * (double)spent.tv_nsec;
+}
+
+/* What a core spends on a long message each way when it sleeps while there is nothing to do for it. */
+static dt_status time_touch(const dt_world *world, char *buffer, double *seconds) {
+    const struct timespec pause = {.tv_nsec = PAUSE_NANOSECONDS};
+    const int next = (world->rank + 1) % world->size, before = (world->rank + world->size - 1) % world->size;
+    MPI_Request both[2];
+    int complete = 0;
+    dt_world_barrier(world);
+    double own = core_seconds();
+    DT_TRY(dt_mpi_world_check(
+        MPI_Irecv(buffer + LONG_BYTES, LONG_BYTES, MPI_BYTE, before, TAG, world->mpi->comm, &both[0]),
+        "MPI_Irecv"));
+    DT_TRY(dt_mpi_world_check(MPI_Isend(buffer, LONG_BYTES, MPI_BYTE, next, TAG, world->mpi->comm, &both[1]),
+                              "MPI_Isend"));
+    while (!complete) {
+        nanosleep(&pause, NULL);
+        DT_TRY(dt_mpi_world_check(MPI_Testall(2, both, &complete, MPI_STATUSES_IGNORE), "MPI_Testall"));
+    }
+    own = core_seconds() - own;
+    return dt_mpi_world_check(MPI_Allreduce(&own, seconds, 1, MPI_DOUBLE, MPI_MAX, world->mpi->comm),
+                              "MPI_Allreduce");
+}
+
+static dt_status measure_touch(const dt_world *world, char *buffer, dt_link *link) {
+    double best = 0.0;
+    for (int i = 0; i < TOUCH_ROUNDS; i++) {
+        double seconds;
+        DT_TRY(time_touch(world, buffer, &seconds));
+        best = i == 0 || seconds < best ? seconds : best;
+    }
+    link->touch_seconds = best / (double)LONG_BYTES;
+    return DT_OK;
+}
+
 static dt_status measure(const dt_world *world, char *buffer, dt_link *link) {
     double long_seconds;
     memset(buffer, 1, 2 * LONG_BYTES);
@@ -54,7 +96,7 @@ static dt_status measure(const dt_world *world, char *buffer, dt_link *link) {
      * by 0. */
     const double travel = long_seconds - link->latency_seconds;
     link->bandwidth_bytes = (double)LONG_BYTES / (travel > 0.0 ? travel : long_seconds);
-    return DT_OK;
+    return measure_touch(world, buffer, link);
 }
 
 dt_status dt_link_measure(const dt_world *world, dt_link *link) {

@@ -1,101 +1,214 @@
 /*
- * The tree sum over ranks: which slice goes where, and a small state machine for each bucket under way.
- *
- *     FREE --start--> COLLECTING --nodes here, own nodes gone--> SHARING --sums here, own sum gone--> FREE
- *
- * The order of additions is tree.c's. When buckets start, and what runs meanwhile, is decided in train/.
+ * Which way the sum takes, where its arrays stand, and when buckets start. What a rank does for a bucket is
+ * written by exchange.c and hierarchy.c and carried out by runner.c.
  */
 #include "comm/reduce.h"
 
+#include <inttypes.h>
+#include <limits.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "base/narrow.h"
-#include "base/progress.h"
+#include "comm/agree.h"
 #include "comm/deal.h"
-#include "comm/mpi_world.h"
+#include "comm/exchange.h"
+#include "comm/hierarchy.h"
+#include "comm/runner.h"
 
-typedef enum phase {
-    PHASE_FREE,
-    PHASE_COLLECTING, /* slices of nodes are on their way */
-    PHASE_SHARING     /* finished slices are on their way */
-} phase;
-
-/* Where a bucket stays while it is under way. */
-typedef struct place {
-    phase phase;
-    int64_t bucket;
-    float *sum;            /* the caller's whole vector */
-    float **operands;      /* this rank's slice of every node of all ranks, in tree order */
-    float *received;       /* room for the slices of the other ranks' nodes */
-    MPI_Request *requests; /* of the present phase; MPI_REQUEST_NULL where done or unused */
-    int posted;            /* how many requests the present phase has */
-} place;
+/* Two ranks send halves: with these a message has a count that is an int. */
+#define BUCKET_FLOATS_MAX (2 * (int64_t)(INT_MAX - DT_MEMORY_ALIGN_FLOATS))
 
 struct dt_reduce {
-    MPI_Comm comm;
     int rank, size;
-    dt_deal deal;
+    dt_reduce_options options; /* its way is the one that was taken */
+    int64_t buckets, longest;  /* the longest bucket's floats */
+    int64_t *bounds;           /* [buckets + 1] */
+    dt_deal deal;              /* of the ranks */
+    dt_operand own[DT_TREE_COVER_MAX];
+    dt_hosts hosts;
+    dt_hosts_memory memory;
+    dt_hierarchy hierarchy;
+    dt_runner runner;
     int64_t started; /* buckets started since creation */
-    int place_count;
-    place places[DT_DEAL_PLACES];
-    MPI_Request *requests; /* of all places, one after another, so that one call can wait for any */
-    int request_count;
-    int *finished; /* [request_count]: where MPI_Waitsome lists what it found */
     double seconds;
-    int64_t sent_bytes;
 };
 
-/* Makes the places for buckets under way; the deal is made already. */
-static dt_status make_places(dt_reduce *reduce) {
-    const dt_deal *deal = &reduce->deal;
-    int64_t longest = 0;
-    for (int64_t b = 0; b < deal->buckets; b++) {
-        dt_deal_slice own = dt_deal_slice_of(deal, b, reduce->rank);
-        longest = own.count > longest ? own.count : longest;
+/* ---- what a rank does for a bucket ---- */
+
+/* The rank's own nodes in one, in any order, and then the library's sum. */
+static void write_library(dt_program *program, const dt_reduce *reduce, int64_t count) {
+    const dt_operand room = {DT_ARRAY_ROOM, 0};
+    dt_program_copy(program, room, reduce->own[0], count);
+    for (int64_t i = 1; i < dt_deal_nodes(&reduce->deal, reduce->rank); i++)
+        dt_program_add(program, room, room, reduce->own[i], count);
+    dt_program_library(program, (dt_operand){DT_ARRAY_SUM, 0}, room, count);
+}
+
+static void write_program(dt_program *program, const dt_reduce *reduce, int64_t count) {
+    dt_program_clear(program);
+    if (reduce->options.way == DT_REDUCE_HIERARCHICAL)
+        dt_hierarchy_write(program, &reduce->hierarchy, count);
+    else if (reduce->options.way == DT_REDUCE_LIBRARY)
+        write_library(program, reduce, count);
+    else
+        dt_exchange_write(program, &(dt_exchange){.deal = &reduce->deal,
+                                                  .self = reduce->rank,
+                                                  .nodes = reduce->own,
+                                                  .sum = {DT_ARRAY_SUM, 0},
+                                                  .count = count});
+}
+
+static int64_t larger(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+/* The most that any bucket's program needs, by writing them all to nowhere. */
+static dt_program measure_programs(const dt_reduce *reduce) {
+    dt_program need = {0}, program = {0};
+    for (int64_t b = 0, before = -1; b < reduce->buckets; b++) {
+        const int64_t count = reduce->bounds[b + 1] - reduce->bounds[b];
+        if (count == before)
+            continue;
+        before = count;
+        write_program(&program, reduce, count);
+        need.count = larger(need.count, program.count);
+        need.room_floats = larger(need.room_floats, program.room_floats);
+        need.posted_most = larger(need.posted_most, program.posted_most);
+        need.travelling_most = larger(need.travelling_most, program.travelling_most);
     }
-    int64_t own_nodes = dt_deal_nodes(deal, reduce->rank);
-    int64_t foreign_nodes = dt_deal_all_nodes(deal) - own_nodes;
-    /* Collecting receives all foreign nodes and sends the own ones to all; sharing takes no more. */
-    int64_t requests_each = foreign_nodes + own_nodes * (reduce->size - 1);
-    reduce->place_count = deal->buckets < DT_DEAL_PLACES ? (int)deal->buckets : DT_DEAL_PLACES;
-    reduce->request_count = dt_narrow(reduce->place_count * requests_each);
-    reduce->requests =
-        dt_memory_alloc(reduce->request_count, sizeof *reduce->requests, "requests of the sum");
-    reduce->finished =
-        dt_memory_alloc(reduce->request_count, sizeof *reduce->finished, "requests of the sum");
-    if (reduce->requests == NULL || reduce->finished == NULL)
-        return DT_FAILED;
-    for (int i = 0; i < reduce->request_count; i++)
-        reduce->requests[i] = MPI_REQUEST_NULL;
-    for (int p = 0; p < reduce->place_count; p++) {
-        place *here = &reduce->places[p];
-        here->requests = reduce->requests + p * requests_each;
-        here->operands =
-            dt_memory_alloc(dt_deal_all_nodes(deal), sizeof *here->operands, "operands of the sum");
-        here->received = dt_memory_alloc(foreign_nodes * longest, sizeof *here->received,
-                                         "gradients received from other ranks");
-        if (here->operands == NULL || here->received == NULL)
-            return DT_FAILED;
+    return need;
+}
+
+/* ---- making ---- */
+
+static dt_status check_bounds(int64_t elements, const int64_t *bounds, int64_t buckets) {
+    if (bounds[0] != 0 || bounds[buckets] != elements)
+        return dt_fail("buckets must hold the whole vector: expected bounds from 0 to %" PRId64
+                       ", found %" PRId64 " to %" PRId64,
+                       elements, bounds[0], bounds[buckets]);
+    for (int64_t b = 0; b < buckets; b++) {
+        const int64_t length = bounds[b + 1] - bounds[b];
+        if (length < 0 || length % DT_MEMORY_ALIGN_FLOATS != 0)
+            return dt_fail("bound %" PRId64 " of the buckets is %" PRId64
+                           ": expected a multiple of %d, at least %" PRId64,
+                           b + 1, bounds[b + 1], DT_MEMORY_ALIGN_FLOATS, bounds[b]);
+        if (length > BUCKET_FLOATS_MAX)
+            return dt_fail("bucket %" PRId64 " has %" PRId64 " floats: expected at most %" PRId64
+                           "; use smaller buckets",
+                           b, length, BUCKET_FLOATS_MAX);
     }
     return DT_OK;
 }
 
+/* What a rank needs to know by itself. */
+static dt_status make_plan(dt_reduce *reduce, int64_t leaves, const int64_t *bounds) {
+    reduce->bounds = dt_memory_alloc(reduce->buckets + 1, sizeof *bounds, "the buckets of the sum");
+    if (reduce->bounds == NULL)
+        return DT_FAILED;
+    memcpy(reduce->bounds, bounds, (size_t)(reduce->buckets + 1) * sizeof *bounds);
+    for (int64_t b = 0; b < reduce->buckets; b++)
+        reduce->longest = larger(reduce->longest, bounds[b + 1] - bounds[b]);
+    for (int i = 0; i < DT_TREE_COVER_MAX; i++)
+        reduce->own[i] = (dt_operand){DT_ARRAY_OWN + i, 0};
+    return dt_deal_make(&reduce->deal, leaves, reduce->size, 0, NULL, reduce->size);
+}
+
+/* One place's share of the memory that rank `local` of the host brings: its nodes, and the first rank's
+ * results behind them. */
+static int64_t shared_floats(const dt_reduce *reduce, int local) {
+    return (dt_deal_nodes(&reduce->hierarchy.inside, local) + (local == 0)) * reduce->longest;
+}
+
+static int count_places(const dt_reduce *reduce) {
+    return reduce->buckets < DT_RUNNER_PLACES ? (int)reduce->buckets : DT_RUNNER_PLACES;
+}
+
+static dt_status make_hierarchy(dt_reduce *reduce, const dt_world *world, int64_t leaves) {
+    const int places = count_places(reduce);
+    DT_TRY(dt_agree(world, dt_hierarchy_make(&reduce->hierarchy, leaves, reduce->size, reduce->rank,
+                                             reduce->hosts.starts, reduce->hosts.count)));
+    const int64_t floats = places * shared_floats(reduce, reduce->hosts.local);
+    return dt_agree(world, dt_hosts_share(&reduce->memory, &reduce->hosts, floats, places));
+}
+
+/* Decides for a way and prepares it. Where memory cannot be shared, auto does without. */
+static dt_status choose_way(dt_reduce *reduce, const dt_world *world, int64_t leaves) {
+    dt_reduce_way *way = &reduce->options.way;
+    const bool automatic = *way == DT_REDUCE_AUTO;
+    if (*way == DT_REDUCE_FLAT || *way == DT_REDUCE_LIBRARY || reduce->size == 1) {
+        *way = automatic || *way == DT_REDUCE_HIERARCHICAL ? DT_REDUCE_FLAT : *way;
+        return DT_OK;
+    }
+    DT_TRY(dt_agree(world, dt_hosts_find(&reduce->hosts, world, reduce->options.host_ranks)));
+    const dt_hosts *hosts = &reduce->hosts;
+    if (automatic && (!hosts->consecutive || hosts->count == 1 || hosts->count == reduce->size)) {
+        *way = DT_REDUCE_FLAT;
+        return DT_OK;
+    }
+    if (!hosts->consecutive)
+        return dt_usage("exchange: hierarchical needs the ranks of each host to follow each other, and here "
+                        "they are dealt out in turns; launch with mpirun --map-by slot or srun "
+                        "--distribution=block, or use exchange: flat");
+    *way = DT_REDUCE_HIERARCHICAL;
+    const dt_status status = make_hierarchy(reduce, world, leaves);
+    if (status == DT_OK || !automatic)
+        return status;
+    *way = DT_REDUCE_FLAT;
+    return DT_OK;
+}
+
+/* Where the host's shared arrays stand, place by place. */
+static void find_shared(dt_reduce *reduce) {
+    const dt_deal *inside = &reduce->hierarchy.inside;
+    for (int p = 0; p < reduce->runner.place_count; p++) {
+        float **array = reduce->runner.place[p].array;
+        for (int r = 0; r < reduce->hosts.ranks; r++) {
+            float *part = reduce->memory.part[r] + p * shared_floats(reduce, r);
+            for (int64_t i = 0; i < dt_deal_nodes(inside, r); i++)
+                array[DT_ARRAY_SHARED + inside->node_starts[r] + i] = part + i * reduce->longest;
+            if (r == 0)
+                array[DT_ARRAY_RESULT] = part + dt_deal_nodes(inside, r) * reduce->longest;
+        }
+    }
+}
+
+static dt_status make_runner(dt_reduce *reduce, const dt_world *world) {
+    const bool shared = reduce->options.way == DT_REDUCE_HIERARCHICAL;
+    const dt_program need = measure_programs(reduce);
+    reduce->runner.comm = world->mpi->comm;
+    reduce->runner.number = reduce->options.number;
+    reduce->runner.hosts = &reduce->hosts;
+    reduce->runner.memory = &reduce->memory;
+    DT_TRY(dt_runner_make(&reduce->runner, count_places(reduce), &need,
+                          DT_ARRAY_SHARED + (shared ? dt_deal_all_nodes(&reduce->hierarchy.inside) : 0)));
+    if (shared)
+        find_shared(reduce);
+    return DT_OK;
+}
+
+static dt_status create(dt_reduce *reduce, const dt_world *world, int64_t leaves) {
+    DT_TRY(choose_way(reduce, world, leaves));
+    return reduce->size > 1 ? dt_agree(world, make_runner(reduce, world)) : DT_OK;
+}
+
 dt_status dt_reduce_create(dt_reduce **reduce, const dt_world *world, int64_t leaves, int64_t elements,
-                           const int64_t *bounds, int64_t buckets) {
+                           const int64_t *bounds, int64_t buckets, const dt_reduce_options *options) {
     *reduce = NULL;
     DT_TRY(dt_tree_expect_ranks(world->size, leaves));
+    DT_TRY(check_bounds(elements, bounds, buckets));
     dt_reduce *made = dt_memory_alloc(1, sizeof *made, "the sum over ranks");
-    if (made == NULL)
-        return DT_FAILED;
-    made->comm = world->mpi->comm;
-    made->rank = world->rank;
-    made->size = world->size;
-    dt_status status = dt_deal_make(&made->deal, world->size, leaves, elements, bounds, buckets);
+    dt_status status = made ? DT_OK : DT_FAILED;
+    if (status == DT_OK) {
+        *made =
+            (dt_reduce){.rank = world->rank, .size = world->size, .buckets = buckets, .options = *options};
+        made->hosts.comm = MPI_COMM_NULL;
+        status = make_plan(made, leaves, bounds);
+    }
+    status = dt_agree(world, status);
     if (status == DT_OK)
-        status = make_places(made);
+        status = create(made, world, leaves);
     if (status != DT_OK) {
         dt_reduce_free(made);
         return status;
@@ -107,14 +220,17 @@ dt_status dt_reduce_create(dt_reduce **reduce, const dt_world *world, int64_t le
 void dt_reduce_free(dt_reduce *reduce) {
     if (reduce == NULL)
         return;
-    for (int p = 0; p < DT_DEAL_PLACES; p++) {
-        dt_memory_free(reduce->places[p].operands);
-        dt_memory_free(reduce->places[p].received);
-    }
-    dt_memory_free(reduce->requests);
-    dt_memory_free(reduce->finished);
+    dt_runner_drop(&reduce->runner);
+    dt_hosts_unshare(&reduce->memory);
+    dt_hierarchy_drop(&reduce->hierarchy);
+    dt_hosts_drop(&reduce->hosts);
     dt_deal_drop(&reduce->deal);
+    dt_memory_free(reduce->bounds);
     dt_memory_free(reduce);
+}
+
+dt_reduce_way dt_reduce_taken(const dt_reduce *reduce) {
+    return reduce->options.way;
 }
 
 const dt_tree_node *dt_reduce_cover(const dt_reduce *reduce, int *count) {
@@ -122,187 +238,62 @@ const dt_tree_node *dt_reduce_cover(const dt_reduce *reduce, int *count) {
     return reduce->deal.nodes + reduce->deal.node_starts[reduce->rank];
 }
 
-/* ---- messages ---- */
+/* ---- summing ---- */
 
-/*
- * The tag of what a place sends in a phase. Every rank puts its n-th bucket into place n modulo place_count,
- * so both ends know the tag, and MPI keeps messages of one tag between two ranks in order: a bucket's slices
- * of nodes one after another, and those of the bucket that has the place next behind them.
- */
-static int tag_of(const dt_reduce *reduce, const place *here) {
-    int index = (int)(here - reduce->places);
-    return 2 * index + (here->phase == PHASE_SHARING);
-}
-
-/* Posts the receipt of `count` floats from `peer` into `into`; nothing where the slice is empty. */
-static dt_status post_receive(dt_reduce *reduce, place *here, int peer, float *into, int64_t count) {
-    if (count == 0)
-        return DT_OK;
-    return dt_mpi_world_check(MPI_Irecv(into, dt_narrow(count), MPI_FLOAT, peer, tag_of(reduce, here),
-                                        reduce->comm, &here->requests[here->posted++]),
-                              "MPI_Irecv");
-}
-
-/* Posts the sending of `count` floats to `peer`; nothing where the slice is empty. */
-static dt_status post_send(dt_reduce *reduce, place *here, int peer, const float *from, int64_t count) {
-    if (count == 0)
-        return DT_OK;
-    reduce->sent_bytes += count * (int64_t)sizeof *from;
-    return dt_mpi_world_check(MPI_Isend(from, dt_narrow(count), MPI_FLOAT, peer, tag_of(reduce, here),
-                                        reduce->comm, &here->requests[here->posted++]),
-                              "MPI_Isend");
-}
-
-/* The k-th other rank to serve: each begins with the one after it, so that they do not all rush at one. */
-static int peer_of(const dt_reduce *reduce, int k) {
-    return (reduce->rank + k) % reduce->size;
-}
-
-/* Asks for this rank's slice of every foreign node, and sends the others' slices of its own nodes. */
-static dt_status collect(dt_reduce *reduce, place *here, float *const *nodes) {
-    dt_deal_slice own = dt_deal_slice_of(&reduce->deal, here->bucket, reduce->rank);
-    float *room = here->received;
-    here->phase = PHASE_COLLECTING;
-    here->posted = 0;
-    for (int peer = 0; peer < reduce->size; peer++)
-        for (int64_t i = 0; i < dt_deal_nodes(&reduce->deal, peer); i++) {
-            float **operand = &here->operands[reduce->deal.node_starts[peer] + i];
-            if (peer == reduce->rank) {
-                *operand = nodes[i] + own.first;
-                continue;
-            }
-            *operand = room;
-            room += own.count;
-            DT_TRY(post_receive(reduce, here, peer, *operand, own.count));
-        }
-    for (int k = 1; k < reduce->size; k++) {
-        dt_deal_slice theirs = dt_deal_slice_of(&reduce->deal, here->bucket, peer_of(reduce, k));
-        for (int64_t i = 0; i < dt_deal_nodes(&reduce->deal, reduce->rank); i++)
-            DT_TRY(post_send(reduce, here, peer_of(reduce, k), nodes[i] + theirs.first, theirs.count));
-    }
-    return DT_OK;
-}
-
-/* out[i] = left[i] + right[i]; `out` may be either operand. */
-static void add(float *out, const float *left, const float *right, int64_t count) {
-    for (int64_t i = 0; i < count; i++)
-        out[i] = left[i] + right[i];
-}
-
-/* Adds up this rank's slice along the tree; the last addition writes into `sum`. */
-static void add_slice(const dt_reduce *reduce, const place *here) {
-    dt_deal_slice own = dt_deal_slice_of(&reduce->deal, here->bucket, reduce->rank);
-    for (int64_t i = 0; i < reduce->deal.add_count; i++) {
-        dt_tree_add now = reduce->deal.adds[i];
-        bool last = i == reduce->deal.add_count - 1;
-        float *out = last ? here->sum + own.first : here->operands[now.into];
-        add(out, here->operands[now.into], here->operands[now.from], own.count);
-    }
-}
-
-/*
- * Asks for the other ranks' finished slices and sends the own one. Only now, since collecting waits for the
- * own nodes to have left: where `sum` is nodes[0], what arrives here overwrites what was sent there.
- */
-static dt_status share(dt_reduce *reduce, place *here) {
-    dt_deal_slice own = dt_deal_slice_of(&reduce->deal, here->bucket, reduce->rank);
-    here->phase = PHASE_SHARING;
-    here->posted = 0;
-    for (int k = 1; k < reduce->size; k++) {
-        int peer = peer_of(reduce, k);
-        dt_deal_slice theirs = dt_deal_slice_of(&reduce->deal, here->bucket, peer);
-        DT_TRY(post_receive(reduce, here, peer, here->sum + theirs.first, theirs.count));
-        DT_TRY(post_send(reduce, here, peer, here->sum + own.first, own.count));
-    }
-    return DT_OK;
-}
-
-/* ---- progress ---- */
-
-/* Takes a bucket as far as the messages that have arrived allow. */
-static dt_status advance(dt_reduce *reduce, place *here) {
-    while (here->phase != PHASE_FREE) {
-        int complete = 0;
-        DT_TRY(dt_mpi_world_check(MPI_Testall(here->posted, here->requests, &complete, MPI_STATUSES_IGNORE),
-                                  "MPI_Testall"));
-        if (!complete)
-            break;
-        dt_progress_mark();
-        if (here->phase == PHASE_SHARING) {
-            here->phase = PHASE_FREE;
-            break;
-        }
-        add_slice(reduce, here);
-        DT_TRY(share(reduce, here));
-    }
-    return DT_OK;
-}
-
-/* Advances every bucket under way and tells whether one still is. */
-static dt_status advance_all(dt_reduce *reduce, bool *busy) {
-    *busy = false;
-    for (int p = 0; p < reduce->place_count; p++) {
-        DT_TRY(advance(reduce, &reduce->places[p]));
-        *busy = *busy || reduce->places[p].phase != PHASE_FREE;
-    }
-    return DT_OK;
-}
-
-/*
- * Waits for at least one message of any bucket. Inside MPI, which knows how to wait (it yields the core when
- * ranks are more than cores), and after advance_all, so that a bucket that could go on is never what is
- * waited for.
- */
-static dt_status wait_some(dt_reduce *reduce) {
-    int finished_count;
-    return dt_mpi_world_check(MPI_Waitsome(reduce->request_count, reduce->requests, &finished_count,
-                                           reduce->finished, MPI_STATUSES_IGNORE),
-                              "MPI_Waitsome");
+/* On one rank the cover is the root, which is rounded like any other node. */
+static void sum_alone(const dt_reduce *reduce, int64_t bucket, float *const *nodes, float *sum) {
+    const int64_t first = reduce->bounds[bucket], count = reduce->bounds[bucket + 1] - first;
+    if (sum != nodes[0])
+        memcpy(sum + first, nodes[0] + first, (size_t)count * sizeof *sum);
+    dt_number_round(reduce->options.number, sum + first, count);
 }
 
 static dt_status start_bucket(dt_reduce *reduce, int64_t bucket, float *const *nodes, float *sum) {
-    int64_t first = reduce->deal.bounds[bucket], count = reduce->deal.bounds[bucket + 1] - first;
-    if (reduce->size == 1) { /* the cover is the root */
-        if (sum != nodes[0])
-            memcpy(sum + first, nodes[0] + first, (size_t)count * sizeof *sum);
+    const int64_t first = reduce->bounds[bucket], count = reduce->bounds[bucket + 1] - first;
+    if (reduce->size == 1) {
+        sum_alone(reduce, bucket, nodes, sum);
         return DT_OK;
     }
-    place *here = &reduce->places[reduce->started % reduce->place_count];
+    dt_runner *runner = &reduce->runner;
+    const int place = (int)(reduce->started % runner->place_count);
+    dt_runner_place *here = &runner->place[place];
     bool busy;
-    DT_TRY(advance_all(reduce, &busy));
-    while (here->phase != PHASE_FREE) {
-        DT_TRY(wait_some(reduce));
-        DT_TRY(advance_all(reduce, &busy));
+    DT_TRY(dt_runner_poll(runner, &busy));
+    while (here->busy) {
+        DT_TRY(dt_runner_wait(runner));
+        DT_TRY(dt_runner_poll(runner, &busy));
     }
     reduce->started++;
-    here->bucket = bucket;
-    here->sum = sum;
-    return collect(reduce, here, nodes);
+    here->array[DT_ARRAY_SUM] = sum + first;
+    for (int64_t i = 0; i < dt_deal_nodes(&reduce->deal, reduce->rank); i++)
+        here->array[DT_ARRAY_OWN + i] = nodes[i] + first;
+    write_program(&here->program, reduce, count);
+    return dt_runner_start(runner, place);
 }
 
 dt_status dt_reduce_start(dt_reduce *reduce, int64_t bucket, float *const *nodes, float *sum) {
-    double begun = dt_clock_seconds();
-    dt_status status = start_bucket(reduce, bucket, nodes, sum);
+    const double begun = dt_clock_seconds();
+    const dt_status status = start_bucket(reduce, bucket, nodes, sum);
     reduce->seconds += dt_clock_seconds() - begun;
     return status;
 }
 
 dt_status dt_reduce_poll(dt_reduce *reduce) {
-    double begun = dt_clock_seconds();
+    const double begun = dt_clock_seconds();
     bool busy;
-    dt_status status = advance_all(reduce, &busy);
+    const dt_status status = dt_runner_poll(&reduce->runner, &busy);
     reduce->seconds += dt_clock_seconds() - begun;
     return status;
 }
 
 dt_status dt_reduce_finish(dt_reduce *reduce) {
-    double begun = dt_clock_seconds();
+    const double begun = dt_clock_seconds();
     bool busy;
-    dt_status status = advance_all(reduce, &busy);
+    dt_status status = dt_runner_poll(&reduce->runner, &busy);
     while (status == DT_OK && busy) {
-        status = wait_some(reduce);
+        status = dt_runner_wait(&reduce->runner);
         if (status == DT_OK)
-            status = advance_all(reduce, &busy);
+            status = dt_runner_poll(&reduce->runner, &busy);
     }
     reduce->seconds += dt_clock_seconds() - begun;
     return status;
@@ -310,7 +301,7 @@ dt_status dt_reduce_finish(dt_reduce *reduce) {
 
 void dt_reduce_account(dt_reduce *reduce, double *seconds, int64_t *sent_bytes) {
     *seconds = reduce->seconds;
-    *sent_bytes = reduce->sent_bytes;
+    *sent_bytes = reduce->runner.sent_bytes;
     reduce->seconds = 0;
-    reduce->sent_bytes = 0;
+    reduce->runner.sent_bytes = 0;
 }

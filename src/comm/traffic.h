@@ -1,17 +1,15 @@
 /**
- * What the sum over ranks (comm/reduce.h) moves, counted without moving it.
+ * What the sum over ranks (comm/reduce.h) moves, counted without moving it: every rank's program is written
+ * for every bucket, and its operations are added up.
  *
- * For a bucket of n bytes on p ranks, of which rank r brings k_r nodes of K and finishes a slice of s_r
- * bytes:
+ * For p ranks of one node each and buckets of n bytes:
  *
- *     messages sent      (k_r + 1) (p - 1)              less those of empty slices
- *     bytes sent         k_r (n - s_r) + (p - 1) s_r
- *     bytes received     (K - k_r) s_r + (n - s_r)
- *     floats added       (K - 1) s_r / 4
+ *     flat, slices     2 (p - 1) messages,  2 (p - 1) / p n bytes
+ *     flat, halving    2 log2 p messages,   2 (p - 1) / p n bytes
+ *     hierarchical     the same with the hosts for p, and n less as many times as there are lanes
  *
- * With a power of two of ranks and leaves k_r = 1, K = p and s_r = n / p: 2 (p - 1) messages and 2 (p - 1) /
- * p n bytes, what a reduce-scatter and an all-gather by pairwise exchange take (R. Thakur, R. Rabenseifner,
- * W. Gropp, "Optimization of Collective Communication Operations in MPICH", IJHPCA 19(1), 2005).
+ * A rank that brings k nodes sends k times as much in the first half. Whether slices or halving is the
+ * tree's decision: comm/exchange.h.
  */
 #ifndef DT_COMM_TRAFFIC_H
 #define DT_COMM_TRAFFIC_H
@@ -19,24 +17,41 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "comm/reduce.h"
+
+/** A job that there need not be: ranks in their order on hosts of `host_ranks`, the last maybe of fewer. */
+typedef struct dt_traffic_job {
+    int ranks, host_ranks;
+    int64_t leaves; /**< at least as many as ranks */
+    dt_reduce_way way;
+    dt_number number;
+} dt_traffic_job;
 
 /** What one rank does for one bucket. */
 typedef struct dt_traffic {
     int64_t messages; /**< sent */
     int64_t sent_bytes, received_bytes;
+    int64_t inside_bytes; /**< to ranks of its own host, or from them if they are more */
+    int64_t host_sent_bytes, host_received_bytes; /**< by its whole host, to and from others */
     int64_t added_floats;
+    int64_t copied_floats; /**< through the host's shared memory */
 } dt_traffic;
 
-/**
- * Counts the buckets of dt_reduce_create's arguments on `size` ranks, size <= leaves: busiest[b] has, field
- * by field, the most of any rank, and `*room_bytes` (may be NULL) is the most memory that dt_reduce_create
- * allocates on one for what arrives. Fails as dt_reduce_create would. Local.
- */
-dt_status dt_traffic_busiest(int size, int64_t leaves, int64_t elements, const int64_t *bounds,
-                             int64_t buckets, dt_traffic *busiest, int64_t *room_bytes);
+/** The way that such a job takes: what dt_reduce_create makes of DT_REDUCE_AUTO. Local. */
+dt_reduce_way dt_traffic_way(const dt_traffic_job *job);
 
-/** The same for all buckets of rank `rank` together. Local. */
-dt_status dt_traffic_of_rank(int size, int rank, int64_t leaves, int64_t elements, const int64_t *bounds,
-                             int64_t buckets, dt_traffic *total);
+/**
+ * Counts buckets b = [bounds[b], bounds[b + 1]) as dt_reduce_create takes them: busiest[b] has, field by
+ * field, the most of any rank, and `*room_bytes` (may be NULL) is the most memory that one allocates for
+ * what arrives. Of more than 512 ranks, as many, on hosts spread over the job, stand for all.
+ * DT_REDUCE_LIBRARY is counted as a flat exchange, which moves as much as the best of the library's
+ * algorithms. Local.
+ */
+dt_status dt_traffic_busiest(const dt_traffic_job *job, const int64_t *bounds, int64_t buckets,
+                             dt_traffic *busiest, int64_t *room_bytes);
+
+/** The same for all buckets of rank `rank` together; its host's bytes are not counted. Local. */
+dt_status dt_traffic_of_rank(const dt_traffic_job *job, int rank, const int64_t *bounds, int64_t buckets,
+                             dt_traffic *total);
 
 #endif

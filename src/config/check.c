@@ -35,6 +35,13 @@ static dt_status check_schedule(const dt_config *config) {
     return DT_OK;
 }
 
+static dt_status check_exchange(const dt_config *config) {
+    if (config->exchange == DT_EXCHANGE_LIBRARY && config->gradient_dtype == DT_GRADIENT_BF16)
+        return dt_usage("exchange: library needs gradient_dtype: fp32, because MPI_Allreduce knows no bf16; "
+                        "use exchange: auto, or gradient_dtype: fp32");
+    return DT_OK;
+}
+
 /* One {name: .., enabled: .., ..} of hooks; the keys of its own are for the hook to judge. */
 static dt_status check_hook(const char *kind, size_t index, const json_t *hook) {
     if (!json_is_object(hook))
@@ -82,5 +89,6 @@ static dt_status check_hooks(const dt_config *config) {
 dt_status dt_config_check(const dt_config *config) {
     DT_TRY(check_sizes(config));
     DT_TRY(check_schedule(config));
+    DT_TRY(check_exchange(config));
     return check_hooks(config);
 }

@@ -37,6 +37,13 @@ static inline bool dt_is_null_real(double value) {
 }
 
 typedef enum dt_lr_schedule { DT_LR_CONSTANT, DT_LR_COSINE, DT_LR_WSD } dt_lr_schedule;
+typedef enum dt_exchange_way {
+    DT_EXCHANGE_AUTO,
+    DT_EXCHANGE_FLAT,
+    DT_EXCHANGE_HIERARCHICAL,
+    DT_EXCHANGE_LIBRARY
+} dt_exchange_way;
+typedef enum dt_gradient_dtype { DT_GRADIENT_FP32, DT_GRADIENT_BF16 } dt_gradient_dtype;
 typedef enum dt_eval_on { DT_EVAL_RANK0, DT_EVAL_ALL } dt_eval_on;
 typedef enum dt_on_nonfinite { DT_NONFINITE_STOP, DT_NONFINITE_SKIP } dt_on_nonfinite;
 
@@ -63,7 +70,7 @@ typedef struct dt_config {
     bool shuffle;
     int64_t bucket_bytes;
     double hang_timeout_seconds, stop_after_seconds;
-    int64_t check_cadence;
+    int64_t check_cadence, exchange, gradient_dtype;
     char *data, *out_dir, *checkpoint_dir, *resume;
     int64_t log_cadence;
     int64_t loss_spike_window;

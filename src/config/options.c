@@ -118,6 +118,11 @@ static const dt_option table[] = {
           "Slurm the job's own end always counts too")},
     {FIELD(check_cadence), INT("100", 1, MAX_COUNT), OR_NULL, GROUP(TRAINING), IRRELEVANT, UNIT("steps"),
      HELP("Steps between comparisons of all ranks' weights, also made before a save; null compares never")},
+    {FIELD(exchange), CHOICE("auto", "auto", "flat", "hierarchical", "library"), GROUP(TRAINING), IRRELEVANT,
+     HELP("How gradients travel: flat, hierarchical (through shared memory inside hosts), or auto by the hosts; "
+          "library is MPI_Allreduce, for comparisons only")},
+    {FIELD(gradient_dtype), CHOICE("fp32", "fp32", "bf16"), GROUP(TRAINING), CHANGEABLE,
+     HELP("Numbers in which gradients are summed and travel; bf16 halves the bytes and rounds every node of the sum")},
     {FIELD(data), STRING("null"), OR_NULL, GROUP(DATA), IRRELEVANT,
      HELP("Text file to train on; null is data/uni-alg-int.txt, or else the first *.txt in data/")},
     {FIELD(out_dir), STRING("."), GROUP(OUTPUT), IRRELEVANT,

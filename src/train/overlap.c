@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/progress.h"
+#include "comm/agree.h"
 
 /* One thread's view of its backward pass. */
 typedef struct watcher {
@@ -22,6 +23,7 @@ struct dt_overlap {
     const dt_leaves *plan;
     float *const *gradient;
     int ranks;
+    dt_number number;
     dt_reduce *reduce;
     int64_t buckets;
     int64_t *bounds; /* [buckets + 1] */
@@ -54,10 +56,8 @@ static void start_ready(dt_overlap *o) {
     while (o->status == DT_OK && o->next >= 0 && atomic_load(&o->passed[o->next]) == o->wave_leaves) {
         const int64_t first = o->bounds[o->next], end = o->bounds[o->next + 1];
         for (int64_t a = last > 0 ? plan->wave_adds_end[last - 1] : 0; a < plan->wave_adds_end[last]; a++) {
-            float *into = o->gradient[plan->add[a].into];
-            const float *from = o->gradient[plan->add[a].from];
-            for (int64_t i = first; i < end; i++)
-                into[i] += from[i];
+            float *into = o->gradient[plan->add[a].into] + first;
+            dt_number_add(o->number, into, into, o->gradient[plan->add[a].from] + first, end - first);
         }
         if (o->first_start == 0.0)
             o->first_start = dt_clock_seconds();
@@ -78,12 +78,11 @@ static void reached(void *context, int64_t offset) {
         o->status = dt_reduce_poll(o->reduce);
 }
 
-static dt_status create(dt_overlap *o, const dt_world *world, int64_t leaves, int64_t elements,
-                        int64_t bucket_bytes) {
+/* What this rank needs by itself. */
+static dt_status create(dt_overlap *o, int64_t elements, int64_t bucket_bytes) {
     const dt_leaves *plan = o->plan;
     DT_TRY(dt_overlap_cut(elements, bucket_bytes, &o->bounds, &o->buckets));
     o->passed = calloc((size_t)o->buckets, sizeof *o->passed);
-    o->ranks = world->size;
     o->watchers = calloc((size_t)plan->wave_leaves, sizeof *o->watchers);
     if (o->passed == NULL || o->watchers == NULL)
         return dt_fail("out of memory for the progress of %" PRId64 " threads", plan->wave_leaves);
@@ -94,18 +93,24 @@ static dt_status create(dt_overlap *o, const dt_world *world, int64_t leaves, in
     o->wave_leaves = plan->end - plan->first - (plan->waves - 1) * plan->wave_leaves;
     for (int64_t c = 0; c < plan->cover_count; c++)
         o->node[c] = o->gradient[plan->cover_buffer[c]];
-    return dt_reduce_create(&o->reduce, world, leaves, elements, o->bounds, o->buckets);
+    return DT_OK;
 }
 
 dt_status dt_overlap_create(dt_overlap **created, const dt_world *world, const dt_leaves *plan,
-                            float *const *gradient, int64_t leaves, int64_t elements, int64_t bucket_bytes) {
+                            float *const *gradient, int64_t leaves, int64_t elements, int64_t bucket_bytes,
+                            const dt_reduce_options *options) {
     dt_overlap *o = calloc(1, sizeof *o);
+    dt_status status = o ? DT_OK : dt_fail("out of memory for the exchange of gradients");
     *created = o;
-    if (o == NULL)
-        return dt_fail("out of memory for the exchange of gradients");
-    o->plan = plan;
-    o->gradient = gradient;
-    return create(o, world, leaves, elements, bucket_bytes);
+    if (o != NULL) {
+        o->plan = plan;
+        o->gradient = gradient;
+        o->ranks = world->size;
+        o->number = options->number;
+        status = create(o, elements, bucket_bytes);
+    }
+    DT_TRY(dt_agree(world, status));
+    return dt_reduce_create(&o->reduce, world, leaves, elements, o->bounds, o->buckets, options);
 }
 
 void dt_overlap_free(dt_overlap *o) {
@@ -116,6 +121,10 @@ void dt_overlap_free(dt_overlap *o) {
     free(o->passed);
     free(o->watchers);
     free(o);
+}
+
+dt_reduce_way dt_overlap_way(const dt_overlap *o) {
+    return dt_reduce_taken(o->reduce);
 }
 
 bool dt_overlap_wanted(const dt_overlap *o) {
@@ -140,8 +149,10 @@ dt_status dt_overlap_finish(dt_overlap *o, float **sum, dt_overlap_times *times)
     int64_t sent_bytes;
     *sum = o->node[0];
     *times = (dt_overlap_times){0};
-    if (!dt_overlap_wanted(o))
+    if (!dt_overlap_wanted(o)) {
+        dt_number_round(o->number, o->node[0], o->bounds[o->buckets]);
         return DT_OK;
+    }
     start_ready(o);
     DT_TRY(o->status);
     /* Without this check the bucket's sum would be this rank's alone, and nobody would know. */

@@ -32,18 +32,22 @@ typedef struct dt_overlap_times {
 dt_status dt_overlap_cut(int64_t elements, int64_t bucket_bytes, int64_t **bounds, int64_t *buckets);
 
 /**
- * Prepares exchanges of `elements` floats over `leaves` leaves in buckets of about `bucket_bytes`. `plan` is
- * this rank's, and gradient[plan->buffers] its buffers; both must outlive the overlap. All but these must
- * agree. The caller frees it. Collective.
+ * Prepares exchanges of `elements` floats over `leaves` leaves in buckets of about `bucket_bytes`, which
+ * travel as `options` say. `plan` is this rank's, and gradient[plan->buffers] its buffers; both must outlive
+ * the overlap. All but these must agree. On failure all ranks fail. The caller frees it. Collective.
  */
 dt_status dt_overlap_create(dt_overlap **overlap, const dt_world *world, const dt_leaves *plan,
-                            float *const *gradient, int64_t leaves, int64_t elements, int64_t bucket_bytes);
+                            float *const *gradient, int64_t leaves, int64_t elements, int64_t bucket_bytes,
+                            const dt_reduce_options *options);
 
-/** Frees; NULL is allowed. Local. */
+/** Frees; NULL is allowed. Collective, unless NULL. */
 void dt_overlap_free(dt_overlap *overlap);
 
 /** Whether the last wave should report its progress: with one rank there is nothing to exchange. Local. */
 bool dt_overlap_wanted(const dt_overlap *overlap);
+
+/** The way that the exchange takes, which is never DT_REDUCE_AUTO. Local. */
+dt_reduce_way dt_overlap_way(const dt_overlap *overlap);
 
 /** Forgets the step before. Before the last wave of a step, by the main thread. Local. */
 void dt_overlap_begin(dt_overlap *overlap);

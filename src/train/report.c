@@ -77,6 +77,14 @@ dt_status dt_report_hosts(const dt_world *world, json_t **hosts) {
     return status;
 }
 
+static const char *exchange_name(const dt_run *run) {
+    static const char *const names[] = {[DT_REDUCE_AUTO] = "auto",
+                                        [DT_REDUCE_FLAT] = "flat",
+                                        [DT_REDUCE_HIERARCHICAL] = "hierarchical",
+                                        [DT_REDUCE_LIBRARY] = "library"};
+    return names[dt_step_exchange_way(run->step)];
+}
+
 static void print_opening(const dt_run *run, const json_t *hosts) {
     const dt_world *world = run->world;
     const dt_config *c = &run->about.config;
@@ -106,10 +114,17 @@ static void print_opening(const dt_run *run, const json_t *hosts) {
                 " steps",
                 c->batch_size, dt_step_leaves(c->batch_size, c->micro_batch_size), c->micro_batch_size,
                 run->lanes.lane_windows);
+    if (world->size > 1)
+        dt_log_line("exchange  %s, in %s", exchange_name(run),
+                    c->gradient_dtype == DT_GRADIENT_BF16 ? "bf16" : "fp32");
     if (run->resumed_from)
         dt_log_line("resume    from %s, after step %" PRId64, run->resumed_from, run->start_step);
     warn_slow_kernels();
     warn_placement(run);
+    if (dt_step_exchange_way(run->step) == DT_REDUCE_LIBRARY)
+        dt_log_warn(
+            "exchange: library is for comparisons: the bits of this run depend on the number of ranks; "
+            "use exchange: auto");
 }
 
 static json_t *run_event(const dt_run *run, json_t *hosts) {
@@ -117,13 +132,13 @@ static json_t *run_event(const dt_run *run, json_t *hosts) {
     char hash[17], stamp[32];
     snprintf(hash, sizeof hash, "%016" PRIx64, dt_config_hash(c));
     dt_clock_stamp(stamp, sizeof stamp);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:i, s:i, s:O, s:s, s:s, s:I, s:I, s:I}", "event",
-                     "run", "run_id", run->about.run_id, "time", stamp, "version", dt_version(), "git_commit",
-                     dt_version_commit(), "config_hash", hash, "seed", (json_int_t)c->seed, "ranks",
-                     run->world->size, "threads", run->workers.threads, "hosts", hosts, "openblas_core",
-                     dt_matmul_core(), "kernels", run->gpt.kernels->name, "parameters",
-                     (json_int_t)run->layout.parameters, "corpus_tokens",
-                     (json_int_t)run->corpus.total.tokens, "start_step", (json_int_t)run->start_step);
+    return json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:i, s:i, s:s, s:O, s:s, s:s, s:I, s:I, s:I}", "event", "run",
+        "run_id", run->about.run_id, "time", stamp, "version", dt_version(), "git_commit",
+        dt_version_commit(), "config_hash", hash, "seed", (json_int_t)c->seed, "ranks", run->world->size,
+        "threads", run->workers.threads, "exchange", exchange_name(run), "hosts", hosts, "openblas_core",
+        dt_matmul_core(), "kernels", run->gpt.kernels->name, "parameters", (json_int_t)run->layout.parameters,
+        "corpus_tokens", (json_int_t)run->corpus.total.tokens, "start_step", (json_int_t)run->start_step);
 }
 
 dt_status dt_report_opening(const dt_run *run) {

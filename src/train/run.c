@@ -23,6 +23,16 @@ dt_shape dt_run_shape(const dt_config *c) {
     return (dt_shape){c->n_layers, c->d_model, c->n_heads, c->d_ff, c->max_seq_len, DT_VOCAB};
 }
 
+dt_reduce_options dt_run_exchange(const dt_config *c) {
+    static const dt_reduce_way ways[] = {[DT_EXCHANGE_AUTO] = DT_REDUCE_AUTO,
+                                         [DT_EXCHANGE_FLAT] = DT_REDUCE_FLAT,
+                                         [DT_EXCHANGE_HIERARCHICAL] = DT_REDUCE_HIERARCHICAL,
+                                         [DT_EXCHANGE_LIBRARY] = DT_REDUCE_LIBRARY};
+    return (dt_reduce_options){.way = ways[c->exchange],
+                               .number =
+                                   c->gradient_dtype == DT_GRADIENT_BF16 ? DT_NUMBER_BF16 : DT_NUMBER_FP32};
+}
+
 /* Rank 0 draws what is random about a run, its seed and its name, and all use it. */
 static dt_status draw_identity(dt_run *run, const dt_resume *resume) {
     struct {
@@ -99,6 +109,7 @@ static dt_status create_step(dt_run *run) {
         .B = c->batch_size,
         .u = c->micro_batch_size,
         .bucket_bytes = c->bucket_bytes,
+        .exchange = dt_run_exchange(c),
         .schedule = {.shape = c->lr_schedule == DT_LR_COSINE ? DT_SCHEDULE_COSINE
                               : c->lr_schedule == DT_LR_WSD  ? DT_SCHEDULE_WSD
                                                              : DT_SCHEDULE_CONSTANT,

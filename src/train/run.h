@@ -68,7 +68,7 @@ typedef struct dt_run {
  */
 dt_status dt_run_create(dt_run *run, const dt_world *world, dt_config *config);
 
-/** Frees; all zero is fine. Local. */
+/** Frees; all zero is fine. Collective, unless all zero. */
 void dt_run_free(dt_run *run);
 
 /** Bytes that this rank's part of the run takes, by the two tables: vectors, gradients, activations and
@@ -77,6 +77,9 @@ int64_t dt_run_memory_bytes(const dt_run *run);
 
 /** Whether what happens every `cadence` steps (DT_NULL_INT: never) happens after step `step`. Local. */
 bool dt_run_due(int64_t cadence, int64_t step);
+
+/** How the gradients of `config` travel. Local. */
+dt_reduce_options dt_run_exchange(const dt_config *config);
 
 /** `shape` of the model that `config` describes. Local. */
 dt_shape dt_run_shape(const dt_config *config);

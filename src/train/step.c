@@ -14,10 +14,14 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/progress.h"
+#include "comm/agree.h"
 #include "model/backward.h"
 #include "model/forward.h"
 #include "optim/clip.h"
 #include "train/finite.h"
+
+/* Floats of a vector that a thread adds at once: small beside a thread's share, large beside a call. */
+#define ADDED_TOGETHER 4096
 
 /* What a leaf leaves behind beside its gradient: a row of doubles, gathered by all ranks. Hooks' values
  * follow. */
@@ -98,7 +102,8 @@ static dt_status create_values(dt_step *s) {
     return DT_OK;
 }
 
-static dt_status create(dt_step *s) {
+/* What a rank makes by itself. */
+static dt_status create_own(dt_step *s) {
     const dt_world *world = s->in.world;
     int64_t first, end;
     s->leaves = dt_step_leaves(s->in.B, s->in.u);
@@ -107,18 +112,24 @@ static dt_status create(dt_step *s) {
     DT_TRY(dt_leaves_plan(&s->plan, s->leaves, first, end, s->in.workers->threads));
     DT_TRY(dt_gpt_view_create(&s->weights, s->in.gpt->layout, s->in.state->parameters));
     DT_TRY(create_gradients(s));
-    DT_TRY(create_values(s));
-    return dt_overlap_create(&s->overlap, world, &s->plan, s->gradient, s->leaves,
-                             s->in.gpt->layout->elements, s->in.bucket_bytes);
+    return create_values(s);
 }
 
 dt_status dt_step_create(dt_step **created, const dt_step_inputs *inputs) {
     dt_step *s = calloc(1, sizeof *s);
+    dt_status status = s ? DT_OK : dt_fail("out of memory for the training step");
     *created = s;
-    if (s == NULL)
-        return dt_fail("out of memory for the training step");
-    s->in = *inputs;
-    return create(s);
+    if (s != NULL) {
+        s->in = *inputs;
+        status = create_own(s);
+    }
+    DT_TRY(dt_agree(inputs->world, status));
+    return dt_overlap_create(&s->overlap, inputs->world, &s->plan, s->gradient, s->leaves,
+                             inputs->gpt->layout->elements, inputs->bucket_bytes, &inputs->exchange);
+}
+
+dt_reduce_way dt_step_exchange_way(const dt_step *s) {
+    return dt_overlap_way(s->overlap);
 }
 
 void dt_step_free(dt_step *s) {
@@ -166,10 +177,12 @@ static void run_leaf(dt_step *s, int64_t step, int64_t index, const dt_backward_
 }
 
 /* into += from, this thread's part of it; any cut gives the same bits. */
-static void add_vectors(float *restrict into, const float *restrict from, int64_t elements) {
-#pragma omp for simd schedule(static)
-    for (int64_t i = 0; i < elements; i++)
-        into[i] += from[i];
+static void add_vectors(dt_number number, float *into, const float *from, int64_t elements) {
+#pragma omp for schedule(static)
+    for (int64_t first = 0; first < elements; first += ADDED_TOGETHER) {
+        const int64_t left = elements - first, count = left < ADDED_TOGETHER ? left : ADDED_TOGETHER;
+        dt_number_add(number, into + first, into + first, from + first, count);
+    }
 }
 
 /*
@@ -191,7 +204,8 @@ static void run_leaves(dt_step *s, int64_t step) {
             run_leaf(s, step, index,
                      overlapped ? dt_overlap_progress(s->overlap, omp_get_thread_num()) : NULL);
         for (; !overlapped && add < plan->wave_adds_end[wave]; add++)
-            add_vectors(s->gradient[plan->add[add].into], s->gradient[plan->add[add].from], elements);
+            add_vectors(s->in.exchange.number, s->gradient[plan->add[add].into],
+                        s->gradient[plan->add[add].from], elements);
     }
 }
 

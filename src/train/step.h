@@ -31,6 +31,7 @@ typedef struct dt_step_inputs {
     dt_state *state;
     int64_t B, u;         /**< batch_size, micro_batch_size */
     int64_t bucket_bytes; /**< of gradient that travel together */
+    dt_reduce_options exchange;
     dt_schedule schedule;
     dt_adamw adamw;               /**< learning rate and gradient scale are set in each step */
     double grad_clip;             /**< DT_NULL_REAL for none */
@@ -71,11 +72,14 @@ void dt_step_slots(int64_t B, int64_t u, int rank, int size, int64_t *first, int
  * Local. */
 dt_status dt_step_gradient_buffers(int64_t leaves, int rank, int size, int threads, int64_t *buffers);
 
-/** Allocates all that steps need. The caller frees it. Fails with DT_USAGE with more ranks than leaves.
- * Collective. */
+/** Allocates all that steps need. The caller frees it. Fails with DT_USAGE with more ranks than leaves; on
+ * failure all ranks fail. Collective. */
 dt_status dt_step_create(dt_step **step, const dt_step_inputs *inputs);
 
-/** Frees; NULL is allowed. Local. */
+/** The way that the exchange takes, which is never DT_REDUCE_AUTO. Local. */
+dt_reduce_way dt_step_exchange_way(const dt_step *step);
+
+/** Frees; NULL is allowed. Collective, unless NULL. */
 void dt_step_free(dt_step *step);
 
 /**

@@ -55,7 +55,7 @@ static dt_status read_flags(planning *plan, const flags *f, dt_link *link) {
     if (f->bandwidth)
         DT_TRY(read_positive("bandwidth-gbps", f->bandwidth, &gigabits));
     plan->link_given = f->latency || f->bandwidth;
-    *link = (dt_link){1e-6 * microseconds, gigabits * 1e9 / 8};
+    *link = (dt_link){.latency_seconds = 1e-6 * microseconds, .bandwidth_bytes = gigabits * 1e9 / 8};
     return dt_ranks_parse(&plan->ranks, f->ranks ? f->ranks : "1,2,4,8,16,32,64", DT_RANKS_LARGEST,
                           "what a plan covers");
 }

@@ -50,6 +50,41 @@ static void ranks_and_threads_change_no_bit(void **state) {
     }
 }
 
+/* How nodes travel is free: the same weights by messages alone and through shared memory. */
+static void the_exchange_changes_no_bit(void **state) {
+    (void)state;
+    training_done(1, 1, "alone", MODEL);
+    for (int ranks = 2; ranks <= 8; ranks += 3) {
+        char flat[32], shared[32];
+        snprintf(flat, sizeof flat, "flat%d", ranks);
+        snprintf(shared, sizeof shared, "shared%d", ranks);
+        training_done(ranks, 1, flat, MODEL "--exchange flat --bucket-bytes 8192");
+        training_done(ranks, 2, shared, MODEL "--exchange hierarchical --bucket-bytes 4096");
+        same_run("alone", flat);
+        same_run("alone", shared);
+    }
+}
+
+/* bf16 rounds every node of the tree, so it too gives the same bits on any number of ranks, on one leaf and
+ * on many; and others than fp32. */
+static void rounded_gradients_are_exact_too(void **state) {
+    (void)state;
+    static const int ranks[] = {1, 2, 3, 5, 8};
+    training_done(TRAINING_ALONE, 1, "floats", MODEL);
+    training_done(TRAINING_ALONE, 2, "rounded", MODEL "--gradient-dtype bf16");
+    if (!training_files_differ("floats/checkpoints/latest/model.safetensors",
+                               "rounded/checkpoints/latest/model.safetensors"))
+        fail_msg("--gradient-dtype bf16 changed nothing");
+    for (size_t i = 0; i < sizeof ranks / sizeof *ranks; i++) {
+        char out_dir[32];
+        snprintf(out_dir, sizeof out_dir, "rounded%d", ranks[i]);
+        training_done(ranks[i], 1, out_dir,
+                      i % 2 == 0 ? MODEL "--gradient-dtype bf16 --exchange hierarchical"
+                                 : MODEL "--gradient-dtype bf16 --bucket-bytes 8192");
+        same_run("rounded", out_dir);
+    }
+}
+
 /* OpenMP's own limit leaves a rank fewer threads than it asks for; the others still get its whole gradient.
  */
 static void a_limit_on_threads_changes_no_bit(void **state) {
@@ -160,6 +195,8 @@ static void the_order_of_the_text_is_exact_too(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(ranks_and_threads_change_no_bit),
+                                       cmocka_unit_test(the_exchange_changes_no_bit),
+                                       cmocka_unit_test(rounded_gradients_are_exact_too),
                                        cmocka_unit_test(a_limit_on_threads_changes_no_bit),
                                        cmocka_unit_test(other_settings_change_the_bits),
                                        cmocka_unit_test(a_short_last_leaf_changes_nothing),

@@ -72,7 +72,7 @@ static void messages_of_more_than_2_gib(void **state) {
     int64_t slice = (2 * GIB + 64) / (int64_t)sizeof(float), elements = slice * world.size;
     int64_t bounds[] = {0, elements};
     dt_reduce *reduce;
-    assert_ok(dt_reduce_create(&reduce, &world, world.size, elements, bounds, 1));
+    assert_ok(dt_reduce_create(&reduce, &world, world.size, elements, bounds, 1, &(dt_reduce_options){0}));
     float *node = calloc((size_t)elements, sizeof *node);
     assert_non_null(node);
     for (int64_t end = slice; end <= elements; end += slice)

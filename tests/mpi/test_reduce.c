@@ -1,4 +1,7 @@
-/* The tree sum over ranks, bit for bit against the same tree computed by one rank alone. */
+/*
+ * The tree sum over ranks, bit for bit against the same tree computed by one rank alone, whichever way nodes
+ * travel, and in both kinds of numbers.
+ */
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -19,7 +22,18 @@ typedef struct sum_case {
     int64_t leaves, elements, buckets;
     int64_t bounds[UNITS + 2];
     int64_t order[UNITS + 1]; /* in which the buckets are started */
+    dt_reduce_options options;
 } sum_case;
+
+/* The hosts are the machine's, or smaller ones of 1, 2 and 3 ranks, the last of which may be smaller still.
+ */
+static const dt_reduce_options every_way[] = {
+    {DT_REDUCE_AUTO, DT_NUMBER_FP32, 0},         {DT_REDUCE_FLAT, DT_NUMBER_FP32, 0},
+    {DT_REDUCE_HIERARCHICAL, DT_NUMBER_FP32, 0}, {DT_REDUCE_HIERARCHICAL, DT_NUMBER_FP32, 1},
+    {DT_REDUCE_HIERARCHICAL, DT_NUMBER_FP32, 2}, {DT_REDUCE_HIERARCHICAL, DT_NUMBER_FP32, 3},
+    {DT_REDUCE_FLAT, DT_NUMBER_BF16, 0},         {DT_REDUCE_HIERARCHICAL, DT_NUMBER_BF16, 0},
+    {DT_REDUCE_HIERARCHICAL, DT_NUMBER_BF16, 2}, {DT_REDUCE_HIERARCHICAL, DT_NUMBER_BF16, 3}};
+#define WAYS (sizeof every_way / sizeof *every_way)
 
 /* Random signs and magnitudes from 2^-12 to 2^12: sums in another order have other bits. */
 static float leaf_value(uint32_t seed, int64_t leaf, int64_t element) {
@@ -28,22 +42,40 @@ static float leaf_value(uint32_t seed, int64_t leaf, int64_t element) {
     return (words.w2 & 1u) != 0 ? -magnitude : magnitude;
 }
 
-/* The definition of the tree: split at the largest power of two below the length, left + right. */
-static float node_value(uint32_t seed, dt_tree_node node, int64_t element) {
+/* To the nearest number with 8 digits of precision, by the arithmetic of floats: frexp and rint. */
+static float to_number(dt_number number, float value) {
+    int exponent;
+    if (number == DT_NUMBER_FP32)
+        return value;
+    const float fraction = frexpf(value, &exponent);
+    return ldexpf(rintf(ldexpf(fraction, 8)), exponent - 8);
+}
+
+/* The definition of the tree: split at the largest power of two below the length, left + right; every node is
+ * rounded to the number. */
+static float node_value(const sum_case *sum, dt_tree_node node, int64_t element) {
     if (node.end - node.first == 1)
-        return leaf_value(seed, node.first, element);
+        return to_number(sum->options.number, leaf_value(sum->seed, node.first, element));
     int64_t half = 1;
     while (half * 2 < node.end - node.first)
         half *= 2;
-    return node_value(seed, (dt_tree_node){node.first, node.first + half}, element) +
-           node_value(seed, (dt_tree_node){node.first + half, node.end}, element);
+    return to_number(sum->options.number,
+                     node_value(sum, (dt_tree_node){node.first, node.first + half}, element) +
+                         node_value(sum, (dt_tree_node){node.first + half, node.end}, element));
 }
 
-static float *new_node(const sum_case *sum, dt_tree_node node) {
+/* What a rank brings: a single leaf as the backward pass leaves it, not yet rounded. */
+static float brought_value(const sum_case *sum, dt_tree_node node, int64_t element) {
+    return node.end - node.first == 1 ? leaf_value(sum->seed, node.first, element)
+                                      : node_value(sum, node, element);
+}
+
+static float *new_node(const sum_case *sum, dt_tree_node node,
+                       float (*value)(const sum_case *, dt_tree_node, int64_t)) {
     float *values = dt_memory_alloc(sum->elements, sizeof *values, "a node");
     assert_non_null(values);
     for (int64_t i = 0; i < sum->elements; i++)
-        values[i] = node_value(sum->seed, node, i);
+        values[i] = value(sum, node, i);
     return values;
 }
 
@@ -86,7 +118,7 @@ static void check_sum(dt_reduce *reduce, const sum_case *sum, const float *expec
     const dt_tree_node *cover = dt_reduce_cover(reduce, &count);
     float *nodes[DT_TREE_COVER_MAX];
     for (int i = 0; i < count; i++)
-        nodes[i] = new_node(sum, cover[i]);
+        nodes[i] = new_node(sum, cover[i], brought_value);
     float *result = in_place ? nodes[0] : dt_memory_alloc(sum->elements, sizeof *result, "a result");
     assert_non_null(result);
     for (int64_t b = 0; b < sum->buckets; b++) {
@@ -107,23 +139,25 @@ static void check_sum(dt_reduce *reduce, const sum_case *sum, const float *expec
 /* One object sums twice, in place and not, each time other numbers. */
 static void check_case(sum_case *sum) {
     dt_reduce *reduce;
-    assert_ok(dt_reduce_create(&reduce, &world, sum->leaves, sum->elements, sum->bounds, sum->buckets));
+    assert_ok(dt_reduce_create(&reduce, &world, sum->leaves, sum->elements, sum->bounds, sum->buckets,
+                               &sum->options));
     for (int round = 0; round < 2; round++) {
         sum->seed++;
-        float *expected = new_node(sum, (dt_tree_node){0, sum->leaves});
+        float *expected = new_node(sum, (dt_tree_node){0, sum->leaves}, node_value);
         check_sum(reduce, sum, expected, round == 0);
         dt_memory_free(expected);
     }
     dt_reduce_free(reduce);
 }
 
-/* sum over ranks == sum along the tree, for every number of leaves and every way to cut. */
+/* sum over ranks == sum along the tree, for every way, many numbers of leaves and every way to cut. */
 static void sums_are_the_trees_bit_for_bit(void **state) {
     (void)state;
     sum_case sum = {.seed = 1, .elements = ELEMENTS};
-    for (sum.leaves = world.size; sum.leaves <= LEAVES_MAX; sum.leaves++)
-        for (int layout = 0; layout < 3; layout++) {
-            cut(&sum, layout);
+    for (size_t way = 0; way < WAYS; way++)
+        for (sum.leaves = world.size; sum.leaves <= LEAVES_MAX; sum.leaves += 1 + (int64_t)way % 3) {
+            sum.options = every_way[way];
+            cut(&sum, (int)common_chance(3));
             check_case(&sum);
         }
 }
@@ -136,24 +170,30 @@ static void long_messages_too(void **state) {
         sum.order[b] = sum.buckets - 1 - b;
         sum.bounds[b + 1] = b == 4 ? sum.elements : (2 * b + 1) * 16384;
     }
-    check_case(&sum);
+    for (size_t way = 1; way < WAYS; way += 3) { /* flat, small hosts, and both in bf16 */
+        sum.options = every_way[way];
+        check_case(&sum);
+    }
 }
 
 /* A vector of no elements has a sum, of no elements. */
 static void an_empty_vector_has_a_sum(void **state) {
     (void)state;
-    sum_case sum = {.leaves = world.size, .elements = 0, .buckets = 1};
-    check_case(&sum);
-    sum.buckets = 0;
-    check_case(&sum);
+    for (size_t way = 0; way < WAYS; way++) {
+        sum_case sum = {.leaves = world.size, .elements = 0, .buckets = 1, .options = every_way[way]};
+        check_case(&sum);
+        sum.buckets = 0;
+        check_case(&sum);
+    }
 }
 
 /* The tests above can tell orders apart: from left to right the same leaves have other sums. */
 static void order_shows(void **state) {
     (void)state;
+    const sum_case sum = {.seed = 5};
     int different = 0;
     for (int64_t element = 0; element < ELEMENTS; element++) {
-        float running = 0, tree = node_value(5, (dt_tree_node){0, LEAVES_MAX}, element);
+        float running = 0, tree = node_value(&sum, (dt_tree_node){0, LEAVES_MAX}, element);
         for (int64_t leaf = 0; leaf < LEAVES_MAX; leaf++)
             running += leaf_value(5, leaf, element);
         different += memcmp(&running, &tree, sizeof tree) != 0;
@@ -166,7 +206,7 @@ static void more_ranks_than_leaves_are_refused(void **state) {
     int64_t bounds[] = {0, 16}, leaves = world.size - 1;
     char expected[DT_ERROR_BYTES];
     dt_reduce *reduce;
-    assert_int_equal(dt_reduce_create(&reduce, &world, leaves, 16, bounds, 1), DT_USAGE);
+    assert_int_equal(dt_reduce_create(&reduce, &world, leaves, 16, bounds, 1, every_way), DT_USAGE);
     assert_null(reduce);
     snprintf(expected, sizeof expected,
              "%d ranks for %" PRId64 " leaves: expected at most one rank a leaf (leaves = ceil(batch_size / "
@@ -178,7 +218,8 @@ static void more_ranks_than_leaves_are_refused(void **state) {
 
 static void check_refused(int64_t elements, const int64_t *bounds, const char *part) {
     dt_reduce *reduce;
-    assert_int_equal(dt_reduce_create(&reduce, &world, world.size, elements, bounds, 2), DT_FAILED);
+    assert_int_equal(dt_reduce_create(&reduce, &world, world.size, elements, bounds, 2, every_way),
+                     DT_FAILED);
     assert_null(reduce);
     assert_non_null(strstr(dt_error(), part));
 }
@@ -205,8 +246,8 @@ static void the_volume_is_that_of_a_ring(void **state) {
     sum_case sum = {.leaves = 4 * world.size, .elements = elements, .buckets = 2, .order = {0, 1}};
     memcpy(sum.bounds, bounds, sizeof bounds);
     dt_reduce *reduce;
-    assert_ok(dt_reduce_create(&reduce, &world, sum.leaves, elements, bounds, 2));
-    float *expected = new_node(&sum, (dt_tree_node){0, sum.leaves});
+    assert_ok(dt_reduce_create(&reduce, &world, sum.leaves, elements, bounds, 2, every_way));
+    float *expected = new_node(&sum, (dt_tree_node){0, sum.leaves}, node_value);
     check_sum(reduce, &sum, expected, true);
     dt_reduce_account(reduce, &seconds, &sent_bytes);
     assert_int_equal(sent_bytes, 2 * (world.size - 1) * elements * (int64_t)sizeof(float) / world.size);
@@ -218,11 +259,76 @@ static void the_volume_is_that_of_a_ring(void **state) {
     dt_reduce_free(reduce);
 }
 
+/* bfloat16 sends half the bytes. */
+static void rounded_nodes_travel_in_half_the_bytes(void **state) {
+    (void)state;
+    int64_t sent_bytes[2];
+    for (int n = 0; n < 2; n++) {
+        sum_case sum = {.leaves = world.size, .elements = 4096, .buckets = 1, .bounds = {0, 4096}};
+        sum.options = (dt_reduce_options){DT_REDUCE_FLAT, n == 0 ? DT_NUMBER_FP32 : DT_NUMBER_BF16, 0};
+        double seconds;
+        dt_reduce *reduce;
+        assert_ok(dt_reduce_create(&reduce, &world, sum.leaves, sum.elements, sum.bounds, 1, &sum.options));
+        float *expected = new_node(&sum, (dt_tree_node){0, sum.leaves}, node_value);
+        check_sum(reduce, &sum, expected, true);
+        dt_reduce_account(reduce, &seconds, &sent_bytes[n]);
+        dt_memory_free(expected);
+        dt_reduce_free(reduce);
+    }
+    assert_int_equal(sent_bytes[0], 2 * sent_bytes[1]);
+    assert_true((sent_bytes[1] > 0) == (world.size > 1));
+}
+
+/* With whole numbers, whose sums are exact in any order, the library's sum is the tree's too. */
+static void the_library_sums_as_well(void **state) {
+    (void)state;
+    const dt_reduce_options options = {DT_REDUCE_LIBRARY, DT_NUMBER_FP32, 0};
+    const int64_t bounds[] = {0, 64, 160}, leaves = 3 * world.size + 1;
+    dt_reduce *reduce;
+    int count;
+    float *nodes[DT_TREE_COVER_MAX];
+    assert_ok(dt_reduce_create(&reduce, &world, leaves, 160, bounds, 2, &options));
+    const dt_tree_node *cover = dt_reduce_cover(reduce, &count);
+    for (int n = 0; n < count; n++) {
+        nodes[n] = dt_memory_alloc(160, sizeof **nodes, "a node");
+        for (int64_t i = 0; i < 160; i++)
+            nodes[n][i] = (float)((cover[n].end - cover[n].first) * (i + 1));
+    }
+    for (int64_t b = 1; b >= 0; b--)
+        assert_ok(dt_reduce_start(reduce, b, nodes, nodes[0]));
+    assert_ok(dt_reduce_finish(reduce));
+    for (int64_t i = 0; i < 160; i++)
+        assert_int_equal((int)nodes[0][i], leaves * (i + 1));
+    for (int n = 0; n < count; n++)
+        dt_memory_free(nodes[n]);
+    dt_reduce_free(reduce);
+}
+
+/* auto is flat on a single host and where every rank has a host of its own, and hierarchical in between. */
+static void auto_follows_the_hosts(void **state) {
+    (void)state;
+    const int64_t bounds[] = {0, 64};
+    for (int host_ranks = 0; host_ranks <= world.size; host_ranks++) {
+        const dt_reduce_options options = {DT_REDUCE_AUTO, DT_NUMBER_FP32, host_ranks};
+        const bool layered = host_ranks > 1 && host_ranks < world.size;
+        dt_reduce *reduce;
+        assert_ok(dt_reduce_create(&reduce, &world, world.size, 64, bounds, 1, &options));
+        assert_int_equal(dt_reduce_taken(reduce), layered ? DT_REDUCE_HIERARCHICAL : DT_REDUCE_FLAT);
+        dt_reduce_free(reduce);
+    }
+}
+
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(sums_are_the_trees_bit_for_bit),     cmocka_unit_test(long_messages_too),
-    cmocka_unit_test(an_empty_vector_has_a_sum),          cmocka_unit_test(order_shows),
-    cmocka_unit_test(more_ranks_than_leaves_are_refused), cmocka_unit_test(wrong_bounds_are_refused),
+    cmocka_unit_test(sums_are_the_trees_bit_for_bit),
+    cmocka_unit_test(long_messages_too),
+    cmocka_unit_test(an_empty_vector_has_a_sum),
+    cmocka_unit_test(order_shows),
+    cmocka_unit_test(more_ranks_than_leaves_are_refused),
+    cmocka_unit_test(wrong_bounds_are_refused),
     cmocka_unit_test(the_volume_is_that_of_a_ring),
+    cmocka_unit_test(rounded_nodes_travel_in_half_the_bytes),
+    cmocka_unit_test(the_library_sums_as_well),
+    cmocka_unit_test(auto_follows_the_hosts),
 };
 
 CMOCKA_MPI_MAIN(tests)

@@ -16,17 +16,19 @@ static void a_sum_sends_the_bytes_that_were_counted(void **state) {
     float *nodes[DT_TREE_COVER_MAX];
     dt_reduce *reduce;
     dt_traffic counted;
+    const dt_reduce_options options = {0};
+    const dt_traffic_job job = {.ranks = world.size, .host_ranks = world.size, .leaves = LEAVES};
     double seconds;
     int64_t sent_bytes;
     for (int i = 0; i < DT_TREE_COVER_MAX; i++)
         nodes[i] = vectors[i];
-    assert_ok(dt_reduce_create(&reduce, &world, LEAVES, ELEMENTS, bounds, BUCKETS));
+    assert_ok(dt_reduce_create(&reduce, &world, LEAVES, ELEMENTS, bounds, BUCKETS, &options));
     for (int64_t b = BUCKETS - 1; b >= 0; b--)
         assert_ok(dt_reduce_start(reduce, b, nodes, nodes[0]));
     assert_ok(dt_reduce_finish(reduce));
     dt_reduce_account(reduce, &seconds, &sent_bytes);
     dt_reduce_free(reduce);
-    assert_ok(dt_traffic_of_rank(world.size, world.rank, LEAVES, ELEMENTS, bounds, BUCKETS, &counted));
+    assert_ok(dt_traffic_of_rank(&job, world.rank, bounds, BUCKETS, &counted));
     assert_int_equal(sent_bytes, counted.sent_bytes);
 }
 

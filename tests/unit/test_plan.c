@@ -13,12 +13,26 @@
 static const int64_t bounds[] = {0, 1000, 2000, 3000, 4000};
 enum { BUCKETS = 4 };
 
-/* Four equal buckets: 2 messages and 1000 bytes in the busier direction each, 10 floats to add. */
-static const dt_traffic traffic[BUCKETS] = {
-    {2, 1000, 900, 10}, {2, 1000, 900, 10}, {2, 900, 1000, 10}, {2, 1000, 1000, 10}};
+/* Four equal buckets: 2 messages and 1000 bytes in the busier direction each, 10 floats to add. A host has
+ * one rank. */
+#define MOVED(sent, received)                                                                                \
+    {                                                                                                        \
+        .messages = 2, .sent_bytes = (sent), .received_bytes = (received), .host_sent_bytes = (sent),        \
+        .host_received_bytes = (received), .added_floats = 10                                                \
+    }
+static const dt_traffic traffic[BUCKETS] = {MOVED(1000, 900), MOVED(1000, 900), MOVED(900, 1000),
+                                            MOVED(1000, 1000)};
+
+/* The same among ranks of one host. */
+#define MOVED_INSIDE                                                                                         \
+    { .messages = 2, .sent_bytes = 1000, .received_bytes = 900, .inside_bytes = 1000, .added_floats = 10 }
+static const dt_traffic inside[BUCKETS] = {MOVED_INSIDE, MOVED_INSIDE, MOVED_INSIDE, MOVED_INSIDE};
 
 static dt_plan_machine machine(double latency, double bandwidth, double add) {
-    return (dt_plan_machine){.probe = {.threads = 1, .add_alone_seconds = add}, .link = {latency, bandwidth}};
+    return (dt_plan_machine){.probe = {.threads = 1, .add_alone_seconds = add},
+                             .link = {latency, bandwidth, 0.0},
+                             .inside = {latency, bandwidth, 0.0},
+                             .host_ranks = 1};
 }
 
 #define assert_near(a, b) assert_true(fabs((a) - (b)) <= 1e-9 * fabs(b))
@@ -36,8 +50,12 @@ static void what_nothing_hides_is_exposed(void **state) {
     (void)state;
     dt_plan_machine m = machine(0.5, 1000.0, 0.01);
     assert_near(dt_plan_exchange_of(&m, 0.0, bounds, BUCKETS, traffic).exposed_seconds, 8.4);
-    m.same_host = true;
-    assert_near(dt_plan_exchange_of(&m, 1e6, bounds, BUCKETS, traffic).exposed_seconds, 8.4);
+    assert_near(dt_plan_exchange_of(&m, 1e6, bounds, BUCKETS, inside).exposed_seconds, 8.4);
+    /* A quarter of the bytes' time is the core's: that is exposed, and the rest is hidden but for the last
+     * bucket's. */
+    m.link.touch_seconds = 0.25e-3;
+    assert_near(dt_plan_exchange_of(&m, 1e6, bounds, BUCKETS, traffic).exposed_seconds,
+                4 * 0.25 + 1.75 + 0.4);
 }
 
 /* A backward pass that is slow beside the network hides all buckets but the last, and no addition. */

@@ -1,0 +1,140 @@
+/* MPI's shared windows, and meetings by counters in them, which cost no message. */
+#include "comm/hosts.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+
+/* Splits the ranks by the memory they share, and that again where smaller hosts are asked for. */
+static dt_status split(dt_hosts *hosts, const dt_world *world, int host_ranks) {
+    MPI_Comm whole;
+    int place;
+    DT_TRY(dt_mpi_world_check(
+        MPI_Comm_split_type(world->mpi->comm, MPI_COMM_TYPE_SHARED, world->rank, MPI_INFO_NULL, &whole),
+        "MPI_Comm_split_type"));
+    hosts->comm = whole;
+    if (host_ranks <= 0)
+        return DT_OK;
+    DT_TRY(dt_mpi_world_check(MPI_Comm_rank(whole, &place), "MPI_Comm_rank"));
+    hosts->comm = MPI_COMM_NULL;
+    const int code = MPI_Comm_split(whole, place / host_ranks, world->rank, &hosts->comm);
+    (void)MPI_Comm_free(&whole);
+    return dt_mpi_world_check(code, "MPI_Comm_split");
+}
+
+/* From the first rank of each rank's host: where hosts begin, and whether one is ever returned to. */
+static void list_starts(dt_hosts *hosts, const int *first_rank, int size) {
+    hosts->consecutive = true;
+    for (int r = 0; r < size; r++) {
+        if (first_rank[r] == r)
+            hosts->starts[hosts->count++] = r;
+        else if (first_rank[r] != first_rank[r - 1])
+            hosts->consecutive = false;
+    }
+    hosts->starts[hosts->count] = size;
+}
+
+dt_status dt_hosts_find(dt_hosts *hosts, const dt_world *world, int host_ranks) {
+    int first = world->rank;
+    *hosts = (dt_hosts){.comm = MPI_COMM_NULL};
+    DT_TRY(split(hosts, world, host_ranks));
+    DT_TRY(dt_mpi_world_check(MPI_Comm_size(hosts->comm, &hosts->ranks), "MPI_Comm_size"));
+    DT_TRY(dt_mpi_world_check(MPI_Comm_rank(hosts->comm, &hosts->local), "MPI_Comm_rank"));
+    DT_TRY(dt_mpi_world_check(MPI_Bcast(&first, 1, MPI_INT, 0, hosts->comm), "MPI_Bcast"));
+    hosts->starts = dt_memory_alloc(world->size + 1, sizeof *hosts->starts, "the hosts' ranks");
+    int *first_rank = dt_memory_alloc(world->size, sizeof *first_rank, "the hosts' ranks");
+    dt_status status = hosts->starts && first_rank ? DT_OK : DT_FAILED;
+    if (status == DT_OK)
+        status = dt_mpi_world_check(
+            MPI_Allgather(&first, 1, MPI_INT, first_rank, 1, MPI_INT, world->mpi->comm), "MPI_Allgather");
+    if (status == DT_OK)
+        list_starts(hosts, first_rank, world->size);
+    dt_memory_free(first_rank);
+    return status;
+}
+
+void dt_hosts_drop(dt_hosts *hosts) {
+    if (hosts->starts != NULL && hosts->comm != MPI_COMM_NULL)
+        (void)MPI_Comm_free(&hosts->comm);
+    dt_memory_free(hosts->starts);
+    *hosts = (dt_hosts){.comm = MPI_COMM_NULL};
+}
+
+/* ---- memory ---- */
+
+/* A part begins with its rank's counters. A mapping begins with a page, so this is the same spot for all. */
+static void *aligned_part(void *base) {
+    const uintptr_t address = (uintptr_t)base;
+    return (void *)((address + DT_MEMORY_ALIGN - 1) / DT_MEMORY_ALIGN * DT_MEMORY_ALIGN);
+}
+
+static dt_status find_parts(dt_hosts_memory *memory, const dt_hosts *hosts, int places) {
+    for (int r = 0; r < hosts->ranks; r++) {
+        MPI_Aint bytes;
+        int unit;
+        void *base;
+        DT_TRY(dt_mpi_world_check(MPI_Win_shared_query(memory->window, r, &bytes, &unit, &base),
+                                  "MPI_Win_shared_query"));
+        memory->arrived[r] = aligned_part(base);
+        memory->part[r] = (float *)(void *)(memory->arrived[r] + places);
+    }
+    return DT_OK;
+}
+
+/* Every rank's part on pages of its own, which its own processor touches first. */
+static dt_status open_window(dt_hosts_memory *memory, const dt_hosts *hosts, size_t bytes) {
+    MPI_Info info;
+    void *base;
+    DT_TRY(dt_mpi_world_check(MPI_Info_create(&info), "MPI_Info_create"));
+    int code = MPI_Info_set(info, "alloc_shared_noncontig", "true");
+    if (code == MPI_SUCCESS)
+        code = MPI_Win_allocate_shared((MPI_Aint)bytes, 1, info, hosts->comm, &base, &memory->window);
+    (void)MPI_Info_free(&info);
+    DT_TRY(dt_mpi_world_check(code, "MPI_Win_allocate_shared"));
+    memset(base, 0, bytes);
+    DT_TRY(dt_mpi_world_check(MPI_Win_lock_all(MPI_MODE_NOCHECK, memory->window), "MPI_Win_lock_all"));
+    return dt_mpi_world_check(MPI_Barrier(hosts->comm), "MPI_Barrier");
+}
+
+dt_status dt_hosts_share(dt_hosts_memory *memory, const dt_hosts *hosts, int64_t floats, int places) {
+    const size_t bytes =
+        (size_t)floats * sizeof(float) + (size_t)places * sizeof(dt_hosts_counter) + DT_MEMORY_ALIGN;
+    *memory = (dt_hosts_memory){.window = MPI_WIN_NULL};
+    memory->part = dt_memory_alloc(hosts->ranks, sizeof *memory->part, "the host's shared memory");
+    memory->arrived = dt_memory_alloc(hosts->ranks, sizeof *memory->arrived, "the host's shared memory");
+    int able = memory->part && memory->arrived, all_able;
+    dt_status status = dt_mpi_world_check(MPI_Allreduce(&able, &all_able, 1, MPI_INT, MPI_MIN, hosts->comm),
+                                          "MPI_Allreduce");
+    if (status == DT_OK && !all_able)
+        status = dt_fail("out of memory for the host's shared memory");
+    if (status == DT_OK)
+        status = open_window(memory, hosts, bytes);
+    if (status == DT_OK)
+        status = find_parts(memory, hosts, places);
+    if (status != DT_OK)
+        dt_hosts_unshare(memory);
+    return status;
+}
+
+void dt_hosts_unshare(dt_hosts_memory *memory) {
+    if (memory->part != NULL && memory->window != MPI_WIN_NULL) {
+        (void)MPI_Win_unlock_all(memory->window);
+        (void)MPI_Win_free(&memory->window);
+    }
+    dt_memory_free(memory->part);
+    dt_memory_free(memory->arrived);
+    *memory = (dt_hosts_memory){.window = MPI_WIN_NULL};
+}
+
+/* ---- meetings ---- */
+
+void dt_hosts_arrive(const dt_hosts_memory *memory, const dt_hosts *hosts, int place, int64_t time) {
+    atomic_store_explicit(&memory->arrived[hosts->local][place].count, time, memory_order_release);
+}
+
+bool dt_hosts_all_here(const dt_hosts_memory *memory, const dt_hosts *hosts, int place, int64_t time) {
+    for (int r = 0; r < hosts->ranks; r++)
+        if (atomic_load_explicit(&memory->arrived[r][place].count, memory_order_acquire) < time)
+            return false;
+    return true;
+}
