@@ -154,26 +154,6 @@ static void run_tree(dt_parts *p, int64_t additions) {
     }
 }
 
-/*
- * Every thread says at once that its backward pass is done; the main one last, since it acts on it. The time
- * counts that goes to the exchange, and not to the additions of the last wave, which the overlap carries out
- * beside it.
- */
-static dt_status time_exchange(dt_parts *p, double *seconds) {
-    const int64_t run = p->plan.end - p->plan.first;
-    const int64_t last_wave = run - (p->plan.waves - 1) * p->plan.wave_leaves;
-    float *sum;
-    dt_overlap_times times;
-    dt_overlap_begin(p->overlap);
-    for (int64_t thread = last_wave - 1; thread >= 0; thread--) {
-        const dt_backward_progress *progress = dt_overlap_progress(p->overlap, (int)thread);
-        progress->reached(progress->context, 0);
-    }
-    DT_TRY(dt_overlap_finish(p->overlap, &sum, &times));
-    *seconds = times.exposed;
-    return DT_OK;
-}
-
 static void run_adamw(dt_parts *p) {
     dt_state *state = &p->rig->state;
     const dt_adamw options = {
@@ -190,7 +170,7 @@ static dt_status time_part(dt_parts *p, int64_t index, double *seconds) {
     else if (which == DT_PART_TREE)
         run_tree(p, p->part[index].calls);
     else if (which == DT_PART_EXCHANGE)
-        return p->part[index].calls > 0 ? time_exchange(p, seconds) : DT_OK;
+        return p->part[index].calls > 0 ? dt_overlap_alone(p->overlap, seconds) : DT_OK;
     else if (which == DT_PART_NORM)
         (void)dt_clip_norm(p->gradient[0], p->rig->layout.elements, p->partial);
     else

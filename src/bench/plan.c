@@ -28,7 +28,7 @@ typedef struct bucket_cost {
     double travel, touch, core;
 } bucket_cost;
 
-static bucket_cost cost_of(const dt_plan_machine *m, const dt_traffic *moved) {
+static bucket_cost cost_of(const dt_plan_machine *m, double share, const dt_traffic *moved) {
     const int64_t crossing = larger(moved->host_sent_bytes, moved->host_received_bytes);
     const int64_t own = larger(moved->sent_bytes, moved->received_bytes) - moved->inside_bytes;
     const double latency = crossing > 0 ? m->link.latency_seconds : 0.0;
@@ -37,19 +37,19 @@ static bucket_cost cost_of(const dt_plan_machine *m, const dt_traffic *moved) {
     const double floats = (double)(moved->added_floats + moved->copied_floats);
     bucket_cost cost = {.travel =
                             (double)moved->messages * latency + (double)crossing / m->link.bandwidth_bytes,
-                        .touch = (double)own * m->link.touch_seconds,
-                        .core = inside + floats * m->probe.add_alone_seconds};
+                        .touch = share * (double)own * m->link.touch_seconds,
+                        .core = share * (inside + floats * m->probe.add_alone_seconds)};
     /* Where cores are what limits the network, it has no time of its own. */
     cost.touch = cost.touch < cost.travel ? cost.touch : cost.travel;
     return cost;
 }
 
-dt_plan_exchange dt_plan_exchange_of(const dt_plan_machine *machine, double backward_seconds,
+dt_plan_exchange dt_plan_exchange_of(const dt_plan_machine *machine, double share, double backward_seconds,
                                      const int64_t *bounds, int64_t buckets, const dt_traffic *busiest) {
     dt_plan_exchange exchange = {0};
     double done = 0.0, core = 0.0;
     for (int64_t b = buckets - 1; b >= 0; b--) {
-        const bucket_cost cost = cost_of(machine, &busiest[b]);
+        const bucket_cost cost = cost_of(machine, share, &busiest[b]);
         const double ready = backward_seconds * (1.0 - (double)bounds[b] / (double)bounds[buckets]);
         done = (ready > done ? ready : done) + cost.travel - cost.touch;
         core += cost.touch + cost.core;
@@ -76,8 +76,8 @@ static dt_status count_gradients(int64_t leaves, int ranks, int threads, int64_t
 
 /* Counts and times the exchange; needs one traffic a bucket. */
 static dt_status predict_exchange(const dt_plan_machine *machine, dt_reduce_options options,
-                                  const int64_t *bounds, int64_t buckets, double backward_seconds,
-                                  dt_plan_point *point, dt_plan_exchange *exchange) {
+                                  const int64_t *bounds, int64_t buckets, double share,
+                                  double backward_seconds, dt_plan_point *point, dt_plan_exchange *exchange) {
     int64_t room_bytes;
     const bool one_host = machine->same_host || machine->host_ranks > point->ranks;
     const dt_traffic_job job = {.ranks = point->ranks,
@@ -90,7 +90,7 @@ static dt_status predict_exchange(const dt_plan_machine *machine, dt_reduce_opti
     if (status == DT_OK)
         status = dt_traffic_busiest(&job, bounds, buckets, busiest, &room_bytes);
     if (status == DT_OK) {
-        *exchange = dt_plan_exchange_of(machine, backward_seconds, bounds, buckets, busiest);
+        *exchange = dt_plan_exchange_of(machine, share, backward_seconds, bounds, buckets, busiest);
         point->memory_bytes += room_bytes;
         point->way = dt_traffic_way(&job);
         for (int64_t b = 0; b < buckets; b++) {
@@ -118,18 +118,21 @@ static dt_status predict(const dt_plan_machine *machine, const dt_config *c, con
     DT_TRY(dt_overlap_cut(layout->elements, c->bucket_bytes, &bounds, &buckets));
     dt_status status = DT_OK;
     if (point->ranks > 1)
-        status = predict_exchange(machine, dt_run_exchange(c), bounds, buckets,
-                                  whole * probe->backward_seconds * share, point, &exchange);
+        /* The library's sums are made one after another when they are asked for: nothing hides them. */
+        status = predict_exchange(
+            machine, dt_run_exchange(c), bounds, buckets, share,
+            c->exchange == DT_EXCHANGE_LIBRARY ? 0.0 : share * whole * probe->backward_seconds, point,
+            &exchange);
     free(bounds);
     DT_TRY(status);
     point->compute_seconds =
         share * ((double)waves * whole * (probe->forward_seconds + probe->backward_seconds) +
                  (double)adds * (double)layout->elements * probe->add_seconds);
-    point->exchange_seconds = share * exchange.total_seconds;
-    point->exposed_seconds = share * exchange.exposed_seconds;
+    point->exchange_seconds = exchange.total_seconds;
+    point->exposed_seconds = exchange.exposed_seconds;
     point->update_seconds = share * probe->update_seconds;
     point->step_seconds = point->compute_seconds + point->exposed_seconds + point->update_seconds +
-                          share * ceil(log2((double)point->ranks)) * machine->link.latency_seconds;
+                          ceil(log2((double)point->ranks)) * machine->link.latency_seconds;
     point->tokens_per_second = (double)(point->batch * c->max_seq_len) / point->step_seconds;
     return DT_OK;
 }

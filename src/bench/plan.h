@@ -70,15 +70,16 @@ dt_link dt_plan_assumed_inside(void);
 
 /**
  * The exchange of the `buckets` buckets of bounds[buckets + 1], whose traffic is busiest[buckets], beside a
- * backward pass of `backward_seconds`, by the formulas above. Local.
+ * backward pass of `backward_seconds`, by the formulas above, where `share` threads take turns on a core.
+ * Local.
  */
-dt_plan_exchange dt_plan_exchange_of(const dt_plan_machine *machine, double backward_seconds,
+dt_plan_exchange dt_plan_exchange_of(const dt_plan_machine *machine, double share, double backward_seconds,
                                      const int64_t *bounds, int64_t buckets, const dt_traffic *busiest);
 
 /**
  * Predicts `config` with `batch` for its batch_size on `ranks` ranks. `share` is how many threads take turns
- * on a core, 1 where each has its own; it slows all that a core does. Fails with DT_USAGE with more ranks
- * than leaves. Local.
+ * on a core, 1 where each has its own; it slows all that a core does, but not the network. Fails with
+ * DT_USAGE with more ranks than leaves. Local.
  */
 dt_status dt_plan_predict(const dt_plan_machine *machine, const dt_config *config, int64_t batch, int ranks,
                           double share, dt_plan_point *point);

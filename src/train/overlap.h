@@ -62,4 +62,10 @@ const dt_backward_progress *dt_overlap_progress(dt_overlap *overlap, int thread)
  */
 dt_status dt_overlap_finish(dt_overlap *overlap, float **sum, dt_overlap_times *times);
 
+/**
+ * An exchange of whatever the buffers hold, with nothing beside it: for measurements. `*seconds` is what went
+ * to the exchange, and not to the additions of the last wave. Collective.
+ */
+dt_status dt_overlap_alone(dt_overlap *overlap, double *seconds);
+
 #endif

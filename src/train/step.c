@@ -304,3 +304,7 @@ void dt_step_blame(const dt_step *s, char *text, size_t text_bytes) {
     else
         snprintf(text, text_bytes, "loss");
 }
+
+dt_status dt_step_exchange_alone(dt_step *s, double *seconds) {
+    return dt_overlap_alone(s->overlap, seconds);
+}

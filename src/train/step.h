@@ -89,6 +89,10 @@ void dt_step_free(dt_step *step);
  */
 dt_status dt_step_run(dt_step *step, dt_step_result *result);
 
+/** Exchanges the gradients once more with nothing beside it, for measurements; `*seconds` as in overlap.h.
+ * Collective. */
+dt_status dt_step_exchange_alone(dt_step *step, double *seconds);
+
 /** What to blame after a step that was not finite: "weights of T" for the first tensor T of the weights that
  * is not finite, or else "gradient of T", or else "loss". Local. */
 void dt_step_blame(const dt_step *step, char *text, size_t text_bytes);

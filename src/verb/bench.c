@@ -1,15 +1,18 @@
 /*
  * `dtrain bench --config F`: how long each part of a step takes, and what it could take. With --scaling, how
- * long the whole step takes on parts of the job.
+ * long the whole step takes on parts of the job; with --ways, what the ways of the exchange take.
  */
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "bench/profile.h"
 #include "bench/scaling.h"
 #include "bench/table.h"
+#include "bench/ways.h"
 #include "comm/agree.h"
 #include "comm/placement.h"
 #include "train/workers.h"
@@ -18,7 +21,7 @@
 #define DEFAULT_REPETITIONS 10
 
 typedef struct flags {
-    const char *repetitions, *json, *scaling, *ranks, *report;
+    const char *repetitions, *json, *scaling, *ranks, *report, *ways, *share;
 } flags;
 
 /* Opened before the measurements, which would be lost if it turned out afterwards that it cannot be written.
@@ -93,7 +96,31 @@ static dt_status check_flags(const flags *f) {
     if (f->scaling == NULL && (f->ranks || f->report))
         return dt_usage("--%s: expected --scaling strong, weak or strong,weak with it",
                         f->ranks ? "ranks" : "report");
+    if (f->ways && f->scaling)
+        return dt_usage("--ways and --scaling are two studies; ask for one of them");
+    if (f->share && !f->ways)
+        return dt_usage("--share: expected --ways with it");
     return DT_OK;
+}
+
+static dt_status read_share(const char *text, double *share) {
+    char *end;
+    *share = strtod(text, &end);
+    if (end == text || *end != 0 || !isfinite(*share) || *share < 1.0)
+        return dt_usage("--share: expected the threads that take turns on a core, 1 or more, found \"%s\"",
+                        text);
+    return DT_OK;
+}
+
+static dt_status compare_ways(const dt_world *world, const dt_config *config, const flags *f) {
+    dt_ways_options options = {.repetitions = DEFAULT_REPETITIONS, .json = f->json};
+    int threads;
+    if (f->repetitions)
+        DT_TRY(dt_verb_count("repetitions", f->repetitions, &options.repetitions));
+    if (f->share)
+        DT_TRY(read_share(f->share, &options.share));
+    DT_TRY(dt_agree(world, dt_workers_count(&threads)));
+    return dt_ways_run(world, config, threads, &options);
 }
 
 static dt_status study(const dt_world *world, const dt_config *config, const flags *f) {
@@ -106,9 +133,14 @@ static dt_status study(const dt_world *world, const dt_config *config, const fla
 
 dt_status dt_verb_bench(int argc, char **argv) {
     flags f = {0};
-    const dt_flag own[] = {{"repetitions", true, &f.repetitions}, {"json", true, &f.json},
-                           {"scaling", true, &f.scaling},         {"ranks", true, &f.ranks},
-                           {"report", true, &f.report},           {NULL, false, NULL}};
+    const dt_flag own[] = {{"repetitions", true, &f.repetitions},
+                           {"json", true, &f.json},
+                           {"scaling", true, &f.scaling},
+                           {"ranks", true, &f.ranks},
+                           {"report", true, &f.report},
+                           {"ways", false, &f.ways},
+                           {"share", true, &f.share},
+                           {NULL, false, NULL}};
     dt_config config;
     dt_world world;
     DT_TRY(dt_world_open(&world));
@@ -117,7 +149,9 @@ dt_status dt_verb_bench(int argc, char **argv) {
     if (status == DT_OK)
         status = dt_agree(&world, check_flags(&f));
     if (status == DT_OK)
-        status = f.scaling ? dt_agree(&world, study(&world, &config, &f)) : run(&world, &config, &f);
+        status = f.scaling ? dt_agree(&world, study(&world, &config, &f))
+                 : f.ways  ? compare_ways(&world, &config, &f)
+                           : run(&world, &config, &f);
     if (status == DT_OK)
         status = dt_agree(&world, world.rank == 0 ? dt_verb_printed("the benchmark") : DT_OK);
     dt_config_free(&config);

@@ -41,7 +41,8 @@ static dt_plan_machine machine(double latency, double bandwidth, double add) {
 static void the_exchange_costs_messages_bytes_and_additions(void **state) {
     (void)state;
     const dt_plan_machine m = machine(0.5, 1000.0, 0.01);
-    assert_near(dt_plan_exchange_of(&m, 0.0, bounds, BUCKETS, traffic).total_seconds, 4 * (1.0 + 1.0) + 0.4);
+    assert_near(dt_plan_exchange_of(&m, 1.0, 0.0, bounds, BUCKETS, traffic).total_seconds,
+                4 * (1.0 + 1.0) + 0.4);
 }
 
 /* Without a backward pass to hide behind, or with messages that the rank's core copies, all of it is exposed.
@@ -49,12 +50,12 @@ static void the_exchange_costs_messages_bytes_and_additions(void **state) {
 static void what_nothing_hides_is_exposed(void **state) {
     (void)state;
     dt_plan_machine m = machine(0.5, 1000.0, 0.01);
-    assert_near(dt_plan_exchange_of(&m, 0.0, bounds, BUCKETS, traffic).exposed_seconds, 8.4);
-    assert_near(dt_plan_exchange_of(&m, 1e6, bounds, BUCKETS, inside).exposed_seconds, 8.4);
+    assert_near(dt_plan_exchange_of(&m, 1.0, 0.0, bounds, BUCKETS, traffic).exposed_seconds, 8.4);
+    assert_near(dt_plan_exchange_of(&m, 1.0, 1e6, bounds, BUCKETS, inside).exposed_seconds, 8.4);
     /* A quarter of the bytes' time is the core's: that is exposed, and the rest is hidden but for the last
      * bucket's. */
     m.link.touch_seconds = 0.25e-3;
-    assert_near(dt_plan_exchange_of(&m, 1e6, bounds, BUCKETS, traffic).exposed_seconds,
+    assert_near(dt_plan_exchange_of(&m, 1.0, 1e6, bounds, BUCKETS, traffic).exposed_seconds,
                 4 * 0.25 + 1.75 + 0.4);
 }
 
@@ -62,10 +63,10 @@ static void what_nothing_hides_is_exposed(void **state) {
 static void a_long_backward_pass_hides_all_but_the_last_bucket(void **state) {
     (void)state;
     const dt_plan_machine m = machine(0.5, 1000.0, 0.01);
-    assert_near(dt_plan_exchange_of(&m, 100.0, bounds, BUCKETS, traffic).exposed_seconds, 2.0 + 0.4);
+    assert_near(dt_plan_exchange_of(&m, 1.0, 100.0, bounds, BUCKETS, traffic).exposed_seconds, 2.0 + 0.4);
     /* One bucket is ready only when the pass is over. */
     const int64_t whole[] = {0, 4000};
-    assert_near(dt_plan_exchange_of(&m, 100.0, whole, 1, traffic).exposed_seconds, 2.0 + 0.1);
+    assert_near(dt_plan_exchange_of(&m, 1.0, 100.0, whole, 1, traffic).exposed_seconds, 2.0 + 0.1);
 }
 
 /* A slow network: the first bucket is ready a quarter of the pass in, and from then on the link is never
@@ -73,7 +74,7 @@ static void a_long_backward_pass_hides_all_but_the_last_bucket(void **state) {
 static void a_slow_link_is_busy_from_the_first_bucket_on(void **state) {
     (void)state;
     const dt_plan_machine m = machine(0.5, 1000.0, 0.0);
-    assert_near(dt_plan_exchange_of(&m, 4.0, bounds, BUCKETS, traffic).exposed_seconds, 1.0 + 8.0 - 4.0);
+    assert_near(dt_plan_exchange_of(&m, 1.0, 4.0, bounds, BUCKETS, traffic).exposed_seconds, 1.0 + 8.0 - 4.0);
 }
 
 /* Of a step of one leaf a rank nothing is left but the leaf and the update; memory holds the three vectors at

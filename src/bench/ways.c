@@ -1,0 +1,242 @@
+/* One rig a way, and their steps in turn. */
+#include "bench/ways.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/version.h"
+#include "bench/machine.h"
+#include "bench/plan.h"
+#include "bench/rig.h"
+#include "bench/statistics.h"
+#include "comm/agree.h"
+#include "train/overlap.h"
+
+/* Connections, caches and clock rates settle within a few steps. */
+#define WARMUPS 3
+
+#define WAYS 4
+
+/* One way and what was measured of it. */
+typedef struct way {
+    const char *name;
+    int64_t exchange, dtype;
+    bool wanted;
+    dt_rig rig;
+    double *step, *exposed, *alone; /* [repetitions], seconds */
+    dt_plan_point plan;
+} way;
+
+typedef struct comparison {
+    const dt_world *world;
+    const dt_config *config;
+    int threads;
+    int64_t repetitions;
+    double share;
+    double window; /* of the backward pass, in which an exchange can hide: seconds */
+    dt_machine machine;
+    dt_plan_machine measured;
+    way way[WAYS];
+} comparison;
+
+/* The config of a way; it borrows the strings. */
+static dt_config config_of(const comparison *c, const way *w) {
+    dt_config config = *c->config;
+    config.exchange = w->exchange;
+    config.gradient_dtype = w->dtype;
+    return config;
+}
+
+static dt_status create_way(comparison *c, way *w) {
+    const char *what = "the measured times";
+    const dt_config config = config_of(c, w);
+    w->step = dt_memory_alloc(c->repetitions, sizeof *w->step, what);
+    w->exposed = dt_memory_alloc(c->repetitions, sizeof *w->exposed, what);
+    w->alone = dt_memory_alloc(c->repetitions, sizeof *w->alone, what);
+    DT_TRY(dt_agree(c->world, w->step && w->exposed && w->alone ? DT_OK : DT_FAILED));
+    return dt_rig_create(&w->rig, c->world, &config, c->threads);
+}
+
+static dt_status create(comparison *c) {
+    const bool layered = c->world->size > c->world->hosts;
+    const way ways[WAYS] = {
+        {.name = "flat", .exchange = DT_EXCHANGE_FLAT, .wanted = true},
+        {.name = "hierarchical", .exchange = DT_EXCHANGE_HIERARCHICAL, .wanted = layered},
+        {.name = "bf16", .exchange = DT_EXCHANGE_AUTO, .dtype = DT_GRADIENT_BF16, .wanted = true},
+        {.name = "library", .exchange = DT_EXCHANGE_LIBRARY, .wanted = true}};
+    for (int i = 0; i < WAYS; i++)
+        c->way[i] = ways[i];
+    for (int i = 0; i < WAYS; i++)
+        if (c->way[i].wanted)
+            DT_TRY(create_way(c, &c->way[i]));
+    return DT_OK;
+}
+
+static void drop(comparison *c) {
+    for (int i = 0; i < WAYS; i++) {
+        way *w = &c->way[i];
+        dt_memory_free(w->step);
+        dt_memory_free(w->exposed);
+        dt_memory_free(w->alone);
+        if (w->rig.step)
+            dt_rig_free(&w->rig);
+    }
+    dt_machine_free(&c->machine);
+}
+
+/* A rank that cannot go on while others wait for it: its line, and the end of the job. */
+static void must(const comparison *c, dt_status status) {
+    if (status == DT_OK)
+        return;
+    fprintf(stderr, "dtrain: error: rank %d on %s cannot go on with the benchmark: %s\n", c->world->rank,
+            c->world->host, dt_error());
+    dt_world_abort(c->world, DT_FAILED);
+}
+
+static void measure(comparison *c) {
+    for (int64_t i = -WARMUPS; i < c->repetitions; i++)
+        for (int k = 0; k < WAYS; k++) {
+            way *w = &c->way[k];
+            dt_step_result result;
+            double alone;
+            if (!w->wanted)
+                continue;
+            dt_world_barrier(c->world);
+            must(c, dt_rig_step(&w->rig, &result));
+            dt_world_barrier(c->world);
+            must(c, dt_step_exchange_alone(w->rig.step, &alone));
+            if (i < 0)
+                continue;
+            w->step[i] = result.step_seconds;
+            w->exposed[i] = result.exchange.exposed;
+            w->alone[i] = alone;
+        }
+}
+
+/* What is left of the last wave's backward pass when the first bucket is complete. */
+static dt_status find_window(comparison *c, int64_t elements) {
+    int64_t *bounds, buckets;
+    DT_TRY(dt_overlap_cut(elements, c->config->bucket_bytes, &bounds, &buckets));
+    c->window =
+        c->share * c->measured.probe.backward_seconds * (double)bounds[buckets - 1] / (double)bounds[buckets];
+    free(bounds);
+    return DT_OK;
+}
+
+static dt_status predict(comparison *c) {
+    DT_TRY(find_window(c, c->way[0].rig.layout.elements));
+    for (int i = 0; i < WAYS; i++) {
+        way *w = &c->way[i];
+        const dt_config config = config_of(c, w);
+        if (w->wanted)
+            DT_TRY(dt_plan_predict(&c->measured, &config, config.batch_size, c->world->size, c->share,
+                                   &w->plan));
+    }
+    return DT_OK;
+}
+
+/* What a way's times come to, in seconds. */
+typedef struct summary {
+    double step, exposed, alone, fits, hidden;
+} summary;
+
+static summary sum_up(const comparison *c, const way *w) {
+    summary s = {.step = dt_statistics_of(w->step, c->repetitions).median,
+                 .exposed = dt_statistics_of(w->exposed, c->repetitions).median,
+                 .alone = dt_statistics_of(w->alone, c->repetitions).median};
+    s.fits = s.alone < c->window ? s.alone : c->window;
+    s.hidden = (s.alone - s.exposed) / s.fits;
+    return s;
+}
+
+static void print_head(const comparison *c) {
+    const dt_plan_machine *m = &c->measured;
+    dt_log_line("dtrain bench --ways %s (%s)", dt_version(), dt_version_commit());
+    dt_log_line("machine   %d ranks x %d threads on %d hosts, %.3g threads a core", c->world->size,
+                c->threads, c->world->hosts, c->share);
+    dt_log_line("link      %.3g us, %.4g Gbit/s%s, %.3g ns of a core a byte", 1e6 * m->link.latency_seconds,
+                8e-9 * m->link.bandwidth_bytes, m->same_host ? " inside the host" : " between hosts",
+                1e9 * m->link.touch_seconds);
+    dt_log_line("probe     leaf %.2f ms forward + %.2f ms backward, update %.2f ms; %.1f ms of the last "
+                "backward pass can hide an exchange",
+                1e3 * m->probe.forward_seconds, 1e3 * m->probe.backward_seconds,
+                1e3 * m->probe.update_seconds, 1e3 * c->window);
+    dt_log_line("times     medians of %" PRId64 " steps of each way, taken in turn", c->repetitions);
+    dt_log_line("%s", "");
+    dt_log_line("%-13s %10s %10s %10s %10s %10s %10s %10s", "way", "step", "alone", "exposed", "hidden",
+                "predicted", "exposed", "error");
+    dt_log_line("%-13s %10s %10s %10s %10s %10s %10s %10s", "", "(ms)", "(ms)", "(ms)", "(% of fit)", "(ms)",
+                "(ms)", "(% of step)");
+}
+
+static json_t *way_json(const comparison *c, const way *w) {
+    const summary s = sum_up(c, w);
+    return json_pack("{s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I}", "way", w->name, "step_ms",
+                     1e3 * s.step, "alone_ms", 1e3 * s.alone, "exposed_ms", 1e3 * s.exposed, "fits_ms",
+                     1e3 * s.fits, "hidden", s.hidden, "predicted_step_ms", 1e3 * w->plan.step_seconds,
+                     "predicted_exposed_ms", 1e3 * w->plan.exposed_seconds, "sent_messages",
+                     (json_int_t)w->plan.sent_messages, "sent_bytes", (json_int_t)w->plan.sent_bytes);
+}
+
+static dt_status print(const comparison *c, const char *json_path) {
+    json_t *rows = json_array();
+    print_head(c);
+    for (int i = 0; i < WAYS; i++) {
+        const way *w = &c->way[i];
+        if (!w->wanted)
+            continue;
+        const summary s = sum_up(c, w);
+        dt_log_line("%-13s %10.2f %10.2f %10.2f %10.1f %10.2f %10.2f %+10.1f", w->name, 1e3 * s.step,
+                    1e3 * s.alone, 1e3 * s.exposed, 100.0 * s.hidden, 1e3 * w->plan.step_seconds,
+                    1e3 * w->plan.exposed_seconds, 100.0 * (w->plan.step_seconds / s.step - 1.0));
+        json_array_append_new(rows, way_json(c, w));
+    }
+    json_t *all = json_pack(
+        "{s:s, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:I, s:o}", "git_commit", dt_version_commit(), "ranks",
+        c->world->size, "hosts", c->world->hosts, "threads", c->threads, "share", c->share, "latency_us",
+        1e6 * c->measured.link.latency_seconds, "bandwidth_gbps", 8e-9 * c->measured.link.bandwidth_bytes,
+        "touch_ns_a_byte", 1e9 * c->measured.link.touch_seconds, "bucket_bytes",
+        (json_int_t)c->config->bucket_bytes, "ways", rows);
+    dt_status status = DT_OK;
+    if (json_path && (all == NULL || json_dump_file(all, json_path, JSON_INDENT(2)) != 0))
+        status =
+            dt_fail("cannot write the numbers to %s; check that its folder exists and has room", json_path);
+    json_decref(all);
+    return status;
+}
+
+static dt_status compare(comparison *c, const dt_ways_options *options) {
+    DT_TRY(dt_machine_look(&c->machine, c->world, c->threads));
+    c->share = options->share > 0.0 ? options->share : dt_machine_share(&c->machine, c->world->host_ranks);
+    DT_TRY(dt_machine_measure(c->world, c->config, c->threads, NULL, &c->measured));
+    DT_TRY(create(c));
+    measure(c);
+    const bool first = c->world->rank == 0;
+    DT_TRY(dt_agree(c->world, first ? predict(c) : DT_OK));
+    return dt_agree(c->world, first ? print(c, options->json) : DT_OK);
+}
+
+dt_status dt_ways_run(const dt_world *world, const dt_config *config, int threads,
+                      const dt_ways_options *options) {
+    comparison *c = dt_memory_alloc(1, sizeof *c, "the comparison");
+    dt_status status = dt_agree(world, c ? DT_OK : DT_FAILED);
+    if (status == DT_OK && world->size == 1)
+        status =
+            dt_usage("--ways: expected two ranks or more, since one has nobody to exchange with, found 1; "
+                     "launch with mpirun -np 2");
+    if (status == DT_OK) {
+        *c = (comparison){
+            .world = world, .config = config, .threads = threads, .repetitions = options->repetitions};
+        status = compare(c, options);
+    }
+    if (c)
+        drop(c);
+    dt_memory_free(c);
+    return status;
+}
