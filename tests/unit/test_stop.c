@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+
 #define HEARD   0
 #define SAVED   3
 #define UNHEARD 4
@@ -74,7 +76,72 @@ static void test_older_threads_pass_signals_on(void **unused) {
     }
 }
 
+/* Started: the save that the first signal asked for, which never ends. */
+static void save_for_ever(void *context, const char *signal_name) {
+    (void)context;
+    (void)signal_name;
+    atomic_fetch_add(&saves, 1);
+    for (;;)
+        pause();
+}
+
+/* Sends `count` signals to the process while the first one's save hangs, and ends with HEARD if it lives. */
+static _Noreturn void insist(int count) {
+    const struct timespec moment = {.tv_nsec = 50000000};
+    if (dt_stop_prepare() != DT_OK)
+        _exit(1);
+    dt_stop_attend(save_for_ever, NULL);
+    for (int i = 0; i < count; i++) {
+        kill(getpid(), SIGTERM);
+        nanosleep(&moment, NULL);
+        while (atomic_load(&saves) == 0)
+            nanosleep(&moment, NULL);
+    }
+    _exit(HEARD);
+}
+
+/* A second launcher's signal does not cost the checkpoint; who insists is obeyed. */
+static void test_a_third_signal_ends_a_save_that_hangs(void **unused) {
+    (void)unused;
+    for (int count = 2; count <= 3; count++) {
+        int status = 0;
+        const pid_t child = fork();
+        if (child == 0)
+            insist(count);
+        assert_true(child > 0);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        if (count == 2)
+            assert_true(WIFEXITED(status) && WEXITSTATUS(status) == HEARD);
+        else
+            assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+    }
+}
+
+/* The clock asks for a stop at its moment, not before, and saves nothing by itself. */
+static _Noreturn void wait_for_the_clock(void) {
+    if (dt_stop_prepare() != DT_OK)
+        _exit(1);
+    dt_stop_attend(count_save, NULL);
+    const double moment = dt_clock_seconds() + 0.3;
+    dt_stop_by(moment);
+    const bool heard = wait_for_request(), early = dt_clock_seconds() < moment;
+    _exit(!heard || early ? UNHEARD : atomic_load(&saves) > 0 ? SAVED : HEARD);
+}
+
+static void test_the_clock_asks_for_a_stop(void **unused) {
+    (void)unused;
+    int status = 0;
+    const pid_t child = fork();
+    if (child == 0)
+        wait_for_the_clock();
+    assert_true(child > 0);
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == HEARD);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_older_threads_pass_signals_on)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_older_threads_pass_signals_on),
+                                       cmocka_unit_test(test_a_third_signal_ends_a_save_that_hangs),
+                                       cmocka_unit_test(test_the_clock_asks_for_a_stop)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
