@@ -145,13 +145,13 @@ static void a_rank_that_is_caught_is_named(void **state) {
     check_error("caught", ", which answers, but is computing gradients at step 2 since ", true);
 }
 
-/* Work that takes longer than the limit is no hang as long as there are signs of it: here two leaves, of 0.7
- * s each, for which all others wait. */
+/* Work that takes longer than the limit is no hang as long as there are signs of it: here four leaves, of
+ * 0.7 s each, for which all others wait. */
 static void a_rank_that_is_slow_is_waited_for(void **state) {
     (void)state;
     assert_int_equal(run_with_fault("slow",
                                     "forward: [" FAULT "rank: 1, step: 2, place: leaf, how: sleep, ms: 700}]",
-                                    "--max-steps 3 --hang-timeout-seconds 1", 60.0),
+                                    "--max-steps 3 --batch-size 16 --hang-timeout-seconds 2", 60.0),
                      0);
 }
 

@@ -112,8 +112,10 @@ static void await_moment(pid_t job, aim at, int watcher, int64_t last_step) {
 static void kill_job(pid_t job, int ranks, bool one) {
     if (one && ranks != TRAINING_ALONE && job_count() == ranks + 1)
         kill(training_rank_process(job, (int)draw(ranks)), SIGKILL);
-    else
+    else {
+        kill(job, SIGKILL); /* it may not have become the program yet that carries the mark */
         job_signal(SIGKILL);
+    }
     if (training_end(job) == 0)
         fail_msg("a killed job ended with exit code 0");
     if (job_await_end(10.0) != 0)
