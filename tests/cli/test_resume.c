@@ -102,8 +102,10 @@ static void latest_needs_a_checkpoint(void **state) {
         2, "nothing", STEADY "--max-steps 2 --resume latest", 2,
         "dtrain: error: there is no latest checkpoint to resume: expected a link "
         "nothing/checkpoints/latest; give --resume a path, or auto to start afresh when there is none\n");
-    training_refused(TRAINING_ALONE, "nothing", STEADY "--max-steps 2 --resume nowhere", 2,
-                     "dtrain: error: nowhere is no checkpoint: expected a folder, found nothing there\n");
+    training_refused(
+        TRAINING_ALONE, "nothing", STEADY "--max-steps 2 --resume nowhere", 2,
+        "dtrain: error: nowhere is no checkpoint: expected a folder, found nothing there; name one such as "
+        "checkpoints/checkpoint_step_1000\n");
 }
 
 /* What would change the meaning of the run is refused by name, with both values. */
