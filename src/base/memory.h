@@ -17,8 +17,9 @@
 
 /**
  * A block of `count` zeroed elements of `size` bytes, aligned to DT_MEMORY_ALIGN. The caller owns it and
- * gives it back with dt_memory_free. `what` names the block in the sentence of a failure. Returns NULL, with
- * a sentence recorded, when `count` is negative, the product overflows or memory is short; a count of 0 is a
+ * gives it back with dt_memory_free. A large block lies on huge pages where the kernel has some, and is
+ * rounded up to whole ones. `what` names the block in the sentence of a failure. Returns NULL, with a
+ * sentence recorded, when `count` is negative, the product overflows or memory is short; a count of 0 is a
  * valid block. Local.
  */
 void *dt_memory_alloc(int64_t count, size_t size, const char *what);
