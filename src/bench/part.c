@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "math/matmul.h"
 
 /* How often a leaf calls a part. */
 typedef enum occurrence { ONCE, EACH_LAYER, TWICE_A_LAYER, EACH_NORM } occurrence;
@@ -21,10 +20,10 @@ typedef struct row {
     const char *name;
     occurrence occurs;
     void (*run)(const dt_part_leaf *at);
-    product (*operands)(const dt_part_leaf *at);   /* of a matrix product, else NULL */
-    void (*multiply)(const product *p, int64_t n); /* which of its three forms */
-    int64_t attention_products;                    /* T x T by D, causal: their number */
-    int64_t floats_C, floats_F, floats_V;          /* moved a token, in units of C, F and padded V */
+    product (*operands)(const dt_part_leaf *at);                /* of a matrix product, else NULL */
+    void (*multiply)(const dt_part_leaf *at, const product *p); /* which of its three forms */
+    int64_t attention_products;                                 /* T x T by D, causal: their number */
+    int64_t floats_C, floats_F, floats_V; /* moved a token, in units of C, F and padded V */
 } row;
 
 /* The layer's input: the residual stream before it. */
@@ -102,13 +101,13 @@ static void attention_backward(const dt_part_leaf *at) {
 
 static void gelu_forward(const dt_part_leaf *at) {
     dt_layer_activations *l = &at->activations->layer[at->layer];
-    at->gpt->kernels->gelu->forward(l->act, l->pre, at->weights->layer[at->layer].c_fc_bias, rows_of(at),
-                                    at->gpt->layout->shape.F);
+    at->gpt->kernels->gelu->forward(at->activations->act, l->pre, at->weights->layer[at->layer].c_fc_bias,
+                                    rows_of(at), at->gpt->layout->shape.F);
 }
 
 static void gelu_backward(const dt_part_leaf *at) {
     dt_activations *a = at->activations;
-    at->gpt->kernels->gelu->backward(a->dact, a->dact, a->layer[at->layer].pre, rows_of(at),
+    at->gpt->kernels->gelu->backward(a->dact, a->act, a->dact, a->layer[at->layer].pre, rows_of(at),
                                      at->gpt->layout->shape.F);
 }
 
@@ -189,7 +188,7 @@ static product c_fc(const dt_part_leaf *at) {
 static product mlp_proj(const dt_part_leaf *at) {
     dt_activations *a = at->activations;
     const dt_gpt_layer *w = &at->weights->layer[at->layer], *d = &at->gradient->layer[at->layer];
-    return (product){.x = a->layer[at->layer].act,
+    return (product){.x = a->act,
                      .w = w->mlp_proj_weight,
                      .y = a->projection,
                      .dy = a->projection,
@@ -214,38 +213,67 @@ static product head(const dt_part_leaf *at) {
                      .stride = a->logits_stride};
 }
 
-static void forward(const product *p, int64_t n) {
-    if (p->bias)
-        dt_matmul_forward_bias(p->y, p->x, p->w, p->bias, n, p->in, p->out);
-    else
-        dt_matmul_forward(p->y, p->x, p->w, n, p->in, p->out);
+static void forward(const dt_part_leaf *at, const product *p) {
+    at->gpt->kernels->linear->forward(p->y, p->x, p->w, p->bias, rows_of(at), p->in, p->out,
+                                      at->activations->room);
 }
 
-static void backward_input(const product *p, int64_t n) {
-    dt_matmul_backward_input(p->dx, p->dy, p->w, n, p->in, p->out);
+static void backward_input(const dt_part_leaf *at, const product *p) {
+    at->gpt->kernels->linear->backward_input(p->dx, p->dy, p->w, rows_of(at), p->in, p->out,
+                                             at->activations->room);
 }
 
-static void backward_weight(const product *p, int64_t n) {
-    dt_matmul_backward_weight(p->dw, p->dbias, p->x, p->dy, n, p->in, p->out);
+static void backward_weight(const dt_part_leaf *at, const product *p) {
+    at->gpt->kernels->linear->backward_weight(p->dw, p->dbias, p->x, p->dy, rows_of(at), p->in, p->out,
+                                              at->activations->room);
 }
 
-static void head_forward(const product *p, int64_t n) {
-    dt_matmul_gemm(false, true, n, p->out, p->in, 1.0f, p->x, p->in, p->w, p->in, 0.0f, p->y, p->stride);
+static void head_forward(const dt_part_leaf *at, const product *p) {
+    at->gpt->kernels->gemm->multiply(&(dt_product){.transpose_b = true,
+                                                   .m = rows_of(at),
+                                                   .n = p->out,
+                                                   .k = p->in,
+                                                   .a = p->x,
+                                                   .a_stride = p->in,
+                                                   .b = p->w,
+                                                   .b_stride = p->in,
+                                                   .c = p->y,
+                                                   .c_stride = p->stride},
+                                     at->activations->room);
 }
 
-static void head_backward_input(const product *p, int64_t n) {
-    dt_matmul_gemm(false, false, n, p->in, p->out, 1.0f, p->dy, p->stride, p->w, p->in, 0.0f, p->dx, p->in);
+static void head_backward_input(const dt_part_leaf *at, const product *p) {
+    at->gpt->kernels->gemm->multiply(&(dt_product){.m = rows_of(at),
+                                                   .n = p->in,
+                                                   .k = p->out,
+                                                   .a = p->dy,
+                                                   .a_stride = p->stride,
+                                                   .b = p->w,
+                                                   .b_stride = p->in,
+                                                   .c = p->dx,
+                                                   .c_stride = p->in},
+                                     at->activations->room);
 }
 
-static void head_backward_weight(const product *p, int64_t n) {
-    dt_matmul_gemm(true, false, p->out, p->in, n, 1.0f, p->dy, p->stride, p->x, p->in, 0.0f, p->dw, p->in);
+static void head_backward_weight(const dt_part_leaf *at, const product *p) {
+    at->gpt->kernels->gemm->multiply(&(dt_product){.transpose_a = true,
+                                                   .m = p->out,
+                                                   .n = p->in,
+                                                   .k = rows_of(at),
+                                                   .a = p->dy,
+                                                   .a_stride = p->stride,
+                                                   .b = p->x,
+                                                   .b_stride = p->in,
+                                                   .c = p->dw,
+                                                   .c_stride = p->in},
+                                     at->activations->room);
 }
 
 /*
  * Floats moved a token, beside matrix products: embedding reads wte and wpe and writes x, and backward reads
  * dx and adds to both gradients; LayerNorm x -> y, and dy, x and dx -> dx; attention qkv -> y, and qkv, dy, y
- * -> dqkv; GELU pre -> pre and act, and dy, pre -> dpre; residual residual, x -> out, and dout -> dx; loss
- * logits -> logits.
+ * -> dqkv; GELU pre -> pre and act, and dy, pre -> dpre and act; residual residual, x -> out, and dout -> dx;
+ * loss logits -> logits.
  */
 static const row rows[] = {
     {.name = "embedding forward", .occurs = ONCE, .run = embedding_forward, .floats_C = 3},
@@ -272,7 +300,7 @@ static const row rows[] = {
     {.name = "c_fc dX", .occurs = EACH_LAYER, .operands = c_fc, .multiply = backward_input},
     {.name = "c_fc dW", .occurs = EACH_LAYER, .operands = c_fc, .multiply = backward_weight},
     {.name = "gelu forward", .occurs = EACH_LAYER, .run = gelu_forward, .floats_F = 3},
-    {.name = "gelu backward", .occurs = EACH_LAYER, .run = gelu_backward, .floats_F = 3},
+    {.name = "gelu backward", .occurs = EACH_LAYER, .run = gelu_backward, .floats_F = 4},
     {.name = "mlp.c_proj forward", .occurs = EACH_LAYER, .operands = mlp_proj, .multiply = forward},
     {.name = "mlp.c_proj dX", .occurs = EACH_LAYER, .operands = mlp_proj, .multiply = backward_input},
     {.name = "mlp.c_proj dW", .occurs = EACH_LAYER, .operands = mlp_proj, .multiply = backward_weight},
@@ -332,7 +360,7 @@ void dt_part_run(int64_t index, const dt_part_leaf *at) {
     const row *r = &rows[index];
     if (r->operands) {
         const product p = r->operands(at);
-        r->multiply(&p, rows_of(at));
+        r->multiply(at, &p);
     } else
         r->run(at);
 }

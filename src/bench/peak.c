@@ -66,13 +66,13 @@ static double measure_copy(float *to, const float *from, int threads) {
 }
 
 /* One product of the model: y[m, n] = op(a) op(b) over k. */
-typedef struct product {
+typedef struct form {
     bool transpose_a, transpose_b;
     int64_t m, n, k;
-} product;
+} form;
 
 /* The rate of one product on all threads, each with its own `floats` floats for a, b and y. */
-static double measure_product(const product *p, float *block, int64_t floats, int threads) {
+static double measure_product(const form *p, float *block, int64_t floats, int threads) {
     const double flop = 2.0 * (double)p->m * (double)p->n * (double)p->k;
     const int64_t calls = (int64_t)(SGEMM_FLOP / flop) + 1;
     double best = 0.0;
@@ -83,8 +83,17 @@ static double measure_product(const product *p, float *block, int64_t floats, in
             float *a = block + omp_get_thread_num() * floats;
             float *b = a + dt_memory_round_floats(p->m * p->k), *y = b + dt_memory_round_floats(p->k * p->n);
             for (int64_t call = 0; call < calls; call++)
-                dt_matmul_gemm(p->transpose_a, p->transpose_b, p->m, p->n, p->k, 1.0f, a,
-                               p->transpose_a ? p->m : p->k, b, p->transpose_b ? p->k : p->n, 0.0f, y, p->n);
+                dt_matmul_sgemm(&(dt_product){.transpose_a = p->transpose_a,
+                                              .transpose_b = p->transpose_b,
+                                              .m = p->m,
+                                              .n = p->n,
+                                              .k = p->k,
+                                              .a = a,
+                                              .a_stride = p->transpose_a ? p->m : p->k,
+                                              .b = b,
+                                              .b_stride = p->transpose_b ? p->k : p->n,
+                                              .c = y,
+                                              .c_stride = p->n});
         }
         const double rate = flop * (double)calls * threads / (dt_clock_seconds() - start);
         best = rate > best ? rate : best;
@@ -107,13 +116,14 @@ static dt_status measure_sgemm(double *best, int threads, const dt_shape *s, int
         return DT_FAILED;
     for (int64_t i = 0; i < floats * threads; i++)
         block[i] = 0.01f * (float)(i % 101);
+    dt_matmul_prepare();
     *best = 0.0;
     for (size_t i = 0; i < sizeof sides / sizeof *sides; i++) {
         const int64_t in = sides[i][0], out = sides[i][1];
-        const product products[] = {
+        const form forms[] = {
             {false, false, n, out, in}, {false, true, n, in, out}, {true, false, in, out, n}};
-        for (size_t j = 0; j < sizeof products / sizeof *products; j++) {
-            const double rate = measure_product(&products[j], block, floats, threads);
+        for (size_t j = 0; j < sizeof forms / sizeof *forms; j++) {
+            const double rate = measure_product(&forms[j], block, floats, threads);
             *best = rate > *best ? rate : *best;
         }
     }

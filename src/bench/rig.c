@@ -5,7 +5,6 @@
 #include "base/philox.h"
 #include "comm/agree.h"
 #include "comm/tree.h"
-#include "math/matmul.h"
 #include "train/need.h"
 #include "train/run.h"
 
@@ -65,7 +64,6 @@ static dt_status create_step(dt_rig *rig, const dt_world *world, const dt_config
 
 dt_status dt_rig_create(dt_rig *rig, const dt_world *world, const dt_config *config, int threads) {
     *rig = (dt_rig){0};
-    dt_matmul_prepare();
     DT_TRY(dt_agree(world, dt_tree_expect_ranks(
                                world->size, dt_step_leaves(config->batch_size, config->micro_batch_size))));
     DT_TRY(dt_agree(world, dt_layout_create(&rig->layout, dt_run_shape(config))));

@@ -1,12 +1,127 @@
-/* The products of a tile are sgemm's; what is between them, one row at a time, is here. */
+/*
+ * The products are tiles' (math/tile.h); what is between them, one row of scores at a time, is here.
+ *
+ * What all queries of a head need is packed into panels once: K^T and V for the forward pass; K^T, V^T and K
+ * for the backward pass. The factor 1 / sqrt(D) goes into the copies of Q and K, so that no score and no
+ * gradient is multiplied by it again.
+ */
 #include "math/attention.h"
 
+#include <float.h>
 #include <math.h>
 #include <stddef.h>
 
 #include "math/exp.h"
-#include "math/matmul.h"
 #include "math/row.h"
+#include "math/tile.h"
+
+#define tile DT_ISA_NAME(dt_tile)
+
+/* Queries that the backward pass takes at a time, and over which a tile of dK or dV is summed. */
+#define GROUP (DT_ATTENTION_GROUP_TILES * DT_TILE_ROWS)
+
+/* Rows of scores are worked on sixteen at a time: a loop without a rest is whole vectors. */
+#define WHOLE(n) (((n) + 15) / 16 * 16)
+
+static int64_t least(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+/* One head of one sequence, and what scratch holds of it. */
+typedef struct head {
+    int64_t T, D, row; /* row: floats from one token's q, k or v to the next's */
+    const float *q, *k, *v;
+    float root;                      /* 1 / sqrt(D) */
+    float *keys_t, *values_t;        /* panels of K^T and V^T, [D, T] */
+    float *keys, *values;            /* panels of K / sqrt(D) and V, [T, D] */
+    float *query, *dy_rows;          /* [GROUP, D]: queries / sqrt(D), and their dY */
+    float *query_panels, *dy_panels; /* panels of the same, [GROUP, D] */
+    float *s, *dz;                   /* [GROUP, stride]: scores or Z, and dZ or dS */
+    int64_t stride;
+    float *factor; /* of the dropout of one row */
+} head;
+
+static float *carve(float **scratch, int64_t floats) {
+    float *start = *scratch;
+    *scratch += WHOLE(floats);
+    return start;
+}
+
+/* Shares out scratch; dt_attention_scratch_floats counts the same. */
+static head prepare(const float *qkv, int64_t T, int64_t C, int64_t H, float *scratch) {
+    const int64_t D = C / H, wide = (T + DT_TILE_COLS - 1) / DT_TILE_COLS * DT_TILE_COLS,
+                  deep = (D + DT_TILE_COLS - 1) / DT_TILE_COLS * DT_TILE_COLS;
+    head h = {.T = T, .D = D, .row = 3 * C, .q = qkv, .k = qkv + C, .v = qkv + 2 * C};
+    h.root = 1.0f / sqrtf((float)D);
+    h.stride = WHOLE(wide) + 16;
+    h.keys_t = carve(&scratch, D * wide);
+    h.values_t = carve(&scratch, D * wide);
+    h.keys = h.values = carve(&scratch, T * deep); /* V is for the forward pass, K for the backward */
+    h.query = carve(&scratch, GROUP * D);
+    h.dy_rows = carve(&scratch, GROUP * D);
+    h.query_panels = carve(&scratch, GROUP * deep);
+    h.dy_panels = carve(&scratch, GROUP * deep);
+    h.s = carve(&scratch, GROUP * h.stride);
+    h.dz = carve(&scratch, GROUP * h.stride);
+    h.factor = scratch;
+    return h;
+}
+
+/* The n columns of b[k, n] times `scale`, panel after panel of [k, DT_TILE_COLS]. */
+static void pack(float *panels, const float *b, int64_t stride, int64_t k, int64_t n, float scale) {
+    for (int64_t j = 0; j < n; j += DT_TILE_COLS)
+        tile.pack(panels + j * k, b + j, stride, k, least(n - j, DT_TILE_COLS), scale);
+}
+
+/* The n columns of b^T, for b[n, k]. */
+static void pack_transposed(float *panels, const float *b, int64_t stride, int64_t k, int64_t n) {
+    for (int64_t j = 0; j < n; j += DT_TILE_COLS)
+        tile.pack_transposed(panels + j * k, b + j * stride, stride, k, least(n - j, DT_TILE_COLS));
+}
+
+static void copy_rows(float *restrict to, const float *restrict from, int64_t stride, int64_t rows, int64_t D,
+                      float scale) {
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t d = 0; d < D; d++)
+            to[i * D + d] = scale * from[i * stride + d];
+}
+
+/* s[rows, keys] = left[rows, D] times the first `keys` columns of panels [D, T]; a last tile may go past
+ * them. */
+static void against_keys(const head *h, float *s, const float *left, int64_t rows, int64_t keys,
+                         const float *panels) {
+    for (int64_t j = 0; j < keys; j += DT_TILE_COLS)
+        tile.multiply(&(dt_tile_target){.at = s + j, .stride = h->stride, .cols = DT_TILE_COLS}, rows, left,
+                      h->D, panels + j * h->D, h->D);
+}
+
+/* out[rows, D] = s[rows, keys] times the first `keys` rows of panels [T, D]. */
+static void over_keys(const head *h, float *out, int64_t stride, const float *s, int64_t rows, int64_t keys,
+                      const float *panels) {
+    for (int64_t d = 0; d < h->D; d += DT_TILE_COLS)
+        tile.multiply(
+            &(dt_tile_target){.at = out + d, .stride = stride, .cols = least(h->D - d, DT_TILE_COLS)}, rows,
+            s, h->stride, panels + d * h->T, keys);
+}
+
+/*
+ * out[keys, D] (+)= s[queries, keys]^T times panels [queries, D], for all keys up to the group's last query.
+ * A tile of keys begins with its own queries, as earlier ones do not see it; groups before this one have
+ * added theirs already where there are any.
+ */
+static void over_queries(const head *h, float *out, const float *s, int64_t first, int64_t queries,
+                         const float *panels) {
+    for (int64_t key = 0; key < first + queries; key += DT_TILE_ROWS) {
+        const int64_t from = key > first ? key - first : 0, keys = least(first + queries - key, DT_TILE_ROWS);
+        for (int64_t d = 0; d < h->D; d += DT_TILE_COLS)
+            tile.multiply_transposed(&(dt_tile_target){.at = out + key * h->row + d,
+                                                       .stride = h->row,
+                                                       .cols = least(h->D - d, DT_TILE_COLS),
+                                                       .add = key < first},
+                                     keys, s + from * h->stride + key, h->stride,
+                                     panels + d * queries + from * DT_TILE_COLS, queries - from);
+    }
+}
 
 static float dot(const float *a, const float *b, int64_t n) {
     float sum = 0.0f;
@@ -16,110 +131,138 @@ static float dot(const float *a, const float *b, int64_t n) {
     return sum;
 }
 
-/* Replaces score[0..n) by its softmax and returns log(sum exp(score)). */
+static void fill(float *row, int64_t from, int64_t to, float value) {
+    for (int64_t j = from; j < to; j++)
+        row[j] = value;
+}
+
+/* Replaces score[0..n) by its softmax and returns log(sum exp(score)); score[n..WHOLE(n)) is lost. */
 static float softmax(float *score, int64_t n) {
-    const float most = dt_row_max(score, n);
-    float sum = 0.0f;
-#pragma omp simd reduction(+ : sum)
-    for (int64_t j = 0; j < n; j++) {
-        score[j] = dt_exp(score[j] - most);
-        sum += score[j];
-    }
+    float lane[16] = {0}, sum = 0.0f;
+    fill(score, n, WHOLE(n), -FLT_MAX);
+    const float most = dt_row_max(score, WHOLE(n));
+    for (int64_t j = 0; j < n; j += 16)
+#pragma omp simd
+        for (int64_t l = 0; l < 16; l++) {
+            score[j + l] = dt_exp(score[j + l] - most);
+            lane[l] += score[j + l];
+        }
+    for (int64_t l = 0; l < 16; l++)
+        sum += lane[l];
     const float scale = 1.0f / sum;
-    for (int64_t j = 0; j < n; j++)
-        score[j] *= scale;
+    for (int64_t j = 0; j < n; j += 16)
+        for (int64_t l = 0; l < 16; l++)
+            score[j + l] *= scale;
     return most + logf(sum);
 }
 
-static void multiply(float *row, const float *factor, int64_t n) {
-    for (int64_t j = 0; j < n; j++)
-        row[j] *= factor[j];
+static void multiply(float *restrict row, const float *restrict factor, int64_t n) {
+    for (int64_t j = 0; j < n; j += 16)
+        for (int64_t l = 0; l < 16; l++)
+            row[j + l] *= factor[j + l];
 }
 
-static void zero(float *row, int64_t from, int64_t to) {
-    for (int64_t j = from; j < to; j++)
-        row[j] = 0.0f;
+static void forward_head(const head *h, float *y, float *lse, int64_t C, uint32_t first_row,
+                         const dt_dropout *drop) {
+    pack_transposed(h->keys_t, h->k, h->row, h->D, h->T);
+    pack(h->values, h->v, h->row, h->T, h->D, 1.0f);
+    for (int64_t first = 0; first < h->T; first += DT_TILE_ROWS) {
+        const int64_t rows = least(h->T - first, DT_TILE_ROWS), keys = first + rows;
+        copy_rows(h->query, h->q + first * h->row, h->row, rows, h->D, h->root);
+        against_keys(h, h->s, h->query, rows, keys, h->keys_t);
+        for (int64_t i = 0; i < rows; i++) {
+            const int64_t t = first + i;
+            float *p = h->s + i * h->stride;
+            lse[t] = softmax(p, t + 1);
+            if (drop) {
+                dt_dropout_factors(h->factor, drop, first_row + (uint32_t)t, t + 1);
+                multiply(p, h->factor, t + 1);
+            }
+            fill(p, t + 1, keys, 0.0f);
+        }
+        over_keys(h, y + first * C, C, h->s, rows, keys, h->values);
+    }
 }
 
 static void forward(float *y, float *lse, const float *qkv, int64_t T, int64_t C, int64_t H,
                     const dt_dropout *drop, float *scratch) {
-    const int64_t D = C / H, row = 3 * C;
-    const float root = 1.0f / sqrtf((float)D);
-    float *s = scratch, *factor = scratch + DT_ATTENTION_TILE * T;
-    for (int64_t h = 0; h < H; h++) {
-        const float *q = qkv + h * D, *k = q + C, *v = k + C;
-        for (int64_t first = 0; first < T; first += DT_ATTENTION_TILE) {
-            const int64_t end = first + DT_ATTENTION_TILE < T ? first + DT_ATTENTION_TILE : T;
-            dt_matmul_gemm(false, true, end - first, end, D, root, q + first * row, row, k, row, 0.0f, s,
-                           end);
-            for (int64_t t = first; t < end; t++) {
-                float *p = s + (t - first) * end;
-                lse[h * T + t] = softmax(p, t + 1);
-                if (drop) {
-                    dt_dropout_factors(factor, drop, (uint32_t)(h * T + t), t + 1);
-                    multiply(p, factor, t + 1);
-                }
-                zero(p, t + 1, end);
-            }
-            dt_matmul_gemm(false, false, end - first, D, end, 1.0f, s, end, v, row, 0.0f,
-                           y + first * C + h * D, C);
-        }
-    }
+    head h = prepare(qkv, T, C, H, scratch);
+    for (int64_t i = 0; i < H; i++, h.q += h.D, h.k += h.D, h.v += h.D)
+        forward_head(&h, y + i * h.D, lse + i * T, C, (uint32_t)(i * T), drop);
 }
 
 /*
- * One row of a tile in the backward pass: s holds the scores and dz the gradient of Z, both of n keys;
- * afterwards s holds Z and dz holds dS. `delta` is the row's sum of dY * Y.
+ * One row in the backward pass: s holds the scores and dz the gradient of Z, both of n keys; afterwards s
+ * holds Z and dz holds dS. `delta` is the row's sum of dY * Y. What stands after n keys, up to WHOLE(n), is
+ * lost.
  */
-static void backward_row(float *s, float *dz, const float *factor, float lse, float delta, int64_t n) {
-    if (factor) {
+static void backward_row(float *restrict s, float *restrict dz, const float *restrict factor, float lse,
+                         float delta, int64_t n) {
+    for (int64_t j = 0; j < n; j += 16)
+        if (factor) {
 #pragma omp simd
-        for (int64_t j = 0; j < n; j++) {
-            float p = dt_exp(s[j] - lse);
-            dz[j] = p * (factor[j] * dz[j] - delta);
-            s[j] = p * factor[j];
-        }
-    } else {
+            for (int64_t l = j; l < j + 16; l++) {
+                const float p = dt_exp(s[l] - lse);
+                dz[l] = p * (factor[l] * dz[l] - delta);
+                s[l] = p * factor[l];
+            }
+        } else {
 #pragma omp simd
-        for (int64_t j = 0; j < n; j++) {
-            float p = dt_exp(s[j] - lse);
-            dz[j] = p * (dz[j] - delta);
-            s[j] = p;
+            for (int64_t l = j; l < j + 16; l++) {
+                const float p = dt_exp(s[l] - lse);
+                dz[l] = p * (dz[l] - delta);
+                s[l] = p;
+            }
         }
+}
+
+/* Z and dS of one tile of rows, queries [first + start, first + start + rows) of a group, and dQ from them.
+ */
+static void backward_tile(const head *h, float *dq, const float *dy, const float *y, int64_t C,
+                          const float *lse, int64_t first, int64_t start, int64_t rows, uint32_t first_row,
+                          const dt_dropout *drop) {
+    const int64_t keys = first + start + rows;
+    float *s = h->s + start * h->stride, *dz = h->dz + start * h->stride;
+    against_keys(h, s, h->query + start * h->D, rows, keys, h->keys_t);
+    against_keys(h, dz, h->dy_rows + start * h->D, rows, keys, h->values_t);
+    for (int64_t i = 0; i < rows; i++) {
+        const int64_t t = first + start + i;
+        float *z = s + i * h->stride, *ds = dz + i * h->stride;
+        if (drop)
+            dt_dropout_factors(h->factor, drop, first_row + (uint32_t)t, t + 1);
+        backward_row(z, ds, drop ? h->factor : NULL, lse[t], dot(dy + t * C, y + t * C, h->D), t + 1);
+        fill(z, t + 1, keys, 0.0f);
+        fill(ds, t + 1, keys, 0.0f);
+    }
+    over_keys(h, dq + (first + start) * h->row, h->row, dz, rows, keys, h->keys);
+}
+
+static void backward_head(const head *h, float *dqkv, const float *dy, const float *y, const float *lse,
+                          int64_t C, uint32_t first_row, const dt_dropout *drop) {
+    float *dq = dqkv, *dk = dq + C, *dv = dk + C;
+    pack_transposed(h->keys_t, h->k, h->row, h->D, h->T);
+    pack_transposed(h->values_t, h->v, h->row, h->D, h->T);
+    pack(h->keys, h->k, h->row, h->T, h->D, h->root);
+    for (int64_t first = 0; first < h->T; first += GROUP) {
+        const int64_t queries = least(h->T - first, GROUP);
+        const float *q = h->q + first * h->row, *dy_first = dy + first * C;
+        copy_rows(h->query, q, h->row, queries, h->D, h->root);
+        copy_rows(h->dy_rows, dy_first, C, queries, h->D, 1.0f);
+        pack(h->query_panels, h->query, h->D, queries, h->D, 1.0f);
+        pack(h->dy_panels, h->dy_rows, h->D, queries, h->D, 1.0f);
+        for (int64_t start = 0; start < queries; start += DT_TILE_ROWS)
+            backward_tile(h, dq, dy, y, C, lse, first, start, least(queries - start, DT_TILE_ROWS), first_row,
+                          drop);
+        over_queries(h, dv, h->s, first, queries, h->dy_panels);
+        over_queries(h, dk, h->dz, first, queries, h->query_panels);
     }
 }
 
 static void backward(float *dqkv, const float *dy, const float *y, const float *lse, const float *qkv,
                      int64_t T, int64_t C, int64_t H, const dt_dropout *drop, float *scratch) {
-    const int64_t D = C / H, row = 3 * C, tiles = (T + DT_ATTENTION_TILE - 1) / DT_ATTENTION_TILE;
-    const float root = 1.0f / sqrtf((float)D);
-    float *s = scratch, *dz = s + DT_ATTENTION_TILE * T, *factor = dz + DT_ATTENTION_TILE * T;
-    for (int64_t h = 0; h < H; h++) {
-        const float *q = qkv + h * D, *k = q + C, *v = k + C;
-        float *dq = dqkv + h * D, *dk = dq + C, *dv = dk + C;
-        /* The last tile sees every key, so it writes dK and dV whole and the others add to them. */
-        for (int64_t tile = tiles - 1; tile >= 0; tile--) {
-            const int64_t first = tile * DT_ATTENTION_TILE;
-            const int64_t end = first + DT_ATTENTION_TILE < T ? first + DT_ATTENTION_TILE : T;
-            const int64_t n = end - first;
-            const float keep = tile == tiles - 1 ? 0.0f : 1.0f;
-            const float *dyt = dy + first * C + h * D, *yt = y + first * C + h * D;
-            dt_matmul_gemm(false, true, n, end, D, root, q + first * row, row, k, row, 0.0f, s, end);
-            dt_matmul_gemm(false, true, n, end, D, 1.0f, dyt, C, v, row, 0.0f, dz, end);
-            for (int64_t t = first; t < end; t++) {
-                const int64_t i = t - first;
-                if (drop)
-                    dt_dropout_factors(factor, drop, (uint32_t)(h * T + t), t + 1);
-                backward_row(s + i * end, dz + i * end, drop ? factor : NULL, lse[h * T + t],
-                             dot(dyt + i * C, yt + i * C, D), t + 1);
-                zero(s + i * end, t + 1, end);
-                zero(dz + i * end, t + 1, end);
-            }
-            dt_matmul_gemm(true, false, end, D, n, 1.0f, s, end, dyt, C, keep, dv, row);
-            dt_matmul_gemm(true, false, end, D, n, root, dz, end, q + first * row, row, keep, dk, row);
-            dt_matmul_gemm(false, false, n, D, end, root, dz, end, k, row, 0.0f, dq + first * row, row);
-        }
-    }
+    head h = prepare(qkv, T, C, H, scratch);
+    for (int64_t i = 0; i < H; i++, h.q += h.D, h.k += h.D, h.v += h.D)
+        backward_head(&h, dqkv + i * h.D, dy + i * h.D, y + i * h.D, lse + i * T, C, (uint32_t)(i * T), drop);
 }
 
 static void query(float *y, const float *qkv, int64_t t, int64_t C, int64_t H, float *scratch) {
@@ -131,7 +274,7 @@ static void query(float *y, const float *qkv, int64_t t, int64_t C, int64_t H, f
         for (int64_t j = 0; j <= t; j++)
             scratch[j] = root * dot(q, k + j * row, D);
         (void)softmax(scratch, t + 1);
-        zero(out, 0, D);
+        fill(out, 0, D, 0.0f);
         for (int64_t j = 0; j <= t; j++)
             for (int64_t d = 0; d < D; d++)
                 out[d] += scratch[j] * v[j * row + d];

@@ -3,10 +3,10 @@
  *
  *     S = Q K^T / sqrt(D),  P = softmax(S) over keys <= query,  Y = dropout(P) V,   D = C / H
  *
- * A tile is DT_ATTENTION_TILE queries of one head against all keys up to its last query; keys after that are
- * not computed. The forward pass keeps one number a query and head, the log of the sum of exp(S), from which
- * the backward pass makes P again (Dao et al., "FlashAttention", 2022). With Z = factor * P (the dropout
- * factors):
+ * A few queries at a time meet all keys up to themselves; keys after them are not computed, but for those
+ * that share a tile with the diagonal. The forward pass keeps one number a query and head, the log of the sum
+ * of exp(S), from which the backward pass makes P again (Dao et al., "FlashAttention", 2022). With Z = factor
+ * * P (the dropout factors):
  *
  *     dV = Z^T dY,  dZ = dY V^T,  dS = P (factor * dZ - rowsum(dY * Y)),
  *     dQ = dS K / sqrt(D),  dK = dS^T Q / sqrt(D)
@@ -22,10 +22,12 @@
 #include "math/dropout.h"
 #include "math/isa.h"
 
-#define DT_ATTENTION_TILE 64
+/** Tiles of rows (math/tile.h) that the backward pass takes at a time. */
+#define DT_ATTENTION_GROUP_TILES 4
 
-/** Floats of scratch that any of the functions below needs for sequences up to T. Local. */
-int64_t dt_attention_scratch_floats(int64_t T);
+/** Floats of scratch that any of the functions below needs for sequences up to T with heads D wide, on any
+ * instruction set. Local. */
+int64_t dt_attention_scratch_floats(int64_t T, int64_t D);
 
 struct dt_attention {
     /** y[T, C] and lse[H, T] of qkv[T, 3C]. Local. */

@@ -14,7 +14,8 @@ static void forward(float *y, float *pre, const float *bias, int64_t rows, int64
         for (int64_t f = 0; f < F; f++) {
             float x = p[f] + bias[f];
             p[f] = x;
-            out[f] = x / (1.0f + dt_exp(-x * (TWO_ROOT + TWO_CUBIC * x * x)));
+            float s = 1.0f / (1.0f + dt_exp(-x * (TWO_ROOT + TWO_CUBIC * x * x)));
+            out[f] = x * s;
         }
     }
 }
@@ -23,14 +24,16 @@ static void forward(float *y, float *pre, const float *bias, int64_t rows, int64
  * With e = exp(-2u) and s = 1 / (1 + e): gelu = x s and gelu' = s + x s (1 - s) 2u'. 1 - s is taken as e s,
  * which keeps its digits where s is next to 1 and x 2u' is large.
  */
-static void backward(float *dpre, const float *dy, const float *pre, int64_t rows, int64_t F) {
+static void backward(float *dpre, float *y, const float *dy, const float *pre, int64_t rows, int64_t F) {
 #pragma omp simd
     for (int64_t i = 0; i < rows * F; i++) {
         float x = pre[i];
         float e = dt_exp(-x * (TWO_ROOT + TWO_CUBIC * x * x));
         float s = 1.0f / (1.0f + e);
         float slope = TWO_ROOT + 3.0f * TWO_CUBIC * x * x;
-        dpre[i] = dy[i] * (s + x * s * (e * s) * slope);
+        float act = x * s;
+        dpre[i] = dy[i] * (s + act * (e * s) * slope);
+        y[i] = act;
     }
 }
 

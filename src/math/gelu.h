@@ -16,8 +16,9 @@ struct dt_gelu {
      */
     void (*forward)(float *y, float *pre, const float *bias, int64_t rows, int64_t F);
 
-    /** dpre[rows, F] = dy[rows, F] gelu'(pre[rows, F]). `dpre` may be `dy`. Local. */
-    void (*backward)(float *dpre, const float *dy, const float *pre, int64_t rows, int64_t F);
+    /** dpre[rows, F] = dy[rows, F] gelu'(pre[rows, F]), and once more y[rows, F] = gelu(pre), which costs
+     * less here than keeping it would. `dpre` may be `dy`. Local. */
+    void (*backward)(float *dpre, float *y, const float *dy, const float *pre, int64_t rows, int64_t F);
 };
 DT_ISA_DECLARE(dt_gelu);
 

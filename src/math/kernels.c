@@ -9,7 +9,8 @@
     {                                                                                                        \
         .name = #isa, .embedding = &dt_embedding_##isa, .layernorm = &dt_layernorm_##isa,                    \
         .attention = &dt_attention_##isa, .gelu = &dt_gelu_##isa, .residual = &dt_residual_##isa,            \
-        .loss = &dt_loss_##isa, .matvec = &dt_matvec_##isa                                                   \
+        .gemm = &dt_gemm_##isa, .linear = &dt_linear_##isa, .loss = &dt_loss_##isa,                          \
+        .matvec = &dt_matvec_##isa                                                                           \
     }
 
 static const dt_kernels sets[DT_KERNELS_SETS] = {SET(avx512), SET(avx2), SET(baseline)};
@@ -40,8 +41,13 @@ const dt_kernels *dt_kernels_best(void) {
     return best;
 }
 
-int64_t dt_attention_scratch_floats(int64_t T) {
-    return 2 * DT_ATTENTION_TILE * T + DT_DROPOUT_ROOM(T);
+/* As attention.c shares it out, with the most rows and columns that a tile has anywhere. */
+int64_t dt_attention_scratch_floats(int64_t T, int64_t D) {
+    const int64_t group = DT_ATTENTION_GROUP_TILES * DT_TILE_MOST_ROWS;
+    const int64_t wide = (T + DT_TILE_MOST_COLS - 1) / DT_TILE_MOST_COLS * DT_TILE_MOST_COLS,
+                  deep = (D + DT_TILE_MOST_COLS - 1) / DT_TILE_MOST_COLS * DT_TILE_MOST_COLS;
+    const int64_t panels = 2 * D * wide + T * deep, groups = group * 2 * (D + deep + wide + 32);
+    return panels + groups + DT_DROPOUT_ROOM(T) + 9 * 16; /* each of nine arrays is rounded up to 16 */
 }
 
 dt_dropout dt_dropout_at(uint64_t seed, double p, int64_t layer, dt_dropout_site site, int64_t slot,

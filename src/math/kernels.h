@@ -12,7 +12,9 @@
 #include "math/dropout.h"
 #include "math/embedding.h"
 #include "math/gelu.h"
+#include "math/gemm.h"
 #include "math/layernorm.h"
+#include "math/linear.h"
 #include "math/loss.h"
 #include "math/matvec.h"
 
@@ -22,6 +24,8 @@ typedef struct dt_kernels {
     const struct dt_layernorm *layernorm;
     const struct dt_attention *attention;
     const struct dt_gelu *gelu;
+    const struct dt_gemm *gemm;
+    const struct dt_linear *linear;
     const struct dt_residual *residual;
     const struct dt_loss *loss;
     const struct dt_matvec *matvec;

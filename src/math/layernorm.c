@@ -4,8 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-static void forward(float *y, float *mean, float *rstd, const float *x, const float *weight,
-                    const float *bias, int64_t rows, int64_t C) {
+static void forward(float *restrict y, float *restrict mean, float *restrict rstd, const float *restrict x,
+                    const float *weight, const float *bias, int64_t rows, int64_t C) {
     for (int64_t i = 0; i < rows; i++) {
         const float *in = x + i * C;
         float *out = y + i * C;
@@ -25,8 +25,9 @@ static void forward(float *y, float *mean, float *rstd, const float *x, const fl
     }
 }
 
-static void backward(float *dx, float *dweight, float *dbias, const float *dy, const float *x,
-                     const float *mean, const float *rstd, const float *weight, int64_t rows, int64_t C) {
+static void backward(float *restrict dx, float *restrict dweight, float *restrict dbias,
+                     const float *restrict dy, const float *restrict x, const float *mean, const float *rstd,
+                     const float *weight, int64_t rows, int64_t C) {
     memset(dweight, 0, (size_t)C * sizeof *dweight);
     memset(dbias, 0, (size_t)C * sizeof *dbias);
     for (int64_t i = 0; i < rows; i++) {

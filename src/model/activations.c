@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "math/attention.h"
 #include "math/dropout.h"
+#include "math/gemm.h"
 
 /* Takes the next `count` floats. With no block it only counts, so that one list of arrays serves both
  * purposes. */
@@ -30,7 +31,6 @@ static void carve_layer(dt_layer_activations *a, const dt_shape *s, int64_t sequ
     a->mean_2 = carve(block, used, n);
     a->rstd_2 = carve(block, used, n);
     a->pre = carve(block, used, n * s->F);
-    a->act = carve(block, used, n * s->F);
     a->output = carve(block, used, n * s->C);
 }
 
@@ -48,8 +48,10 @@ static int64_t carve_all(dt_activations *a, const dt_shape *s, int64_t sequences
     a->rstd_f = carve(block, &used, n);
     a->logits = carve(block, &used, n * a->logits_stride);
     a->targets = (uint8_t *)carve(block, &used, (n + 3) / 4);
+    a->act = carve(block, &used, n * s->F);
+    a->room = carve(block, &used, DT_GEMM_ROOM);
     a->projection = carve(block, &used, n * s->C);
-    a->scratch = carve(block, &used, dt_attention_scratch_floats(s->T) + DT_DROPOUT_ROOM(s->C));
+    a->scratch = carve(block, &used, dt_attention_scratch_floats(s->T, s->C / s->H) + DT_DROPOUT_ROOM(s->C));
     a->dx = carve(block, &used, n * s->C);
     a->dnorm = carve(block, &used, n * s->C);
     a->dqkv = carve(block, &used, n * 3 * s->C);

@@ -1,7 +1,7 @@
 /**
  * The memory of one leaf's forward and backward pass: what each layer keeps, and scratch.
  *
- * A thread that works on leaves has one set of its own. Nothing is T x T; a layer keeps 8 C + 2 F floats a
+ * A thread that works on leaves has one set of its own. Nothing is T x T; a layer keeps 8 C + F floats a
  * token and a few more for LayerNorm and attention. All functions are local.
  */
 #ifndef DT_MODEL_ACTIVATIONS_H
@@ -19,7 +19,7 @@ typedef struct dt_layer_activations {
     float *attended, *lse;         /* [n, C], [sequences, H, T] */
     float *middle;                 /* [n, C]: the residual stream between the two branches */
     float *ln_2, *mean_2, *rstd_2; /* [n, C], [n], [n] */
-    float *pre, *act;              /* [n, F]: before and after GELU */
+    float *pre;                    /* [n, F]: before GELU; what comes after it is made again */
     float *output;                 /* [n, C]: the residual stream after the layer */
 } dt_layer_activations;
 
@@ -32,6 +32,8 @@ typedef struct dt_activations {
     uint8_t *targets;              /* [n] */
     int64_t logits_stride;         /**< V rounded up to a whole vector */
     float *projection; /* [n, C]: scratch, a branch before it joins the residual stream, or its gradient */
+    float *act;        /* [n, F]: one layer's GELU */
+    float *room;       /* [DT_GEMM_ROOM]: for matrix products */
     float *scratch;    /* for attention, and a row of dropout factors */
     float *dx;         /* [n, C]: gradient of the residual stream */
     float *dnorm;      /* [n, C]: gradient of a LayerNorm's output, or of `attended` */

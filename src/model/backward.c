@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-#include "math/matmul.h"
-
 /* Tells that the gradient is final from `tensor` on, the first float of a tensor of this gradient. */
 static void tell(const dt_backward_progress *progress, const dt_gpt_view *gradient, const float *tensor) {
     if (progress)
@@ -45,8 +43,27 @@ static double head_backward(const dt_gpt *gpt, const dt_gpt_view *weights, const
     const int64_t C = s->C, V = s->V, n = leaf->sequences * s->T, stride = a->logits_stride;
     const float *x = a->layer[s->n_layers - 1].output;
     double loss = gpt->kernels->loss->backward(a->logits, a->targets, n, V, stride, scale);
-    dt_matmul_gemm(true, false, V, C, n, 1.0f, a->logits, stride, a->ln_f, C, 0.0f, d->wte, C);
-    dt_matmul_gemm(false, false, n, C, V, 1.0f, a->logits, stride, weights->wte, C, 0.0f, a->dnorm, C);
+    gpt->kernels->gemm->multiply(&(dt_product){.transpose_a = true,
+                                               .m = V,
+                                               .n = C,
+                                               .k = n,
+                                               .a = a->logits,
+                                               .a_stride = stride,
+                                               .b = a->ln_f,
+                                               .b_stride = C,
+                                               .c = d->wte,
+                                               .c_stride = C},
+                                 a->room);
+    gpt->kernels->gemm->multiply(&(dt_product){.m = n,
+                                               .n = C,
+                                               .k = V,
+                                               .a = a->logits,
+                                               .a_stride = stride,
+                                               .b = weights->wte,
+                                               .b_stride = C,
+                                               .c = a->dnorm,
+                                               .c_stride = C},
+                                 a->room);
     memset(a->dx, 0, (size_t)(n * C) * sizeof *a->dx);
     gpt->kernels->layernorm->backward(a->dx, d->ln_f_weight, d->ln_f_bias, a->dnorm, x, a->mean_f, a->rstd_f,
                                       weights->ln_f_weight, n, C);
@@ -63,26 +80,27 @@ static void layer_backward(const dt_gpt *gpt, const dt_gpt_layer *w, const dt_le
     const dt_gpt_layer *d = &gradient->layer[i];
 
     leave_residual(gpt, leaf, i, DT_DROPOUT_RESIDUAL_2, a);
-    dt_matmul_backward_weight(d->mlp_proj_weight, d->mlp_proj_bias, l->act, a->projection, n, F, C);
+    k->linear->backward_input(a->dact, a->projection, w->mlp_proj_weight, n, F, C, a->room);
+    k->gelu->backward(a->dact, a->act, a->dact, l->pre, n, F);
+    k->linear->backward_weight(d->mlp_proj_weight, d->mlp_proj_bias, a->act, a->projection, n, F, C, a->room);
     tell(progress, gradient, d->mlp_proj_weight);
-    dt_matmul_backward_input(a->dact, a->projection, w->mlp_proj_weight, n, F, C);
-    k->gelu->backward(a->dact, a->dact, l->pre, n, F);
-    dt_matmul_backward_weight(d->c_fc_weight, d->c_fc_bias, l->ln_2, a->dact, n, C, F);
+    k->linear->backward_weight(d->c_fc_weight, d->c_fc_bias, l->ln_2, a->dact, n, C, F, a->room);
     tell(progress, gradient, d->c_fc_weight);
-    dt_matmul_backward_input(a->dnorm, a->dact, w->c_fc_weight, n, C, F);
+    k->linear->backward_input(a->dnorm, a->dact, w->c_fc_weight, n, C, F, a->room);
     k->layernorm->backward(a->dx, d->ln_2_weight, d->ln_2_bias, a->dnorm, l->middle, l->mean_2, l->rstd_2,
                            w->ln_2_weight, n, C);
     tell(progress, gradient, d->ln_2_weight);
 
     leave_residual(gpt, leaf, i, DT_DROPOUT_RESIDUAL_1, a);
-    dt_matmul_backward_weight(d->attn_proj_weight, d->attn_proj_bias, l->attended, a->projection, n, C, C);
+    k->linear->backward_weight(d->attn_proj_weight, d->attn_proj_bias, l->attended, a->projection, n, C, C,
+                               a->room);
     tell(progress, gradient, d->attn_proj_weight);
-    dt_matmul_backward_input(a->dnorm, a->projection, w->attn_proj_weight, n, C, C);
+    k->linear->backward_input(a->dnorm, a->projection, w->attn_proj_weight, n, C, C, a->room);
     attend_backward(gpt, leaf, i, l, a);
     tell(progress, gradient, d->attn_proj_weight);
-    dt_matmul_backward_weight(d->c_attn_weight, d->c_attn_bias, l->ln_1, a->dqkv, n, C, 3 * C);
+    k->linear->backward_weight(d->c_attn_weight, d->c_attn_bias, l->ln_1, a->dqkv, n, C, 3 * C, a->room);
     tell(progress, gradient, d->c_attn_weight);
-    dt_matmul_backward_input(a->dnorm, a->dqkv, w->c_attn_weight, n, C, 3 * C);
+    k->linear->backward_input(a->dnorm, a->dqkv, w->c_attn_weight, n, C, 3 * C, a->room);
     k->layernorm->backward(a->dx, d->ln_1_weight, d->ln_1_bias, a->dnorm, x, l->mean_1, l->rstd_1,
                            w->ln_1_weight, n, C);
     tell(progress, gradient, d->ln_1_weight);

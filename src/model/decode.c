@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "math/matmul.h"
 
 dt_status dt_decode_create(dt_decoder *decoder, const dt_gpt *gpt, const dt_gpt_view *weights) {
     const dt_shape *s = &gpt->layout->shape;
@@ -21,7 +20,8 @@ dt_status dt_decode_create(dt_decoder *decoder, const dt_gpt *gpt, const dt_gpt_
                  {&decoder->act, T * s->F},
                  {&decoder->mean, T},
                  {&decoder->rstd, T},
-                 {&decoder->scratch, dt_attention_scratch_floats(T)}};
+                 {&decoder->scratch, dt_attention_scratch_floats(T, C / s->H)},
+                 {&decoder->room, DT_GEMM_ROOM}};
     const size_t count = sizeof parts / sizeof *parts;
     int64_t total = 0;
     for (size_t i = 0; i < count; i++)
@@ -50,14 +50,13 @@ void dt_decode_reset(dt_decoder *decoder) {
 
 /* y[rows, out] = bias + x[rows, in] w[in, out]; a single row is bound by reading w, and has a kernel of its
  * own. */
-static void multiply(const dt_kernels *k, float *y, const float *x, const float *w, const float *bias,
+static void multiply(const dt_decoder *decoder, float *y, const float *x, const float *w, const float *bias,
                      int64_t rows, int64_t in, int64_t out) {
+    const dt_kernels *k = decoder->gpt->kernels;
     if (rows == 1)
         k->matvec->forward(y, x, w, bias, in, out);
-    else if (bias)
-        dt_matmul_forward_bias(y, x, w, bias, rows, in, out);
     else
-        dt_matmul_forward(y, x, w, rows, in, out);
+        k->linear->forward(y, x, w, bias, rows, in, out, decoder->room);
 }
 
 /* Takes in `count` tokens where there is room for them. */
@@ -73,16 +72,16 @@ static void append(dt_decoder *decoder, const uint8_t *tokens, int64_t count) {
         const dt_gpt_layer *w = &weights->layer[i];
         float *qkv = decoder->qkv + i * s->T * 3 * C;
         k->layernorm->forward(norm, mean, rstd, x, w->ln_1_weight, w->ln_1_bias, n, C);
-        multiply(k, qkv + t * 3 * C, norm, w->c_attn_weight, w->c_attn_bias, n, C, 3 * C);
+        multiply(decoder, qkv + t * 3 * C, norm, w->c_attn_weight, w->c_attn_bias, n, C, 3 * C);
         for (int64_t j = 0; j < n; j++)
             k->attention->query(decoder->attended + j * C, qkv, t + j, C, s->H, decoder->scratch);
-        multiply(k, norm, decoder->attended, w->attn_proj_weight, NULL, n, C, C);
+        multiply(decoder, norm, decoder->attended, w->attn_proj_weight, NULL, n, C, C);
         k->residual->forward(x, x, norm, w->attn_proj_bias, n, C, NULL, NULL);
 
         k->layernorm->forward(norm, mean, rstd, x, w->ln_2_weight, w->ln_2_bias, n, C);
-        multiply(k, decoder->act, norm, w->c_fc_weight, NULL, n, C, F);
+        multiply(decoder, decoder->act, norm, w->c_fc_weight, NULL, n, C, F);
         k->gelu->forward(decoder->act, decoder->act, w->c_fc_bias, n, F);
-        multiply(k, norm, decoder->act, w->mlp_proj_weight, NULL, n, F, C);
+        multiply(decoder, norm, decoder->act, w->mlp_proj_weight, NULL, n, F, C);
         k->residual->forward(x, x, norm, w->mlp_proj_bias, n, C, NULL, NULL);
     }
     const float *last = x + (n - 1) * C;

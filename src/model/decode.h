@@ -23,7 +23,8 @@ typedef struct dt_decoder {
     float *qkv;                       /* [n_layers, T, 3C]: keys and values of the context */
     float *logits;                    /* [V], after the last token taken in */
     float *x, *norm, *attended, *act; /* [T, C], [T, C], [T, C], [T, F]: rows of the tokens that are new */
-    float *mean, *rstd, *scratch;     /* [T], [T], and for attention */
+    float *mean, *rstd;               /* [T], [T] */
+    float *scratch, *room;            /* for attention and for matrix products */
     float *block;                     /* owns all the floats */
 } dt_decoder;
 

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "math/matmul.h"
-
 /* out = residual + dropout(projection + bias), sequence by sequence since masks belong to a slot. */
 static void join_residual(const dt_gpt *gpt, const dt_leaf *leaf, int64_t layer, dt_dropout_site site,
                           float *out, const float *residual, const float *bias, dt_activations *a) {
@@ -49,21 +47,30 @@ void dt_forward_run(const dt_gpt *gpt, const dt_gpt_view *weights, const dt_leaf
         const dt_gpt_layer *w = &weights->layer[i];
         dt_layer_activations *l = &a->layer[i];
         k->layernorm->forward(l->ln_1, l->mean_1, l->rstd_1, x, w->ln_1_weight, w->ln_1_bias, n, C);
-        dt_matmul_forward_bias(l->qkv, l->ln_1, w->c_attn_weight, w->c_attn_bias, n, C, 3 * C);
+        k->linear->forward(l->qkv, l->ln_1, w->c_attn_weight, w->c_attn_bias, n, C, 3 * C, a->room);
         attend(gpt, leaf, i, l, a->scratch);
-        dt_matmul_forward(a->projection, l->attended, w->attn_proj_weight, n, C, C);
+        k->linear->forward(a->projection, l->attended, w->attn_proj_weight, NULL, n, C, C, a->room);
         join_residual(gpt, leaf, i, DT_DROPOUT_RESIDUAL_1, l->middle, x, w->attn_proj_bias, a);
 
         k->layernorm->forward(l->ln_2, l->mean_2, l->rstd_2, l->middle, w->ln_2_weight, w->ln_2_bias, n, C);
-        dt_matmul_forward(l->pre, l->ln_2, w->c_fc_weight, n, C, F);
-        k->gelu->forward(l->act, l->pre, w->c_fc_bias, n, F);
-        dt_matmul_forward(a->projection, l->act, w->mlp_proj_weight, n, F, C);
+        k->linear->forward(l->pre, l->ln_2, w->c_fc_weight, NULL, n, C, F, a->room);
+        k->gelu->forward(a->act, l->pre, w->c_fc_bias, n, F);
+        k->linear->forward(a->projection, a->act, w->mlp_proj_weight, NULL, n, F, C, a->room);
         join_residual(gpt, leaf, i, DT_DROPOUT_RESIDUAL_2, l->output, l->middle, w->mlp_proj_bias, a);
         x = l->output;
     }
     k->layernorm->forward(a->ln_f, a->mean_f, a->rstd_f, x, weights->ln_f_weight, weights->ln_f_bias, n, C);
-    dt_matmul_gemm(false, true, n, shape->V, C, 1.0f, a->ln_f, C, weights->wte, C, 0.0f, a->logits,
-                   a->logits_stride);
+    k->gemm->multiply(&(dt_product){.transpose_b = true,
+                                    .m = n,
+                                    .n = shape->V,
+                                    .k = C,
+                                    .a = a->ln_f,
+                                    .a_stride = C,
+                                    .b = weights->wte,
+                                    .b_stride = C,
+                                    .c = a->logits,
+                                    .c_stride = a->logits_stride},
+                      a->room);
 }
 
 double dt_forward_loss(const dt_gpt *gpt, const dt_leaf *leaf, dt_activations *a) {

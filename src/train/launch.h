@@ -1,7 +1,7 @@
 /**
  * Whether the ranks of a job are one program that computes alike, asked before anything else is exchanged.
  *
- * The same bits are promised to one binary, one set of kernels and one OpenBLAS; hosts of a cluster may
+ * The same bits are promised to one binary, one set of kernels and one C library; hosts of a cluster may
  * differ in any of them without anyone's having asked for it.
  */
 #ifndef DT_TRAIN_LAUNCH_H
@@ -12,8 +12,8 @@
 
 /**
  * Fails, naming the rank and its host, when a rank runs another dtrain (version, commit, or the bytes of the
- * program file, which differ between builds), or computes with other kernels, another OpenBLAS or kernels of
- * it, or another C library. With one rank there is nothing to ask. Collective.
+ * program file, which differ between builds), or computes with other kernels or another C library. With one
+ * rank there is nothing to ask. Collective.
  */
 dt_status dt_launch_check(const dt_world *world);
 

@@ -11,40 +11,6 @@
 #include "base/version.h"
 #include "comm/agree.h"
 #include "comm/placement.h"
-#include "math/matmul.h"
-
-/* Vector code by generation, as far as OpenBLAS's names for its kernels tell. */
-static int generation_of_core(const char *core) {
-    static const char *const avx512[] = {"SkylakeX", "Cooperlake", "SapphireRapids"};
-    static const char *const avx2[] = {"Haswell", "Zen", "Excavator"};
-    for (size_t i = 0; i < sizeof avx512 / sizeof *avx512; i++)
-        if (strcasecmp(core, avx512[i]) == 0)
-            return 2;
-    for (size_t i = 0; i < sizeof avx2 / sizeof *avx2; i++)
-        if (strcasecmp(core, avx2[i]) == 0)
-            return 1;
-    return 0;
-}
-
-static void warn_slow_kernels(void) {
-    static const char *const names[] = {"SSE", "AVX2", "AVX-512"}, *const cores[] = {"", "Haswell",
-                                                                                     "SkylakeX"};
-    const char *core = dt_matmul_core(), *asked = getenv("OPENBLAS_CORETYPE");
-    const int used = generation_of_core(core);
-    const int here = dt_kernels_get(0) ? 2 : dt_kernels_get(1) ? 1 : 0;
-    if (used >= here)
-        return;
-    if (asked)
-        dt_log_warn("OpenBLAS uses its %s kernels (%s) on a processor with %s, because OPENBLAS_CORETYPE=%s "
-                    "says so: matrix "
-                    "products run at a fraction of their speed; unset OPENBLAS_CORETYPE",
-                    core, names[used], names[here], asked);
-    else
-        dt_log_warn("OpenBLAS took this processor, which has %s, for one with %s (%s): matrix products run "
-                    "at a fraction of "
-                    "their speed; set OPENBLAS_CORETYPE=%s",
-                    names[here], names[used], core, cores[here]);
-}
 
 static void warn_placement(const dt_run *run) {
     const dt_placement placement = dt_placement_look(run->world, run->workers.threads);
@@ -92,11 +58,11 @@ static void print_opening(const dt_run *run, const json_t *hosts) {
     const int64_t train = dt_lanes_train_tokens(corpus->total.tokens, c->train_ratio);
     dt_log_line("dtrain %s (%s), run %s, seed %" PRId64, dt_version(), dt_version_commit(), run->about.run_id,
                 c->seed);
-    dt_log_line("machine   %d rank%s x %d thread%s on %zu host%s (%s%s), kernels %s, OpenBLAS %s",
-                world->size, world->size == 1 ? "" : "s", run->workers.threads,
-                run->workers.threads == 1 ? "" : "s", json_array_size(hosts),
-                json_array_size(hosts) == 1 ? "" : "s", json_string_value(json_array_get(hosts, 0)),
-                json_array_size(hosts) > 1 ? ", .." : "", run->gpt.kernels->name, dt_matmul_core());
+    dt_log_line("machine   %d rank%s x %d thread%s on %zu host%s (%s%s), kernels %s", world->size,
+                world->size == 1 ? "" : "s", run->workers.threads, run->workers.threads == 1 ? "" : "s",
+                json_array_size(hosts), json_array_size(hosts) == 1 ? "" : "s",
+                json_string_value(json_array_get(hosts, 0)), json_array_size(hosts) > 1 ? ", .." : "",
+                run->gpt.kernels->name);
     dt_log_line("model     %" PRId64 " parameters: %" PRId64 " layers, d_model %" PRId64 ", %" PRId64
                 " heads, d_ff %" PRId64 ", context %" PRId64,
                 run->layout.parameters, c->n_layers, c->d_model, c->n_heads, c->d_ff, c->max_seq_len);
@@ -119,7 +85,6 @@ static void print_opening(const dt_run *run, const json_t *hosts) {
                     c->gradient_dtype == DT_GRADIENT_BF16 ? "bf16" : "fp32");
     if (run->resumed_from)
         dt_log_line("resume    from %s, after step %" PRId64, run->resumed_from, run->start_step);
-    warn_slow_kernels();
     warn_placement(run);
     if (dt_step_exchange_way(run->step) == DT_REDUCE_LIBRARY)
         dt_log_warn(
@@ -132,13 +97,13 @@ static json_t *run_event(const dt_run *run, json_t *hosts) {
     char hash[17], stamp[32];
     snprintf(hash, sizeof hash, "%016" PRIx64, dt_config_hash(c));
     dt_clock_stamp(stamp, sizeof stamp);
-    return json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:i, s:i, s:s, s:O, s:s, s:s, s:I, s:I, s:I}", "event", "run",
-        "run_id", run->about.run_id, "time", stamp, "version", dt_version(), "git_commit",
-        dt_version_commit(), "config_hash", hash, "seed", (json_int_t)c->seed, "ranks", run->world->size,
-        "threads", run->workers.threads, "exchange", exchange_name(run), "hosts", hosts, "openblas_core",
-        dt_matmul_core(), "kernels", run->gpt.kernels->name, "parameters", (json_int_t)run->layout.parameters,
-        "corpus_tokens", (json_int_t)run->corpus.total.tokens, "start_step", (json_int_t)run->start_step);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:i, s:i, s:s, s:O, s:s, s:I, s:I, s:I}", "event",
+                     "run", "run_id", run->about.run_id, "time", stamp, "version", dt_version(), "git_commit",
+                     dt_version_commit(), "config_hash", hash, "seed", (json_int_t)c->seed, "ranks",
+                     run->world->size, "threads", run->workers.threads, "exchange", exchange_name(run),
+                     "hosts", hosts, "kernels", run->gpt.kernels->name, "parameters",
+                     (json_int_t)run->layout.parameters, "corpus_tokens",
+                     (json_int_t)run->corpus.total.tokens, "start_step", (json_int_t)run->start_step);
 }
 
 dt_status dt_report_opening(const dt_run *run) {

@@ -28,9 +28,8 @@ typedef struct dt_report {
 dt_status dt_report_hosts(const dt_world *world, json_t **hosts);
 
 /**
- * Prints hosts, ranks, threads, model, memory, corpus and OpenBLAS's kernels, with a warning where it picked
- * slower ones than the processor has, and writes the "run" event to metrics.jsonl. Collective, for the hosts'
- * names.
+ * Prints hosts, ranks, threads, kernels, model, memory and corpus, and writes the "run" event to
+ * metrics.jsonl. Collective, for the hosts' names.
  */
 dt_status dt_report_opening(const dt_run *run);
 

@@ -13,7 +13,6 @@
 #include "base/progress.h"
 #include "comm/agree.h"
 #include "comm/tree.h"
-#include "math/matmul.h"
 #include "train/corpus_index.h"
 #include "train/need.h"
 #include "train/resume.h"
@@ -214,7 +213,6 @@ static dt_status create(dt_run *run) {
     DT_TRY(dt_resume_find(&resume, run->world, c, run->checkpoints_folder, &run->resumed_from));
     run->start_step = run->saved_step = resume.step;
     DT_TRY(draw_identity(run, &resume));
-    dt_matmul_prepare();
     dt_progress_enter(run->start_step, "reading the text");
     DT_TRY(create_data(run, &resume));
     dt_progress_enter(run->start_step, "making the model");

@@ -7,7 +7,6 @@
 #include "base/log.h"
 #include "comm/agree.h"
 #include "data/batch.h"
-#include "math/matmul.h"
 #include "train/corpus_index.h"
 #include "train/evaluate.h"
 #include "train/model_file.h"
@@ -71,7 +70,6 @@ static dt_status run(const dt_world *world, const char *name, const flags *f) {
     dt_corpus corpus = {0};
     dt_evaluator evaluator = {0};
     dt_workers workers = {0};
-    dt_matmul_prepare();
     dt_status status = find(world, name, &path);
     if (status == DT_OK)
         status = dt_agree(world, dt_model_file_load(&model, path));

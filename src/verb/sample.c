@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "math/matmul.h"
 #include "train/checkpoint.h"
 #include "train/model_file.h"
 #include "train/sample.h"
@@ -70,7 +69,6 @@ dt_status dt_verb_sample(int argc, char **argv) {
     DT_TRY(dt_verb_checkpoint("sample", argc, argv, own, &path));
     if (f.count)
         DT_TRY(dt_verb_count("count", f.count, &count));
-    dt_matmul_prepare();
     dt_status status = dt_model_file_load(&model, path);
     if (status == DT_OK)
         status = apply_all(&model.about.config, &f);

@@ -8,7 +8,6 @@
 
 #include "base/memory.h"
 #include "base/status.h"
-#include "math/matmul.h"
 #include "model/activations.h"
 #include "model/gpt.h"
 #include "support/numbers.h"
@@ -27,7 +26,6 @@ typedef struct small_gpt {
 /** Makes a model of `shape` that drops out with probability `dropout` in training. */
 static inline small_gpt *small_gpt_make(dt_shape shape, double dropout) {
     small_gpt *small = numbers_block(1, sizeof *small);
-    dt_matmul_prepare();
     assert_int_equal(dt_layout_create(&small->layout, shape), DT_OK);
     small->gpt = (dt_gpt){.layout = &small->layout, .dropout = dropout, .seed = 0xfeedc0de12345678u};
     small->parameters = numbers_poisoned(small->layout.elements);

@@ -1,5 +1,4 @@
 /* Tiled attention against every score written out in double. */
-#include "math/matmul.h"
 #include "support/numbers.h"
 #include "support/reference.h"
 
@@ -36,7 +35,7 @@ typedef struct problem {
 static void check(const dt_kernels *k, int64_t T, int64_t C, int64_t H, bool dropping) {
     const dt_dropout some = drop_at(), *drop = dropping ? &some : NULL;
     const reference_dropout its = same_at(), *same = dropping ? &its : NULL;
-    const int64_t n = T * C, room = dt_attention_scratch_floats(T);
+    const int64_t n = T * C, room = dt_attention_scratch_floats(T, C / H);
     float *qkv = numbers_random(3 * n, 1, 1.5), *dy = numbers_random(n, 2, 1.0),
           *scratch = numbers_poisoned(room);
     float *y = numbers_poisoned(n), *lse = numbers_poisoned(H * T), *dqkv = numbers_poisoned(3 * n);
@@ -116,12 +115,13 @@ static void a_query_alone_is_the_last_row(void **state) {
         const int64_t T = shapes[s].T, C = shapes[s].C, H = shapes[s].H;
         float *qkv = numbers_random(3 * T * C, 5, 1.5), *y = numbers_poisoned(T * C),
               *alone = numbers_poisoned(C);
-        float *lse = numbers_poisoned(H * T), *scratch = numbers_poisoned(dt_attention_scratch_floats(T));
+        float *lse = numbers_poisoned(H * T),
+              *scratch = numbers_poisoned(dt_attention_scratch_floats(T, C / H));
         k->attention->forward(y, lse, qkv, T, C, H, NULL, scratch);
         for (int64_t t = T - 1; t >= 0; t -= t < 3 ? 1 : t / 3) {
             double *row = numbers_widen(y + t * C, C);
             numbers_poison(qkv + (t + 1) * 3 * C, (T - 1 - t) * 3 * C);
-            numbers_poison(scratch, dt_attention_scratch_floats(T));
+            numbers_poison(scratch, dt_attention_scratch_floats(T, C / H));
             k->attention->query(alone, qkv, t, C, H, scratch);
             assert_close(k->name, "y of a query", alone, row, C, FORWARD_TOLERANCE);
             free(row);
@@ -141,7 +141,7 @@ static void large_scores_stay_finite(void **state) {
     const dt_dropout *none = NULL;
     for_each_kernels(k) {
         float qkv[T * 3 * C] = {0}, y[T * C], lse[T], dqkv[T * 3 * C], dy[T * C];
-        float *scratch = numbers_poisoned(dt_attention_scratch_floats(T));
+        float *scratch = numbers_poisoned(dt_attention_scratch_floats(T, C));
         for (int t = 0; t < T; t++)
             for (int c = 0; c < C; c++) {
                 qkv[t * 3 * C + c] = 100.0f;
@@ -165,7 +165,6 @@ static void large_scores_stay_finite(void **state) {
 }
 
 int main(void) {
-    dt_matmul_prepare();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_reference_gradient_is_the_slope),
         cmocka_unit_test(both_passes_are_the_formula),

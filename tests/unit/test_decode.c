@@ -18,7 +18,7 @@ static dt_decoder *decoder_make(const small_gpt *small) {
     assert_int_equal(dt_decode_create(decoder, &small->gpt, &small->weights), DT_OK);
     const dt_shape *s = &small->layout.shape;
     numbers_poison(decoder->qkv, s->n_layers * s->T * 3 * s->C);
-    numbers_poison(decoder->scratch, dt_attention_scratch_floats(s->T));
+    numbers_poison(decoder->scratch, dt_attention_scratch_floats(s->T, s->C / s->H));
     float *rows[] = {decoder->logits, decoder->x, decoder->norm, decoder->attended, decoder->act};
     const int64_t lengths[] = {s->V, s->T * s->C, s->T * s->C, s->T * s->C, s->T * s->F};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)

@@ -51,8 +51,11 @@ static void backward_is_the_slope(void **state) {
     (void)state;
     float bias[F], *pre = arguments(bias), *dy = numbers_random(COUNT, 10, 1.0);
     for_each_kernels(k) {
-        float *dpre = numbers_poisoned(COUNT), *over = numbers_copy(dy, COUNT);
-        k->gelu->backward(dpre, dy, pre, ROWS, F);
+        float *dpre = numbers_poisoned(COUNT), *over = numbers_copy(dy, COUNT), *y = numbers_poisoned(COUNT);
+        float *y_forward = numbers_poisoned(COUNT), *same = numbers_copy(pre, COUNT), zeros[F] = {0};
+        k->gelu->backward(dpre, y, dy, pre, ROWS, F);
+        k->gelu->forward(y_forward, same, zeros, ROWS, F);
+        assert_same_bits(k->name, "y made again", y, y_forward, COUNT);
         for (int i = 0; i < COUNT; i++) {
             double x = (double)pre[i];
             const double expected = (double)dy[i] * reference_slope(&x, value_of, &x);
@@ -60,10 +63,11 @@ static void backward_is_the_slope(void **state) {
                 fail_msg("%s: %.9g gelu'(%.9g) is %.9g, expected %.9g", k->name, (double)dy[i],
                          (double)pre[i], (double)dpre[i], expected);
         }
-        k->gelu->backward(over, over, pre, ROWS, F);
+        k->gelu->backward(over, y, over, pre, ROWS, F);
         assert_same_bits(k->name, "dpre over dy", over, dpre, COUNT);
-        free(dpre);
-        free(over);
+        float *blocks[] = {dpre, over, y, y_forward, same};
+        for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
+            free(blocks[i]);
     }
     free(pre);
     free(dy);
@@ -75,12 +79,12 @@ static void far_out_it_is_a_ramp(void **state) {
     enum { N = 8 };
     const float far[N] = {-1e6f, -1e4f, -100.0f, -20.0f, 20.0f, 100.0f, 1e4f, 1e6f};
     for_each_kernels(k) {
-        float pre[N], y[N], dpre[N], zeros[N] = {0}, ones[N];
+        float pre[N], y[N], again[N], dpre[N], zeros[N] = {0}, ones[N];
         memcpy(pre, far, sizeof pre);
         for (int i = 0; i < N; i++)
             ones[i] = 1.0f;
         k->gelu->forward(y, pre, zeros, 1, N);
-        k->gelu->backward(dpre, ones, far, 1, N);
+        k->gelu->backward(dpre, again, ones, far, 1, N);
         for (int i = 0; i < N; i++)
             if (!(fabsf(y[i] - fmaxf(far[i], 0.0f)) <= 1e-30f) ||
                 !(fabsf(dpre[i] - (far[i] > 0.0f)) <= 1e-20f))

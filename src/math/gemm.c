@@ -1,0 +1,109 @@
+/*
+ * Goto's order of loops around the tile: a block of A is packed for the second-level cache, then panel after
+ * panel of B for the first, and all tiles that the two make are computed while both are there.
+ */
+#include "math/gemm.h"
+
+#include <string.h>
+
+#define tile DT_ISA_NAME(dt_tile)
+
+/*
+ * Floats that packing a row of a tile copies: a power of two, so that it is one or two instructions. What is
+ * too much is overwritten by the next row, and after the last one there is room for it.
+ */
+#define WHOLE_COPY   (DT_TILE_ROWS > 8 ? 16 : 8)
+#define PACKED_BLOCK (DT_TILE_ROWS * DT_GEMM_K + 16)
+
+static int64_t least(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+/* Block `index` of `blocks` rows that differ by at most one: rows [start, next start). */
+static int64_t block_start(int64_t rows, int64_t blocks, int64_t index) {
+    return rows / blocks * index + least(index, rows % blocks);
+}
+
+/*
+ * Rows [i0, i0 + rows) and steps [p0, p0 + k) of op(A). As they stand where A is stored by rows, and where it
+ * is stored by columns as blocks of a tile's rows, each [k, DT_TILE_ROWS] and PACKED_BLOCK apart.
+ */
+static void pack_a(float *restrict packed, const dt_product *x, int64_t i0, int64_t p0, int64_t rows,
+                   int64_t k, int64_t blocks) {
+    if (!x->transpose_a) {
+        for (int64_t i = 0; i < rows; i++)
+            memcpy(packed + i * DT_GEMM_PACKED_STRIDE, x->a + (i0 + i) * x->a_stride + p0,
+                   (size_t)k * sizeof *packed);
+        return;
+    }
+    for (int64_t p = 0; p < k; p++) {
+        const float *row = x->a + (p0 + p) * x->a_stride + i0;
+        for (int64_t block = 0; block < blocks; block++) {
+            const int64_t start = block_start(rows, blocks, block);
+            float *to = packed + block * PACKED_BLOCK + p * DT_TILE_ROWS;
+            if (start + WHOLE_COPY <= rows)
+                memcpy(to, row + start, WHOLE_COPY * sizeof *to);
+            else
+                memcpy(to, row + start, (size_t)(block_start(rows, blocks, block + 1) - start) * sizeof *to);
+        }
+    }
+}
+
+/* Where the next panel of B will be packed from: `count` rows of `bytes` each. */
+typedef struct ahead {
+    const float *at;
+    int64_t stride, count, floats;
+} ahead;
+
+/* Fetches part `index` of `parts` of it: rows of B are far apart, where the processor does not look ahead. */
+static void fetch(const ahead *next, int64_t index, int64_t parts) {
+    for (int64_t r = next->count * index / parts; r < next->count * (index + 1) / parts; r++)
+        for (int64_t c = 0; c < next->floats; c += 16)
+            __builtin_prefetch(next->at + r * next->stride + c);
+}
+
+/* All tiles of `rows` rows of C in the columns of one panel. */
+static void multiply_panel(const dt_product *x, dt_tile_target c, int64_t rows, int64_t k, int64_t blocks,
+                           const float *packed, const float *panel, const ahead *next) {
+    float *const first = c.at;
+    for (int64_t block = 0; block < blocks; block++) {
+        const int64_t start = block_start(rows, blocks, block);
+        const int64_t count = block_start(rows, blocks, block + 1) - start;
+        c.at = first + start * c.stride;
+        fetch(next, block, blocks);
+        if (x->transpose_a)
+            tile.multiply_transposed(&c, count, packed + block * PACKED_BLOCK, DT_TILE_ROWS, panel, k);
+        else
+            tile.multiply(&c, count, packed + start * DT_GEMM_PACKED_STRIDE, DT_GEMM_PACKED_STRIDE, panel, k);
+    }
+}
+
+static void multiply(const dt_product *x, float *room) {
+    float *packed = room, *panel = room + (DT_GEMM_ROWS + DT_TILE_MOST_ROWS) * DT_GEMM_PACKED_STRIDE;
+    for (int64_t i = 0; i < x->m; i += DT_GEMM_ROWS) {
+        const int64_t rows = least(x->m - i, DT_GEMM_ROWS), blocks = (rows + DT_TILE_ROWS - 1) / DT_TILE_ROWS;
+        for (int64_t p = 0; p < x->k; p += DT_GEMM_K) {
+            const int64_t k = least(x->k - p, DT_GEMM_K);
+            pack_a(packed, x, i, p, rows, k, blocks);
+            for (int64_t j = 0; j < x->n; j += DT_TILE_COLS) {
+                const dt_tile_target c = {.at = x->c + i * x->c_stride + j,
+                                          .stride = x->c_stride,
+                                          .cols = least(x->n - j, DT_TILE_COLS),
+                                          .add = p > 0,
+                                          .bias = x->bias ? x->bias + j : NULL};
+                if (x->transpose_b)
+                    tile.pack_transposed(panel, x->b + j * x->b_stride + p, x->b_stride, k, c.cols);
+                else
+                    tile.pack(panel, x->b + p * x->b_stride + j, x->b_stride, k, c.cols, 1.0f);
+                const int64_t more = least(x->n - j - c.cols, DT_TILE_COLS);
+                const ahead next =
+                    x->transpose_b
+                        ? (ahead){x->b + (j + c.cols) * x->b_stride + p, x->b_stride, more, k}
+                        : (ahead){x->b + p * x->b_stride + j + c.cols, x->b_stride, more > 0 ? k : 0, more};
+                multiply_panel(x, c, rows, k, blocks, packed, panel, &next);
+            }
+        }
+    }
+}
+
+const struct dt_gemm DT_ISA_NAME(dt_gemm) = {multiply};

@@ -1,0 +1,48 @@
+/**
+ * Matrix products on one thread: where some 80 % of a step is spent.
+ *
+ * All matrices are row-major. A call's shape alone decides its bits, and shapes never depend on ranks or
+ * threads. Sums over k are taken in blocks of DT_GEMM_K, each in the order of k, one block added to the
+ * other.
+ */
+#ifndef DT_MATH_GEMM_H
+#define DT_MATH_GEMM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "math/isa.h"
+#include "math/tile.h"
+
+/** Rows of A and steps of k that are packed at a time: 512 x 256 floats stay in a second-level cache of 1 MB.
+ */
+#define DT_GEMM_ROWS 512
+#define DT_GEMM_K    256
+
+/** Floats between rows of packed A: a few more than there are, or the rows would share a cache set. */
+#define DT_GEMM_PACKED_STRIDE (DT_GEMM_K + 16)
+
+/** Floats of room that a product needs, of any size and on any instruction set. */
+#define DT_GEMM_ROOM                                                                                         \
+    ((DT_GEMM_ROWS + DT_TILE_MOST_ROWS) * DT_GEMM_PACKED_STRIDE + DT_GEMM_K * DT_TILE_MOST_COLS)
+
+/** C[m, n] = op(A)[m, k] op(B)[k, n] + bias, with row strides; op transposes where asked. */
+typedef struct dt_product {
+    bool transpose_a, transpose_b;
+    int64_t m, n, k; /**< each at least 1 */
+    const float *a;
+    int64_t a_stride;
+    const float *b;
+    int64_t b_stride;
+    float *c; /**< what stood in it does not matter; it overlaps none of the others */
+    int64_t c_stride;
+    const float *bias; /**< [n], added to every row; NULL for none */
+} dt_product;
+
+struct dt_gemm {
+    /** Computes the product; `room` is scratch of DT_GEMM_ROOM floats. Local. */
+    void (*multiply)(const dt_product *product, float *room);
+};
+DT_ISA_DECLARE(dt_gemm);
+
+#endif

@@ -1,0 +1,67 @@
+/**
+ * The innermost product: a tile of C, held in vector registers while A and B stream past.
+ *
+ *     C[rows, cols] = A[rows, k] B[k, cols],   rows <= DT_TILE_ROWS,  cols <= DT_TILE_COLS
+ *
+ * B comes as panels of DT_TILE_COLS columns, row after row without a gap, so that a step of k reads two
+ * vectors of B, broadcasts one number of each row of A, and adds 2 x rows products. The tile is as large as
+ * the registers allow: 14 rows of two vectors leave 4 of AVX-512's 32 registers for A and B, 6 rows leave 4
+ * of 16. Such a kernel and the packing around it are after Goto, van de Geijn, "Anatomy of High-Performance
+ * Matrix Multiplication" (2008), and Van Zee, van de Geijn, "BLIS" (2015).
+ *
+ * A sum over k is taken in the order of k, one fused multiply-add after the other (without AVX2 a product and
+ * an addition), so an element's bits do not depend on where in which tile it stands. All functions are local;
+ * they belong to one instruction set and are for the files of math/ that are compiled with them.
+ */
+#ifndef DT_MATH_TILE_H
+#define DT_MATH_TILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "math/isa.h"
+
+#if defined __AVX512F__
+#define DT_TILE_ROWS  14
+#define DT_TILE_LANES 16
+#elif defined __AVX2__
+#define DT_TILE_ROWS  6
+#define DT_TILE_LANES 8
+#else
+#define DT_TILE_ROWS  6
+#define DT_TILE_LANES 4
+#endif
+#define DT_TILE_COLS (2 * DT_TILE_LANES)
+
+/** The largest of all instruction sets, for whoever makes room without knowing which one it will be. */
+#define DT_TILE_MOST_ROWS 14
+#define DT_TILE_MOST_COLS 32
+
+/** Where a tile's sums go: row i, column j to at[i * stride + j]. */
+typedef struct dt_tile_target {
+    float *at;
+    int64_t stride;
+    int64_t cols;      /**< 1 to DT_TILE_COLS; the panel's further columns are computed and dropped */
+    bool add;          /**< add to what is there, instead of replacing it */
+    const float *bias; /**< [cols], added to every row; NULL for none */
+} dt_tile_target;
+
+struct dt_tile {
+    /** C from A by rows: a[i * stride + p] for row i, p < k. `panel` is [k, DT_TILE_COLS]. */
+    void (*multiply)(const dt_tile_target *c, int64_t rows, const float *a, int64_t stride,
+                     const float *panel, int64_t k);
+
+    /** C from A by columns: a[p * stride + i] for row i, p < k; the same bits. */
+    void (*multiply_transposed)(const dt_tile_target *c, int64_t rows, const float *a, int64_t stride,
+                                const float *panel, int64_t k);
+
+    /** panel[k, DT_TILE_COLS] = scale times columns [0, cols) of b[k, ..], row stride `stride`, then zeros.
+     */
+    void (*pack)(float *panel, const float *b, int64_t stride, int64_t k, int64_t cols, float scale);
+
+    /** The same of b^T: panel[p, j] = b[j * stride + p], without a scale. */
+    void (*pack_transposed)(float *panel, const float *b, int64_t stride, int64_t k, int64_t cols);
+};
+DT_ISA_DECLARE(dt_tile);
+
+#endif

@@ -1,0 +1,80 @@
+/* A linear layer and its gradient against the formulas in double. */
+#include "math/kernels.h"
+#include "support/numbers.h"
+#include "support/reference.h"
+
+/* A sum of k products goes wrong by at most k eps of its terms, and by some 4 sqrt(k) eps as errors come. */
+static double tolerance_of(int64_t k) {
+    return 4.0 * sqrt((double)k) * (double)FLT_EPSILON;
+}
+
+static const struct {
+    int64_t rows, in, out;
+} shapes[] = {{1, 1, 1}, {1, 16, 48}, {7, 20, 33}, {65, 48, 192}, {130, 33, 99}};
+static const int shape_count = (int)(sizeof shapes / sizeof *shapes);
+
+/* y = x w and y = x w + bias; y is NaN before. */
+static void forward_is_the_formula(void **state) {
+    (void)state;
+    float *room = numbers_poisoned(DT_GEMM_ROOM);
+    for_each_kernels(k) for (int s = 0; s < shape_count; s++) {
+        const int64_t rows = shapes[s].rows, in = shapes[s].in, out = shapes[s].out;
+        float *x = numbers_random(rows * in, 1, 1.0), *w = numbers_random(in * out, 2, 1.0);
+        float *bias = numbers_random(out, 3, 1.0), *y = numbers_poisoned(rows * out);
+        double *wx = numbers_widen(x, rows * in), *ww = numbers_widen(w, in * out),
+               *wb = numbers_widen(bias, out);
+        double *plain = numbers_wide(rows * out), *biased = numbers_wide(rows * out);
+        reference_linear(plain, wx, ww, NULL, rows, in, out);
+        reference_linear(biased, wx, ww, wb, rows, in, out);
+        k->linear->forward(y, x, w, NULL, rows, in, out, room);
+        assert_close(k->name, "y", y, plain, rows * out, tolerance_of(in));
+        numbers_poison(y, rows * out);
+        k->linear->forward(y, x, w, bias, rows, in, out, room);
+        assert_close(k->name, "y with bias", y, biased, rows * out, tolerance_of(in));
+        void *blocks[] = {x, w, bias, y, wx, ww, wb, plain, biased};
+        for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
+            free(blocks[i]);
+    }
+    free(room);
+}
+
+/* dx = dy w^T, dw = x^T dy, dbias = the column sums of dy: the products of the chain rule, all NaN before. */
+static void backward_is_the_formula(void **state) {
+    (void)state;
+    float *room = numbers_poisoned(DT_GEMM_ROOM);
+    for_each_kernels(k) for (int s = 0; s < shape_count; s++) {
+        const int64_t rows = shapes[s].rows, in = shapes[s].in, out = shapes[s].out;
+        float *x = numbers_random(rows * in, 1, 1.0), *w = numbers_random(in * out, 2, 1.0);
+        float *dy = numbers_random(rows * out, 3, 1.0), *dx = numbers_poisoned(rows * in);
+        float *dw = numbers_poisoned(in * out), *dbias = numbers_poisoned(out);
+        double *dx_expected = calloc((size_t)(rows * in), sizeof(double));
+        double *dw_expected = calloc((size_t)(in * out), sizeof(double));
+        double *dbias_expected = calloc((size_t)out, sizeof(double));
+        for (int64_t i = 0; i < rows; i++)
+            for (int64_t o = 0; o < out; o++) {
+                const double d = (double)dy[i * out + o];
+                dbias_expected[o] += d;
+                for (int64_t l = 0; l < in; l++) {
+                    dx_expected[i * in + l] += d * (double)w[l * out + o];
+                    dw_expected[l * out + o] += d * (double)x[i * in + l];
+                }
+            }
+        k->linear->backward_input(dx, dy, w, rows, in, out, room);
+        k->linear->backward_weight(dw, dbias, x, dy, rows, in, out, room);
+        assert_close(k->name, "dx", dx, dx_expected, rows * in, tolerance_of(out));
+        assert_close(k->name, "dw", dw, dw_expected, in * out, tolerance_of(rows));
+        assert_close(k->name, "dbias", dbias, dbias_expected, out, tolerance_of(rows));
+        void *blocks[] = {x, w, dy, dx, dw, dbias, dx_expected, dw_expected, dbias_expected};
+        for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
+            free(blocks[i]);
+    }
+    free(room);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(forward_is_the_formula),
+        cmocka_unit_test(backward_is_the_formula),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
