@@ -151,7 +151,8 @@ static summary sum_up(const comparison *c, const way *w) {
                  .exposed = dt_statistics_of(w->exposed, c->repetitions).median,
                  .alone = dt_statistics_of(w->alone, c->repetitions).median};
     s.fits = s.alone < c->window ? s.alone : c->window;
-    s.hidden = (s.alone - s.exposed) / s.fits;
+    s.hidden =
+        s.fits > 0.0 ? (s.alone - s.exposed) / s.fits : 0.0; /* a single bucket has nothing beside it */
     return s;
 }
 
@@ -186,6 +187,7 @@ static json_t *way_json(const comparison *c, const way *w) {
 
 static dt_status print(const comparison *c, const char *json_path) {
     json_t *rows = json_array();
+    bool complete = true;
     print_head(c);
     for (int i = 0; i < WAYS; i++) {
         const way *w = &c->way[i];
@@ -195,7 +197,7 @@ static dt_status print(const comparison *c, const char *json_path) {
         dt_log_line("%-13s %10.2f %10.2f %10.2f %10.1f %10.2f %10.2f %+10.1f", w->name, 1e3 * s.step,
                     1e3 * s.alone, 1e3 * s.exposed, 100.0 * s.hidden, 1e3 * w->plan.step_seconds,
                     1e3 * w->plan.exposed_seconds, 100.0 * (w->plan.step_seconds / s.step - 1.0));
-        json_array_append_new(rows, way_json(c, w));
+        complete = json_array_append_new(rows, way_json(c, w)) == 0 && complete;
     }
     json_t *all = json_pack(
         "{s:s, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:I, s:o}", "git_commit", dt_version_commit(), "ranks",
@@ -204,7 +206,7 @@ static dt_status print(const comparison *c, const char *json_path) {
         "touch_ns_a_byte", 1e9 * c->measured.link.touch_seconds, "bucket_bytes",
         (json_int_t)c->config->bucket_bytes, "ways", rows);
     dt_status status = DT_OK;
-    if (json_path && (all == NULL || json_dump_file(all, json_path, JSON_INDENT(2)) != 0))
+    if (json_path && (!complete || all == NULL || json_dump_file(all, json_path, JSON_INDENT(2)) != 0))
         status =
             dt_fail("cannot write the numbers to %s; check that its folder exists and has room", json_path);
     json_decref(all);

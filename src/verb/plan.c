@@ -17,7 +17,7 @@
 #include "verb/verb.h"
 
 typedef struct flags {
-    const char *ranks, *latency, *bandwidth, *json;
+    const char *ranks, *host_ranks, *latency, *bandwidth, *json;
 } flags;
 
 /* What all points of a plan have in common. */
@@ -27,6 +27,7 @@ typedef struct planning {
     dt_machine here;
     dt_plan_machine machine;
     bool link_given;
+    int64_t host_ranks; /* as given; 0: as measured, or 1 */
 } planning;
 
 static dt_status read_positive(const char *flag, const char *text, double *value) {
@@ -52,6 +53,8 @@ static dt_status read_flags(planning *plan, const flags *f, dt_link *link) {
     double microseconds = 1e6 * link->latency_seconds, gigabits = 8e-9 * link->bandwidth_bytes;
     if (f->latency)
         DT_TRY(read_positive("latency-us", f->latency, &microseconds));
+    if (f->host_ranks)
+        DT_TRY(dt_verb_count("ranks-per-host", f->host_ranks, &plan->host_ranks));
     if (f->bandwidth)
         DT_TRY(read_positive("bandwidth-gbps", f->bandwidth, &gigabits));
     plan->link_given = f->latency || f->bandwidth;
@@ -73,13 +76,17 @@ static void print_assumptions(const planning *plan) {
                 m->probe.threads, m->probe.threads == 1 ? "" : "s", plan->here.processor,
                 1e3 * m->probe.forward_seconds, 1e3 * m->probe.backward_seconds,
                 1e3 * m->probe.update_seconds, 1e9 * m->probe.add_alone_seconds);
-    dt_log_line("link      %.3g us and %.4g Gbit/s a rank each way, %s", 1e6 * m->link.latency_seconds,
-                8e-9 * m->link.bandwidth_bytes,
+    dt_log_line("link      %.3g us and %.4g Gbit/s a host each way, %.3g ns of a core a byte, %s",
+                1e6 * m->link.latency_seconds, 8e-9 * m->link.bandwidth_bytes, 1e9 * m->link.touch_seconds,
                 m->link_measured   ? m->same_host ? "measured inside this host, whose cores copy the messages"
                                                   : "measured between the hosts of this job"
                 : plan->link_given ? "as given"
                                    : "assumed; --latency-us and --bandwidth-gbps set it");
-    dt_log_line("assumed   each thread has a core like this one's to itself; the network lets all ranks send "
+    if (!m->same_host)
+        dt_log_line("hosts     of %d rank%s; inside, %.3g us and %.4g Gbit/s a rank", m->host_ranks,
+                    m->host_ranks == 1 ? "" : "s", 1e6 * m->inside.latency_seconds,
+                    8e-9 * m->inside.bandwidth_bytes);
+    dt_log_line("assumed   each thread has a core like this one's to itself; the network lets all hosts send "
                 "at once");
     dt_log_line("memory    of a rank by the tables: weights, moments, gradients, activations, what arrives; "
                 "the text, "
@@ -90,17 +97,17 @@ static void print_headings(const dt_config *c, bool weak) {
     dt_log_line("%s", "");
     dt_log_line("%s scaling: %" PRId64 " sequences %s", weak ? "weak" : "strong", c->batch_size,
                 weak ? "a rank" : "in all");
-    dt_log_line("%6s %9s %9s %10s %11s %11s %10s %10s %10s %9s %10s", "ranks", "batch", "memory", "step",
-                "compute", "exposed", "update", "sent", "tokens/s", "speed-up", "efficiency");
-    dt_log_line("%6s %9s %9s %10s %11s %11s %10s %10s %10s %9s %10s", "", "(seq.)", "(MB/rank)", "(ms)",
-                "(ms)", "(ms)", "(ms)", "(MB/rank)", "", "", "(%)");
+    dt_log_line("%6s %9s %9s %10s %11s %11s %10s %10s %9s %10s %9s %10s", "ranks", "batch", "memory", "step",
+                "compute", "exposed", "update", "sent", "messages", "tokens/s", "speed-up", "efficiency");
+    dt_log_line("%6s %9s %9s %10s %11s %11s %10s %10s %9s %10s %9s %10s", "", "(seq.)", "(MB/rank)", "(ms)",
+                "(ms)", "(ms)", "(ms)", "(MB/rank)", "(a rank)", "", "", "(%)");
 }
 
 static void print_point(const dt_plan_point *point, double speedup) {
-    dt_log_line("%6d %9" PRId64 " %9.1f %10.2f %11.2f %11.2f %10.2f %10.2f %10.0f %9.2f %10.1f", point->ranks,
-                point->batch, (double)point->memory_bytes / 1e6, 1e3 * point->step_seconds,
+    dt_log_line("%6d %9" PRId64 " %9.1f %10.2f %11.2f %11.2f %10.2f %10.2f %9" PRId64 " %10.0f %9.2f %10.1f",
+                point->ranks, point->batch, (double)point->memory_bytes / 1e6, 1e3 * point->step_seconds,
                 1e3 * point->compute_seconds, 1e3 * point->exposed_seconds, 1e3 * point->update_seconds,
-                (double)point->sent_bytes / 1e6, point->tokens_per_second, speedup,
+                (double)point->sent_bytes / 1e6, point->sent_messages, point->tokens_per_second, speedup,
                 100.0 * speedup / point->ranks);
 }
 
@@ -176,6 +183,10 @@ static dt_status run(const dt_world *world, const dt_config *config, const flags
     dt_status status = dt_machine_look(&plan.here, world, threads);
     if (status == DT_OK)
         status = dt_machine_measure(world, config, threads, plan.link_given ? &link : NULL, &plan.machine);
+    if (plan.host_ranks > 0) {
+        plan.machine.host_ranks = (int)plan.host_ranks;
+        plan.machine.same_host = false;
+    }
     if (status == DT_OK)
         status = dt_agree(world, world->rank == 0 ? print_plan(&plan, f->json, file) : DT_OK);
     if (status == DT_OK)
@@ -188,11 +199,9 @@ static dt_status run(const dt_world *world, const dt_config *config, const flags
 
 dt_status dt_verb_plan(int argc, char **argv) {
     flags f = {0};
-    const dt_flag own[] = {{"ranks", true, &f.ranks},
-                           {"latency-us", true, &f.latency},
-                           {"bandwidth-gbps", true, &f.bandwidth},
-                           {"json", true, &f.json},
-                           {NULL, false, NULL}};
+    const dt_flag own[] = {{"ranks", true, &f.ranks},        {"ranks-per-host", true, &f.host_ranks},
+                           {"latency-us", true, &f.latency}, {"bandwidth-gbps", true, &f.bandwidth},
+                           {"json", true, &f.json},          {NULL, false, NULL}};
     dt_config config;
     dt_world world;
     DT_TRY(dt_world_open(&world));

@@ -81,6 +81,49 @@ static void assert_refused(const char *command, const char *sentence) {
     command_free(&r);
 }
 
+/* The ways side by side: a row each, those that this job cannot take left out, and the numbers in JSON. */
+static void test_ways(void **state) {
+    (void)state;
+    char *folder = command_enter_folder();
+    command_result r =
+        command_run(LAUNCH " 2 " DTRAIN " bench " TINY " --ways --repetitions 2 --json ways.json");
+    if (r.exit_code != 0)
+        fail_msg("exit code %d: %s", r.exit_code, r.err);
+    static const char *const names[] = {"flat", "hierarchical", "bf16", "library"};
+    json_t *all = json_load_file("ways.json", 0, NULL), *row;
+    assert_non_null(all);
+    const json_t *ways = json_object_get(all, "ways");
+    assert_int_equal(json_array_size(ways), 4);
+    size_t i;
+    json_array_foreach(ways, i, row) {
+        assert_string_equal(json_string_value(json_object_get(row, "way")), names[i]);
+        assert_non_null(strstr(r.out, names[i]));
+        assert_true(number_of(row, "step_ms") > 0 && number_of(row, "predicted_step_ms") > 0);
+    }
+    json_decref(all);
+    command_free(&r);
+    command_leave_folder(folder);
+}
+
+/* Messages grow as log2 where ranks and leaves are powers of two, and one host of 4 ranks sends as one rank.
+ */
+static void test_plan_of_hosts(void **state) {
+    (void)state;
+    char *folder = command_enter_folder();
+    command_result r = command_run(DTRAIN " plan " TINY " --batch-size 64 --ranks 8,32 --ranks-per-host 4 "
+                                          "--exchange flat --json plan.json");
+    if (r.exit_code != 0)
+        fail_msg("exit code %d: %s", r.exit_code, r.err);
+    json_t *plan = json_load_file("plan.json", 0, NULL);
+    assert_non_null(plan);
+    const json_t *points = json_object_get(plan, "points");
+    assert_int_equal((int)number_of(json_array_get(points, 0), "sent_messages"), 2 * 3);
+    assert_int_equal((int)number_of(json_array_get(points, 1), "sent_messages"), 2 * 5);
+    json_decref(plan);
+    command_free(&r);
+    command_leave_folder(folder);
+}
+
 static void test_refusals(void **state) {
     (void)state;
     assert_refused(DTRAIN " bench --scaling fast", "fast");
@@ -90,6 +133,13 @@ static void test_refusals(void **state) {
     assert_refused(DTRAIN " bench --ranks 1",
                    "--ranks: expected --scaling strong, weak or strong,weak with it");
     assert_refused(DTRAIN " bench --report x.html", "--report: expected --scaling");
+    assert_refused(DTRAIN " bench --ways", "--ways: expected two ranks or more");
+    assert_refused(DTRAIN " bench --share 2", "--share: expected --ways with it");
+    assert_refused(DTRAIN " bench --ways --share 0.5", "--share: expected the threads");
+    assert_refused(DTRAIN " bench --ways --scaling weak", "two studies");
+    assert_refused(DTRAIN " bench --exchange library --gradient-dtype bf16",
+                   "exchange: library needs gradient_dtype: fp32");
+    assert_refused(DTRAIN " plan --ranks-per-host 0", "0");
     assert_refused(DTRAIN " plan --ranks 0", "0");
     assert_refused(DTRAIN " plan --latency-us -1", "-1");
     assert_refused(DTRAIN " plan --bandwidth-gbps fast", "fast");
@@ -97,9 +147,8 @@ static void test_refusals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_study),
-        cmocka_unit_test(test_plan),
-        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_study),         cmocka_unit_test(test_plan),     cmocka_unit_test(test_ways),
+        cmocka_unit_test(test_plan_of_hosts), cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
