@@ -131,23 +131,28 @@ dt_status dt_file_write(int descriptor, const char *path, const void *bytes, siz
         ssize_t put = write(descriptor, (const char *)bytes + done, length - done);
         if (put < 0 && errno == EINTR)
             continue;
-        if (put < 0)
+        if (put <= 0)
             return dt_fail("cannot write %s: %zu bytes of %zu are missing: %s", path, length - done, length,
-                           strerror(errno));
+                           put < 0 ? strerror(errno) : "the file takes no more");
         done += (size_t)put;
         dt_progress_mark();
     }
     return DT_OK;
 }
 
+dt_status dt_file_sync(int descriptor, const char *path) {
+    while (fsync(descriptor) != 0)
+        if (errno != EINTR)
+            return dt_fail("cannot make %s durable: %s", path, strerror(errno));
+    return DT_OK;
+}
+
 dt_status dt_file_finish(int descriptor, const char *path) {
-    int synced = fsync(descriptor);
-    int cause = errno;
-    if (close(descriptor) != 0 && synced == 0) {
-        synced = -1;
-        cause = errno;
-    }
-    return synced == 0 ? DT_OK : dt_fail("cannot make %s durable: %s", path, strerror(cause));
+    const dt_status synced = dt_file_sync(descriptor, path);
+    /* After EINTR the descriptor is closed all the same, and what it stood for was made durable before. */
+    if (close(descriptor) != 0 && errno != EINTR && synced == DT_OK)
+        return dt_fail("cannot make %s durable: %s", path, strerror(errno));
+    return synced;
 }
 
 dt_status dt_file_save(const char *path, const void *bytes, size_t length) {

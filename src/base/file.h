@@ -36,6 +36,9 @@ dt_status dt_file_write(int descriptor, const char *path, const void *bytes, siz
 /** Creates `path` (which must not exist) for writing. The caller closes it, best by dt_file_finish. Local. */
 dt_status dt_file_create(const char *path, int *descriptor);
 
+/** Makes what was written durable (fsync). Local. */
+dt_status dt_file_sync(int descriptor, const char *path);
+
 /** Makes what was written durable (fsync) and closes; the descriptor is closed on failure too. Local. */
 dt_status dt_file_finish(int descriptor, const char *path);
 
