@@ -9,6 +9,7 @@
 #include "model/activations.h"
 #include "train/overlap.h"
 #include "train/run.h"
+#include "train/saver.h"
 #include "train/step.h"
 
 dt_link dt_plan_assumed_link(void) {
@@ -113,8 +114,9 @@ static dt_status predict(const dt_plan_machine *machine, const dt_config *c, con
     dt_plan_exchange exchange = {0};
     DT_TRY(count_gradients(point->leaves, point->ranks, probe->threads, &buffers, &adds));
     point->memory_bytes =
+        dt_saver_bytes(layout) +
         (int64_t)sizeof(float) *
-        ((3 + buffers) * layout->elements + probe->threads * dt_activations_floats(&layout->shape, u));
+            ((3 + buffers) * layout->elements + probe->threads * dt_activations_floats(&layout->shape, u));
     DT_TRY(dt_overlap_cut(layout->elements, c->bucket_bytes, &bounds, &buckets));
     dt_status status = DT_OK;
     if (point->ranks > 1)

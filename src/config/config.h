@@ -46,6 +46,7 @@ typedef enum dt_exchange_way {
 typedef enum dt_gradient_dtype { DT_GRADIENT_FP32, DT_GRADIENT_BF16 } dt_gradient_dtype;
 typedef enum dt_eval_on { DT_EVAL_RANK0, DT_EVAL_ALL } dt_eval_on;
 typedef enum dt_on_nonfinite { DT_NONFINITE_STOP, DT_NONFINITE_SKIP } dt_on_nonfinite;
+typedef enum dt_on_error { DT_ON_ERROR_STOP, DT_ON_ERROR_WARN } dt_on_error;
 
 /** In the order of the table. Choices are kept as int64_t so that the table can set them; see the enums
  * above. */
@@ -71,7 +72,9 @@ typedef struct dt_config {
     int64_t bucket_bytes;
     double hang_timeout_seconds, stop_after_seconds;
     int64_t check_cadence, exchange, gradient_dtype;
-    char *data, *out_dir, *checkpoint_dir, *resume;
+    char *data, *out_dir, *checkpoint_dir;
+    int64_t checkpoint_on_error, keep_last, keep_every;
+    char *resume;
     int64_t log_cadence;
     int64_t loss_spike_window;
     double loss_spike_threshold;

@@ -129,6 +129,13 @@ static const dt_option table[] = {
      HELP("Folder for metrics.jsonl and checkpoints/")},
     {FIELD(checkpoint_dir), STRING("null"), OR_NULL, GROUP(CHECKPOINTS), IRRELEVANT,
      HELP("Folder for checkpoints; null is checkpoints/ in out_dir")},
+    {FIELD(checkpoint_on_error), CHOICE("stop", "stop", "warn"), GROUP(CHECKPOINTS), CHANGEABLE,
+     HELP("When a checkpoint or a line of metrics.jsonl cannot be written: stop after the step and fail, or "
+          "warn and go on")},
+    {FIELD(keep_last), INT("null", 1, MAX_COUNT), OR_NULL, GROUP(CHECKPOINTS), CHANGEABLE, UNIT("checkpoints"),
+     HELP("Newest checkpoints to keep, beside the best; older ones are removed; null keeps all")},
+    {FIELD(keep_every), INT("null", 1, MAX_COUNT), OR_NULL, GROUP(CHECKPOINTS), CHANGEABLE, UNIT("steps"),
+     HELP("Keep checkpoints of steps that are multiples of this, whatever keep_last says; null keeps none so")},
     {FIELD(resume), STRING("null"), OR_NULL, GROUP(CHECKPOINTS), IRRELEVANT,
      HELP("Go on from a checkpoint: its path, latest, or auto (the newest whole one, or from the start without any)")},
     {FIELD(log_cadence), INT("1", 1, MAX_COUNT), GROUP(OUTPUT), IRRELEVANT, UNIT("steps"),

@@ -4,17 +4,19 @@
  *
  *     checkpoints/
  *       latest -> checkpoint_step_2000        a symbolic link, replaced by rename
+ *       best -> checkpoint_step_1500          another, see train/checkpoint_keep.h
  *       checkpoint_step_2000/
  *         model.safetensors       the weights, F32, by the table's names
  *         config.json             the architecture, as Hugging Face's GPT2Config
  *         optimizer.safetensors   exp_avg.<name> and exp_avg_sq.<name>
  *         vocab.json              token text -> id
- *         metadata.json           step, seed, config, corpus, run_id, and size and checksums of every file;
- *                                 see train/checkpoint_metadata.h
+ *         metadata.json           step, val_loss, seed, config, corpus, run_id, and size and checksums of
+ * every file; see train/checkpoint_metadata.h
  *
  * Nothing in a checkpoint depends on the number of ranks. A folder is written under a temporary name beside
  * its final one, every file is fsynced, then the folder is renamed and its parent fsynced: a reader never
- * sees half of one, and a process that dies leaves nothing but a temporary folder that the next save removes.
+ * sees half of one, and a process that dies leaves nothing but a temporary folder that the next start
+ * removes.
  */
 #ifndef DT_TRAIN_CHECKPOINT_H
 #define DT_TRAIN_CHECKPOINT_H
@@ -41,6 +43,7 @@ typedef struct dt_checkpoint_about {
     dt_corpus_identity corpus;
     char run_id[DT_RUN_ID_BYTES];
     int64_t step;
+    double val_loss; /**< of these weights, in nats; DT_NULL_REAL when they were not evaluated */
 } dt_checkpoint_about;
 
 /**

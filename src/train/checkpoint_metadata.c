@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,11 +87,12 @@ static json_t *make_object(const dt_checkpoint_about *about, json_t *files) {
     char hash[17];
     snprintf(hash, sizeof hash, "%016" PRIx64, about->corpus.hash);
     /* "o" takes the config, also when the rest fails, and NULL for it makes the whole fail. */
-    return json_pack("{s:i, s:s, s:I, s:I, s:s, s:{s:I, s:I, s:s}, s:o, s:O}", "checkpoint_version",
+    json_t *val_loss = isfinite(about->val_loss) ? json_real(about->val_loss) : json_null();
+    return json_pack("{s:i, s:s, s:I, s:o, s:I, s:s, s:{s:I, s:I, s:s}, s:o, s:O}", "checkpoint_version",
                      DT_CHECKPOINT_VERSION, "metadata_xxh3_128", BLANK_DIGITS, "step",
-                     (json_int_t)about->step, "seed", (json_int_t)about->config.seed, "run_id", about->run_id,
-                     "corpus", "file_bytes", (json_int_t)about->corpus.file_bytes, "tokens",
-                     (json_int_t)about->corpus.tokens, "hash", hash, "config",
+                     (json_int_t)about->step, "val_loss", val_loss, "seed", (json_int_t)about->config.seed,
+                     "run_id", about->run_id, "corpus", "file_bytes", (json_int_t)about->corpus.file_bytes,
+                     "tokens", (json_int_t)about->corpus.tokens, "hash", hash, "config",
                      dt_config_to_json(&about->config), "files", files);
 }
 
@@ -156,6 +158,15 @@ static dt_status read_count(const char *path, const json_t *object, const char *
     return DT_OK;
 }
 
+/* A checkpoint from before there was a "val_loss" has none, as one whose weights were not evaluated. */
+static dt_status read_val_loss(const char *path, const json_t *object, double *val_loss) {
+    const json_t *value = json_object_get(object, "val_loss");
+    *val_loss = value == NULL || json_is_null(value) ? DT_NULL_REAL : json_number_value(value);
+    if (value != NULL && !json_is_null(value) && !json_is_number(value))
+        return dt_fail("cannot use %s: expected a number or null as \"val_loss\"", path);
+    return DT_OK;
+}
+
 static dt_status read_corpus(const char *path, const json_t *object, dt_corpus_identity *corpus) {
     const char *hash = json_string_value(json_object_get(object, "hash"));
     DT_TRY(read_count(path, object, "file_bytes", &corpus->file_bytes));
@@ -198,6 +209,7 @@ static dt_status read_fields(const char *path, const json_t *object, dt_checkpoi
                        DT_RUN_ID_BYTES);
     memcpy(about->run_id, run_id, strlen(run_id) + 1);
     DT_TRY(read_count(path, object, "step", &about->step));
+    DT_TRY(read_val_loss(path, object, &about->val_loss));
     DT_TRY(read_count(path, object, "seed", &seed));
     DT_TRY(read_corpus(path, json_object_get(object, "corpus"), &about->corpus));
     return read_config(path, json_object_get(object, "config"), seed, &about->config);

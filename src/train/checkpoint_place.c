@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 
 #define HIDDEN_PREFIX   "." DT_CHECKPOINT_PREFIX
 #define HIDDEN_LINK     "." DT_CHECKPOINT_LATEST "."
+#define HIDDEN_BEST     "." DT_CHECKPOINT_BEST "."
 #define TEMPORARY_END   ".tmp"
 #define REPLACED_END    ".replaced"
 #define NAME_DIGITS_MAX 18 /* so that the number fits an int64_t */
@@ -78,15 +80,20 @@ static dt_status settle_replaced(const char *path, const char *folder, const cha
     return status;
 }
 
+/* What this file and the trial of the place make for a moment. */
+static bool is_leftover(const char *name) {
+    return ends(name, TEMPORARY_END) && (starts(name, HIDDEN_PREFIX) || starts(name, HIDDEN_LINK) ||
+                                         starts(name, HIDDEN_BEST) || starts(name, DT_CHECKPOINT_PROBE));
+}
+
 static dt_status remove_leftovers(const char *folder) {
     char **names;
     size_t count;
     DT_TRY(dt_file_list(folder, &names, &count));
     dt_status status = DT_OK;
     for (size_t i = 0; status == DT_OK && i < count; i++) {
-        bool ours = starts(names[i], HIDDEN_PREFIX) || starts(names[i], HIDDEN_LINK);
         bool replaced = starts(names[i], HIDDEN_PREFIX) && ends(names[i], REPLACED_END);
-        if (!replaced && !(ours && ends(names[i], TEMPORARY_END)))
+        if (!replaced && !is_leftover(names[i]))
             continue;
         char *path = dt_file_join(folder, names[i]);
         if (path == NULL)
@@ -178,4 +185,52 @@ void dt_checkpoint_place_free(dt_checkpoint_place *place) {
     free(place->latest);
     free(place->link);
     *place = (dt_checkpoint_place){0};
+}
+
+dt_status dt_checkpoint_place_clear(const char *folder) {
+    return dt_file_is_folder(folder) ? remove_leftovers(folder) : DT_OK;
+}
+
+int64_t dt_checkpoint_place_follow(const char *folder, const char *link) {
+    char target[NAME_MAX + 1];
+    char *path = dt_file_join(folder, link);
+    const ssize_t length = path == NULL ? -1 : readlink(path, target, sizeof target - 1);
+    free(path);
+    if (length < 0)
+        return -1;
+    target[length] = 0;
+    return dt_checkpoint_place_step(target);
+}
+
+dt_status dt_checkpoint_place_point(const char *folder, const char *link, int64_t step) {
+    char target[sizeof DT_CHECKPOINT_PREFIX + NAME_DIGITS_MAX + 2];
+    char *path = dt_file_join(folder, link), *temporary = NULL;
+    snprintf(target, sizeof target, DT_CHECKPOINT_PREFIX "%" PRId64, step);
+    if (asprintf(&temporary, "%s/.%s.%ld" TEMPORARY_END, folder, link, (long)getpid()) < 0)
+        temporary = NULL;
+    dt_status status = DT_OK;
+    if (path == NULL || temporary == NULL)
+        status = dt_fail("out of memory while pointing %s in %s to a checkpoint", link, folder);
+    else if (symlink(target, temporary) != 0)
+        status = dt_fail("cannot make the link %s: %s", temporary, strerror(errno));
+    else if ((status = move(temporary, path)) != DT_OK)
+        unlink(temporary);
+    free(path);
+    free(temporary);
+    return status;
+}
+
+dt_status dt_checkpoint_place_remove(const char *folder, const int64_t *steps, size_t count) {
+    /* Those that stay come first: not one goes before their names are known to outlast a power failure. */
+    dt_status status = dt_file_sync_folder(folder);
+    for (size_t i = 0; status == DT_OK && i < count; i++) {
+        dt_checkpoint_place place;
+        status = make_names(&place, folder, steps[i]);
+        if (status == DT_OK)
+            status = move(place.final, place.temporary);
+        dt_checkpoint_place_free(&place);
+    }
+    DT_TRY(status);
+    DT_TRY(dt_file_sync_folder(folder));
+    return remove_leftovers(folder);
 }

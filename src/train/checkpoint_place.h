@@ -1,25 +1,29 @@
 /**
- * How a checkpoint comes to its place: written aside, then put there at once, so that a reader sees all of it
- * or nothing.
+ * How a checkpoint comes to its place and leaves it: written aside, then put there at once, and taken away at
+ * once before it is removed, so that a reader sees all of it or nothing.
  *
- *     .checkpoint_step_N.<pid>.tmp     while it is written; after an exchange, what it replaces
+ *     .checkpoint_step_N.<pid>.tmp     while it is written or removed; after an exchange, what it replaces
  *     .checkpoint_step_N.replaced      for a moment, where the file system cannot exchange two names
- *     .latest.<pid>.tmp                the symbolic link before it is renamed
+ *     .latest.<pid>.tmp, .best.<..>    a symbolic link before it is renamed
+ *     .probe.<pid>.tmp                 while train/out_dir.h tries the place
  *
- * A process that dies leaves some of these names; the next save removes them, and gives a replaced checkpoint
- * its name back when nothing has taken its place. Private to the checkpoint's own files; one save at a time
- * in one folder.
+ * A process that dies leaves some of these names; the next start and the next save remove them, and give a
+ * replaced checkpoint its name back when nothing has taken its place. Private to the checkpoint's own files;
+ * one save at a time in one folder.
  */
 #ifndef DT_TRAIN_CHECKPOINT_PLACE_H
 #define DT_TRAIN_CHECKPOINT_PLACE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/status.h"
 
 #define DT_CHECKPOINT_LATEST "latest"
+#define DT_CHECKPOINT_BEST   "best"
 #define DT_CHECKPOINT_PREFIX "checkpoint_step_"
+#define DT_CHECKPOINT_PROBE  ".probe."
 
 typedef struct dt_checkpoint_place {
     const char *folder; /**< the caller's: where checkpoints stand */
@@ -46,5 +50,21 @@ void dt_checkpoint_place_abandon(const dt_checkpoint_place *place);
 
 /** Frees the names. Local. */
 void dt_checkpoint_place_free(dt_checkpoint_place *place);
+
+/** Removes what saves that died have left in `folder`; where there is no folder there is nothing. Local. */
+dt_status dt_checkpoint_place_clear(const char *folder);
+
+/** The step of the checkpoint that the link folder/`link` names, or -1 when it names none. Local. */
+int64_t dt_checkpoint_place_follow(const char *folder, const char *link);
+
+/** Makes the link folder/`link` name the checkpoint of `step`, by one rename. Local. */
+dt_status dt_checkpoint_place_point(const char *folder, const char *link, int64_t step);
+
+/**
+ * Removes the checkpoints of `count` steps. First each is renamed to what the next start would remove, and
+ * these names are made durable: none is ever seen, or found after a power failure, with a part of its files.
+ * Local.
+ */
+dt_status dt_checkpoint_place_remove(const char *folder, const int64_t *steps, size_t count);
 
 #endif

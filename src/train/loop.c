@@ -3,13 +3,11 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/progress.h"
 #include "comm/agree.h"
-#include "train/finite.h"
 #include "train/report.h"
 #include "train/sample.h"
 #include "train/stop.h"
@@ -17,55 +15,25 @@
 /* Room for what dt_step_blame says. */
 #define BLAME_BYTES 128
 
-/* Saves the state unless this step is saved already. For rank 0; the caller holds state.at_rest. */
-static dt_status save_at_rest(dt_run *run) {
-    char *path;
-    if (run->saved_step == run->state.step)
-        return DT_OK;
-    run->about.step = run->state.step;
-    DT_TRY(dt_metrics_sync(&run->metrics));
-    DT_TRY(dt_checkpoint_save(run->checkpoints_folder, &run->about, &run->state, &path));
-    free(run->saved_path);
-    run->saved_path = path;
-    run->saved_step = run->state.step;
+/*
+ * Hands the state to the writer of checkpoints, with the validation loss if this very step was evaluated.
+ * What is saved must be what all ranks have: a checkpoint may make older ones go.
+ */
+static dt_status save(dt_run *run, const dt_report *report) {
+    const double start = dt_clock_seconds();
+    const bool evaluated = report->evaluations > 0 && report->evaluated_step == run->state.step;
+    dt_progress_enter(run->state.step, "saving a checkpoint");
+    DT_TRY(dt_drift_check(&run->drift));
+    dt_saver_begin(run->saver, evaluated ? report->val_loss : DT_NULL_REAL, start);
     return DT_OK;
 }
 
-/* What is saved must be what all ranks have, and of use: a checkpoint may make older ones go. */
-static dt_status check_state(dt_run *run) {
-    DT_TRY(dt_drift_check(&run->drift));
-    return dt_agree(run->world, run->world->rank == 0 ? dt_finite_check(&run->state) : DT_OK);
-}
-
-static dt_status save(dt_run *run) {
-    dt_status status = DT_OK;
-    dt_progress_enter(run->state.step, "saving a checkpoint");
-    DT_TRY(check_state(run));
-    if (run->world->rank == 0) {
-        const double start = dt_clock_seconds();
-        pthread_mutex_lock(&run->state.at_rest);
-        status = save_at_rest(run);
-        pthread_mutex_unlock(&run->state.at_rest);
-        if (status == DT_OK)
-            dt_log_line("saved %s in %.2f s", run->saved_path, dt_clock_seconds() - start);
-        dt_deadline_saved(&run->deadline, dt_clock_seconds() - start);
-    }
-    return dt_agree(run->world, status);
-}
-
-/* The signal thread's save, while the loop computes: the next update waits for it. */
+/* The signal thread's save, while the loop computes. */
 static void save_at_once(void *context, const char *signal_name) {
     dt_run *run = context;
-    const double start = dt_clock_seconds();
-    pthread_mutex_lock(&run->state.at_rest);
-    const bool fresh = run->saved_step != run->state.step;
-    const dt_status status = save_at_rest(run);
-    if (status != DT_OK)
-        dt_log_warn("%s: could not save step %" PRId64 ": %s", signal_name, run->state.step, dt_error());
-    else if (fresh)
-        dt_log_line("%s: saved %s in %.2f s; to go on: the same command with --resume %s", signal_name,
-                    run->saved_path, dt_clock_seconds() - start, run->saved_path);
-    pthread_mutex_unlock(&run->state.at_rest);
+    dt_log_line("%s: saving the last finished step at once", signal_name);
+    dt_saver_begin(run->saver, DT_NULL_REAL, dt_clock_seconds());
+    dt_saver_wait(run->saver);
 }
 
 static dt_status evaluate(dt_run *run, dt_report *report) {
@@ -78,11 +46,13 @@ static dt_status evaluate(dt_run *run, dt_report *report) {
         return DT_OK;
     report->val_loss = loss;
     report->evaluations++;
+    report->evaluated_step = run->state.step;
     if (run->world->rank != 0)
         return DT_OK;
     dt_log_line("step %" PRId64 "  val_loss %.4f over %" PRId64 " windows in %.1f s", run->state.step,
                 report->val_loss, run->evaluator.windows, dt_clock_seconds() - start);
-    return dt_metrics_evaluation(&run->metrics, run->state.step, report->val_loss);
+    dt_saver_bear(run->saver, dt_metrics_evaluation(&run->metrics, run->state.step, report->val_loss));
+    return DT_OK;
 }
 
 static dt_status sample(dt_run *run) {
@@ -106,8 +76,9 @@ static dt_status sample(dt_run *run) {
     dt_log_line("step %" PRId64 "  sample:\n%s%s", run->state.step, c->sampling_prompt, text);
     json_t *joined = json_sprintf("%s%s", c->sampling_prompt, text);
     free(text);
-    return dt_metrics_object(&run->metrics,
-                             json_pack("{s:I, s:o}", "step", (json_int_t)run->state.step, "sample", joined));
+    json_t *line = json_pack("{s:I, s:o}", "step", (json_int_t)run->state.step, "sample", joined);
+    dt_saver_bear(run->saver, dt_metrics_object(&run->metrics, line));
+    return DT_OK;
 }
 
 /* What is remarkable about a step's numbers: rank 0's lines on it, after the step's own. */
@@ -149,11 +120,11 @@ static dt_status write_lines(dt_run *run, const dt_step_result *result, json_t *
 }
 
 /* Hooks report on every rank, so every rank takes the reports, if only to let them go. */
-static dt_status write_metrics(dt_run *run, const dt_step_result *result) {
+static void write_metrics(dt_run *run, const dt_step_result *result) {
     json_t *reports = dt_hooks_take_reports(run->hooks);
-    const dt_status status = run->world->rank == 0 ? write_lines(run, result, reports) : DT_OK;
+    if (run->world->rank == 0)
+        dt_saver_bear(run->saver, write_lines(run, result, reports));
     json_decref(reports);
-    return status;
 }
 
 /*
@@ -168,6 +139,16 @@ static dt_status attend(dt_run *run, dt_report *report, bool evaluation, bool sa
     return evaluation || sampling ? dt_agree_any(run->world, dt_stop_requested(), stop) : DT_OK;
 }
 
+/* What rank 0 must know to end in time. */
+static void measure(dt_run *run, const dt_step_result *result) {
+    const double save_seconds = dt_saver_seconds(run->saver);
+    if (run->world->rank != 0)
+        return;
+    dt_deadline_stepped(&run->deadline, result->step_seconds);
+    if (save_seconds > 0.0)
+        dt_deadline_saved(&run->deadline, save_seconds);
+}
+
 /* Whether the step was done with, taken or skipped; otherwise the run ends here. */
 static bool counts(const dt_step_result *result) {
     return result->outcome == DT_STEP_TAKEN || result->outcome == DT_STEP_SKIPPED;
@@ -179,12 +160,10 @@ static dt_status advance(dt_run *run, dt_report *report, dt_step_result *result)
     DT_TRY(dt_step_run(run->step, result));
     if (!counts(result))
         return DT_OK;
-    const dt_status status = write_metrics(run, result);
+    write_metrics(run, result);
     pthread_mutex_unlock(&run->state.at_rest);
-    DT_TRY(status);
     dt_report_step(report, run, result);
-    if (run->world->rank == 0)
-        dt_deadline_stepped(&run->deadline, result->step_seconds);
+    measure(run, result);
     if (result->stop)
         return DT_OK;
     return attend(run, report, dt_run_due(c->eval_cadence, run->state.step),
@@ -232,10 +211,10 @@ static dt_status train(dt_run *run, dt_report *report, bool *stopped) {
             return name_failure(run, &result);
         if (dt_run_due(c->checkpoint_cadence, run->state.step) && !result.stop &&
             run->state.step < c->max_steps)
-            DT_TRY(save(run));
+            DT_TRY(save(run, report));
     }
     *stopped = result.stop && run->state.step < c->max_steps;
-    return run->state.step > run->start_step ? save(run) : DT_OK;
+    return run->state.step > run->start_step ? save(run, report) : DT_OK;
 }
 
 dt_status dt_loop_run(dt_run *run) {
@@ -245,7 +224,9 @@ dt_status dt_loop_run(dt_run *run) {
         dt_deadline_find(&run->deadline, run->start_seconds, run->about.config.stop_after_seconds,
                          3 * run->layout.elements * (int64_t)sizeof(float));
     dt_stop_attend(run->world->rank == 0 ? save_at_once : NULL, run);
-    const dt_status status = train(run, &report, &stopped);
+    dt_status status = train(run, &report, &stopped);
+    if (status == DT_OK)
+        status = dt_agree(run->world, dt_saver_finish(run->saver));
     dt_stop_finish();
     DT_TRY(status);
     dt_report_closing(&report, run, stopped);

@@ -6,10 +6,12 @@
 #include <inttypes.h>
 #include <libgen.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -81,8 +83,6 @@ static dt_status sync_parent(const char *path) {
 
 /* Writes the lines that stay into the copy and puts it in the place of the file. */
 static dt_status replace(repair *task, const char *path) {
-    /* Left by a run that died at this very point. */
-    DT_TRY(dt_file_remove_tree(task->copy_path));
     DT_TRY(dt_file_create(task->copy_path, &task->copy));
     dt_status status = walk(path, repair_line, task);
     if (status == DT_OK)
@@ -99,15 +99,16 @@ static dt_status replace(repair *task, const char *path) {
 }
 
 static dt_status repair_file(const char *path, int64_t resume_step) {
-    repair task = {.copy = -1, .resume_step = resume_step};
-    DT_TRY(walk(path, repair_line, &task));
-    if (!task.needed)
-        return DT_OK;
     char *copy_path = NULL;
     if (asprintf(&copy_path, "%s.tmp", path) < 0)
         return dt_fail("out of memory while repairing %s", path);
-    task.copy_path = copy_path;
-    dt_status status = replace(&task, path);
+    repair task = {.copy_path = copy_path, .copy = -1, .resume_step = resume_step};
+    /* A run that died while it repaired the file has left its copy. */
+    dt_status status = dt_file_remove_tree(copy_path);
+    if (status == DT_OK)
+        status = walk(path, repair_line, &task);
+    if (status == DT_OK && task.needed)
+        status = replace(&task, path);
     free(copy_path);
     return status;
 }
@@ -174,11 +175,22 @@ dt_status dt_metrics_losses(const char *path, void (*take)(void *context, double
     return dt_file_exists(path) ? walk(path, read_loss, &task) : DT_OK;
 }
 
+/* One line at a time: the thread that writes checkpoints has lines of its own. */
+static pthread_mutex_t line_lock = PTHREAD_MUTEX_INITIALIZER;
+
 /* A line and its newline go out together, so that readers that follow the file see whole lines. */
-static dt_status put_line(dt_metrics *metrics, const char *line, size_t length) {
+static dt_status put_line(const dt_metrics *metrics, const char *line, size_t length) {
     if (metrics->path == NULL)
         return dt_fail("cannot write to metrics.jsonl: it is not open");
-    return dt_file_write(metrics->descriptor, metrics->path, line, length);
+    pthread_mutex_lock(&line_lock);
+    const off_t end = lseek(metrics->descriptor, 0, SEEK_END);
+    const dt_status status = dt_file_write(metrics->descriptor, metrics->path, line, length);
+    /* A line that found no room to its end would spoil the one after it. */
+    if (status != DT_OK && end >= 0)
+        while (ftruncate(metrics->descriptor, end) != 0 && errno == EINTR)
+            ;
+    pthread_mutex_unlock(&line_lock);
+    return status;
 }
 
 /* JSON has no word for what is not finite. */
@@ -189,7 +201,7 @@ static const char *print_number(char text[NUMBER_BYTES], double value) {
     return text;
 }
 
-dt_status dt_metrics_step(dt_metrics *metrics, int64_t step, double loss, double lr, double grad_norm,
+dt_status dt_metrics_step(const dt_metrics *metrics, int64_t step, double loss, double lr, double grad_norm,
                           double step_ms, double comm_ms, double exposed_ms, double tokens_per_s) {
     char line[LINE_BYTES], number[7][NUMBER_BYTES];
     int length = snprintf(line, sizeof line,
@@ -202,14 +214,21 @@ dt_status dt_metrics_step(dt_metrics *metrics, int64_t step, double loss, double
     return put_line(metrics, line, (size_t)length);
 }
 
-dt_status dt_metrics_evaluation(dt_metrics *metrics, int64_t step, double val_loss) {
+dt_status dt_metrics_evaluation(const dt_metrics *metrics, int64_t step, double val_loss) {
     char line[LINE_BYTES], number[NUMBER_BYTES];
     int length = snprintf(line, sizeof line, "{\"step\":%" PRId64 ",\"val_loss\":%s}\n", step,
                           print_number(number, val_loss));
     return put_line(metrics, line, (size_t)length);
 }
 
-dt_status dt_metrics_object(dt_metrics *metrics, json_t *object) {
+dt_status dt_metrics_save(const dt_metrics *metrics, int64_t step, double save_ms, double write_ms) {
+    char line[LINE_BYTES], number[2][NUMBER_BYTES];
+    int length = snprintf(line, sizeof line, "{\"step\":%" PRId64 ",\"save_ms\":%s,\"write_ms\":%s}\n", step,
+                          print_number(number[0], save_ms), print_number(number[1], write_ms));
+    return put_line(metrics, line, (size_t)length);
+}
+
+dt_status dt_metrics_object(const dt_metrics *metrics, json_t *object) {
     char *text = object == NULL ? NULL : json_dumps(object, JSON_COMPACT), *line = NULL;
     int length = text == NULL ? -1 : asprintf(&line, "%s\n", text);
     dt_status status = length < 0 ? dt_fail("out of memory while writing a line of metrics.jsonl")
@@ -221,10 +240,14 @@ dt_status dt_metrics_object(dt_metrics *metrics, json_t *object) {
     return status;
 }
 
-dt_status dt_metrics_sync(dt_metrics *metrics) {
-    if (metrics->path != NULL && fdatasync(metrics->descriptor) != 0)
-        return dt_fail("cannot make %s durable: %s", metrics->path, strerror(errno));
-    return DT_OK;
+dt_status dt_metrics_sync(const dt_metrics *metrics) {
+    struct stat info;
+    if (metrics->path == NULL)
+        return DT_OK;
+    if (fstat(metrics->descriptor, &info) == 0 && info.st_nlink == 0)
+        return dt_fail("%s was removed while the run was writing to it, so its lines are lost",
+                       metrics->path);
+    return dt_file_sync(metrics->descriptor, metrics->path);
 }
 
 dt_status dt_metrics_close(dt_metrics *metrics) {

@@ -7,10 +7,11 @@
  *     {"step":N,"sample":".."}
  *     {"event":"loss_spike","step":N,"mean":..,"std":..,"z":..}
  *     {"event":"nonfinite","step":N,"first":"..","in_a_row":..}
+ *     {"step":N,"save_ms":..,"write_ms":..}
  *
  * Losses have nine significant digits (%.9g), enough to tell any two floats apart. Each line is written
- * whole, by one write(). A run that resumes at step s drops the lines of later steps and a torn last line,
- * then appends: no step stands twice. Rank 0 alone; all functions are local.
+ * whole, by one write(); two threads may write lines. A run that resumes at step s drops the lines of later
+ * steps and a torn last line, then appends: no step stands twice. Rank 0 alone; all functions are local.
  */
 #ifndef DT_TRAIN_METRICS_H
 #define DT_TRAIN_METRICS_H
@@ -42,18 +43,22 @@ dt_status dt_metrics_holds(const char *path, int64_t step, const char *key, bool
 dt_status dt_metrics_losses(const char *path, void (*take)(void *context, double loss), void *context);
 
 /** Writes one step's line. `grad_norm`, milliseconds and rates as in the example above. */
-dt_status dt_metrics_step(dt_metrics *metrics, int64_t step, double loss, double lr, double grad_norm,
+dt_status dt_metrics_step(const dt_metrics *metrics, int64_t step, double loss, double lr, double grad_norm,
                           double step_ms, double comm_ms, double exposed_ms, double tokens_per_s);
 
 /** Writes {"step":N,"val_loss":..}. */
-dt_status dt_metrics_evaluation(dt_metrics *metrics, int64_t step, double val_loss);
+dt_status dt_metrics_evaluation(const dt_metrics *metrics, int64_t step, double val_loss);
+
+/** Writes {"step":N,"save_ms":..,"write_ms":..}: how long training stood still for a save, and the save took.
+ */
+dt_status dt_metrics_save(const dt_metrics *metrics, int64_t step, double save_ms, double write_ms);
 
 /** Writes any object as one line; takes the reference to `object`, also on failure. NULL is a failure (out of
  * memory). */
-dt_status dt_metrics_object(dt_metrics *metrics, json_t *object);
+dt_status dt_metrics_object(const dt_metrics *metrics, json_t *object);
 
-/** Makes what was written durable. */
-dt_status dt_metrics_sync(dt_metrics *metrics);
+/** Makes what was written durable; fails, too, when somebody has removed the file. */
+dt_status dt_metrics_sync(const dt_metrics *metrics);
 
 /** Makes the file durable and closes it; one that was never opened (all zero, descriptor -1) is fine. */
 dt_status dt_metrics_close(dt_metrics *metrics);

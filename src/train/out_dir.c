@@ -25,7 +25,7 @@ static dt_status try_checkpoints(const char *folder, const char *option) {
     struct stat info;
     char *probe = NULL, *latest = dt_file_join(folder, DT_CHECKPOINT_LATEST);
     dt_status status = DT_OK;
-    if (latest == NULL || asprintf(&probe, "%s/.probe.%ld.tmp", folder, (long)getpid()) < 0)
+    if (latest == NULL || asprintf(&probe, "%s/" DT_CHECKPOINT_PROBE "%ld.tmp", folder, (long)getpid()) < 0)
         status = dt_fail("out of memory for a file's name");
     else if (mkdir(probe, 0777) != 0)
         status = dt_usage("%s: cannot write checkpoints into %s: %s; name a folder that can be written to",
@@ -126,7 +126,8 @@ dt_status dt_out_dir_claim_existing(dt_out_dir_claim *claim, const dt_config *co
                                     const char *checkpoints_folder) {
     if (!dt_file_is_folder(checkpoints_folder))
         return DT_OK;
-    return claim_both(claim, config, DT_OUT_DIR_PATIENCE_SECONDS);
+    DT_TRY(claim_both(claim, config, DT_OUT_DIR_PATIENCE_SECONDS));
+    return dt_checkpoint_place_clear(checkpoints_folder);
 }
 
 void dt_out_dir_release(dt_out_dir_claim *claim) {
@@ -151,6 +152,8 @@ dt_status dt_out_dir_prepare(dt_out_dir_claim *claim, const dt_config *config, c
         status = make_folder(checkpoints_folder, option);
     if (status == DT_OK)
         status = claim_both(claim, config, 0.0);
+    if (status == DT_OK)
+        status = dt_checkpoint_place_clear(checkpoints_folder);
     if (status == DT_OK && fresh)
         status = clear(metrics, checkpoints_folder);
     /* Anew, where it was moved away. */

@@ -23,8 +23,9 @@ typedef struct dt_out_dir_claim {
 
 /**
  * Keeps other runs out of the folders of `config` when there are checkpoints to read, so that what is read
- * stays true; touches nothing otherwise. Waits DT_OUT_DIR_PATIENCE_SECONDS for another run to end, then fails
- * with DT_USAGE, naming its host and process. Rank 0 alone. Local.
+ * stays true, and clears away what a save that died has left; touches nothing otherwise. Waits
+ * DT_OUT_DIR_PATIENCE_SECONDS for another run to end, then fails with DT_USAGE, naming its host and process.
+ * Rank 0 alone. Local.
  */
 dt_status dt_out_dir_claim_existing(dt_out_dir_claim *claim, const dt_config *config,
                                     const char *checkpoints_folder);

@@ -56,6 +56,7 @@ static void print_opening(const dt_run *run, const json_t *hosts) {
     const dt_config *c = &run->about.config;
     const dt_corpus *corpus = &run->corpus;
     const int64_t train = dt_lanes_train_tokens(corpus->total.tokens, c->train_ratio);
+    const int64_t copy_bytes = dt_saver_bytes(&run->layout);
     dt_log_line("dtrain %s (%s), run %s, seed %" PRId64, dt_version(), dt_version_commit(), run->about.run_id,
                 c->seed);
     dt_log_line("machine   %d rank%s x %d thread%s on %zu host%s (%s%s), kernels %s", world->size,
@@ -66,8 +67,10 @@ static void print_opening(const dt_run *run, const json_t *hosts) {
     dt_log_line("model     %" PRId64 " parameters: %" PRId64 " layers, d_model %" PRId64 ", %" PRId64
                 " heads, d_ff %" PRId64 ", context %" PRId64,
                 run->layout.parameters, c->n_layers, c->d_model, c->n_heads, c->d_ff, c->max_seq_len);
-    dt_log_line("memory    %.0f MB a rank for weights, gradients, activations and tokens",
-                (double)dt_run_memory_bytes(run) / 1e6);
+    dt_log_line(
+        "memory    %.0f MB a rank for weights, gradients, activations and tokens; %.0f MB more on rank 0 to save "
+        "from",
+        (double)(dt_run_memory_bytes(run) - copy_bytes) / 1e6, (double)copy_bytes / 1e6);
     dt_log_line("corpus    %s: %" PRId64 " bytes, %" PRId64 " tokens, of which %" PRId64 " unknown (%" PRId64
                 " for invalid UTF-8)",
                 corpus->path, corpus->file_bytes, corpus->total.tokens, corpus->total.unknown,
@@ -111,8 +114,7 @@ dt_status dt_report_opening(const dt_run *run) {
     dt_status status = dt_report_hosts(run->world, &hosts);
     if (status == DT_OK && run->world->rank == 0) {
         print_opening(run, hosts);
-        dt_metrics metrics = run->metrics;
-        status = dt_metrics_object(&metrics, run_event(run, hosts));
+        status = dt_metrics_object(&run->metrics, run_event(run, hosts));
     }
     json_decref(hosts);
     return dt_agree(run->world, status);
@@ -166,7 +168,8 @@ void dt_report_closing(const dt_report *report, const dt_run *run, bool stopped)
     if (report->skipped > 0)
         dt_log_warn("%" PRId64 " steps were skipped, since their loss or gradient was not finite",
                     report->skipped);
-    if (run->saved_path)
-        dt_log_line("checkpoint %s; to go on: the same command with --resume %s%s", run->saved_path,
-                    run->saved_path, stopped ? "" : " --max-steps N");
+    const char *saved = dt_saver_path(run->saver);
+    if (saved)
+        dt_log_line("checkpoint %s; to go on: the same command with --resume %s%s", saved, saved,
+                    stopped ? "" : " --max-steps N");
 }

@@ -19,8 +19,8 @@ typedef struct dt_report {
     double redrawn_seconds; /**< when the redrawn line was drawn last */
     int64_t steps;          /**< taken in this run */
     double step_seconds;    /**< of all of them together, without what happened between */
-    double loss, val_loss;  /**< the latest; val_loss counts when evaluations > 0 */
-    int64_t evaluations;
+    double loss, val_loss;  /**< the latest; val_loss, of evaluated_step, counts when evaluations > 0 */
+    int64_t evaluations, evaluated_step;
     int64_t skipped; /**< steps whose numbers were not finite */
 } dt_report;
 

@@ -52,13 +52,20 @@ static dt_status draw_identity(dt_run *run, const dt_resume *resume) {
     return DT_OK;
 }
 
+/* Rank 0 also holds the copy that is saved. */
+static int64_t need_bytes(const dt_run *run, int threads, int64_t tokens) {
+    int64_t bytes =
+        dt_need_bytes(&run->layout, &run->about.config, run->world->rank, run->world->size, threads, tokens);
+    const int64_t copy = run->world->rank == 0 ? dt_saver_bytes(&run->layout) : 0;
+    return __builtin_add_overflow(bytes, copy, &bytes) ? INT64_MAX : bytes;
+}
+
 /* Before what is large is allocated; the last thing that decides how large it is is the corpus. */
 static dt_status check_memory(const dt_run *run, int64_t slots) {
     int threads;
     DT_TRY(dt_agree(run->world, dt_workers_count(&threads)));
     return dt_need_check(run->world,
-                         dt_need_bytes(&run->layout, &run->about.config, run->world->rank, run->world->size,
-                                       threads, slots * run->lanes.lane_windows * run->lanes.T + 1));
+                         need_bytes(run, threads, slots * run->lanes.lane_windows * run->lanes.T + 1));
 }
 
 static dt_status create_data(dt_run *run, const dt_resume *resume) {
@@ -178,7 +185,12 @@ static dt_status open_output(dt_run *run) {
     if (status == DT_OK)
         status = dt_metrics_losses(path, remember_loss, &run->spike);
     free(path);
-    return status;
+    DT_TRY(status);
+    const dt_saver_inputs inputs = {.checkpoints_folder = run->checkpoints_folder,
+                                    .about = &run->about,
+                                    .state = &run->state,
+                                    .metrics = &run->metrics};
+    return dt_saver_create(&run->saver, &inputs);
 }
 
 static dt_status create_output(dt_run *run) {
@@ -211,7 +223,7 @@ static dt_status create(dt_run *run) {
     DT_TRY(claim(run));
     dt_progress_enter(0, "looking for a checkpoint");
     DT_TRY(dt_resume_find(&resume, run->world, c, run->checkpoints_folder, &run->resumed_from));
-    run->start_step = run->saved_step = resume.step;
+    run->start_step = resume.step;
     DT_TRY(draw_identity(run, &resume));
     dt_progress_enter(run->start_step, "reading the text");
     DT_TRY(create_data(run, &resume));
@@ -232,6 +244,7 @@ dt_status dt_run_create(dt_run *run, const dt_world *world, dt_config *config) {
 }
 
 void dt_run_free(dt_run *run) {
+    dt_saver_free(run->saver);
     (void)dt_metrics_close(&run->metrics);
     dt_decode_free(&run->decoder);
     dt_evaluate_free(&run->evaluator);
@@ -246,7 +259,6 @@ void dt_run_free(dt_run *run) {
     dt_shard_free(&run->shard);
     dt_corpus_close(&run->corpus);
     dt_out_dir_release(&run->claim);
-    free(run->saved_path);
     free(run->resumed_from);
     free(run->checkpoints_folder);
     dt_config_free(&run->about.config);
@@ -254,6 +266,5 @@ void dt_run_free(dt_run *run) {
 }
 
 int64_t dt_run_memory_bytes(const dt_run *run) {
-    return dt_need_bytes(&run->layout, &run->about.config, run->world->rank, run->world->size,
-                         run->workers.threads, run->shard.tokens_count);
+    return need_bytes(run, run->workers.threads, run->shard.tokens_count);
 }

@@ -21,6 +21,7 @@
 #include "train/hooks.h"
 #include "train/metrics.h"
 #include "train/out_dir.h"
+#include "train/saver.h"
 #include "train/spike.h"
 #include "train/state.h"
 #include "train/step.h"
@@ -52,13 +53,12 @@ typedef struct dt_run {
     dt_decoder decoder;     /**< on rank 0, all zero when sampling_cadence is null */
     dt_metrics metrics;     /**< on rank 0 */
     dt_spike spike;         /**< on rank 0 */
+    dt_saver *saver;        /**< on rank 0, elsewhere NULL */
 
     double start_seconds; /**< when it began to be made, of dt_clock_seconds */
     dt_deadline deadline; /**< on rank 0 */
 
     bool missed_evaluation, missed_sample; /**< due at start_step, but the run stopped before */
-    int64_t saved_step;                    /**< the last step saved; guarded by state.at_rest */
-    char *saved_path;                      /**< where; guarded by state.at_rest */
 } dt_run;
 
 /**

@@ -8,6 +8,7 @@
 dt_status dt_state_create(dt_state *state, const dt_layout *layout) {
     state->layout = layout;
     state->step = 0;
+    state->waited_seconds = 0.0;
     pthread_mutex_init(&state->at_rest, NULL);
     state->parameters = dt_memory_alloc(layout->elements, sizeof(float), "the parameters");
     state->exp_avg = dt_memory_alloc(layout->elements, sizeof(float), "AdamW's first moments");

@@ -22,6 +22,7 @@ typedef struct dt_state {
      * thread holds it too.
      */
     pthread_mutex_t at_rest;
+    double waited_seconds; /**< how long changes have waited for at_rest, all together; guarded by it */
 } dt_state;
 
 /** Allocates zeroed vectors for `layout`, which must outlive the state. The caller frees it. Local. */

@@ -249,7 +249,9 @@ static void update_state(dt_step *s, int64_t step, const dt_step_result *result)
     dt_adamw adamw = s->in.adamw;
     adamw.learning_rate = result->learning_rate;
     adamw.gradient_scale = dt_clip_scale(result->grad_norm, s->in.grad_clip);
+    const double asked = dt_clock_seconds();
     pthread_mutex_lock(&state->at_rest);
+    state->waited_seconds += dt_clock_seconds() - asked;
     if (result->outcome == DT_STEP_TAKEN)
         dt_adamw_step(state->layout, &adamw, step, s->sum, state->parameters, state->exp_avg,
                       state->exp_avg_sq);

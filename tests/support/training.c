@@ -268,7 +268,8 @@ void training_no_leftovers(const char *out_dir) {
     for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
         const char *name = entry->d_name;
         const bool expected = strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
-                              strcmp(name, "latest") == 0 || strncmp(name, "checkpoint_step_", 16) == 0;
+                              strcmp(name, "latest") == 0 || strcmp(name, "best") == 0 ||
+                              strncmp(name, "checkpoint_step_", 16) == 0;
         if (!expected)
             fail_msg("%s/%s was left behind", path, name);
     }

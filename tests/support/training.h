@@ -64,7 +64,7 @@ bool training_files_differ(const char *path, const char *other);
 /** Turns over one bit of byte `offset` of the file, from its end when negative. */
 void training_damage(const char *path, int64_t offset);
 
-/** The checkpoints folder holds checkpoints and `latest`, and nothing that a save left behind. */
+/** The checkpoints folder holds checkpoints, `latest` and `best`, and nothing that a save left behind. */
 void training_no_leftovers(const char *out_dir);
 
 #endif

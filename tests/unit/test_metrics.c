@@ -1,9 +1,14 @@
 /* metrics.jsonl: the bytes of each kind of line, and what opening keeps of a file that another run left. */
+#include <errno.h>
 #include <math.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -155,7 +160,7 @@ static void any_cut_leaves_whole_lines(void **state) {
     }
 }
 
-/* A copy that a dying process left is no obstacle; a file that needs nothing is not rewritten. */
+/* A copy that a dying process left is cleared away; a file that needs nothing is not rewritten. */
 static void repair_meets_its_own_leftover(void **state) {
     (void)state;
     char *copy = NULL;
@@ -164,10 +169,41 @@ static void repair_meets_its_own_leftover(void **state) {
     expect_repair("{\"step\":1}\n{\"step\":2}\n", 1, "{\"step\":1}\n");
     scratch_put(copy, "junk", 4);
     dt_metrics metrics;
+    struct stat before, after;
+    assert_int_equal(stat(path, &before), 0);
     assert_int_equal(dt_metrics_open(&metrics, path, 1), DT_OK);
     assert_int_equal(dt_metrics_close(&metrics), DT_OK);
-    assert_true(dt_file_exists(copy));
+    assert_false(dt_file_exists(copy));
+    assert_int_equal(stat(path, &after), 0);
+    assert_true(before.st_ino == after.st_ino);
     free(copy);
+}
+
+/* A line that finds no room leaves no part of itself, so that the next one, once there is room, is whole; and
+ * lines that nobody will find are told of. */
+static void a_line_without_room_leaves_nothing(void **state) {
+    (void)state;
+    dt_metrics metrics;
+    struct rlimit old, now;
+    assert_int_equal(dt_metrics_open(&metrics, path, 0), DT_OK);
+    assert_int_equal(dt_metrics_evaluation(&metrics, 1, 1.5), DT_OK);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    signal(SIGXFSZ, SIG_IGN);
+    now = old;
+    now.rlim_cur = 40;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &now), 0);
+    const dt_status status = dt_metrics_evaluation(&metrics, 2, 1.5);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+    assert_int_equal(status, DT_FAILED);
+    assert_non_null(strstr(dt_error(), "metrics.jsonl: "));
+    assert_non_null(strstr(dt_error(), strerror(EFBIG)));
+    assert_int_equal(dt_metrics_save(&metrics, 3, 0.5, 20), DT_OK);
+    expect_file("{\"step\":1,\"val_loss\":1.5}\n{\"step\":3,\"save_ms\":0.5,\"write_ms\":20}\n");
+    assert_int_equal(dt_metrics_sync(&metrics), DT_OK);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(dt_metrics_sync(&metrics), DT_FAILED);
+    assert_non_null(strstr(dt_error(), "was removed"));
+    assert_int_equal(dt_metrics_close(&metrics), DT_OK);
 }
 
 /* Failures say where: a folder that is missing, a folder in the place of the file, a file that is not open.
@@ -197,6 +233,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(held_lines_are_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(any_cut_leaves_whole_lines, set_up, tear_down),
         cmocka_unit_test_setup_teardown(repair_meets_its_own_leftover, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_line_without_room_leaves_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(failures_are_reported, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

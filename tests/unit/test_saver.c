@@ -1,0 +1,240 @@
+/*
+ * The thread that writes checkpoints: what it writes is the state at the moment it was asked, however
+ * training goes on; and what it cannot write is told, once, and by the rules of checkpoint_on_error.
+ *
+ * fsync goes through a gate (see tests/CMakeLists.txt), so that a write can be held up at will.
+ */
+#include <math.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "support/checkpoint.h"
+#include "support/sentence.h"
+#include "train/saver.h"
+#include "train/stop.h"
+
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER; /* held: a write does not end */
+
+int __real_fsync(int descriptor);
+int __wrap_fsync(int descriptor);
+
+int __wrap_fsync(int descriptor) {
+    pthread_mutex_lock(&gate);
+    pthread_mutex_unlock(&gate);
+    return __real_fsync(descriptor);
+}
+
+/* A tiny run as far as a saver knows it. */
+typedef struct bench {
+    tiny *t;
+    dt_metrics metrics;
+    dt_saver *saver;
+    char *metrics_path;
+} bench;
+
+static bench make(dt_on_error on_error) {
+    bench b = {.t = tiny_make()};
+    b.t->about.config.checkpoint_on_error = on_error;
+    b.metrics_path = dt_file_join(b.t->scratch, "metrics.jsonl");
+    assert_done(dt_metrics_open(&b.metrics, b.metrics_path, 0));
+    return b;
+}
+
+/* The saver counts the state it begins with as saved, so the first step to save is another. */
+static void start(bench *b) {
+    const dt_saver_inputs inputs = {.checkpoints_folder = b->t->folder,
+                                    .about = &b->t->about,
+                                    .state = &b->t->state,
+                                    .metrics = &b->metrics};
+    assert_done(dt_saver_create(&b->saver, &inputs));
+}
+
+static void end(bench *b) {
+    dt_saver_free(b->saver);
+    assert_done(dt_metrics_close(&b->metrics));
+    free(b->metrics_path);
+    tiny_free(b->t);
+}
+
+/* A step of training: the state becomes another while nobody looks, but stays finite. */
+static void advance(bench *b, int64_t step) {
+    dt_state *state = &b->t->state;
+    pthread_mutex_lock(&state->at_rest);
+    tiny_advance(b->t, step, 1);
+    float *vectors[] = {state->parameters, state->exp_avg, state->exp_avg_sq};
+    for (int v = 0; v < 3; v++)
+        for (int64_t i = 0; i < state->layout->elements; i++)
+            if (!isfinite(vectors[v][i]))
+                vectors[v][i] = 1.0f;
+    pthread_mutex_unlock(&state->at_rest);
+}
+
+/* The checkpoint of `step` is that state, whatever the state is now. */
+static void expect_checkpoint(bench *b, int64_t step) {
+    char name[64];
+    snprintf(name, sizeof name, "%s/checkpoint_step_%d", b->t->folder, (int)step);
+    const int64_t now = b->t->state.step;
+    advance(b, step);
+    if (!tiny_equals(b->t, name))
+        fail_msg("%s does not hold the state of step %d: %s", name, (int)step, dt_error());
+    advance(b, now);
+}
+
+static bool has_checkpoint(const bench *b, const char *name) {
+    char *path = dt_file_join(b->t->folder, name);
+    const bool found = dt_file_exists(path);
+    free(path);
+    return found;
+}
+
+/* While the disk keeps the writer waiting, training takes three steps; the next save waits for the first. */
+static void training_goes_on_while_a_save_is_written(void **state) {
+    (void)state;
+    bench b = make(DT_ON_ERROR_STOP);
+    start(&b);
+    advance(&b, 4);
+    pthread_mutex_lock(&gate);
+    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds());
+    for (int64_t step = 5; step <= 7; step++)
+        advance(&b, step);
+    assert_false(has_checkpoint(&b, "checkpoint_step_4"));
+    pthread_mutex_unlock(&gate);
+    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds());
+    assert_true(has_checkpoint(&b, "checkpoint_step_4"));
+    advance(&b, 8);
+    assert_done(dt_saver_finish(b.saver));
+    assert_non_null(strstr(dt_saver_path(b.saver), "checkpoint_step_7"));
+    expect_checkpoint(&b, 4);
+    expect_checkpoint(&b, 7);
+    end(&b);
+}
+
+/* A state is saved once: not when it came from a checkpoint, and not when it is asked for again. */
+static void a_step_is_saved_once(void **state) {
+    (void)state;
+    bench b = make(DT_ON_ERROR_STOP);
+    size_t length;
+    start(&b);
+    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds());
+    assert_done(dt_saver_finish(b.saver));
+    assert_null(dt_saver_path(b.saver));
+    assert_false(dt_file_exists(b.t->folder));
+    advance(&b, 9);
+    for (int i = 0; i < 3; i++)
+        dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds());
+    assert_done(dt_saver_finish(b.saver));
+    char *lines = scratch_get(b.metrics_path, &length);
+    assert_int_equal(strncmp(lines, "{\"step\":9,\"save_ms\":", 20), 0);
+    assert_ptr_equal(strchr(lines, '\n'), lines + length - 1);
+    free(lines);
+    end(&b);
+}
+
+/* Freeing waits for what was asked for: the end of a run that fails loses no save. */
+static void free_waits_for_the_write(void **state) {
+    (void)state;
+    bench b = make(DT_ON_ERROR_STOP);
+    start(&b);
+    advance(&b, 4);
+    dt_saver_begin(b.saver, 2.5, dt_clock_seconds());
+    dt_saver_free(b.saver);
+    b.saver = NULL;
+    expect_checkpoint(&b, 4);
+    end(&b);
+}
+
+/* The ranks that write nothing have no saver, and call it all the same. */
+static void no_saver_is_fine(void **state) {
+    (void)state;
+    dt_saver_begin(NULL, 1.0, dt_clock_seconds());
+    dt_saver_wait(NULL);
+    dt_saver_bear(NULL, DT_OK);
+    assert_done(dt_saver_finish(NULL));
+    assert_null(dt_saver_path(NULL));
+    dt_saver_free(NULL);
+}
+
+/* A file in the place of the folder of checkpoints: no save can succeed. */
+static void block(const bench *b) {
+    scratch_put(b->t->folder, "", 0);
+}
+
+/* Told as a warning only, and the next save is tried. */
+static void a_failure_may_be_a_warning(void **state) {
+    (void)state;
+    bench b = make(DT_ON_ERROR_WARN);
+    block(&b);
+    start(&b);
+    advance(&b, 4);
+    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds());
+    dt_saver_wait(b.saver);
+    assert_int_equal(unlink(b.t->folder), 0);
+    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds()); /* the same step, since it is not saved */
+    assert_done(dt_saver_finish(b.saver));
+    assert_false(dt_stop_requested());
+    expect_checkpoint(&b, 4);
+    end(&b);
+}
+
+/* A state that has gone wrong is not put beside those that are right. */
+static void what_is_not_finite_is_not_saved(void **state) {
+    (void)state;
+    bench b = make(DT_ON_ERROR_WARN);
+    start(&b);
+    advance(&b, 4);
+    b.t->state.exp_avg[b.t->layout.tensor[3].offset] = NAN;
+    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds());
+    dt_saver_wait(b.saver);
+    assert_false(dt_file_exists(b.t->folder));
+    end(&b);
+}
+
+/* By default the run is asked to stop, tries again, and fails with the first sentence all the same. */
+static void a_failure_stops_the_run(void **state) {
+    (void)state;
+    bench b = make(DT_ON_ERROR_STOP);
+    block(&b);
+    start(&b);
+    advance(&b, 4);
+    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds());
+    dt_saver_wait(b.saver);
+    assert_true(dt_stop_requested());
+    assert_int_equal(unlink(b.t->folder), 0);
+    advance(&b, 5);
+    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds());
+    assert_int_equal(dt_saver_finish(b.saver), DT_FAILED);
+    expect_checkpoint(&b, 5);
+    const char *const parts[] = {"cannot save step 4, a checkpoint of 0.0 MB: cannot make folder ",
+                                 b.t->folder, "; the run stopped after step 5: ", "--resume",
+                                 "checkpoint_step_5"};
+    assert_int_equal(dt_saver_finish(b.saver), DT_FAILED);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (strstr(dt_error(), parts[i]) == NULL)
+            fail_msg("expected \"%s\" in \"%s\"", parts[i], dt_error());
+    end(&b);
+}
+
+int main(void) {
+    /* The one that asks for a stop comes last: a process does not forget that it was asked. */
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(training_goes_on_while_a_save_is_written),
+        cmocka_unit_test(a_step_is_saved_once),
+        cmocka_unit_test(free_waits_for_the_write),
+        cmocka_unit_test(no_saver_is_fine),
+        cmocka_unit_test(a_failure_may_be_a_warning),
+        cmocka_unit_test(what_is_not_finite_is_not_saved),
+        cmocka_unit_test(a_failure_stops_the_run),
+    };
+    dt_log_open(false, false);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
