@@ -1,28 +1,32 @@
-/* Eight rows of the matrix at a time: as many streams of memory, and y is loaded and stored once for all of
- * them. */
+/*
+ * The matrix is read from its first float to its last, once. The processor fetches ahead within a page only,
+ * so what lies further on is asked for here.
+ */
 #include "math/matvec.h"
 
 #include <string.h>
 
-#define ROWS 4
+#define LINE  16   /* floats */
+#define AHEAD 1024 /* floats: a page */
 
 static void forward(float *restrict y, const float *restrict x, const float *restrict w,
                     const float *restrict bias, int64_t in, int64_t out) {
-    int64_t i = 0;
     if (bias)
         memcpy(y, bias, (size_t)out * sizeof *y);
     else
         memset(y, 0, (size_t)out * sizeof *y);
-    for (; i + ROWS <= in; i += ROWS) {
+    for (int64_t i = 0; i < in; i++) {
         const float *row = w + i * out;
-        const float x0 = x[i], x1 = x[i + 1], x2 = x[i + 2], x3 = x[i + 3];
+        int64_t j = 0;
+        for (; j + LINE <= out; j += LINE) {
+            __builtin_prefetch(row + j + AHEAD);
 #pragma omp simd
-        for (int64_t j = 0; j < out; j++)
-            y[j] += (x0 * row[j] + x1 * row[j + out]) + (x2 * row[j + 2 * out] + x3 * row[j + 3 * out]);
+            for (int64_t l = j; l < j + LINE; l++)
+                y[l] += x[i] * row[l];
+        }
+        for (; j < out; j++)
+            y[j] += x[i] * row[j];
     }
-    for (; i < in; i++)
-        for (int64_t j = 0; j < out; j++)
-            y[j] += x[i] * w[i * out + j];
 }
 
 static void transposed(float *restrict y, const float *restrict x, const float *restrict w, int64_t rows,
