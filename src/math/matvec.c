@@ -4,41 +4,52 @@
  */
 #include "math/matvec.h"
 
+#include <stddef.h>
 #include <string.h>
+
+#include "math/gemm.h"
+#include "math/row.h"
 
 #define LINE  16   /* floats */
 #define AHEAD 1024 /* floats: a page */
+#define COLS  1024 /* whose sums stay in the first-level cache */
 
-static void forward(float *restrict y, const float *restrict x, const float *restrict w,
-                    const float *restrict bias, int64_t in, int64_t out) {
-    if (bias)
-        memcpy(y, bias, (size_t)out * sizeof *y);
-    else
-        memset(y, 0, (size_t)out * sizeof *y);
+/* sum[cols] = x[in] w[in, cols], the columns of a wider matrix. */
+static void add_up(float *restrict sum, const float *restrict x, const float *restrict w, int64_t stride,
+                   int64_t in, int64_t cols) {
+    memset(sum, 0, (size_t)cols * sizeof *sum);
     for (int64_t i = 0; i < in; i++) {
-        const float *row = w + i * out;
+        const float *row = w + i * stride;
         int64_t j = 0;
-        for (; j + LINE <= out; j += LINE) {
+        for (; j + LINE <= cols; j += LINE) {
             __builtin_prefetch(row + j + AHEAD);
 #pragma omp simd
             for (int64_t l = j; l < j + LINE; l++)
-                y[l] += x[i] * row[l];
+                sum[l] += x[i] * row[l];
         }
-        for (; j < out; j++)
-            y[j] += x[i] * row[j];
+        for (; j < cols; j++)
+            sum[j] += x[i] * row[j];
+    }
+}
+
+static void forward(float *restrict y, const float *restrict x, const float *restrict w,
+                    const float *restrict bias, int64_t in, int64_t out) {
+    float sum[COLS];
+    for (int64_t j = 0; j < out; j += COLS) {
+        const int64_t cols = out - j < COLS ? out - j : COLS;
+        for (int64_t i = 0; i < in; i += DT_GEMM_K) {
+            const float *more = i > 0 ? y + j : bias ? bias + j : NULL;
+            add_up(sum, x + i, w + i * out + j, out, in - i < DT_GEMM_K ? in - i : DT_GEMM_K, cols);
+            for (int64_t l = 0; l < cols; l++)
+                y[j + l] = more ? sum[l] + more[l] : sum[l];
+        }
     }
 }
 
 static void transposed(float *restrict y, const float *restrict x, const float *restrict w, int64_t rows,
                        int64_t in) {
-    for (int64_t r = 0; r < rows; r++) {
-        const float *row = w + r * in;
-        float sum = 0.0f;
-#pragma omp simd reduction(+ : sum)
-        for (int64_t i = 0; i < in; i++)
-            sum += row[i] * x[i];
-        y[r] = sum;
-    }
+    for (int64_t r = 0; r < rows; r++)
+        y[r] = dt_row_dot(w + r * in, x, in);
 }
 
 const struct dt_matvec DT_ISA_NAME(dt_matvec) = {forward, transposed};

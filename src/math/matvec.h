@@ -9,8 +9,8 @@
 #include "math/isa.h"
 
 struct dt_matvec {
-    /** y[out] = bias[out] + x[in] w[in, out]; no bias where that is NULL. `y` must not overlap the others.
-     * Local. */
+    /** y[out] = x[in] w[in, out] + bias[out]; no bias where that is NULL. `y` must not overlap the others.
+     * The bits are those of a row of dt_gemm's product. Local. */
     void (*forward)(float *y, const float *x, const float *w, const float *bias, int64_t in, int64_t out);
 
     /** y[rows] = w[rows, in] x[in]: the head, whose matrix is the token embedding. Local. */

@@ -86,12 +86,15 @@ static void whole_transposed(const dt_tile_target *c, int64_t rows, const float 
 }
 
 /* A narrow tile is computed whole beside C, and the columns that C has are taken from there. */
-static void take(const dt_tile_target *c, int64_t rows, const float *tile) {
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < c->cols; j++) {
-            float *at = c->at + i * c->stride + j;
-            *at = tile[i * COLS + j] + (c->add ? *at : c->bias ? c->bias[j] : 0.0f);
-        }
+static void take(const dt_tile_target *c, int64_t rows, float *tile) {
+    for (int64_t i = 0; i < rows; i++) {
+        float *from = tile + i * COLS, *to = c->at + i * c->stride;
+        const float *more = c->add ? to : c->bias;
+        for (int64_t j = 0; more && j < c->cols; j++)
+            from[j] += more[j];
+        for (int64_t j = 0; j < c->cols; j++)
+            to[j] = from[j];
+    }
 }
 
 static void multiply(const dt_tile_target *c, int64_t rows, const float *a, int64_t stride,

@@ -18,29 +18,42 @@
 typedef struct dt_decoder {
     const dt_gpt *gpt;
     const dt_gpt_view *weights;
-    int64_t length;                   /**< tokens in the context, 0..T */
-    uint8_t *tokens;                  /* [T] */
-    float *qkv;                       /* [n_layers, T, 3C]: keys and values of the context */
-    float *logits;                    /* [V], after the last token taken in */
-    float *x, *norm, *attended, *act; /* [T, C], [T, C], [T, C], [T, F]: rows of the tokens that are new */
-    float *mean, *rstd;               /* [T], [T] */
+    int64_t streams;                  /**< texts that are continued side by side */
+    int64_t length;                   /**< tokens in each context, 0..T */
+    uint8_t *tokens;                  /* [streams, T] */
+    float *qkv;                       /* [n_layers, streams, T, 3C]: keys and values of the contexts */
+    float *logits;                    /* [streams, V], after the last token taken in */
+    float *x, *norm, *attended, *act; /* [n, C], [n, C], [n, C], [n, F]: n new rows, T or streams */
+    float *mean, *rstd;               /* [n], [n] */
     float *scratch, *room;            /* for attention and for matrix products */
     float *block;                     /* owns all the floats */
 } dt_decoder;
 
-/** Allocates a decoder with an empty context; `gpt` and `weights` must outlive it. The caller frees it. */
-dt_status dt_decode_create(dt_decoder *decoder, const dt_gpt *gpt, const dt_gpt_view *weights);
+/**
+ * Allocates a decoder of `streams` >= 1 empty contexts; `gpt` and `weights` must outlive it. The caller frees
+ * it.
+ */
+dt_status dt_decode_create(dt_decoder *decoder, const dt_gpt *gpt, const dt_gpt_view *weights,
+                           int64_t streams);
 
 /** Frees it; one that is all zero is fine. */
 void dt_decode_free(dt_decoder *decoder);
 
-/** Empties the context. */
+/** Empties the contexts. */
 void dt_decode_reset(dt_decoder *decoder);
 
+/** Bytes of keys and values that a stream takes. */
+int64_t dt_decode_stream_bytes(const dt_shape *shape);
+
 /**
- * Takes in tokens[count], sliding the context whenever it is full, and leaves the logits of the token that
- * follows. Several tokens at once cost less than one by one; their logits agree to rounding.
+ * Takes tokens[count] into every context, sliding them whenever they are full, and leaves the logits of the
+ * token that follows. Several tokens at once cost less than one by one; the logits are the same, bit for bit,
+ * for the context that remains.
  */
 void dt_decode_tokens(dt_decoder *decoder, const uint8_t *tokens, int64_t count);
+
+/** Takes tokens[streams] in, one into each context, as dt_decode_tokens does; all of them read each weight
+ * once, and get the same bits as alone. */
+void dt_decode_next(dt_decoder *decoder, const uint8_t *tokens);
 
 #endif

@@ -143,7 +143,7 @@ static dt_status create_observers(dt_run *run) {
                                   c->eval_on == DT_EVAL_ALL));
     run->evaluator.stop_requested = dt_stop_requested;
     if (!dt_is_null_int(c->sampling_cadence) && run->world->rank == 0)
-        DT_TRY(dt_decode_create(&run->decoder, &run->gpt, &run->weights));
+        DT_TRY(dt_decode_create(&run->decoder, &run->gpt, &run->weights, 1));
     return DT_OK;
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "base/progress.h"
 #include "config/config.h"
 #include "data/tokenizer.h"
@@ -66,25 +67,39 @@ static dt_status take_prompt(dt_decoder *decoder, const char *prompt) {
     return DT_OK;
 }
 
-dt_status dt_sample_run(dt_decoder *decoder, const dt_sample_options *options,
-                        void (*emit)(void *context, const char *text), void *context) {
+/* One token more for each stream. */
+static void draw(const dt_decoder *decoder, const dt_sample_options *options, int64_t i, uint8_t *tokens) {
     const dt_philox_key key = dt_philox_derive(options->seed, DT_PURPOSE_SAMPLE, 0);
     const int64_t V = decoder->gpt->layout->shape.V;
+    for (int64_t s = 0; s < decoder->streams; s++) {
+        const dt_philox_words words =
+            dt_philox(key, (uint32_t)i, (uint32_t)(i >> 32), options->index + (uint32_t)s, 0);
+        tokens[s] = dt_sample_draw(decoder->logits + s * V, V, options, dt_philox_unit(words.w0, words.w1));
+    }
+}
+
+dt_status dt_sample_run(dt_decoder *decoder, const dt_sample_options *options,
+                        void (*emit)(void *context, int64_t stream, const char *text), void *context) {
     DT_TRY(take_prompt(decoder, options->prompt));
+    uint8_t *tokens = dt_memory_alloc(decoder->streams, sizeof *tokens, "a token of each sample");
+    if (tokens == NULL)
+        return DT_FAILED;
     for (int64_t i = 0; i < options->max_length; i++) {
         if (options->stop_requested && options->stop_requested())
             break;
-        const dt_philox_words words = dt_philox(key, (uint32_t)i, (uint32_t)(i >> 32), options->index, 0);
-        const uint8_t token = dt_sample_draw(decoder->logits, V, options, dt_philox_unit(words.w0, words.w1));
-        emit(context, dt_tokenizer_text(token));
+        draw(decoder, options, i, tokens);
+        for (int64_t s = 0; s < decoder->streams; s++)
+            emit(context, s, dt_tokenizer_text(tokens[s]));
         dt_progress_mark();
         if (i + 1 < options->max_length)
-            dt_decode_tokens(decoder, &token, 1);
+            dt_decode_next(decoder, tokens);
     }
+    dt_memory_free(tokens);
     return DT_OK;
 }
 
-static void append(void *context, const char *text) {
+static void append(void *context, int64_t stream, const char *text) {
+    (void)stream;
     fputs(text, context);
 }
 

@@ -17,19 +17,20 @@ typedef struct dt_sample_options {
     int64_t top_k;      /**< keep the k likeliest; DT_NULL_INT: all */
     double top_p;       /**< of these, keep the likeliest that together have at least p; DT_NULL_REAL: all */
     uint64_t seed;
-    uint32_t index;               /**< which of several samples with the same seed */
+    uint32_t index; /**< which of several samples with the same seed: that of the first stream */
     bool (*stop_requested)(void); /**< asked before each token; the text ends when it says so. NULL: never */
 } dt_sample_options;
 
 /**
- * Continues the prompt (an empty one counts as a newline) and calls `emit` with each new token's text as soon
- * as it is known. The same options and weights give the same text. Ties in likelihood are broken by the
- * smaller token. Local.
+ * Continues the prompt (an empty one counts as a newline) in every stream of the decoder and calls `emit`
+ * with each new token's text as soon as it is known. Sample `index` is the same text with the same options
+ * and weights, however many are made side by side. Ties in likelihood are broken by the smaller token. Local.
  */
 dt_status dt_sample_run(dt_decoder *decoder, const dt_sample_options *options,
-                        void (*emit)(void *context, const char *text), void *context);
+                        void (*emit)(void *context, int64_t stream, const char *text), void *context);
 
-/** As dt_sample_run, but returns the whole as a new string, without the prompt, that the caller frees. Local.
+/** As dt_sample_run with one stream, but returns the whole as a new string, without the prompt, that the
+ * caller frees. Local.
  */
 dt_status dt_sample_text(dt_decoder *decoder, const dt_sample_options *options, char **text);
 

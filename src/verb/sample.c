@@ -26,31 +26,74 @@ static dt_status apply_all(dt_config *config, const flags *f) {
     return apply(config, "sampling_seed", f->seed, "--seed");
 }
 
-static void print(void *context, const char *text) {
+/* Texts that are made side by side, and what they may take for their contexts. */
+#define MOST_STREAMS ((int64_t)16)
+#define CACHE_BYTES  ((int64_t)256 << 20)
+
+static void print(void *context, int64_t stream, const char *text) {
     (void)context;
+    (void)stream;
     fputs(text, stdout);
     fflush(stdout);
 }
 
-static dt_status stream(const dt_model_file *model, const dt_config *config, int64_t count) {
+static void keep(void *context, int64_t stream, const char *text) {
+    FILE **memory = context;
+    fputs(text, memory[stream]);
+}
+
+/* Makes decoder->streams texts at once, and prints them one after the other. */
+static dt_status print_together(dt_decoder *decoder, const dt_sample_options *options) {
+    FILE *memory[MOST_STREAMS] = {0};
+    char *text[MOST_STREAMS] = {0};
+    size_t length;
+    dt_status status = DT_OK;
+    for (int64_t s = 0; status == DT_OK && s < decoder->streams; s++)
+        if ((memory[s] = open_memstream(&text[s], &length)) == NULL)
+            status = dt_fail("out of memory for the samples");
+    if (status == DT_OK)
+        status = dt_sample_run(decoder, options, keep, memory);
+    for (int64_t s = 0; s < decoder->streams; s++) {
+        if (memory[s] && fclose(memory[s]) != 0 && status == DT_OK)
+            status = dt_fail("out of memory for the samples");
+        if (status == DT_OK)
+            printf("%s%s%s", options->index + s > 0 ? "\n" : "", options->prompt, text[s]);
+        if (status == DT_OK)
+            putchar('\n');
+        free(text[s]);
+    }
+    return status;
+}
+
+/* Samples [first, first + streams): a single one is shown as it grows. */
+static dt_status print_samples(const dt_model_file *model, dt_sample_options *options, int64_t first,
+                               int64_t streams) {
     dt_decoder decoder;
+    dt_status status = dt_decode_create(&decoder, &model->gpt, &model->weights, streams);
+    options->index = (uint32_t)first;
+    if (status == DT_OK && streams > 1)
+        status = print_together(&decoder, options);
+    else if (status == DT_OK) {
+        printf("%s%s", first > 0 ? "\n" : "", options->prompt);
+        status = dt_sample_run(&decoder, options, print, NULL);
+        putchar('\n');
+    }
+    dt_decode_free(&decoder);
+    return status;
+}
+
+static dt_status stream(const dt_model_file *model, const dt_config *config, int64_t count) {
     dt_sample_options options = {.prompt = config->sampling_prompt,
                                  .max_length = config->sampling_max_length,
                                  .temperature = config->sampling_temperature,
                                  .top_k = config->sampling_top_k,
                                  .top_p = config->sampling_top_p,
                                  .seed = (uint64_t)config->sampling_seed};
-    dt_status status = dt_decode_create(&decoder, &model->gpt, &model->weights);
-    for (int64_t i = 0; status == DT_OK && i < count; i++) {
-        options.index = (uint32_t)i;
-        fputs(options.prompt, stdout);
-        status = dt_sample_run(&decoder, &options, print, NULL);
-        fputs(i + 1 < count ? "\n\n" : "\n", stdout);
-    }
-    if (status == DT_OK)
-        status = dt_verb_printed("the sample");
-    dt_decode_free(&decoder);
-    return status;
+    const int64_t fit = CACHE_BYTES / dt_decode_stream_bytes(&model->gpt.layout->shape);
+    const int64_t together = fit < 1 ? 1 : fit < MOST_STREAMS ? fit : MOST_STREAMS;
+    for (int64_t i = 0; i < count; i += together)
+        DT_TRY(print_samples(model, &options, i, count - i < together ? count - i : together));
+    return dt_verb_printed("the sample");
 }
 
 dt_status dt_verb_sample(int argc, char **argv) {

@@ -13,17 +13,22 @@ static const dt_shape shapes[] = {
 static const int shape_count = (int)(sizeof shapes / sizeof *shapes);
 
 /* A decoder whose cache and scratch are NaN: nothing may be read that no token has written. */
-static dt_decoder *decoder_make(const small_gpt *small) {
+static dt_decoder *decoder_of(const small_gpt *small, int64_t streams) {
     dt_decoder *decoder = numbers_block(1, sizeof *decoder);
-    assert_int_equal(dt_decode_create(decoder, &small->gpt, &small->weights), DT_OK);
+    assert_int_equal(dt_decode_create(decoder, &small->gpt, &small->weights, streams), DT_OK);
     const dt_shape *s = &small->layout.shape;
-    numbers_poison(decoder->qkv, s->n_layers * s->T * 3 * s->C);
+    const int64_t n = streams > s->T ? streams : s->T;
+    numbers_poison(decoder->qkv, s->n_layers * streams * s->T * 3 * s->C);
     numbers_poison(decoder->scratch, dt_attention_scratch_floats(s->T, s->C / s->H));
     float *rows[] = {decoder->logits, decoder->x, decoder->norm, decoder->attended, decoder->act};
-    const int64_t lengths[] = {s->V, s->T * s->C, s->T * s->C, s->T * s->C, s->T * s->F};
+    const int64_t lengths[] = {streams * s->V, n * s->C, n * s->C, n * s->C, n * s->F};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         numbers_poison(rows[i], lengths[i]);
     return decoder;
+}
+
+static dt_decoder *decoder_make(const small_gpt *small) {
+    return decoder_of(small, 1);
 }
 
 static void decoder_free(dt_decoder *decoder) {
@@ -99,7 +104,7 @@ static void a_full_context_keeps_its_later_half(void **state) {
 
 /*
  * However a text is cut into the pieces that are taken in at once, the logits after it are those of one token
- * at a time, to 1e-5 (of the largest, which is a few units).
+ * at a time, bit for bit: a product's row does not depend on the rows beside it.
  */
 static void pieces_do_not_matter(void **state) {
     (void)state;
@@ -110,7 +115,6 @@ static void pieces_do_not_matter(void **state) {
         dt_decoder *single = decoder_make(small);
         for (int64_t t = 0; t < T; t++)
             dt_decode_tokens(single, &small->windows[0][t], 1);
-        double *expected = numbers_widen(single->logits, V);
         const int64_t pieces[] = {2, 7, 64, T};
         for (size_t p = 0; p < sizeof pieces / sizeof *pieces; p++) {
             dt_decoder *several = decoder_make(small);
@@ -118,13 +122,44 @@ static void pieces_do_not_matter(void **state) {
                 dt_decode_tokens(several, &small->windows[0][t], T - t < pieces[p] ? T - t : pieces[p]);
             assert_int_equal(several->length, T);
             assert_memory_equal(several->tokens, small->windows[0], (size_t)T);
-            assert_close(k->name, "logits", several->logits, expected, V, 1e-5);
+            assert_same_bits(k->name, "logits", several->logits, single->logits, V);
             decoder_free(several);
         }
-        free(expected);
         decoder_free(single);
     }
     small_gpt_free(small);
+}
+
+/* Streams side by side, beyond where their contexts slide, get the bits that each gets alone. */
+static void streams_do_not_matter(void **state) {
+    (void)state;
+    enum { STREAMS = 17 };
+    for (int i = 1; i < shape_count; i++) {
+        small_gpt *small = small_gpt_make(shapes[i], 0.0);
+        const int64_t T = shapes[i].T, V = shapes[i].V, steps = T + T / 2 + 1;
+        uint8_t *text = numbers_tokens(steps * STREAMS, 5, V);
+        for_each_kernels(k) {
+            small->gpt.kernels = k;
+            dt_decoder *together = decoder_of(small, STREAMS), *alone[STREAMS];
+            dt_decode_tokens(together, text, 1);
+            for (int64_t s = 0; s < STREAMS; s++) {
+                alone[s] = decoder_make(small);
+                dt_decode_tokens(alone[s], text, 1);
+            }
+            for (int64_t t = 0; t < steps; t++) {
+                dt_decode_next(together, text + t * STREAMS);
+                for (int64_t s = 0; s < STREAMS; s++) {
+                    dt_decode_next(alone[s], text + t * STREAMS + s);
+                    assert_same_bits(k->name, "logits", together->logits + s * V, alone[s]->logits, V);
+                }
+            }
+            for (int64_t s = 0; s < STREAMS; s++)
+                decoder_free(alone[s]);
+            decoder_free(together);
+        }
+        free(text);
+        small_gpt_free(small);
+    }
 }
 
 /* An emptied decoder is as a fresh one: the same text gives the same bits. */
@@ -155,6 +190,7 @@ int main(void) {
         cmocka_unit_test(cached_logits_are_the_full_ones),
         cmocka_unit_test(a_full_context_keeps_its_later_half),
         cmocka_unit_test(pieces_do_not_matter),
+        cmocka_unit_test(streams_do_not_matter),
         cmocka_unit_test(reset_forgets_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,11 +1,12 @@
 /* One row times a matrix, both ways round, against the formula in double. */
+#include "math/kernels.h"
 #include "support/numbers.h"
 #include "support/reference.h"
 
-/* Sizes that are and are not whole numbers of the kernel's four rows and of a vector. */
+/* Sizes that are and are not whole numbers of a vector and of the blocks that a sum is cut into. */
 static const struct {
     int64_t in, out;
-} shapes[] = {{1, 1}, {8, 16}, {7, 33}, {20, 99}, {65, 192}, {256, 768}};
+} shapes[] = {{1, 1}, {8, 16}, {7, 33}, {20, 99}, {65, 192}, {256, 768}, {600, 1100}};
 
 /* A sum of k products goes wrong by at most k eps of its terms, and by some 4 sqrt(k) eps as errors come. */
 static double tolerance_of(int64_t k) {
@@ -19,6 +20,7 @@ static void forward_is_the_formula(void **state) {
         const int64_t in = shapes[s].in, out = shapes[s].out;
         float *x = numbers_random(in, 1, 1.0), *w = numbers_random(in * out, 2, 1.0);
         float *bias = numbers_random(out, 3, 1.0), *y = numbers_poisoned(out);
+        float *same = numbers_poisoned(out), *room = numbers_poisoned(DT_GEMM_ROOM);
         double *wx = numbers_widen(x, in), *ww = numbers_widen(w, in * out), *wb = numbers_widen(bias, out);
         double *expected = numbers_wide(out);
         reference_linear(expected, wx, ww, NULL, 1, in, out);
@@ -28,7 +30,9 @@ static void forward_is_the_formula(void **state) {
         reference_linear(expected, wx, ww, wb, 1, in, out);
         k->matvec->forward(y, x, w, bias, in, out);
         assert_close(k->name, "y with bias", y, expected, out, tolerance_of(in));
-        void *blocks[] = {x, w, bias, y, wx, ww, wb, expected};
+        k->linear->forward(same, x, w, bias, 1, in, out, room);
+        assert_same_bits(k->name, "y with bias, as a product", y, same, out);
+        void *blocks[] = {x, w, bias, y, same, room, wx, ww, wb, expected};
         for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
             free(blocks[i]);
     }
