@@ -2,18 +2,23 @@
 #include "train/loop.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/progress.h"
 #include "comm/agree.h"
+#include "comm/watch.h"
 #include "train/report.h"
 #include "train/sample.h"
 #include "train/stop.h"
 
 /* Room for what dt_step_blame says. */
 #define BLAME_BYTES 128
+
+/* What ranks that have been told to end may wait for others, beside the time of their steps. */
+#define LEAVE_SECONDS 2.0
 
 /*
  * Hands the state to the writer of checkpoints, with the validation loss if this very step was evaluated.
@@ -34,6 +39,21 @@ static void save_at_once(void *context, const char *signal_name) {
     dt_log_line("%s: saving the last finished step at once", signal_name);
     dt_saver_begin(run->saver, DT_NULL_REAL, dt_clock_seconds());
     dt_saver_wait(run->saver);
+}
+
+/*
+ * A launcher that ends a job tells the ranks by SIGTERM, also those that wait for one which has died, and
+ * kills them much later. After two steps and a little, ranks that have not met will not: the watch names
+ * those and ends the job.
+ */
+static void leave_soon(void *context, const char *signal_name) {
+    dt_run *run = context;
+    if (run->world->rank == 0)
+        save_at_once(run, signal_name);
+    pthread_mutex_lock(&run->state.at_rest);
+    const double patience = LEAVE_SECONDS + 2.0 * run->longest_step_seconds;
+    pthread_mutex_unlock(&run->state.at_rest);
+    dt_watch_limit(fmin(run->about.config.hang_timeout_seconds, patience));
 }
 
 static dt_status evaluate(dt_run *run, dt_report *report) {
@@ -161,6 +181,7 @@ static dt_status advance(dt_run *run, dt_report *report, dt_step_result *result)
     if (!counts(result))
         return DT_OK;
     write_metrics(run, result);
+    run->longest_step_seconds = fmax(run->longest_step_seconds, result->step_seconds);
     pthread_mutex_unlock(&run->state.at_rest);
     dt_report_step(report, run, result);
     measure(run, result);
@@ -223,7 +244,7 @@ dt_status dt_loop_run(dt_run *run) {
     if (run->world->rank == 0)
         dt_deadline_find(&run->deadline, run->start_seconds, run->about.config.stop_after_seconds,
                          3 * run->layout.elements * (int64_t)sizeof(float));
-    dt_stop_attend(run->world->rank == 0 ? save_at_once : NULL, run);
+    dt_stop_attend(leave_soon, run);
     dt_status status = train(run, &report, &stopped);
     if (status == DT_OK)
         status = dt_agree(run->world, dt_saver_finish(run->saver));

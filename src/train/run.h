@@ -55,8 +55,9 @@ typedef struct dt_run {
     dt_spike spike;         /**< on rank 0 */
     dt_saver *saver;        /**< on rank 0, elsewhere NULL */
 
-    double start_seconds; /**< when it began to be made, of dt_clock_seconds */
-    dt_deadline deadline; /**< on rank 0 */
+    double start_seconds;        /**< when it began to be made, of dt_clock_seconds */
+    dt_deadline deadline;        /**< on rank 0 */
+    double longest_step_seconds; /**< so far; guarded by state.at_rest */
 
     bool missed_evaluation, missed_sample; /**< due at start_step, but the run stopped before */
 } dt_run;
