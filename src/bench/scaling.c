@@ -10,7 +10,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "bench/page.h"
+#include "bench/handover.h"
 #include "bench/rig.h"
 #include "bench/study.h"
 #include "comm/agree.h"
@@ -135,28 +135,6 @@ static dt_status run_kind(const dt_world *world, dt_study *study, const dt_ranks
     return DT_OK;
 }
 
-static dt_status write_json(const dt_study *study, const char *path) {
-    json_t *all = dt_study_json(study);
-    const bool written = all != NULL && json_dump_file(all, path, JSON_INDENT(2)) == 0;
-    json_decref(all);
-    return written ? DT_OK : dt_fail("cannot write the study to %s; check that there is room", path);
-}
-
-static dt_status hand_over(dt_study *study, const dt_scaling_options *options) {
-    dt_log_settle();
-    dt_study_derive(study);
-    dt_study_print(study);
-    if (options->json) {
-        DT_TRY(write_json(study, options->json));
-        dt_log_line("numbers   %s", options->json);
-    }
-    if (options->report) {
-        DT_TRY(dt_page_write(study, options->report));
-        dt_log_line("report    %s", options->report);
-    }
-    return DT_OK;
-}
-
 static dt_status run_study(const dt_world *world, dt_study *study, const kinds *wanted,
                            const dt_ranks *ranks) {
     dt_layout layout;
@@ -188,7 +166,8 @@ dt_status dt_scaling_verb(const dt_world *world, const dt_config *config, const 
         status = run_study(world, study, &wanted, &ranks);
     }
     if (status == DT_OK)
-        status = dt_agree(world, world->rank == 0 ? hand_over(study, options) : DT_OK);
+        status =
+            dt_agree(world, world->rank == 0 ? dt_handover(study, options->json, options->report) : DT_OK);
     if (study)
         dt_machine_free(&study->machine);
     free(study);

@@ -157,12 +157,16 @@ json_t *dt_study_json(const dt_study *study) {
     json_t *points = json_array();
     for (int64_t i = 0; i < study->count; i++)
         json_array_append_new(points, point_json(&study->point[i]));
-    return json_pack("{s:s, s:s, s:s, s:O, s:i, s:i, s:i, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:f, s:f, s:o}",
-                     "version", dt_version(), "git_commit", dt_version_commit(), "time", m->stamp, "hosts",
-                     m->hosts, "ranks", m->ranks, "threads", m->threads, "cores", m->host_cores, "processor",
-                     m->processor, "kernels", m->kernels, "openblas_core", m->openblas_core, "config",
-                     dt_config_to_json(study->config), "parameters", (json_int_t)study->parameters,
-                     "repetitions", (json_int_t)study->repetitions, "warmups", (json_int_t)study->warmups,
-                     "latency_us", 1e6 * study->measured.link.latency_seconds, "bandwidth_gbps",
-                     8e-9 * study->measured.link.bandwidth_bytes, "points", points);
+    json_t *probe = json_pack("{s:f, s:f, s:f}", "forward_ms", 1e3 * study->measured.probe.forward_seconds,
+                              "backward_ms", 1e3 * study->measured.probe.backward_seconds, "update_ms",
+                              1e3 * study->measured.probe.update_seconds);
+    return json_pack(
+        "{s:s, s:s, s:s, s:O, s:i, s:i, s:i, s:i, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:f, s:f, s:o, s:o}",
+        "version", dt_version(), "git_commit", dt_version_commit(), "time", m->stamp, "hosts", m->hosts,
+        "ranks", m->ranks, "threads", m->threads, "host_ranks", m->host_ranks, "cores", m->host_cores,
+        "processor", m->processor, "kernels", m->kernels, "openblas_core", m->openblas_core, "config",
+        dt_config_to_json(study->config), "parameters", (json_int_t)study->parameters, "repetitions",
+        (json_int_t)study->repetitions, "warmups", (json_int_t)study->warmups, "latency_us",
+        1e6 * study->measured.link.latency_seconds, "bandwidth_gbps",
+        8e-9 * study->measured.link.bandwidth_bytes, "probe", probe, "points", points);
 }

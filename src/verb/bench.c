@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,7 +132,25 @@ static dt_status study(const dt_world *world, const dt_config *config, const fla
     return dt_scaling_verb(world, config, &options);
 }
 
+static bool wants_merge(int argc, char **argv) {
+    for (int i = 0; i < argc; i++)
+        if (strcmp(argv[i], "--merge") == 0)
+            return true;
+    return false;
+}
+
+/* Of what is merged rank 0 alone reads and writes. */
+static dt_status merge(int argc, char **argv) {
+    dt_world world;
+    DT_TRY(dt_world_open(&world));
+    dt_log_open(world.rank == 0, dt_log_find_terminal());
+    const dt_status status = dt_agree(&world, world.rank == 0 ? dt_verb_merge(argc, argv) : DT_OK);
+    return dt_verb_leave(&world, status);
+}
+
 dt_status dt_verb_bench(int argc, char **argv) {
+    if (wants_merge(argc, argv))
+        return merge(argc, argv);
     flags f = {0};
     const dt_flag own[] = {{"repetitions", true, &f.repetitions},
                            {"json", true, &f.json},

@@ -17,6 +17,7 @@ static void print_usage(void) {
          "  [mpirun -np N] dtrain bench [--config FILE] [--repetitions N] [--json FILE] [--OPTION VALUE ..]\n"
          "                [--scaling strong,weak [--ranks 1,2,4] [--report FILE.html]]\n"
          "                [--ways [--share X]]\n"
+         "  dtrain bench --merge STUDY.json .. [--json FILE] [--report FILE.html]\n"
          "  [mpirun -np N] dtrain plan [--config FILE] [--ranks 1,8,64] [--ranks-per-host N]\n"
          "                [--latency-us X] [--bandwidth-gbps X] [--json FILE] [--OPTION VALUE ..]\n"
          "  dtrain verify CHECKPOINT\n"

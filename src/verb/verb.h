@@ -17,6 +17,8 @@ dt_status dt_verb_sample(int argc, char **argv);
 dt_status dt_verb_eval(int argc, char **argv);
 dt_status dt_verb_data(int argc, char **argv);
 dt_status dt_verb_bench(int argc, char **argv);
+/** What bench does with --merge among its words. Local. */
+dt_status dt_verb_merge(int argc, char **argv);
 dt_status dt_verb_plan(int argc, char **argv);
 dt_status dt_verb_verify(int argc, char **argv);
 dt_status dt_verb_progress(int argc, char **argv);

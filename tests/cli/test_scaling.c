@@ -50,6 +50,47 @@ static void test_study(void **state) {
     command_leave_folder(folder);
 }
 
+static void assert_refused(const char *command, const char *sentence) {
+    command_result r = command_run("%s", command);
+    if (r.exit_code != 2 || strstr(r.err, sentence) == NULL)
+        fail_msg("%s: expected 2 and \"%s\", found %d and \"%s\"", command, sentence, r.exit_code, r.err);
+    command_free(&r);
+}
+
+/* Two allocations, of 1 and of 2 ranks, become one study in the order of ranks, whose speed-up on 2 ranks is
+ * that of the two step times; the same point twice is refused, and so is a study of another config. */
+static void test_merge(void **state) {
+    (void)state;
+    char *folder = command_enter_folder();
+    static const char *const lines[] = {
+        DTRAIN " bench " TINY " --scaling strong,weak --repetitions 2 --json one.json",
+        LAUNCH " 2 " DTRAIN " bench " TINY " --scaling strong --ranks 2 --repetitions 2 --json two.json",
+        DTRAIN " bench " TINY " --scaling weak --seed 3 --repetitions 2 --json other.json",
+        DTRAIN " bench --merge two.json one.json --json both.json --report both.html"};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        command_result r = command_run("OMP_NUM_THREADS=1 %s", lines[i]);
+        if (r.exit_code != 0)
+            fail_msg("%s: exit code %d: %s", lines[i], r.exit_code, r.err);
+        command_free(&r);
+    }
+    json_t *both = json_load_file("both.json", 0, NULL);
+    const json_t *points = json_object_get(both, "points"), *one = json_array_get(points, 0),
+                 *two = json_array_get(points, 1);
+    assert_int_equal(json_array_size(points), 3);
+    assert_int_equal(number_of(one, "ranks"), 1);
+    assert_int_equal(number_of(two, "ranks"), 2);
+    const double expected = number_of(one, "step_ms") / number_of(two, "step_ms");
+    assert_true(fabs(number_of(two, "speedup") - expected) <= 1e-9 * expected);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(points, 2), "scaling")), "weak");
+    json_decref(both);
+    assert_refused(DTRAIN " bench --merge one.json two.json one.json",
+                   "one.json and one.json both have strong scaling on 1 rank");
+    assert_refused(DTRAIN " bench --merge one.json other.json", "studies of one config");
+    assert_refused(DTRAIN " bench --merge both.html", "cannot read both.html as JSON");
+    assert_refused(DTRAIN " bench --merge", "expected the JSON files of studies, found none");
+    command_leave_folder(folder);
+}
+
 /* Without MPI peers: every predicted time is a finite positive number, and one rank alone sends nothing. */
 static void test_plan(void **state) {
     (void)state;
@@ -72,13 +113,6 @@ static void test_plan(void **state) {
     json_decref(plan);
     command_free(&r);
     command_leave_folder(folder);
-}
-
-static void assert_refused(const char *command, const char *sentence) {
-    command_result r = command_run("%s", command);
-    if (r.exit_code != 2 || strstr(r.err, sentence) == NULL)
-        fail_msg("%s: expected 2 and \"%s\", found %d and \"%s\"", command, sentence, r.exit_code, r.err);
-    command_free(&r);
 }
 
 /* The ways side by side: a row each, those that this job cannot take left out, and the numbers in JSON. */
@@ -147,8 +181,8 @@ static void test_refusals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_study),         cmocka_unit_test(test_plan),     cmocka_unit_test(test_ways),
-        cmocka_unit_test(test_plan_of_hosts), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_study), cmocka_unit_test(test_merge),         cmocka_unit_test(test_plan),
+        cmocka_unit_test(test_ways),  cmocka_unit_test(test_plan_of_hosts), cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
