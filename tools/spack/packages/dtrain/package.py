@@ -1,0 +1,26 @@
+"""Spack recipe: spack repo add tools/spack && spack install dtrain"""
+
+from spack.package import *
+
+
+class Dtrain(CMakePackage):
+    """Distributed data-parallel training of GPT-style character language models on many CPU cores and hosts,
+    with the same bits for any number of ranks and threads."""
+
+    # Edit: where this source tree is kept.
+    git = "file:///path/to/dtrain"
+
+    version("main", branch="main")
+
+    depends_on("c", type="build")
+    depends_on("cmake@3.25:", type="build")
+    depends_on("pkgconfig", type="build")
+    depends_on("openmpi@4.1:")
+    depends_on("openblas@0.3:")
+    depends_on("libyaml")
+    depends_on("jansson@2.13:")
+    depends_on("xxhash@0.8:")
+    depends_on("cmocka", type="test")
+
+    def cmake_args(self):
+        return [self.define("BUILD_TESTING", self.run_tests)]
