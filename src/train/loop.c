@@ -20,6 +20,9 @@
 /* What ranks that have been told to end may wait for others, beside the time of their steps. */
 #define LEAVE_SECONDS 2.0
 
+/* A second, of a disk that many share. */
+#define SLOW_DISK_BYTES 50e6
+
 /*
  * Hands the state to the writer of checkpoints, with the validation loss if this very step was evaluated.
  * What is saved must be what all ranks have: a checkpoint may make older ones go.
@@ -33,27 +36,29 @@ static dt_status save(dt_run *run, const dt_report *report) {
     return DT_OK;
 }
 
-/* The signal thread's save, while the loop computes. */
-static void save_at_once(void *context, const char *signal_name) {
-    dt_run *run = context;
+/* Rank 0's save in the signal thread, while the loop computes. */
+static void save_at_once(dt_run *run, const char *signal_name) {
+    if (run->world->rank != 0)
+        return;
     dt_log_line("%s: saving the last finished step at once", signal_name);
     dt_saver_begin(run->saver, DT_NULL_REAL, dt_clock_seconds());
     dt_saver_wait(run->saver);
 }
 
 /*
- * A launcher that ends a job tells the ranks by SIGTERM, also those that wait for one which has died, and
- * kills them much later. After two steps and a little, ranks that have not met will not: the watch names
- * those and ends the job.
+ * In the signal thread. A launcher that ends a job tells the ranks by SIGTERM, also those that wait for one
+ * which has died, and kills them much later. After two steps and two slow saves, ranks that have not met will
+ * not: the watch names those that are missing and ends the job.
  */
 static void leave_soon(void *context, const char *signal_name) {
     dt_run *run = context;
-    if (run->world->rank == 0)
-        save_at_once(run, signal_name);
+    const double save_seconds = 3.0 * (double)run->layout.elements * (double)sizeof(float) / SLOW_DISK_BYTES;
+    save_at_once(run, signal_name);
     pthread_mutex_lock(&run->state.at_rest);
-    const double patience = LEAVE_SECONDS + 2.0 * run->longest_step_seconds;
+    const double step_seconds = run->longest_step_seconds;
     pthread_mutex_unlock(&run->state.at_rest);
-    dt_watch_limit(fmin(run->about.config.hang_timeout_seconds, patience));
+    dt_watch_limit(
+        fmin(run->about.config.hang_timeout_seconds, LEAVE_SECONDS + 2.0 * (step_seconds + save_seconds)));
 }
 
 static dt_status evaluate(dt_run *run, dt_report *report) {
