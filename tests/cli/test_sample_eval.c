@@ -220,7 +220,8 @@ static void eval_says_what_is_wrong(void **state) {
     refused("eval " CHECKPOINT " --data text.txt --split train", 2,
             "dtrain: error: --split: expected validation or all, found \"train\"\n");
     refused("eval nowhere --data text.txt", 2,
-            "dtrain: error: nowhere is no checkpoint: expected a folder, found nothing there\n");
+            "dtrain: error: nowhere is no checkpoint: expected a folder, found nothing there; name one "
+            "such as checkpoints/checkpoint_step_1000\n");
 }
 
 enum { SLOTS = 16, LANE_WINDOWS = 55 }; /* 28500 tokens: 890 windows of 32, in 16 lanes of 55 */
