@@ -77,15 +77,14 @@ dt_status dt_file_read_regular(const char *path, int64_t limit_bytes, char **byt
     int descriptor;
     int64_t size_bytes;
     DT_TRY(dt_file_open(path, &descriptor, &size_bytes));
-    char *block = size_bytes > limit_bytes ? NULL : malloc((size_t)size_bytes + 1);
-    dt_status status = DT_OK;
-    if (size_bytes > limit_bytes)
-        status = dt_fail("cannot read %s: expected at most %" PRId64 " bytes, found %" PRId64, path,
-                         limit_bytes, size_bytes);
-    else if (block == NULL)
-        status = dt_fail("out of memory while reading %s", path);
-    else
-        status = dt_file_read_at(descriptor, path, block, (size_t)size_bytes, 0);
+    if (size_bytes > limit_bytes) {
+        close(descriptor);
+        return dt_fail("cannot read %s: expected at most %" PRId64 " bytes, found %" PRId64, path,
+                       limit_bytes, size_bytes);
+    }
+    char *block = malloc((size_t)size_bytes + 1);
+    dt_status status = block == NULL ? dt_fail("out of memory while reading %s", path)
+                                     : dt_file_read_at(descriptor, path, block, (size_t)size_bytes, 0);
     close(descriptor);
     if (status != DT_OK) {
         free(block);

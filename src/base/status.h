@@ -9,8 +9,6 @@
 #ifndef DT_BASE_STATUS_H
 #define DT_BASE_STATUS_H
 
-#include <stdarg.h>
-
 /** The values are the program's exit codes. */
 typedef enum dt_status {
     DT_OK = 0,     /**< done, or stopped on request */
@@ -28,11 +26,17 @@ typedef enum dt_status {
             return dt_try_status;                                                                            \
     } while (0)
 
-/** Records a sentence (cut at DT_ERROR_BYTES) and returns DT_FAILED. Local. */
-dt_status dt_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/** Records a sentence (cut at DT_ERROR_BYTES), for the macros below. Local. */
+void dt_status_record(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/** Records a sentence (cut at DT_ERROR_BYTES) and returns DT_USAGE. Local. */
-dt_status dt_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/**
+ * Records a sentence and is DT_FAILED; the arguments are printf's. A macro, so that whoever reads a caller
+ * alone, as compilers and static checkers do, knows that it is never DT_OK. Local.
+ */
+#define dt_fail(...) (dt_status_record(__VA_ARGS__), (dt_status)DT_FAILED)
+
+/** Records a sentence and is DT_USAGE; see dt_fail. Local. */
+#define dt_usage(...) (dt_status_record(__VA_ARGS__), (dt_status)DT_USAGE)
 
 /** The sentence that this thread recorded last; "" when there is none. Valid until the next one. Local. */
 const char *dt_error(void);

@@ -73,7 +73,9 @@ static void draw_values_axis(const dt_chart *c, const axes *a, FILE *f) {
     char text[32];
     const double range = a->y_high - a->y_low;
     const double step = c->rising ? ceil(range / 7.0) : range > 160.0 ? 50.0 : 20.0;
-    for (double at = c->rising ? a->y_low : 0.0; at <= a->y_high + 1e-9; at += step) {
+    const double first = c->rising ? a->y_low : 0.0;
+    for (int line = 0; first + line * step <= a->y_high + 1e-9; line++) {
+        const double at = first + line * step;
         if (c->rising && at < 0.0)
             snprintf(text, sizeof text, "1/%.0f", exp2(-at));
         else

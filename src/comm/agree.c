@@ -13,7 +13,7 @@ typedef struct report {
     char sentence[DT_ERROR_BYTES];
 } report;
 
-dt_status dt_agree(const dt_world *world, dt_status mine) {
+dt_status dt_agree_lowest(const dt_world *world, dt_status mine) {
     MPI_Comm comm = world->mpi->comm;
     int candidate = mine == DT_OK ? world->size : world->rank;
     int failed;

@@ -15,7 +15,16 @@
  * "(rank R on HOST)" after it when R is not 0; on all other ranks dt_error() is then "", so that it is
  * printed once. Collective.
  */
-dt_status dt_agree(const dt_world *world, dt_status mine);
+dt_status dt_agree_lowest(const dt_world *world, dt_status mine);
+
+/**
+ * What to call: dt_agree_lowest, which is DT_OK only where `mine` is, in a form that says so to compilers and
+ * static checkers, which read a caller without agree.c. Collective.
+ */
+static inline dt_status dt_agree(const dt_world *world, dt_status mine) {
+    const dt_status agreed = dt_agree_lowest(world, mine);
+    return agreed == DT_OK ? mine : agreed;
+}
 
 /** Whether any rank brings true in `mine`, into `*any` on all. Collective. */
 dt_status dt_agree_any(const dt_world *world, bool mine, bool *any);

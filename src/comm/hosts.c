@@ -64,8 +64,8 @@ void dt_hosts_drop(dt_hosts *hosts) {
 
 /* A part begins with its rank's counters. A mapping begins with a page, so this is the same spot for all. */
 static void *aligned_part(void *base) {
-    const uintptr_t address = (uintptr_t)base;
-    return (void *)((address + DT_MEMORY_ALIGN - 1) / DT_MEMORY_ALIGN * DT_MEMORY_ALIGN);
+    const uintptr_t beyond = (uintptr_t)base % DT_MEMORY_ALIGN;
+    return (char *)base + (beyond == 0 ? 0 : DT_MEMORY_ALIGN - beyond);
 }
 
 static dt_status find_parts(dt_hosts_memory *memory, const dt_hosts *hosts, int places) {
@@ -84,13 +84,17 @@ static dt_status find_parts(dt_hosts_memory *memory, const dt_hosts *hosts, int 
 /* Every rank's part on pages of its own, which its own processor touches first. */
 static dt_status open_window(dt_hosts_memory *memory, const dt_hosts *hosts, size_t bytes) {
     MPI_Info info;
-    void *base;
+    void *base = NULL;
     DT_TRY(dt_mpi_world_check(MPI_Info_create(&info), "MPI_Info_create"));
     int code = MPI_Info_set(info, "alloc_shared_noncontig", "true");
     if (code == MPI_SUCCESS)
         code = MPI_Win_allocate_shared((MPI_Aint)bytes, 1, info, hosts->comm, &base, &memory->window);
     (void)MPI_Info_free(&info);
     DT_TRY(dt_mpi_world_check(code, "MPI_Win_allocate_shared"));
+    if (base == NULL)
+        return dt_fail(
+            "MPI_Win_allocate_shared gave no memory: expected %zu bytes of shared memory on this host",
+            bytes);
     memset(base, 0, bytes);
     DT_TRY(dt_mpi_world_check(MPI_Win_lock_all(MPI_MODE_NOCHECK, memory->window), "MPI_Win_lock_all"));
     return dt_mpi_world_check(MPI_Barrier(hosts->comm), "MPI_Barrier");

@@ -171,7 +171,9 @@ static dt_status check_key(const reader *read, const yaml_node_t *key, json_t *s
 static dt_status scalar_to_json(const reader *read, const yaml_node_t *node, json_t **json) {
     DT_TRY(check_text(read, node));
     const char *text = scalar_text(node);
-    dt_scalar scalar = is_quoted(node) ? (dt_scalar){.kind = DT_SCALAR_STRING} : dt_scalar_resolve(text);
+    dt_scalar scalar = dt_scalar_resolve(text);
+    if (is_quoted(node))
+        scalar.kind = DT_SCALAR_STRING;
     switch (scalar.kind) {
     case DT_SCALAR_NULL:
         *json = json_null();

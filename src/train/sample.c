@@ -24,7 +24,7 @@ static int by_weight(const void *left, const void *right) {
 }
 
 uint8_t dt_sample_draw(const float *logits, int64_t V, const dt_sample_options *options, double unit) {
-    candidate list[DT_VOCAB];
+    candidate list[DT_VOCAB] = {{0.0, 0}};
     int64_t count = V < DT_VOCAB ? V : DT_VOCAB;
     double most = (double)logits[0], total = 0.0, reached = 0.0;
     for (int64_t v = 1; v < count; v++)
