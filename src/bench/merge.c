@@ -88,8 +88,9 @@ static dt_status add_point(merger *m, const dt_study_point *added, const char *f
 /* The first study sets what all must have in common. */
 static dt_status check_common(merger *m, const json_t *all, const char *file) {
     dt_config config;
-    dt_config_init(&config);
-    dt_status status = dt_config_from_json(&config, json_object_get(all, "config"), file);
+    dt_status status = dt_config_init(&config);
+    if (status == DT_OK)
+        status = dt_config_from_json(&config, json_object_get(all, "config"), file);
     if (status == DT_OK && m->first_file == NULL) {
         m->first_file = file;
         m->config = config;

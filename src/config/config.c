@@ -14,16 +14,13 @@
 #include "config/value.h"
 #include "config/yaml.h"
 
-void dt_config_init(dt_config *config) {
+dt_status dt_config_init(dt_config *config) {
     memset(config, 0, sizeof *config);
     for (int64_t i = 0; i < dt_options_count(); i++) {
         const dt_option *option = dt_options_at(i);
-        if (dt_value_set(config, option, option->default_text, DT_VALUE_ARGUMENT, "default") != DT_OK) {
-            /* Only a wrong row or no memory for a few bytes at start-up: nothing could go on from here. */
-            fprintf(stderr, "dtrain: fault in the program: %s\n", dt_error());
-            abort();
-        }
+        DT_TRY(dt_value_set(config, option, option->default_text, DT_VALUE_ARGUMENT, "default"));
     }
+    return DT_OK;
 }
 
 void dt_config_free(dt_config *config) {
@@ -202,8 +199,8 @@ dt_status dt_config_check_document(const dt_config *config, const char *name, co
     if (status == DT_OK || bytes == NULL)
         return status;
     snprintf(sentence, sizeof sentence, "%s", dt_error());
-    dt_config_init(&alone);
-    const bool by_itself = dt_config_read_yaml(&alone, name, bytes, length) == DT_OK &&
+    const bool by_itself = dt_config_init(&alone) == DT_OK &&
+                           dt_config_read_yaml(&alone, name, bytes, length) == DT_OK &&
                            dt_config_check(&alone) != DT_OK && strcmp(dt_error(), sentence) == 0;
     dt_config_free(&alone);
     (void)dt_usage("%s", sentence);

@@ -6,7 +6,7 @@
  * or the flag.
  *
  *     dt_config config;
- *     dt_config_init(&config);                                   the defaults
+ *     DT_TRY(dt_config_init(&config));                           the defaults
  *     DT_TRY(dt_config_read_yaml(&config, name, bytes, length)); the file
  *     DT_TRY(dt_config_read_flags(&config, ...));                the command line
  *     DT_TRY(dt_config_check(&config));                          what concerns several options at once
@@ -88,8 +88,11 @@ typedef struct dt_flag {
     const char **value; /**< set to the value, or to "" when it takes none; points into argv */
 } dt_flag;
 
-/** Fills every field with the table's default. Cannot fail on the table as it is; a test proves it. Local. */
-void dt_config_init(dt_config *config);
+/**
+ * Fills every field with the table's default, which fails for want of memory only; a test proves it. To be
+ * freed also on failure. Local.
+ */
+dt_status dt_config_init(dt_config *config);
 
 /** Frees the strings and leaves `config` all zero, not at its defaults. NULL is allowed. Local. */
 void dt_config_free(dt_config *config);

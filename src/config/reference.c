@@ -110,14 +110,18 @@ void dt_reference_markdown(FILE *file) {
     }
 }
 
-void dt_reference_yaml(FILE *file) {
+dt_status dt_reference_yaml(FILE *file) {
+    dt_config defaults;
+    dt_status status = dt_config_init(&defaults);
+    if (status != DT_OK) {
+        dt_config_free(&defaults);
+        return status;
+    }
     fputs("# Every option with its default, printed from the table of options; a copy to start your own "
           "config from.\n"
           "#\n"
           "#     mpirun -np 2 build/dtrain --config configs/default.yaml --data FILE\n",
           file);
-    dt_config defaults;
-    dt_config_init(&defaults);
     for (int group = 0; group < DT_GROUP_COUNT; group++) {
         fprintf(file, "\n# == %s ==\n", dt_options_heading((dt_option_group)group));
         for (int64_t i = 0; i < dt_options_count(); i++) {
@@ -132,4 +136,5 @@ void dt_reference_yaml(FILE *file) {
         }
     }
     dt_config_free(&defaults);
+    return DT_OK;
 }

@@ -9,6 +9,8 @@
 
 #include <stdio.h>
 
+#include "base/status.h"
+
 /** Prints the options' part of --help: by groups, at most 100 columns wide. Local. */
 void dt_reference_help(FILE *file);
 
@@ -16,7 +18,7 @@ void dt_reference_help(FILE *file);
 void dt_reference_markdown(FILE *file);
 
 /** Prints configs/default.yaml: every option with its default, help and bounds. Local. */
-void dt_reference_yaml(FILE *file);
+dt_status dt_reference_yaml(FILE *file);
 
 /** Prints the manual page dtrain(1), in man(7) macros. Local. */
 void dt_reference_man(FILE *file);

@@ -84,3 +84,36 @@ dt_scalar dt_scalar_resolve(const char *text) {
     double real = strtod(text, NULL);
     return (dt_scalar){.kind = isinf(real) ? DT_SCALAR_REAL_TOO_LARGE : DT_SCALAR_REAL, .real = real};
 }
+
+/* How many bytes the character at `byte` has, 0 where it is ill-formed; a text's last 0 byte ends it early.
+ */
+static int character_bytes(const unsigned char *byte) {
+    const unsigned char first = byte[0];
+    const int more = first < 0x80   ? 0
+                     : first < 0xC2 ? -1
+                     : first < 0xE0 ? 1
+                     : first < 0xF0 ? 2
+                     : first < 0xF5 ? 3
+                                    : -1;
+    /* The second byte has narrower bounds after four of the first ones: no overlong forms, no surrogates,
+     * none beyond U+10FFFF. */
+    const unsigned char low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
+    const unsigned char high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
+    if (more > 0 && (byte[1] < low || byte[1] > high))
+        return 0;
+    for (int i = 2; i <= more; i++)
+        if (byte[i] < 0x80 || byte[i] > 0xBF)
+            return 0;
+    return more + 1;
+}
+
+bool dt_scalar_is_utf8(const char *text) {
+    const unsigned char *byte = (const unsigned char *)text;
+    while (*byte != 0) {
+        const int bytes = character_bytes(byte);
+        if (bytes == 0)
+            return false;
+        byte += bytes;
+    }
+    return true;
+}

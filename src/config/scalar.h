@@ -28,4 +28,7 @@ typedef struct dt_scalar {
 /** Resolves a plain scalar. Cannot fail: what is nothing else is a string. Local. */
 dt_scalar dt_scalar_resolve(const char *text);
 
+/** Whether `text` is well-formed UTF-8 (Unicode 15, table 3-7). Local. */
+bool dt_scalar_is_utf8(const char *text);
+
 #endif

@@ -114,10 +114,8 @@ static dt_status set_string(dt_config *config, const dt_option *option, const ch
     if (text[0] == '\0')
         return refuse(option, where, "empty", "; give it at least one character");
     /* Strings go into YAML and JSON files, which hold Unicode only. */
-    json_t *probe = json_string(text);
-    if (probe == NULL)
+    if (!dt_scalar_is_utf8(text))
         return refuse(option, where, "not valid UTF-8", "; give it in UTF-8");
-    json_decref(probe);
     return replace_string(config, option, strdup(text), where);
 }
 

@@ -12,22 +12,27 @@
 #include "train/checkpoint.h"
 #include "train/checkpoint_place.h"
 
-void dt_checkpoint_keep_open(dt_checkpoint_keep *keep, const char *folder, int64_t last, int64_t every) {
+dt_status dt_checkpoint_keep_open(dt_checkpoint_keep *keep, const char *folder, int64_t last, int64_t every) {
     dt_checkpoint_about about;
     *keep = (dt_checkpoint_keep){
         .folder = folder, .last = last, .every = every, .best_step = -1, .best_val_loss = INFINITY};
     const int64_t step = dt_checkpoint_place_follow(folder, DT_CHECKPOINT_BEST);
+    if (step < 0)
+        return DT_OK;
     char *path = dt_file_join(folder, DT_CHECKPOINT_BEST);
-    if (step >= 0 && path != NULL && dt_checkpoint_read_about(path, &about) == DT_OK) {
+    if (path == NULL)
+        return dt_fail("out of memory while looking for the best checkpoint in %s", folder);
+    if (dt_checkpoint_read_about(path, &about) == DT_OK) {
         keep->best_step = step;
         if (isfinite(about.val_loss))
             keep->best_val_loss = about.val_loss;
         dt_config_free(&about.config);
-    } else if (step >= 0)
+    } else
         dt_log_warn("%s/" DT_CHECKPOINT_BEST
                     " leads to no usable checkpoint, so the next one that is evaluated becomes the best: %s",
                     folder, dt_error());
     free(path);
+    return DT_OK;
 }
 
 /* Makes the link durable too: the checkpoint that it named before may be removed next. */

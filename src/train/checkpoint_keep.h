@@ -22,7 +22,7 @@ typedef struct dt_checkpoint_keep {
 
 /** Finds what is the best so far, by the link and its checkpoint's metadata; warns of one that cannot be
  * read. Local. */
-void dt_checkpoint_keep_open(dt_checkpoint_keep *keep, const char *folder, int64_t last, int64_t every);
+dt_status dt_checkpoint_keep_open(dt_checkpoint_keep *keep, const char *folder, int64_t last, int64_t every);
 
 /**
  * Follows up the checkpoint of `step`, which is durable: points `best` to it when `val_loss` (DT_NULL_REAL:

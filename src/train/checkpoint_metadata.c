@@ -178,8 +178,9 @@ static dt_status read_corpus(const char *path, const json_t *object, dt_corpus_i
 }
 
 static dt_status read_config(const char *path, const json_t *object, int64_t seed, dt_config *config) {
-    dt_config_init(config);
-    dt_status status = dt_config_from_json(config, object, "config");
+    dt_status status = dt_config_init(config);
+    if (status == DT_OK)
+        status = dt_config_from_json(config, object, "config");
     if (status == DT_OK)
         status = dt_config_check(config);
     /* Not the fault of a command line, as the sentences of the config are elsewhere. */

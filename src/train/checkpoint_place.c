@@ -192,10 +192,11 @@ dt_status dt_checkpoint_place_clear(const char *folder) {
 }
 
 int64_t dt_checkpoint_place_follow(const char *folder, const char *link) {
-    char target[NAME_MAX + 1];
-    char *path = dt_file_join(folder, link);
-    const ssize_t length = path == NULL ? -1 : readlink(path, target, sizeof target - 1);
-    free(path);
+    /* A longer path leads nowhere. */
+    char target[NAME_MAX + 1], path[PATH_MAX];
+    const int needed = snprintf(path, sizeof path, "%s/%s", folder, link);
+    const ssize_t length =
+        needed < 0 || (size_t)needed >= sizeof path ? -1 : readlink(path, target, sizeof target - 1);
     if (length < 0)
         return -1;
     target[length] = 0;

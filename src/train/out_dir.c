@@ -43,16 +43,19 @@ static dt_status try_checkpoints(const char *folder, const char *option) {
     return status;
 }
 
-static bool holds_checkpoints(const char *folder) {
+/* Whether there are checkpoints in `folder`, which need not be there. Not to know would be to write among
+ * them. */
+static dt_status look_for_checkpoints(const char *folder, bool *found) {
     char **names;
     size_t count;
-    bool found = false;
-    if (dt_file_list(folder, &names, &count) != DT_OK)
-        return false;
+    *found = false;
+    if (!dt_file_is_folder(folder))
+        return DT_OK;
+    DT_TRY(dt_file_list(folder, &names, &count));
     for (size_t i = 0; i < count; i++)
-        found = found || dt_checkpoint_place_step(names[i]) >= 0;
+        *found = *found || dt_checkpoint_place_step(names[i]) >= 0;
     dt_file_free_names(names, count);
-    return found;
+    return DT_OK;
 }
 
 /* Renames `path` to path.number, if it is there. */
@@ -72,24 +75,30 @@ static dt_status keep(const char *path, int64_t number) {
 }
 
 /* The first number that neither name has been kept under. */
-static int64_t free_number(const char *metrics, const char *checkpoints) {
-    for (int64_t number = 1;; number++) {
+static dt_status free_number(const char *metrics, const char *checkpoints, int64_t *number) {
+    bool taken = true;
+    for (*number = 0; taken;) {
         char *first = NULL, *second = NULL;
-        const bool known = asprintf(&first, "%s.%" PRId64, metrics, number) >= 0 &&
-                           asprintf(&second, "%s.%" PRId64, checkpoints, number) >= 0;
-        const bool taken = known && (dt_file_exists(first) || dt_file_exists(second));
+        ++*number;
+        const bool known = asprintf(&first, "%s.%" PRId64, metrics, *number) >= 0 &&
+                           asprintf(&second, "%s.%" PRId64, checkpoints, *number) >= 0;
+        taken = known && (dt_file_exists(first) || dt_file_exists(second));
         free(first);
         free(second);
-        if (!taken)
-            return number;
+        if (!known)
+            return dt_fail("out of memory for a file's name");
     }
+    return DT_OK;
 }
 
 static dt_status clear(const char *metrics, const char *checkpoints) {
-    if (!holds_checkpoints(checkpoints) && !dt_file_exists(metrics))
+    bool any;
+    int64_t number;
+    DT_TRY(look_for_checkpoints(checkpoints, &any));
+    if (!any && !dt_file_exists(metrics))
         return DT_OK;
-    const int64_t number = free_number(metrics, checkpoints);
-    if (holds_checkpoints(checkpoints))
+    DT_TRY(free_number(metrics, checkpoints, &number));
+    if (any)
         DT_TRY(keep(checkpoints, number));
     return keep(metrics, number);
 }

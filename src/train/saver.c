@@ -162,7 +162,8 @@ dt_status dt_saver_create(dt_saver **created, const dt_saver_inputs *inputs) {
     s->saved_step = inputs->state->step;
     pthread_mutex_init(&s->mutex, NULL);
     pthread_cond_init(&s->changed, NULL);
-    dt_checkpoint_keep_open(&s->keep, inputs->checkpoints_folder, config->keep_last, config->keep_every);
+    DT_TRY(
+        dt_checkpoint_keep_open(&s->keep, inputs->checkpoints_folder, config->keep_last, config->keep_every));
     DT_TRY(dt_state_create(&s->copy, inputs->state->layout));
     const int failed = pthread_create(&s->writer, NULL, run_writer, s);
     s->started = failed == 0;

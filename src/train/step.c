@@ -62,10 +62,10 @@ dt_status dt_step_gradient_buffers(int64_t leaves, int rank, int size, int threa
     int64_t first, end;
     dt_leaves plan;
     dt_tree_share(leaves, rank, size, &first, &end);
-    DT_TRY(dt_leaves_plan(&plan, leaves, first, end, threads));
+    dt_status status = dt_leaves_plan(&plan, leaves, first, end, threads);
     *buffers = plan.buffers;
     dt_leaves_free(&plan);
-    return DT_OK;
+    return status;
 }
 
 static dt_status create_gradients(dt_step *s) {

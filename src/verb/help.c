@@ -37,7 +37,7 @@ dt_status dt_verb_help(int argc, char **argv) {
     if (markdown)
         dt_reference_markdown(stdout);
     else if (yaml)
-        dt_reference_yaml(stdout);
+        DT_TRY(dt_reference_yaml(stdout));
     else if (man)
         dt_reference_man(stdout);
     else

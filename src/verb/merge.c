@@ -10,12 +10,9 @@ dt_status dt_verb_merge(int argc, char **argv) {
         {"merge", false, &merge}, {"json", true, &json}, {"report", true, &report}, {NULL, false, NULL}};
     const char **files = calloc((size_t)argc + 1, sizeof *files);
     int count = 0;
-    dt_config unused;
     if (files == NULL)
         return dt_fail("out of memory for the command line");
-    dt_config_init(&unused);
-    dt_status status = dt_config_read_flags(&unused, argc, argv, own, files, &count);
-    dt_config_free(&unused);
+    dt_status status = dt_config_read_flags(NULL, argc, argv, own, files, &count);
     if (status == DT_OK)
         status = dt_merge_verb(files, count, json, report);
     free(files);

@@ -21,8 +21,9 @@ static dt_status find_config(int argc, char **argv, const dt_flag *own, const ch
     dt_config unused;
     for (int i = 0; own && own[i].name && i < MOST_OWN_FLAGS; i++)
         flags[i + 1] = own[i];
-    dt_config_init(&unused);
-    dt_status status = dt_config_read_flags(&unused, argc, argv, flags, NULL, NULL);
+    dt_status status = dt_config_init(&unused);
+    if (status == DT_OK)
+        status = dt_config_read_flags(&unused, argc, argv, flags, NULL, NULL);
     dt_config_free(&unused);
     return status;
 }
@@ -92,7 +93,11 @@ dt_status dt_verb_settings(dt_config *config, const dt_world *world, int argc, c
     dt_flag flags[MOST_OWN_FLAGS + 2] = {{"config", true, &again}};
     for (int i = 0; own && own[i].name && i < MOST_OWN_FLAGS; i++)
         flags[i + 1] = own[i];
-    dt_config_init(config);
+    const dt_status defaults = dt_config_init(config);
+    if (world == NULL)
+        DT_TRY(defaults);
+    else
+        DT_TRY(dt_agree(world, defaults));
     if (world)
         DT_TRY(dt_verb_same_launch(world, argc, argv));
     dt_status status = find_config(argc, argv, own, &path);

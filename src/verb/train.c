@@ -17,9 +17,10 @@ static dt_status print_config(const dt_config *config) {
 /* Start-up is watched too: until the config is known, by the default. */
 static dt_status start_watch(const dt_world *world) {
     dt_config defaults;
-    dt_config_init(&defaults);
+    dt_status status = dt_config_init(&defaults);
     const double limit = defaults.hang_timeout_seconds;
     dt_config_free(&defaults);
+    DT_TRY(dt_agree(world, status));
     return dt_watch_start(world, limit, (dt_watch_request){dt_stop_requested, dt_stop_ask});
 }
 
