@@ -16,7 +16,7 @@
 #define LOOK_NANOSECONDS 100000000L
 
 static pthread_t listener;
-static atomic_bool listening, attended, requested;
+static atomic_bool listening, ending, attended, requested;
 static _Atomic double moment = HUGE_VAL;
 static atomic_int urges; /* SIGTERMs and SIGINTs that came while the first one's save was under way */
 static void (*save_state)(void *context, const char *signal_name);
@@ -41,20 +41,16 @@ static void die(int number) {
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
-/* A save that has begun is finished, whoever cancels the thread; meanwhile impatience is heard (see below).
- */
+/* While it saves, impatience is heard (see below). */
 static void save_for(int number) {
     sigset_t urgent;
-    int cancelling;
     sigemptyset(&urgent);
     sigaddset(&urgent, SIGTERM);
     sigaddset(&urgent, SIGINT);
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancelling);
     pthread_sigmask(SIG_UNBLOCK, &urgent, NULL);
     if (save_state)
         save_state(save_context, number == SIGTERM ? "SIGTERM" : "SIGINT");
     pthread_sigmask(SIG_BLOCK, &urgent, NULL);
-    pthread_setcancelstate(cancelling, NULL);
 }
 
 static void look_at_the_clock(void) {
@@ -71,6 +67,8 @@ static void *listen_for_signals(void *unused) {
     (void)unused;
     for (;;) {
         const int number = sigtimedwait(&set, NULL, &pause);
+        if (atomic_load(&ending))
+            return NULL;
         look_at_the_clock();
         if (number < 0)
             continue;
@@ -82,7 +80,6 @@ static void *listen_for_signals(void *unused) {
             save_for(number);
         }
     }
-    return NULL;
 }
 
 /*
@@ -153,6 +150,8 @@ bool dt_stop_requested(void) {
 void dt_stop_finish(void) {
     if (!atomic_exchange(&listening, false))
         return;
-    pthread_cancel(listener);
+    /* It ends by itself, after a save that it has begun, and is woken for it. */
+    atomic_store(&ending, true);
+    pthread_kill(listener, SIGUSR1);
     pthread_join(listener, NULL);
 }
