@@ -53,9 +53,11 @@ void *dt_memory_alloc(int64_t count, size_t size, const char *what) {
                       what, bytes);
         return NULL;
     }
-    if (align == HUGE_PAGE)
-        (void)madvise(block, bytes, MADV_HUGEPAGE); /* a kernel that has none is as good, only slower */
     memset(block, 0, bytes);
+    /* After the first touch: the kernel then turns small pages into huge ones as it finds the time, where it
+     * would else look for free ones now. A kernel that has none is as good, only slower. */
+    if (align == HUGE_PAGE)
+        (void)madvise(block, bytes, MADV_HUGEPAGE);
     return block;
 }
 
