@@ -106,7 +106,7 @@ static const dt_option table[] = {
      HELP("Seed of weights, order and dropout; null draws one, which is logged and saved")},
     {FIELD(shuffle), BOOL("true"), GROUP(DATA), FIXED,
      HELP("Draw the windows of each lane in a shuffled order, another one every epoch")},
-    {FIELD(bucket_bytes), INT("4194304", 4096, (int64_t)1 << 30), GROUP(TRAINING), IRRELEVANT, UNIT("bytes"),
+    {FIELD(bucket_bytes), INT("1048576", 4096, (int64_t)1 << 30), GROUP(TRAINING), IRRELEVANT, UNIT("bytes"),
      HELP("Gradient that travels between ranks in one piece, as soon as it is complete")},
     {FIELD(hang_timeout_seconds), REAL("600", 0, HUGE_VAL), ABOVE, OR_NULL, GROUP(TRAINING), IRRELEVANT,
      UNIT("seconds"),

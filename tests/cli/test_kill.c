@@ -30,7 +30,8 @@
 #define CADENCE 2
 #define MODEL                                                                                                \
     TRAINING_MODEL "--batch-size 4 --micro-batch-size 1 --checkpoint-cadence 2 --eval-cadence 3 "            \
-                   "--eval-max-windows 2 --sampling-cadence 5 --sampling-max-length 8 --log-cadence 1000 "
+                   "--eval-max-windows 2 --sampling-cadence 5 --sampling-max-length 8 --log-cadence 1000 "   \
+                   "--keep-last 2 --keep-every 10 "
 #define ENDLESS MODEL "--max-steps 100000000 --resume auto"
 
 /* Steps that the last run takes after the last kill. */
