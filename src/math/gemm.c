@@ -49,14 +49,23 @@ static void pack_a(float *restrict packed, const dt_product *x, int64_t i0, int6
     }
 }
 
-/* Where the next panel of B will be packed from: `count` rows of `bytes` each. */
-typedef struct ahead {
+/* Where a panel of B is packed from: `count` rows of `floats` each. */
+typedef struct source {
     const float *at;
     int64_t stride, count, floats;
-} ahead;
+} source;
 
-/* Fetches part `index` of `parts` of it: rows of B are far apart, where the processor does not look ahead. */
-static void fetch(const ahead *next, int64_t index, int64_t parts) {
+/* Steps [p, p + k) of the columns of op(B) from j on, of which there may be none. */
+static source source_of(const dt_product *x, int64_t p, int64_t k, int64_t j) {
+    const int64_t cols = least(x->n - j, DT_TILE_COLS);
+    if (x->transpose_b)
+        return (source){x->b + j * x->b_stride + p, x->b_stride, cols, k};
+    return (source){x->b + p * x->b_stride + j, x->b_stride, cols > 0 ? k : 0, cols};
+}
+
+/* Asks for part `index` of `parts` of the panel after this one: rows of B are far apart, where the processor
+ * does not look ahead. */
+static void fetch(const source *next, int64_t index, int64_t parts) {
     for (int64_t r = next->count * index / parts; r < next->count * (index + 1) / parts; r++)
         for (int64_t c = 0; c < next->floats; c += 16)
             __builtin_prefetch(next->at + r * next->stride + c);
@@ -64,7 +73,7 @@ static void fetch(const ahead *next, int64_t index, int64_t parts) {
 
 /* All tiles of `rows` rows of C in the columns of one panel. */
 static void multiply_panel(const dt_product *x, dt_tile_target c, int64_t rows, int64_t k, int64_t blocks,
-                           const float *packed, const float *panel, const ahead *next) {
+                           const float *packed, const float *panel, const source *next) {
     float *const first = c.at;
     for (int64_t block = 0; block < blocks; block++) {
         const int64_t start = block_start(rows, blocks, block);
@@ -91,15 +100,11 @@ static void multiply(const dt_product *x, float *room) {
                                           .cols = least(x->n - j, DT_TILE_COLS),
                                           .add = p > 0,
                                           .bias = x->bias ? x->bias + j : NULL};
+                const source now = source_of(x, p, k, j), next = source_of(x, p, k, j + c.cols);
                 if (x->transpose_b)
-                    tile.pack_transposed(panel, x->b + j * x->b_stride + p, x->b_stride, k, c.cols);
+                    tile.pack_transposed(panel, now.at, now.stride, k, c.cols);
                 else
-                    tile.pack(panel, x->b + p * x->b_stride + j, x->b_stride, k, c.cols, 1.0f);
-                const int64_t more = least(x->n - j - c.cols, DT_TILE_COLS);
-                const ahead next =
-                    x->transpose_b
-                        ? (ahead){x->b + (j + c.cols) * x->b_stride + p, x->b_stride, more, k}
-                        : (ahead){x->b + p * x->b_stride + j + c.cols, x->b_stride, more > 0 ? k : 0, more};
+                    tile.pack(panel, now.at, now.stride, k, c.cols, 1.0f);
                 multiply_panel(x, c, rows, k, blocks, packed, panel, &next);
             }
         }
