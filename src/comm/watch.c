@@ -20,7 +20,7 @@
 #include "comm/agree.h"
 #include "comm/mpi_world.h"
 
-enum { TAG_QUESTION, TAG_ANSWER, TAG_REQUEST };
+enum { TAG_QUESTION, TAG_ANSWER, TAG_REQUEST, TAG_VERDICT };
 
 /* The parts of the limit after which the others are asked, how often, and how long an answer counts. */
 #define ASK_AFTER    0.5
@@ -32,8 +32,10 @@ enum { TAG_QUESTION, TAG_ANSWER, TAG_REQUEST };
 #define LOOK_MIN_SECONDS 0.01
 #define LOOK_MAX_SECONDS 1.0
 
-/* How much later than the rank that has to speak the next one does. */
-#define YIELD_SECONDS 2.0
+/* How much later than the rank that has to speak the next one does, and how long a rank that has said that it
+ * speaks is left to end the job: a launcher on a busy host may need seconds for it. */
+#define YIELD_SECONDS  2.0
+#define SPOKEN_SECONDS 20.0
 
 /* What one rank tells another. All run the same program, so its bytes mean the same everywhere. */
 typedef struct note {
@@ -66,6 +68,8 @@ static struct {
     double moved_at;      /* when they last moved */
     double asked_at;      /* when the others were asked last */
     double hung_at;       /* when this rank first found that the job hangs; HUGE_VAL: it does not */
+    int before;           /* how many lower ranks answered then, and are to speak before this one */
+    double spoken_at;     /* when another rank said that it speaks; -HUGE_VAL: none has */
 } watch = {.lock = PTHREAD_MUTEX_INITIALIZER, .limit = NAN};
 
 /* ---- time ---- */
@@ -120,7 +124,8 @@ static void hear(void) {
         else if (status.MPI_TAG == TAG_REQUEST && !watch.passed_on) {
             watch.passed_on = true;
             watch.request.ask();
-        }
+        } else if (status.MPI_TAG == TAG_VERDICT)
+            watch.spoken_at = watch.now;
     }
 }
 
@@ -200,6 +205,7 @@ static _Noreturn void end_job(double limit) {
     const int missing = text ? name_missing(limit, text) : 0;
     if (text == NULL || fclose(text) != 0)
         names = NULL;
+    tell_all(TAG_VERDICT);
     dt_log_settle();
     fprintf(
         stderr,
@@ -211,17 +217,25 @@ static _Noreturn void end_job(double limit) {
     dt_world_abort(watch.world, DT_FAILED);
 }
 
+/* The order of speaking is that of the moment at which the job was found to hang: a rank that ends it answers
+ * nobody any more, and is not missing for that. */
+static void find_order(double limit) {
+    watch.hung_at = watch.now;
+    watch.before = 0;
+    for (int r = 0; r < watch.world->rank; r++)
+        watch.before += answers(r, limit);
+}
+
 /* The lowest rank that answers speaks; the next ones leave it the time to end the job. */
 static void judge(double limit) {
-    int before = 0;
     if (!job_hangs(limit)) {
         watch.hung_at = HUGE_VAL;
         return;
     }
-    watch.hung_at = fmin(watch.hung_at, watch.now);
-    for (int r = 0; r < watch.world->rank; r++)
-        before += answers(r, limit);
-    if (watch.now - watch.hung_at >= before * YIELD_SECONDS)
+    if (watch.hung_at == HUGE_VAL)
+        find_order(limit);
+    if (watch.now - watch.hung_at >= watch.before * YIELD_SECONDS &&
+        watch.now - watch.spoken_at >= SPOKEN_SECONDS)
         end_job(limit);
 }
 
@@ -308,6 +322,7 @@ static dt_status start_thread(void) {
     watch.now = watch.moved_at = 0.0;
     watch.asked_at = -HUGE_VAL;
     watch.hung_at = HUGE_VAL;
+    watch.spoken_at = -HUGE_VAL;
     const int failed = pthread_create(&watch.thread, NULL, keep_watch, NULL);
     watch.running = failed == 0;
     return failed ? dt_fail("cannot start the thread that watches for ranks that hang: %s", strerror(failed))
