@@ -100,30 +100,47 @@ static dt_status check_agreement(const dt_checkpoint_about *about, const dt_stat
     return DT_OK;
 }
 
-dt_status dt_checkpoint_save(const char *checkpoints_folder, const dt_checkpoint_about *about,
-                             const dt_state *state, char **path) {
+dt_status dt_checkpoint_write(dt_checkpoint_place *place, const char *checkpoints_folder,
+                              const dt_checkpoint_about *about, const dt_state *state) {
+    *place = (dt_checkpoint_place){0};
     DT_TRY(check_agreement(about, state));
-    dt_checkpoint_place place;
-    char *saved = NULL;
     json_t *files = json_object();
-    dt_status status = dt_checkpoint_place_prepare(&place, checkpoints_folder, about->step);
+    dt_status status = dt_checkpoint_place_prepare(place, checkpoints_folder, about->step);
     if (status == DT_OK)
-        status =
-            files == NULL ? no_memory(checkpoints_folder) : write_files(place.temporary, about, state, files);
-    if (status == DT_OK && (saved = strdup(place.final)) == NULL)
-        status = no_memory(checkpoints_folder);
-    if (status == DT_OK)
-        status = dt_checkpoint_place_publish(&place);
+        status = files == NULL ? no_memory(checkpoints_folder)
+                               : write_files(place->temporary, about, state, files);
+    if (status != DT_OK)
+        dt_checkpoint_discard(place);
+    json_decref(files);
+    return status;
+}
+
+dt_status dt_checkpoint_publish(dt_checkpoint_place *place, char **path) {
+    char *saved = strdup(place->final);
+    dt_status status = saved ? dt_checkpoint_place_publish(place) : no_memory(place->folder);
     if (status != DT_OK) {
-        dt_checkpoint_place_abandon(&place);
+        dt_checkpoint_discard(place);
         free(saved);
         saved = NULL;
     }
-    dt_checkpoint_place_free(&place);
-    json_decref(files);
+    dt_checkpoint_place_free(place);
     if (path == NULL)
         free(saved);
     else
         *path = saved;
     return status;
+}
+
+void dt_checkpoint_discard(dt_checkpoint_place *place) {
+    dt_checkpoint_place_abandon(place);
+    dt_checkpoint_place_free(place);
+}
+
+dt_status dt_checkpoint_save(const char *checkpoints_folder, const dt_checkpoint_about *about,
+                             const dt_state *state, char **path) {
+    dt_checkpoint_place place;
+    if (path != NULL)
+        *path = NULL;
+    DT_TRY(dt_checkpoint_write(&place, checkpoints_folder, about, state));
+    return dt_checkpoint_publish(&place, path);
 }

@@ -26,6 +26,7 @@
 
 #include "base/status.h"
 #include "config/config.h"
+#include "train/checkpoint_place.h"
 #include "train/state.h"
 
 #define DT_CHECKPOINT_VERSION 1
@@ -54,6 +55,23 @@ typedef struct dt_checkpoint_about {
  */
 dt_status dt_checkpoint_save(const char *checkpoints_folder, const dt_checkpoint_about *about,
                              const dt_state *state, char **path);
+
+/**
+ * The first half of a save: writes `state` under a temporary name and makes it durable. `*place` is for one
+ * of the two functions that follow, and `checkpoints_folder` must live until then; after a failure nothing is
+ * left of it. Local.
+ */
+dt_status dt_checkpoint_write(dt_checkpoint_place *place, const char *checkpoints_folder,
+                              const dt_checkpoint_about *about, const dt_state *state);
+
+/** The second half: gives what was written its name and points `latest` to it; `*path` and failures are as by
+ * dt_checkpoint_save. Frees the place. Local. */
+dt_status dt_checkpoint_publish(dt_checkpoint_place *place, char **path);
+
+/** Or else: removes what was written, and frees the place; the sentence of a failure stays the last one.
+ * Local.
+ */
+void dt_checkpoint_discard(dt_checkpoint_place *place);
 
 /**
  * Which folder `resume` means: "latest" is the folder that checkpoints_folder/latest points to, anything else

@@ -23,16 +23,28 @@
 /* A second, of a disk that many share. */
 #define SLOW_DISK_BYTES 50e6
 
+static void begin_save(dt_run *run, const dt_report *report, double start, bool on_trial) {
+    const bool evaluated = report->evaluations > 0 && report->evaluated_step == run->state.step;
+    dt_saver_begin(run->saver, evaluated ? report->val_loss : DT_NULL_REAL, start, on_trial);
+}
+
 /*
  * Hands the state to the writer of checkpoints, with the validation loss if this very step was evaluated.
- * What is saved must be what all ranks have: a checkpoint may make older ones go.
+ * What is saved must be what all ranks have, since a checkpoint may make older ones go: the next step
+ * compares this state beside its own work, and then decides.
  */
-static dt_status save(dt_run *run, const dt_report *report) {
+static void save(dt_run *run, const dt_report *report) {
     const double start = dt_clock_seconds();
-    const bool evaluated = report->evaluations > 0 && report->evaluated_step == run->state.step;
+    dt_progress_enter(run->state.step, "saving a checkpoint");
+    begin_save(run, report, start, dt_drift_want(&run->drift));
+}
+
+/* The last one: no step follows that could compare. */
+static dt_status save_last(dt_run *run, const dt_report *report) {
+    const double start = dt_clock_seconds();
     dt_progress_enter(run->state.step, "saving a checkpoint");
     DT_TRY(dt_drift_check(&run->drift));
-    dt_saver_begin(run->saver, evaluated ? report->val_loss : DT_NULL_REAL, start);
+    begin_save(run, report, start, false);
     return DT_OK;
 }
 
@@ -41,7 +53,7 @@ static void save_at_once(dt_run *run, const char *signal_name) {
     if (run->world->rank != 0)
         return;
     dt_log_line("%s: saving the last finished step at once", signal_name);
-    dt_saver_begin(run->saver, DT_NULL_REAL, dt_clock_seconds());
+    dt_saver_begin(run->saver, DT_NULL_REAL, dt_clock_seconds(), false);
     dt_saver_wait(run->saver);
 }
 
@@ -183,6 +195,7 @@ static bool counts(const dt_step_result *result) {
 static dt_status advance(dt_run *run, dt_report *report, dt_step_result *result) {
     const dt_config *c = &run->about.config;
     DT_TRY(dt_step_run(run->step, result));
+    dt_saver_decide(run->saver, result->outcome != DT_STEP_DRIFTED);
     if (!counts(result))
         return DT_OK;
     write_metrics(run, result);
@@ -237,10 +250,10 @@ static dt_status train(dt_run *run, dt_report *report, bool *stopped) {
             return name_failure(run, &result);
         if (dt_run_due(c->checkpoint_cadence, run->state.step) && !result.stop &&
             run->state.step < c->max_steps)
-            DT_TRY(save(run, report));
+            save(run, report);
     }
     *stopped = result.stop && run->state.step < c->max_steps;
-    return run->state.step > run->start_step ? save(run, report) : DT_OK;
+    return run->state.step > run->start_step ? save_last(run, report) : DT_OK;
 }
 
 dt_status dt_loop_run(dt_run *run) {

@@ -15,6 +15,9 @@
 #include "train/finite.h"
 #include "train/stop.h"
 
+/* Whether what is written may get its name. */
+typedef enum verdict { GOOD, BAD, PENDING } verdict;
+
 /* A save is a number: it has been asked for, the state is held for it, it is done. done <= held <= asked. */
 struct dt_saver {
     dt_saver_inputs in;
@@ -29,7 +32,8 @@ struct dt_saver {
     pthread_cond_t changed;
     int64_t asked, held, done;
     bool leaving;
-    double val_loss;              /* of the save that was asked for */
+    verdict verdict;              /* on the save that was asked for */
+    double val_loss;              /* of it */
     double begin_seconds;         /* how long who asked has waited */
     char *path;                   /* of the last checkpoint */
     double seconds;               /* that writing it took */
@@ -87,29 +91,57 @@ static void tell(dt_saver *s, const char *path, double write_seconds) {
     dt_saver_bear(s, dt_metrics_save(s->in.metrics, s->copy.step, save_ms, write_ms));
 }
 
+/* Waits until somebody knows whether the copy is what all ranks have; adds what that took to `*seconds`. */
+static verdict await_verdict(dt_saver *s, double *seconds) {
+    const double asked = dt_clock_seconds();
+    pthread_mutex_lock(&s->mutex);
+    while (s->verdict == PENDING && !s->leaving)
+        pthread_cond_wait(&s->changed, &s->mutex);
+    const verdict found = s->verdict;
+    pthread_mutex_unlock(&s->mutex);
+    *seconds += dt_clock_seconds() - asked;
+    return found;
+}
+
+/* Writes the copy and, unless the verdict is against it, lets it appear as `*path`, else NULL. Writing alone
+ * took `*seconds`. */
+static dt_status put_copy(dt_saver *s, const dt_checkpoint_about *about, char **path, double *seconds) {
+    const double start = dt_clock_seconds();
+    double waited = 0.0;
+    dt_checkpoint_place place;
+    dt_status status = dt_checkpoint_write(&place, s->in.checkpoints_folder, about, &s->copy);
+    *path = NULL;
+    if (status == DT_OK && await_verdict(s, &waited) != GOOD)
+        dt_checkpoint_discard(&place);
+    else if (status == DT_OK)
+        status = dt_checkpoint_publish(&place, path);
+    *seconds = dt_clock_seconds() - start - waited;
+    if (status == DT_OK)
+        return DT_OK;
+    char cause[DT_ERROR_BYTES];
+    snprintf(cause, sizeof cause, "%s", dt_error());
+    return dt_fail("cannot save step %" PRId64 ", a checkpoint of %.1f MB: %s", about->step,
+                   (double)dt_saver_bytes(s->copy.layout) / 1e6, cause);
+}
+
 /* The writer's work on a copy. */
 static void write_copy(dt_saver *s, double val_loss) {
-    const double start = dt_clock_seconds();
     dt_checkpoint_about about = *s->in.about;
     char *path = NULL;
+    double seconds = 0.0;
     about.step = s->copy.step;
     about.val_loss = val_loss;
     /* The weights are worth more than the lines about them. */
     dt_saver_bear(s, dt_metrics_sync(s->in.metrics));
     dt_status status = dt_finite_check(&s->copy);
-    if (status == DT_OK && dt_checkpoint_save(s->in.checkpoints_folder, &about, &s->copy, &path) != DT_OK) {
-        char cause[DT_ERROR_BYTES];
-        snprintf(cause, sizeof cause, "%s", dt_error());
-        status = dt_fail("cannot save step %" PRId64 ", a checkpoint of %.1f MB: %s", about.step,
-                         (double)dt_saver_bytes(s->copy.layout) / 1e6, cause);
-    }
+    if (status == DT_OK)
+        status = put_copy(s, &about, &path, &seconds);
     dt_saver_bear(s, status);
-    if (status != DT_OK)
+    if (path == NULL)
         return;
     s->saved_step = about.step;
     if (dt_checkpoint_keep_after(&s->keep, about.step, val_loss) != DT_OK)
         dt_log_warn("%s is saved, but not all is done that should follow: %s", path, dt_error());
-    const double seconds = dt_clock_seconds() - start;
     tell(s, path, seconds);
     pthread_mutex_lock(&s->mutex);
     free(s->path);
@@ -188,14 +220,34 @@ void dt_saver_free(dt_saver *s) {
     free(s);
 }
 
-void dt_saver_begin(dt_saver *s, double val_loss, double since_seconds) {
+/* The caller holds the mutex. */
+static void decide(dt_saver *s, bool good) {
+    if (s->verdict != PENDING)
+        return;
+    s->verdict = good ? GOOD : BAD;
+    pthread_cond_broadcast(&s->changed);
+}
+
+void dt_saver_decide(dt_saver *s, bool good) {
     if (s == NULL)
         return;
     pthread_mutex_lock(&s->mutex);
-    while (s->done < s->asked)
+    decide(s, good);
+    pthread_mutex_unlock(&s->mutex);
+}
+
+void dt_saver_begin(dt_saver *s, double val_loss, double since_seconds, bool on_trial) {
+    if (s == NULL)
+        return;
+    pthread_mutex_lock(&s->mutex);
+    while (s->done < s->asked) {
+        if (!on_trial)
+            decide(s, true);
         pthread_cond_wait(&s->changed, &s->mutex);
+    }
     const int64_t mine = ++s->asked;
     s->val_loss = val_loss;
+    s->verdict = on_trial ? PENDING : GOOD;
     pthread_cond_broadcast(&s->changed);
     while (s->held < mine)
         pthread_cond_wait(&s->changed, &s->mutex);

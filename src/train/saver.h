@@ -1,8 +1,12 @@
 /**
  * Checkpoints beside training: a thread of rank 0 copies the state and writes the copy while steps go on.
  *
- *     loop     asks | forward, backward, exchange .... | update | ...
- *     writer        | copies the state | writes, syncs, renames, links, removes old ones | says so
+ *     loop     asks | forward, backward, exchange .... | update | decides | ...
+ *     writer        | copies the state | writes, syncs ............ | renames, links, removes old ones | says
+ * so
+ *
+ * A save may be on trial: it gets its name, and older checkpoints go, only when the caller has decided that
+ * it is good. So what is saved is what all ranks have, though they need not wait to compare it.
  *
  * The copy is made while the next step computes its gradient, which only reads the weights; the update at its
  * end waits for what is left of the copy (state->at_rest), and nothing else waits for the disk but the next
@@ -18,6 +22,7 @@
 #ifndef DT_TRAIN_SAVER_H
 #define DT_TRAIN_SAVER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/status.h"
@@ -44,7 +49,7 @@ int64_t dt_saver_bytes(const dt_layout *layout);
  */
 dt_status dt_saver_create(dt_saver **saver, const dt_saver_inputs *inputs);
 
-/** Waits for the write under way, ends the thread and frees. */
+/** Waits for the write under way, ends the thread and frees. What is still on trial is removed. */
 void dt_saver_free(dt_saver *saver);
 
 /**
@@ -52,10 +57,17 @@ void dt_saver_free(dt_saver *saver);
  * and until the state is held for the copy, no longer. `val_loss` is of these weights, or DT_NULL_REAL;
  * `since_seconds` is when (dt_clock_seconds) training stopped for it. The caller must not hold
  * state->at_rest; any thread may call it. A state that is not finite is not saved, which is a failure.
+ *
+ * `on_trial`: dt_saver_decide will follow before the next begin. A begin that is not on trial takes one
+ * before it that has not been decided for good: it is there for when there is no time to ask.
  */
-void dt_saver_begin(dt_saver *saver, double val_loss, double since_seconds);
+void dt_saver_begin(dt_saver *saver, double val_loss, double since_seconds, bool on_trial);
 
-/** Waits until all that was asked for is written, or has failed. */
+/** Whether the save that is on trial may get its name; if not it is removed, and nothing is said: the caller
+ * knows why. Does nothing when none is on trial. Any thread. */
+void dt_saver_decide(dt_saver *saver, bool good);
+
+/** Waits until all that was asked for is written, or has failed. Nothing may be on trial. */
 void dt_saver_wait(dt_saver *saver);
 
 /** Takes `status`, of something else that rank 0 writes, for that of a save, as said above. */

@@ -22,7 +22,8 @@ typedef struct dt_state {
      * thread holds it too.
      */
     pthread_mutex_t at_rest;
-    double waited_seconds; /**< how long changes have waited for at_rest, all together; guarded by it */
+    double waited_seconds; /**< how long changes have waited for who looks at the state, all together; guarded
+                              by at_rest */
 } dt_state;
 
 /** Allocates zeroed vectors for `layout`, which must outlive the state. The caller frees it. Local. */

@@ -220,7 +220,7 @@ static void put_hash(double *place, uint64_t hash) {
 static dt_status gather_leaves(dt_step *s, dt_step_result *result, bool *same_state) {
     const int64_t T = s->in.gpt->layout->shape.T;
     const double stop = s->in.stop_requested() ? 1.0 : 0.0;
-    const uint64_t hash = dt_drift_look(s->in.drift);
+    const uint64_t hash = dt_drift_end(s->in.drift);
     for (int64_t l = s->plan.first; l < s->plan.end; l++) {
         s->leaf_values[l * s->values + LEAF_STOP] = stop;
         put_hash(&s->leaf_values[l * s->values + LEAF_STATE], hash);
@@ -249,9 +249,10 @@ static void update_state(dt_step *s, int64_t step, const dt_step_result *result)
     dt_adamw adamw = s->in.adamw;
     adamw.learning_rate = result->learning_rate;
     adamw.gradient_scale = dt_clip_scale(result->grad_norm, s->in.grad_clip);
+    const double look_seconds = s->in.drift ? s->in.drift->waited_seconds : 0.0;
     const double asked = dt_clock_seconds();
     pthread_mutex_lock(&state->at_rest);
-    state->waited_seconds += dt_clock_seconds() - asked;
+    state->waited_seconds += dt_clock_seconds() - asked + look_seconds;
     if (result->outcome == DT_STEP_TAKEN)
         dt_adamw_step(state->layout, &adamw, step, s->sum, state->parameters, state->exp_avg,
                       state->exp_avg_sq);
@@ -273,6 +274,7 @@ dt_status dt_step_run(dt_step *s, dt_step_result *result) {
     const int64_t step = s->in.state->step + 1;
     bool same_state;
     dt_progress_enter(step, "computing gradients");
+    dt_drift_begin(s->in.drift);
     draw_batch(s, step);
     run_leaves(s, step);
     dt_progress_enter(step, "exchanging gradients");

@@ -97,6 +97,17 @@ static bool has_checkpoint(const bench *b, const char *name) {
     return found;
 }
 
+/* The names in the folder of checkpoints, sorted, a space after each: hidden ones too. */
+static void expect_files(const bench *b, const char *expected) {
+    char **names, found[256] = "";
+    size_t count;
+    assert_done(dt_file_list(b->t->folder, &names, &count));
+    for (size_t i = 0; i < count; i++)
+        snprintf(found + strlen(found), sizeof found - strlen(found), "%s ", names[i]);
+    dt_file_free_names(names, count);
+    assert_string_equal(found, expected);
+}
+
 /* While the disk keeps the writer waiting, training takes three steps; the next save waits for the first. */
 static void training_goes_on_while_a_save_is_written(void **state) {
     (void)state;
@@ -104,12 +115,12 @@ static void training_goes_on_while_a_save_is_written(void **state) {
     start(&b);
     advance(&b, 4);
     pthread_mutex_lock(&gate);
-    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds());
+    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), false);
     for (int64_t step = 5; step <= 7; step++)
         advance(&b, step);
     assert_false(has_checkpoint(&b, "checkpoint_step_4"));
     pthread_mutex_unlock(&gate);
-    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds());
+    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), false);
     assert_true(has_checkpoint(&b, "checkpoint_step_4"));
     advance(&b, 8);
     assert_done(dt_saver_finish(b.saver));
@@ -119,19 +130,73 @@ static void training_goes_on_while_a_save_is_written(void **state) {
     end(&b);
 }
 
+/* What is on trial gets its name, and older ones go, when it has been decided to be good; training goes on
+ * meanwhile. What was bad leaves nothing. */
+static void what_is_on_trial_waits_for_the_verdict(void **state) {
+    (void)state;
+    bench b = make(DT_ON_ERROR_STOP);
+    b.t->about.config.keep_last = 1;
+    start(&b);
+    for (int64_t step = 4; step <= 8; step += 2) {
+        const bool good = step != 6;
+        advance(&b, step);
+        dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), true);
+        advance(&b, step + 1);
+        assert_true(step == 4 || has_checkpoint(&b, "checkpoint_step_4"));
+        assert_false(has_checkpoint(&b, step == 6 ? "checkpoint_step_6" : "checkpoint_step_8"));
+        dt_saver_decide(b.saver, good);
+        dt_saver_wait(b.saver);
+    }
+    assert_done(dt_saver_finish(b.saver));
+    assert_false(dt_stop_requested());
+    expect_checkpoint(&b, 8);
+    expect_files(&b, "checkpoint_step_8 latest ");
+    end(&b);
+}
+
+/* A signal leaves no time to ask: it takes what is on trial for good, and so does not wait for the verdict.
+ */
+static void a_save_that_cannot_wait_ends_the_trial(void **state) {
+    (void)state;
+    bench b = make(DT_ON_ERROR_STOP);
+    start(&b);
+    advance(&b, 4);
+    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), true);
+    advance(&b, 5);
+    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), false);
+    dt_saver_wait(b.saver);
+    dt_saver_decide(b.saver, false); /* too late */
+    expect_checkpoint(&b, 4);
+    expect_checkpoint(&b, 5);
+    end(&b);
+}
+
+/* The end of a run that never came to a verdict loses what is on trial, and does not wait for ever. */
+static void free_removes_what_is_on_trial(void **state) {
+    (void)state;
+    bench b = make(DT_ON_ERROR_STOP);
+    start(&b);
+    advance(&b, 4);
+    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), true);
+    dt_saver_free(b.saver);
+    b.saver = NULL;
+    expect_files(&b, "");
+    end(&b);
+}
+
 /* A state is saved once: not when it came from a checkpoint, and not when it is asked for again. */
 static void a_step_is_saved_once(void **state) {
     (void)state;
     bench b = make(DT_ON_ERROR_STOP);
     size_t length;
     start(&b);
-    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds());
+    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), false);
     assert_done(dt_saver_finish(b.saver));
     assert_null(dt_saver_path(b.saver));
     assert_false(dt_file_exists(b.t->folder));
     advance(&b, 9);
     for (int i = 0; i < 3; i++)
-        dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds());
+        dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), false);
     assert_done(dt_saver_finish(b.saver));
     char *lines = scratch_get(b.metrics_path, &length);
     assert_int_equal(strncmp(lines, "{\"step\":9,\"save_ms\":", 20), 0);
@@ -146,7 +211,7 @@ static void free_waits_for_the_write(void **state) {
     bench b = make(DT_ON_ERROR_STOP);
     start(&b);
     advance(&b, 4);
-    dt_saver_begin(b.saver, 2.5, dt_clock_seconds());
+    dt_saver_begin(b.saver, 2.5, dt_clock_seconds(), false);
     dt_saver_free(b.saver);
     b.saver = NULL;
     expect_checkpoint(&b, 4);
@@ -156,9 +221,10 @@ static void free_waits_for_the_write(void **state) {
 /* The ranks that write nothing have no saver, and call it all the same. */
 static void no_saver_is_fine(void **state) {
     (void)state;
-    dt_saver_begin(NULL, 1.0, dt_clock_seconds());
+    dt_saver_begin(NULL, 1.0, dt_clock_seconds(), false);
     dt_saver_wait(NULL);
     dt_saver_bear(NULL, DT_OK);
+    dt_saver_decide(NULL, true);
     assert_done(dt_saver_finish(NULL));
     assert_null(dt_saver_path(NULL));
     dt_saver_free(NULL);
@@ -176,10 +242,11 @@ static void a_failure_may_be_a_warning(void **state) {
     block(&b);
     start(&b);
     advance(&b, 4);
-    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds());
+    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), false);
     dt_saver_wait(b.saver);
     assert_int_equal(unlink(b.t->folder), 0);
-    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds()); /* the same step, since it is not saved */
+    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(),
+                   false); /* the same step, since it is not saved */
     assert_done(dt_saver_finish(b.saver));
     assert_false(dt_stop_requested());
     expect_checkpoint(&b, 4);
@@ -193,7 +260,7 @@ static void what_is_not_finite_is_not_saved(void **state) {
     start(&b);
     advance(&b, 4);
     b.t->state.exp_avg[b.t->layout.tensor[3].offset] = NAN;
-    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds());
+    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), false);
     dt_saver_wait(b.saver);
     assert_false(dt_file_exists(b.t->folder));
     end(&b);
@@ -206,12 +273,12 @@ static void a_failure_stops_the_run(void **state) {
     block(&b);
     start(&b);
     advance(&b, 4);
-    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds());
+    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), false);
     dt_saver_wait(b.saver);
     assert_true(dt_stop_requested());
     assert_int_equal(unlink(b.t->folder), 0);
     advance(&b, 5);
-    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds());
+    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), false);
     assert_int_equal(dt_saver_finish(b.saver), DT_FAILED);
     expect_checkpoint(&b, 5);
     const char *const parts[] = {"cannot save step 4, a checkpoint of 0.0 MB: cannot make folder ",
@@ -228,6 +295,9 @@ int main(void) {
     /* The one that asks for a stop comes last: a process does not forget that it was asked. */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(training_goes_on_while_a_save_is_written),
+        cmocka_unit_test(what_is_on_trial_waits_for_the_verdict),
+        cmocka_unit_test(a_save_that_cannot_wait_ends_the_trial),
+        cmocka_unit_test(free_removes_what_is_on_trial),
         cmocka_unit_test(a_step_is_saved_once),
         cmocka_unit_test(free_waits_for_the_write),
         cmocka_unit_test(no_saver_is_fine),
