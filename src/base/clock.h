@@ -9,6 +9,9 @@
 /** Seconds on a clock that never goes back; only differences mean something. Local. */
 double dt_clock_seconds(void);
 
+/** Seconds that the calling thread has spent on a core; only differences mean something. Local. */
+double dt_clock_core_seconds(void);
+
 /** Writes the time of day as UTC, "2031-05-30T12:00:00Z", into `text` (21 bytes or more). Local. */
 void dt_clock_stamp(char *text, size_t text_bytes);
 

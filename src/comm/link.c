@@ -16,7 +16,7 @@
 
 #define SHORT_BYTES       8
 #define SHORT_ROUNDS      1000
-#define LONG_BYTES        ((int64_t)4 << 20)
+#define LONG_BYTES        ((int64_t)512 << 10) /* what two ranks send each other of a bucket of 1 MiB */
 #define LONG_ROUNDS       20
 #define TOUCH_ROUNDS      5
 #define PAUSE_NANOSECONDS 200000L /* long beside a look at the messages, short beside a long message */
@@ -48,12 +48,6 @@ static dt_status time_best(const dt_world *world, char *buffer, int64_t bytes, i
     return DT_OK;
 }
 
-static double core_seconds(void) {
-    struct timespec spent;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
-    return (double)spent.tv_sec + 1e-9 * (double)spent.tv_nsec;
-}
-
 /* What a core spends on a long message each way when it sleeps while there is nothing to do for it. */
 static dt_status time_touch(const dt_world *world, char *buffer, double *seconds) {
     const struct timespec pause = {.tv_nsec = PAUSE_NANOSECONDS};
@@ -61,7 +55,7 @@ static dt_status time_touch(const dt_world *world, char *buffer, double *seconds
     MPI_Request both[2];
     int complete = 0;
     dt_world_barrier(world);
-    double own = core_seconds();
+    double own = dt_clock_core_seconds();
     DT_TRY(dt_mpi_world_check(
         MPI_Irecv(buffer + LONG_BYTES, LONG_BYTES, MPI_BYTE, before, TAG, world->mpi->comm, &both[0]),
         "MPI_Irecv"));
@@ -71,7 +65,7 @@ static dt_status time_touch(const dt_world *world, char *buffer, double *seconds
         nanosleep(&pause, NULL);
         DT_TRY(dt_mpi_world_check(MPI_Testall(2, both, &complete, MPI_STATUSES_IGNORE), "MPI_Testall"));
     }
-    own = core_seconds() - own;
+    own = dt_clock_core_seconds() - own;
     return dt_mpi_world_check(MPI_Allreduce(&own, seconds, 1, MPI_DOUBLE, MPI_MAX, world->mpi->comm),
                               "MPI_Allreduce");
 }

@@ -39,7 +39,16 @@ dt_status dt_placement_check_launch(int ranks) {
         tasks, tasks, tasks, tasks);
 }
 
+/* Longer than any part of a bucket of 1 MiB that one rank sends another. */
+#define EAGER_BYTES "1048576"
+
+/*
+ * Beside a backward pass MPI is called every few milliseconds. Over TCP it asks the receiver first whether a
+ * message longer than 64 KiB may come, and each question and answer waits for the next call on the other
+ * side; so buckets are made to travel unasked.
+ */
 void dt_placement_prepare(void) {
+    (void)setenv("OMPI_MCA_btl_tcp_eager_limit", EAGER_BYTES, 0);
     if (count_from("SLURM_STEP_TASKS_PER_NODE") > cores_of_host())
         (void)setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0);
 }

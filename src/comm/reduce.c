@@ -9,7 +9,6 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/memory.h"
 #include "comm/agree.h"
 #include "comm/deal.h"
@@ -32,7 +31,6 @@ struct dt_reduce {
     dt_hierarchy hierarchy;
     dt_runner runner;
     int64_t started; /* buckets started since creation */
-    double seconds;
 };
 
 /* ---- what a rank does for a bucket ---- */
@@ -248,14 +246,19 @@ static void sum_alone(const dt_reduce *reduce, int64_t bucket, float *const *nod
     dt_number_round(reduce->options.number, sum + first, count);
 }
 
-static dt_status start_bucket(dt_reduce *reduce, int64_t bucket, float *const *nodes, float *sum) {
+/* Where the next bucket goes: the same place on every rank, since all start the same buckets in order. */
+static int next_place(const dt_reduce *reduce) {
+    return (int)(reduce->started % reduce->runner.place_count);
+}
+
+dt_status dt_reduce_start(dt_reduce *reduce, int64_t bucket, float *const *nodes, float *sum) {
     const int64_t first = reduce->bounds[bucket], count = reduce->bounds[bucket + 1] - first;
     if (reduce->size == 1) {
         sum_alone(reduce, bucket, nodes, sum);
         return DT_OK;
     }
     dt_runner *runner = &reduce->runner;
-    const int place = (int)(reduce->started % runner->place_count);
+    const int place = next_place(reduce);
     dt_runner_place *here = &runner->place[place];
     bool busy;
     DT_TRY(dt_runner_poll(runner, &busy));
@@ -271,37 +274,25 @@ static dt_status start_bucket(dt_reduce *reduce, int64_t bucket, float *const *n
     return dt_runner_start(runner, place);
 }
 
-dt_status dt_reduce_start(dt_reduce *reduce, int64_t bucket, float *const *nodes, float *sum) {
-    const double begun = dt_clock_seconds();
-    const dt_status status = start_bucket(reduce, bucket, nodes, sum);
-    reduce->seconds += dt_clock_seconds() - begun;
-    return status;
-}
-
-dt_status dt_reduce_poll(dt_reduce *reduce) {
-    const double begun = dt_clock_seconds();
+dt_status dt_reduce_poll(dt_reduce *reduce, bool *ready) {
     bool busy;
     const dt_status status = dt_runner_poll(&reduce->runner, &busy);
-    reduce->seconds += dt_clock_seconds() - begun;
+    *ready = reduce->size == 1 || !reduce->runner.place[next_place(reduce)].busy;
     return status;
 }
 
 dt_status dt_reduce_finish(dt_reduce *reduce) {
-    const double begun = dt_clock_seconds();
     bool busy;
-    dt_status status = dt_runner_poll(&reduce->runner, &busy);
-    while (status == DT_OK && busy) {
-        status = dt_runner_wait(&reduce->runner);
-        if (status == DT_OK)
-            status = dt_runner_poll(&reduce->runner, &busy);
+    DT_TRY(dt_runner_poll(&reduce->runner, &busy));
+    while (busy) {
+        DT_TRY(dt_runner_wait(&reduce->runner));
+        DT_TRY(dt_runner_poll(&reduce->runner, &busy));
     }
-    reduce->seconds += dt_clock_seconds() - begun;
-    return status;
+    return DT_OK;
 }
 
-void dt_reduce_account(dt_reduce *reduce, double *seconds, int64_t *sent_bytes) {
-    *seconds = reduce->seconds;
-    *sent_bytes = reduce->runner.sent_bytes;
-    reduce->seconds = 0;
+int64_t dt_reduce_take_sent_bytes(dt_reduce *reduce) {
+    const int64_t bytes = reduce->runner.sent_bytes;
     reduce->runner.sent_bytes = 0;
+    return bytes;
 }

@@ -12,12 +12,13 @@
  *     for each bucket, in the same order on all ranks:
  *         ... compute; the nodes are now complete between the bucket's ends ...
  *         DT_TRY(dt_reduce_start(reduce, bucket, nodes, sum));
- *         DT_TRY(dt_reduce_poll(reduce));
+ *         DT_TRY(dt_reduce_poll(reduce, &ready));
  *     DT_TRY(dt_reduce_finish(reduce));
  */
 #ifndef DT_COMM_REDUCE_H
 #define DT_COMM_REDUCE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/status.h"
@@ -70,13 +71,14 @@ const dt_tree_node *dt_reduce_cover(const dt_reduce *reduce, int *count);
  */
 dt_status dt_reduce_start(dt_reduce *reduce, int64_t bucket, float *const *nodes, float *sum);
 
-/** Lets buckets under way progress; never waits. Local. */
-dt_status dt_reduce_poll(dt_reduce *reduce);
+/** Lets buckets under way progress, and tells whether one more could start now without waiting for others;
+ * never waits. Local. */
+dt_status dt_reduce_poll(dt_reduce *reduce, bool *ready);
 
 /** Waits until every started bucket's sum is complete on this rank. Collective. */
 dt_status dt_reduce_finish(dt_reduce *reduce);
 
-/** Seconds spent inside start, poll and finish, and bytes sent by this rank, since the last call. Local. */
-void dt_reduce_account(dt_reduce *reduce, double *seconds, int64_t *sent_bytes);
+/** Bytes that this rank has sent since the last call. Local. */
+int64_t dt_reduce_take_sent_bytes(dt_reduce *reduce);
 
 #endif

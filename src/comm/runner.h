@@ -16,8 +16,11 @@
 #include "comm/number.h"
 #include "comm/program.h"
 
-/** Programs under way at once: enough to keep the network busy while sums are made; each has its scratch. */
-#define DT_RUNNER_PLACES 4
+/**
+ * Programs under way at once: enough to keep the network busy while each waits for the next look at its
+ * messages, which beside a backward pass is milliseconds away, several times a bucket. Each has its scratch.
+ */
+#define DT_RUNNER_PLACES 8
 
 typedef struct dt_runner_place {
     dt_program program;

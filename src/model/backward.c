@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-/* Tells that the gradient is final from `tensor` on, the first float of a tensor of this gradient. */
+/* Tells that the gradient is final from `tensor` on, the first float of a tensor of this gradient. Told again
+ * where nothing new is: whoever listens has work of its own to do from time to time. */
 static void tell(const dt_backward_progress *progress, const dt_gpt_view *gradient, const float *tensor) {
     if (progress)
         progress->reached(progress->context, tensor - gradient->wte);
@@ -25,7 +26,8 @@ static void leave_residual(const dt_gpt *gpt, const dt_leaf *leaf, int64_t layer
 }
 
 static void attend_backward(const dt_gpt *gpt, const dt_leaf *leaf, int64_t layer,
-                            const dt_layer_activations *l, dt_activations *a) {
+                            const dt_layer_activations *l, dt_activations *a, const dt_gpt_view *gradient,
+                            const dt_backward_progress *progress) {
     const int64_t T = gpt->layout->shape.T, C = gpt->layout->shape.C, H = gpt->layout->shape.H;
     for (int64_t s = 0; s < leaf->sequences; s++) {
         dt_dropout drop;
@@ -33,6 +35,7 @@ static void attend_backward(const dt_gpt *gpt, const dt_leaf *leaf, int64_t laye
         gpt->kernels->attention->backward(
             a->dqkv + 3 * at, a->dnorm + at, l->attended + at, l->lse + s * H * T, l->qkv + 3 * at, T, C, H,
             dt_gpt_dropout(gpt, leaf, s, layer, DT_DROPOUT_ATTENTION, &drop), a->scratch);
+        tell(progress, gradient, gradient->layer[layer].attn_proj_weight);
     }
 }
 
@@ -78,15 +81,19 @@ static void layer_backward(const dt_gpt *gpt, const dt_gpt_layer *w, const dt_le
     const dt_kernels *k = gpt->kernels;
     const dt_layer_activations *l = &a->layer[i];
     const dt_gpt_layer *d = &gradient->layer[i];
+    const float *above = i + 1 < gpt->layout->shape.n_layers ? d[1].ln_1_weight : gradient->ln_f_weight;
 
     leave_residual(gpt, leaf, i, DT_DROPOUT_RESIDUAL_2, a);
     k->linear->backward_input(a->dact, a->projection, w->mlp_proj_weight, n, F, C, a->room);
+    tell(progress, gradient, above);
     k->gelu->backward(a->dact, a->act, a->dact, l->pre, n, F);
+    tell(progress, gradient, above);
     k->linear->backward_weight(d->mlp_proj_weight, d->mlp_proj_bias, a->act, a->projection, n, F, C, a->room);
     tell(progress, gradient, d->mlp_proj_weight);
     k->linear->backward_weight(d->c_fc_weight, d->c_fc_bias, l->ln_2, a->dact, n, C, F, a->room);
     tell(progress, gradient, d->c_fc_weight);
     k->linear->backward_input(a->dnorm, a->dact, w->c_fc_weight, n, C, F, a->room);
+    tell(progress, gradient, d->c_fc_weight);
     k->layernorm->backward(a->dx, d->ln_2_weight, d->ln_2_bias, a->dnorm, l->middle, l->mean_2, l->rstd_2,
                            w->ln_2_weight, n, C);
     tell(progress, gradient, d->ln_2_weight);
@@ -96,11 +103,12 @@ static void layer_backward(const dt_gpt *gpt, const dt_gpt_layer *w, const dt_le
                                a->room);
     tell(progress, gradient, d->attn_proj_weight);
     k->linear->backward_input(a->dnorm, a->projection, w->attn_proj_weight, n, C, C, a->room);
-    attend_backward(gpt, leaf, i, l, a);
     tell(progress, gradient, d->attn_proj_weight);
+    attend_backward(gpt, leaf, i, l, a, gradient, progress);
     k->linear->backward_weight(d->c_attn_weight, d->c_attn_bias, l->ln_1, a->dqkv, n, C, 3 * C, a->room);
     tell(progress, gradient, d->c_attn_weight);
     k->linear->backward_input(a->dnorm, a->dqkv, w->c_attn_weight, n, C, 3 * C, a->room);
+    tell(progress, gradient, d->c_attn_weight);
     k->layernorm->backward(a->dx, d->ln_1_weight, d->ln_1_bias, a->dnorm, x, l->mean_1, l->rstd_1,
                            w->ln_1_weight, n, C);
     tell(progress, gradient, d->ln_1_weight);

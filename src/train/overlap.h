@@ -3,8 +3,8 @@
  *
  * A bucket of this rank's nodes is complete when every leaf of the last wave (train/leaves.h) has passed it
  * in its backward pass. Then the last additions are carried out for that bucket alone, and it is handed to
- * the reduction. Passes report from all threads; only the main thread, the one that may call MPI, acts on it,
- * and gives MPI a chance to move messages at every report, since MPI moves them at no other time.
+ * the reduction, as soon as that can take it. Passes report from all threads; only the main thread acts on
+ * it, and gives MPI a chance to move messages at every report, since MPI moves them at no other time.
  */
 #ifndef DT_TRAIN_OVERLAP_H
 #define DT_TRAIN_OVERLAP_H
@@ -22,7 +22,8 @@ typedef struct dt_overlap dt_overlap;
 /** What one step's exchange took, in seconds. */
 typedef struct dt_overlap_times {
     double total;   /**< from the first bucket's start to the last one's end */
-    double exposed; /**< of these, spent in the exchange and not in the passes beside it */
+    double exposed; /**< of these, not hidden: what the exchange took of the core beside the passes, and how
+                       long it was waited for after them, for late ranks too */
 } dt_overlap_times;
 
 /**

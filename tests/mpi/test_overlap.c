@@ -1,0 +1,71 @@
+/* Beside a backward pass the exchange waits for nobody, and what comes out is the sum. */
+#include "support/cmocka_mpi.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "train/overlap.h"
+
+#define FLOATS_A_BUCKET ((int64_t)1024)
+#define BUCKETS         ((int64_t)40) /* many more than can be under way at once */
+#define ELEMENTS        (BUCKETS * FLOATS_A_BUCKET)
+
+/* Whole numbers, whose sums are exact in any order. */
+static float brought(int rank, int64_t element) {
+    return (float)(element % 1000 + 1000 * rank);
+}
+
+/* Fails the test unless every rank has the sum of all. */
+static void expect_sum(const float *sum) {
+    for (int64_t e = 0; e < ELEMENTS; e++) {
+        float expected = 0.0f;
+        for (int r = 0; r < world.size; r++)
+            expected += brought(r, e);
+        if (fabsf(sum[e] - expected) > 0.0f)
+            fail_msg("rank %d: element %d is %g, expected %g", world.rank, (int)e, (double)sum[e],
+                     (double)expected);
+    }
+}
+
+/*
+ * One rank goes through its whole pass while the others wait for it elsewhere: it must come to the end of the
+ * pass, though none of its buckets can be exchanged, and then the others go through theirs. A rank that
+ * waited in its pass would wait for ever.
+ */
+static void a_pass_waits_for_no_other_rank(void **state) {
+    (void)state;
+    const dt_reduce_way ways[] = {DT_REDUCE_FLAT, DT_REDUCE_HIERARCHICAL};
+    for (int w = 0; w < 2; w++)
+        for (int first = 0; first < world.size; first++) {
+            const dt_reduce_options options = {.way = ways[w]};
+            dt_leaves plan;
+            dt_overlap *overlap;
+            dt_overlap_times times;
+            float *sum, *gradient = dt_memory_alloc(ELEMENTS, sizeof *gradient, "a gradient");
+            assert_non_null(gradient);
+            assert_ok(dt_leaves_plan(&plan, world.size, world.rank, world.rank + 1, 1));
+            assert_ok(dt_overlap_create(&overlap, &world, &plan, &gradient, world.size, ELEMENTS,
+                                        FLOATS_A_BUCKET * (int64_t)sizeof(float), &options));
+            for (int64_t e = 0; e < ELEMENTS; e++)
+                gradient[e] = brought(world.rank, e);
+            dt_overlap_begin(overlap);
+            if (world.rank != first)
+                dt_world_barrier(&world);
+            const dt_backward_progress *progress = dt_overlap_progress(overlap, 0);
+            for (int64_t offset = ELEMENTS; offset >= 0; offset -= FLOATS_A_BUCKET / 2)
+                progress->reached(progress->context, offset);
+            if (world.rank == first)
+                dt_world_barrier(&world);
+            assert_ok(dt_overlap_finish(overlap, &sum, &times));
+            expect_sum(sum);
+            assert_true(times.exposed >= 0.0 && times.total >= 0.0);
+            dt_overlap_free(overlap);
+            dt_leaves_free(&plan);
+            dt_memory_free(gradient);
+        }
+}
+
+static const struct CMUnitTest tests[] = {cmocka_unit_test(a_pass_waits_for_no_other_rank)};
+
+CMOCKA_MPI_MAIN(tests)
