@@ -28,12 +28,13 @@ dt_status dt_machine_look(dt_machine *machine, const dt_world *world, int thread
 void dt_machine_free(dt_machine *machine);
 
 /**
- * Measures what predictions are made from: the probe on rank 0 while the others sleep, and, unless `link` is
- * given, the links: on several hosts between all ranks, on one between as many as it has cores, at least two.
- * With a single rank and no `link` the link is assumed. `*measured` is complete on rank 0. Collective.
+ * Measures what predictions are made from: the probe on all ranks at once, or, where `share` threads take
+ * turns on a core, on so many fewer while the others sleep; and, unless `link` is given, the links: on
+ * several hosts between all ranks, on one between as many as it has cores, at least two. With a single rank
+ * and no `link` the link is assumed. `*measured` is complete on rank 0. Collective.
  */
-dt_status dt_machine_measure(const dt_world *world, const dt_config *config, int threads, const dt_link *link,
-                             dt_plan_machine *measured);
+dt_status dt_machine_measure(const dt_world *world, const dt_config *config, int threads, double share,
+                             const dt_link *link, dt_plan_machine *measured);
 
 /** How many of a job's threads take turns on one core, with `host_ranks` ranks on a host; 1 or more. Local.
  */

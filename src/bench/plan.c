@@ -35,7 +35,7 @@ static bucket_cost cost_of(const dt_plan_machine *m, double share, const dt_traf
     const double latency = crossing > 0 ? m->link.latency_seconds : 0.0;
     const double inside = (double)moved->inside_bytes / m->inside.bandwidth_bytes +
                           (crossing > 0 ? 0.0 : (double)moved->messages * m->inside.latency_seconds);
-    const double floats = (double)(moved->added_floats + moved->copied_floats);
+    const double floats = (double)(moved->added_floats + moved->copied_floats + moved->packed_floats);
     bucket_cost cost = {.travel =
                             (double)moved->messages * latency + (double)crossing / m->link.bandwidth_bytes,
                         .touch = share * (double)own * m->link.touch_seconds,
@@ -57,6 +57,7 @@ dt_plan_exchange dt_plan_exchange_of(const dt_plan_machine *machine, double shar
         exchange.total_seconds += cost.travel + cost.core;
     }
     exchange.exposed_seconds = done - backward_seconds + core;
+    exchange.seen_seconds = done - backward_seconds + core / share;
     return exchange;
 }
 
@@ -132,6 +133,7 @@ static dt_status predict(const dt_plan_machine *machine, const dt_config *c, con
                  (double)adds * (double)layout->elements * probe->add_seconds);
     point->exchange_seconds = exchange.total_seconds;
     point->exposed_seconds = exchange.exposed_seconds;
+    point->seen_seconds = exchange.seen_seconds;
     point->update_seconds = share * probe->update_seconds;
     point->step_seconds = point->compute_seconds + point->exposed_seconds + point->update_seconds +
                           ceil(log2((double)point->ranks)) * machine->link.latency_seconds;

@@ -8,7 +8,7 @@
  *     gather   = ceil(log2 p) x latency
  *     exchange of bucket b = travel_b + core_b
  *     travel_b = messages_b x latency + max(sent_b, received_b) of a host / bandwidth
- *     core_b   = additions_b + copies_b + inside_b / bandwidth inside
+ *     core_b   = additions_b + copies_b + packing_b + inside_b / bandwidth inside
  *
  * which is Hockney's model (comm/link.h) over the counts of comm/traffic.h. Bucket b, of those that are cut
  * from the vector's start to its end, is ready when the last wave's backward pass has come down to its first
@@ -19,7 +19,8 @@
  *     exposed  = done_0 - backward + sum of touch_b + core_b
  *
  * What the rank's own core does is never hidden: core_b, and touch_b, its part in sending and receiving over
- * the network.
+ * the network. So no schedule hides more than that, and exposed is also the measure of how good one is. Where
+ * s threads take turns on a core, a rank sees its own core's work once, but the step loses it s times.
  */
 #ifndef DT_BENCH_PLAN_H
 #define DT_BENCH_PLAN_H
@@ -51,7 +52,8 @@ typedef struct dt_plan_point {
     int64_t sent_messages; /**< a step, of the busiest rank */
     int64_t sent_bytes;
     double compute_seconds;                   /**< forward, backward and tree additions of the own leaves */
-    double exchange_seconds, exposed_seconds; /**< as in train/overlap.h */
+    double exchange_seconds, exposed_seconds; /**< of the step's time */
+    double seen_seconds;                      /**< exposed as a rank sees it: see train/overlap.h */
     double update_seconds;
     double step_seconds, tokens_per_second;
 } dt_plan_point;
@@ -60,6 +62,7 @@ typedef struct dt_plan_point {
 typedef struct dt_plan_exchange {
     double total_seconds;   /**< with nothing beside it */
     double exposed_seconds; /**< after the backward pass, or taken from it */
+    double seen_seconds;    /**< the same with the rank's own share of its core alone */
 } dt_plan_exchange;
 
 /** The link between hosts that is assumed where none is measured or given: 1.5 us and 100 Gbit/s. */

@@ -9,17 +9,18 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "bench/rig.h"
-#include "bench/statistics.h"
+#include "comm/agree.h"
 #include "model/backward.h"
 #include "model/forward.h"
 #include "optim/clip.h"
 
 /* Each part is repeated until both bounds are reached, but no more often than the third says. */
-#define LEAST_REPETITIONS 3
-#define LEAST_SECONDS     0.2
+#define LEAST_REPETITIONS 5
+#define LEAST_SECONDS     0.5
 #define MOST_REPETITIONS  40
 
 typedef struct probing {
+    const dt_world *world;
     dt_rig rig;
     dt_gpt_view weights;
     int64_t leaf_sequences;
@@ -81,10 +82,12 @@ static void run_update(probing *p) {
                   state->exp_avg_sq);
 }
 
-/* The median seconds of `part`; `before` (may be NULL) is what it needs to have run each time. */
-static double median_of(probing *p, void (*before)(probing *), void (*part)(probing *)) {
-    double seconds[MOST_REPETITIONS], sum = 0.0;
+/* The mean seconds of `part`; `before` (may be NULL) is what it needs to have run each time. A step is a sum
+ * of many parts, the slow ones too, so it is not the median that tells of it. */
+static double mean_of(probing *p, void (*before)(probing *), void (*part)(probing *)) {
+    double sum = 0.0;
     int64_t count = 0;
+    dt_world_barrier(p->world);
     for (int i = -1; i < MOST_REPETITIONS && (count < LEAST_REPETITIONS || sum < LEAST_SECONDS); i++) {
         if (before)
             before(p);
@@ -92,26 +95,32 @@ static double median_of(probing *p, void (*before)(probing *), void (*part)(prob
         part(p);
         if (i < 0)
             continue; /* the first warms caches and touches memory */
-        sum += seconds[count++] = dt_clock_seconds() - start;
+        sum += dt_clock_seconds() - start;
+        count++;
     }
-    return dt_statistics_of(seconds, count).median;
+    return sum / (double)count;
 }
 
-static dt_status create(probing *p, const dt_world *world, const dt_config *config, int threads) {
+/* A batch with a leaf for each thread of each rank. */
+static dt_status create(probing *p, const dt_config *config, int threads) {
     dt_config own = *config; /* borrows the strings */
+    own.batch_size = p->world->size * threads * config->micro_batch_size;
+    return dt_rig_create(&p->rig, p->world, &own, threads);
+}
+
+/* What a rank needs by itself, beside the rig. */
+static dt_status create_own(probing *p, const dt_config *config, int threads) {
     const int64_t u = config->micro_batch_size, T = config->max_seq_len;
-    own.batch_size = threads * u;
-    DT_TRY(dt_rig_create(&p->rig, world, &own, threads));
     const dt_layout *layout = &p->rig.layout;
     DT_TRY(dt_gpt_view_create(&p->weights, layout, p->rig.state.parameters));
     p->leaf_sequences = u;
-    p->windows = calloc((size_t)own.batch_size, sizeof *p->windows);
+    p->windows = calloc((size_t)(threads * u), sizeof *p->windows);
     p->gradient = calloc((size_t)threads + 1, sizeof *p->gradient);
     p->view = calloc((size_t)threads, sizeof *p->view);
     p->partial = dt_memory_alloc(dt_clip_chunks(layout->elements), sizeof *p->partial, "partial norms");
     if (!p->windows || !p->gradient || !p->view || !p->partial)
         return dt_fail("out of memory for a probe of %d threads", threads);
-    for (int64_t s = 0; s < own.batch_size; s++)
+    for (int64_t s = 0; s < threads * u; s++)
         p->windows[s] = p->rig.shard.tokens + s * T;
     for (int t = 0; t <= threads; t++) {
         p->gradient[t] = dt_memory_alloc(layout->elements, sizeof(float), "a probe's gradient");
@@ -136,17 +145,47 @@ static void drop(probing *p, int threads) {
     dt_rig_free(&p->rig);
 }
 
-dt_status dt_probe_run(dt_probe *probe, const dt_world *world, const dt_config *config, int threads) {
-    probing p = {0};
-    const dt_status status = create(&p, world, config, threads);
-    *probe = (dt_probe){.threads = threads};
+static void measure(probing *p, dt_probe *probe) {
+    const double floats = (double)p->rig.layout.elements;
+    probe->forward_seconds = mean_of(p, NULL, run_forward);
+    probe->backward_seconds = mean_of(p, run_forward, run_backward);
+    probe->add_seconds = mean_of(p, NULL, run_add) / floats;
+    probe->add_alone_seconds = mean_of(p, NULL, run_add_alone) / floats;
+    probe->update_seconds = mean_of(p, NULL, run_update);
+}
+
+/* Every number becomes the slowest rank's. */
+static dt_status find_slowest(const dt_world *world, dt_probe *probe) {
+    dt_probe *all = dt_memory_alloc(world->size, sizeof *all, "the ranks' probes");
+    int64_t *ones = dt_memory_alloc(world->size, sizeof *ones, "a count a rank");
+    dt_status status = dt_agree(world, all && ones ? DT_OK : DT_FAILED);
+    for (int r = 0; status == DT_OK && r < world->size; r++)
+        ones[r] = 1;
     if (status == DT_OK) {
-        const double floats = (double)p.rig.layout.elements;
-        probe->forward_seconds = median_of(&p, NULL, run_forward);
-        probe->backward_seconds = median_of(&p, run_forward, run_backward);
-        probe->add_seconds = median_of(&p, NULL, run_add) / floats;
-        probe->add_alone_seconds = median_of(&p, NULL, run_add_alone) / floats;
-        probe->update_seconds = median_of(&p, NULL, run_update);
+        all[world->rank] = *probe;
+        status = dt_world_gather_all(world, all, (int64_t)sizeof *all, ones);
+    }
+    for (int r = 0; status == DT_OK && r < world->size; r++) {
+        probe->forward_seconds = fmax(probe->forward_seconds, all[r].forward_seconds);
+        probe->backward_seconds = fmax(probe->backward_seconds, all[r].backward_seconds);
+        probe->add_seconds = fmax(probe->add_seconds, all[r].add_seconds);
+        probe->add_alone_seconds = fmax(probe->add_alone_seconds, all[r].add_alone_seconds);
+        probe->update_seconds = fmax(probe->update_seconds, all[r].update_seconds);
+    }
+    dt_memory_free(all);
+    dt_memory_free(ones);
+    return status;
+}
+
+dt_status dt_probe_run(dt_probe *probe, const dt_world *world, const dt_config *config, int threads) {
+    probing p = {.world = world};
+    *probe = (dt_probe){.threads = threads};
+    dt_status status = create(&p, config, threads);
+    if (status == DT_OK)
+        status = dt_agree(world, create_own(&p, config, threads));
+    if (status == DT_OK) {
+        measure(&p, probe);
+        status = find_slowest(world, probe);
     }
     drop(&p, threads);
     return status;

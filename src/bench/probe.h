@@ -1,5 +1,6 @@
 /**
- * What the parts of a step cost on one rank of this machine: measured briefly, for predictions.
+ * What the parts of a step cost a rank: measured briefly, on all ranks at once, for predictions. Ranks that
+ * share a host's caches and memory are slower together than alone, and in a step the slowest sets the pace.
  */
 #ifndef DT_BENCH_PROBE_H
 #define DT_BENCH_PROBE_H
@@ -17,8 +18,9 @@ typedef struct dt_probe {
 } dt_probe;
 
 /**
- * Measures with `threads` threads. `world` is a world of one rank. Takes about a second, more where a leaf
- * does. What other programs do meanwhile shows in the result. Local.
+ * Measures with `threads` threads a rank, the same on every rank: each number is the slowest rank's mean.
+ * Takes some seconds, more where a leaf does. What other programs do meanwhile shows in the result.
+ * Collective.
  */
 dt_status dt_probe_run(dt_probe *probe, const dt_world *world, const dt_config *config, int threads);
 

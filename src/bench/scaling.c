@@ -143,7 +143,8 @@ static dt_status run_study(const dt_world *world, dt_study *study, const kinds *
     dt_layout_free(&layout);
     DT_TRY(dt_agree(world, status));
     DT_TRY(dt_machine_look(&study->machine, world, study->machine.threads));
-    DT_TRY(dt_machine_measure(world, study->config, study->machine.threads, NULL, &study->measured));
+    const double share = dt_machine_share(&study->machine, world->host_ranks);
+    DT_TRY(dt_machine_measure(world, study->config, study->machine.threads, share, NULL, &study->measured));
     if (wanted->strong)
         DT_TRY(run_kind(world, study, ranks, false));
     return wanted->weak ? run_kind(world, study, ranks, true) : DT_OK;

@@ -29,7 +29,7 @@ typedef struct way {
     int64_t exchange, dtype;
     bool wanted;
     dt_rig rig;
-    double *step, *exposed, *alone; /* [repetitions], seconds */
+    double *step, *exposed, *late, *alone; /* [repetitions], seconds */
     dt_plan_point plan;
 } way;
 
@@ -39,9 +39,10 @@ typedef struct comparison {
     int threads;
     int64_t repetitions;
     double share;
-    double window; /* of the backward pass, in which an exchange can hide: seconds */
     dt_machine machine;
     dt_plan_machine measured;
+    double *seen;  /* [size]: what each rank saw of a step's exchange */
+    int64_t *ones; /* [size] */
     way way[WAYS];
 } comparison;
 
@@ -58,8 +59,9 @@ static dt_status create_way(comparison *c, way *w) {
     const dt_config config = config_of(c, w);
     w->step = dt_memory_alloc(c->repetitions, sizeof *w->step, what);
     w->exposed = dt_memory_alloc(c->repetitions, sizeof *w->exposed, what);
+    w->late = dt_memory_alloc(c->repetitions, sizeof *w->late, what);
     w->alone = dt_memory_alloc(c->repetitions, sizeof *w->alone, what);
-    DT_TRY(dt_agree(c->world, w->step && w->exposed && w->alone ? DT_OK : DT_FAILED));
+    DT_TRY(dt_agree(c->world, w->step && w->exposed && w->late && w->alone ? DT_OK : DT_FAILED));
     return dt_rig_create(&w->rig, c->world, &config, c->threads);
 }
 
@@ -72,6 +74,11 @@ static dt_status create(comparison *c) {
         {.name = "library", .exchange = DT_EXCHANGE_LIBRARY, .wanted = true}};
     for (int i = 0; i < WAYS; i++)
         c->way[i] = ways[i];
+    c->seen = dt_memory_alloc(c->world->size, sizeof *c->seen, "the ranks' times");
+    c->ones = dt_memory_alloc(c->world->size, sizeof *c->ones, "a count a rank");
+    DT_TRY(dt_agree(c->world, c->seen && c->ones ? DT_OK : DT_FAILED));
+    for (int r = 0; r < c->world->size; r++)
+        c->ones[r] = 1;
     for (int i = 0; i < WAYS; i++)
         if (c->way[i].wanted)
             DT_TRY(create_way(c, &c->way[i]));
@@ -83,10 +90,13 @@ static void drop(comparison *c) {
         way *w = &c->way[i];
         dt_memory_free(w->step);
         dt_memory_free(w->exposed);
+        dt_memory_free(w->late);
         dt_memory_free(w->alone);
         if (w->rig.step)
             dt_rig_free(&w->rig);
     }
+    dt_memory_free(c->seen);
+    dt_memory_free(c->ones);
     dt_machine_free(&c->machine);
 }
 
@@ -99,38 +109,45 @@ static void must(const comparison *c, dt_status status) {
     dt_world_abort(c->world, DT_FAILED);
 }
 
+/*
+ * What was exposed of a step's exchange, and what of that was waiting for ranks that were late. The rank that
+ * came last waited for nobody: what it saw is the exchange's own, and what others saw beyond it is lateness.
+ */
+static void part_exposed(comparison *c, double own, double *exposed, double *late) {
+    double most;
+    c->seen[c->world->rank] = own;
+    must(c, dt_world_gather_all(c->world, c->seen, (int64_t)sizeof *c->seen, c->ones));
+    *exposed = most = c->seen[0];
+    for (int r = 1; r < c->world->size; r++) {
+        *exposed = fmin(*exposed, c->seen[r]);
+        most = fmax(most, c->seen[r]);
+    }
+    *late = most - *exposed;
+}
+
 static void measure(comparison *c) {
     for (int64_t i = -WARMUPS; i < c->repetitions; i++)
         for (int k = 0; k < WAYS; k++) {
             way *w = &c->way[k];
             dt_step_result result;
-            double alone;
+            double alone, exposed, late;
             if (!w->wanted)
                 continue;
             dt_world_barrier(c->world);
             must(c, dt_rig_step(&w->rig, &result));
             dt_world_barrier(c->world);
             must(c, dt_step_exchange_alone(w->rig.step, &alone));
+            part_exposed(c, result.exchange.exposed, &exposed, &late);
             if (i < 0)
                 continue;
             w->step[i] = result.step_seconds;
-            w->exposed[i] = result.exchange.exposed;
+            w->exposed[i] = exposed;
+            w->late[i] = late;
             w->alone[i] = alone;
         }
 }
 
-/* What is left of the last wave's backward pass when the first bucket is complete. */
-static dt_status find_window(comparison *c, int64_t elements) {
-    int64_t *bounds, buckets;
-    DT_TRY(dt_overlap_cut(elements, c->config->bucket_bytes, &bounds, &buckets));
-    c->window =
-        c->share * c->measured.probe.backward_seconds * (double)bounds[buckets - 1] / (double)bounds[buckets];
-    free(bounds);
-    return DT_OK;
-}
-
 static dt_status predict(comparison *c) {
-    DT_TRY(find_window(c, c->way[0].rig.layout.elements));
     for (int i = 0; i < WAYS; i++) {
         way *w = &c->way[i];
         const dt_config config = config_of(c, w);
@@ -141,18 +158,23 @@ static dt_status predict(comparison *c) {
     return DT_OK;
 }
 
-/* What a way's times come to, in seconds. */
+/* Less that can hide than this part of a step says nothing about how well it does. */
+#define LEAST_FIT 0.02
+
+/* What a way's times come to, in seconds, and the part that was hidden of what the plan says can be: NaN
+ * where that is too little. */
 typedef struct summary {
-    double step, exposed, alone, fits, hidden;
+    double step, exposed, late, alone, hidden;
 } summary;
 
 static summary sum_up(const comparison *c, const way *w) {
     summary s = {.step = dt_statistics_of(w->step, c->repetitions).median,
                  .exposed = dt_statistics_of(w->exposed, c->repetitions).median,
+                 .late = dt_statistics_of(w->late, c->repetitions).median,
                  .alone = dt_statistics_of(w->alone, c->repetitions).median};
-    s.fits = s.alone < c->window ? s.alone : c->window;
+    const double fits = s.alone - w->plan.seen_seconds;
     s.hidden =
-        s.fits > 0.0 ? (s.alone - s.exposed) / s.fits : 0.0; /* a single bucket has nothing beside it */
+        fits >= LEAST_FIT * s.step && w->exchange != DT_EXCHANGE_LIBRARY ? (s.alone - s.exposed) / fits : NAN;
     return s;
 }
 
@@ -164,25 +186,28 @@ static void print_head(const comparison *c) {
     dt_log_line("link      %.3g us, %.4g Gbit/s%s, %.3g ns of a core a byte", 1e6 * m->link.latency_seconds,
                 8e-9 * m->link.bandwidth_bytes, m->same_host ? " inside the host" : " between hosts",
                 1e9 * m->link.touch_seconds);
-    dt_log_line("probe     leaf %.2f ms forward + %.2f ms backward, update %.2f ms; %.1f ms of the last "
-                "backward pass can hide an exchange",
+    dt_log_line("probe     leaf %.2f ms forward + %.2f ms backward, update %.2f ms",
                 1e3 * m->probe.forward_seconds, 1e3 * m->probe.backward_seconds,
-                1e3 * m->probe.update_seconds, 1e3 * c->window);
+                1e3 * m->probe.update_seconds);
     dt_log_line("times     medians of %" PRId64 " steps of each way, taken in turn", c->repetitions);
+    dt_log_line("exposed   as the rank sees it that comes last; late is what the first one waited for it; "
+                "hidden is of what can be");
     dt_log_line("%s", "");
-    dt_log_line("%-13s %10s %10s %10s %10s %10s %10s %10s", "way", "step", "alone", "exposed", "hidden",
-                "predicted", "exposed", "error");
-    dt_log_line("%-13s %10s %10s %10s %10s %10s %10s %10s", "", "(ms)", "(ms)", "(ms)", "(% of fit)", "(ms)",
-                "(ms)", "(% of step)");
+    dt_log_line("%-13s %10s %10s %10s %10s %10s %10s %10s %11s", "way", "step", "alone", "exposed", "least",
+                "late", "hidden", "predicted", "error");
+    dt_log_line("%-13s %10s %10s %10s %10s %10s %10s %10s %11s", "", "(ms)", "(ms)", "(ms)", "(ms)", "(ms)",
+                "(%)", "(ms)", "(% of step)");
 }
 
 static json_t *way_json(const comparison *c, const way *w) {
     const summary s = sum_up(c, w);
-    return json_pack("{s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I}", "way", w->name, "step_ms",
-                     1e3 * s.step, "alone_ms", 1e3 * s.alone, "exposed_ms", 1e3 * s.exposed, "fits_ms",
-                     1e3 * s.fits, "hidden", s.hidden, "predicted_step_ms", 1e3 * w->plan.step_seconds,
-                     "predicted_exposed_ms", 1e3 * w->plan.exposed_seconds, "sent_messages",
-                     (json_int_t)w->plan.sent_messages, "sent_bytes", (json_int_t)w->plan.sent_bytes);
+    return json_pack("{s:s, s:f, s:f, s:f, s:f, s:f, s:o, s:f, s:f, s:I, s:I}", "way", w->name, "step_ms",
+                     1e3 * s.step, "alone_ms", 1e3 * s.alone, "exposed_ms", 1e3 * s.exposed,
+                     "least_exposed_ms", 1e3 * w->plan.seen_seconds, "late_ms", 1e3 * s.late, "hidden",
+                     isnan(s.hidden) ? json_null() : json_real(s.hidden), "predicted_step_ms",
+                     1e3 * w->plan.step_seconds, "predicted_exposed_ms", 1e3 * w->plan.exposed_seconds,
+                     "sent_messages", (json_int_t)w->plan.sent_messages, "sent_bytes",
+                     (json_int_t)w->plan.sent_bytes);
 }
 
 static dt_status print(const comparison *c, const char *json_path) {
@@ -194,9 +219,12 @@ static dt_status print(const comparison *c, const char *json_path) {
         if (!w->wanted)
             continue;
         const summary s = sum_up(c, w);
-        dt_log_line("%-13s %10.2f %10.2f %10.2f %10.1f %10.2f %10.2f %+10.1f", w->name, 1e3 * s.step,
-                    1e3 * s.alone, 1e3 * s.exposed, 100.0 * s.hidden, 1e3 * w->plan.step_seconds,
-                    1e3 * w->plan.exposed_seconds, 100.0 * (w->plan.step_seconds / s.step - 1.0));
+        char hidden[16] = "-";
+        if (!isnan(s.hidden))
+            snprintf(hidden, sizeof hidden, "%.0f", 100.0 * s.hidden);
+        dt_log_line("%-13s %10.2f %10.2f %10.2f %10.2f %10.2f %10s %10.2f %+11.1f", w->name, 1e3 * s.step,
+                    1e3 * s.alone, 1e3 * s.exposed, 1e3 * w->plan.seen_seconds, 1e3 * s.late, hidden,
+                    1e3 * w->plan.step_seconds, 100.0 * (w->plan.step_seconds / s.step - 1.0));
         complete = json_array_append_new(rows, way_json(c, w)) == 0 && complete;
     }
     json_t *all = json_pack(
@@ -216,7 +244,7 @@ static dt_status print(const comparison *c, const char *json_path) {
 static dt_status compare(comparison *c, const dt_ways_options *options) {
     DT_TRY(dt_machine_look(&c->machine, c->world, c->threads));
     c->share = options->share > 0.0 ? options->share : dt_machine_share(&c->machine, c->world->host_ranks);
-    DT_TRY(dt_machine_measure(c->world, c->config, c->threads, NULL, &c->measured));
+    DT_TRY(dt_machine_measure(c->world, c->config, c->threads, c->share, NULL, &c->measured));
     DT_TRY(create(c));
     measure(c);
     const bool first = c->world->rank == 0;

@@ -78,16 +78,17 @@ static void write_program(const writer *w, const dt_hierarchy *hierarchy, int ra
 static dt_traffic traffic_of(const writer *w, const dt_program *program) {
     const dt_program_work *work = &program->work;
     const int64_t bytes = (int64_t)dt_number_bytes(w->job->number);
-    return (dt_traffic){.messages = work->messages,
-                        .inside_bytes =
-                            bytes * larger(work->sent_floats - work->crossing_sent_floats,
-                                           work->received_floats - work->crossing_received_floats),
-                        .sent_bytes = bytes * work->sent_floats,
-                        .received_bytes = bytes * work->received_floats,
-                        .host_sent_bytes = bytes * work->crossing_sent_floats,
-                        .host_received_bytes = bytes * work->crossing_received_floats,
-                        .added_floats = work->added_floats,
-                        .copied_floats = work->copied_floats};
+    return (dt_traffic){
+        .messages = work->messages,
+        .inside_bytes = bytes * larger(work->sent_floats - work->crossing_sent_floats,
+                                       work->received_floats - work->crossing_received_floats),
+        .sent_bytes = bytes * work->sent_floats,
+        .received_bytes = bytes * work->received_floats,
+        .host_sent_bytes = bytes * work->crossing_sent_floats,
+        .host_received_bytes = bytes * work->crossing_received_floats,
+        .added_floats = work->added_floats,
+        .copied_floats = work->copied_floats,
+        .packed_floats = w->job->number == DT_NUMBER_FP32 ? 0 : work->sent_floats + work->received_floats};
 }
 
 /* Memory that the programs of a rank take, its part of the host's shared memory included. */
@@ -126,6 +127,7 @@ static dt_status count_rank(const writer *w, int rank, const int64_t *bounds, in
         busiest[b].inside_bytes = larger(busiest[b].inside_bytes, here.inside_bytes);
         busiest[b].added_floats = larger(busiest[b].added_floats, here.added_floats);
         busiest[b].copied_floats = larger(busiest[b].copied_floats, here.copied_floats);
+        busiest[b].packed_floats = larger(busiest[b].packed_floats, here.packed_floats);
         host[b].host_sent_bytes += here.host_sent_bytes;
         host[b].host_received_bytes += here.host_received_bytes;
     }
@@ -186,6 +188,7 @@ dt_status dt_traffic_of_rank(const dt_traffic_job *job, int rank, const int64_t 
         total->inside_bytes += here.inside_bytes;
         total->added_floats += here.added_floats;
         total->copied_floats += here.copied_floats;
+        total->packed_floats += here.packed_floats;
     }
     dt_hierarchy_drop(&hierarchy);
     close_writer(&w);

@@ -35,6 +35,7 @@ typedef struct dt_traffic {
     int64_t host_sent_bytes, host_received_bytes; /**< by its whole host, to and from others */
     int64_t added_floats;
     int64_t copied_floats; /**< through the host's shared memory */
+    int64_t packed_floats; /**< before they are sent and after they have come; 0 for DT_NUMBER_FP32 */
 } dt_traffic;
 
 /** The way that such a job takes: what dt_reduce_create makes of DT_REDUCE_AUTO. Local. */

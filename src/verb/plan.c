@@ -71,7 +71,7 @@ static void print_assumptions(const planning *plan) {
                 ", context %" PRId64 "; %" PRId64 " sequences in %" PRId64 " leaves of %" PRId64,
                 c->n_layers, c->d_model, c->n_heads, c->d_ff, c->max_seq_len, c->batch_size,
                 dt_step_leaves(c->batch_size, c->micro_batch_size), c->micro_batch_size);
-    dt_log_line("probe     on one rank of %d thread%s here (%s): leaf %.2f ms forward + %.2f ms backward, "
+    dt_log_line("probe     on ranks of %d thread%s here (%s): leaf %.2f ms forward + %.2f ms backward, "
                 "update %.2f ms, addition %.3f ns a float",
                 m->probe.threads, m->probe.threads == 1 ? "" : "s", plan->here.processor,
                 1e3 * m->probe.forward_seconds, 1e3 * m->probe.backward_seconds,
@@ -182,7 +182,8 @@ static dt_status run(const dt_world *world, const dt_config *config, const flags
     DT_TRY(dt_agree(world, open_json(world, f->json, &file)));
     dt_status status = dt_machine_look(&plan.here, world, threads);
     if (status == DT_OK)
-        status = dt_machine_measure(world, config, threads, plan.link_given ? &link : NULL, &plan.machine);
+        status = dt_machine_measure(world, config, threads, dt_machine_share(&plan.here, world->host_ranks),
+                                    plan.link_given ? &link : NULL, &plan.machine);
     if (plan.host_ranks > 0) {
         plan.machine.host_ranks = (int)plan.host_ranks;
         plan.machine.same_host = false;

@@ -69,6 +69,15 @@ static void a_long_backward_pass_hides_all_but_the_last_bucket(void **state) {
     assert_near(dt_plan_exchange_of(&m, 1.0, 100.0, whole, 1, traffic).exposed_seconds, 2.0 + 0.1);
 }
 
+/* Two threads that take turns on a core: each sees its own 0.4 s of additions, and the step loses both. */
+static void a_shared_core_costs_the_step_more_than_a_rank_sees(void **state) {
+    (void)state;
+    const dt_plan_machine m = machine(0.5, 1000.0, 0.01);
+    const dt_plan_exchange e = dt_plan_exchange_of(&m, 2.0, 1e6, bounds, BUCKETS, traffic);
+    assert_near(e.exposed_seconds, 2.0 + 0.8);
+    assert_near(e.seen_seconds, 2.0 + 0.4);
+}
+
 /* A slow network: the first bucket is ready a quarter of the pass in, and from then on the link is never
  * idle. */
 static void a_slow_link_is_busy_from_the_first_bucket_on(void **state) {
@@ -135,6 +144,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_exchange_costs_messages_bytes_and_additions),
     cmocka_unit_test(what_nothing_hides_is_exposed),
     cmocka_unit_test(a_long_backward_pass_hides_all_but_the_last_bucket),
+    cmocka_unit_test(a_shared_core_costs_the_step_more_than_a_rank_sees),
     cmocka_unit_test(a_slow_link_is_busy_from_the_first_bucket_on),
     cmocka_unit_test(one_rank_computes_its_leaves_and_updates),
     cmocka_unit_test(lists_of_ranks_are_sorted_and_checked),
