@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "support/job.h"
 #include "support/text.h"
 #include "support/training.h"
 
@@ -42,8 +43,22 @@ static void hosts_change_no_bit(void **state) {
     training_same_weights("rounded", "rounded_two_by_two", STEPS);
 }
 
+/* A signal to the script ends all that it started, at once: here what would take ten minutes. */
+static void a_signal_ends_all_hosts(void **state) {
+    (void)state;
+    command_result r =
+        command_run("timeout --kill-after 20 3 " DTRAIN_SOURCE_DIR "/tools/hosts 2 full 1 sleep 600");
+    const int code = r.exit_code;
+    command_free(&r);
+    if (code == 77)
+        skip();
+    assert_int_equal(code, 124); /* timeout's own; 137 when the signal did not help */
+    assert_int_equal(job_await_end(2.0), 0);
+}
+
 static int set_up(void **state) {
     *state = command_enter_folder();
+    job_mark();
     text_write("text.txt", 30000, 1);
     return 0;
 }
@@ -54,6 +69,7 @@ static int tear_down(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(hosts_change_no_bit)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(hosts_change_no_bit),
+                                       cmocka_unit_test(a_signal_ends_all_hosts)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
