@@ -12,9 +12,11 @@
 #define DT_MATH_DROPOUT_H
 
 #include <stdint.h>
+#include <string.h>
 
 #include "base/philox.h"
 #include "math/isa.h"
+#include "math/philox_lanes.h"
 
 #define DT_DROPOUT_BLOCK 64
 
@@ -48,18 +50,20 @@ dt_dropout dt_dropout_at(uint64_t seed, double p, int64_t layer, dt_dropout_site
 static inline void dt_dropout_factors(float *restrict factor, const dt_dropout *drop, uint32_t row,
                                       int64_t cols) {
     const dt_dropout d = *drop;
-    for (int64_t block = 0; block < cols; block += DT_DROPOUT_BLOCK) {
-        uint32_t counter = (uint32_t)(block / 4);
-        float *f = factor + block;
-#pragma omp simd
-        for (uint32_t lane = 0; lane < 16; lane++) {
-            dt_philox_words w = dt_philox(d.key, counter + lane, row, d.slot, d.step);
-            f[lane] = w.w0 < d.threshold ? 0.0f : d.scale;
-            f[lane + 16] = w.w1 < d.threshold ? 0.0f : d.scale;
-            f[lane + 32] = w.w2 < d.threshold ? 0.0f : d.scale;
-            f[lane + 48] = w.w3 < d.threshold ? 0.0f : d.scale;
+    uint32_t scale;
+    memcpy(&scale, &d.scale, sizeof scale);
+    for (int64_t block = 0; block < cols; block += DT_DROPOUT_BLOCK)
+        for (int64_t lane = 0; lane < DT_DROPOUT_BLOCK / 4; lane += DT_PHILOX_LANES) {
+            dt_philox_wide words[4] = {dt_philox_count((uint32_t)(block / 4 + lane)), dt_philox_all(row),
+                                       dt_philox_all(d.slot), dt_philox_all(d.step)};
+            dt_philox_run(words, d.key);
+            for (int64_t w = 0; w < 4; w++) {
+                const dt_philox_narrow word = __builtin_convertvector(words[w], dt_philox_narrow);
+                dt_philox_narrow *out = (dt_philox_narrow *)(factor + block + 16 * w + lane);
+                /* All bits of the scale where the word is not below the threshold, else those of 0. */
+                *out = (dt_philox_narrow)(word >= d.threshold) & scale;
+            }
         }
-    }
 }
 
 /** The branch that ends in the residual stream, out = residual + dropout(x + bias), for one sequence. */
