@@ -46,8 +46,8 @@ static void hosts_change_no_bit(void **state) {
 /* A signal to the script ends all that it started, at once: here what would take ten minutes. */
 static void a_signal_ends_all_hosts(void **state) {
     (void)state;
-    command_result r =
-        command_run("timeout --kill-after 20 3 " DTRAIN_SOURCE_DIR "/tools/hosts 2 full 1 sleep 600");
+    command_result r = command_run("timeout --foreground --kill-after 20 3 " DTRAIN_SOURCE_DIR
+                                   "/tools/hosts 2 full 1 sleep 600");
     const int code = r.exit_code;
     command_free(&r);
     if (code == 77)
