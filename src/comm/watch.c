@@ -32,10 +32,12 @@ enum { TAG_QUESTION, TAG_ANSWER, TAG_REQUEST, TAG_VERDICT };
 #define LOOK_MIN_SECONDS 0.01
 #define LOOK_MAX_SECONDS 1.0
 
-/* How much later than the rank that has to speak the next one does, and how long a rank that has said that it
- * speaks is left to end the job: a launcher on a busy host may need seconds for it. */
-#define YIELD_SECONDS  2.0
-#define SPOKEN_SECONDS 20.0
+/* How much later than the rank that has to speak the next one does. */
+#define YIELD_SECONDS 2.0
+
+/* How long after another rank has said that it speaks this one leaves too, without a word: under srun the end
+ * of one does not end the others at once. */
+#define FOLLOW_SECONDS 0.5
 
 /* What one rank tells another. All run the same program, so its bytes mean the same everywhere. */
 typedef struct note {
@@ -226,7 +228,7 @@ static void find_order(double limit) {
         watch.before += answers(r, limit);
 }
 
-/* The lowest rank that answers speaks; the next ones leave it the time to end the job. */
+/* The lowest rank that answers speaks; the next ones leave it the time for that, and follow. */
 static void judge(double limit) {
     if (!job_hangs(limit)) {
         watch.hung_at = HUGE_VAL;
@@ -234,8 +236,10 @@ static void judge(double limit) {
     }
     if (watch.hung_at == HUGE_VAL)
         find_order(limit);
-    if (watch.now - watch.hung_at >= watch.before * YIELD_SECONDS &&
-        watch.now - watch.spoken_at >= SPOKEN_SECONDS)
+    if (watch.spoken_at >= 0.0) {
+        if (watch.now - watch.spoken_at >= FOLLOW_SECONDS)
+            dt_world_abort(watch.world, DT_FAILED);
+    } else if (watch.now - watch.hung_at >= watch.before * YIELD_SECONDS)
         end_job(limit);
 }
 

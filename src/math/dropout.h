@@ -59,7 +59,7 @@ static inline void dt_dropout_factors(float *restrict factor, const dt_dropout *
             dt_philox_run(words, d.key);
             for (int64_t w = 0; w < 4; w++) {
                 const dt_philox_narrow word = __builtin_convertvector(words[w], dt_philox_narrow);
-                dt_philox_narrow *out = (dt_philox_narrow *)(factor + block + 16 * w + lane);
+                dt_philox_narrow *out = (void *)(factor + block + 16 * w + lane);
                 /* All bits of the scale where the word is not below the threshold, else those of 0. */
                 *out = (dt_philox_narrow)(word >= d.threshold) & scale;
             }
