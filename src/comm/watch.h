@@ -5,8 +5,9 @@
  * half of the limit, the thread asks all others where they are; theirs answer whatever their main threads do,
  * unless the process is stopped, its host is gone or the link is down. When nobody has made progress for the
  * limit, the lowest rank that still answers tells the others that it speaks, names those that do not answer,
- * or that are behind the others, and aborts the job. A rank that works long while others wait for it is never
- * taken for one that hangs, as long as it leaves marks. While all goes well no message is sent.
+ * or that are behind the others, and aborts the job; the others follow without a word. A rank that works long
+ * while others wait for it is never taken for one that hangs, as long as it leaves marks. While all goes well
+ * no message is sent.
  *
  * One in a process, over the whole job.
  */
