@@ -12,6 +12,7 @@
 #include "comm/agree.h"
 #include "math/matmul.h"
 #include "train/need.h"
+#include "train/run.h"
 
 #define WARM_UP_STEPS 2
 
@@ -148,7 +149,8 @@ static dt_status measure(dt_profile *p, samples *s, dt_parts *parts, dt_rig *rig
     rank_facts *facts = &s->facts[rank];
     must(world, take_steps(rig, repetitions, s->step + rank * repetitions));
     facts->resident_bytes = (double)dt_memory_resident_bytes();
-    facts->computed_bytes = (double)dt_need_bytes(&rig->layout, config, world->rank, world->size,
+    const dt_reduce_options exchange = dt_run_exchange(config);
+    facts->computed_bytes = (double)dt_need_bytes(&rig->layout, config, world, &exchange,
                                                   rig->workers.threads, rig->shard.tokens_count);
     dt_world_barrier(world);
     DT_TRY(dt_agree(world,

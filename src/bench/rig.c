@@ -67,7 +67,8 @@ dt_status dt_rig_create(dt_rig *rig, const dt_world *world, const dt_config *con
     DT_TRY(dt_agree(world, dt_tree_expect_ranks(
                                world->size, dt_step_leaves(config->batch_size, config->micro_batch_size))));
     DT_TRY(dt_agree(world, dt_layout_create(&rig->layout, dt_run_shape(config))));
-    DT_TRY(dt_need_check(world, dt_need_bytes(&rig->layout, config, world->rank, world->size, threads,
+    const dt_reduce_options exchange = dt_run_exchange(config);
+    DT_TRY(dt_need_check(world, dt_need_bytes(&rig->layout, config, world, &exchange, threads,
                                               config->batch_size * config->max_seq_len)));
     DT_TRY(dt_agree(world, create_own(rig, world, config, threads)));
     return create_step(rig, world, config);

@@ -170,6 +170,23 @@ dt_status dt_traffic_busiest(const dt_traffic_job *job, const int64_t *bounds, i
     return status;
 }
 
+dt_status dt_traffic_room_bytes(const dt_traffic_job *job, int rank, int64_t longest, int64_t buckets,
+                                int64_t *bytes) {
+    writer w;
+    dt_hierarchy hierarchy = {0};
+    dt_program program;
+    dt_status status = open_writer(&w, job);
+    if (status == DT_OK)
+        status = open_rank(&w, rank, &hierarchy);
+    if (status == DT_OK) {
+        write_program(&w, &hierarchy, rank, longest, &program);
+        *bytes = room_of(&w, &hierarchy, &program, longest, buckets);
+    }
+    dt_hierarchy_drop(&hierarchy);
+    close_writer(&w);
+    return status;
+}
+
 dt_status dt_traffic_of_rank(const dt_traffic_job *job, int rank, const int64_t *bounds, int64_t buckets,
                              dt_traffic *total) {
     writer w;

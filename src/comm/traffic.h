@@ -51,7 +51,14 @@ dt_reduce_way dt_traffic_way(const dt_traffic_job *job);
 dt_status dt_traffic_busiest(const dt_traffic_job *job, const int64_t *bounds, int64_t buckets,
                              dt_traffic *busiest, int64_t *room_bytes);
 
-/** The same for all buckets of rank `rank` together; its host's bytes are not counted. Local. */
+/**
+ * Bytes that rank `rank` allocates for sums of `buckets` buckets of at most `longest` floats: for what
+ * arrives, and its part of the host's shared memory. Local.
+ */
+dt_status dt_traffic_room_bytes(const dt_traffic_job *job, int rank, int64_t longest, int64_t buckets,
+                                int64_t *bytes);
+
+/** What rank `rank` does for all buckets together; its host's bytes are not counted. Local. */
 dt_status dt_traffic_of_rank(const dt_traffic_job *job, int rank, const int64_t *bounds, int64_t buckets,
                              dt_traffic *total);
 

@@ -7,17 +7,18 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "comm/reduce.h"
 #include "comm/world.h"
 #include "config/config.h"
 #include "model/layout.h"
 
 /**
- * Bytes that rank `rank` of `size` holds with `threads` threads and `tokens` tokens of the corpus: weights,
- * moments, gradients, activations and tokens. INT64_MAX where no memory could hold them. What libraries, the
- * exchange and MPI take comes on top. Local.
+ * Bytes that this rank holds with `threads` threads and `tokens` tokens of the corpus: weights, moments,
+ * gradients, activations, tokens, and what an exchange as `exchange` says has on its way. INT64_MAX where no
+ * memory could hold them. What libraries and MPI take comes on top. Local.
  */
-int64_t dt_need_bytes(const dt_layout *layout, const dt_config *config, int rank, int size, int threads,
-                      int64_t tokens);
+int64_t dt_need_bytes(const dt_layout *layout, const dt_config *config, const dt_world *world,
+                      const dt_reduce_options *exchange, int threads, int64_t tokens);
 
 /**
  * Refuses a run whose ranks on a host need more than it can give, before they take it and the kernel ends

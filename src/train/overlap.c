@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/progress.h"
 #include "comm/agree.h"
+#include "comm/traffic.h"
 
 /* One thread's view of its backward pass. */
 typedef struct watcher {
@@ -38,17 +39,38 @@ struct dt_overlap {
     dt_status status;            /* of the first call that failed */
 };
 
-dt_status dt_overlap_cut(int64_t elements, int64_t bucket_bytes, int64_t **bounds, int64_t *buckets) {
+static int64_t bucket_floats(int64_t bucket_bytes) {
     const int64_t asked =
         bucket_bytes / (int64_t)sizeof(float) / DT_MEMORY_ALIGN_FLOATS * DT_MEMORY_ALIGN_FLOATS;
-    const int64_t floats = asked > DT_MEMORY_ALIGN_FLOATS ? asked : DT_MEMORY_ALIGN_FLOATS;
-    *buckets = (elements + floats - 1) / floats;
+    return asked > DT_MEMORY_ALIGN_FLOATS ? asked : DT_MEMORY_ALIGN_FLOATS;
+}
+
+static int64_t count_buckets(int64_t elements, int64_t floats) {
+    return elements / floats + (elements % floats != 0);
+}
+
+dt_status dt_overlap_cut(int64_t elements, int64_t bucket_bytes, int64_t **bounds, int64_t *buckets) {
+    const int64_t floats = bucket_floats(bucket_bytes);
+    *buckets = count_buckets(elements, floats);
     *bounds = calloc((size_t)*buckets + 1, sizeof **bounds);
     if (*bounds == NULL)
         return dt_fail("out of memory for %" PRId64 " buckets; use a larger bucket_bytes", *buckets);
     for (int64_t b = 0; b <= *buckets; b++)
         (*bounds)[b] = b < *buckets ? b * floats : elements;
     return DT_OK;
+}
+
+dt_status dt_overlap_room_bytes(const dt_world *world, int64_t leaves, int64_t elements, int64_t bucket_bytes,
+                                const dt_reduce_options *options, int64_t *bytes) {
+    const int64_t floats = bucket_floats(bucket_bytes);
+    const dt_traffic_job job = {.ranks = world->size,
+                                .host_ranks = world->host_ranks,
+                                .leaves = leaves,
+                                .way = options->way,
+                                .number = options->number};
+    DT_TRY(dt_tree_expect_ranks(world->size, leaves));
+    return dt_traffic_room_bytes(&job, world->rank, floats < elements ? floats : elements,
+                                 count_buckets(elements, floats), bytes);
 }
 
 /* Hands over the next bucket, whose leaves have all passed it, after the additions that are left for it.

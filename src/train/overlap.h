@@ -33,6 +33,13 @@ typedef struct dt_overlap_times {
 dt_status dt_overlap_cut(int64_t elements, int64_t bucket_bytes, int64_t **bounds, int64_t *buckets);
 
 /**
+ * Bytes that an overlap of these arguments takes on this rank, beside the gradients' own buffers: what
+ * arrives from other ranks, and its part of what the host shares. Local.
+ */
+dt_status dt_overlap_room_bytes(const dt_world *world, int64_t leaves, int64_t elements, int64_t bucket_bytes,
+                                const dt_reduce_options *options, int64_t *bytes);
+
+/**
  * Prepares exchanges of `elements` floats over `leaves` leaves in buckets of about `bucket_bytes`, which
  * travel as `options` say. `plan` is this rank's, and gradient[plan->buffers] its buffers; both must outlive
  * the overlap. All but these must agree. On failure all ranks fail. The caller frees it. Collective.

@@ -54,8 +54,8 @@ static dt_status draw_identity(dt_run *run, const dt_resume *resume) {
 
 /* Rank 0 also holds the copy that is saved. */
 static int64_t need_bytes(const dt_run *run, int threads, int64_t tokens) {
-    int64_t bytes =
-        dt_need_bytes(&run->layout, &run->about.config, run->world->rank, run->world->size, threads, tokens);
+    const dt_reduce_options exchange = dt_run_exchange(&run->about.config);
+    int64_t bytes = dt_need_bytes(&run->layout, &run->about.config, run->world, &exchange, threads, tokens);
     const int64_t copy = run->world->rank == 0 ? dt_saver_bytes(&run->layout) : 0;
     return __builtin_add_overflow(bytes, copy, &bytes) ? INT64_MAX : bytes;
 }

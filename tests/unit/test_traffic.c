@@ -256,6 +256,33 @@ static void hierarchy_crosses_once_a_host(void **state) {
     assert_int_equal(busiest(&job, floats).host_sent_bytes, 2 * bytes / 3);
 }
 
+/* What a rank needs for what arrives: of two ranks with a node each, half a bucket in each of up to eight
+ * places; for bfloat16 also the two halves that travel. The most of all ranks is what the dry run says. */
+static void room_is_counted_a_place(void **state) {
+    (void)state;
+    const int64_t floats = 1 << 12;
+    dt_traffic_job job = {.ranks = 2, .host_ranks = 1, .leaves = 8};
+    int64_t room_bytes, most = 0, dry_run;
+    for (int64_t buckets = 1; buckets <= 20; buckets++) {
+        const int64_t places = buckets < 8 ? buckets : 8;
+        for (job.number = DT_NUMBER_FP32; job.number <= DT_NUMBER_BF16; job.number++) {
+            const int64_t travelling = job.number == DT_NUMBER_FP32 ? 0 : 2 * floats;
+            assert_int_equal(dt_traffic_room_bytes(&job, 1, floats, buckets, &room_bytes), DT_OK);
+            assert_int_equal(room_bytes, places * (4 * floats / 2 + travelling));
+        }
+    }
+    const dt_traffic_job layered = {
+        .ranks = 11, .host_ranks = 4, .leaves = 16, .way = DT_REDUCE_HIERARCHICAL};
+    const int64_t bounds[] = {0, floats, 2 * floats};
+    dt_traffic moved[2];
+    assert_int_equal(dt_traffic_busiest(&layered, bounds, 2, moved, &dry_run), DT_OK);
+    for (int rank = 0; rank < 11; rank++) {
+        assert_int_equal(dt_traffic_room_bytes(&layered, rank, floats, 2, &room_bytes), DT_OK);
+        most = room_bytes > most ? room_bytes : most;
+    }
+    assert_int_equal(most, dry_run);
+}
+
 /* The ranks that stand for more than 512 tell the same of those as all would. */
 static void large_jobs_are_sampled(void **state) {
     (void)state;
@@ -271,6 +298,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(powers_of_two_cost_what_the_literature_says),
     cmocka_unit_test(other_numbers_go_by_slices),
     cmocka_unit_test(hierarchy_crosses_once_a_host),
+    cmocka_unit_test(room_is_counted_a_place),
     cmocka_unit_test(large_jobs_are_sampled),
 };
 
