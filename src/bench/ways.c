@@ -158,8 +158,10 @@ static dt_status predict(comparison *c) {
     return DT_OK;
 }
 
-/* Less that can hide than this part of a step says nothing about how well it does. */
-#define LEAST_FIT 0.02
+/* Less that can hide than this part of a step, or of the exchange, says nothing about how well it does: the
+ * times and the plan are not that exact. */
+#define LEAST_FIT_STEP     0.02
+#define LEAST_FIT_EXCHANGE 0.1
 
 /* What a way's times come to, in seconds, and the part that was hidden of what the plan says can be: NaN
  * where that is too little. */
@@ -173,8 +175,8 @@ static summary sum_up(const comparison *c, const way *w) {
                  .late = dt_statistics_of(w->late, c->repetitions).median,
                  .alone = dt_statistics_of(w->alone, c->repetitions).median};
     const double fits = s.alone - w->plan.seen_seconds;
-    s.hidden =
-        fits >= LEAST_FIT * s.step && w->exchange != DT_EXCHANGE_LIBRARY ? (s.alone - s.exposed) / fits : NAN;
+    const bool tells = fits >= fmax(LEAST_FIT_STEP * s.step, LEAST_FIT_EXCHANGE * s.alone);
+    s.hidden = tells && w->exchange != DT_EXCHANGE_LIBRARY ? (s.alone - s.exposed) / fits : NAN;
     return s;
 }
 
