@@ -2,8 +2,18 @@
 #include "comm/hosts.h"
 
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "base/memory.h"
+#include "comm/agree.h"
+
+/* Where Open MPI puts a window that ranks share. */
+#define SHARED_FOLDER "/dev/shm"
+
+/* Of a window with a part a rank: parts are rounded up to pages, a rank has a few pages of Open MPI's own,
+ * and Open MPI wants a twentieth more to be free than it takes. */
+#define PAGES_BYTES  16384
+#define FREE_FOR_ONE 1.1
 
 /* Splits the ranks by the memory they share, and that again where smaller hosts are asked for. */
 static dt_status split(dt_hosts *hosts, const dt_world *world, int host_ranks) {
@@ -43,7 +53,7 @@ dt_status dt_hosts_find(dt_hosts *hosts, const dt_world *world, int host_ranks) 
     DT_TRY(dt_mpi_world_check(MPI_Bcast(&first, 1, MPI_INT, 0, hosts->comm), "MPI_Bcast"));
     hosts->starts = dt_memory_alloc(world->size + 1, sizeof *hosts->starts, "the hosts' ranks");
     int *first_rank = dt_memory_alloc(world->size, sizeof *first_rank, "the hosts' ranks");
-    dt_status status = hosts->starts && first_rank ? DT_OK : DT_FAILED;
+    dt_status status = dt_agree(world, hosts->starts && first_rank ? DT_OK : DT_FAILED);
     if (status == DT_OK)
         status = dt_mpi_world_check(
             MPI_Allgather(&first, 1, MPI_INT, first_rank, 1, MPI_INT, world->mpi->comm), "MPI_Allgather");
@@ -100,17 +110,48 @@ static dt_status open_window(dt_hosts_memory *memory, const dt_hosts *hosts, siz
     return dt_mpi_world_check(MPI_Barrier(hosts->comm), "MPI_Barrier");
 }
 
+/*
+ * Asked before Open MPI is: where its window does not fit, one rank gets an error and the others wait for it
+ * for ever. `bytes` is this rank's part.
+ */
+static dt_status expect_room(const dt_hosts *hosts, size_t bytes) {
+    int64_t all_bytes = (int64_t)bytes + PAGES_BYTES;
+    struct statvfs folder;
+    DT_TRY(dt_mpi_world_check(MPI_Allreduce(MPI_IN_PLACE, &all_bytes, 1, MPI_INT64_T, MPI_SUM, hosts->comm),
+                              "MPI_Allreduce"));
+    if (hosts->ranks == 1 || statvfs(SHARED_FOLDER, &folder) != 0)
+        return DT_OK; /* nothing is shared, or Open MPI uses another place */
+    const double needed = FREE_FOR_ONE * (double)all_bytes,
+                 found = (double)folder.f_bavail * (double)folder.f_frsize;
+    if (needed > found)
+        return dt_usage(
+            "exchange: hierarchical needs memory that the ranks of a host share: expected %.1f MB "
+            "free in " SHARED_FOLDER " for %d ranks, found %.1f MB; enlarge it, lower "
+            "bucket_bytes, or use exchange: flat",
+            needed / 1e6, hosts->ranks, found / 1e6);
+    return DT_OK;
+}
+
+/* One outcome for all ranks of the host. */
+static dt_status agree_inside(const dt_hosts *hosts, dt_status mine) {
+    int worst = (int)mine;
+    DT_TRY(dt_mpi_world_check(MPI_Allreduce(MPI_IN_PLACE, &worst, 1, MPI_INT, MPI_MAX, hosts->comm),
+                              "MPI_Allreduce"));
+    if (mine == DT_OK && worst != DT_OK)
+        (void)dt_fail("another rank of this host could not prepare memory to share");
+    return (dt_status)worst;
+}
+
 dt_status dt_hosts_share(dt_hosts_memory *memory, const dt_hosts *hosts, int64_t floats, int places) {
     const size_t bytes =
         (size_t)floats * sizeof(float) + (size_t)places * sizeof(dt_hosts_counter) + DT_MEMORY_ALIGN;
     *memory = (dt_hosts_memory){.window = MPI_WIN_NULL};
+    dt_status status = expect_room(hosts, bytes);
     memory->part = dt_memory_alloc(hosts->ranks, sizeof *memory->part, "the host's shared memory");
     memory->arrived = dt_memory_alloc(hosts->ranks, sizeof *memory->arrived, "the host's shared memory");
-    int able = memory->part && memory->arrived, all_able;
-    dt_status status = dt_mpi_world_check(MPI_Allreduce(&able, &all_able, 1, MPI_INT, MPI_MIN, hosts->comm),
-                                          "MPI_Allreduce");
-    if (status == DT_OK && !all_able)
-        status = dt_fail("out of memory for the host's shared memory");
+    if (status == DT_OK && (memory->part == NULL || memory->arrived == NULL))
+        status = DT_FAILED;
+    status = agree_inside(hosts, status);
     if (status == DT_OK)
         status = open_window(memory, hosts, bytes);
     if (status == DT_OK)

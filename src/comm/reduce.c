@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "comm/agree.h"
 #include "comm/deal.h"
@@ -146,13 +147,16 @@ static dt_status choose_way(dt_reduce *reduce, const dt_world *world, int64_t le
         return DT_OK;
     }
     if (!hosts->consecutive)
-        return dt_usage("exchange: hierarchical needs the ranks of each host to follow each other, and here "
-                        "they are dealt out in turns; launch with mpirun --map-by slot or srun "
-                        "--distribution=block, or use exchange: flat");
+        return dt_agree(
+            world,
+            dt_usage("exchange: hierarchical needs the ranks of each host to follow each other, and here "
+                     "they are dealt out in turns; launch with mpirun --map-by slot or srun "
+                     "--distribution=block, or use exchange: flat"));
     *way = DT_REDUCE_HIERARCHICAL;
     const dt_status status = make_hierarchy(reduce, world, leaves);
     if (status == DT_OK || !automatic)
         return status;
+    dt_log_warn("exchange: auto takes flat here: %s", dt_error());
     *way = DT_REDUCE_FLAT;
     return DT_OK;
 }
