@@ -55,6 +55,9 @@ static dt_status read_flags(planning *plan, const flags *f, dt_link *link) {
         DT_TRY(read_positive("latency-us", f->latency, &microseconds));
     if (f->host_ranks)
         DT_TRY(dt_verb_count("ranks-per-host", f->host_ranks, &plan->host_ranks));
+    if (plan->host_ranks > DT_RANKS_LARGEST)
+        return dt_usage("--ranks-per-host: expected at most %d, what a plan covers, found %" PRId64,
+                        (int)DT_RANKS_LARGEST, plan->host_ranks);
     if (f->bandwidth)
         DT_TRY(read_positive("bandwidth-gbps", f->bandwidth, &gigabits));
     plan->link_given = f->latency || f->bandwidth;
@@ -172,6 +175,17 @@ static dt_status print_plan(const planning *plan, const char *json_path, FILE *f
     return status;
 }
 
+/* Hosts of as many ranks as asked for. A link that was measured inside this one host is not theirs. */
+static void spread_over_hosts(planning *plan) {
+    dt_plan_machine *m = &plan->machine;
+    if (m->link_measured && m->same_host) {
+        m->link = dt_plan_assumed_link();
+        m->link_measured = false;
+    }
+    m->host_ranks = (int)plan->host_ranks;
+    m->same_host = false;
+}
+
 static dt_status run(const dt_world *world, const dt_config *config, const flags *f) {
     planning plan = {.config = config};
     dt_link link = dt_plan_assumed_link();
@@ -184,10 +198,8 @@ static dt_status run(const dt_world *world, const dt_config *config, const flags
     if (status == DT_OK)
         status = dt_machine_measure(world, config, threads, dt_machine_share(&plan.here, world->host_ranks),
                                     plan.link_given ? &link : NULL, &plan.machine);
-    if (plan.host_ranks > 0) {
-        plan.machine.host_ranks = (int)plan.host_ranks;
-        plan.machine.same_host = false;
-    }
+    if (status == DT_OK && plan.host_ranks > 0)
+        spread_over_hosts(&plan);
     if (status == DT_OK)
         status = dt_agree(world, world->rank == 0 ? print_plan(&plan, f->json, file) : DT_OK);
     if (status == DT_OK)

@@ -155,6 +155,12 @@ static void test_plan_of_hosts(void **state) {
     assert_int_equal((int)number_of(json_array_get(points, 1), "sent_messages"), 2 * 5);
     json_decref(plan);
     command_free(&r);
+    /* What two ranks of one host measure between them is no network. */
+    r = command_run(DTRAIN_MPIRUN " -np 2 " DTRAIN " plan " TINY " --ranks 2 --ranks-per-host 1");
+    assert_int_equal(r.exit_code, 0);
+    assert_non_null(strstr(r.out, "1.5 us and 100 Gbit/s a host each way"));
+    assert_non_null(strstr(r.out, "assumed; --latency-us and --bandwidth-gbps set it"));
+    command_free(&r);
     command_leave_folder(folder);
 }
 
