@@ -79,9 +79,17 @@ static dt_status create(comparison *c) {
     DT_TRY(dt_agree(c->world, c->seen && c->ones ? DT_OK : DT_FAILED));
     for (int r = 0; r < c->world->size; r++)
         c->ones[r] = 1;
-    for (int i = 0; i < WAYS; i++)
-        if (c->way[i].wanted)
-            DT_TRY(create_way(c, &c->way[i]));
+    for (int i = 0; i < WAYS; i++) {
+        way *w = &c->way[i];
+        const dt_status status = w->wanted ? create_way(c, w) : DT_OK;
+        if (status != DT_USAGE || w->exchange != DT_EXCHANGE_HIERARCHICAL)
+            DT_TRY(status);
+        else {
+            dt_log_line("%s is left out: %s", w->name, dt_error());
+            dt_rig_free(&w->rig);
+            w->wanted = false;
+        }
+    }
     return DT_OK;
 }
 
@@ -92,8 +100,7 @@ static void drop(comparison *c) {
         dt_memory_free(w->exposed);
         dt_memory_free(w->late);
         dt_memory_free(w->alone);
-        if (w->rig.step)
-            dt_rig_free(&w->rig);
+        dt_rig_free(&w->rig);
     }
     dt_memory_free(c->seen);
     dt_memory_free(c->ones);
