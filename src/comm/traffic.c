@@ -170,14 +170,19 @@ dt_status dt_traffic_busiest(const dt_traffic_job *job, const int64_t *bounds, i
     return status;
 }
 
+/* Both, for one rank of a job. */
+static dt_status open_rank_alone(writer *w, const dt_traffic_job *job, int rank, dt_hierarchy *hierarchy) {
+    *hierarchy = (dt_hierarchy){0};
+    DT_TRY(open_writer(w, job));
+    return open_rank(w, rank, hierarchy);
+}
+
 dt_status dt_traffic_room_bytes(const dt_traffic_job *job, int rank, int64_t longest, int64_t buckets,
                                 int64_t *bytes) {
     writer w;
-    dt_hierarchy hierarchy = {0};
+    dt_hierarchy hierarchy;
     dt_program program;
-    dt_status status = open_writer(&w, job);
-    if (status == DT_OK)
-        status = open_rank(&w, rank, &hierarchy);
+    dt_status status = open_rank_alone(&w, job, rank, &hierarchy);
     if (status == DT_OK) {
         write_program(&w, &hierarchy, rank, longest, &program);
         *bytes = room_of(&w, &hierarchy, &program, longest, buckets);
@@ -190,12 +195,10 @@ dt_status dt_traffic_room_bytes(const dt_traffic_job *job, int rank, int64_t lon
 dt_status dt_traffic_of_rank(const dt_traffic_job *job, int rank, const int64_t *bounds, int64_t buckets,
                              dt_traffic *total) {
     writer w;
-    dt_hierarchy hierarchy = {0};
+    dt_hierarchy hierarchy;
     dt_program program;
     *total = (dt_traffic){0};
-    dt_status status = open_writer(&w, job);
-    if (status == DT_OK)
-        status = open_rank(&w, rank, &hierarchy);
+    dt_status status = open_rank_alone(&w, job, rank, &hierarchy);
     for (int64_t b = 0; status == DT_OK && b < buckets; b++) {
         write_program(&w, &hierarchy, rank, bounds[b + 1] - bounds[b], &program);
         const dt_traffic here = traffic_of(&w, &program);

@@ -10,7 +10,6 @@
 #include <cmocka.h>
 
 #include "base/file.h"
-#include "support/text.h"
 #include "support/training.h"
 
 #define MODEL         TRAINING_MODEL "--max-steps 6 "
@@ -24,17 +23,6 @@ static void expect_steps(const char *out_dir, const char *key, const char *steps
         snprintf(found + strlen(found), sizeof found - strlen(found), "%d ", atoi(line));
     assert_string_equal(found, steps);
     free(lines);
-}
-
-static int set_up(void **state) {
-    *state = command_enter_folder();
-    text_write("text.txt", 30000, 1);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    command_leave_folder(*state);
-    return 0;
 }
 
 /* By default the run ends before the update, and the checkpoint of the step before stays the last. */
@@ -135,5 +123,5 @@ int main(void) {
                                        cmocka_unit_test(a_state_that_is_not_finite_is_not_saved),
                                        cmocka_unit_test(spikes_are_found_alike),
                                        cmocka_unit_test(replicas_that_drift_end_the_run)};
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, training_set_up, training_tear_down);
 }

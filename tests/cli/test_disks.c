@@ -16,7 +16,6 @@
 
 #include <cmocka.h>
 
-#include "support/text.h"
 #include "support/training.h"
 
 #define MODEL TRAINING_MODEL "--checkpoint-cadence 2 --log-cadence 1000 "
@@ -25,14 +24,8 @@
 #define ENDLESS     MODEL "--max-steps 100000000 --resume auto"
 
 static int set_up(void **state) {
-    *state = command_enter_folder();
-    text_write("text.txt", 30000, 1);
+    training_set_up(state);
     training_done(TRAINING_ALONE, 1, "saved", MODEL "--max-steps 2");
-    return 0;
-}
-
-static int tear_down(void **state) {
-    command_leave_folder(*state);
     return 0;
 }
 
@@ -228,5 +221,5 @@ int main(void) {
                                        cmocka_unit_test(a_disk_that_becomes_read_only_stops_the_run),
                                        cmocka_unit_test(a_folder_that_vanishes_stops_the_run),
                                        cmocka_unit_test(the_next_start_cleans_up)};
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, training_tear_down);
 }

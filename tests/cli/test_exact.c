@@ -8,22 +8,10 @@
 
 #include <cmocka.h>
 
-#include "support/text.h"
 #include "support/training.h"
 
 #define STEPS 6
 #define MODEL TRAINING_MODEL "--max-steps 6 --lr-schedule cosine --warmup-steps 2 --min-learning-rate 1e-3 "
-
-static int set_up(void **state) {
-    *state = command_enter_folder();
-    text_write("text.txt", 30000, 1);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    command_leave_folder(*state);
-    return 0;
-}
 
 static void same_run(const char *out_dir, const char *other) {
     training_same_weights(out_dir, other, STEPS);
@@ -204,5 +192,5 @@ int main(void) {
                                        cmocka_unit_test(everybody_evaluates_to_the_same_bits),
                                        cmocka_unit_test(hooks_report_the_same_bits),
                                        cmocka_unit_test(the_order_of_the_text_is_exact_too)};
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, training_set_up, training_tear_down);
 }

@@ -16,7 +16,6 @@
 #include <cmocka.h>
 
 #include "support/job.h"
-#include "support/text.h"
 #include "support/training.h"
 
 #define MODEL                                                                                                \
@@ -27,16 +26,8 @@
 #define END_SECONDS 5.0
 
 static int set_up(void **state) {
-    *state = command_enter_folder();
+    training_set_up(state);
     job_mark();
-    text_write("text.txt", 30000, 1);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    job_signal(SIGKILL);
-    (void)job_await_end(10.0);
-    command_leave_folder(*state);
     return 0;
 }
 
@@ -175,5 +166,5 @@ int main(void) {
                                        cmocka_unit_test(a_rank_that_stops_at_the_start_is_named),
                                        cmocka_unit_test(a_rank_that_is_caught_is_named),
                                        cmocka_unit_test(a_rank_that_is_slow_is_waited_for)};
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, job_tear_down);
 }

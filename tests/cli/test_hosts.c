@@ -9,7 +9,6 @@
 #include <cmocka.h>
 
 #include "support/job.h"
-#include "support/text.h"
 #include "support/training.h"
 
 #define STEPS 3
@@ -94,14 +93,8 @@ static void a_signal_ends_all_hosts(void **state) {
 }
 
 static int set_up(void **state) {
-    *state = command_enter_folder();
+    training_set_up(state);
     job_mark();
-    text_write("text.txt", 30000, 1);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    command_leave_folder(*state);
     return 0;
 }
 
@@ -109,5 +102,5 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hosts_change_no_bit), cmocka_unit_test(shared_memory_that_is_short_is_told),
         cmocka_unit_test(ways_that_cannot_be_are_left_out), cmocka_unit_test(a_signal_ends_all_hosts)};
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, training_tear_down);
 }

@@ -24,7 +24,6 @@
 #include <cmocka.h>
 
 #include "support/job.h"
-#include "support/text.h"
 #include "support/training.h"
 
 #define CADENCE 2
@@ -56,18 +55,10 @@ static int64_t from_environment(const char *name, int64_t otherwise) {
 }
 
 static int set_up(void **state) {
-    *state = command_enter_folder();
+    training_set_up(state);
     job_mark();
-    text_write("text.txt", 30000, 1);
     seed = from_environment("DTRAIN_TEST_SEED", 1);
     generator = (uint64_t)seed * 0x9e3779b97f4a7c15u + 1;
-    return 0;
-}
-
-static int tear_down(void **state) {
-    job_signal(SIGKILL);
-    (void)job_await_end(10.0);
-    command_leave_folder(*state);
     return 0;
 }
 
@@ -188,5 +179,5 @@ static void a_killed_run_ends_with_the_same_bits(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(a_killed_run_ends_with_the_same_bits)};
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, job_tear_down);
 }

@@ -9,7 +9,6 @@
 
 #include <cmocka.h>
 
-#include "support/text.h"
 #include "support/training.h"
 
 #define MODEL TRAINING_MODEL "--max-steps 4 "
@@ -30,17 +29,11 @@ static void build_as_documented(void) {
 
 /* The working folder stands for the root of the source tree: the command names include/ and docs/. */
 static int set_up(void **state) {
-    *state = command_enter_folder();
-    text_write("text.txt", 30000, 1);
+    training_set_up(state);
     command_result r = command_run("ln -s '%s/include' '%s/docs' .", DTRAIN_SOURCE_DIR, DTRAIN_SOURCE_DIR);
     assert_int_equal(r.exit_code, 0);
     command_free(&r);
     build_as_documented();
-    return 0;
-}
-
-static int tear_down(void **state) {
-    command_leave_folder(*state);
     return 0;
 }
 
@@ -92,5 +85,5 @@ int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(the_plug_in_works_alike_on_all_ranks),
                                        cmocka_unit_test(what_a_plug_in_refuses_ends_the_run_before_it_starts),
                                        cmocka_unit_test(a_hook_that_fails_ends_the_job)};
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, training_tear_down);
 }

@@ -17,14 +17,8 @@
 #define COSINE TRAINING_MODEL "--lr-schedule cosine --warmup-steps 2 --max-steps 10 --checkpoint-cadence 4 "
 
 static int set_up(void **state) {
-    *state = command_enter_folder();
-    text_write("text.txt", 30000, 1);
+    training_set_up(state);
     training_done(TRAINING_ALONE, 1, "saved", STEADY "--max-steps 2");
-    return 0;
-}
-
-static int tear_down(void **state) {
-    command_leave_folder(*state);
     return 0;
 }
 
@@ -292,5 +286,5 @@ int main(void) {
                                        cmocka_unit_test(auto_goes_on_from_the_newest_whole_one),
                                        cmocka_unit_test(a_diverging_run_keeps_what_was_saved),
                                        cmocka_unit_test(the_text_comes_from_the_checkpoint)};
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, training_tear_down);
 }

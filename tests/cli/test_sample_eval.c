@@ -18,14 +18,8 @@
 
 /* Forty steps at a high rate: enough that the likeliest tokens are those of the text. */
 static int set_up(void **state) {
-    *state = command_enter_folder();
-    text_write("text.txt", 30000, 1);
+    training_set_up(state);
     training_done(2, 1, "run", TRAINING_MODEL "--max-steps 40 --eval-cadence 20");
-    return 0;
-}
-
-static int tear_down(void **state) {
-    command_leave_folder(*state);
     return 0;
 }
 
@@ -374,5 +368,5 @@ int main(void) {
                                        cmocka_unit_test(auto_without_a_checkpoint_is_refused),
                                        cmocka_unit_test(all_ranks_evaluate_the_same_checkpoint),
                                        cmocka_unit_test(output_that_is_lost_is_a_failure)};
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, training_tear_down);
 }

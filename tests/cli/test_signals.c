@@ -26,17 +26,6 @@
 /* How many steps are taken after the stop. */
 #define MORE_STEPS 3
 
-static int set_up(void **state) {
-    *state = command_enter_folder();
-    text_write("text.txt", 30000, 1);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    command_leave_folder(*state);
-    return 0;
-}
-
 /* What the run `out_dir` printed must hold `sentence`. */
 static void check_output(const char *out_dir, const char *sentence) {
     char path[80];
@@ -250,5 +239,5 @@ int main(void) {
                                        cmocka_unit_test(a_signal_at_the_start_damages_nothing),
                                        cmocka_unit_test(the_deadline_stops_in_time),
                                        cmocka_unit_test(what_a_killed_save_left_is_cleared_away)};
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, training_set_up, training_tear_down);
 }

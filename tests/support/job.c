@@ -16,6 +16,8 @@
 
 #include <cmocka.h>
 
+#include "support/command.h"
+
 #define MARK "DTRAIN_TEST_JOB"
 
 static char entry[64]; /* MARK=.. of this test */
@@ -30,20 +32,19 @@ void job_mark(void) {
     setenv("OMPI_MCA_btl_vader_backing_directory", here, 1);
 }
 
-/* Whether the process was started with the entry, and has not ended: one that has shows no environment. */
-static bool is_own(pid_t process) {
+bool job_has_variable(pid_t process, const char *wanted) {
     char path[64], *found = NULL;
     size_t room = 0;
-    bool own = false;
+    bool has = false;
     snprintf(path, sizeof path, "/proc/%d/environ", (int)process);
     FILE *file = fopen(path, "r");
     if (file == NULL)
         return false; /* it has gone since it was listed */
-    while (!own && getdelim(&found, &room, 0, file) > 0)
-        own = strcmp(found, entry) == 0;
+    while (!has && getdelim(&found, &room, 0, file) > 0)
+        has = strcmp(found, wanted) == 0;
     free(found);
     fclose(file);
-    return own;
+    return has;
 }
 
 /* Sends `number` to every process of the test, 0 to none; how many there are. */
@@ -53,7 +54,7 @@ static int visit(int number) {
     assert_non_null(folder);
     for (struct dirent *name; (name = readdir(folder)) != NULL;) {
         const pid_t process = (pid_t)strtol(name->d_name, NULL, 10);
-        if (process <= 0 || process == getpid() || !is_own(process))
+        if (process <= 0 || process == getpid() || !job_has_variable(process, entry))
             continue;
         count++;
         if (number != 0)
@@ -79,4 +80,11 @@ int job_await_end(double seconds) {
         left = job_count();
     }
     return left;
+}
+
+int job_tear_down(void **state) {
+    job_signal(SIGKILL);
+    (void)job_await_end(10.0);
+    command_leave_folder(*state);
+    return 0;
 }

@@ -17,12 +17,25 @@
 #include <cmocka.h>
 
 #include "base/file.h"
+#include "support/job.h"
+#include "support/text.h"
 
 #define LINE_BYTES 4096
 #define PATH_BYTES 512
 
 /* How long anything that is waited for may take. */
 #define LIMIT_SECONDS 60
+
+int training_set_up(void **state) {
+    *state = command_enter_folder();
+    text_write("text.txt", 30000, 1);
+    return 0;
+}
+
+int training_tear_down(void **state) {
+    command_leave_folder(*state);
+    return 0;
+}
 
 static void make_line(char line[LINE_BYTES], int ranks, int threads, const char *out_dir, const char *flags) {
     char launcher[PATH_BYTES] = "";
@@ -115,22 +128,6 @@ void training_await_step(pid_t process, const char *out_dir, int64_t step) {
     fail_msg("the run in %s did not reach step %" PRId64 " within %d seconds", out_dir, step, LIMIT_SECONDS);
 }
 
-/* Whether the environment of `process` holds the entry `wanted`. */
-static bool has_variable(pid_t process, const char *wanted) {
-    char path[64], *entry = NULL;
-    size_t room = 0;
-    bool found = false;
-    snprintf(path, sizeof path, "/proc/%d/environ", (int)process);
-    FILE *file = fopen(path, "r");
-    if (file == NULL)
-        return false; /* it has ended since it was listed */
-    while (!found && getdelim(&entry, &room, 0, file) > 0)
-        found = strcmp(entry, wanted) == 0;
-    free(entry);
-    fclose(file);
-    return found;
-}
-
 /* The parent of `process`, from the fourth word of its stat line; names with blanks stand in parentheses. */
 static pid_t parent_of(pid_t process) {
     char path[64], line[512] = "";
@@ -153,7 +150,7 @@ pid_t training_rank_process(pid_t process, int rank) {
     assert_non_null(folder);
     for (struct dirent *entry; found < 0 && (entry = readdir(folder)) != NULL;) {
         const pid_t candidate = (pid_t)strtol(entry->d_name, NULL, 10);
-        if (candidate > 0 && parent_of(candidate) == process && has_variable(candidate, wanted))
+        if (candidate > 0 && parent_of(candidate) == process && job_has_variable(candidate, wanted))
             found = candidate;
     }
     closedir(folder);

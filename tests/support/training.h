@@ -17,6 +17,10 @@
     "--n-layers 2 --d-model 32 --n-heads 2 --d-ff 64 --max-seq-len 32 --dropout 0.1 --grad-clip 0.5 "        \
     "--learning-rate 1e-2 --seed 7 --data text.txt "
 
+/** For cmocka: a test's own working folder, with text.txt in it; and back, all of it removed. */
+int training_set_up(void **state);
+int training_tear_down(void **state);
+
 /** The `ranks` of a run without mpirun. */
 #define TRAINING_ALONE 0
 

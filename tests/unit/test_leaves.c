@@ -13,29 +13,11 @@
 
 #include <cmocka.h>
 
+#include "support/leaf_sums.h"
 #include "train/leaves.h"
 
 #define LEAVES_MAX  24
 #define THREADS_MAX 5
-
-/* Values from 2^-16 to 2^15 with both signs: sums of them in another order have other bits. */
-static float leaf_value(int64_t leaf) {
-    uint32_t word = (uint32_t)leaf * 2654435761u ^ 0x9E3779B9u;
-    word = (word ^ (word >> 15)) * 2246822519u;
-    word ^= word >> 13;
-    const float magnitude = ldexpf(1.0f + (float)(word & 0xFFFFu) / 65536.0f, (int)(word >> 16 & 31u) - 16);
-    return (word >> 31) != 0 ? -magnitude : magnitude;
-}
-
-/* The definition: split at the largest power of two below the length, left + right. */
-static float sum_by_definition(int64_t first, int64_t end) {
-    if (end - first == 1)
-        return leaf_value(first);
-    int64_t half = 1;
-    while (half * 2 < end - first)
-        half *= 2;
-    return sum_by_definition(first, first + half) + sum_by_definition(first + half, end);
-}
 
 /* One buffer while a plan is played: the leaves [first, end) summed, or nothing that counts. */
 typedef struct buffer {
