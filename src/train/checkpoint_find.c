@@ -130,8 +130,8 @@ static dt_status find_auto(const char *folder, char **path) {
                     what, below < INT64_MAX ? "older " : "", *path);
     else if (refused > 0)
         return dt_fail("expected a checkpoint in %s to go on from, found %" PRId64
-                       " and none of them whole, as said above; name another by --resume PATH, or move them "
-                       "away to start afresh",
+                       " and none of them whole (dtrain verify says what is wrong with one); name another by "
+                       "--resume PATH, or move them away to start afresh",
                        folder, refused);
     else if (linked)
         dt_log_warn("%s/" DT_CHECKPOINT_LATEST

@@ -1,9 +1,11 @@
 /* `dtrain progress`, with the words of a training run: how far is it? A batch script asks before it requeues
  * itself. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -27,11 +29,29 @@ static dt_status find_step(const char *checkpoints_folder, int64_t *step) {
     return status;
 }
 
+/* Where there is nothing yet the run is at step 0; where no run could be, a word of it is wrong. */
+static dt_status expect_folder(const char *option, const char *path) {
+    struct stat info;
+    if (stat(path, &info) != 0)
+        return errno == ENOENT ? DT_OK
+                               : dt_usage("%s: cannot look at %s: %s; expected a run's folder or nothing yet",
+                                          option, path, strerror(errno));
+    if (S_ISDIR(info.st_mode))
+        return DT_OK;
+    return dt_usage("%s: expected %s to be a run's folder or nothing yet, found a file; give the words that "
+                    "the run is started with",
+                    option, path);
+}
+
 static dt_status report(const dt_config *config) {
     int64_t step = 0;
     char *folder = config->checkpoint_dir ? strdup(config->checkpoint_dir)
                                           : dt_file_join(config->out_dir, "checkpoints");
     dt_status status = folder ? DT_OK : dt_fail("out of memory for a folder's name");
+    if (status == DT_OK)
+        status = expect_folder("out_dir", config->out_dir);
+    if (status == DT_OK)
+        status = expect_folder(config->checkpoint_dir ? "checkpoint_dir" : "out_dir", folder);
     if (status == DT_OK)
         status = find_step(folder, &step);
     free(folder);

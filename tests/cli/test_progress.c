@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -38,6 +39,46 @@ static void progress_follows_the_checkpoint(void **state) {
     command_leave_folder(folder);
 }
 
+static void expect_refusal(const char *flags, int exit_code, const char *sentence) {
+    command_result r = command_run("%s progress %s", DTRAIN, flags);
+    if (r.exit_code != exit_code || strstr(r.err, sentence) == NULL || *r.out != 0)
+        fail_msg("progress %s: expected exit code %d and \"%s\", found %d and %s%s", flags, exit_code,
+                 sentence, r.exit_code, r.out, r.err);
+    command_free(&r);
+}
+
+/* A place where no run could be is a wrong word, and not a run at its beginning. */
+static void what_is_no_folder_is_refused(void **state) {
+    (void)state;
+    char *folder = command_enter_folder();
+    text_write("text.txt", 100, 1);
+    expect_refusal("--out-dir text.txt", 2, "out_dir: expected text.txt to be a run's folder or nothing yet");
+    expect_refusal("--out-dir text.txt/run", 2, "out_dir: cannot look at text.txt/run: Not a directory");
+    expect_refusal("--checkpoint-dir text.txt", 2, "checkpoint_dir: expected text.txt to be a run's folder");
+    assert_int_equal(mkdir("run", 0777), 0);
+    text_write("run/checkpoints", 100, 1);
+    expect_refusal("--out-dir run", 2, "out_dir: expected run/checkpoints to be a run's folder");
+    command_leave_folder(folder);
+}
+
+/* With nothing but damaged checkpoints there is no answer. The sentence stands for itself: what the log of a
+ * training would have said before it is not there. */
+static void damaged_checkpoints_are_no_progress(void **state) {
+    (void)state;
+    char *folder = command_enter_folder();
+    text_write("text.txt", 30000, 1);
+    training_done(TRAINING_ALONE, 1, "run",
+                  TRAINING_MODEL "--batch-size 4 --max-steps 4 --checkpoint-cadence 2");
+    training_damage("run/checkpoints/checkpoint_step_2/model.safetensors", -1);
+    training_damage("run/checkpoints/checkpoint_step_4/model.safetensors", -1);
+    expect_refusal(
+        "--out-dir run --max-steps 6", 1,
+        "dtrain: error: expected a checkpoint in run/checkpoints to go on from, found 2 and none of "
+        "them whole (dtrain verify says what is wrong with one); name another by --resume PATH, or "
+        "move them away to start afresh\n");
+    command_leave_folder(folder);
+}
+
 /* A second run of the same words is refused while the first one lives, and goes on when it was killed. */
 static void a_second_run_is_refused(void **state) {
     (void)state;
@@ -57,6 +98,8 @@ static void a_second_run_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(progress_follows_the_checkpoint),
+        cmocka_unit_test(what_is_no_folder_is_refused),
+        cmocka_unit_test(damaged_checkpoints_are_no_progress),
         cmocka_unit_test(a_second_run_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
