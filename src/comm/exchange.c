@@ -1,4 +1,4 @@
-/* Who sends what to whom. The additions are tree.c's; carrying it out is reduce.c's. */
+/* Who sends what to whom. The additions are tree.c's; carrying it out is runner.c's. */
 #include "comm/exchange.h"
 
 #include "base/memory.h"

@@ -11,7 +11,7 @@
 #include "comm/agree.h"
 #include "comm/mpi_world.h"
 
-/* Above the tags of reduce.c, which uses two a bucket under way. */
+/* Above the tags of runner.c, which are the numbers of its places. */
 #define TAG 1000
 
 #define SHORT_BYTES       8

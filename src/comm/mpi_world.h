@@ -13,7 +13,7 @@
 /** MPI's side of a dt_world. */
 struct dt_world_mpi {
     MPI_Comm comm; /**< all ranks; its errors are returned, not fatal. Messages between two ranks are
-                      reduce.c's alone */
+                      runner.c's and link.c's alone, with tags of their own */
     int *counts;   /**< [size]: scratch of dt_world_gather_all, so that a step allocates nothing */
     int *starts;   /**< [size]: the same */
 };

@@ -4,7 +4,7 @@
  * A program is a list of operations that are carried out one after another. Messages are only posted by SEND
  * and RECEIVE; WAIT waits for all that were posted since the last WAIT. MEET waits for the ranks of the host.
  * Since a program is plain data, what an exchange sends can be counted, and its sums be checked for hundreds
- * of ranks, without a network. reduce.c carries programs out; exchange.c and hierarchy.c write them.
+ * of ranks, without a network. runner.c carries programs out; exchange.c and hierarchy.c write them.
  *
  * Private to comm/. All functions are local.
  */

@@ -1,4 +1,4 @@
-/* The shape of the canonical tree, and nothing else. Who sends which node where is reduce.c. */
+/* The shape of the canonical tree, and nothing else. Who sends which node where is exchange.c's. */
 #include "comm/tree.h"
 
 #include <inttypes.h>

@@ -22,7 +22,7 @@
     TRAINING_MODEL "--checkpoint-cadence null --log-cadence 1000000 --batch-size 8 --micro-batch-size 1 "
 #define FAULT "{name: fault, library: " HOOK_FAULT ", mark: struck, "
 
-/* What the issue allows between the fault and the end of the job. */
+/* The longest time between the fault and the end of the job. */
 #define END_SECONDS 5.0
 
 static int set_up(void **state) {
