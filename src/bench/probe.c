@@ -157,13 +157,10 @@ static void measure(probing *p, dt_probe *probe) {
 /* Every number becomes the slowest rank's. */
 static dt_status find_slowest(const dt_world *world, dt_probe *probe) {
     dt_probe *all = dt_memory_alloc(world->size, sizeof *all, "the ranks' probes");
-    int64_t *ones = dt_memory_alloc(world->size, sizeof *ones, "a count a rank");
-    dt_status status = dt_agree(world, all && ones ? DT_OK : DT_FAILED);
-    for (int r = 0; status == DT_OK && r < world->size; r++)
-        ones[r] = 1;
+    dt_status status = dt_agree(world, all ? DT_OK : DT_FAILED);
     if (status == DT_OK) {
         all[world->rank] = *probe;
-        status = dt_world_gather_all(world, all, (int64_t)sizeof *all, ones);
+        status = dt_world_gather_same(world, all, (int64_t)sizeof *all);
     }
     for (int r = 0; status == DT_OK && r < world->size; r++) {
         probe->forward_seconds = fmax(probe->forward_seconds, all[r].forward_seconds);
@@ -173,7 +170,6 @@ static dt_status find_slowest(const dt_world *world, dt_probe *probe) {
         probe->update_seconds = fmax(probe->update_seconds, all[r].update_seconds);
     }
     dt_memory_free(all);
-    dt_memory_free(ones);
     return status;
 }
 

@@ -85,17 +85,10 @@ static void describe(const vote *v) {
         add(v, " %s from the other %d ranks", odd == 1 ? "differs" : "differ", rest);
 }
 
-/* One row of `row_bytes` a rank, all of them on every rank. `rows` is where this rank's is in its place, or
- * NULL where there was no memory. */
+/* Completes `rows`, NULL on a rank that had no memory for them. */
 static dt_status gather_rows(const dt_world *world, char *rows, int64_t row_bytes) {
-    int64_t *ones = dt_memory_alloc(world->size, sizeof *ones, "a count a rank");
-    dt_status status = dt_agree(world, rows && ones ? DT_OK : DT_FAILED);
-    for (int r = 0; status == DT_OK && r < world->size; r++)
-        ones[r] = 1;
-    if (status == DT_OK)
-        status = dt_world_gather_all(world, rows, row_bytes, ones);
-    dt_memory_free(ones);
-    return status;
+    DT_TRY(dt_agree(world, rows ? DT_OK : DT_FAILED));
+    return dt_world_gather_same(world, rows, row_bytes);
 }
 
 dt_status dt_odd_describe(const dt_world *world, const void *values, size_t value_bytes, bool texts,

@@ -297,21 +297,17 @@ static void *keep_watch(void *unused) {
 /* Makes the peers, and gives each the name of its host. */
 static dt_status learn_hosts(const dt_world *world) {
     char(*hosts)[DT_HOST_BYTES] = dt_memory_alloc(world->size, sizeof *hosts, "the hosts' names");
-    int64_t *ones = dt_memory_alloc(world->size, sizeof *ones, "the hosts' names");
     watch.peers = dt_memory_alloc(world->size, sizeof *watch.peers, "what is known of other ranks");
-    dt_status status = dt_agree(world, hosts && ones && watch.peers ? DT_OK : DT_FAILED);
+    dt_status status = dt_agree(world, hosts && watch.peers ? DT_OK : DT_FAILED);
     if (status == DT_OK) {
         memcpy(hosts[world->rank], world->host, DT_HOST_BYTES);
-        for (int r = 0; r < world->size; r++)
-            ones[r] = 1;
-        status = dt_world_gather_all(world, hosts, DT_HOST_BYTES, ones);
+        status = dt_world_gather_same(world, hosts, DT_HOST_BYTES);
     }
     for (int r = 0; status == DT_OK && r < world->size; r++) {
         watch.peers[r] = (peer){.sending = MPI_REQUEST_NULL, .heard_at = -HUGE_VAL};
         memcpy(watch.peers[r].host, hosts[r], DT_HOST_BYTES);
     }
     dt_memory_free(hosts);
-    dt_memory_free(ones);
     return status;
 }
 

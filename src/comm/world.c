@@ -190,6 +190,18 @@ dt_status dt_world_gather_all(const dt_world *world, void *all, int64_t element_
     return DT_OK;
 }
 
+dt_status dt_world_gather_same(const dt_world *world, void *all, int64_t row_bytes) {
+    char *row = all;
+    dt_progress_meet();
+    if (row_bytes <= PIECE_BYTES / world->size)
+        return dt_mpi_world_check(MPI_Allgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, all, dt_narrow(row_bytes),
+                                                MPI_BYTE, world->mpi->comm),
+                                  "MPI_Allgather");
+    for (int owner = 0; owner < world->size; owner++, row += row_bytes)
+        DT_TRY(broadcast_from(world, owner, row, row_bytes));
+    return DT_OK;
+}
+
 /* Ranks that cannot meet cannot agree on anything either. */
 static _Noreturn void give_up(const dt_world *world) {
     fprintf(stderr, "dtrain: rank %d on %s: %s\n", world->rank, world->host, dt_error());

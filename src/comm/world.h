@@ -53,6 +53,13 @@ dt_status dt_world_broadcast_block(const dt_world *world, char **bytes, size_t *
  */
 dt_status dt_world_gather_all(const dt_world *world, void *all, int64_t element_bytes, const int64_t *counts);
 
+/**
+ * The same where every rank makes as much as any other: completes `all`, which holds `size` rows of
+ * `row_bytes` bytes, row r made by rank r and already in its place there. `row_bytes` must agree; the whole
+ * may exceed 2^31 bytes. Allocates nothing. Collective.
+ */
+dt_status dt_world_gather_same(const dt_world *world, void *all, int64_t row_bytes);
+
 /** Makes `*value` the sum of the values that the ranks on this host bring. Collective. */
 dt_status dt_world_host_sum(const dt_world *world, int64_t *value);
 

@@ -131,18 +131,6 @@ static int64_t first_difference(const dt_drift *drift) {
     return part;
 }
 
-static dt_status gather_hashes(const dt_drift *drift) {
-    int64_t *ones = dt_memory_alloc(drift->world->size, sizeof *ones, "a count a rank");
-    dt_status status = dt_agree(drift->world, ones ? DT_OK : DT_FAILED);
-    for (int r = 0; status == DT_OK && r < drift->world->size; r++)
-        ones[r] = 1;
-    if (status == DT_OK)
-        status = dt_world_gather_all(drift->world, drift->hashes,
-                                     drift->parts * (int64_t)sizeof *drift->hashes, ones);
-    dt_memory_free(ones);
-    return status;
-}
-
 /* Compares the gathered rows. */
 static dt_status judge(const dt_drift *drift) {
     static const char *const kinds[VECTORS] = {"", "exp_avg.", "exp_avg_sq."};
@@ -162,7 +150,7 @@ static dt_status judge(const dt_drift *drift) {
 }
 
 dt_status dt_drift_name(dt_drift *drift) {
-    DT_TRY(gather_hashes(drift));
+    DT_TRY(dt_world_gather_same(drift->world, drift->hashes, drift->parts * (int64_t)sizeof *drift->hashes));
     return dt_agree(drift->world, judge(drift));
 }
 

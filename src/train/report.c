@@ -20,14 +20,11 @@ static void warn_placement(const dt_run *run) {
 }
 
 dt_status dt_report_hosts(const dt_world *world, json_t **hosts) {
-    int64_t *counts = dt_memory_alloc(world->size, sizeof *counts, "a count a rank");
     char *names = dt_memory_alloc(world->size, DT_HOST_BYTES, "the hosts' names");
-    dt_status status = dt_agree(world, counts && names ? DT_OK : DT_FAILED);
+    dt_status status = dt_agree(world, names ? DT_OK : DT_FAILED);
     if (status == DT_OK) {
-        for (int r = 0; r < world->size; r++)
-            counts[r] = 1;
         memcpy(names + (size_t)world->rank * DT_HOST_BYTES, world->host, DT_HOST_BYTES);
-        status = dt_world_gather_all(world, names, DT_HOST_BYTES, counts);
+        status = dt_world_gather_same(world, names, DT_HOST_BYTES);
     }
     *hosts = json_array();
     for (int r = 0; status == DT_OK && r < world->size; r++) {
@@ -38,7 +35,6 @@ dt_status dt_report_hosts(const dt_world *world, json_t **hosts) {
         if (!known && json_array_append_new(*hosts, json_string(name)) != 0)
             status = dt_fail("cannot list host %s: expected a name in UTF-8 and memory for it", name);
     }
-    dt_memory_free(counts);
     dt_memory_free(names);
     return status;
 }

@@ -37,11 +37,12 @@ static unsigned char mark_value(int64_t at, int round) {
     return (unsigned char)(1 + (at * 31 + at / GIB * 7 + round * 101) % 255);
 }
 
-/* After the broadcast every mark is rank 0's; after the gathering, that of the rank whose run it lies in. */
+/* After the broadcast every mark is rank 0's; after each gathering, that of the rank whose run it lies in. */
 static void blocks_of_more_than_2_gib(void **state) {
     (void)state;
     need_memory(8);
-    unsigned char *bytes = calloc(LONG_BYTES, 1);
+    const int64_t row_bytes = (LONG_BYTES + world.size - 1) / world.size;
+    unsigned char *bytes = calloc((size_t)(row_bytes * world.size), 1);
     assert_non_null(bytes);
     for (size_t i = 0; i < MARKS && world.rank == 0; i++)
         bytes[marks[i]] = mark_value(marks[i], 0);
@@ -61,6 +62,13 @@ static void blocks_of_more_than_2_gib(void **state) {
     assert_ok(dt_world_gather_all(&world, bytes, 1, counts));
     for (size_t i = 0; i < MARKS; i++)
         assert_int_equal(bytes[marks[i]], mark_value(marks[i], 1));
+
+    for (size_t i = 0; i < MARKS; i++)
+        if (world.rank == marks[i] / row_bytes)
+            bytes[marks[i]] = mark_value(marks[i], 2);
+    assert_ok(dt_world_gather_same(&world, bytes, row_bytes));
+    for (size_t i = 0; i < MARKS; i++)
+        assert_int_equal(bytes[marks[i]], mark_value(marks[i], 2));
     free(counts);
     free(bytes);
 }

@@ -13,20 +13,16 @@ static void the_world_knows_its_ranks_and_hosts(void **state) {
     assert_int_equal(world.hosts, 1);
     assert_int_equal(world.host_ranks, world.size);
     assert_true(strlen(world.host) > 0);
-    int64_t *ranks = calloc((size_t)world.size, sizeof *ranks),
-            *ones = calloc((size_t)world.size, sizeof *ones);
+    int64_t *ranks = calloc((size_t)world.size, sizeof *ranks);
     int64_t sum = 0, on_host = 1 + world.rank;
     assert_ok(dt_world_host_sum(&world, &on_host));
     assert_int_equal(on_host, (int64_t)world.size * (world.size + 1) / 2); /* all are on this host */
-    for (int r = 0; r < world.size; r++)
-        ones[r] = 1;
     ranks[world.rank] = world.rank;
-    assert_ok(dt_world_gather_all(&world, ranks, (int64_t)sizeof *ranks, ones));
+    assert_ok(dt_world_gather_same(&world, ranks, (int64_t)sizeof *ranks));
     for (int r = 0; r < world.size; r++)
         sum += ranks[r];
     assert_int_equal(sum, (int64_t)world.size * (world.size - 1) / 2);
     free(ranks);
-    free(ones);
 }
 
 /* After a broadcast every rank's bytes are rank 0's; a length of 0 changes nothing. */
@@ -106,6 +102,26 @@ static void gather_all_completes_uneven_runs(void **state) {
     free(counts);
 }
 
+/* Row r is bytes that only rank r makes, on every rank; lengths of 0, odd and beyond an eager message. What
+ * is behind the last row stays. */
+static void gather_same_completes_equal_rows(void **state) {
+    (void)state;
+    static const int64_t lengths[] = {0, 1, 13, 70001};
+    for (size_t n = 0; n < sizeof lengths / sizeof *lengths; n++) {
+        const int64_t length = lengths[n];
+        unsigned char *all = calloc((size_t)(world.size * length) + 1, 1);
+        for (int64_t i = 0; i < length; i++)
+            all[world.rank * length + i] = (unsigned char)(31 * world.rank + 7 * i + 1);
+        all[world.size * length] = 201;
+        assert_ok(dt_world_gather_same(&world, all, length));
+        for (int r = 0; r < world.size; r++)
+            for (int64_t i = 0; i < length; i++)
+                assert_int_equal(all[r * length + i], (unsigned char)(31 * r + 7 * i + 1));
+        assert_int_equal(all[world.size * length], 201);
+        free(all);
+    }
+}
+
 static void agreement_on_success(void **state) {
     (void)state;
     assert_int_equal(dt_agree(&world, DT_OK), DT_OK);
@@ -146,22 +162,18 @@ static void check_part(int ranks) {
     assert_ok(dt_world_split(&world, ranks, &part));
     assert_int_equal(part.mpi != NULL, world.rank < ranks);
     if (part.mpi) {
-        int64_t *numbers = calloc((size_t)ranks, sizeof *numbers),
-                *ones = calloc((size_t)ranks, sizeof *ones);
+        int64_t *numbers = calloc((size_t)ranks, sizeof *numbers);
         assert_int_equal(part.rank, world.rank);
         assert_int_equal(part.size, ranks);
         assert_int_equal(part.hosts, 1);
         assert_int_equal(part.host_ranks, ranks);
         assert_string_equal(part.host, world.host);
-        for (int r = 0; r < ranks; r++)
-            ones[r] = 1;
         numbers[part.rank] = 10 + part.rank;
-        assert_ok(dt_world_gather_all(&part, numbers, (int64_t)sizeof *numbers, ones));
+        assert_ok(dt_world_gather_same(&part, numbers, (int64_t)sizeof *numbers));
         for (int r = 0; r < ranks; r++)
             assert_int_equal(numbers[r], 10 + r);
         assert_int_equal(dt_agree(&part, part.rank == ranks - 1 ? dt_fail("last") : DT_OK), DT_FAILED);
         free(numbers);
-        free(ones);
     }
     dt_world_rejoin(&world, &part);
     assert_null(part.mpi);
@@ -202,6 +214,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_block_reaches_all_ranks),
     cmocka_unit_test(a_missing_block_is_missing_everywhere),
     cmocka_unit_test(gather_all_completes_uneven_runs),
+    cmocka_unit_test(gather_same_completes_equal_rows),
     cmocka_unit_test(agreement_on_success),
     cmocka_unit_test(agreement_on_the_lowest_failure),
     cmocka_unit_test(a_part_is_a_world_of_its_own),
