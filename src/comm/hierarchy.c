@@ -11,11 +11,16 @@ static int find_host(int rank, const int *starts, int hosts) {
     return host;
 }
 
+/* The first of the host's nodes in shared memory that is this rank's: DT_ARRAY_SHARED + this. */
+static int64_t own_node(const dt_hierarchy *h) {
+    return h->inside.node_starts[h->local];
+}
+
 /* A node of the cover stands where the first of the ranks' nodes inside it was: dt_tree_adds puts it there.
  */
 static void find_nodes(dt_hierarchy *h) {
     const dt_tree_node *cover = h->between.nodes + h->between.node_starts[h->host];
-    const int64_t first = dt_hierarchy_own_node(h), end = h->inside.node_starts[h->local + 1];
+    const int64_t first = own_node(h), end = h->inside.node_starts[h->local + 1];
     for (int64_t c = 0, node = 0; c < dt_deal_nodes(&h->between, h->host); c++) {
         while (h->inside.nodes[node].first != cover[c].first)
             node++;
@@ -50,13 +55,9 @@ void dt_hierarchy_drop(dt_hierarchy *h) {
     *h = (dt_hierarchy){0};
 }
 
-int64_t dt_hierarchy_own_node(const dt_hierarchy *h) {
-    return h->inside.node_starts[h->local];
-}
-
 /* Where node `node` of the host's ranks stands for this rank's lane: its own need no copy. */
 static dt_operand lane_operand(const dt_hierarchy *h, dt_deal_slice lane, int64_t node) {
-    const int64_t own = node - dt_hierarchy_own_node(h);
+    const int64_t own = node - own_node(h);
     const bool is_own = 0 <= own && own < dt_deal_nodes(&h->inside, h->local);
     return (dt_operand){is_own ? DT_ARRAY_OWN + (int)own : DT_ARRAY_SHARED + (int)node, lane.first};
 }
@@ -66,7 +67,7 @@ static void hand_in(dt_program *program, const dt_hierarchy *h, dt_deal_slice la
     const int64_t lane_end = lane.first + lane.count;
     for (int64_t i = 0; i < dt_deal_nodes(&h->inside, h->local); i++) {
         const dt_operand own = {DT_ARRAY_OWN + (int)i, 0},
-                         shared = {DT_ARRAY_SHARED + (int)(dt_hierarchy_own_node(h) + i), 0};
+                         shared = {DT_ARRAY_SHARED + (int)(own_node(h) + i), 0};
         dt_program_copy(program, shared, own, lane.first);
         dt_program_copy(program, dt_program_at(shared, lane_end), dt_program_at(own, lane_end),
                         count - lane_end);

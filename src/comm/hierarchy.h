@@ -41,9 +41,6 @@ dt_status dt_hierarchy_make(dt_hierarchy *hierarchy, int64_t leaves, int size, i
 /** Frees what it holds; one that is all zero is fine. */
 void dt_hierarchy_drop(dt_hierarchy *hierarchy);
 
-/** The first of the host's nodes in shared memory that is this rank's: DT_ARRAY_SHARED + this. */
-int64_t dt_hierarchy_own_node(const dt_hierarchy *hierarchy);
-
 /** Appends what this rank does for a bucket of `count` floats. */
 void dt_hierarchy_write(dt_program *program, const dt_hierarchy *hierarchy, int64_t count);
 
