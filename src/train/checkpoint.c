@@ -135,12 +135,3 @@ void dt_checkpoint_discard(dt_checkpoint_place *place) {
     dt_checkpoint_place_abandon(place);
     dt_checkpoint_place_free(place);
 }
-
-dt_status dt_checkpoint_save(const char *checkpoints_folder, const dt_checkpoint_about *about,
-                             const dt_state *state, char **path) {
-    dt_checkpoint_place place;
-    if (path != NULL)
-        *path = NULL;
-    DT_TRY(dt_checkpoint_write(&place, checkpoints_folder, about, state));
-    return dt_checkpoint_publish(&place, path);
-}

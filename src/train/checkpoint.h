@@ -48,24 +48,19 @@ typedef struct dt_checkpoint_about {
 } dt_checkpoint_about;
 
 /**
- * Saves `state` as checkpoints_folder/checkpoint_step_N and points `latest` to it. An existing checkpoint of
- * the same step is replaced. `*path` (may be NULL) becomes a new string that the caller frees. On failure
- * nothing that was there before has changed. Rank 0 alone; may run in a thread of its own while nothing
- * writes to the state. Local.
- */
-dt_status dt_checkpoint_save(const char *checkpoints_folder, const dt_checkpoint_about *about,
-                             const dt_state *state, char **path);
-
-/**
  * The first half of a save: writes `state` under a temporary name and makes it durable. `*place` is for one
  * of the two functions that follow, and `checkpoints_folder` must live until then; after a failure nothing is
- * left of it. Local.
+ * left of it. Rank 0 alone; may run in a thread of its own while nothing writes to the state. Local.
  */
 dt_status dt_checkpoint_write(dt_checkpoint_place *place, const char *checkpoints_folder,
                               const dt_checkpoint_about *about, const dt_state *state);
 
-/** The second half: gives what was written its name and points `latest` to it; `*path` and failures are as by
- * dt_checkpoint_save. Frees the place. Local. */
+/**
+ * The second half: gives what was written its name, checkpoints_folder/checkpoint_step_N, in the place of an
+ * older checkpoint of that step, and points `latest` to it. `*path` (may be NULL) becomes a new string that
+ * the caller frees, NULL on failure; then nothing that was there before the save has changed. Frees the
+ * place, after failure too. Local.
+ */
 dt_status dt_checkpoint_publish(dt_checkpoint_place *place, char **path);
 
 /** Or else: removes what was written, and frees the place; the sentence of a failure stays the last one.

@@ -1,4 +1,5 @@
-/* A checkpoint small enough to turn each of its bits, and the folder it stands in. */
+/* A checkpoint small enough to turn each of its bits, and the folder it stands in. For files that have
+ * included cmocka.h. */
 #ifndef DT_TESTS_CHECKPOINT_H
 #define DT_TESTS_CHECKPOINT_H
 
@@ -56,6 +57,19 @@ static inline void tiny_free(tiny *t) {
     free(t);
 }
 
+/* Saves the state as folder/checkpoint_step_N; `*path` and failures are as by dt_checkpoint_publish. */
+static inline dt_status tiny_save_in(const tiny *t, const char *folder, char **path) {
+    dt_checkpoint_place place;
+    if (path != NULL)
+        *path = NULL;
+    DT_TRY(dt_checkpoint_write(&place, folder, &t->about, &t->state));
+    return dt_checkpoint_publish(&place, path);
+}
+
+static inline dt_status tiny_save(const tiny *t, char **path) {
+    return tiny_save_in(t, t->folder, path);
+}
+
 /* Whether the checkpoint at `path` loads to exactly the state that `t` holds. */
 static inline bool tiny_equals(const tiny *t, const char *path) {
     dt_state back;
@@ -68,6 +82,14 @@ static inline bool tiny_equals(const tiny *t, const char *path) {
                  memcmp(back.exp_avg_sq, t->state.exp_avg_sq, bytes) == 0;
     dt_state_free(&back);
     return equal;
+}
+
+/* Every file of the checkpoint at `path` is as saved. */
+static inline void expect_verified(const char *path) {
+    dt_checkpoint_about about;
+    if (dt_checkpoint_verify(path, &about) != DT_OK)
+        fail_msg("%s", dt_error());
+    dt_config_free(&about.config);
 }
 
 #endif

@@ -20,7 +20,7 @@ static int set_up(void **state) {
     t = tiny_make();
     for (int i = 0; i < 3; i++) {
         tiny_advance(t, steps[i], 1);
-        if (dt_checkpoint_save(t->folder, &t->about, &t->state, NULL) != DT_OK)
+        if (tiny_save(t, NULL) != DT_OK)
             return 1;
     }
     return 0;

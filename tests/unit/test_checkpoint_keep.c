@@ -43,7 +43,7 @@ static int tear_down(void **state) {
 static dt_status save(tiny *t, dt_checkpoint_keep *keep, int64_t step, double val_loss) {
     tiny_advance(t, step, 1);
     t->about.val_loss = val_loss;
-    DT_TRY(dt_checkpoint_save(t->folder, &t->about, &t->state, NULL));
+    DT_TRY(tiny_save(t, NULL));
     return dt_checkpoint_keep_after(keep, step, val_loss);
 }
 
@@ -157,7 +157,7 @@ static void a_failing_removal_leaves_whole_checkpoints(void **state) {
         save_steps(t, &keep, 1, 5);
         keep = open_keep(t, 1, DT_NULL_INT);
         tiny_advance(t, 5, 1);
-        assert_done(dt_checkpoint_save(t->folder, &t->about, &t->state, NULL));
+        assert_done(tiny_save(t, NULL));
         failing_call = call;
         const dt_status status = dt_checkpoint_keep_after(&keep, 5, 1.0);
         const bool reached = failing_call == 0;

@@ -61,7 +61,7 @@ static int tear_down(void **state) {
 }
 
 static dt_status save(const tiny *t) {
-    return dt_checkpoint_save(t->folder, &t->about, &t->state, NULL);
+    return tiny_save(t, NULL);
 }
 
 /* Expects the folder to hold these names, parted by spaces, and nothing else. */
@@ -176,7 +176,7 @@ static void impossible_places_are_refused(void **state) {
     tiny *t = *state;
     char *file = dt_file_join(t->scratch, "file"), *below = dt_file_join(t->scratch, "file/checkpoints");
     scratch_put(file, "", 0);
-    assert_int_equal(dt_checkpoint_save(below, &t->about, &t->state, NULL), DT_FAILED);
+    assert_int_equal(tiny_save_in(t, below, NULL), DT_FAILED);
     assert_non_null(strstr(dt_error(), file));
     free(file);
     free(below);

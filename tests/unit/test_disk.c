@@ -114,11 +114,11 @@ static bool stands(const tiny *t, const char *name) {
 static int fail_each_call(tiny *t, int with) {
     for (int call = 1;; call++) {
         tiny_advance(t, 3, 1);
-        assert_done(dt_checkpoint_save(t->folder, &t->about, &t->state, NULL));
+        assert_done(tiny_save(t, NULL));
         tiny_advance(t, 4, 2);
         cause = with;
         failing_call = call;
-        const dt_status status = dt_checkpoint_save(t->folder, &t->about, &t->state, NULL);
+        const dt_status status = tiny_save(t, NULL);
         const bool reached = failing_call == 0;
         failing_call = 0;
         if (!reached)
@@ -153,7 +153,7 @@ static void any_call_may_fail(void **state) {
 static void a_full_disk_is_told_in_bytes(void **state) {
     tiny *t = *state;
     full = true;
-    assert_int_equal(dt_checkpoint_save(t->folder, &t->about, &t->state, NULL), DT_FAILED);
+    assert_int_equal(tiny_save(t, NULL), DT_FAILED);
     assert_non_null(strstr(dt_error(), "config.json: "));
     assert_non_null(strstr(dt_error(), " bytes of "));
     assert_non_null(strstr(dt_error(), " are missing: No space left on device"));
@@ -165,7 +165,7 @@ static void interrupted_and_short_calls_go_on(void **state) {
     tiny *t = *state;
     choppy = true;
     choppy_calls = 0;
-    assert_done(dt_checkpoint_save(t->folder, &t->about, &t->state, NULL));
+    assert_done(tiny_save(t, NULL));
     assert_true(choppy_calls > 100);
     assert_true(stands(t, "checkpoint_step_3"));
     choppy = false;
