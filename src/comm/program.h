@@ -77,13 +77,27 @@ void dt_program_clear(dt_program *program);
 /** `operand`, `floats` further on. */
 dt_operand dt_program_at(dt_operand operand, int64_t floats);
 
-/* Each appends an operation; none where `count` is 0. */
+/* Of what follows, each appends one operation, whose operands are `count` floats long; none for 0 floats. */
+
+/** Appends a RECEIVE: posts a message from rank `peer` into `out`, which is there after the next WAIT. */
 void dt_program_receive(dt_program *program, int peer, dt_operand out, int64_t count);
+
+/** Appends a SEND: posts a message to rank `peer`, of `from`, which must stay until the next WAIT. */
 void dt_program_send(dt_program *program, int peer, dt_operand from, int64_t count);
+
+/** Appends an ADD: out = left + right, where `out` may be either. */
 void dt_program_add(dt_program *program, dt_operand out, dt_operand left, dt_operand right, int64_t count);
+
+/** Appends a COPY: out = from. */
 void dt_program_copy(dt_program *program, dt_operand out, dt_operand from, int64_t count);
+
+/** Appends a LIBRARY: out = the sum of all ranks' `from`, by MPI_Allreduce, in whatever order. */
 void dt_program_library(dt_program *program, dt_operand out, dt_operand from, int64_t count);
+
+/** Appends a WAIT for all messages posted since the last one; nothing where there are none. */
 void dt_program_wait(dt_program *program);
+
+/** Appends a MEET of the ranks of the host, which all of them must have as their next. */
 void dt_program_meet(dt_program *program);
 
 #endif

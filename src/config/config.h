@@ -29,9 +29,12 @@
 #define DT_NULL_INT  INT64_MIN
 #define DT_NULL_REAL ((double)NAN)
 
+/** Whether the field of an integer option, or of a choice, is null. Local. */
 static inline bool dt_is_null_int(int64_t value) {
     return value == DT_NULL_INT;
 }
+
+/** Whether the field of a real option is null: no value of the table is a NaN. Local. */
 static inline bool dt_is_null_real(double value) {
     return isnan(value);
 }

@@ -1,7 +1,8 @@
 /**
  * The verbs of the command line. Each takes the words after itself, does all of its work and returns the
  * program's exit code; the sentence of a failure is dt_error(), for main.c to print. train, eval, bench
- * and plan are collective and print their own; the others are local, and main.c runs them on rank 0 alone.
+ * and plan are collective, join the job and print their own; the others are local, and main.c runs them on
+ * rank 0 alone.
  */
 #ifndef DT_VERB_VERB_H
 #define DT_VERB_VERB_H
@@ -12,16 +13,42 @@
 #include "comm/world.h"
 #include "config/config.h"
 
+/**
+ * Trains from a fresh model, or from the checkpoint that --resume names, until max_steps are done or a stop
+ * is asked for; with --print-config prints the config and trains nothing. Collective.
+ */
 dt_status dt_verb_train(int argc, char **argv);
+
+/** Prints text that the model of a checkpoint writes, after a prompt, as it is made. Local. */
 dt_status dt_verb_sample(int argc, char **argv);
+
+/** Prints how well the model of a checkpoint predicts a text: loss, perplexity, bits per character.
+ * Collective. */
 dt_status dt_verb_eval(int argc, char **argv);
+
+/** Lists the windows that each step's batch holds, a JSON object a step; trains nothing. Local. */
 dt_status dt_verb_data(int argc, char **argv);
+
+/**
+ * Measures the parts of a step; with --scaling, whole steps on parts of the job; with --ways, the ways of the
+ * exchange. Collective, but for --merge, which is dt_verb_merge's.
+ */
 dt_status dt_verb_bench(int argc, char **argv);
-/** What bench does with --merge among its words. Local. */
+
+/** What bench does with --merge among its words: makes one table and one page of the studies in several
+ * files. Local. */
 dt_status dt_verb_merge(int argc, char **argv);
+
+/** Predicts memory, traffic and speed of a config on numbers of ranks that are not there. Collective. */
 dt_status dt_verb_plan(int argc, char **argv);
+
+/** Reads every byte of a checkpoint, and fails where one is not what was saved. Local. */
 dt_status dt_verb_verify(int argc, char **argv);
+
+/** Prints in one line whether the run of these words is complete, and the step it has come to. Local. */
 dt_status dt_verb_progress(int argc, char **argv);
+
+/** Prints the verbs and options; with a flag, the documents that are made of the option table. Local. */
 dt_status dt_verb_help(int argc, char **argv);
 
 /**
