@@ -10,8 +10,8 @@
  *         config.json             the architecture, as Hugging Face's GPT2Config
  *         optimizer.safetensors   exp_avg.<name> and exp_avg_sq.<name>
  *         vocab.json              token text -> id
- *         metadata.json           step, val_loss, seed, config, corpus, run_id, and size and checksums of
- * every file; see train/checkpoint_metadata.h
+ *         metadata.json           step, val_loss, seed, config, corpus, run_id, and size and checksums
+ *                                 of every file; see train/checkpoint_metadata.h
  *
  * Nothing in a checkpoint depends on the number of ranks. A folder is written under a temporary name beside
  * its final one, every file is fsynced, then the folder is renamed and its parent fsynced: a reader never
