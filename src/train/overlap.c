@@ -124,7 +124,7 @@ static void reached(void *context, int64_t offset) {
 static dt_status create(dt_overlap *o, int64_t elements, int64_t bucket_bytes) {
     const dt_leaves *plan = o->plan;
     DT_TRY(dt_overlap_cut(elements, bucket_bytes, &o->bounds, &o->buckets));
-    o->passed = calloc((size_t)o->buckets, sizeof *o->passed);
+    o->passed = calloc((size_t)o->buckets + 1, sizeof *o->passed); /* never 0 bytes, which may be NULL */
     o->watchers = calloc((size_t)plan->wave_leaves, sizeof *o->watchers);
     if (o->passed == NULL || o->watchers == NULL)
         return dt_fail("out of memory for the progress of %" PRId64 " threads", plan->wave_leaves);
