@@ -1,0 +1,122 @@
+/* Where a result goes, and how it comes to stand there at once. */
+#include "base/replace.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+
+/* The name that a file has while it is written is not much longer than its own. */
+#define NAME_BYTES 200
+
+typedef struct place {
+    char *target;    /* where links lead to */
+    char *temporary; /* beside it; NULL for a pipe or a device */
+    mode_t mode;     /* of the file that stands there; 0: none does */
+} place;
+
+static void drop(place *p) {
+    free(p->target);
+    free(p->temporary);
+}
+
+static dt_status refuse(const char *path, int cause) {
+    return dt_fail("cannot write %s: %s", path, strerror(cause));
+}
+
+/* The name beside `target`; NULL when out of memory. */
+static char *name_temporary(const char *target) {
+    char *made = NULL;
+    const char *slash = strrchr(target, '/'), *name = slash ? slash + 1 : target;
+    return asprintf(&made, "%.*s.%.*s.%ld.tmp", (int)(name - target), target, NAME_BYTES, name,
+                    (long)getpid()) < 0
+               ? NULL
+               : made;
+}
+
+/* To be dropped in any case. */
+static dt_status find(const char *path, place *p) {
+    struct stat info;
+    const bool there = stat(path, &info) == 0;
+    *p = (place){0};
+    if (path[0] == 0 || (!there && errno != ENOENT))
+        return refuse(path, errno);
+    if (there ? S_ISDIR(info.st_mode) : path[strlen(path) - 1] == '/')
+        return refuse(path, EISDIR);
+    if (there && faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) != 0)
+        return refuse(path, errno);
+    const bool regular = !there || S_ISREG(info.st_mode);
+    /* A link that leads nowhere is replaced itself. */
+    p->target = there && regular ? realpath(path, NULL) : strdup(path);
+    if (p->target == NULL)
+        return refuse(path, errno);
+    p->mode = there ? info.st_mode & 07777 : 0;
+    p->temporary = regular ? name_temporary(p->target) : NULL;
+    if (regular && p->temporary == NULL)
+        return refuse(path, ENOMEM);
+    return DT_OK;
+}
+
+/* A process that had this one's number may have been ended before it gave its file the name. */
+static int create(const place *p) {
+    unlink(p->temporary);
+    return open(p->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+}
+
+dt_status dt_replace_check(const char *path) {
+    place p;
+    dt_status status = find(path, &p);
+    if (status == DT_OK && p.temporary) {
+        const int descriptor = create(&p);
+        if (descriptor < 0)
+            status = refuse(path, errno);
+        else {
+            close(descriptor);
+            unlink(p.temporary);
+        }
+    }
+    drop(&p);
+    return status;
+}
+
+static dt_status write_beside(const place *p, const char *path, const void *bytes, size_t length) {
+    const int descriptor = create(p);
+    if (descriptor < 0)
+        return refuse(path, errno);
+    dt_status status = dt_file_write(descriptor, path, bytes, length);
+    if (status == DT_OK && p->mode != 0 && fchmod(descriptor, p->mode) != 0)
+        status = refuse(path, errno);
+    if (status == DT_OK)
+        status = dt_file_finish(descriptor, path);
+    else
+        close(descriptor);
+    if (status == DT_OK && rename(p->temporary, p->target) != 0)
+        status = refuse(path, errno);
+    if (status != DT_OK)
+        unlink(p->temporary);
+    return status;
+}
+
+static dt_status write_through(const place *p, const void *bytes, size_t length) {
+    const int descriptor = open(p->target, O_WRONLY | O_CLOEXEC);
+    if (descriptor < 0)
+        return refuse(p->target, errno);
+    const dt_status status = dt_file_write(descriptor, p->target, bytes, length);
+    close(descriptor);
+    return status;
+}
+
+dt_status dt_replace_write(const char *path, const void *bytes, size_t length) {
+    place p;
+    dt_status status = find(path, &p);
+    if (status == DT_OK)
+        status = p.temporary ? write_beside(&p, path, bytes, length) : write_through(&p, bytes, length);
+    drop(&p);
+    return status;
+}
