@@ -1,11 +1,11 @@
 /* The order of the page and its words; figures are chart.c's, numbers study.c's. */
 #include "bench/page.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
-#include <string.h>
+#include <stdlib.h>
 
+#include "base/replace.h"
 #include "base/version.h"
 #include "bench/chart.h"
 
@@ -332,12 +332,15 @@ static void put_page(const dt_study *study, FILE *f) {
 }
 
 dt_status dt_page_write(const dt_study *study, const char *path) {
-    FILE *f = fopen(path, "w");
-    if (f == NULL)
-        return dt_fail("cannot write the page %s: %s", path, strerror(errno));
-    put_page(study, f);
-    const bool failed = ferror(f) != 0;
-    if (fclose(f) != 0 || failed)
-        return dt_fail("cannot write the page %s: %s; check that there is room", path, strerror(errno));
-    return DT_OK;
+    char *text = NULL;
+    size_t length;
+    FILE *f = open_memstream(&text, &length);
+    if (f)
+        put_page(study, f);
+    const bool complete = f && ferror(f) == 0;
+    const dt_status status = (f && fclose(f) != 0) || !complete
+                                 ? dt_fail("out of memory for the page %s", path)
+                                 : dt_replace_write(path, text, length);
+    free(text);
+    return status;
 }

@@ -8,8 +8,8 @@
 #include "base/status.h"
 #include "bench/study.h"
 
-/** Writes the page of a derived study to `path`, over what stood there. It needs no network and no script.
- * Local. */
+/** Makes `path` the page of a derived study, whole or not at all. It needs no network and no script. Local.
+ */
 dt_status dt_page_write(const dt_study *study, const char *path);
 
 #endif

@@ -1,7 +1,6 @@
 /* Splits the job, measures a point on the part that works, and joins again, point after point. */
 #include "bench/scaling.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "bench/handover.h"
+#include "bench/output.h"
 #include "bench/rig.h"
 #include "bench/study.h"
 #include "comm/agree.h"
@@ -35,18 +35,6 @@ static dt_status read_kinds(const char *text, kinds *wanted) {
                : dt_usage("--scaling: expected strong, weak or strong,weak, found \"%s\"", text);
 }
 
-/* A study takes minutes: that its results have no place to go should be known before. */
-static dt_status check_place(const char *flag, const char *path) {
-    if (path == NULL)
-        return DT_OK;
-    FILE *file = fopen(path, "a");
-    if (file == NULL)
-        return dt_usage("--%s: cannot write %s: %s; name a file in a folder that exists", flag, path,
-                        strerror(errno));
-    fclose(file);
-    return DT_OK;
-}
-
 static dt_status read_options(const dt_world *world, const dt_scaling_options *options, kinds *wanted,
                               dt_ranks *ranks) {
     DT_TRY(read_kinds(options->kinds, wanted));
@@ -59,8 +47,8 @@ static dt_status read_options(const dt_world *world, const dt_scaling_options *o
         dt_ranks_doubling(ranks, world->size);
     if (world->rank != 0)
         return DT_OK;
-    DT_TRY(check_place("json", options->json));
-    return check_place("report", options->report);
+    DT_TRY(dt_output_check("json", options->json));
+    return dt_output_check("report", options->report);
 }
 
 /* A rank that cannot go on while others wait for it: its line, and the end of the job. */

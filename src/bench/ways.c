@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "base/version.h"
 #include "bench/machine.h"
+#include "bench/output.h"
 #include "bench/plan.h"
 #include "bench/rig.h"
 #include "bench/statistics.h"
@@ -242,12 +243,10 @@ static dt_status print(const comparison *c, const char *json_path) {
         1e6 * c->measured.link.latency_seconds, "bandwidth_gbps", 8e-9 * c->measured.link.bandwidth_bytes,
         "touch_ns_a_byte", 1e9 * c->measured.link.touch_seconds, "bucket_bytes",
         (json_int_t)c->config->bucket_bytes, "ways", rows);
-    dt_status status = DT_OK;
-    if (json_path && (!complete || all == NULL || json_dump_file(all, json_path, JSON_INDENT(2)) != 0))
-        status =
-            dt_fail("cannot write the numbers to %s; check that its folder exists and has room", json_path);
+    if (json_path && complete)
+        return dt_output_json(json_path, all, 0);
     json_decref(all);
-    return status;
+    return json_path ? dt_output_json(json_path, NULL, 0) : DT_OK;
 }
 
 static dt_status compare(comparison *c, const dt_ways_options *options) {

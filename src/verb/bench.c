@@ -2,14 +2,13 @@
  * `dtrain bench --config F`: how long each part of a step takes, and what it could take. With --scaling, how
  * long the whole step takes on parts of the job; with --ways, what the ways of the exchange take.
  */
-#include <errno.h>
 #include <math.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "bench/output.h"
 #include "bench/profile.h"
 #include "bench/scaling.h"
 #include "bench/table.h"
@@ -25,32 +24,6 @@ typedef struct flags {
     const char *repetitions, *json, *scaling, *ranks, *report, *ways, *share;
 } flags;
 
-/* Opened before the measurements, which would be lost if it turned out afterwards that it cannot be written.
- */
-static dt_status open_json(const dt_world *world, const char *path, FILE **file) {
-    if (world->rank != 0 || path == NULL)
-        return DT_OK;
-    *file = fopen(path, "we");
-    return *file ? DT_OK
-                 : dt_usage("--json: cannot write %s: %s; name a file in a folder that exists", path,
-                            strerror(errno));
-}
-
-static dt_status write_json(const dt_profile *profile, const dt_config *config, const char *path,
-                            FILE *file) {
-    if (file == NULL)
-        return DT_OK;
-    json_t *object = dt_table_json(profile, config);
-    dt_status status = DT_OK;
-    if (object == NULL)
-        status = dt_fail("out of memory for the JSON of the benchmark");
-    else if (json_dumpf(object, file, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) != 0 ||
-             fputc('\n', file) == EOF || fflush(file) != 0)
-        status = dt_fail("cannot write %s: %s", path, strerror(errno));
-    json_decref(object);
-    return status;
-}
-
 static void warn_placement(const dt_world *world, int threads) {
     const dt_placement placement = dt_placement_look(world, threads);
     char text[512];
@@ -58,36 +31,33 @@ static void warn_placement(const dt_world *world, int threads) {
         dt_log_warn("%s", text);
 }
 
-static dt_status prepare(const dt_world *world, const flags *f, int64_t *repetitions, int *threads,
-                         FILE **file) {
+static dt_status prepare(const dt_world *world, const flags *f, int64_t *repetitions, int *threads) {
     *repetitions = DEFAULT_REPETITIONS;
     if (f->repetitions)
         DT_TRY(dt_verb_count("repetitions", f->repetitions, repetitions));
     DT_TRY(dt_workers_count(threads));
-    return open_json(world, f->json, file);
+    return world->rank == 0 ? dt_output_check("json", f->json) : DT_OK;
 }
 
 static dt_status run(const dt_world *world, const dt_config *config, const flags *f) {
     int64_t repetitions;
     int threads;
-    FILE *file = NULL;
     dt_profile profile = {0};
-    dt_status status = dt_agree(world, prepare(world, f, &repetitions, &threads, &file));
+    dt_status status = dt_agree(world, prepare(world, f, &repetitions, &threads));
     if (status == DT_OK) {
         warn_placement(world, threads);
         status = dt_profile_run(&profile, world, config, threads, repetitions);
     }
     if (status == DT_OK) {
         dt_table_print(&profile, config);
-        status = write_json(&profile, config, f->json, file);
+        if (f->json && world->rank == 0)
+            status = dt_output_json(f->json, dt_table_json(&profile, config), JSON_REAL_PRECISION(9));
         if (status == DT_OK && !profile.losses_hold)
             status =
                 dt_fail("the losses of the timed steps are not finite or differ between ranks: this machine "
                         "computes wrongly, or learning_rate is far too high");
         status = dt_agree(world, status);
     }
-    if (file)
-        fclose(file);
     dt_profile_free(&profile);
     return status;
 }

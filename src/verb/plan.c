@@ -4,11 +4,11 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/log.h"
 #include "base/version.h"
 #include "bench/machine.h"
+#include "bench/output.h"
 #include "bench/plan.h"
 #include "bench/ranks.h"
 #include "comm/agree.h"
@@ -37,16 +37,6 @@ static dt_status read_positive(const char *flag, const char *text, double *value
     if (errno != 0 || end == text || *end != 0 || !isfinite(*value) || *value <= 0.0)
         return dt_usage("--%s: expected a number above 0, found \"%s\"", flag, text);
     return DT_OK;
-}
-
-/* Asked for before the measurements, which would be in vain. */
-static dt_status open_json(const dt_world *world, const char *path, FILE **file) {
-    if (world->rank != 0 || path == NULL)
-        return DT_OK;
-    *file = fopen(path, "we");
-    return *file ? DT_OK
-                 : dt_usage("--json: cannot write %s: %s; name a file in a folder that exists", path,
-                            strerror(errno));
 }
 
 static dt_status read_flags(planning *plan, const flags *f, dt_link *link) {
@@ -150,7 +140,7 @@ static dt_status print_table(const planning *plan, bool weak, json_t *rows) {
     return DT_OK;
 }
 
-static dt_status print_plan(const planning *plan, const char *json_path, FILE *file) {
+static dt_status print_plan(const planning *plan, const char *json_path) {
     const dt_plan_machine *m = &plan->machine;
     json_t *rows = json_array();
     print_assumptions(plan);
@@ -167,10 +157,8 @@ static dt_status print_plan(const planning *plan, const char *json_path, FILE *f
         : plan->link_given ? "given"
                            : "assumed",
         "points", rows);
-    if (status == DT_OK && file &&
-        (all == NULL || json_dumpf(all, file, JSON_INDENT(2)) != 0 || fflush(file) != 0))
-        status =
-            dt_fail("cannot write the plan to %s: %s", json_path, all ? strerror(errno) : "out of memory");
+    if (status == DT_OK && json_path)
+        return dt_output_json(json_path, all, 0);
     json_decref(all);
     return status;
 }
@@ -190,10 +178,9 @@ static dt_status run(const dt_world *world, const dt_config *config, const flags
     planning plan = {.config = config};
     dt_link link = dt_plan_assumed_link();
     int threads;
-    FILE *file = NULL;
     DT_TRY(dt_agree(world, read_flags(&plan, f, &link)));
     DT_TRY(dt_agree(world, dt_workers_count(&threads)));
-    DT_TRY(dt_agree(world, open_json(world, f->json, &file)));
+    DT_TRY(dt_agree(world, world->rank == 0 ? dt_output_check("json", f->json) : DT_OK));
     dt_status status = dt_machine_look(&plan.here, world, threads);
     if (status == DT_OK)
         status = dt_machine_measure(world, config, threads, dt_machine_share(&plan.here, world->host_ranks),
@@ -201,12 +188,10 @@ static dt_status run(const dt_world *world, const dt_config *config, const flags
     if (status == DT_OK && plan.host_ranks > 0)
         spread_over_hosts(&plan);
     if (status == DT_OK)
-        status = dt_agree(world, world->rank == 0 ? print_plan(&plan, f->json, file) : DT_OK);
+        status = dt_agree(world, world->rank == 0 ? print_plan(&plan, f->json) : DT_OK);
     if (status == DT_OK)
         status = dt_agree(world, world->rank == 0 ? dt_verb_printed("the plan") : DT_OK);
     dt_machine_free(&plan.here);
-    if (file)
-        fclose(file);
     return status;
 }
 

@@ -80,6 +80,7 @@ static const bad_row rows[] = {
          "--report: cannot write nope/x.html: No such file or directory; name a file")},
     {ROW("bench " TINY " --scaling strong --json nope/x.json",
          "--json: cannot write nope/x.json: No such file or directory")},
+    {ROW("bench " TINY " --json folder", "--json: cannot write folder: Is a directory; name a file")},
     {ROW("bench " TINY " --steps 3", "unknown flag --steps")},
     {ROW("plan " TINY " --ranks 0",
          "--ranks: expected numbers from 1 to 65536 (what a plan covers), found 0")},
