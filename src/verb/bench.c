@@ -83,14 +83,16 @@ static dt_status read_share(const char *text, double *share) {
     return DT_OK;
 }
 
+static dt_status prepare_ways(const dt_world *world, const flags *f, dt_ways_options *options, int *threads) {
+    DT_TRY(prepare(world, f, &options->repetitions, threads));
+    return f->share ? read_share(f->share, &options->share) : DT_OK;
+}
+
 static dt_status compare_ways(const dt_world *world, const dt_config *config, const flags *f) {
-    dt_ways_options options = {.repetitions = DEFAULT_REPETITIONS, .json = f->json};
+    dt_ways_options options = {.json = f->json};
     int threads;
-    if (f->repetitions)
-        DT_TRY(dt_verb_count("repetitions", f->repetitions, &options.repetitions));
-    if (f->share)
-        DT_TRY(read_share(f->share, &options.share));
-    DT_TRY(dt_agree(world, dt_workers_count(&threads)));
+    DT_TRY(dt_agree(world, prepare_ways(world, f, &options, &threads)));
+    warn_placement(world, threads);
     return dt_ways_run(world, config, threads, &options);
 }
 

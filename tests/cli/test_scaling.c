@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -115,14 +116,17 @@ static void test_plan(void **state) {
     command_leave_folder(folder);
 }
 
-/* The ways side by side: a row each, those that this job cannot take left out, and the numbers in JSON. */
+/* The ways side by side: a row each, those that this job cannot take left out, and the numbers in JSON. The
+ * threads are more than any host's cores, which is warned of. */
 static void test_ways(void **state) {
     (void)state;
     char *folder = command_enter_folder();
-    command_result r =
-        command_run(LAUNCH " 2 " DTRAIN " bench " TINY " --ways --repetitions 2 --json ways.json");
+    command_result r = command_run("OMP_NUM_THREADS=%ld " LAUNCH " 2 " DTRAIN " bench " TINY
+                                   " --ways --repetitions 2 --json ways.json",
+                                   sysconf(_SC_NPROCESSORS_CONF));
     if (r.exit_code != 0)
         fail_msg("exit code %d: %s", r.exit_code, r.err);
+    assert_non_null(strstr(r.err, "dtrain: warning: "));
     static const char *const names[] = {"flat", "hierarchical", "bf16", "library"};
     json_t *all = json_load_file("ways.json", 0, NULL), *row;
     assert_non_null(all);

@@ -24,6 +24,10 @@ static const bad_row rows[] = {
     {ROW("sample good --count 0", "--count: expected a whole number")},
     {ROW("bench " TINY " --batch-size 2 --micro-batch-size 1",
          "3 ranks for 2 leaves: expected at most one rank a leaf")},
+    {ROW("bench " TINY " --ways --repetitions 0", "--repetitions: expected a whole number")},
+    {ROW("bench " TINY " --ways --share much", "--share: expected the threads that take turns on a core")},
+    {ROW("bench " TINY " --ways --json nope/x.json",
+         "--json: cannot write nope/x.json: No such file or directory; name a file")},
 };
 
 const bad_table bad_ranks = {"ranks", BAD_ROWS(rows), .launcher = DTRAIN_MPIRUN " -np 3 --oversubscribe"};
