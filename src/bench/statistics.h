@@ -8,6 +8,9 @@
 
 #include <stdint.h>
 
+/** The most times that a benchmark takes of one thing; so many fit in memory. */
+#define DT_REPETITIONS_LARGEST 1000000
+
 typedef struct dt_statistics {
     int64_t count;
     double median, minimum, maximum, mean;

@@ -11,6 +11,7 @@
 #include "bench/output.h"
 #include "bench/profile.h"
 #include "bench/scaling.h"
+#include "bench/statistics.h"
 #include "bench/table.h"
 #include "bench/ways.h"
 #include "comm/agree.h"
@@ -31,10 +32,16 @@ static void warn_placement(const dt_world *world, int threads) {
         dt_log_warn("%s", text);
 }
 
+/* Leaves what is there where the flag is not given. */
+static dt_status read_repetitions(const flags *f, int64_t *repetitions) {
+    return f->repetitions
+               ? dt_verb_count_to(DT_REPETITIONS_LARGEST, "repetitions", f->repetitions, repetitions)
+               : DT_OK;
+}
+
 static dt_status prepare(const dt_world *world, const flags *f, int64_t *repetitions, int *threads) {
     *repetitions = DEFAULT_REPETITIONS;
-    if (f->repetitions)
-        DT_TRY(dt_verb_count("repetitions", f->repetitions, repetitions));
+    DT_TRY(read_repetitions(f, repetitions));
     DT_TRY(dt_workers_count(threads));
     return world->rank == 0 ? dt_output_check("json", f->json) : DT_OK;
 }
@@ -99,8 +106,7 @@ static dt_status compare_ways(const dt_world *world, const dt_config *config, co
 static dt_status study(const dt_world *world, const dt_config *config, const flags *f) {
     dt_scaling_options options = {
         .kinds = f->scaling, .ranks = f->ranks, .json = f->json, .report = f->report};
-    if (f->repetitions)
-        DT_TRY(dt_verb_count("repetitions", f->repetitions, &options.repetitions));
+    DT_TRY(read_repetitions(f, &options.repetitions));
     return dt_scaling_verb(world, config, &options);
 }
 

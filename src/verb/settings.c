@@ -1,5 +1,6 @@
 /* Where a verb's options come from; the table and its rules are config/'s. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,11 +135,19 @@ dt_status dt_verb_checkpoint(const char *verb, int argc, char **argv, const dt_f
 }
 
 dt_status dt_verb_count(const char *flag, const char *text, int64_t *count) {
+    return dt_verb_count_to(INT64_MAX, flag, text, count);
+}
+
+dt_status dt_verb_count_to(int64_t most, const char *flag, const char *text, int64_t *count) {
     char *end;
     errno = 0;
     const long long value = strtoll(text, &end, 10);
-    if (errno != 0 || end == text || *end != 0 || value < 1)
-        return dt_usage("--%s: expected a whole number of at least 1, found \"%s\"", flag, text);
-    *count = value;
-    return DT_OK;
+    if (errno == 0 && end != text && *end == 0 && value >= 1 && value <= most) {
+        *count = value;
+        return DT_OK;
+    }
+    return most == INT64_MAX
+               ? dt_usage("--%s: expected a whole number of at least 1, found \"%s\"", flag, text)
+               : dt_usage("--%s: expected a whole number from 1 to %" PRId64 ", found \"%s\"", flag, most,
+                          text);
 }

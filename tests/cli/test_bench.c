@@ -187,7 +187,7 @@ static void assert_refused(const char *command, int exit_code, const char *sente
 static void test_refusals(void **state) {
     (void)state;
     assert_refused(DTRAIN " bench --repetitions 0", 2,
-                   "--repetitions: expected a whole number of at least 1, found \"0\"");
+                   "--repetitions: expected a whole number from 1 to 1000000, found \"0\"");
     assert_refused(DTRAIN " bench --json /nowhere/report.json", 2,
                    "--json: cannot write /nowhere/report.json");
     assert_refused(DTRAIN " bench --repetition 3", 2, "did you mean --repetitions?");
