@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/version.h"
 #include "comm/agree.h"
 #include "comm/placement.h"
 #include "math/kernels.h"
@@ -37,6 +38,8 @@ dt_status dt_machine_look(dt_machine *machine, const dt_world *world, int thread
                             .threads = threads,
                             .host_cores = placement.host_cores,
                             .host_ranks = world->host_ranks,
+                            .version = dt_version(),
+                            .commit = dt_version_commit(),
                             .kernels = dt_kernels_best()->name,
                             .openblas_core = dt_matmul_core()};
     read_processor(machine->processor, sizeof machine->processor);

@@ -17,6 +17,7 @@ typedef struct dt_machine {
     int host_ranks;     /**< on rank 0's host */
     json_t *hosts;      /**< their names, each once */
     char processor[128];
+    const char *version, *commit; /**< of the program that measured */
     const char *kernels, *openblas_core;
     char stamp[32]; /**< when, in UTC */
 } dt_machine;

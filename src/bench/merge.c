@@ -1,64 +1,114 @@
-/* JSON back to points; what follows from points is study.c's. */
+/* JSON back to points by reader.c's rules; what follows from points is study.c's. */
 #include "bench/merge.h"
 
-#include <math.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "bench/handover.h"
+#include "bench/output.h"
+#include "bench/reader.h"
 #include "bench/study.h"
 
-/* Studies while they are read: the points of all, and which file each came from. */
+/* Studies while they are read: the points of all, and which file each came from. What is known of the machine
+ * is the largest one's, whose JSON holds the texts; the hosts are those of all. */
 typedef struct merger {
     dt_study study;
     dt_config config;
-    json_t *largest; /* the study of the most ranks */
+    json_t *largest;
     const char *first_file, *origin[DT_STUDY_POINTS];
 } merger;
 
-static double number_of(const json_t *object, const char *key) {
-    const json_t *value = json_object_get(object, key);
-    return json_is_number(value) ? json_number_value(value) : (double)NAN;
+/* What a file says beside its points, as in dt_study; the hosts stay in the JSON. */
+typedef struct heading {
+    dt_config config;
+    int64_t parameters, repetitions, warmups;
+    dt_machine machine;
+    dt_plan_machine measured;
+} heading;
+
+static bool read_weak(dt_reader *r) {
+    const char *kind = dt_reader_text(r, "scaling", sizeof "strong");
+    if (strcmp(kind, "strong") != 0 && strcmp(kind, "weak") != 0)
+        dt_reader_refuse(r, "scaling", "\"strong\" or \"weak\"");
+    return strcmp(kind, "weak") == 0;
 }
 
-static int64_t count_of(const json_t *object, const char *key) {
-    return json_integer_value(json_object_get(object, key));
-}
-
-static const char *text_of(const json_t *object, const char *key) {
-    const char *text = json_string_value(json_object_get(object, key));
-    return text ? text : "unknown";
+static double read_seconds(dt_reader *r, const char *key_ms) {
+    return 1e-3 * dt_reader_number(r, key_ms);
 }
 
 /* The inverse of what study.c writes of a point. */
-static dt_study_point read_point(const dt_study *study, const json_t *row) {
-    dt_study_point p = {.weak = strcmp(text_of(row, "scaling"), "weak") == 0,
-                        .ranks = (int)count_of(row, "ranks"),
-                        .batch = count_of(row, "batch"),
-                        .share = 1.0};
-    if (json_object_get(row, "not_measured")) {
-        snprintf(p.reason, sizeof p.reason, "%s", text_of(row, "not_measured"));
+static dt_study_point read_point(dt_reader *r, const dt_study *study, int job_ranks) {
+    dt_study_point p = {
+        .weak = read_weak(r), .ranks = (int)dt_reader_count(r, "ranks", 1, job_ranks), .share = 1.0};
+    p.batch = study->config->batch_size * (p.weak ? p.ranks : 1);
+    dt_reader_count(r, "batch", p.batch, p.batch);
+    if (json_object_get(r->object, "not_measured")) {
+        snprintf(p.reason, sizeof p.reason, "%s", dt_reader_text(r, "not_measured", sizeof p.reason));
         return p;
     }
-    p.share = number_of(row, "threads_per_core");
+    p.share = dt_reader_positive(r, "threads_per_core");
     p.step = (dt_statistics){.count = study->repetitions,
-                             .mean = 1e-3 * number_of(row, "step_ms"),
-                             .median = 1e-3 * number_of(row, "step_ms_median"),
-                             .minimum = 1e-3 * number_of(row, "step_ms_minimum"),
-                             .maximum = 1e-3 * number_of(row, "step_ms_maximum"),
-                             .half_width = 1e-3 * number_of(row, "step_ms_half_width")};
-    p.exchange_seconds = 1e-3 * number_of(row, "comm_ms");
-    p.exposed_seconds = 1e-3 * number_of(row, "exposed_ms");
-    p.plan.step_seconds = 1e-3 * number_of(row, "predicted_step_ms");
-    p.plan.exposed_seconds = 1e-3 * number_of(row, "predicted_exposed_ms");
-    p.plan.tokens_per_second = (double)(p.batch * study->config->max_seq_len) / p.plan.step_seconds;
+                             .mean = 1e-3 * dt_reader_positive(r, "step_ms"),
+                             .median = read_seconds(r, "step_ms_median"),
+                             .minimum = read_seconds(r, "step_ms_minimum"),
+                             .maximum = read_seconds(r, "step_ms_maximum"),
+                             .half_width = read_seconds(r, "step_ms_half_width")};
+    p.exchange_seconds = read_seconds(r, "comm_ms");
+    p.exposed_seconds = read_seconds(r, "exposed_ms");
+    p.plan.step_seconds = 1e-3 * dt_reader_positive(r, "predicted_step_ms");
+    p.plan.exposed_seconds = read_seconds(r, "predicted_exposed_ms");
+    p.plan.tokens_per_second = (double)p.batch * (double)study->config->max_seq_len / p.plan.step_seconds;
     return p;
 }
 
-static bool is_sound(const dt_study_point *p) {
-    return p->ranks >= 1 && p->ranks <= DT_RANKS_LARGEST && p->batch >= 1 &&
-           (p->reason[0] != 0 || (p->step.mean > 0.0 && p->plan.step_seconds > 0.0));
+/* The machine's texts are borrowed from the JSON. */
+static void read_machine(dt_reader *r, dt_machine *m) {
+    m->ranks = (int)dt_reader_count(r, "ranks", 1, DT_RANKS_LARGEST);
+    m->threads = (int)dt_reader_count(r, "threads", 1, INT_MAX);
+    m->host_ranks = (int)dt_reader_count(r, "host_ranks", 1, m->ranks);
+    m->host_cores = (int)dt_reader_count(r, "cores", 1, INT_MAX);
+    m->version = dt_reader_text(r, "version", sizeof m->processor);
+    m->commit = dt_reader_text(r, "git_commit", sizeof m->processor);
+    m->kernels = dt_reader_text(r, "kernels", sizeof m->processor);
+    m->openblas_core = dt_reader_text(r, "openblas_core", sizeof m->processor);
+    snprintf(m->processor, sizeof m->processor, "%s", dt_reader_text(r, "processor", sizeof m->processor));
+    snprintf(m->stamp, sizeof m->stamp, "%s", dt_reader_text(r, "time", sizeof m->stamp));
+    const json_t *hosts = dt_reader_list(r, "hosts", DT_RANKS_LARGEST);
+    for (size_t i = 0; i < json_array_size(hosts); i++)
+        if (json_string_length(json_array_get(hosts, i)) == 0)
+            dt_reader_refuse(r, "hosts", "a list of names");
+}
+
+/* A study of one rank has a link too, an assumed one. */
+static void read_measured(dt_reader *r, dt_plan_machine *measured, int ranks) {
+    measured->link.latency_seconds = 1e-6 * dt_reader_number(r, "latency_us");
+    measured->link.bandwidth_bytes = dt_reader_positive(r, "bandwidth_gbps") / 8e-9;
+    measured->link_measured = ranks > 1;
+    measured->same_host = json_array_size(json_object_get(r->object, "hosts")) == 1;
+    dt_reader probe = dt_reader_enter(r, "probe");
+    measured->probe.forward_seconds = read_seconds(&probe, "forward_ms");
+    measured->probe.backward_seconds = read_seconds(&probe, "backward_ms");
+    measured->probe.update_seconds = read_seconds(&probe, "update_ms");
+    r->status = probe.status;
+}
+
+/* To be freed by dt_config_free also on failure. */
+static dt_status read_heading(dt_reader *r, heading *h) {
+    char where[512];
+    *h = (heading){0};
+    DT_TRY(dt_config_init(&h->config));
+    snprintf(where, sizeof where, "--merge: %.400s: config", r->file);
+    DT_TRY(dt_config_from_json(&h->config, json_object_get(r->object, "config"), where));
+    h->parameters = dt_reader_count(r, "parameters", 1, INT64_MAX);
+    h->repetitions = dt_reader_count(r, "repetitions", 2, DT_REPETITIONS_LARGEST);
+    h->warmups = dt_reader_count(r, "warmups", 0, DT_REPETITIONS_LARGEST);
+    read_machine(r, &h->machine);
+    read_measured(r, &h->measured, h->machine.ranks);
+    return r->status;
 }
 
 /* Puts a point where it belongs in the order of ranks, or refuses what is there already. */
@@ -85,31 +135,25 @@ static dt_status add_point(merger *m, const dt_study_point *added, const char *f
     return DT_OK;
 }
 
-/* The first study sets what all must have in common. */
-static dt_status check_common(merger *m, const json_t *all, const char *file) {
-    dt_config config;
-    dt_status status = dt_config_init(&config);
-    if (status == DT_OK)
-        status = dt_config_from_json(&config, json_object_get(all, "config"), file);
-    if (status == DT_OK && m->first_file == NULL) {
+/* The first study sets what all must have in common; it takes over the config. */
+static dt_status check_common(merger *m, heading *h, const char *file) {
+    if (m->first_file == NULL) {
         m->first_file = file;
-        m->config = config;
+        m->config = h->config;
+        h->config = (dt_config){0};
         m->study.config = &m->config;
-        m->study.parameters = count_of(all, "parameters");
-        m->study.repetitions = count_of(all, "repetitions");
-        m->study.warmups = count_of(all, "warmups");
-        m->study.machine.threads = (int)count_of(all, "threads");
+        m->study.parameters = h->parameters;
+        m->study.repetitions = h->repetitions;
+        m->study.warmups = h->warmups;
         return DT_OK;
     }
-    if (status == DT_OK && (dt_config_hash(&config) != dt_config_hash(&m->config) ||
-                            count_of(all, "repetitions") != m->study.repetitions ||
-                            count_of(all, "threads") != m->study.machine.threads))
-        status = dt_usage(
+    if (dt_config_hash(&h->config) != dt_config_hash(&m->config) || h->repetitions != m->study.repetitions ||
+        h->machine.threads != m->study.machine.threads)
+        return dt_usage(
             "--merge: expected studies of one config, with as many threads and repetitions, found another "
             "in %s than in %s",
             file, m->first_file);
-    dt_config_free(&config);
-    return status;
+    return DT_OK;
 }
 
 static void add_hosts(merger *m, const json_t *hosts) {
@@ -123,34 +167,51 @@ static void add_hosts(merger *m, const json_t *hosts) {
     }
 }
 
-static dt_status add_study(merger *m, json_t *all, const char *file) {
-    const json_t *points = json_object_get(all, "points");
-    json_t *row;
-    size_t i;
-    if (!json_is_array(points) || !json_is_object(json_object_get(all, "config")))
-        return dt_usage(
-            "--merge: expected %s to hold a study of dtrain bench --scaling, found something else", file);
-    DT_TRY(check_common(m, all, file));
-    json_array_foreach(points, i, row) {
-        const dt_study_point point = read_point(&m->study, row);
-        if (!is_sound(&point))
-            return dt_usage(
-                "--merge: %s: expected point %zu to have ranks, batch and times, found one without", file,
-                i + 1);
-        DT_TRY(add_point(m, &point, file));
-    }
-    add_hosts(m, json_object_get(all, "hosts"));
-    if (m->largest && strcmp(text_of(m->largest, "git_commit"), text_of(all, "git_commit")) != 0)
-        dt_log_warn("%s was measured with commit %s, others with %s", file, text_of(all, "git_commit"),
-                    text_of(m->largest, "git_commit"));
-    if (m->largest && strcmp(text_of(m->largest, "processor"), text_of(all, "processor")) != 0)
-        dt_log_warn("%s was measured on %s, others on %s", file, text_of(all, "processor"),
-                    text_of(m->largest, "processor"));
-    if (m->largest == NULL || count_of(all, "ranks") > count_of(m->largest, "ranks")) {
+/* Keeps what is said of the machine of the study of the most ranks, and warns where others differ. */
+static void add_machine(merger *m, json_t *all, const heading *h, const char *file) {
+    dt_machine *kept = &m->study.machine;
+    json_t *hosts = kept->hosts;
+    if (m->largest && strcmp(kept->commit, h->machine.commit) != 0)
+        dt_log_warn("%s was measured with commit %s, others with %s", file, h->machine.commit, kept->commit);
+    if (m->largest && strcmp(kept->processor, h->machine.processor) != 0)
+        dt_log_warn("%s was measured on %s, others on %s", file, h->machine.processor, kept->processor);
+    if (m->largest == NULL || h->machine.ranks > kept->ranks) {
         json_decref(m->largest);
         m->largest = json_incref(all);
+        m->study.measured = h->measured;
+        *kept = h->machine;
+        kept->hosts = hosts;
     }
-    return DT_OK;
+    add_hosts(m, json_object_get(all, "hosts"));
+}
+
+static dt_status add_points(merger *m, dt_reader *r, int job_ranks) {
+    const json_t *points = dt_reader_list(r, "points", DT_STUDY_POINTS);
+    for (size_t i = 0; i < json_array_size(points); i++) {
+        dt_reader row = {.object = json_array_get(points, i), .file = r->file};
+        snprintf(row.place, sizeof row.place, "point %zu: ", i + 1);
+        const dt_study_point point = read_point(&row, &m->study, job_ranks);
+        DT_TRY(row.status);
+        DT_TRY(add_point(m, &point, r->file));
+    }
+    return r->status;
+}
+
+static dt_status add_study(merger *m, json_t *all, const char *file) {
+    dt_reader reader = {.object = all, .file = file};
+    heading h;
+    if (!json_is_array(json_object_get(all, "points")) || !json_is_object(json_object_get(all, "config")))
+        return dt_usage(
+            "--merge: expected %s to hold a study of dtrain bench --scaling, found something else", file);
+    dt_status status = read_heading(&reader, &h);
+    if (status == DT_OK)
+        status = check_common(m, &h, file);
+    if (status == DT_OK)
+        status = add_points(m, &reader, h.machine.ranks);
+    if (status == DT_OK)
+        add_machine(m, all, &h, file);
+    dt_config_free(&h.config);
+    return status;
 }
 
 static dt_status add_file(merger *m, const char *file) {
@@ -163,27 +224,6 @@ static dt_status add_file(merger *m, const char *file) {
     return status;
 }
 
-/* The machine of the largest study; its strings live as long as that does. */
-static void describe(merger *m) {
-    dt_machine *machine = &m->study.machine;
-    dt_plan_machine *measured = &m->study.measured;
-    const json_t *probe = json_object_get(m->largest, "probe");
-    machine->ranks = (int)count_of(m->largest, "ranks");
-    machine->host_cores = (int)count_of(m->largest, "cores");
-    machine->host_ranks = (int)count_of(m->largest, "host_ranks");
-    machine->kernels = text_of(m->largest, "kernels");
-    machine->openblas_core = text_of(m->largest, "openblas_core");
-    snprintf(machine->processor, sizeof machine->processor, "%s", text_of(m->largest, "processor"));
-    snprintf(machine->stamp, sizeof machine->stamp, "%s", text_of(m->largest, "time"));
-    measured->link.latency_seconds = 1e-6 * number_of(m->largest, "latency_us");
-    measured->link.bandwidth_bytes = number_of(m->largest, "bandwidth_gbps") / 8e-9;
-    measured->link_measured = machine->ranks > 1;
-    measured->same_host = json_array_size(json_object_get(m->largest, "hosts")) == 1;
-    measured->probe.forward_seconds = 1e-3 * number_of(probe, "forward_ms");
-    measured->probe.backward_seconds = 1e-3 * number_of(probe, "backward_ms");
-    measured->probe.update_seconds = 1e-3 * number_of(probe, "update_ms");
-}
-
 dt_status dt_merge_verb(const char *const *files, int count, const char *json, const char *report) {
     merger *m = calloc(1, sizeof *m);
     dt_status status = m ? DT_OK : dt_fail("out of memory for a scaling study");
@@ -192,13 +232,15 @@ dt_status dt_merge_verb(const char *const *files, int count, const char *json, c
             "--merge: expected the JSON files of studies, found none; for example: dtrain bench --merge "
             "scaling-*.json --report scaling.html");
     if (status == DT_OK)
+        status = dt_output_check("json", json);
+    if (status == DT_OK)
+        status = dt_output_check("report", report);
+    if (status == DT_OK)
         m->study.machine.hosts = json_array();
     for (int i = 0; status == DT_OK && i < count; i++)
         status = add_file(m, files[i]);
-    if (status == DT_OK) {
-        describe(m);
+    if (status == DT_OK)
         status = dt_handover(&m->study, json, report);
-    }
     if (m) {
         json_decref(m->largest);
         dt_machine_free(&m->study.machine);

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "base/replace.h"
-#include "base/version.h"
 #include "bench/chart.h"
 
 static void put_escaped(FILE *f, const char *text) {
@@ -54,6 +53,13 @@ static bool has_kind(const dt_study *study, bool weak) {
     return false;
 }
 
+/* What measured, and when. */
+static void put_program(const dt_machine *m, FILE *f) {
+    char text[512];
+    snprintf(text, sizeof text, "dtrain %s, commit %s, %s", m->version, m->commit, m->stamp);
+    put_escaped(f, text);
+}
+
 static void put_head(const dt_study *study, FILE *f) {
     fputs(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
@@ -94,7 +100,8 @@ static void put_head(const dt_study *study, FILE *f) {
     fputs("</style>\n</head>\n<body>\n<h1>Scaling of a training step</h1>\n<p "
           "class=\"byline\">",
           f);
-    fprintf(f, "dtrain %s, commit %s, %s</p>\n", dt_version(), dt_version_commit(), study->machine.stamp);
+    put_program(&study->machine, f);
+    fputs("</p>\n", f);
 }
 
 /* The largest measured point of a kind, in words. */
@@ -248,8 +255,8 @@ static void put_machine(const dt_study *study, int number, FILE *f) {
     snprintf(text, sizeof text, "%d rank%s of %d thread%s; ranks without a part in a row slept", m->ranks,
              m->ranks == 1 ? "" : "s", m->threads, m->threads == 1 ? "" : "s");
     put_fact(f, "Job", text);
-    snprintf(text, sizeof text, "dtrain %s, commit %s; kernels %s, OpenBLAS core %s", dt_version(),
-             dt_version_commit(), m->kernels, m->openblas_core);
+    snprintf(text, sizeof text, "dtrain %s, commit %s; kernels %s, OpenBLAS core %s", m->version, m->commit,
+             m->kernels, m->openblas_core);
     put_fact(f, "Program", text);
     snprintf(text, sizeof text,
              "%" PRId64 " layers, d_model %" PRId64 ", %" PRId64 " heads, d_ff %" PRId64 ", context %" PRId64

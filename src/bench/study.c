@@ -5,7 +5,6 @@
 #include <math.h>
 
 #include "base/log.h"
-#include "base/version.h"
 
 double dt_study_serial_fraction(double speedup, int ranks) {
     const double share = 1.0 / ranks;
@@ -36,7 +35,7 @@ void dt_study_derive(dt_study *study) {
         const dt_study_point *base = base_of(study, p->weak);
         if (!measured(p))
             continue;
-        p->tokens_per_second = (double)(p->batch * study->config->max_seq_len) / p->step.mean;
+        p->tokens_per_second = (double)p->batch * (double)study->config->max_seq_len / p->step.mean;
         p->speedup = base->ranks * p->tokens_per_second / base->tokens_per_second;
         p->speedup_half_width =
             p == base ? 0.0 : p->speedup * sqrt(relative_square(p) + relative_square(base));
@@ -50,7 +49,7 @@ static void print_machine(const dt_study *study) {
     const dt_machine *m = &study->machine;
     const dt_config *c = study->config;
     const size_t hosts = json_array_size(m->hosts);
-    dt_log_line("dtrain %s (%s): scaling study, %s", dt_version(), dt_version_commit(), m->stamp);
+    dt_log_line("dtrain %s (%s): scaling study, %s", m->version, m->commit, m->stamp);
     dt_log_line(
         "machine   %d rank%s x %d thread%s on %zu host%s (%s%s): %d cores, %s; kernels %s, OpenBLAS %s",
         m->ranks, m->ranks == 1 ? "" : "s", m->threads, m->threads == 1 ? "" : "s", hosts,
@@ -157,16 +156,17 @@ json_t *dt_study_json(const dt_study *study) {
     json_t *points = json_array();
     for (int64_t i = 0; i < study->count; i++)
         json_array_append_new(points, point_json(&study->point[i]));
-    json_t *probe = json_pack("{s:f, s:f, s:f}", "forward_ms", 1e3 * study->measured.probe.forward_seconds,
-                              "backward_ms", 1e3 * study->measured.probe.backward_seconds, "update_ms",
-                              1e3 * study->measured.probe.update_seconds);
+    const dt_plan_machine *measured = &study->measured;
+    json_t *probe = json_pack("{s:o, s:o, s:o}", "forward_ms", number(1e3 * measured->probe.forward_seconds),
+                              "backward_ms", number(1e3 * measured->probe.backward_seconds), "update_ms",
+                              number(1e3 * measured->probe.update_seconds));
     return json_pack(
-        "{s:s, s:s, s:s, s:O, s:i, s:i, s:i, s:i, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:f, s:f, s:o, s:o}",
-        "version", dt_version(), "git_commit", dt_version_commit(), "time", m->stamp, "hosts", m->hosts,
-        "ranks", m->ranks, "threads", m->threads, "host_ranks", m->host_ranks, "cores", m->host_cores,
-        "processor", m->processor, "kernels", m->kernels, "openblas_core", m->openblas_core, "config",
+        "{s:s, s:s, s:s, s:O, s:i, s:i, s:i, s:i, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o}",
+        "version", m->version, "git_commit", m->commit, "time", m->stamp, "hosts", m->hosts, "ranks",
+        m->ranks, "threads", m->threads, "host_ranks", m->host_ranks, "cores", m->host_cores, "processor",
+        m->processor, "kernels", m->kernels, "openblas_core", m->openblas_core, "config",
         dt_config_to_json(study->config), "parameters", (json_int_t)study->parameters, "repetitions",
         (json_int_t)study->repetitions, "warmups", (json_int_t)study->warmups, "latency_us",
-        1e6 * study->measured.link.latency_seconds, "bandwidth_gbps",
-        8e-9 * study->measured.link.bandwidth_bytes, "probe", probe, "points", points);
+        number(1e6 * measured->link.latency_seconds), "bandwidth_gbps",
+        number(8e-9 * measured->link.bandwidth_bytes), "probe", probe, "points", points);
 }

@@ -88,6 +88,12 @@ static void test_merge(void **state) {
                    "one.json and one.json both have strong scaling on 1 rank");
     assert_refused(DTRAIN " bench --merge one.json other.json", "studies of one config");
     assert_refused(DTRAIN " bench --merge both.html", "cannot read both.html as JSON");
+    assert_refused(
+        "sed s/exposed_ms/exposed/ two.json >bad.json; " DTRAIN " bench --merge bad.json one.json",
+        "dtrain: error: --merge: bad.json: point 1: expected exposed_ms to be a number, found none; "
+        "measure that study again with dtrain bench --scaling");
+    assert_refused(DTRAIN " bench --merge one.json two.json --report nope/x.html",
+                   "--report: cannot write nope/x.html: No such file or directory");
     assert_refused(DTRAIN " bench --merge", "expected the JSON files of studies, found none");
     command_leave_folder(folder);
 }

@@ -51,6 +51,8 @@ static dt_study *make_study(dt_config *config) {
                                   .host_cores = 4,
                                   .host_ranks = 16,
                                   .hosts = json_pack("[s]", "node<1>"),
+                                  .version = "1.2.3",
+                                  .commit = "0123abc",
                                   .processor = "A & B",
                                   .kernels = "avx2",
                                   .openblas_core = "Haswell",
@@ -134,6 +136,7 @@ static void the_page_stands_alone(void **state) {
     assert_null(strstr(text, "nan"));
     assert_non_null(strstr(text, "node&lt;1&gt;"));
     assert_non_null(strstr(text, "A &amp; B"));
+    assert_non_null(strstr(text, "dtrain 1.2.3, commit 0123abc, 2031-05-30T12:00:00Z")); /* what measured */
     assert_non_null(strstr(text, "1,234,567"));
     assert_int_equal(count_of(text, "<circle class=\"dot\" cx=") - count_of(text, "<svg class=\"key\""),
                      2 * 4);
