@@ -129,7 +129,7 @@ static void put_summary(const dt_study *study, FILE *f) {
     char parameters[COUNT_BYTES];
     fprintf(f,
             "<p>A GPT-2 model of %s parameters (%" PRId64 " layers, width %" PRId64 ", context %" PRId64
-            ") takes training steps on up to %d rank%s of %d thread%s, all inside one job.</p>\n<ul>\n",
+            ") takes training steps on up to %d rank%s of %d thread%s.</p>\n<ul>\n",
             group(parameters, (double)study->parameters), c->n_layers, c->d_model, c->max_seq_len,
             study->machine.ranks, study->machine.ranks == 1 ? "" : "s", study->machine.threads,
             study->machine.threads == 1 ? "" : "s");
@@ -249,12 +249,14 @@ static void put_machine(const dt_study *study, int number, FILE *f) {
         "program and model.</caption>\n<tbody>\n",
         number);
     put_hosts(m, f);
-    snprintf(text, sizeof text, "%s, %d cores on the first host, which has %d of the ranks", m->processor,
+    snprintf(text, sizeof text,
+             "%s, %d cores on the first host of the largest job, which has %d of its ranks", m->processor,
              m->host_cores, m->host_ranks);
     put_fact(f, "Processor", text);
-    snprintf(text, sizeof text, "%d rank%s of %d thread%s; ranks without a part in a row slept", m->ranks,
-             m->ranks == 1 ? "" : "s", m->threads, m->threads == 1 ? "" : "s");
-    put_fact(f, "Job", text);
+    snprintf(text, sizeof text,
+             "%d rank%s of %d thread%s; in rows of fewer ranks than their job has, the others slept",
+             m->ranks, m->ranks == 1 ? "" : "s", m->threads, m->threads == 1 ? "" : "s");
+    put_fact(f, "Largest job", text);
     snprintf(text, sizeof text, "dtrain %s, commit %s; kernels %s, OpenBLAS core %s", m->version, m->commit,
              m->kernels, m->openblas_core);
     put_fact(f, "Program", text);
@@ -315,8 +317,9 @@ static void put_definitions(FILE *f) {
         "added, the "
         "serial part limits; if it grows, the overhead of ranks does. Below 0 the speed-up was more than "
         "ideal.</dd>\n"
-        "<dt>Predicted</dt><dd>What <code>dtrain plan</code> says: the probe of one rank and Hockney&rsquo;s "
-        "model of a "
+        "<dt>Predicted</dt><dd>What <code>dtrain plan</code> says: a leaf and an update as the slowest of the "
+        "probed ranks takes them on average, measured at once on as many ranks as have cores to themselves, and "
+        "Hockney&rsquo;s model of a "
         "message (Parallel Computing 20(3), 1994), latency + bytes / bandwidth, over the counted messages of "
         "the "
         "exchange.</dd>\n</dl>\n</body>\n</html>\n",
