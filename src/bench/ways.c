@@ -42,8 +42,7 @@ typedef struct comparison {
     double share;
     dt_machine machine;
     dt_plan_machine measured;
-    double *seen;  /* [size]: what each rank saw of a step's exchange */
-    int64_t *ones; /* [size] */
+    double *seen; /* [size]: what each rank saw of a step's exchange */
     way way[WAYS];
 } comparison;
 
@@ -76,10 +75,7 @@ static dt_status create(comparison *c) {
     for (int i = 0; i < WAYS; i++)
         c->way[i] = ways[i];
     c->seen = dt_memory_alloc(c->world->size, sizeof *c->seen, "the ranks' times");
-    c->ones = dt_memory_alloc(c->world->size, sizeof *c->ones, "a count a rank");
-    DT_TRY(dt_agree(c->world, c->seen && c->ones ? DT_OK : DT_FAILED));
-    for (int r = 0; r < c->world->size; r++)
-        c->ones[r] = 1;
+    DT_TRY(dt_agree(c->world, c->seen ? DT_OK : DT_FAILED));
     for (int i = 0; i < WAYS; i++) {
         way *w = &c->way[i];
         const dt_status status = w->wanted ? create_way(c, w) : DT_OK;
@@ -104,7 +100,6 @@ static void drop(comparison *c) {
         dt_rig_free(&w->rig);
     }
     dt_memory_free(c->seen);
-    dt_memory_free(c->ones);
     dt_machine_free(&c->machine);
 }
 
@@ -124,7 +119,7 @@ static void must(const comparison *c, dt_status status) {
 static void part_exposed(comparison *c, double own, double *exposed, double *late) {
     double most;
     c->seen[c->world->rank] = own;
-    must(c, dt_world_gather_all(c->world, c->seen, (int64_t)sizeof *c->seen, c->ones));
+    must(c, dt_world_gather_same(c->world, c->seen, (int64_t)sizeof *c->seen));
     *exposed = most = c->seen[0];
     for (int r = 1; r < c->world->size; r++) {
         *exposed = fmin(*exposed, c->seen[r]);
