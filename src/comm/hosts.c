@@ -1,19 +1,17 @@
 /* MPI's shared windows, and meetings by counters in them, which cost no message. */
 #include "comm/hosts.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
 
 #include "base/memory.h"
 #include "comm/agree.h"
 
-/* Where Open MPI puts a window that ranks share. */
-#define SHARED_FOLDER "/dev/shm"
-
-/* Of a window with a part a rank: parts are rounded up to pages, a rank has a few pages of Open MPI's own,
- * and Open MPI wants a twentieth more to be free than it takes. */
+/* Of a window with a part a rank: parts are rounded up to pages, and a rank has a page or two of Open MPI's
+ * own. Open MPI wants a twentieth more to be free than it takes. */
 #define PAGES_BYTES  16384
-#define FREE_FOR_ONE 1.1
+#define FREE_FOR_ONE 1.05
 
 /* Splits the ranks by the memory they share, and that again where smaller hosts are asked for. */
 static dt_status split(dt_hosts *hosts, const dt_world *world, int host_ranks) {
@@ -110,6 +108,14 @@ static dt_status open_window(dt_hosts_memory *memory, const dt_hosts *hosts, siz
     return dt_mpi_world_check(MPI_Barrier(hosts->comm), "MPI_Barrier");
 }
 
+/* Where Open MPI puts a window that ranks share: its parameter of that name comes by the environment, also
+ * from mpirun's
+ * --mca. */
+static const char *shared_folder(void) {
+    const char *named = getenv("OMPI_MCA_osc_sm_backing_directory");
+    return named && named[0] ? named : "/dev/shm";
+}
+
 /*
  * Asked before Open MPI is: where its window does not fit, one rank gets an error and the others wait for it
  * for ever. `bytes` is this rank's part.
@@ -119,16 +125,15 @@ static dt_status expect_room(const dt_hosts *hosts, size_t bytes) {
     struct statvfs folder;
     DT_TRY(dt_mpi_world_check(MPI_Allreduce(MPI_IN_PLACE, &all_bytes, 1, MPI_INT64_T, MPI_SUM, hosts->comm),
                               "MPI_Allreduce"));
-    if (hosts->ranks == 1 || statvfs(SHARED_FOLDER, &folder) != 0)
+    if (hosts->ranks == 1 || statvfs(shared_folder(), &folder) != 0)
         return DT_OK; /* nothing is shared, or Open MPI uses another place */
     const double needed = FREE_FOR_ONE * (double)all_bytes,
                  found = (double)folder.f_bavail * (double)folder.f_frsize;
     if (needed > found)
         return dt_usage(
-            "exchange: hierarchical needs memory that the ranks of a host share: expected %.1f MB "
-            "free in " SHARED_FOLDER " for %d ranks, found %.1f MB; enlarge it, lower "
-            "bucket_bytes, or use exchange: flat",
-            needed / 1e6, hosts->ranks, found / 1e6);
+            "exchange: hierarchical needs memory that the ranks of a host share: expected %.1f MB free in %s for "
+            "%d ranks, found %.1f MB; enlarge it, lower bucket_bytes, or use exchange: flat",
+            needed / 1e6, shared_folder(), hosts->ranks, found / 1e6);
     return DT_OK;
 }
 

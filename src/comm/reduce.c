@@ -157,6 +157,8 @@ static dt_status choose_way(dt_reduce *reduce, const dt_world *world, int64_t le
     if (status == DT_OK || !automatic)
         return status;
     dt_log_warn("exchange: auto takes flat here: %s", dt_error());
+    dt_hosts_unshare(&reduce->memory); /* where hosts differ, this one may have been able to */
+    dt_hierarchy_drop(&reduce->hierarchy);
     *way = DT_REDUCE_FLAT;
     return DT_OK;
 }

@@ -98,9 +98,10 @@ static int64_t room_of(const writer *w, const dt_hierarchy *h, const dt_program 
     const int64_t shared = w->way == DT_REDUCE_HIERARCHICAL
                                ? (dt_deal_nodes(&h->inside, h->local) + (h->local == 0)) * longest
                                : 0;
+    const int64_t room = w->way == DT_REDUCE_LIBRARY && w->job->ranks > 1 ? longest : need->room_floats;
     const int64_t packed = w->job->number == DT_NUMBER_FP32 ? 0 : need->travelling_most;
-    return places * ((need->room_floats + shared) * (int64_t)sizeof(float) +
-                     packed * (int64_t)dt_number_bytes(w->job->number));
+    return places *
+           ((room + shared) * (int64_t)sizeof(float) + packed * (int64_t)dt_number_bytes(w->job->number));
 }
 
 /* Adds one rank to the busiest, and its crossing bytes to its host's. */

@@ -271,6 +271,10 @@ static void room_is_counted_a_place(void **state) {
             assert_int_equal(room_bytes, places * (4 * floats / 2 + travelling));
         }
     }
+    job.way = DT_REDUCE_LIBRARY; /* the rank's own nodes in one, and the result beside it */
+    job.number = DT_NUMBER_FP32;
+    assert_int_equal(dt_traffic_room_bytes(&job, 1, floats, 20, &room_bytes), DT_OK);
+    assert_int_equal(room_bytes, 8 * 4 * floats);
     const dt_traffic_job layered = {
         .ranks = 11, .host_ranks = 4, .leaves = 16, .way = DT_REDUCE_HIERARCHICAL};
     const int64_t bounds[] = {0, floats, 2 * floats};
