@@ -30,12 +30,15 @@ typedef struct planning {
     int64_t host_ranks; /* as given; 0: as measured, or 1 */
 } planning;
 
+/* More is no network, and makes numbers that JSON does not know. */
+#define LARGEST 1e9
+
 static dt_status read_positive(const char *flag, const char *text, double *value) {
     char *end;
     errno = 0;
     *value = strtod(text, &end);
-    if (errno != 0 || end == text || *end != 0 || !isfinite(*value) || *value <= 0.0)
-        return dt_usage("--%s: expected a number above 0, found \"%s\"", flag, text);
+    if (errno != 0 || end == text || *end != 0 || !isfinite(*value) || *value <= 0.0 || *value > LARGEST)
+        return dt_usage("--%s: expected a number above 0 and up to %g, found \"%s\"", flag, LARGEST, text);
     return DT_OK;
 }
 

@@ -165,6 +165,14 @@ static void test_plan_of_hosts(void **state) {
     assert_int_equal((int)number_of(json_array_get(points, 1), "sent_messages"), 2 * 5);
     json_decref(plan);
     command_free(&r);
+    /* A file that is standard output too keeps both. */
+    r = command_run(DTRAIN " plan " TINY " --ranks 1 --json /dev/stdout > both.txt");
+    assert_int_equal(r.exit_code, 0);
+    command_free(&r);
+    char *both = command_read_file("both.txt");
+    assert_non_null(strstr(both, "a plan, not a measurement"));
+    assert_non_null(strstr(both, "\"points\""));
+    free(both);
     /* What two ranks of one host measure between them is no network. */
     r = command_run(DTRAIN_MPIRUN " -np 2 " DTRAIN " plan " TINY " --ranks 2 --ranks-per-host 1");
     assert_int_equal(r.exit_code, 0);
