@@ -17,7 +17,7 @@
 
 typedef struct place {
     char *target;    /* where links lead to */
-    char *temporary; /* beside it; NULL for a pipe or a device */
+    char *temporary; /* beside it; NULL for what is written to as it is */
     mode_t mode;     /* of the file that stands there; 0: none does */
 } place;
 
@@ -40,6 +40,16 @@ static char *name_temporary(const char *target) {
                : made;
 }
 
+/* Whether the file is what this process prints to, as /dev/stdout may be: it goes on there. */
+static bool is_own_output(const struct stat *file) {
+    for (int stream = STDOUT_FILENO; stream <= STDERR_FILENO; stream++) {
+        struct stat own;
+        if (fstat(stream, &own) == 0 && own.st_dev == file->st_dev && own.st_ino == file->st_ino)
+            return true;
+    }
+    return false;
+}
+
 /* To be dropped in any case. */
 static dt_status find(const char *path, place *p) {
     struct stat info;
@@ -51,7 +61,7 @@ static dt_status find(const char *path, place *p) {
         return refuse(path, EISDIR);
     if (there && faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) != 0)
         return refuse(path, errno);
-    const bool regular = !there || S_ISREG(info.st_mode);
+    const bool regular = !there || (S_ISREG(info.st_mode) && !is_own_output(&info));
     /* A link that leads nowhere is replaced itself. */
     p->target = there && regular ? realpath(path, NULL) : strdup(path);
     if (p->target == NULL)
@@ -104,7 +114,7 @@ static dt_status write_beside(const place *p, const char *path, const void *byte
 }
 
 static dt_status write_through(const place *p, const void *bytes, size_t length) {
-    const int descriptor = open(p->target, O_WRONLY | O_CLOEXEC);
+    const int descriptor = open(p->target, O_WRONLY | O_APPEND | O_CLOEXEC);
     if (descriptor < 0)
         return refuse(p->target, errno);
     const dt_status status = dt_file_write(descriptor, p->target, bytes, length);

@@ -4,7 +4,8 @@
  *
  *     .<name>.<pid>.tmp
  *
- * A link is followed to the file that it leads to. A pipe or a device cannot be replaced: it is written to.
+ * A link is followed to the file that it leads to. A pipe or a device cannot be replaced, nor can the file
+ * that this process prints to: it is written to.
  */
 #ifndef DT_BASE_REPLACE_H
 #define DT_BASE_REPLACE_H
@@ -19,7 +20,7 @@
  */
 dt_status dt_replace_check(const char *path);
 
-/** Makes `path` a file of these `length` bytes, durable; one that was there keeps its mode. Local. */
+/** Makes `path` a file of these `length` bytes; one that was there keeps its mode. Local. */
 dt_status dt_replace_write(const char *path, const void *bytes, size_t length);
 
 #endif
