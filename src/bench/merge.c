@@ -148,10 +148,11 @@ static dt_status check_common(merger *m, heading *h, const char *file) {
         return DT_OK;
     }
     if (dt_config_hash(&h->config) != dt_config_hash(&m->config) || h->repetitions != m->study.repetitions ||
+        h->parameters != m->study.parameters || h->warmups != m->study.warmups ||
         h->machine.threads != m->study.machine.threads)
         return dt_usage(
-            "--merge: expected studies of one config, with as many threads and repetitions, found another "
-            "in %s than in %s",
+            "--merge: expected studies of one config, with as many parameters, threads, warm-up steps and "
+            "repetitions, found another in %s than in %s",
             file, m->first_file);
     return DT_OK;
 }

@@ -153,10 +153,13 @@ static void measure(comparison *c) {
 static dt_status predict(comparison *c) {
     for (int i = 0; i < WAYS; i++) {
         way *w = &c->way[i];
-        const dt_config config = config_of(c, w);
-        if (w->wanted)
-            DT_TRY(dt_plan_predict(&c->measured, &config, config.batch_size, c->world->size, c->share,
-                                   &w->plan));
+        dt_config config = config_of(c, w);
+        if (!w->wanted)
+            continue;
+        /* What auto has become may be for want of memory, which a plan knows nothing of. */
+        if (dt_step_exchange_way(w->rig.step) == DT_REDUCE_FLAT)
+            config.exchange = DT_EXCHANGE_FLAT;
+        DT_TRY(dt_plan_predict(&c->measured, &config, config.batch_size, c->world->size, c->share, &w->plan));
     }
     return DT_OK;
 }

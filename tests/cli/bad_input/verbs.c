@@ -91,7 +91,7 @@ static const bad_row rows[] = {
     {ROW("plan " TINY " --ranks 0",
          "--ranks: expected numbers from 1 to 65536 (what a plan covers), found 0")},
     {ROW("plan " TINY " --ranks-per-host 4294967297",
-         "--ranks-per-host: expected at most 65536, what a plan covers, found 4294967297")},
+         "--ranks-per-host: expected a whole number from 1 to 65536, found \"4294967297\"")},
     {ROW("plan " TINY " --ranks 1,,2", "as in 1,2,4; found \"1,,2\"")},
     {ROW("plan " TINY " --latency-us -1",
          "--latency-us: expected a number above 0 and up to 1e+09, found \"-1\"")},
