@@ -91,15 +91,17 @@ static dt_traffic traffic_of(const writer *w, const dt_program *program) {
         .packed_floats = w->job->number == DT_NUMBER_FP32 ? 0 : work->sent_floats + work->received_floats};
 }
 
-/* Memory that the programs of a rank take, its part of the host's shared memory included. */
-static int64_t room_of(const writer *w, const dt_hierarchy *h, const dt_program *need, int64_t longest,
-                       int64_t buckets) {
+/* Memory that buckets of at most `longest` floats take on a rank, its part of the host's shared memory
+ * included. */
+static int64_t room_of(const writer *w, const dt_hierarchy *h, int rank, int64_t longest, int64_t buckets) {
+    dt_program program;
+    write_program(w, h, rank, longest, &program);
     const int64_t places = buckets < DT_RUNNER_PLACES ? buckets : DT_RUNNER_PLACES;
     const int64_t shared = w->way == DT_REDUCE_HIERARCHICAL
                                ? (dt_deal_nodes(&h->inside, h->local) + (h->local == 0)) * longest
                                : 0;
-    const int64_t room = w->way == DT_REDUCE_LIBRARY && w->job->ranks > 1 ? longest : need->room_floats;
-    const int64_t packed = w->job->number == DT_NUMBER_FP32 ? 0 : need->travelling_most;
+    const int64_t room = w->way == DT_REDUCE_LIBRARY && w->job->ranks > 1 ? longest : program.room_floats;
+    const int64_t packed = w->job->number == DT_NUMBER_FP32 ? 0 : program.travelling_most;
     return places *
            ((room + shared) * (int64_t)sizeof(float) + packed * (int64_t)dt_number_bytes(w->job->number));
 }
@@ -108,7 +110,7 @@ static int64_t room_of(const writer *w, const dt_hierarchy *h, const dt_program 
 static dt_status count_rank(const writer *w, int rank, const int64_t *bounds, int64_t buckets,
                             dt_traffic *busiest, dt_traffic *host, int64_t *room_bytes) {
     dt_hierarchy hierarchy;
-    dt_program program = {0}, need = {0};
+    dt_program program;
     dt_traffic here = {0};
     int64_t longest = 0;
     const dt_status status = open_rank(w, rank, &hierarchy);
@@ -120,8 +122,6 @@ static dt_status count_rank(const writer *w, int rank, const int64_t *bounds, in
             before = count;
         }
         longest = larger(longest, count);
-        need.room_floats = larger(need.room_floats, program.room_floats);
-        need.travelling_most = larger(need.travelling_most, program.travelling_most);
         busiest[b].messages = larger(busiest[b].messages, here.messages);
         busiest[b].sent_bytes = larger(busiest[b].sent_bytes, here.sent_bytes);
         busiest[b].received_bytes = larger(busiest[b].received_bytes, here.received_bytes);
@@ -133,7 +133,7 @@ static dt_status count_rank(const writer *w, int rank, const int64_t *bounds, in
         host[b].host_received_bytes += here.host_received_bytes;
     }
     if (status == DT_OK && room_bytes)
-        *room_bytes = larger(*room_bytes, room_of(w, &hierarchy, &need, longest, buckets));
+        *room_bytes = larger(*room_bytes, room_of(w, &hierarchy, rank, longest, buckets));
     dt_hierarchy_drop(&hierarchy);
     return status;
 }
@@ -182,12 +182,9 @@ dt_status dt_traffic_room_bytes(const dt_traffic_job *job, int rank, int64_t lon
                                 int64_t *bytes) {
     writer w;
     dt_hierarchy hierarchy;
-    dt_program program;
-    dt_status status = open_rank_alone(&w, job, rank, &hierarchy);
-    if (status == DT_OK) {
-        write_program(&w, &hierarchy, rank, longest, &program);
-        *bytes = room_of(&w, &hierarchy, &program, longest, buckets);
-    }
+    const dt_status status = open_rank_alone(&w, job, rank, &hierarchy);
+    if (status == DT_OK)
+        *bytes = room_of(&w, &hierarchy, rank, longest, buckets);
     dt_hierarchy_drop(&hierarchy);
     close_writer(&w);
     return status;

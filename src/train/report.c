@@ -12,8 +12,8 @@
 #include "comm/agree.h"
 #include "comm/placement.h"
 
-static void warn_placement(const dt_run *run) {
-    const dt_placement placement = dt_placement_look(run->world, run->workers.threads);
+void dt_report_placement(const dt_world *world, int threads) {
+    const dt_placement placement = dt_placement_look(world, threads);
     char text[512];
     for (int i = 0; dt_placement_warning(&placement, i, text, sizeof text); i++)
         dt_log_warn("%s", text);
@@ -84,7 +84,7 @@ static void print_opening(const dt_run *run, const json_t *hosts) {
                     c->gradient_dtype == DT_GRADIENT_BF16 ? "bf16" : "fp32");
     if (run->resumed_from)
         dt_log_line("resume    from %s, after step %" PRId64, run->resumed_from, run->start_step);
-    warn_placement(run);
+    dt_report_placement(run->world, run->workers.threads);
     if (dt_step_exchange_way(run->step) == DT_REDUCE_LIBRARY)
         dt_log_warn(
             "exchange: library is for comparisons: the bits of this run depend on the number of ranks; "

@@ -24,6 +24,9 @@ typedef struct dt_report {
     int64_t skipped; /**< steps whose numbers were not finite */
 } dt_report;
 
+/** Warns where ranks and threads do not suit the cores of this host. Local. */
+void dt_report_placement(const dt_world *world, int threads);
+
 /** The names of the job's hosts, each once, as a new JSON array; to be freed also on failure. Collective. */
 dt_status dt_report_hosts(const dt_world *world, json_t **hosts);
 

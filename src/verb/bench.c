@@ -15,7 +15,7 @@
 #include "bench/table.h"
 #include "bench/ways.h"
 #include "comm/agree.h"
-#include "comm/placement.h"
+#include "train/report.h"
 #include "train/workers.h"
 #include "verb/verb.h"
 
@@ -24,13 +24,6 @@
 typedef struct flags {
     const char *repetitions, *json, *scaling, *ranks, *report, *ways, *share;
 } flags;
-
-static void warn_placement(const dt_world *world, int threads) {
-    const dt_placement placement = dt_placement_look(world, threads);
-    char text[512];
-    for (int i = 0; dt_placement_warning(&placement, i, text, sizeof text); i++)
-        dt_log_warn("%s", text);
-}
 
 /* Leaves what is there where the flag is not given. */
 static dt_status read_repetitions(const flags *f, int64_t *repetitions) {
@@ -52,7 +45,7 @@ static dt_status run(const dt_world *world, const dt_config *config, const flags
     dt_profile profile = {0};
     dt_status status = dt_agree(world, prepare(world, f, &repetitions, &threads));
     if (status == DT_OK) {
-        warn_placement(world, threads);
+        dt_report_placement(world, threads);
         status = dt_profile_run(&profile, world, config, threads, repetitions);
     }
     if (status == DT_OK) {
@@ -99,7 +92,7 @@ static dt_status compare_ways(const dt_world *world, const dt_config *config, co
     dt_ways_options options = {.json = f->json};
     int threads;
     DT_TRY(dt_agree(world, prepare_ways(world, f, &options, &threads)));
-    warn_placement(world, threads);
+    dt_report_placement(world, threads);
     return dt_ways_run(world, config, threads, &options);
 }
 

@@ -15,9 +15,9 @@
 
 #include "base/log.h"
 #include "bench/merge.h"
-#include "bench/study.h"
 #include "support/scratch.h"
 #include "support/sentence.h"
+#include "support/small_study.h"
 
 static dt_study_point point(bool weak, int ranks, double seconds) {
     dt_study_point made = {.weak = weak, .ranks = ranks, .batch = weak ? 8 * ranks : 8, .share = 1.0};
@@ -40,25 +40,10 @@ static int enter(void **state) {
     dt_config config;
     *state = scratch_make();
     dt_log_open(false, false);
-    if (chdir(*state) != 0 || dt_config_init(&config) != DT_OK)
-        return 1;
-    dt_study *study = calloc(1, sizeof *study);
+    dt_study *study = chdir(*state) == 0 ? small_study(&config, 2, "node", "A processor") : NULL;
     if (study == NULL)
         return 1;
-    config.max_seq_len = 10;
-    config.batch_size = 8;
-    *study = (dt_study){.config = &config, .parameters = 1234, .repetitions = 5, .warmups = 1, .count = 4};
-    study->machine = (dt_machine){.ranks = 2,
-                                  .threads = 1,
-                                  .host_cores = 4,
-                                  .host_ranks = 2,
-                                  .hosts = json_pack("[s]", "node"),
-                                  .version = "1.2.3",
-                                  .commit = "0123abc",
-                                  .processor = "A processor",
-                                  .kernels = "avx2",
-                                  .openblas_core = "Haswell",
-                                  .stamp = "2031-05-30T12:00:00Z"};
+    study->count = 4;
     study->measured.link = (dt_link){.latency_seconds = 1e-6, .bandwidth_bytes = 1e9};
     study->measured.probe = (dt_probe){.forward_seconds = 1, .backward_seconds = 2, .update_seconds = 0.5};
     study->point[0] = point(false, 1, 8.0);
@@ -69,9 +54,7 @@ static int enter(void **state) {
     json_t *all = dt_study_json(study);
     const int written = json_dump_file(all, "good.json", 0);
     json_decref(all);
-    dt_machine_free(&study->machine);
-    dt_config_free(&config);
-    free(study);
+    small_study_drop(study, &config);
     return written;
 }
 

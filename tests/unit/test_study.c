@@ -13,8 +13,8 @@
 
 #include "base/file.h"
 #include "bench/page.h"
-#include "bench/study.h"
 #include "support/scratch.h"
+#include "support/small_study.h"
 
 #define assert_near(a, b) assert_true(fabs((a) - (b)) <= 1e-12 * fmax(1.0, fabs(b)))
 
@@ -38,25 +38,11 @@ static dt_study_point point(bool weak, int ranks, int64_t batch, double seconds,
     return made;
 }
 
-/* A study of two kinds; a point of each kind is missing. The caller frees it with drop. */
+/* A study of two kinds; a point of each kind is missing. The caller frees it with small_study_drop. */
 static dt_study *make_study(dt_config *config) {
-    dt_study *study = calloc(1, sizeof *study);
+    dt_study *study = small_study(config, 16, "node<1>", "A & B");
     assert_non_null(study);
-    dt_config_init(config);
-    config->max_seq_len = 10;
-    config->batch_size = 8;
-    *study = (dt_study){.config = config, .parameters = 1234567, .repetitions = 5, .warmups = 1, .count = 6};
-    study->machine = (dt_machine){.ranks = 16,
-                                  .threads = 1,
-                                  .host_cores = 4,
-                                  .host_ranks = 16,
-                                  .hosts = json_pack("[s]", "node<1>"),
-                                  .version = "1.2.3",
-                                  .commit = "0123abc",
-                                  .processor = "A & B",
-                                  .kernels = "avx2",
-                                  .openblas_core = "Haswell",
-                                  .stamp = "2031-05-30T12:00:00Z"};
+    study->count = 6;
     study->point[0] = point(false, 1, 8, 8.0, 0.08);
     study->point[1] = point(false, 4, 8, 2.5, 0.05);
     study->point[2] =
@@ -67,12 +53,6 @@ static dt_study *make_study(dt_config *config) {
     study->point[5].share = 2.0;
     dt_study_derive(study);
     return study;
-}
-
-static void drop(dt_study *study, dt_config *config) {
-    dt_machine_free(&study->machine);
-    dt_config_free(config);
-    free(study);
 }
 
 /* Strong: S = T(1) / T(p). Weak: S = p T(p0) / T(p), from the first point that was measured, here on 2 ranks.
@@ -91,7 +71,7 @@ static void speedups_compare_throughputs(void **state) {
     assert_near(study->point[5].speedup, 8.0 * 8.0 / 10.0);
     assert_near(study->point[5].efficiency, 0.8);
     assert_near(study->point[5].plan_speedup, 8.0 * 8.0 / 10.0);
-    drop(study, &config);
+    small_study_drop(study, &config);
 }
 
 /* Every point is in the JSON, in order; what could not be measured has its reason and no times. */
@@ -109,7 +89,7 @@ static void json_holds_every_point(void **state) {
                         "no memory");
     assert_null(json_object_get(json_array_get(points, 3), "step_ms"));
     json_decref(all);
-    drop(study, &config);
+    small_study_drop(study, &config);
 }
 
 static int64_t count_of(const char *text, const char *part) {
@@ -148,7 +128,7 @@ static void the_page_stands_alone(void **state) {
     free(text);
     free(path);
     scratch_remove(folder);
-    drop(study, &config);
+    small_study_drop(study, &config);
 }
 
 static void a_page_without_a_place_is_refused(void **state) {
@@ -157,7 +137,7 @@ static void a_page_without_a_place_is_refused(void **state) {
     dt_study *study = make_study(&config);
     assert_int_equal(dt_page_write(study, "/nowhere/study.html"), DT_FAILED);
     assert_non_null(strstr(dt_error(), "/nowhere/study.html"));
-    drop(study, &config);
+    small_study_drop(study, &config);
 }
 
 static const struct CMUnitTest tests[] = {
