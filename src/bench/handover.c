@@ -1,9 +1,18 @@
 /* In the order in which a person reads them. */
 #include "bench/handover.h"
 
+#include <string.h>
+
 #include "base/log.h"
 #include "bench/output.h"
 #include "bench/page.h"
+
+dt_status dt_handover_check(const char *json, const char *report) {
+    if (json && report && strcmp(json, report) == 0)
+        return dt_usage("--json and --report: expected two files, found %s for both", json);
+    DT_TRY(dt_output_check("json", json));
+    return dt_output_check("report", report);
+}
 
 dt_status dt_handover(dt_study *study, const char *json, const char *report) {
     dt_log_settle();

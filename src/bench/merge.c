@@ -8,7 +8,6 @@
 
 #include "base/log.h"
 #include "bench/handover.h"
-#include "bench/output.h"
 #include "bench/reader.h"
 #include "bench/study.h"
 
@@ -233,9 +232,7 @@ dt_status dt_merge_verb(const char *const *files, int count, const char *json, c
             "--merge: expected the JSON files of studies, found none; for example: dtrain bench --merge "
             "scaling-*.json --report scaling.html");
     if (status == DT_OK)
-        status = dt_output_check("json", json);
-    if (status == DT_OK)
-        status = dt_output_check("report", report);
+        status = dt_handover_check(json, report);
     if (status == DT_OK)
         m->study.machine.hosts = json_array();
     for (int i = 0; status == DT_OK && i < count; i++)

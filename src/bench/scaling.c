@@ -10,7 +10,6 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "bench/handover.h"
-#include "bench/output.h"
 #include "bench/rig.h"
 #include "bench/study.h"
 #include "comm/agree.h"
@@ -47,8 +46,7 @@ static dt_status read_options(const dt_world *world, const dt_scaling_options *o
         dt_ranks_doubling(ranks, world->size);
     if (world->rank != 0)
         return DT_OK;
-    DT_TRY(dt_output_check("json", options->json));
-    return dt_output_check("report", options->report);
+    return dt_handover_check(options->json, options->report);
 }
 
 /* A rank that cannot go on while others wait for it: its line, and the end of the job. */

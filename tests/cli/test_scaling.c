@@ -188,6 +188,8 @@ static void test_refusals(void **state) {
     assert_refused(DTRAIN " bench --scaling strong --ranks 1,x", "x");
     assert_refused(DTRAIN " bench --scaling strong --ranks 2", "2");
     assert_refused(DTRAIN " bench --scaling strong --report /nowhere/x.html", "/nowhere");
+    assert_refused(DTRAIN " bench --scaling strong --json x --report x",
+                   "--json and --report: expected two files, found x for both");
     assert_refused(DTRAIN " bench --ranks 1",
                    "--ranks: expected --scaling strong, weak or strong,weak with it");
     assert_refused(DTRAIN " bench --report x.html", "--report: expected --scaling");
