@@ -42,13 +42,21 @@ dt_status dt_placement_check_launch(int ranks) {
 /* Longer than any part of a bucket of 1 MiB that one rank sends another. */
 #define EAGER_BYTES "1048576"
 
+/* Jobs of fewer ranks than this learn all addresses at the start; in larger ones the memory would count. */
+#define LEARN_ALL_BELOW "4097"
+
 /*
  * Beside a backward pass MPI is called every few milliseconds. Over TCP it asks the receiver first whether a
  * message longer than 64 KiB may come, and each question and answer waits for the next call on the other
  * side; so buckets are made to travel unasked.
+ *
+ * Open MPI asks the launcher for the address of a rank on another host when it first sends there. Where a
+ * rank or a node has died the launcher may not answer, and the call does not return: the watch (comm/watch.c)
+ * could not ask around in the very moment it is there for. So the addresses are asked for at the start.
  */
 void dt_placement_prepare(void) {
     (void)setenv("OMPI_MCA_btl_tcp_eager_limit", EAGER_BYTES, 0);
+    (void)setenv("OMPI_MCA_mpi_add_procs_cutoff", LEARN_ALL_BELOW, 0);
     if (count_from("SLURM_STEP_TASKS_PER_NODE") > cores_of_host())
         (void)setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0);
 }

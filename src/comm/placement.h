@@ -28,8 +28,9 @@ dt_status dt_placement_check_launch(int ranks);
 
 /**
  * Before MPI starts: where Slurm's variables tell of more tasks on this host than it has cores, asks Open MPI
- * to give the core away while it waits, which mpirun does by itself; and to send what is as long as a bucket
- * over TCP without asking the receiver first. A choice made in the environment stands. Local.
+ * to give the core away while it waits, which mpirun does by itself; to send what is as long as a bucket over
+ * TCP without asking the receiver first; and to learn all ranks' addresses at the start, while the launcher
+ * answers. A choice made in the environment stands. Local.
  */
 void dt_placement_prepare(void);
 

@@ -12,8 +12,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
+#include "base/guard.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/progress.h"
@@ -38,6 +40,9 @@ enum { TAG_QUESTION, TAG_ANSWER, TAG_REQUEST, TAG_VERDICT };
 /* How long after another rank has said that it speaks this one leaves too, without a word: under srun the end
  * of one does not end the others at once. */
 #define FOLLOW_SECONDS 0.5
+
+/* A look that takes longer than this, or than the limit, is caught in MPI. */
+#define CAUGHT_SECONDS 10.0
 
 /* What one rank tells another. All run the same program, so its bytes mean the same everywhere. */
 typedef struct note {
@@ -72,6 +77,7 @@ static struct {
     double hung_at;       /* when this rank first found that the job hangs; HUGE_VAL: it does not */
     int before;           /* how many lower ranks answered then, and are to speak before this one */
     double spoken_at;     /* when another rank said that it speaks; -HUGE_VAL: none has */
+    atomic_bool said;     /* the sentence that ends the job, by this rank or by another */
 } watch = {.lock = PTHREAD_MUTEX_INITIALIZER, .limit = NAN};
 
 /* ---- time ---- */
@@ -126,8 +132,10 @@ static void hear(void) {
         else if (status.MPI_TAG == TAG_REQUEST && !watch.passed_on) {
             watch.passed_on = true;
             watch.request.ask();
-        } else if (status.MPI_TAG == TAG_VERDICT)
+        } else if (status.MPI_TAG == TAG_VERDICT) {
             watch.spoken_at = watch.now;
+            watch.said = true;
+        }
     }
 }
 
@@ -216,6 +224,7 @@ static _Noreturn void end_job(double limit) {
         "them, then go on from the last checkpoint with --resume latest\n",
         limit, furthest->phase, furthest->step, missing, watch.world->size, missing ? ": " : ", all wait",
         missing && names ? names : "");
+    watch.said = true;
     dt_world_abort(watch.world, DT_FAILED);
 }
 
@@ -244,6 +253,26 @@ static void judge(double limit) {
 }
 
 /* ---- the thread ---- */
+
+/* MPI has not come back from a look, so that nothing can be asked, nor the job be aborted. This process ends
+ * by itself, and its launcher ends the others. */
+static _Noreturn void end_caught(void) {
+    const dt_progress here = dt_progress_look();
+    dt_log_settle();
+    if (!watch.said)
+        fprintf(stderr,
+                "dtrain: error: rank %d on %s cannot ask where the other ranks are, since MPI does not come "
+                "back, while it is %s at step %" PRId64
+                "; the job ends here; look at the hosts and the links between them, then go on from the last "
+                "checkpoint with --resume latest\n",
+                watch.world->rank, watch.world->host, here.phase, here.step);
+    _exit(DT_FAILED);
+}
+
+/* Rank 0 is caught first, so that where all are it speaks for them. */
+static double caught_seconds(double limit) {
+    return fmax(CAUGHT_SECONDS, limit) + (watch.world->rank > 0 ? YIELD_SECONDS : 0.0);
+}
 
 static void look(double limit) {
     const int64_t marks = dt_progress_look().marks;
@@ -283,7 +312,10 @@ static void *keep_watch(void *unused) {
     while (!watch.ending) {
         const double limit = watch.limit;
         pthread_mutex_unlock(&watch.lock);
+        if (!isnan(limit))
+            dt_guard_set(caught_seconds(limit));
         look(limit);
+        dt_guard_clear();
         pthread_mutex_lock(&watch.lock);
         if (!watch.ending)
             sleep_a_while();
@@ -323,6 +355,8 @@ static dt_status start_thread(void) {
     watch.asked_at = -HUGE_VAL;
     watch.hung_at = HUGE_VAL;
     watch.spoken_at = -HUGE_VAL;
+    watch.said = false;
+    DT_TRY(dt_guard_start(end_caught));
     const int failed = pthread_create(&watch.thread, NULL, keep_watch, NULL);
     watch.running = failed == 0;
     return failed ? dt_fail("cannot start the thread that watches for ranks that hang: %s", strerror(failed))
@@ -373,6 +407,7 @@ void dt_watch_stop(void) {
     dt_world_barrier(watch.world);
     if (watch.running)
         stop_thread();
+    dt_guard_stop();
     /* A note that is still on its way has left its buffer soon: MPI takes so few bytes without a receiver. */
     for (int r = 0; r < watch.world->size; r++)
         (void)MPI_Wait(&watch.peers[r].sending, MPI_STATUS_IGNORE);

@@ -5,7 +5,8 @@
  * half of the limit, the thread asks all others where they are; theirs answer whatever their main threads do,
  * unless the process is stopped, its host is gone or the link is down. When nobody has made progress for the
  * limit, the lowest rank that still answers tells the others that it speaks, names those that do not answer,
- * or that are behind the others, and aborts the job; the others follow without a word. A rank that works long
+ * or that are behind the others, and aborts the job; the others follow without a word. Where MPI itself does
+ * not come back from the asking, the rank says that and ends alone (base/guard.h). A rank that works long
  * while others wait for it is never taken for one that hangs, as long as it leaves marks. While all goes well
  * no message is sent.
  *

@@ -115,17 +115,28 @@ static void a_rank_that_stops_is_named(void **state) {
     check_error("stopped_0", ": 1 of 4 ranks have not arrived: rank 0 on ", true);
 }
 
+/* As run_with_fault, of a rank that stops in step 3, with `library` loaded before Open MPI. */
+static int run_stopped_with(const char *library, const char *name, double allowed_seconds) {
+    setenv("LD_PRELOAD", library, 1);
+    const int code = run_with_fault(name, "forward: [" FAULT "rank: 2, step: 3, place: leaf, how: stop}]",
+                                    "--max-steps 100000000 --hang-timeout-seconds 1.5", allowed_seconds);
+    unsetenv("LD_PRELOAD");
+    return code;
+}
+
 /* A launcher on a busy host may take seconds to end a job. The rank that ends it answers nobody meanwhile,
  * and the others must not say the same again. */
 static void the_sentence_stands_once_however_long_the_end_takes(void **state) {
     (void)state;
-    setenv("LD_PRELOAD", SLOW_ABORT, 1);
-    const int code =
-        run_with_fault("late", "forward: [" FAULT "rank: 2, step: 3, place: leaf, how: stop}]",
-                       "--max-steps 100000000 --hang-timeout-seconds 1.5", 1.5 + END_SECONDS + 5.0);
-    unsetenv("LD_PRELOAD");
-    assert_int_equal(code, 1);
+    assert_int_equal(run_stopped_with(SLOW_ABORT, "late", 1.5 + END_SECONDS + 5.0), 1);
     check_error("late", "dtrain: error: no progress for 1.5 s", true);
+}
+
+/* Where the watch itself is caught in MPI on all ranks, the first of them ends the job, after ten seconds. */
+static void a_watch_that_is_caught_ends_the_job(void **state) {
+    (void)state;
+    assert_int_equal(run_stopped_with(STUCK_WATCH, "caught_watch", 1.5 + END_SECONDS + 10.0), 1);
+    check_error("caught_watch", "dtrain: error: rank 0 on ", true);
 }
 
 /* So is one that stops before there is a first step. */
@@ -163,6 +174,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(a_rank_that_dies_ends_the_job),
                                        cmocka_unit_test(a_rank_that_stops_is_named),
                                        cmocka_unit_test(the_sentence_stands_once_however_long_the_end_takes),
+                                       cmocka_unit_test(a_watch_that_is_caught_ends_the_job),
                                        cmocka_unit_test(a_rank_that_stops_at_the_start_is_named),
                                        cmocka_unit_test(a_rank_that_is_caught_is_named),
                                        cmocka_unit_test(a_rank_that_is_slow_is_waited_for)};

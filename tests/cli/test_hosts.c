@@ -79,6 +79,22 @@ static void ways_that_cannot_be_are_left_out(void **state) {
     command_free(&r);
 }
 
+/* Ranks that have never spoken to each other still can when the launcher tells no addresses any more: only
+ * the rank that is stopped is taken for missing. */
+static void a_silent_launcher_does_not_silence_the_ranks(void **state) {
+    (void)state;
+    command_result r = run_on_hosts(
+        4, 1, "-x LD_PRELOAD=" SILENT_LAUNCHER " " DTRAIN " train " TRAINING_MODEL,
+        "--max-steps 100000000 --checkpoint-cadence null --out-dir silent --batch-size 8 --micro-batch-size 1 "
+        "--hang-timeout-seconds 1.5 --hooks '{forward: [{name: fault, library: " HOOK_FAULT
+        ", mark: struck, rank: 2, step: 3, place: leaf, how: stop}]}'");
+    assert_int_equal(r.exit_code, 1);
+    if (strstr(r.err, " at step 3: 1 of 4 ranks have not arrived: rank 2 on n3, which does not answer") ==
+        NULL)
+        fail_msg("expected rank 2 alone to be missing in:\n%s", r.err);
+    command_free(&r);
+}
+
 /* A signal to the script ends all that it started, at once: here what would take ten minutes. */
 static void a_signal_ends_all_hosts(void **state) {
     (void)state;
@@ -99,8 +115,10 @@ static int set_up(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(hosts_change_no_bit), cmocka_unit_test(shared_memory_that_is_short_is_told),
-        cmocka_unit_test(ways_that_cannot_be_are_left_out), cmocka_unit_test(a_signal_ends_all_hosts)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(hosts_change_no_bit),
+                                       cmocka_unit_test(shared_memory_that_is_short_is_told),
+                                       cmocka_unit_test(ways_that_cannot_be_are_left_out),
+                                       cmocka_unit_test(a_silent_launcher_does_not_silence_the_ranks),
+                                       cmocka_unit_test(a_signal_ends_all_hosts)};
     return cmocka_run_group_tests(tests, set_up, training_tear_down);
 }
