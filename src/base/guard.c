@@ -1,10 +1,9 @@
-/* Counts seconds slept rather than looking at a clock: one that went on while the process was stopped would
+/* Counts seconds waited rather than looking at a clock: one that went on while the process was stopped would
  * expire on waking. */
 #include "base/guard.h"
 
 #include <math.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <string.h>
 #include <time.h>
@@ -12,39 +11,61 @@
 static pthread_t thread;
 static bool running;
 static void (*on_expired)(void);
-static atomic_int seconds_left; /* 0 or less: nothing is guarded */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* over what follows */
+static pthread_cond_t woken = PTHREAD_COND_INITIALIZER;
+static bool ending;
+static double seconds_left; /* 0: nothing is guarded */
+
+/* Waits for a second, or until the guard ends. The caller holds the lock. */
+static void wait_a_second(void) {
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec++;
+    (void)pthread_cond_clockwait(&woken, &lock, CLOCK_MONOTONIC, &until);
+}
 
 static void *keep_guard(void *unused) {
-    const struct timespec second = {.tv_sec = 1};
-    for (;;) {
-        nanosleep(&second, NULL); /* where dt_guard_stop ends the thread */
-        if (atomic_load(&seconds_left) > 0 && atomic_fetch_sub(&seconds_left, 1) == 1)
+    pthread_mutex_lock(&lock);
+    while (!ending) {
+        wait_a_second();
+        if (seconds_left > 0.0 && (seconds_left -= 1.0) <= 0.0)
             on_expired();
     }
+    pthread_mutex_unlock(&lock);
     return unused;
 }
 
 dt_status dt_guard_start(void (*expired)(void)) {
     on_expired = expired;
-    dt_guard_clear();
+    ending = false;
+    seconds_left = 0.0;
     const int failed = pthread_create(&thread, NULL, keep_guard, NULL);
     running = failed == 0;
     return failed ? dt_fail("cannot start the thread that guards the watch: %s", strerror(failed)) : DT_OK;
 }
 
+static void set_seconds(double seconds) {
+    pthread_mutex_lock(&lock);
+    seconds_left = seconds;
+    pthread_mutex_unlock(&lock);
+}
+
 /* One more, since the first second has begun already. */
 void dt_guard_set(double seconds) {
-    atomic_store(&seconds_left, (int)fmin(ceil(seconds), 1e9) + 1);
+    set_seconds(ceil(seconds) + 1.0);
 }
 
 void dt_guard_clear(void) {
-    atomic_store(&seconds_left, 0);
+    set_seconds(0.0);
 }
 
 void dt_guard_stop(void) {
     if (!running)
         return;
-    pthread_cancel(thread);
+    pthread_mutex_lock(&lock);
+    ending = true;
+    pthread_cond_signal(&woken);
+    pthread_mutex_unlock(&lock);
     pthread_join(thread, NULL);
     running = false;
 }

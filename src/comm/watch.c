@@ -78,7 +78,7 @@ static struct {
     int before;           /* how many lower ranks answered then, and are to speak before this one */
     double spoken_at;     /* when another rank said that it speaks; -HUGE_VAL: none has */
     atomic_bool said;     /* the sentence that ends the job, by this rank or by another */
-} watch = {.lock = PTHREAD_MUTEX_INITIALIZER, .limit = NAN};
+} watch = {.lock = PTHREAD_MUTEX_INITIALIZER, .woken = PTHREAD_COND_INITIALIZER, .limit = NAN};
 
 /* ---- time ---- */
 
@@ -304,7 +304,7 @@ static void sleep_a_while(void) {
     until.tv_nsec += (long)(1e9 * fmod(seconds, 1.0));
     until.tv_sec += (time_t)seconds + until.tv_nsec / 1000000000L;
     until.tv_nsec %= 1000000000L;
-    (void)pthread_cond_timedwait(&watch.woken, &watch.lock, &until);
+    (void)pthread_cond_clockwait(&watch.woken, &watch.lock, CLOCK_MONOTONIC, &until);
 }
 
 static void *keep_watch(void *unused) {
@@ -344,11 +344,6 @@ static dt_status learn_hosts(const dt_world *world) {
 }
 
 static dt_status start_thread(void) {
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&watch.woken, &attributes);
-    pthread_condattr_destroy(&attributes);
     watch.ending = false;
     watch.woken_at = dt_clock_seconds();
     watch.now = watch.moved_at = 0.0;
