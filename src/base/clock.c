@@ -1,7 +1,7 @@
 /* Three clocks: a monotonic one and a thread's own to measure with, the time of day to label with. */
 #include "base/clock.h"
 
-#include <time.h>
+#include <math.h>
 
 static double read_clock(clockid_t clock) {
     struct timespec now;
@@ -15,6 +15,15 @@ double dt_clock_seconds(void) {
 
 double dt_clock_core_seconds(void) {
     return read_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
+struct timespec dt_clock_after(double seconds) {
+    struct timespec moment;
+    clock_gettime(CLOCK_MONOTONIC, &moment);
+    moment.tv_nsec += (long)(1e9 * fmod(seconds, 1.0));
+    moment.tv_sec += (time_t)seconds + moment.tv_nsec / 1000000000L;
+    moment.tv_nsec %= 1000000000L;
+    return moment;
 }
 
 void dt_clock_stamp(char *text, size_t text_bytes) {

@@ -6,7 +6,8 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <string.h>
-#include <time.h>
+
+#include "base/clock.h"
 
 static pthread_t thread;
 static bool running;
@@ -16,18 +17,11 @@ static pthread_cond_t woken = PTHREAD_COND_INITIALIZER;
 static bool ending;
 static double seconds_left; /* 0: nothing is guarded */
 
-/* Waits for a second, or until the guard ends. The caller holds the lock. */
-static void wait_a_second(void) {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec++;
-    (void)pthread_cond_clockwait(&woken, &lock, CLOCK_MONOTONIC, &until);
-}
-
 static void *keep_guard(void *unused) {
     pthread_mutex_lock(&lock);
     while (!ending) {
-        wait_a_second();
+        const struct timespec until = dt_clock_after(1.0);
+        (void)pthread_cond_clockwait(&woken, &lock, CLOCK_MONOTONIC, &until);
         if (seconds_left > 0.0 && (seconds_left -= 1.0) <= 0.0)
             on_expired();
     }

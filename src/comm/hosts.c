@@ -109,8 +109,7 @@ static dt_status open_window(dt_hosts_memory *memory, const dt_hosts *hosts, siz
 }
 
 /* Where Open MPI puts a window that ranks share: its parameter of that name comes by the environment, also
- * from mpirun's
- * --mca. */
+ * where mpirun was given it. */
 static const char *shared_folder(void) {
     const char *named = getenv("OMPI_MCA_osc_sm_backing_directory");
     return named && named[0] ? named : "/dev/shm";

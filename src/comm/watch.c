@@ -11,7 +11,6 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -68,16 +67,15 @@ static struct {
     bool passed_on; /* all ranks have been told of the request, or told this one */
     pthread_mutex_t lock;
     pthread_cond_t woken;
-    bool ending;          /* guarded by lock, as is the next */
-    double limit;         /* seconds, or NaN */
-    double now, woken_at; /* the watch's clock, and the machine's when it was advanced last */
-    int64_t marks;        /* as last seen */
-    double moved_at;      /* when they last moved */
-    double asked_at;      /* when the others were asked last */
-    double hung_at;       /* when this rank first found that the job hangs; HUGE_VAL: it does not */
-    int before;           /* how many lower ranks answered then, and are to speak before this one */
-    double spoken_at;     /* when another rank said that it speaks; -HUGE_VAL: none has */
-    atomic_bool said;     /* the sentence that ends the job, by this rank or by another */
+    bool ending;              /* guarded by lock, as is the next */
+    double limit;             /* seconds, or NaN */
+    double now, woken_at;     /* the watch's clock, and the machine's when it was advanced last */
+    int64_t marks;            /* as last seen */
+    double moved_at;          /* when they last moved */
+    double asked_at;          /* when the others were asked last */
+    double hung_at;           /* when this rank first found that the job hangs; HUGE_VAL: it does not */
+    int before;               /* how many lower ranks answered then, and are to speak before this one */
+    _Atomic double spoken_at; /* when a rank said that it ends the job; -HUGE_VAL: none has */
 } watch = {.lock = PTHREAD_MUTEX_INITIALIZER, .woken = PTHREAD_COND_INITIALIZER, .limit = NAN};
 
 /* ---- time ---- */
@@ -132,10 +130,8 @@ static void hear(void) {
         else if (status.MPI_TAG == TAG_REQUEST && !watch.passed_on) {
             watch.passed_on = true;
             watch.request.ask();
-        } else if (status.MPI_TAG == TAG_VERDICT) {
+        } else if (status.MPI_TAG == TAG_VERDICT)
             watch.spoken_at = watch.now;
-            watch.said = true;
-        }
     }
 }
 
@@ -224,7 +220,7 @@ static _Noreturn void end_job(double limit) {
         "them, then go on from the last checkpoint with --resume latest\n",
         limit, furthest->phase, furthest->step, missing, watch.world->size, missing ? ": " : ", all wait",
         missing && names ? names : "");
-    watch.said = true;
+    watch.spoken_at = watch.now;
     dt_world_abort(watch.world, DT_FAILED);
 }
 
@@ -259,7 +255,7 @@ static void judge(double limit) {
 static _Noreturn void end_caught(void) {
     const dt_progress here = dt_progress_look();
     dt_log_settle();
-    if (!watch.said)
+    if (watch.spoken_at < 0.0)
         fprintf(stderr,
                 "dtrain: error: rank %d on %s cannot ask where the other ranks are, since MPI does not come "
                 "back, while it is %s at step %" PRId64
@@ -298,12 +294,7 @@ static void look(double limit) {
 
 /* Sleeps until it is time to look, or the watch ends or its limit changes. The caller holds the lock. */
 static void sleep_a_while(void) {
-    const double seconds = look_seconds(watch.limit);
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += (long)(1e9 * fmod(seconds, 1.0));
-    until.tv_sec += (time_t)seconds + until.tv_nsec / 1000000000L;
-    until.tv_nsec %= 1000000000L;
+    const struct timespec until = dt_clock_after(look_seconds(watch.limit));
     (void)pthread_cond_clockwait(&watch.woken, &watch.lock, CLOCK_MONOTONIC, &until);
 }
 
@@ -350,7 +341,6 @@ static dt_status start_thread(void) {
     watch.asked_at = -HUGE_VAL;
     watch.hung_at = HUGE_VAL;
     watch.spoken_at = -HUGE_VAL;
-    watch.said = false;
     DT_TRY(dt_guard_start(end_caught));
     const int failed = pthread_create(&watch.thread, NULL, keep_watch, NULL);
     watch.running = failed == 0;
