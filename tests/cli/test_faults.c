@@ -139,7 +139,7 @@ static void a_watch_that_is_caught_ends_the_job(void **state) {
     check_error("caught_watch", "dtrain: error: rank 0 on ", true);
 }
 
-/* So is one that stops before there is a first step. */
+/* One that stops before there is a first step is named too. */
 static void a_rank_that_stops_at_the_start_is_named(void **state) {
     (void)state;
     assert_int_equal(run_with_fault("start",
