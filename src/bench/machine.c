@@ -90,32 +90,23 @@ static dt_status measure_inside(const dt_world *world, dt_plan_machine *measured
     return dt_agree(world, status);
 }
 
-/* On as many ranks as have cores to themselves. */
-static dt_status probe(const dt_world *world, const dt_config *config, int threads, double share,
-                       dt_plan_machine *measured) {
-    int ranks = world->size / share > 1.0 ? (int)(world->size / share) : 1;
-    dt_world part;
-    dt_status status = DT_OK;
-    DT_TRY(dt_world_broadcast(world, &ranks, (int64_t)sizeof ranks)); /* hosts may differ in cores */
-    DT_TRY(dt_world_split(world, ranks, &part));
-    if (part.mpi)
-        status = dt_probe_run(&measured->probe, &part, config, threads);
-    dt_world_rejoin(world, &part);
-    return dt_agree(world, status);
+dt_status dt_machine_measure_links(const dt_world *world, int threads, const dt_link *link,
+                                   dt_plan_machine *measured) {
+    *measured = (dt_plan_machine){
+        .link = link ? *link : dt_plan_assumed_link(), .inside = dt_plan_assumed_inside(), .host_ranks = 1};
+    if (link || world->size == 1)
+        return DT_OK;
+    measured->link_measured = true;
+    measured->same_host = world->hosts == 1;
+    DT_TRY(measure_link(world, threads, measured));
+    if (!measured->same_host)
+        return measure_inside(world, measured);
+    measured->inside = measured->link;
+    return DT_OK;
 }
 
 dt_status dt_machine_measure(const dt_world *world, const dt_config *config, int threads, double share,
                              const dt_link *link, dt_plan_machine *measured) {
-    *measured = (dt_plan_machine){
-        .link = link ? *link : dt_plan_assumed_link(), .inside = dt_plan_assumed_inside(), .host_ranks = 1};
-    if (!link && world->size > 1) {
-        measured->link_measured = true;
-        measured->same_host = world->hosts == 1;
-        DT_TRY(measure_link(world, threads, measured));
-        if (measured->same_host)
-            measured->inside = measured->link;
-        else
-            DT_TRY(measure_inside(world, measured));
-    }
-    return probe(world, config, threads, share, measured);
+    DT_TRY(dt_machine_measure_links(world, threads, link, measured));
+    return dt_probe_run(&measured->probe, world, config, threads, share);
 }

@@ -29,11 +29,15 @@ dt_status dt_machine_look(dt_machine *machine, const dt_world *world, int thread
 void dt_machine_free(dt_machine *machine);
 
 /**
- * Measures what predictions are made from: the probe on all ranks at once, or, where `share` threads take
- * turns on a core, on so many fewer while the others sleep; and, unless `link` is given, the links: on
- * several hosts between all ranks, on one between as many as it has cores, at least two. With a single rank
- * and no `link` the link is assumed. `*measured` is complete on rank 0. Collective.
+ * Measures all of `*measured` but the probe: the links, unless `link` is given; on several hosts between all
+ * ranks, on one between as many as it has cores, at least two. With a single rank and no `link` the link is
+ * assumed. Complete on rank 0. Collective.
  */
+dt_status dt_machine_measure_links(const dt_world *world, int threads, const dt_link *link,
+                                   dt_plan_machine *measured);
+
+/** Measures what predictions are made from: the links as above, and the probe, on all ranks at once, of which
+ * `share` threads take turns on a core. Complete on rank 0. Collective. */
 dt_status dt_machine_measure(const dt_world *world, const dt_config *config, int threads, double share,
                              const dt_link *link, dt_plan_machine *measured);
 

@@ -5,6 +5,7 @@
 #include <math.h>
 #include <omp.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
@@ -14,12 +15,18 @@
 #include "model/forward.h"
 #include "optim/clip.h"
 
-/* Each part is repeated until both bounds are reached, but no more often than the third says. */
-#define LEAST_REPETITIONS 5
-#define LEAST_SECONDS     0.5
-#define MOST_REPETITIONS  40
+/* How long a bout does each part for: the passes of leaves about as long as a step does between exchanges,
+ * the others for several times the few milliseconds that ranks on one core may take turns by. */
+#define PASSES_SECONDS 0.25
+#define OTHERS_SECONDS 0.05
 
-typedef struct probing {
+/* Bouts of a probe by itself: enough to see a core at its best and at its worst. */
+#define BOUTS 6
+
+/* What is timed. */
+enum { FORWARD, BACKWARD, ADD, ADD_ALONE, UPDATE, PARTS };
+
+struct dt_probing {
     const dt_world *world;
     dt_rig rig;
     dt_gpt_view weights;
@@ -28,15 +35,20 @@ typedef struct probing {
     float **gradient;        /* [threads + 1], each of layout->elements: one for additions to add to */
     dt_gpt_view *view;       /* [threads] */
     double *partial;
-} probing;
+    int64_t repetitions[PARTS]; /* of a bout */
+    double (*bout)[PARTS];      /* [size]: each rank's seconds of one repetition, on average, in a bout */
+    double slowest[PARTS];      /* of the last bout */
+    double sum[PARTS];          /* of all bouts */
+    int64_t bouts;
+};
 
-static dt_leaf leaf_of(const probing *p, int thread) {
+static dt_leaf leaf_of(const dt_probing *p, int thread) {
     const int64_t first = thread * p->leaf_sequences;
     return (dt_leaf){
         .sequences = p->leaf_sequences, .windows = p->windows + first, .first_slot = first, .step = 1};
 }
 
-static void run_forward(probing *p) {
+static void run_forward(dt_probing *p) {
 #pragma omp parallel num_threads(p->rig.workers.threads)
     {
         const dt_leaf leaf = leaf_of(p, omp_get_thread_num());
@@ -46,7 +58,7 @@ static void run_forward(probing *p) {
 
 /* It uses up what the forward pass left, but takes as long whatever the numbers are, as long as they are
  * finite. */
-static void run_backward(probing *p) {
+static void run_backward(dt_probing *p) {
 #pragma omp parallel num_threads(p->rig.workers.threads)
     {
         const int t = omp_get_thread_num();
@@ -56,7 +68,7 @@ static void run_backward(probing *p) {
     }
 }
 
-static void add(probing *p, int threads) {
+static void add(dt_probing *p, int threads) {
     float *restrict into = p->gradient[p->rig.workers.threads];
     const float *restrict from = p->gradient[0];
 #pragma omp parallel for simd schedule(static) num_threads(threads)
@@ -64,15 +76,15 @@ static void add(probing *p, int threads) {
         into[i] += from[i];
 }
 
-static void run_add(probing *p) {
+static void run_add(dt_probing *p) {
     add(p, p->rig.workers.threads);
 }
 
-static void run_add_alone(probing *p) {
+static void run_add_alone(dt_probing *p) {
     add(p, 1);
 }
 
-static void run_update(probing *p) {
+static void run_update(dt_probing *p) {
     dt_state *state = &p->rig.state;
     const dt_adamw adamw = {.learning_rate = 1e-6, .weight_decay = 0.1, .beta1 = 0.9, .beta2 = 0.95};
     const double norm = dt_clip_norm(p->gradient[0], state->layout->elements, p->partial);
@@ -82,34 +94,89 @@ static void run_update(probing *p) {
                   state->exp_avg_sq);
 }
 
-/* The mean seconds of `part`; `before` (may be NULL) is what it needs to have run each time. A step is a sum
- * of many parts, the slow ones too, so it is not the median that tells of it. */
-static double mean_of(probing *p, void (*before)(probing *), void (*part)(probing *)) {
-    double sum = 0.0;
-    int64_t count = 0;
+static double time_of(dt_probing *p, void (*part)(dt_probing *)) {
+    const double start = dt_clock_seconds();
+    part(p);
+    return dt_clock_seconds() - start;
+}
+
+/* This rank's part of a bout. Forward and backward passes alternate, as in a step. */
+static void run_parts(dt_probing *p, double seconds[PARTS]) {
+    static void (*const run[PARTS])(dt_probing *) = {run_forward, run_backward, run_add, run_add_alone,
+                                                     run_update};
+    for (int part = 0; part < PARTS; part++)
+        seconds[part] = 0.0;
     dt_world_barrier(p->world);
-    for (int i = -1; i < MOST_REPETITIONS && (count < LEAST_REPETITIONS || sum < LEAST_SECONDS); i++) {
-        if (before)
-            before(p);
-        const double start = dt_clock_seconds();
-        part(p);
-        if (i < 0)
-            continue; /* the first warms caches and touches memory */
-        sum += dt_clock_seconds() - start;
-        count++;
+    for (int64_t i = 0; i < p->repetitions[FORWARD]; i++) {
+        seconds[FORWARD] += time_of(p, run_forward);
+        seconds[BACKWARD] += time_of(p, run_backward);
     }
-    return sum / (double)count;
+    for (int part = ADD; part < PARTS; part++) {
+        dt_world_barrier(p->world);
+        for (int64_t i = 0; i < p->repetitions[part]; i++)
+            seconds[part] += time_of(p, run[part]);
+    }
+    for (int part = 0; part < PARTS; part++)
+        seconds[part] /= (double)p->repetitions[part];
+}
+
+/* A leaf is as slow as on the rank whose passes took longest, and any other part as on its own slowest. */
+static void find_slowest(dt_probing *p) {
+    memcpy(p->slowest, p->bout[0], sizeof p->slowest);
+    for (int r = 1; r < p->world->size; r++) {
+        const double *own = p->bout[r];
+        if (own[FORWARD] + own[BACKWARD] > p->slowest[FORWARD] + p->slowest[BACKWARD]) {
+            p->slowest[FORWARD] = own[FORWARD];
+            p->slowest[BACKWARD] = own[BACKWARD];
+        }
+        for (int part = ADD; part < PARTS; part++)
+            p->slowest[part] = fmax(p->slowest[part], own[part]);
+    }
+}
+
+static dt_status run_bout(dt_probing *p) {
+    run_parts(p, p->bout[p->world->rank]);
+    DT_TRY(dt_world_gather_same(p->world, p->bout, (int64_t)sizeof *p->bout));
+    find_slowest(p);
+    return DT_OK;
+}
+
+dt_status dt_probe_bout(dt_probing *p) {
+    DT_TRY(run_bout(p));
+    for (int part = 0; part < PARTS; part++)
+        p->sum[part] += p->slowest[part];
+    p->bouts++;
+    return DT_OK;
+}
+
+static int64_t repetitions_of(double seconds, double one) {
+    return one < seconds ? (int64_t)ceil(seconds / fmax(one, 1e-6)) : 1;
+}
+
+/* The same on every rank, since all have the slowest rank's times. The first repetition warms caches and
+ * touches memory; the second tells how many fit. */
+static dt_status size_bouts(dt_probing *p) {
+    for (int i = 0; i < 2; i++) {
+        for (int part = 0; part < PARTS; part++)
+            p->repetitions[part] = 1;
+        DT_TRY(run_bout(p));
+    }
+    p->repetitions[FORWARD] = p->repetitions[BACKWARD] =
+        repetitions_of(PASSES_SECONDS, p->slowest[FORWARD] + p->slowest[BACKWARD]);
+    for (int part = ADD; part < PARTS; part++)
+        p->repetitions[part] = repetitions_of(OTHERS_SECONDS, p->slowest[part]);
+    return DT_OK;
 }
 
 /* A batch with a leaf for each thread of each rank. */
-static dt_status create(probing *p, const dt_config *config, int threads) {
+static dt_status create_rig(dt_probing *p, const dt_config *config, int threads) {
     dt_config own = *config; /* borrows the strings */
     own.batch_size = p->world->size * threads * config->micro_batch_size;
     return dt_rig_create(&p->rig, p->world, &own, threads);
 }
 
 /* What a rank needs by itself, beside the rig. */
-static dt_status create_own(probing *p, const dt_config *config, int threads) {
+static dt_status create_own(dt_probing *p, const dt_config *config, int threads) {
     const int64_t u = config->micro_batch_size, T = config->max_seq_len;
     const dt_layout *layout = &p->rig.layout;
     DT_TRY(dt_gpt_view_create(&p->weights, layout, p->rig.state.parameters));
@@ -117,8 +184,9 @@ static dt_status create_own(probing *p, const dt_config *config, int threads) {
     p->windows = calloc((size_t)(threads * u), sizeof *p->windows);
     p->gradient = calloc((size_t)threads + 1, sizeof *p->gradient);
     p->view = calloc((size_t)threads, sizeof *p->view);
+    p->bout = calloc((size_t)p->world->size, sizeof *p->bout);
     p->partial = dt_memory_alloc(dt_clip_chunks(layout->elements), sizeof *p->partial, "partial norms");
-    if (!p->windows || !p->gradient || !p->view || !p->partial)
+    if (!p->windows || !p->gradient || !p->view || !p->bout || !p->partial)
         return dt_fail("out of memory for a probe of %d threads", threads);
     for (int64_t s = 0; s < threads * u; s++)
         p->windows[s] = p->rig.shard.tokens + s * T;
@@ -132,7 +200,43 @@ static dt_status create_own(probing *p, const dt_config *config, int threads) {
     return DT_OK;
 }
 
-static void drop(probing *p, int threads) {
+/* All that can fail, on a probe that is all zero but for its world. */
+static dt_status create(dt_probing *p, const dt_config *config, int threads) {
+    DT_TRY(create_rig(p, config, threads));
+    DT_TRY(dt_agree(p->world, create_own(p, config, threads)));
+    return size_bouts(p);
+}
+
+dt_status dt_probe_create(dt_probing **created, const dt_world *world, const dt_config *config, int threads) {
+    dt_probing *p = calloc(1, sizeof *p);
+    *created = NULL;
+    DT_TRY(dt_agree(world, p ? DT_OK : dt_fail("out of memory for a probe")));
+    p->world = world;
+    const dt_status status = create(p, config, threads);
+    if (status == DT_OK)
+        *created = p;
+    else
+        dt_probe_free(p);
+    return status;
+}
+
+dt_probe dt_probe_read(const dt_probing *p, double share) {
+    double mean[PARTS];
+    const double floats = (double)p->rig.layout.elements;
+    for (int part = 0; part < PARTS; part++)
+        mean[part] = p->sum[part] / ((double)p->bouts * share);
+    return (dt_probe){.threads = p->rig.workers.threads,
+                      .forward_seconds = mean[FORWARD],
+                      .backward_seconds = mean[BACKWARD],
+                      .add_seconds = mean[ADD] / floats,
+                      .add_alone_seconds = mean[ADD_ALONE] / floats,
+                      .update_seconds = mean[UPDATE]};
+}
+
+void dt_probe_free(dt_probing *p) {
+    if (p == NULL)
+        return;
+    const int threads = p->rig.workers.threads;
     for (int t = 0; p->gradient && t <= threads; t++)
         dt_memory_free(p->gradient[t]);
     for (int t = 0; p->view && t < threads; t++)
@@ -140,49 +244,22 @@ static void drop(probing *p, int threads) {
     free(p->gradient);
     free(p->view);
     free(p->windows);
+    free(p->bout);
     dt_memory_free(p->partial);
     dt_gpt_view_free(&p->weights);
     dt_rig_free(&p->rig);
+    free(p);
 }
 
-static void measure(probing *p, dt_probe *probe) {
-    const double floats = (double)p->rig.layout.elements;
-    probe->forward_seconds = mean_of(p, NULL, run_forward);
-    probe->backward_seconds = mean_of(p, run_forward, run_backward);
-    probe->add_seconds = mean_of(p, NULL, run_add) / floats;
-    probe->add_alone_seconds = mean_of(p, NULL, run_add_alone) / floats;
-    probe->update_seconds = mean_of(p, NULL, run_update);
-}
-
-/* Every number becomes the slowest rank's. */
-static dt_status find_slowest(const dt_world *world, dt_probe *probe) {
-    dt_probe *all = dt_memory_alloc(world->size, sizeof *all, "the ranks' probes");
-    dt_status status = dt_agree(world, all ? DT_OK : DT_FAILED);
-    if (status == DT_OK) {
-        all[world->rank] = *probe;
-        status = dt_world_gather_same(world, all, (int64_t)sizeof *all);
-    }
-    for (int r = 0; status == DT_OK && r < world->size; r++) {
-        probe->forward_seconds = fmax(probe->forward_seconds, all[r].forward_seconds);
-        probe->backward_seconds = fmax(probe->backward_seconds, all[r].backward_seconds);
-        probe->add_seconds = fmax(probe->add_seconds, all[r].add_seconds);
-        probe->add_alone_seconds = fmax(probe->add_alone_seconds, all[r].add_alone_seconds);
-        probe->update_seconds = fmax(probe->update_seconds, all[r].update_seconds);
-    }
-    dt_memory_free(all);
-    return status;
-}
-
-dt_status dt_probe_run(dt_probe *probe, const dt_world *world, const dt_config *config, int threads) {
-    probing p = {.world = world};
-    *probe = (dt_probe){.threads = threads};
-    dt_status status = create(&p, config, threads);
+dt_status dt_probe_run(dt_probe *probe, const dt_world *world, const dt_config *config, int threads,
+                       double share) {
+    dt_probing *probing;
+    DT_TRY(dt_probe_create(&probing, world, config, threads));
+    dt_status status = DT_OK;
+    for (int i = 0; i < BOUTS && status == DT_OK; i++)
+        status = dt_probe_bout(probing);
     if (status == DT_OK)
-        status = dt_agree(world, create_own(&p, config, threads));
-    if (status == DT_OK) {
-        measure(&p, probe);
-        status = find_slowest(world, probe);
-    }
-    drop(&p, threads);
+        *probe = dt_probe_read(probing, share);
+    dt_probe_free(probing);
     return status;
 }

@@ -1,6 +1,10 @@
 /**
- * What the parts of a step cost a rank: measured briefly, on all ranks at once, for predictions. Ranks that
- * share a host's caches and memory are slower together than alone, and in a step the slowest sets the pace.
+ * What the parts of a step cost a rank: measured briefly, on all ranks at once, for predictions.
+ *
+ * Ranks that share a host's caches and memory, or take turns on its cores, are slower together than alone,
+ * and in a step the slowest sets the pace. Which one that is changes: what a core shares with its neighbours
+ * may cost it a fifth for a tenth of a second. So ranks start together again and again, as in steps, work
+ * about as long as between two exchanges, a *bout*, and what counts is the mean of the slowest rank's times.
  */
 #ifndef DT_BENCH_PROBE_H
 #define DT_BENCH_PROBE_H
@@ -9,6 +13,7 @@
 #include "comm/world.h"
 #include "config/config.h"
 
+/** Costs of a rank that has its cores to itself. */
 typedef struct dt_probe {
     int threads;
     double forward_seconds, backward_seconds; /**< of one leaf on each thread at once */
@@ -17,11 +22,31 @@ typedef struct dt_probe {
     double update_seconds;                    /**< the gradient's norm and AdamW, over the whole model */
 } dt_probe;
 
+/** A probe under way, and what it needs for that. */
+typedef struct dt_probing dt_probing;
+
 /**
- * Measures with `threads` threads a rank, the same on every rank: each number is the slowest rank's mean.
- * Takes some seconds, more where a leaf does. What other programs do meanwhile shows in the result.
- * Collective.
+ * Prepares a probe of `config`'s model with `threads` threads a rank, and finds out how much makes a bout.
+ * `config` and `threads` must agree. Takes about as long as two bouts. On failure all ranks fail and
+ * `*created` is NULL; otherwise the caller frees it. Collective.
  */
-dt_status dt_probe_run(dt_probe *probe, const dt_world *world, const dt_config *config, int threads);
+dt_status dt_probe_create(dt_probing **created, const dt_world *world, const dt_config *config, int threads);
+
+/** One bout, of half a second where a leaf does not take longer. Collective. */
+dt_status dt_probe_bout(dt_probing *probing);
+
+/**
+ * What the bouts so far, at least one, say on average; the same on every rank. Where `share` threads take
+ * turns on a core, each number is the part of the time that a rank had. Local.
+ */
+dt_probe dt_probe_read(const dt_probing *probing, double share);
+
+/** Frees; NULL is allowed. Collective, unless NULL. */
+void dt_probe_free(dt_probing *probing);
+
+/** Creates a probe, reads it after some bouts, and frees it: some seconds, more where a leaf takes long.
+ * Arguments as above. What other programs do meanwhile shows in the result. Collective. */
+dt_status dt_probe_run(dt_probe *probe, const dt_world *world, const dt_config *config, int threads,
+                       double share);
 
 #endif

@@ -14,6 +14,7 @@
 #include "bench/machine.h"
 #include "bench/output.h"
 #include "bench/plan.h"
+#include "bench/probe.h"
 #include "bench/rig.h"
 #include "bench/statistics.h"
 #include "comm/agree.h"
@@ -42,6 +43,7 @@ typedef struct comparison {
     double share;
     dt_machine machine;
     dt_plan_machine measured;
+    dt_probing *probing;
     double *seen; /* [size]: what each rank saw of a step's exchange */
     way way[WAYS];
 } comparison;
@@ -100,6 +102,7 @@ static void drop(comparison *c) {
         dt_rig_free(&w->rig);
     }
     dt_memory_free(c->seen);
+    dt_probe_free(c->probing);
     dt_machine_free(&c->machine);
 }
 
@@ -128,26 +131,31 @@ static void part_exposed(comparison *c, double own, double *exposed, double *lat
     *late = most - *exposed;
 }
 
+/* One step of a way, the exchange by itself, and a bout of the probe, so that what that says of the cores
+ * holds for the time of the steps. Steps before the first, of index 0, are not kept. */
+static void measure_way(comparison *c, way *w, int64_t index) {
+    dt_step_result result;
+    double alone, exposed, late;
+    dt_world_barrier(c->world);
+    must(c, dt_rig_step(&w->rig, &result));
+    dt_world_barrier(c->world);
+    must(c, dt_step_exchange_alone(w->rig.step, &alone));
+    part_exposed(c, result.exchange.exposed, &exposed, &late);
+    if (index < 0)
+        return;
+    must(c, dt_probe_bout(c->probing));
+    w->step[index] = result.step_seconds;
+    w->exposed[index] = exposed;
+    w->late[index] = late;
+    w->alone[index] = alone;
+}
+
 static void measure(comparison *c) {
     for (int64_t i = -WARMUPS; i < c->repetitions; i++)
-        for (int k = 0; k < WAYS; k++) {
-            way *w = &c->way[k];
-            dt_step_result result;
-            double alone, exposed, late;
-            if (!w->wanted)
-                continue;
-            dt_world_barrier(c->world);
-            must(c, dt_rig_step(&w->rig, &result));
-            dt_world_barrier(c->world);
-            must(c, dt_step_exchange_alone(w->rig.step, &alone));
-            part_exposed(c, result.exchange.exposed, &exposed, &late);
-            if (i < 0)
-                continue;
-            w->step[i] = result.step_seconds;
-            w->exposed[i] = exposed;
-            w->late[i] = late;
-            w->alone[i] = alone;
-        }
+        for (int k = 0; k < WAYS; k++)
+            if (c->way[k].wanted)
+                measure_way(c, &c->way[k], i);
+    c->measured.probe = dt_probe_read(c->probing, c->share);
 }
 
 static dt_status predict(comparison *c) {
@@ -197,7 +205,8 @@ static void print_head(const comparison *c) {
     dt_log_line("probe     leaf %.2f ms forward + %.2f ms backward, update %.2f ms",
                 1e3 * m->probe.forward_seconds, 1e3 * m->probe.backward_seconds,
                 1e3 * m->probe.update_seconds);
-    dt_log_line("times     medians of %" PRId64 " steps of each way, taken in turn", c->repetitions);
+    dt_log_line("times     medians of %" PRId64 " steps of each way, taken in turn, the probe among them",
+                c->repetitions);
     dt_log_line("exposed   as the rank sees it that comes last; late is what the first one waited for it; "
                 "hidden is of what can be");
     dt_log_line("%s", "");
@@ -250,7 +259,8 @@ static dt_status print(const comparison *c, const char *json_path) {
 static dt_status compare(comparison *c, const dt_ways_options *options) {
     DT_TRY(dt_machine_look(&c->machine, c->world, c->threads));
     c->share = options->share > 0.0 ? options->share : dt_machine_share(&c->machine, c->world->host_ranks);
-    DT_TRY(dt_machine_measure(c->world, c->config, c->threads, c->share, NULL, &c->measured));
+    DT_TRY(dt_machine_measure_links(c->world, c->threads, NULL, &c->measured));
+    DT_TRY(dt_probe_create(&c->probing, c->world, c->config, c->threads));
     DT_TRY(create(c));
     measure(c);
     const bool first = c->world->rank == 0;

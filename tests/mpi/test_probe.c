@@ -1,0 +1,77 @@
+/* A probe counts, bout after bout, what the slowest rank takes. Its clock is the test's, and always tells the
+ * same, so that its numbers are known. */
+#include "support/cmocka_mpi.h"
+
+#include <math.h>
+
+#include "base/clock.h"
+#include "bench/probe.h"
+
+/* What every reading of the clock adds. */
+static _Thread_local double tick_seconds = 1e-3;
+
+double __wrap_dt_clock_seconds(void);
+
+double __wrap_dt_clock_seconds(void) {
+    static _Thread_local double now;
+    return now += tick_seconds;
+}
+
+static dt_config config_of(const char *n_layers, const char *d_model) {
+    const char *const settings[][2] = {
+        {"n_layers", n_layers}, {"d_model", d_model},      {"n_heads", "2"},     {"d_ff", "32"},
+        {"batch_size", "5"},    {"micro_batch_size", "1"}, {"max_seq_len", "16"}};
+    dt_config config;
+    dt_config_init(&config);
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
+        assert_ok(dt_config_set(&config, settings[i][0], settings[i][1], "test"));
+    return config;
+}
+
+/* The tolerance is for what the sums of a clock's readings round. */
+static void expect_seconds(double found, double expected) {
+    if (!(fabs(found - expected) <= 1e-9 * expected))
+        fail_msg("rank %d: %.12g s, expected %.12g s", world.rank, found, expected);
+}
+
+/*
+ * In every bout another rank is slow: it needs ten milliseconds for what takes the others one. As many bouts
+ * as ranks make each of them slow once, so the slowest rank's mean is far below ten on two ranks or more, but
+ * ten is what a step would wait for.
+ */
+static void the_slowest_rank_of_each_bout_counts(void **state) {
+    (void)state;
+    dt_config config = config_of("2", "16");
+    dt_probing *probing;
+    assert_ok(dt_probe_create(&probing, &world, &config, 1));
+    for (int bout = 0; bout < world.size; bout++) {
+        tick_seconds = bout == world.rank ? 1e-2 : 1e-3;
+        assert_ok(dt_probe_bout(probing));
+    }
+    for (int share = 1; share <= 2; share++) {
+        const dt_probe probe = dt_probe_read(probing, share);
+        assert_int_equal(probe.threads, 1);
+        expect_seconds(probe.forward_seconds, 1e-2 / share);
+        expect_seconds(probe.backward_seconds, 1e-2 / share);
+        expect_seconds(probe.update_seconds, 1e-2 / share);
+        expect_seconds(probe.add_seconds, probe.add_alone_seconds);
+        assert_true(probe.add_seconds > 0.0 && probe.add_seconds < 1e-2 / 1000);
+    }
+    dt_probe_free(probing);
+    dt_config_free(&config);
+}
+
+/* The largest model that options allow takes petabytes. */
+static void what_cannot_be_is_refused_on_all_ranks(void **state) {
+    (void)state;
+    dt_config config = config_of("1024", "65536");
+    dt_probing *probing = (dt_probing *)&config;
+    assert_int_not_equal(dt_probe_create(&probing, &world, &config, 1), DT_OK);
+    assert_null(probing);
+    dt_config_free(&config);
+}
+
+static const struct CMUnitTest tests[] = {cmocka_unit_test(the_slowest_rank_of_each_bout_counts),
+                                          cmocka_unit_test(what_cannot_be_is_refused_on_all_ranks)};
+
+CMOCKA_MPI_MAIN(tests)
