@@ -37,9 +37,6 @@ static dt_status read_kinds(const char *text, kinds *wanted) {
 static dt_status read_options(const dt_world *world, const dt_scaling_options *options, kinds *wanted,
                               dt_ranks *ranks) {
     DT_TRY(read_kinds(options->kinds, wanted));
-    if (options->repetitions == 1)
-        return dt_usage(
-            "--repetitions: expected at least 2, since a single time has no confidence interval, found 1");
     if (options->ranks)
         DT_TRY(dt_ranks_parse(ranks, options->ranks, world->size, "the size of the job; mpirun -np sets it"));
     else

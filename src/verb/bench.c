@@ -25,11 +25,12 @@ typedef struct flags {
     const char *repetitions, *json, *scaling, *ranks, *report, *ways, *share;
 } flags;
 
-/* Leaves what is there where the flag is not given. */
+/* Leaves what is there where the flag is not given. A study needs two times, since one has no confidence
+ * interval. */
 static dt_status read_repetitions(const flags *f, int64_t *repetitions) {
-    return f->repetitions
-               ? dt_verb_count_to(DT_REPETITIONS_LARGEST, "repetitions", f->repetitions, repetitions)
-               : DT_OK;
+    return f->repetitions ? dt_verb_count_within(f->scaling ? 2 : 1, DT_REPETITIONS_LARGEST, "repetitions",
+                                                 f->repetitions, repetitions)
+                          : DT_OK;
 }
 
 static dt_status prepare(const dt_world *world, const flags *f, int64_t *repetitions, int *threads) {

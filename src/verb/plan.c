@@ -47,7 +47,7 @@ static dt_status read_flags(planning *plan, const flags *f, dt_link *link) {
     if (f->latency)
         DT_TRY(read_positive("latency-us", f->latency, &microseconds));
     if (f->host_ranks)
-        DT_TRY(dt_verb_count_to(DT_RANKS_LARGEST, "ranks-per-host", f->host_ranks, &plan->host_ranks));
+        DT_TRY(dt_verb_count_within(1, DT_RANKS_LARGEST, "ranks-per-host", f->host_ranks, &plan->host_ranks));
     if (f->bandwidth)
         DT_TRY(read_positive("bandwidth-gbps", f->bandwidth, &gigabits));
     plan->link_given = f->latency || f->bandwidth;

@@ -135,19 +135,21 @@ dt_status dt_verb_checkpoint(const char *verb, int argc, char **argv, const dt_f
 }
 
 dt_status dt_verb_count(const char *flag, const char *text, int64_t *count) {
-    return dt_verb_count_to(INT64_MAX, flag, text, count);
+    return dt_verb_count_within(1, INT64_MAX, flag, text, count);
 }
 
-dt_status dt_verb_count_to(int64_t most, const char *flag, const char *text, int64_t *count) {
+dt_status dt_verb_count_within(int64_t least, int64_t most, const char *flag, const char *text,
+                               int64_t *count) {
     char *end;
     errno = 0;
     const long long value = strtoll(text, &end, 10);
-    if (errno == 0 && end != text && *end == 0 && value >= 1 && value <= most) {
+    if (errno == 0 && end != text && *end == 0 && value >= least && value <= most) {
         *count = value;
         return DT_OK;
     }
     return most == INT64_MAX
-               ? dt_usage("--%s: expected a whole number of at least 1, found \"%s\"", flag, text)
-               : dt_usage("--%s: expected a whole number from 1 to %" PRId64 ", found \"%s\"", flag, most,
-                          text);
+               ? dt_usage("--%s: expected a whole number of at least %" PRId64 ", found \"%s\"", flag, least,
+                          text)
+               : dt_usage("--%s: expected a whole number from %" PRId64 " to %" PRId64 ", found \"%s\"", flag,
+                          least, most, text);
 }
