@@ -200,24 +200,14 @@ static dt_status create_own(dt_probing *p, const dt_config *config, int threads)
     return DT_OK;
 }
 
-/* All that can fail, on a probe that is all zero but for its world. */
-static dt_status create(dt_probing *p, const dt_config *config, int threads) {
-    DT_TRY(create_rig(p, config, threads));
-    DT_TRY(dt_agree(p->world, create_own(p, config, threads)));
-    return size_bouts(p);
-}
-
 dt_status dt_probe_create(dt_probing **created, const dt_world *world, const dt_config *config, int threads) {
     dt_probing *p = calloc(1, sizeof *p);
-    *created = NULL;
+    *created = p;
     DT_TRY(dt_agree(world, p ? DT_OK : dt_fail("out of memory for a probe")));
     p->world = world;
-    const dt_status status = create(p, config, threads);
-    if (status == DT_OK)
-        *created = p;
-    else
-        dt_probe_free(p);
-    return status;
+    DT_TRY(create_rig(p, config, threads));
+    DT_TRY(dt_agree(world, create_own(p, config, threads)));
+    return size_bouts(p);
 }
 
 dt_probe dt_probe_read(const dt_probing *p, double share) {
@@ -254,8 +244,7 @@ void dt_probe_free(dt_probing *p) {
 dt_status dt_probe_run(dt_probe *probe, const dt_world *world, const dt_config *config, int threads,
                        double share) {
     dt_probing *probing;
-    DT_TRY(dt_probe_create(&probing, world, config, threads));
-    dt_status status = DT_OK;
+    dt_status status = dt_probe_create(&probing, world, config, threads);
     for (int i = 0; i < BOUTS && status == DT_OK; i++)
         status = dt_probe_bout(probing);
     if (status == DT_OK)

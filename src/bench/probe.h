@@ -27,8 +27,7 @@ typedef struct dt_probing dt_probing;
 
 /**
  * Prepares a probe of `config`'s model with `threads` threads a rank, and finds out how much makes a bout.
- * `config` and `threads` must agree. Takes about as long as two bouts. On failure all ranks fail and
- * `*created` is NULL; otherwise the caller frees it. Collective.
+ * `config` and `threads` must agree. To be freed also on failure, which all ranks share. Collective.
  */
 dt_status dt_probe_create(dt_probing **created, const dt_world *world, const dt_config *config, int threads);
 

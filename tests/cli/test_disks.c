@@ -103,7 +103,7 @@ static void a_file_that_may_not_grow_stops_the_run(void **state) {
                                  "; the run stopped after step ",
                                  " with --resume "};
     for (int ranks = 0; ranks <= 2; ranks += 2) {
-        char out_dir[16], path[32];
+        char out_dir[24], path[32];
         snprintf(out_dir, sizeof out_dir, "limit%d", ranks);
         snprintf(path, sizeof path, "%s.err", out_dir);
         copy_saved(out_dir);
