@@ -36,8 +36,10 @@ void dt_machine_free(dt_machine *machine);
 dt_status dt_machine_measure_links(const dt_world *world, int threads, const dt_link *link,
                                    dt_plan_machine *measured);
 
-/** Measures what predictions are made from: the links as above, and the probe, on all ranks at once, of which
- * `share` threads take turns on a core. Complete on rank 0. Collective. */
+/**
+ * Measures what predictions are made from: the links as above, and the probe, on all ranks at once, of whose
+ * threads `share` take turns on a core, as rank 0 sees its host. Complete on rank 0. Collective.
+ */
 dt_status dt_machine_measure(const dt_world *world, const dt_config *config, int threads, double share,
                              const dt_link *link, dt_plan_machine *measured);
 

@@ -16,9 +16,11 @@
 #include "optim/clip.h"
 
 /* How long a bout does each part for: the passes of leaves about as long as a step does between exchanges,
- * the others for several times the few milliseconds that ranks on one core may take turns by. */
+ * the others for several times the few milliseconds that ranks on one core take turns by. */
 #define PASSES_SECONDS 0.25
 #define OTHERS_SECONDS 0.05
+
+#define SIZING_TRIES 3
 
 /* Bouts of a probe by itself: enough to see a core at its best and at its worst. */
 #define BOUTS 6
@@ -153,18 +155,21 @@ static int64_t repetitions_of(double seconds, double one) {
     return one < seconds ? (int64_t)ceil(seconds / fmax(one, 1e-6)) : 1;
 }
 
-/* The same on every rank, since all have the slowest rank's times. The first repetition warms caches and
- * touches memory; the second tells how many fit. */
+/*
+ * How many repetitions take as long as a bout should; the same on every rank, since all have the slowest
+ * rank's times. The first try, of one repetition, also warms caches and touches memory; a single repetition
+ * may have waited for its turn on a core, so the next tries tell better.
+ */
 static dt_status size_bouts(dt_probing *p) {
-    for (int i = 0; i < 2; i++) {
-        for (int part = 0; part < PARTS; part++)
-            p->repetitions[part] = 1;
+    for (int part = 0; part < PARTS; part++)
+        p->repetitions[part] = 1;
+    for (int try = 0; try < SIZING_TRIES; try++) {
         DT_TRY(run_bout(p));
+        p->repetitions[FORWARD] = p->repetitions[BACKWARD] =
+            repetitions_of(PASSES_SECONDS, p->slowest[FORWARD] + p->slowest[BACKWARD]);
+        for (int part = ADD; part < PARTS; part++)
+            p->repetitions[part] = repetitions_of(OTHERS_SECONDS, p->slowest[part]);
     }
-    p->repetitions[FORWARD] = p->repetitions[BACKWARD] =
-        repetitions_of(PASSES_SECONDS, p->slowest[FORWARD] + p->slowest[BACKWARD]);
-    for (int part = ADD; part < PARTS; part++)
-        p->repetitions[part] = repetitions_of(OTHERS_SECONDS, p->slowest[part]);
     return DT_OK;
 }
 
@@ -176,7 +181,8 @@ static dt_status create_rig(dt_probing *p, const dt_config *config, int threads)
 }
 
 /* What a rank needs by itself, beside the rig. */
-static dt_status create_own(dt_probing *p, const dt_config *config, int threads) {
+static dt_status create_own(dt_probing *p, const dt_config *config) {
+    const int threads = p->rig.workers.threads;
     const int64_t u = config->micro_batch_size, T = config->max_seq_len;
     const dt_layout *layout = &p->rig.layout;
     DT_TRY(dt_gpt_view_create(&p->weights, layout, p->rig.state.parameters));
@@ -206,15 +212,17 @@ dt_status dt_probe_create(dt_probing **created, const dt_world *world, const dt_
     DT_TRY(dt_agree(world, p ? DT_OK : dt_fail("out of memory for a probe")));
     p->world = world;
     DT_TRY(create_rig(p, config, threads));
-    DT_TRY(dt_agree(world, create_own(p, config, threads)));
+    DT_TRY(dt_agree(world, create_own(p, config)));
     return size_bouts(p);
 }
 
 dt_probe dt_probe_read(const dt_probing *p, double share) {
     double mean[PARTS];
     const double floats = (double)p->rig.layout.elements;
+    /* Where one thread of each rank works, only ranks take turns. */
+    const double share_alone = fmax(share / p->rig.workers.threads, 1.0);
     for (int part = 0; part < PARTS; part++)
-        mean[part] = p->sum[part] / ((double)p->bouts * share);
+        mean[part] = p->sum[part] / (double)p->bouts / (part == ADD_ALONE ? share_alone : share);
     return (dt_probe){.threads = p->rig.workers.threads,
                       .forward_seconds = mean[FORWARD],
                       .backward_seconds = mean[BACKWARD],

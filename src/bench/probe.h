@@ -31,12 +31,12 @@ typedef struct dt_probing dt_probing;
  */
 dt_status dt_probe_create(dt_probing **created, const dt_world *world, const dt_config *config, int threads);
 
-/** One bout, of half a second where a leaf does not take longer. Collective. */
+/** One bout, of 0.4 seconds where a leaf does not take longer. Collective. */
 dt_status dt_probe_bout(dt_probing *probing);
 
 /**
- * What the bouts so far, at least one, say on average; the same on every rank. Where `share` threads take
- * turns on a core, each number is the part of the time that a rank had. Local.
+ * What the bouts so far, at least one, say on average; the same on every rank that gives the same `share`.
+ * Where that many threads take turns on a core, each number is the part of the time that a rank had. Local.
  */
 dt_probe dt_probe_read(const dt_probing *probing, double share);
 

@@ -172,8 +172,9 @@ static dt_status predict(comparison *c) {
     return DT_OK;
 }
 
-/* Less that can hide than this part of a step, or of the exchange, says nothing about how well it does: the
- * times and the plan are not that exact. */
+/* Less that can hide than a millisecond, or this part of a step, or of the exchange, says nothing about how
+ * well it does: the times and the plan are not that exact. */
+#define LEAST_FIT_SECONDS  1e-3
 #define LEAST_FIT_STEP     0.02
 #define LEAST_FIT_EXCHANGE 0.1
 
@@ -189,7 +190,8 @@ static summary sum_up(const comparison *c, const way *w) {
                  .late = dt_statistics_of(w->late, c->repetitions).median,
                  .alone = dt_statistics_of(w->alone, c->repetitions).median};
     const double fits = s.alone - w->plan.seen_seconds;
-    const bool tells = fits >= fmax(LEAST_FIT_STEP * s.step, LEAST_FIT_EXCHANGE * s.alone);
+    const bool tells =
+        fits >= fmax(LEAST_FIT_SECONDS, fmax(LEAST_FIT_STEP * s.step, LEAST_FIT_EXCHANGE * s.alone));
     s.hidden = tells && w->exchange != DT_EXCHANGE_LIBRARY ? (s.alone - s.exposed) / fits : NAN;
     return s;
 }
@@ -197,16 +199,17 @@ static summary sum_up(const comparison *c, const way *w) {
 static void print_head(const comparison *c) {
     const dt_plan_machine *m = &c->measured;
     dt_log_line("dtrain bench --ways %s (%s)", dt_version(), dt_version_commit());
-    dt_log_line("machine   %d ranks x %d threads on %d hosts, %.3g threads a core", c->world->size,
-                c->threads, c->world->hosts, c->share);
+    dt_log_line("machine   %d ranks x %d thread%s on %d host%s, %.3g threads a core", c->world->size,
+                c->threads, c->threads == 1 ? "" : "s", c->world->hosts, c->world->hosts == 1 ? "" : "s",
+                c->share);
     dt_log_line("link      %.3g us, %.4g Gbit/s%s, %.3g ns of a core a byte", 1e6 * m->link.latency_seconds,
                 8e-9 * m->link.bandwidth_bytes, m->same_host ? " inside the host" : " between hosts",
                 1e9 * m->link.touch_seconds);
     dt_log_line("probe     leaf %.2f ms forward + %.2f ms backward, update %.2f ms",
                 1e3 * m->probe.forward_seconds, 1e3 * m->probe.backward_seconds,
                 1e3 * m->probe.update_seconds);
-    dt_log_line("times     medians of %" PRId64 " steps of each way, taken in turn, the probe among them",
-                c->repetitions);
+    dt_log_line("times     medians of %" PRId64 " step%s of each way, taken in turn, the probe among them",
+                c->repetitions, c->repetitions == 1 ? "" : "s");
     dt_log_line("exposed   as the rank sees it that comes last; late is what the first one waited for it; "
                 "hidden is of what can be");
     dt_log_line("%s", "");

@@ -1,9 +1,9 @@
 /**
  * The ways of the exchange side by side in one job: `dtrain bench --ways`.
  *
- * A step of each way is taken in turn, so that whatever disturbs the machine disturbs them alike. Beside each
- * stand the time that its exchange takes by itself, how much of it the backward pass hides, and what the plan
- * (bench/plan.h) predicts.
+ * A step of each way is taken in turn, and a bout of the probe (bench/probe.h) after each, so that whatever
+ * disturbs the machine disturbs them alike. Beside each stand the time that its exchange takes by itself, how
+ * much of it the backward pass hides, and what the plan (bench/plan.h) predicts.
  */
 #ifndef DT_BENCH_WAYS_H
 #define DT_BENCH_WAYS_H

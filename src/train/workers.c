@@ -5,6 +5,12 @@
 #include <omp.h>
 #include <stdlib.h>
 
+/* OpenMP's environment may hold it to fewer (OMP_THREAD_LIMIT, OMP_MAX_ACTIVE_LEVELS). */
+static int allowed(int threads) {
+    const int limit = omp_get_max_active_levels() > 0 ? omp_get_thread_limit() : 1;
+    return threads < limit ? threads : limit;
+}
+
 dt_status dt_workers_count(int *threads) {
     const char *text = getenv("OMP_NUM_THREADS");
     *threads = 1;
@@ -16,11 +22,11 @@ dt_status dt_workers_count(int *threads) {
     /* A list, "4,2", is for nested regions: the first number is the one that counts here. */
     if (errno != 0 || end == text || (*end != 0 && *end != ',') || count < 1 || count > 4096)
         return dt_usage("OMP_NUM_THREADS: expected a number of threads from 1 to 4096, found \"%s\"", text);
-    *threads = (int)count;
+    *threads = allowed((int)count);
     return DT_OK;
 }
 
-/* OpenMP may have a limit of its own (OMP_THREAD_LIMIT, OMP_MAX_ACTIVE_LEVELS), so a region is asked. */
+/* What OpenMP gives in the end a region tells. */
 static int granted(int threads) {
     int found = 1;
     omp_set_dynamic(0);

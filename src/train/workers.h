@@ -14,14 +14,15 @@ typedef struct dt_workers {
     dt_activations *activations; /**< [threads] */
 } dt_workers;
 
-/** How many threads a rank runs: OMP_NUM_THREADS, or 1 where it is not set. Fails on a value that is no
- * count. Local. */
+/**
+ * How many threads a rank runs: OMP_NUM_THREADS, or 1 where it is not set, but no more than OpenMP's
+ * environment allows (OMP_THREAD_LIMIT). Fails on a value that is no count. Local.
+ */
 dt_status dt_workers_count(int *threads);
 
 /**
- * Makes `threads` the number of OpenMP's threads, or as many of them as its environment allows
- * (OMP_THREAD_LIMIT), and allocates activations for leaves of `sequences`. To be freed also on failure.
- * Local.
+ * Makes `threads` the number of OpenMP's threads, or as many of them as it can have, and allocates
+ * activations for leaves of `sequences`. To be freed also on failure. Local.
  */
 dt_status dt_workers_create(dt_workers *workers, int threads, const dt_shape *shape, int64_t sequences);
 

@@ -2,7 +2,6 @@
  * `dtrain bench --config F`: how long each part of a step takes, and what it could take. With --scaling, how
  * long the whole step takes on parts of the job; with --ways, what the ways of the exchange take.
  */
-#include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,9 @@
 #include "verb/verb.h"
 
 #define DEFAULT_REPETITIONS 10
+
+/* More threads take turns on no core, and make numbers that JSON does not know. */
+#define LARGEST_SHARE 4096
 
 typedef struct flags {
     const char *repetitions, *json, *scaling, *ranks, *report, *ways, *share;
@@ -78,9 +80,9 @@ static dt_status check_flags(const flags *f) {
 static dt_status read_share(const char *text, double *share) {
     char *end;
     *share = strtod(text, &end);
-    if (end == text || *end != 0 || !isfinite(*share) || *share < 1.0)
-        return dt_usage("--share: expected the threads that take turns on a core, 1 or more, found \"%s\"",
-                        text);
+    if (end == text || *end != 0 || !(*share >= 1.0 && *share <= LARGEST_SHARE))
+        return dt_usage("--share: expected the threads that take turns on a core, from 1 to %d, found \"%s\"",
+                        LARGEST_SHARE, text);
     return DT_OK;
 }
 

@@ -7,14 +7,24 @@
 #include "base/clock.h"
 #include "bench/probe.h"
 
-/* What every reading of the clock adds. */
-static _Thread_local double tick_seconds = 1e-3;
+/* What readings of the clock add, in turn: at the start and at the end of a forward pass, and of a backward
+ * pass, as the first readings of a bout are. */
+static _Thread_local double tick_seconds[4] = {1e-3, 1e-3, 1e-3, 1e-3};
+static _Thread_local int readings;
 
 double __wrap_dt_clock_seconds(void);
 
 double __wrap_dt_clock_seconds(void) {
     static _Thread_local double now;
-    return now += tick_seconds;
+    return now += tick_seconds[readings++ % 4];
+}
+
+/* A bout in which forward passes take this rank `forward` seconds, and backward passes `backward`. */
+static void take_bout(dt_probing *probing, double forward, double backward) {
+    tick_seconds[1] = forward;
+    tick_seconds[3] = backward;
+    readings = 0;
+    assert_ok(dt_probe_bout(probing));
 }
 
 static dt_config config_of(const char *n_layers, const char *d_model) {
@@ -45,8 +55,8 @@ static void the_slowest_rank_of_each_bout_counts(void **state) {
     dt_probing *probing;
     assert_ok(dt_probe_create(&probing, &world, &config, 1));
     for (int bout = 0; bout < world.size; bout++) {
-        tick_seconds = bout == world.rank ? 1e-2 : 1e-3;
-        assert_ok(dt_probe_bout(probing));
+        const double seconds = bout == world.rank ? 1e-2 : 1e-3;
+        take_bout(probing, seconds, seconds);
     }
     for (int share = 1; share <= 2; share++) {
         const dt_probe probe = dt_probe_read(probing, share);
@@ -61,7 +71,22 @@ static void the_slowest_rank_of_each_bout_counts(void **state) {
     dt_config_free(&config);
 }
 
-/* The largest model that options allow takes petabytes. */
+/* Rank 0 is slow in its forward passes and the last one in its backward passes, but not slower in all: a step
+ * waits for rank 0, and nobody takes as long as the slowest of each. */
+static void a_leaf_is_one_ranks(void **state) {
+    (void)state;
+    dt_config config = config_of("2", "16");
+    dt_probing *probing;
+    assert_ok(dt_probe_create(&probing, &world, &config, 1));
+    take_bout(probing, world.rank == 0 ? 7e-3 : 1e-3, world.rank == world.size - 1 ? 5e-3 : 1e-3);
+    const dt_probe probe = dt_probe_read(probing, 1.0);
+    expect_seconds(probe.forward_seconds, 7e-3);
+    expect_seconds(probe.backward_seconds, world.size == 1 ? 5e-3 : 1e-3);
+    dt_probe_free(probing);
+    dt_config_free(&config);
+}
+
+/* A model of this size takes 0.28 petabytes. */
 static void what_cannot_be_is_refused_on_all_ranks(void **state) {
     (void)state;
     dt_config config = config_of("1024", "65536");
@@ -72,6 +97,7 @@ static void what_cannot_be_is_refused_on_all_ranks(void **state) {
 }
 
 static const struct CMUnitTest tests[] = {cmocka_unit_test(the_slowest_rank_of_each_bout_counts),
+                                          cmocka_unit_test(a_leaf_is_one_ranks),
                                           cmocka_unit_test(what_cannot_be_is_refused_on_all_ranks)};
 
 CMOCKA_MPI_MAIN(tests)

@@ -79,6 +79,7 @@ static void takes_the_threads_that_there_are(void **state) {
     const int levels = omp_get_max_active_levels();
     dt_workers workers;
     omp_set_max_active_levels(0); /* every region is one thread, as OMP_THREAD_LIMIT=1 makes it */
+    assert_int_equal(count_with("3"), 1);
     assert_done(dt_workers_create(&workers, 3, &shape, 2));
     omp_set_max_active_levels(levels);
     assert_int_equal(workers.threads, 1);

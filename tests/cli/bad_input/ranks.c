@@ -26,6 +26,8 @@ static const bad_row rows[] = {
          "3 ranks for 2 leaves: expected at most one rank a leaf")},
     {ROW("bench " TINY " --ways --repetitions 0", "--repetitions: expected a whole number")},
     {ROW("bench " TINY " --ways --share much", "--share: expected the threads that take turns on a core")},
+    {ROW("bench " TINY " --ways --share 1e308", "from 1 to 4096, found \"1e308\"")},
+    {ROW("bench " TINY " --ways --share nan", "from 1 to 4096, found \"nan\"")},
     {ROW("bench " TINY " --ways --json nope/x.json",
          "--json: cannot write nope/x.json: No such file or directory; name a file")},
 };
