@@ -110,8 +110,8 @@ static void run_parts(dt_probing *p, double seconds[PARTS]) {
         seconds[part] = 0.0;
     dt_world_barrier(p->world);
     for (int64_t i = 0; i < p->repetitions[FORWARD]; i++) {
-        seconds[FORWARD] += time_of(p, run_forward);
-        seconds[BACKWARD] += time_of(p, run_backward);
+        seconds[FORWARD] += time_of(p, run[FORWARD]);
+        seconds[BACKWARD] += time_of(p, run[BACKWARD]);
     }
     for (int part = ADD; part < PARTS; part++) {
         dt_world_barrier(p->world);

@@ -38,6 +38,21 @@ static dt_config config_of(const char *n_layers, const char *d_model) {
     return config;
 }
 
+/* A probe of a small model with one thread a rank is the `*state` of tests. */
+static int make_probe(void **state) {
+    dt_config config = config_of("2", "16");
+    dt_probing *probing;
+    assert_ok(dt_probe_create(&probing, &world, &config, 1));
+    dt_config_free(&config);
+    *state = probing;
+    return 0;
+}
+
+static int drop_probe(void **state) {
+    dt_probe_free(*state);
+    return 0;
+}
+
 /* The tolerance is for what the sums of a clock's readings round. */
 static void expect_seconds(double found, double expected) {
     if (!(fabs(found - expected) <= 1e-9 * expected))
@@ -50,16 +65,12 @@ static void expect_seconds(double found, double expected) {
  * ten is what a step would wait for.
  */
 static void the_slowest_rank_of_each_bout_counts(void **state) {
-    (void)state;
-    dt_config config = config_of("2", "16");
-    dt_probing *probing;
-    assert_ok(dt_probe_create(&probing, &world, &config, 1));
     for (int bout = 0; bout < world.size; bout++) {
         const double seconds = bout == world.rank ? 1e-2 : 1e-3;
-        take_bout(probing, seconds, seconds);
+        take_bout(*state, seconds, seconds);
     }
     for (int share = 1; share <= 2; share++) {
-        const dt_probe probe = dt_probe_read(probing, share);
+        const dt_probe probe = dt_probe_read(*state, share);
         assert_int_equal(probe.threads, 1);
         expect_seconds(probe.forward_seconds, 1e-2 / share);
         expect_seconds(probe.backward_seconds, 1e-2 / share);
@@ -67,23 +78,15 @@ static void the_slowest_rank_of_each_bout_counts(void **state) {
         expect_seconds(probe.add_seconds, probe.add_alone_seconds);
         assert_true(probe.add_seconds > 0.0 && probe.add_seconds < 1e-2 / 1000);
     }
-    dt_probe_free(probing);
-    dt_config_free(&config);
 }
 
 /* Rank 0 is slow in its forward passes and the last one in its backward passes, but not slower in all: a step
  * waits for rank 0, and nobody takes as long as the slowest of each. */
 static void a_leaf_is_one_ranks(void **state) {
-    (void)state;
-    dt_config config = config_of("2", "16");
-    dt_probing *probing;
-    assert_ok(dt_probe_create(&probing, &world, &config, 1));
-    take_bout(probing, world.rank == 0 ? 7e-3 : 1e-3, world.rank == world.size - 1 ? 5e-3 : 1e-3);
-    const dt_probe probe = dt_probe_read(probing, 1.0);
+    take_bout(*state, world.rank == 0 ? 7e-3 : 1e-3, world.rank == world.size - 1 ? 5e-3 : 1e-3);
+    const dt_probe probe = dt_probe_read(*state, 1.0);
     expect_seconds(probe.forward_seconds, 7e-3);
     expect_seconds(probe.backward_seconds, world.size == 1 ? 5e-3 : 1e-3);
-    dt_probe_free(probing);
-    dt_config_free(&config);
 }
 
 /* A model of this size takes 0.28 petabytes. */
@@ -96,8 +99,9 @@ static void what_cannot_be_is_refused_on_all_ranks(void **state) {
     dt_config_free(&config);
 }
 
-static const struct CMUnitTest tests[] = {cmocka_unit_test(the_slowest_rank_of_each_bout_counts),
-                                          cmocka_unit_test(a_leaf_is_one_ranks),
-                                          cmocka_unit_test(what_cannot_be_is_refused_on_all_ranks)};
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test_setup_teardown(the_slowest_rank_of_each_bout_counts, make_probe, drop_probe),
+    cmocka_unit_test_setup_teardown(a_leaf_is_one_ranks, make_probe, drop_probe),
+    cmocka_unit_test(what_cannot_be_is_refused_on_all_ranks)};
 
 CMOCKA_MPI_MAIN(tests)
