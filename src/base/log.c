@@ -6,11 +6,18 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/escape.h"
+
 /* Longer lines are cut there too. */
 #define LONGEST_REDRAWN 512
+
+/* Lines up to here need no memory, so that what is said of its lack, or at each step, always comes through.
+ */
+#define FIXED_BYTES 4096
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static bool speaks_here = true;
@@ -24,8 +31,14 @@ void dt_log_open(bool speaks, bool terminal) {
     pthread_mutex_unlock(&lock);
 }
 
-bool dt_log_terminal(void) {
-    return on_terminal;
+/* TERM is how a terminal says what it understands; one that says nothing, or "dumb", knows no sequences. */
+static bool understands_sequences(void) {
+    const char *kind = getenv("TERM");
+    return kind != NULL && *kind != 0 && strcmp(kind, "dumb") != 0;
+}
+
+bool dt_log_redraws(void) {
+    return on_terminal && understands_sequences();
 }
 
 /* Wipes the redrawn line: the next one draws it anew. */
@@ -35,34 +48,88 @@ static void wipe(void) {
     line_is_open = false;
 }
 
+/* Everything that this program shows goes through here. Without memory for the escapes the text is left out.
+ */
+static void show(FILE *file, const char *start, const char *text, dt_escape_shape shape, const char *end) {
+    char *escaped = NULL;
+    if (dt_escape_needed(text, shape)) {
+        escaped = malloc(DT_ESCAPE_BYTES(strlen(text)));
+        text = escaped ? dt_escape(text, shape, escaped) : "(text that is not shown: out of memory)";
+    }
+    /* In one call, since other ranks write to the same stream. */
+    fprintf(file, "%s%s%s", start, text, end);
+    fflush(file);
+    free(escaped);
+}
+
+static void show_line(FILE *file, const char *start, const char *format, va_list arguments) {
+    char fixed[FIXED_BYTES], *grown = NULL;
+    va_list again;
+    va_copy(again, arguments);
+    const int length = vsnprintf(fixed, sizeof fixed, format, arguments);
+    if (length >= (int)sizeof fixed && vasprintf(&grown, format, again) < 0)
+        grown = NULL;
+    va_end(again);
+    show(file, start, grown ? grown : fixed, DT_ESCAPE_LINE, "\n");
+    free(grown);
+}
+
 void dt_log_line(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     pthread_mutex_lock(&lock);
     if (speaks_here) {
         wipe();
-        vfprintf(stdout, format, arguments);
-        fputc('\n', stdout);
-        fflush(stdout);
+        show_line(stdout, "", format, arguments);
     }
     pthread_mutex_unlock(&lock);
     va_end(arguments);
+}
+
+/* A line to standard error. The caller holds the lock. */
+static void complain(const char *start, const char *format, va_list arguments) {
+    wipe();
+    fflush(stdout);
+    show_line(stderr, start, format, arguments);
 }
 
 void dt_log_warn(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     pthread_mutex_lock(&lock);
-    if (speaks_here) {
-        wipe();
-        fflush(stdout);
-        fputs("dtrain: warning: ", stderr);
-        vfprintf(stderr, format, arguments);
-        fputc('\n', stderr);
-        fflush(stderr);
-    }
+    if (speaks_here)
+        complain("dtrain: warning: ", format, arguments);
     pthread_mutex_unlock(&lock);
     va_end(arguments);
+}
+
+void dt_log_error(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    pthread_mutex_lock(&lock);
+    complain("dtrain: error: ", format, arguments);
+    pthread_mutex_unlock(&lock);
+    va_end(arguments);
+}
+
+void dt_log_block(const char *text) {
+    pthread_mutex_lock(&lock);
+    if (speaks_here) {
+        wipe();
+        show(stdout, "", text, DT_ESCAPE_BLOCK, "\n");
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+void dt_log_output(const char *text) {
+    pthread_mutex_lock(&lock);
+    if (on_terminal)
+        show(stdout, "", text, DT_ESCAPE_BLOCK, "");
+    else {
+        fputs(text, stdout);
+        fflush(stdout);
+    }
+    pthread_mutex_unlock(&lock);
 }
 
 /*
@@ -93,7 +160,7 @@ void dt_log_redraw(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     pthread_mutex_lock(&lock);
-    if (speaks_here && on_terminal) {
+    if (speaks_here && dt_log_redraws()) {
         char line[LONGEST_REDRAWN];
         const int width = columns();
         vsnprintf(line, sizeof line, format, arguments);
@@ -101,8 +168,7 @@ void dt_log_redraw(const char *format, ...) {
         if (width > 0 && (size_t)width <= sizeof line)
             line[width - 1] = 0;
         wipe();
-        fputs(line, stdout);
-        fflush(stdout);
+        show(stdout, "", line, DT_ESCAPE_LINE, "");
         line_is_open = true;
     }
     pthread_mutex_unlock(&lock);

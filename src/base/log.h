@@ -3,6 +3,9 @@
  *
  * One process speaks (rank 0 of a job); on every other one these calls do nothing. Lines and the redrawn line
  * share one stream, so a line never lands in the middle of the redrawn one. Thread-safe.
+ *
+ * Whatever a line is made of, names of files, words of a checkpoint or of the environment, is shown as
+ * base/escape.h says, here and not by those who call; a test finds what is printed past these functions.
  */
 #ifndef DT_BASE_LOG_H
 #define DT_BASE_LOG_H
@@ -13,8 +16,9 @@
  * Local. */
 void dt_log_open(bool speaks, bool terminal);
 
-/** Whether standard output ends at a terminal, as dt_log_open was told. Local. */
-bool dt_log_terminal(void);
+/** Whether standard output ends at a terminal, as dt_log_open was told, that can take a line back: TERM is
+ * neither unset nor "dumb". Local. */
+bool dt_log_redraws(void);
 
 /** Prints one line to standard output. Local. */
 void dt_log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
@@ -22,9 +26,21 @@ void dt_log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /** Prints "dtrain: warning: ..." to standard error. Local. */
 void dt_log_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/** Prints "dtrain: error: ..." to standard error, on every rank. Local. */
+void dt_log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/** Prints a text of several lines, and a newline: its newlines and tabs stay. Local. */
+void dt_log_block(const char *text);
+
+/**
+ * Prints a piece of what a verb is asked for, at once, whoever speaks: to a terminal as dt_log_block does,
+ * elsewhere byte for byte. Local.
+ */
+void dt_log_output(const char *text);
+
 /**
  * Replaces the redrawn line on a terminal, cut to its width, since a line that the terminal breaks in two
- * could not be taken back; does nothing elsewhere. The text is ASCII. Local.
+ * could not be taken back; does nothing where dt_log_redraws() says no. The text is ASCII. Local.
  */
 void dt_log_redraw(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "bench/part.h"
 #include "bench/parts.h"
@@ -137,8 +138,7 @@ static void sum_up(dt_profile *p, const samples *s, const dt_parts *parts) {
 static void must(const dt_world *world, dt_status status) {
     if (status == DT_OK)
         return;
-    fprintf(stderr, "dtrain: error: rank %d on %s cannot go on with the benchmark: %s\n", world->rank,
-            world->host, dt_error());
+    dt_log_error("rank %d on %s cannot go on with the benchmark: %s", world->rank, world->host, dt_error());
     dt_world_abort(world, DT_FAILED);
 }
 

@@ -48,8 +48,7 @@ static dt_status read_options(const dt_world *world, const dt_scaling_options *o
 
 /* A rank that cannot go on while others wait for it: its line, and the end of the job. */
 static _Noreturn void give_up(const dt_world *world) {
-    fprintf(stderr, "dtrain: error: rank %d on %s cannot go on with the study: %s\n", world->rank,
-            world->host, dt_error());
+    dt_log_error("rank %d on %s cannot go on with the study: %s", world->rank, world->host, dt_error());
     dt_world_abort(world, DT_FAILED);
 }
 

@@ -58,9 +58,11 @@ static void print_step(const dt_profile *p) {
                 1e3 * s->minimum, 1e3 * s->maximum, 100.0, 1e-9 * p->model_flop / p->ranks / s->median,
                 1e2 * dt_profile_model_utilisation(p),
                 1e2 * p->model_flop / p->ranks / s->median / p->peak.sgemm_flops);
-    if (s->count > 1)
-        dt_log_line("\nstep mean %.3f ms +- %.3f ms (95 %% confidence, Student's t, %" PRId64 " times)",
+    if (s->count > 1) {
+        dt_log_line("%s", "");
+        dt_log_line("step mean %.3f ms +- %.3f ms (95 %% confidence, Student's t, %" PRId64 " times)",
                     1e3 * s->mean, 1e3 * s->half_width, s->count);
+    }
     dt_log_line("speed     %.0f tokens/s; model FLOP %.1f %% of the FMA ceiling of all ranks",
                 (double)p->tokens / s->median, 1e2 * dt_profile_model_utilisation(p));
     if (p->ranks > 1)
@@ -74,7 +76,8 @@ static void print_step(const dt_profile *p) {
 
 void dt_table_print(const dt_profile *p, const dt_config *c) {
     print_head(p, c);
-    dt_log_line("\n%-25s %6s %10s %10s %10s %7s %8s %6s %6s %8s", "part", "calls", "median", "min", "max",
+    dt_log_line("%s", "");
+    dt_log_line("%-25s %6s %10s %10s %10s %7s %8s %6s %6s %8s", "part", "calls", "median", "min", "max",
                 "share", "rate", "of FMA", "sgemm", "moved");
     dt_log_line("%-25s %6s %10s %10s %10s %7s %8s %6s %6s %8s", "", "/step", "ms/step", "ms/step", "ms/step",
                 "%", "GFLOP/s", "%", "%", "GB/s");

@@ -110,8 +110,8 @@ static void drop(comparison *c) {
 static void must(const comparison *c, dt_status status) {
     if (status == DT_OK)
         return;
-    fprintf(stderr, "dtrain: error: rank %d on %s cannot go on with the benchmark: %s\n", c->world->rank,
-            c->world->host, dt_error());
+    dt_log_error("rank %d on %s cannot go on with the benchmark: %s", c->world->rank, c->world->host,
+                 dt_error());
     dt_world_abort(c->world, DT_FAILED);
 }
 

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/narrow.h"
 #include "base/progress.h"
@@ -204,7 +205,7 @@ dt_status dt_world_gather_same(const dt_world *world, void *all, int64_t row_byt
 
 /* Ranks that cannot meet cannot agree on anything either. */
 static _Noreturn void give_up(const dt_world *world) {
-    fprintf(stderr, "dtrain: rank %d on %s: %s\n", world->rank, world->host, dt_error());
+    dt_log_error("rank %d on %s: %s", world->rank, world->host, dt_error());
     dt_world_abort(world, DT_FAILED);
 }
 

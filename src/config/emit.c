@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 #include "config/scalar.h"
 
 const char *dt_emit_digits(double value, char text[DT_REAL_TEXT_BYTES]) {
@@ -40,17 +41,6 @@ static bool is_plain(const char *text) {
     return dt_scalar_resolve(text).kind == DT_SCALAR_STRING;
 }
 
-/* The code point that starts at *text, which is valid UTF-8; moves *text past it. */
-static uint32_t next_point(const char **text) {
-    const unsigned char *byte = (const unsigned char *)*text;
-    int more = byte[0] < 0x80 ? 0 : byte[0] < 0xE0 ? 1 : byte[0] < 0xF0 ? 2 : 3;
-    uint32_t point = more == 0 ? byte[0] : byte[0] & (0x3Fu >> more);
-    for (int i = 1; i <= more; i++)
-        point = point << 6 | (byte[i] & 0x3Fu);
-    *text += 1 + more;
-    return point;
-}
-
 /* What a YAML stream may not hold as it is, and what its readers take for the end of a line. */
 static bool needs_code(uint32_t point) {
     return point < 0x20 || (point >= 0x7F && point <= 0xA0) || point == 0x2028 || point == 0x2029 ||
@@ -62,7 +52,9 @@ static void emit_quoted(const char *text, FILE *file) {
     fputc('"', file);
     while (*text != '\0') {
         const char *start = text;
-        uint32_t point = next_point(&text);
+        const int bytes = dt_utf8_bytes(text);
+        const uint32_t point = dt_utf8_point(text, bytes);
+        text += bytes;
         const char *name = point < 0x80 ? strchr(named, (int)point) : NULL;
         if (name != NULL)
             fprintf(file, "\\%c", names[name - named]);

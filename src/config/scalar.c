@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 static bool is_one_of(const char *text, const char *const *words) {
     for (; *words; words++)
         if (strcmp(text, *words) == 0)
@@ -85,35 +87,12 @@ dt_scalar dt_scalar_resolve(const char *text) {
     return (dt_scalar){.kind = isinf(real) ? DT_SCALAR_REAL_TOO_LARGE : DT_SCALAR_REAL, .real = real};
 }
 
-/* How many bytes the character at `byte` has, 0 where it is ill-formed; a text's last 0 byte ends it early.
- */
-static int character_bytes(const unsigned char *byte) {
-    const unsigned char first = byte[0];
-    const int more = first < 0x80   ? 0
-                     : first < 0xC2 ? -1
-                     : first < 0xE0 ? 1
-                     : first < 0xF0 ? 2
-                     : first < 0xF5 ? 3
-                                    : -1;
-    /* The second byte has narrower bounds after four of the first ones: no overlong forms, no surrogates,
-     * none beyond U+10FFFF. */
-    const unsigned char low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
-    const unsigned char high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
-    if (more > 0 && (byte[1] < low || byte[1] > high))
-        return 0;
-    for (int i = 2; i <= more; i++)
-        if (byte[i] < 0x80 || byte[i] > 0xBF)
-            return 0;
-    return more + 1;
-}
-
 bool dt_scalar_is_utf8(const char *text) {
-    const unsigned char *byte = (const unsigned char *)text;
-    while (*byte != 0) {
-        const int bytes = character_bytes(byte);
+    while (*text != 0) {
+        const int bytes = dt_utf8_bytes(text);
         if (bytes == 0)
             return false;
-        byte += bytes;
+        text += bytes;
     }
     return true;
 }

@@ -110,9 +110,11 @@ static dt_status sample(dt_run *run) {
         free(text);
         return DT_OK;
     }
-    dt_log_line("step %" PRId64 "  sample:\n%s%s", run->state.step, c->sampling_prompt, text);
     json_t *joined = json_sprintf("%s%s", c->sampling_prompt, text);
     free(text);
+    dt_log_line("step %" PRId64 "  sample:", run->state.step);
+    if (joined)
+        dt_log_block(json_string_value(joined));
     json_t *line = json_pack("{s:I, s:o}", "step", (json_int_t)run->state.step, "sample", joined);
     dt_saver_bear(run->saver, dt_metrics_object(&run->metrics, line));
     return DT_OK;
@@ -212,8 +214,8 @@ static dt_status advance(dt_run *run, dt_report *report, dt_step_result *result)
 /* A rank that cannot go on while others wait for it: its line, and the end of the job. */
 static void give_up(const dt_run *run) {
     dt_log_settle();
-    fprintf(stderr, "dtrain: error: rank %d on %s cannot go on after step %" PRId64 ": %s\n",
-            run->world->rank, run->world->host, run->state.step, dt_error());
+    dt_log_error("rank %d on %s cannot go on after step %" PRId64 ": %s", run->world->rank, run->world->host,
+                 run->state.step, dt_error());
     dt_world_abort(run->world, DT_FAILED);
 }
 

@@ -126,7 +126,7 @@ void dt_report_step(dt_report *report, const dt_run *run, const dt_step_result *
     report->skipped += result->outcome == DT_STEP_SKIPPED;
     const int64_t left = (int64_t)((dt_clock_seconds() - report->start_seconds) / (double)report->steps *
                                    (double)(c->max_steps - step));
-    if (dt_log_terminal()) {
+    if (dt_log_redraws()) {
         /* Ten times a second is as often as an eye follows. */
         const double now = dt_clock_seconds();
         if (now - report->redrawn_seconds < 0.1 && step < c->max_steps)

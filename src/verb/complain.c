@@ -2,6 +2,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "base/log.h"
 #include "verb/verb.h"
 
 dt_status dt_verb_printed(const char *what) {
@@ -13,7 +14,7 @@ dt_status dt_verb_printed(const char *what) {
 void dt_verb_complain(void) {
     if (dt_error()[0] == 0)
         return;
-    fprintf(stderr, "dtrain: error: %s\n", dt_error());
+    dt_log_error("%s", dt_error());
     (void)dt_fail("%s", "");
 }
 

@@ -56,8 +56,10 @@ static dt_status report(const dt_config *config) {
         status = find_step(folder, &step);
     free(folder);
     DT_TRY(status);
-    printf("%s: step %" PRId64 " of %" PRId64 " in %s\n",
-           step >= config->max_steps ? "complete" : "unfinished", step, config->max_steps, config->out_dir);
+    dt_log_open(true, false);
+    dt_log_line("%s: step %" PRId64 " of %" PRId64 " in %s",
+                step >= config->max_steps ? "complete" : "unfinished", step, config->max_steps,
+                config->out_dir);
     return dt_verb_printed("the progress");
 }
 

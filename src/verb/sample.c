@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "train/checkpoint.h"
 #include "train/model_file.h"
@@ -33,13 +34,18 @@ static dt_status apply_all(dt_config *config, const flags *f) {
 static void print(void *context, int64_t stream, const char *text) {
     (void)context;
     (void)stream;
-    fputs(text, stdout);
-    fflush(stdout);
+    dt_log_output(text);
 }
 
 static void keep(void *context, int64_t stream, const char *text) {
     FILE **memory = context;
     fputs(text, memory[stream]);
+}
+
+/* An empty line between samples, and the prompt. */
+static void open_sample(const dt_sample_options *options, int64_t stream) {
+    dt_log_output(options->index + stream > 0 ? "\n" : "");
+    dt_log_output(options->prompt);
 }
 
 /* Makes decoder->streams texts at once, and prints them one after the other. */
@@ -56,10 +62,11 @@ static dt_status print_together(dt_decoder *decoder, const dt_sample_options *op
     for (int64_t s = 0; s < decoder->streams; s++) {
         if (memory[s] && fclose(memory[s]) != 0 && status == DT_OK)
             status = dt_fail("out of memory for the samples");
-        if (status == DT_OK)
-            printf("%s%s%s", options->index + s > 0 ? "\n" : "", options->prompt, text[s]);
-        if (status == DT_OK)
-            putchar('\n');
+        if (status == DT_OK) {
+            open_sample(options, s);
+            dt_log_output(text[s]);
+            dt_log_output("\n");
+        }
         free(text[s]);
     }
     return status;
@@ -74,9 +81,9 @@ static dt_status print_samples(const dt_model_file *model, dt_sample_options *op
     if (status == DT_OK && streams > 1)
         status = print_together(&decoder, options);
     else if (status == DT_OK) {
-        printf("%s%s", first > 0 ? "\n" : "", options->prompt);
+        open_sample(options, 0);
         status = dt_sample_run(&decoder, options, print, NULL);
-        putchar('\n');
+        dt_log_output("\n");
     }
     dt_decode_free(&decoder);
     return status;
@@ -109,6 +116,7 @@ dt_status dt_verb_sample(int argc, char **argv) {
     const char *path;
     int64_t count = 1;
     dt_model_file model;
+    dt_log_open(true, dt_log_find_terminal());
     DT_TRY(dt_verb_checkpoint("sample", argc, argv, own, &path));
     if (f.count)
         DT_TRY(dt_verb_count("count", f.count, &count));

@@ -9,6 +9,7 @@
 #include "train/stop.h"
 #include "verb/verb.h"
 
+/* The config is YAML, which has escapes of its own. */
 static dt_status print_config(const dt_config *config) {
     dt_config_print(config, stdout);
     return dt_verb_printed("the config");

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "train/checkpoint.h"
 #include "train/model_file.h"
 #include "verb/verb.h"
@@ -17,8 +18,8 @@ dt_status dt_verb_verify(int argc, char **argv) {
     if (status == DT_OK)
         status = dt_checkpoint_verify(path, &about);
     if (status == DT_OK) {
-        printf("%s: whole; step %" PRId64 " of run %s, every checksum matches\n", path, about.step,
-               about.run_id);
+        dt_log_line("%s: whole; step %" PRId64 " of run %s, every checksum matches", path, about.step,
+                    about.run_id);
         status = dt_verb_printed("what was found");
         dt_config_free(&about.config);
     }

@@ -201,10 +201,80 @@ static void expect_width(const char *launcher) {
     }
 }
 
+static bool has_terminal(void) {
+    return system("command -v script >/dev/null") == 0; /* script(1) is the terminal */
+}
+
+/* A terminal that says that it knows no sequences, or says nothing, gets lines as a file does. */
+static void test_plain_terminal(void **state) {
+    (void)state;
+    const char *const kinds[] = {"TERM=dumb", "TERM=", "-u TERM"};
+    if (!has_terminal())
+        skip();
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        char *said =
+            output_of("script -qec 'env %s %s --max-steps 7 --log-cadence 3 --data text.txt' /dev/null",
+                      kinds[i], TINY);
+        assert_null(strchr(said, '\033'));
+        expect(said, "\nstep 3/7  loss ");
+        expect(said, "\nstep 6/7  loss ");
+        free(said);
+    }
+}
+
+/* What has nothing of a terminal's in it but tabs and the ends of lines. */
+static void expect_no_controls(const char *said) {
+    for (const char *c = said; *c != 0; c++)
+        if ((unsigned char)*c < 0x20 && *c != '\n' && *c != '\t' && *c != '\r')
+            fail_msg("found the control character %d in:\n%s", *c, said);
+}
+
+/*
+ * Names of files, words of a config and of the command line come out with their escape sequences written out,
+ * on both streams and whichever verb repeats them; the text that sample is asked for goes to a file as it is.
+ */
+static void test_foreign_text(void **state) {
+    (void)state;
+    const struct {
+        const char *line, *says;
+    } cases[] = {
+        {DTRAIN " --config \"$(printf 'no\033]0;x\007')\"", "cannot open no\\x1b]0;x\\x07: "},
+        {DTRAIN " --n-layers \"$(printf '\033[2J')\"", "but is \\x1b[2J"},
+        {DTRAIN " \"$(printf 'a\nb')\"", "there is no verb \"a\\nb\""},
+        {"printf 'd_ff: \"\\\\e[1m\"\\n' | " DTRAIN " --config -", "the string \"\\x1b[1m\""},
+        {DTRAIN " verify \"$(printf 'x\302\2332J')\"", "x\\u009b2J is no checkpoint"},
+        {TINY " --max-steps 1 --data \"$(printf 't\033[7m.txt')\"", "corpus    t\\x1b[7m.txt: "},
+        {MPIRUN " -np 2 " TINY " --max-steps 1 --data \"$(printf 't\033[7m.txt')\"",
+         "corpus    t\\x1b[7m.txt: "},
+        {TINY
+         " --max-steps 1 --data text.txt --sampling-cadence 1 --sampling-prompt \"$(printf 'A\033[7mB')\"",
+         "sample:\nA\\x1b[7mB"},
+    };
+    free(output_of("cp text.txt \"$(printf 't\033[7m.txt')\""));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        command_result r = command_run("%s", cases[i].line);
+        expect_no_controls(r.out);
+        expect_no_controls(r.err);
+        if (strstr(r.out, cases[i].says) == NULL)
+            expect(r.err, cases[i].says);
+        command_free(&r);
+    }
+    char *text = output_of("%s sample run/checkpoints/latest --prompt \"$(printf 'A\033[7mB')\"", DTRAIN);
+    expect(text, "A\033[7mB");
+    free(text);
+    if (has_terminal()) {
+        text = output_of(
+            "script -qec \"%s sample run/checkpoints/latest --prompt '$(printf 'A\033[7mB')'\" /dev/null",
+            DTRAIN);
+        expect(text, "A\\x1b[7mB");
+        free(text);
+    }
+}
+
 static void test_terminal(void **state) {
     (void)state;
-    if (system("command -v script >/dev/null") != 0)
-        skip(); /* script(1) is the terminal */
+    if (!has_terminal())
+        skip();
     expect_redrawn("");
     expect_redrawn(MPIRUN " -np 2");
     expect_width("");
@@ -214,6 +284,7 @@ static void test_terminal(void **state) {
 static int enter(void **state) {
     *state = command_enter_folder();
     text_write("text.txt", 20000, 1);
+    setenv("TERM", "xterm", 1);
     return 0;
 }
 
@@ -227,7 +298,8 @@ int main(void) {
         cmocka_unit_test(test_help),          cmocka_unit_test(test_version),
         cmocka_unit_test(test_print_config),  cmocka_unit_test(test_flag_beats_file_beats_default),
         cmocka_unit_test(test_chosen_corpus), cmocka_unit_test(test_plain_lines),
-        cmocka_unit_test(test_terminal),
+        cmocka_unit_test(test_terminal),      cmocka_unit_test(test_plain_terminal),
+        cmocka_unit_test(test_foreign_text),
     };
     return cmocka_run_group_tests(tests, enter, leave);
 }

@@ -1,0 +1,18 @@
+/**
+ * Characters of UTF-8 (Unicode 15, table 3-7).
+ */
+#ifndef DT_BASE_UTF8_H
+#define DT_BASE_UTF8_H
+
+#include <stdint.h>
+
+/**
+ * How many bytes the character at `text` has, 1 to 4; 0 where no well-formed one starts. `text` ends with a 0
+ * byte, which is a character of one byte and ends an unfinished one early. Local.
+ */
+int dt_utf8_bytes(const char *text);
+
+/** The code point of the well-formed character of `bytes` bytes at `text`. Local. */
+uint32_t dt_utf8_point(const char *text, int bytes);
+
+#endif
