@@ -9,6 +9,7 @@
 #include "comm/tree.h"
 #include "config/config.h"
 #include "model/forward.h"
+#include "train/finite.h"
 
 /* Stands for the loss of a leaf that was left out: a cross-entropy is never negative. */
 #define LEFT_OUT (-1.0)
@@ -92,6 +93,6 @@ dt_status dt_evaluate_run(dt_evaluator *e, const dt_gpt *gpt, const dt_gpt_view 
     *complete = true;
     for (int64_t l = 0; l < e->leaves; l++)
         *complete = *complete && e->losses[l] != LEFT_OUT;
-    *loss = dt_tree_sum(e->losses, e->leaves) / ((double)e->windows * (double)e->T);
+    *loss = dt_finite_plain(dt_tree_sum(e->losses, e->leaves) / ((double)e->windows * (double)e->T));
     return DT_OK;
 }

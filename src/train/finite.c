@@ -6,7 +6,7 @@
 #include <math.h>
 
 /* What is not at most the largest number is infinite, or a NaN, for which every comparison is false. */
-static bool all_finite(const float *x, int64_t count) {
+bool dt_finite_all(const float *x, int64_t count) {
     int odd = 0;
 #pragma omp simd reduction(| : odd)
     for (int64_t i = 0; i < count; i++)
@@ -14,9 +14,13 @@ static bool all_finite(const float *x, int64_t count) {
     return odd == 0;
 }
 
+double dt_finite_plain(double x) {
+    return isnan(x) ? fabs(x) : x;
+}
+
 const dt_tensor *dt_finite_first(const dt_layout *layout, const float *vector) {
     for (int64_t t = 0; t < layout->tensors; t++)
-        if (!all_finite(vector + layout->tensor[t].offset, layout->tensor[t].count))
+        if (!dt_finite_all(vector + layout->tensor[t].offset, layout->tensor[t].count))
             return &layout->tensor[t];
     return NULL;
 }

@@ -4,9 +4,18 @@
 #ifndef DT_TRAIN_FINITE_H
 #define DT_TRAIN_FINITE_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 #include "base/status.h"
 #include "model/layout.h"
 #include "train/state.h"
+
+/** Whether none of x[0..count) is an infinity or a NaN. Local. */
+bool dt_finite_all(const float *x, int64_t count);
+
+/** `x` itself, but a NaN without the sign that printf would show. Local. */
+double dt_finite_plain(double x);
 
 /** The first tensor of a vector of layout->elements that holds an infinity or a NaN, owned by the layout, or
  * NULL. Local. */

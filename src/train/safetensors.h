@@ -43,7 +43,8 @@ dt_status dt_safetensors_write(const char *path, const dt_layout *layout, const 
  * Reads `path` into the parts' vectors and verifies it against `checksums` (as above), naming file and tensor
  * where they differ. The file must hold exactly the tensors that the layout and the prefixes name, in any
  * order, with their shapes. Nothing in the file is trusted: every length and offset is checked against the
- * file's size before it is used. With vectors that are NULL the file is verified only. Local.
+ * file's size before it is used. Numbers that are not finite are refused too: nothing can be made of such a
+ * model. With vectors that are NULL the file is verified only. Local.
  */
 dt_status dt_safetensors_read(const char *path, const dt_layout *layout, const dt_safetensors_part *parts,
                               int count, const json_t *checksums);

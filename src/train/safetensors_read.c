@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "train/checksum.h"
+#include "train/finite.h"
 #include "train/safetensors.h"
 
 /* An entry of the header has a name of the table and at most four numbers, in some 150 bytes. */
@@ -202,6 +203,7 @@ static dt_status find_places(reader *in) {
 /* Streams one tensor to where it goes, or past the checksums only. */
 static dt_status read_tensor(reader *in, const place *at) {
     char digits[DT_CHECKSUM_TEXT_BYTES];
+    bool finite = true;
     dt_checksum_restart(&in->single);
     for (int64_t done = at->begin; done < at->end; done += PIECE_BYTES) {
         size_t length = (size_t)(at->end - done < PIECE_BYTES ? at->end - done : PIECE_BYTES);
@@ -209,6 +211,7 @@ static dt_status read_tensor(reader *in, const place *at) {
         DT_TRY(dt_file_read_at(in->descriptor, in->path, target, length, in->data_start + done));
         dt_checksum_add(&in->single, target, length);
         dt_checksum_add(&in->whole, target, length);
+        finite &= dt_finite_all((const float *)(const void *)target, (int64_t)(length / sizeof(float)));
     }
     dt_checksum_text(&in->single, digits);
     const char *expected = text_of(json_object_get(json_object_get(in->checksums, "tensors"), at->name));
@@ -216,6 +219,11 @@ static dt_status read_tensor(reader *in, const place *at) {
         return dt_fail(
             "%s is damaged: the data of tensor %s have XXH3-64 %s, but %s was saved; use another checkpoint",
             in->path, at->name, digits, expected);
+    if (!finite)
+        return dt_fail(
+            "cannot use %s: expected finite numbers, found NaN or infinity in tensor %s, as it was "
+            "saved; use an earlier checkpoint",
+            in->path, at->name);
     return DT_OK;
 }
 

@@ -1,6 +1,7 @@
 /* The distribution is worked out in double: V is small, and the cost is in the decoder. */
 #include "train/sample.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include "base/progress.h"
 #include "config/config.h"
 #include "data/tokenizer.h"
+#include "train/finite.h"
 
 typedef struct candidate {
     double weight; /* not normalised */
@@ -78,14 +80,28 @@ static void draw(const dt_decoder *decoder, const dt_sample_options *options, in
     }
 }
 
+/* Nothing can be drawn by chances that are not numbers. */
+static dt_status check_logits(const dt_decoder *decoder, int64_t drawn) {
+    if (dt_finite_all(decoder->logits, decoder->streams * decoder->gpt->layout->shape.V))
+        return DT_OK;
+    return dt_fail("cannot go on with the sample after %" PRId64
+                   " tokens: expected finite logits, found others; the "
+                   "weights have blown up; use an earlier checkpoint",
+                   drawn);
+}
+
 dt_status dt_sample_run(dt_decoder *decoder, const dt_sample_options *options,
                         void (*emit)(void *context, int64_t stream, const char *text), void *context) {
     DT_TRY(take_prompt(decoder, options->prompt));
+    dt_status status = DT_OK;
     uint8_t *tokens = dt_memory_alloc(decoder->streams, sizeof *tokens, "a token of each sample");
     if (tokens == NULL)
         return DT_FAILED;
     for (int64_t i = 0; i < options->max_length; i++) {
         if (options->stop_requested && options->stop_requested())
+            break;
+        status = check_logits(decoder, i);
+        if (status != DT_OK)
             break;
         draw(decoder, options, i, tokens);
         for (int64_t s = 0; s < decoder->streams; s++)
@@ -95,7 +111,7 @@ dt_status dt_sample_run(dt_decoder *decoder, const dt_sample_options *options,
             dt_decode_next(decoder, tokens);
     }
     dt_memory_free(tokens);
-    return DT_OK;
+    return status;
 }
 
 static void append(void *context, int64_t stream, const char *text) {

@@ -23,8 +23,9 @@ typedef struct dt_sample_options {
 
 /**
  * Continues the prompt (an empty one counts as a newline) in every stream of the decoder and calls `emit`
- * with each new token's text as soon as it is known. Sample `index` is the same text with the same options
- * and weights, however many are made side by side. Ties in likelihood are broken by the smaller token. Local.
+ * with each new token's text as soon as it is known. Fails when logits are not finite. Sample `index` is the
+ * same text with the same options and weights, however many are made side by side. Ties in likelihood are
+ * broken by the smaller token. Local.
  */
 dt_status dt_sample_run(dt_decoder *decoder, const dt_sample_options *options,
                         void (*emit)(void *context, int64_t stream, const char *text), void *context);

@@ -235,7 +235,7 @@ static dt_status gather_leaves(dt_step *s, dt_step_result *result, bool *same_st
         result->stop |= row[LEAF_STOP] != 0.0;
         *same_state &= memcmp(&row[LEAF_STATE], &s->leaf_values[LEAF_STATE], sizeof(double)) == 0;
     }
-    result->loss = dt_tree_sum(s->losses, s->leaves) / ((double)s->in.B * (double)T);
+    result->loss = dt_finite_plain(dt_tree_sum(s->losses, s->leaves) / ((double)s->in.B * (double)T));
     return DT_OK;
 }
 
@@ -288,7 +288,7 @@ dt_status dt_step_run(dt_step *s, dt_step_result *result) {
     dt_progress_enter(step, "updating the weights");
     DT_TRY(dt_hooks_collect(s->in.hooks, step, s->leaf_values + LEAF_HOOKS, s->leaves, s->values));
     DT_TRY(dt_hooks_update(s->in.hooks, step, s->sum));
-    result->grad_norm = dt_clip_norm(s->sum, s->in.gpt->layout->elements, s->partial);
+    result->grad_norm = dt_finite_plain(dt_clip_norm(s->sum, s->in.gpt->layout->elements, s->partial));
     result->learning_rate = dt_schedule_rate(&s->in.schedule, step);
     decide(s, result);
     if (result->outcome != DT_STEP_NOT_FINITE)

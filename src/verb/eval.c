@@ -50,6 +50,11 @@ static dt_status evaluate(const dt_world *world, const dt_model_file *model, con
                                     c->micro_batch_size, windows, true);
     DT_TRY(dt_agree(world, status));
     DT_TRY(dt_evaluate_run(evaluator, &model->gpt, &model->weights, workers, &loss, &complete));
+    if (!isfinite(loss))
+        return dt_fail(
+            "expected a finite loss of %s on %s, found %g: the weights are finite, but too large to "
+            "compute with; use an earlier checkpoint",
+            model->path, corpus->path, loss);
     dt_log_line("%s after step %" PRId64 " on %s, %s: %" PRId64 " windows of %" PRId64 " tokens", model->path,
                 model->about.step, corpus->path, what, evaluator->windows, c->max_seq_len);
     dt_log_line("loss %.9g nats  perplexity %.6g  %.6g bits per character", loss, exp(loss), loss / log(2.0));

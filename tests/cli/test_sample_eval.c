@@ -350,6 +350,24 @@ static void output_that_is_lost_is_a_failure(void **state) {
     }
 }
 
+/* After one step of an absurd length the weights are finite, but nothing can be computed with them: a failure
+ * with the place, where "loss nan" or a prompt without a text would look like a result. */
+static void weights_that_have_blown_up_are_refused(void **state) {
+    (void)state;
+    training_done(TRAINING_ALONE, 1, "blown", TRAINING_MODEL "--max-steps 1 --learning-rate 1e37");
+    refused("eval blown/checkpoints/latest --data text.txt", 1,
+            "dtrain: error: expected a finite loss of blown/checkpoints/latest on text.txt, found nan: the "
+            "weights are finite, but too large to compute with; use an earlier checkpoint\n");
+    refused(
+        "sample blown/checkpoints/latest", 1,
+        "dtrain: error: cannot go on with the sample after 0 tokens: expected finite logits, found others; "
+        "the weights have blown up; use an earlier checkpoint\n");
+    refused(
+        "sample blown/checkpoints/latest --count 2", 1,
+        "dtrain: error: cannot go on with the sample after 0 tokens: expected finite logits, found others; "
+        "the weights have blown up; use an earlier checkpoint\n");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(a_seed_decides_the_sample),
                                        cmocka_unit_test(the_likeliest_text_needs_no_seed),
@@ -367,6 +385,7 @@ int main(void) {
                                        cmocka_unit_test(verify_finds_any_damage),
                                        cmocka_unit_test(auto_without_a_checkpoint_is_refused),
                                        cmocka_unit_test(all_ranks_evaluate_the_same_checkpoint),
-                                       cmocka_unit_test(output_that_is_lost_is_a_failure)};
+                                       cmocka_unit_test(output_that_is_lost_is_a_failure),
+                                       cmocka_unit_test(weights_that_have_blown_up_are_refused)};
     return cmocka_run_group_tests(tests, set_up, training_tear_down);
 }

@@ -15,7 +15,7 @@ typedef struct tiny {
     dt_state state;
 } tiny;
 
-/* Fills the vectors with bits that `salt` and `step` decide, as a training step would. */
+/* Fills the vectors with finite numbers whose bits `salt` and `step` decide, as a training step would. */
 static inline void tiny_advance(tiny *t, int64_t step, uint32_t salt) {
     float *vectors[] = {t->state.parameters, t->state.exp_avg, t->state.exp_avg_sq};
     uint32_t bits = salt * 2654435761u + (uint32_t)step;
@@ -23,7 +23,9 @@ static inline void tiny_advance(tiny *t, int64_t step, uint32_t salt) {
         for (int64_t i = 0; i < t->layout.tensors; i++)
             for (int64_t e = 0; e < t->layout.tensor[i].count; e++) {
                 bits = bits * 1664525u + 1013904223u;
-                memcpy(&vectors[v][t->layout.tensor[i].offset + e], &bits, sizeof bits);
+                const uint32_t exponent = UINT32_C(0x7f800000), lowest = UINT32_C(0x00800000);
+                const uint32_t finite = (bits & exponent) == exponent ? bits ^ lowest : bits;
+                memcpy(&vectors[v][t->layout.tensor[i].offset + e], &finite, sizeof finite);
             }
     t->state.step = t->about.step = step;
 }

@@ -1,5 +1,6 @@
 /* What is read back is what was saved, in every field and bit. What must not be read is test_damage.c's. */
 #include <inttypes.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -162,6 +163,34 @@ static void moments_are_optional(void **state) {
     free(file);
 }
 
+/* A whole checkpoint of numbers that are not finite is of no use to anybody: with matching checksums it is
+ * refused all the same, by file and tensor, and by who verifies only too. */
+static void numbers_that_are_not_finite_are_refused(void **state) {
+    (void)state;
+    const struct {
+        float *vector;
+        const char *refusal;
+    } rows[] = {{t->state.parameters, "model.safetensors: expected finite numbers, found NaN or infinity in "
+                                      "tensor wpe.weight"},
+                {t->state.exp_avg, "optimizer.safetensors: expected finite numbers, found NaN or infinity in "
+                                   "tensor exp_avg.wpe.weight"},
+                {t->state.exp_avg_sq, "tensor exp_avg_sq.wpe.weight, as it was saved; use an earlier "
+                                      "checkpoint"}};
+    for (int i = 0; i < 3; i++) {
+        dt_checkpoint_about about;
+        char *saved;
+        float *place = rows[i].vector + dt_layout_find(&t->layout, "wpe.weight")->offset, kept = *place;
+        *place = i % 2 ? INFINITY : NAN;
+        assert_int_equal(tiny_save(t, &saved), DT_OK);
+        assert_false(tiny_equals(t, saved));
+        assert_non_null(strstr(dt_error(), rows[i].refusal));
+        assert_int_equal(dt_checkpoint_verify(saved, &about), DT_FAILED);
+        assert_non_null(strstr(dt_error(), rows[i].refusal));
+        *place = kept;
+        free(saved);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(round_trip_keeps_everything, set_up, tear_down),
@@ -170,6 +199,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(other_files_do_no_harm, set_up, tear_down),
         cmocka_unit_test_setup_teardown(another_model_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(moments_are_optional, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(numbers_that_are_not_finite_are_refused, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -79,9 +80,20 @@ static void a_state_that_must_not_be_saved_is_named(void **state) {
     }
 }
 
+/* printf writes a NaN with its sign, which says nothing. All else stays as it is, to the sign of zero. */
+static void a_nan_has_no_sign(void **state) {
+    (void)state;
+    char text[64];
+    snprintf(text, sizeof text, "%g %.4f", dt_finite_plain(-NAN), dt_finite_plain(NAN));
+    assert_string_equal(text, "nan nan");
+    snprintf(text, sizeof text, "%g %g %g", dt_finite_plain(-INFINITY), dt_finite_plain(-0.0),
+             dt_finite_plain(-1.5));
+    assert_string_equal(text, "-inf -0 -1.5");
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(extreme_numbers_are_finite),
-                                       cmocka_unit_test(the_first_tensor_is_found),
-                                       cmocka_unit_test(a_state_that_must_not_be_saved_is_named)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(extreme_numbers_are_finite), cmocka_unit_test(the_first_tensor_is_found),
+        cmocka_unit_test(a_state_that_must_not_be_saved_is_named), cmocka_unit_test(a_nan_has_no_sign)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
