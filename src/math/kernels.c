@@ -2,8 +2,11 @@
 #include "math/kernels.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define NAMES_BYTES 64
 
 #define SET(isa)                                                                                             \
     {                                                                                                        \
@@ -29,8 +32,14 @@ const dt_kernels *dt_kernels_get(int index) {
     return runs(index) ? &sets[index] : NULL;
 }
 
-const dt_kernels *dt_kernels_best(void) {
+/* What DTRAIN_ISA says; NULL where it is unset or empty. */
+static const char *find_wanted(void) {
     const char *wanted = getenv("DTRAIN_ISA");
+    return wanted && *wanted ? wanted : NULL;
+}
+
+const dt_kernels *dt_kernels_best(void) {
+    const char *wanted = find_wanted();
     const dt_kernels *best = NULL;
     for (int index = DT_KERNELS_SETS - 1; index >= 0; index--)
         if (runs(index)) {
@@ -39,6 +48,32 @@ const dt_kernels *dt_kernels_best(void) {
                 break;
         }
     return best;
+}
+
+/* The names of the sets, or only of those that this processor runs: "avx512, avx2, baseline". */
+static const char *list_sets(bool only_here, char names[NAMES_BYTES]) {
+    size_t length = 0;
+    for (int index = 0; index < DT_KERNELS_SETS; index++)
+        if (!only_here || runs(index))
+            length += (size_t)snprintf(names + length, NAMES_BYTES - length, "%s%s", length ? ", " : "",
+                                       sets[index].name);
+    return names;
+}
+
+dt_status dt_kernels_check(void) {
+    char names[NAMES_BYTES];
+    const char *wanted = find_wanted();
+    if (wanted == NULL || strcmp(wanted, dt_kernels_best()->name) == 0)
+        return DT_OK;
+    for (int index = 0; index < DT_KERNELS_SETS; index++)
+        if (strcmp(wanted, sets[index].name) == 0)
+            return dt_usage(
+                "DTRAIN_ISA: this processor does not run %s; it runs %s; unset DTRAIN_ISA for the "
+                "fastest of them",
+                wanted, list_sets(true, names));
+    return dt_usage("DTRAIN_ISA: expected one of %s, found \"%.60s\"; unset it for the fastest that the "
+                    "processor runs",
+                    list_sets(false, names), wanted);
 }
 
 /* As attention.c shares it out, with the most rows and columns that a tile has anywhere. */

@@ -8,6 +8,7 @@
 #ifndef DT_MATH_KERNELS_H
 #define DT_MATH_KERNELS_H
 
+#include "base/status.h"
 #include "math/attention.h"
 #include "math/dropout.h"
 #include "math/embedding.h"
@@ -38,10 +39,16 @@ typedef struct dt_kernels {
 const dt_kernels *dt_kernels_get(int index);
 
 /**
- * The fastest set that this processor can run; the environment variable DTRAIN_ISA (avx512, avx2 or baseline)
- * asks for a slower one, and what it asks for in vain is ignored. Sets differ in bits, so a job whose ranks
- * use several is refused (train/launch.h). Local.
+ * The fastest set that this processor can run, or the slower one that the environment variable DTRAIN_ISA
+ * (avx512, avx2 or baseline) asks for. Sets differ in bits, so a job whose ranks use several is refused
+ * (train/launch.h). Local.
  */
 const dt_kernels *dt_kernels_best(void);
+
+/**
+ * Fails with DT_USAGE where DTRAIN_ISA asks for a set that there is not, or that this processor does not run:
+ * dt_kernels_best would be another than was wanted. Local.
+ */
+dt_status dt_kernels_check(void);
 
 #endif

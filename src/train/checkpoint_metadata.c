@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "config/emit.h"
+#include "math/kernels.h"
 #include "train/checkpoint_place.h"
 #include "train/checksum.h"
 
@@ -88,12 +89,12 @@ static json_t *make_object(const dt_checkpoint_about *about, json_t *files) {
     snprintf(hash, sizeof hash, "%016" PRIx64, about->corpus.hash);
     /* "o" takes the config, also when the rest fails, and NULL for it makes the whole fail. */
     json_t *val_loss = isfinite(about->val_loss) ? json_real(about->val_loss) : json_null();
-    return json_pack("{s:i, s:s, s:I, s:o, s:I, s:s, s:{s:I, s:I, s:s}, s:o, s:O}", "checkpoint_version",
+    return json_pack("{s:i, s:s, s:I, s:o, s:I, s:s, s:s, s:{s:I, s:I, s:s}, s:o, s:O}", "checkpoint_version",
                      DT_CHECKPOINT_VERSION, "metadata_xxh3_128", BLANK_DIGITS, "step",
                      (json_int_t)about->step, "val_loss", val_loss, "seed", (json_int_t)about->config.seed,
-                     "run_id", about->run_id, "corpus", "file_bytes", (json_int_t)about->corpus.file_bytes,
-                     "tokens", (json_int_t)about->corpus.tokens, "hash", hash, "config",
-                     dt_config_to_json(&about->config), "files", files);
+                     "run_id", about->run_id, "kernels", dt_kernels_best()->name, "corpus", "file_bytes",
+                     (json_int_t)about->corpus.file_bytes, "tokens", (json_int_t)about->corpus.tokens, "hash",
+                     hash, "config", dt_config_to_json(&about->config), "files", files);
 }
 
 char *dt_checkpoint_metadata_text(const dt_checkpoint_about *about, json_t *files) {

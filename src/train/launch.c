@@ -60,8 +60,8 @@ static dt_status check_arithmetic(const dt_world *world) {
 }
 
 dt_status dt_launch_check(const dt_world *world) {
-    if (world->size == 1)
-        return DT_OK;
-    DT_TRY(check_program(world));
-    return check_arithmetic(world);
+    if (world->size > 1)
+        DT_TRY(check_program(world));
+    DT_TRY(dt_agree(world, dt_kernels_check()));
+    return world->size > 1 ? check_arithmetic(world) : DT_OK;
 }

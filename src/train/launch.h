@@ -12,8 +12,8 @@
 
 /**
  * Fails, naming the rank and its host, when a rank runs another dtrain (version, commit, or the bytes of the
- * program file, which differ between builds), or computes with other kernels or another C library. With one
- * rank there is nothing to ask. Collective.
+ * program file, which differ between builds), or computes with other kernels or another C library, or where
+ * DTRAIN_ISA asks for kernels that there are not. Collective.
  */
 dt_status dt_launch_check(const dt_world *world);
 

@@ -15,6 +15,7 @@ dt_status dt_model_file_find(const char *name, char **path) {
 }
 
 static dt_status load(dt_model_file *m, const char *name) {
+    DT_TRY(dt_kernels_check());
     DT_TRY(dt_model_file_find(name, &m->path));
     DT_TRY(dt_checkpoint_read_about(m->path, &m->about));
     DT_TRY(dt_layout_create(&m->layout, dt_run_shape(&m->about.config)));

@@ -1,11 +1,9 @@
 /* Which set of kernels a processor and DTRAIN_ISA lead to. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
+#include "support/sentence.h"
 
-#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "math/kernels.h"
 
@@ -46,24 +44,40 @@ static void sets_are_whole(void **state) {
             }
 }
 
-/* What DTRAIN_ISA names is taken where the processor runs it; otherwise the fastest is. */
+/* What DTRAIN_ISA names is taken where the processor runs it; otherwise it is refused with what would do. */
 static void the_environment_asks_for_a_set(void **state) {
     (void)state;
     for (int index = 0; index < DT_KERNELS_SETS; index++) {
         setenv("DTRAIN_ISA", names[index], 1);
-        assert_ptr_equal(dt_kernels_best(), dt_kernels_get(index) ? dt_kernels_get(index) : fastest());
+        if (dt_kernels_get(index)) {
+            assert_done(dt_kernels_check());
+            assert_ptr_equal(dt_kernels_best(), dt_kernels_get(index));
+        } else {
+            assert_int_equal(dt_kernels_check(), DT_USAGE);
+            assert_non_null(strstr(dt_error(), "this processor does not run"));
+            assert_non_null(strstr(dt_error(), fastest()->name));
+        }
     }
 }
 
-static void an_unknown_name_is_ignored(void **state) {
+static void an_unknown_name_is_refused(void **state) {
     (void)state;
-    const char *const unknown[] = {"", "sse9", "AVX2", "avx", "avx5120", " baseline"};
-    unsetenv("DTRAIN_ISA");
-    assert_ptr_equal(dt_kernels_best(), fastest());
+    const char *const unknown[] = {"sse9", "AVX2", "avx", "avx51", "avx5120", " baseline"};
     for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
+        char sentence[256];
+        snprintf(sentence, sizeof sentence,
+                 "DTRAIN_ISA: expected one of avx512, avx2, baseline, found \"%s\"; unset it for the fastest "
+                 "that the processor runs",
+                 unknown[i]);
         setenv("DTRAIN_ISA", unknown[i], 1);
-        assert_ptr_equal(dt_kernels_best(), fastest());
+        assert_refused(dt_kernels_check(), sentence);
     }
+    setenv("DTRAIN_ISA", "", 1);
+    assert_done(dt_kernels_check());
+    assert_ptr_equal(dt_kernels_best(), fastest());
+    unsetenv("DTRAIN_ISA");
+    assert_done(dt_kernels_check());
+    assert_ptr_equal(dt_kernels_best(), fastest());
 }
 
 /*
@@ -97,7 +111,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sets_are_whole),
         cmocka_unit_test(the_environment_asks_for_a_set),
-        cmocka_unit_test(an_unknown_name_is_ignored),
+        cmocka_unit_test(an_unknown_name_is_refused),
         cmocka_unit_test(fast_sets_fuse_multiplication_and_addition),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
