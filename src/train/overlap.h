@@ -22,8 +22,8 @@ typedef struct dt_overlap dt_overlap;
 /** What one step's exchange took, in seconds. */
 typedef struct dt_overlap_times {
     double total;   /**< from the first bucket's start to the last one's end */
-    double exposed; /**< of these, not hidden: what the exchange took of the core beside the passes, and how
-                       long it was waited for after them, for late ranks too */
+    double exposed; /**< of these, never more, not hidden: what the exchange took of the core beside the
+                       passes, and how long it was waited for after them, for late ranks too */
 } dt_overlap_times;
 
 /**
