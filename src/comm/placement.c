@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+
+#include "base/cores.h"
 
 /* A launcher's count, or 0. "4(x2)" and "4,3", Slurm's ways to speak of several hosts, begin with the first
  * host's. */
@@ -15,10 +16,10 @@ static int count_from(const char *variable) {
     return count > 0 && count < 1000000 ? (int)count : 0;
 }
 
-static int cores_of_host(void) {
-    const long online = sysconf(_SC_NPROCESSORS_ONLN);
-    const int cores = online > 0 ? (int)online : 1, given = count_from("SLURM_CPUS_ON_NODE");
-    return given > 0 && given < cores ? given : cores;
+/* Slurm counts hardware threads or cores, as it is set up; never more than there are. */
+static int at_most_given(int count) {
+    const int given = count_from("SLURM_CPUS_ON_NODE");
+    return given > 0 && given < count ? given : count;
 }
 
 dt_status dt_placement_check_launch(int ranks) {
@@ -57,19 +58,22 @@ dt_status dt_placement_check_launch(int ranks) {
 void dt_placement_prepare(void) {
     (void)setenv("OMPI_MCA_btl_tcp_eager_limit", EAGER_BYTES, 0);
     (void)setenv("OMPI_MCA_mpi_add_procs_cutoff", LEARN_ALL_BELOW, 0);
-    if (count_from("SLURM_STEP_TASKS_PER_NODE") > cores_of_host())
+    const cpu_set_t online = dt_cores_online(DT_CORES_FOLDER);
+    if (count_from("SLURM_STEP_TASKS_PER_NODE") > at_most_given(CPU_COUNT(&online)))
         (void)setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0);
 }
 
 dt_placement dt_placement_look(const dt_world *world, int threads) {
+    const cpu_set_t online = dt_cores_online(DT_CORES_FOLDER);
+    const int cores = at_most_given(dt_cores_count(DT_CORES_FOLDER, &online));
     cpu_set_t allowed;
-    const int cores = cores_of_host();
-    return (dt_placement){
-        .host_cores = cores,
-        .own_cores = sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : cores,
-        .host_ranks = world->host_ranks,
-        .threads = threads,
-        .hosts = world->hosts};
+    return (dt_placement){.host_cores = cores,
+                          .own_cores = sched_getaffinity(0, sizeof allowed, &allowed) == 0
+                                           ? dt_cores_count(DT_CORES_FOLDER, &allowed)
+                                           : cores,
+                          .host_ranks = world->host_ranks,
+                          .threads = threads,
+                          .hosts = world->hosts};
 }
 
 static bool is_oversubscribed(const dt_placement *p, char *text, size_t bytes) {

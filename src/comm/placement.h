@@ -11,7 +11,8 @@
 
 /** What is known of one host, seen from one of its ranks. */
 typedef struct dt_placement {
-    int host_cores; /**< cores that are switched on, or as many of them as Slurm gave to the job */
+    int host_cores; /**< cores, not hardware threads, that are switched on, or as many as Slurm gave to the
+                       job */
     int own_cores;  /**< cores that this rank may run on, after the launcher bound it */
     int host_ranks; /**< ranks of the job on this host */
     int threads;    /**< of each rank */
@@ -27,10 +28,10 @@ typedef struct dt_placement {
 dt_status dt_placement_check_launch(int ranks);
 
 /**
- * Before MPI starts: where Slurm's variables tell of more tasks on this host than it has cores, asks Open MPI
- * to give the core away while it waits, which mpirun does by itself; to send what is as long as a bucket over
- * TCP without asking the receiver first; and to learn all ranks' addresses at the start, while the launcher
- * answers. A choice made in the environment stands. Local.
+ * Before MPI starts: where Slurm's variables tell of more tasks on this host than it has hardware threads,
+ * asks Open MPI to give the core away while it waits, which mpirun does by itself; to send what is as long as
+ * a bucket over TCP without asking the receiver first; and to learn all ranks' addresses at the start, while
+ * the launcher answers. A choice made in the environment stands. Local.
  */
 void dt_placement_prepare(void);
 
