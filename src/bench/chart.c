@@ -11,20 +11,33 @@
 #define TOP    30.0
 #define BOTTOM 196.0
 
+/* Lines of a grid; with more their numbers would touch. */
+#define LINES_MOST 8
+
+/* What lies beyond is drawn at the bound: no measurement is there, but a file can say so. */
+#define VALUE_LEAST 1e-30
+#define VALUE_MOST  1e30
+
 /* Ranges of the two axes; logarithms to base 2 where the axis is logarithmic. */
 typedef struct axes {
     double x_high;
     double y_low, y_high;
 } axes;
 
+/* Any value as one that has a place on both kinds of axis. */
+static double drawable(double value) {
+    return value > VALUE_LEAST ? fmin(value, VALUE_MOST)
+                               : VALUE_LEAST; /* what is not a number is not larger */
+}
+
 static axes choose_axes(const dt_chart *c) {
     axes a = {1.0, 0.0, c->rising ? 1.0 : 110.0};
     for (int i = 0; i < c->count; i++) {
         const dt_chart_mark *mark = &c->measured[i];
+        const double value = drawable(mark->value), predicted = drawable(c->predicted[i]);
         const double bar = mark->half_width > 0.0 ? mark->half_width : 0.0;
         /* A bar longer than its value would squeeze all else; it is cut off at the frame. */
-        const double most = fmax(mark->value + fmin(bar, mark->value), c->predicted[i]);
-        const double least = fmin(mark->value, c->predicted[i]);
+        const double most = fmax(value + fmin(bar, value), predicted), least = fmin(value, predicted);
         a.x_high = fmax(a.x_high, log2(mark->ranks));
         if (c->rising) {
             a.y_high = fmax(a.y_high, fmax(ceil(log2(most)), log2(mark->ranks)));
@@ -41,7 +54,7 @@ static double x_of(const axes *a, double ranks) {
 }
 
 static double y_of(const dt_chart *c, const axes *a, double value) {
-    const double at = c->rising ? log2(value) : value;
+    const double at = c->rising ? log2(drawable(value)) : drawable(value);
     return BOTTOM - (BOTTOM - TOP) * (at - a->y_low) / (a->y_high - a->y_low);
 }
 
@@ -69,18 +82,28 @@ static void draw_grid_line(const dt_chart *c, const axes *a, double value, const
             y + 3.5, text);
 }
 
+/* 1, 2 or 5 times a power of ten: the least that cuts the range into LINES_MOST parts or fewer. */
+static double round_step(double range) {
+    const double least = range / LINES_MOST, power = pow(10.0, floor(log10(least)));
+    return power * (least <= power ? 1.0 : least <= 2.0 * power ? 2.0 : least <= 5.0 * power ? 5.0 : 10.0);
+}
+
+/* A number short enough for its place beside the axis. */
+static void print_value(double value, char *text, size_t text_bytes) {
+    const bool is_part = value > 0.0 && value < 1.0;
+    const double shown = is_part ? 1.0 / value : value;
+    snprintf(text, text_bytes, shown < 1e5 ? "%s%.0f" : "%s%.0e", is_part ? "1/" : "", shown);
+}
+
 static void draw_values_axis(const dt_chart *c, const axes *a, FILE *f) {
     char text[32];
     const double range = a->y_high - a->y_low;
-    const double step = c->rising ? ceil(range / 7.0) : range > 160.0 ? 50.0 : 20.0;
+    const double step = c->rising ? ceil(range / LINES_MOST) : round_step(range);
     const double first = c->rising ? a->y_low : 0.0;
-    for (int line = 0; first + line * step <= a->y_high + 1e-9; line++) {
-        const double at = first + line * step;
-        if (c->rising && at < 0.0)
-            snprintf(text, sizeof text, "1/%.0f", exp2(-at));
-        else
-            snprintf(text, sizeof text, "%.0f", c->rising ? exp2(at) : at);
-        draw_grid_line(c, a, c->rising ? exp2(at) : at, text, f);
+    for (int line = 0; line <= LINES_MOST && first + line * step <= a->y_high * (1.0 + 1e-9); line++) {
+        const double at = first + line * step, value = c->rising ? exp2(at) : at;
+        print_value(value, text, sizeof text);
+        draw_grid_line(c, a, value, text, f);
     }
 }
 
