@@ -6,23 +6,32 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "bench/handover.h"
 #include "bench/reader.h"
 #include "bench/study.h"
 
+/* More than a study of as many points and hosts as there can be. */
+#define FILE_BYTES_MOST ((int64_t)64 << 20)
+
+/* What the C library's longest name of a host has. */
+#define HOST_BYTES 256
+
 /* Studies while they are read: the points of all, and which file each came from. What is known of the machine
- * is the largest one's, whose JSON holds the texts; the hosts are those of all. */
+ * is the largest one's, whose JSON holds the texts. */
 typedef struct merger {
     dt_study study;
     dt_config config;
     json_t *largest;
-    const char *first_file, *origin[DT_STUDY_POINTS];
+    json_t *hosts; /* of all, as keys */
+    const char *first_file, *largest_file, *origin[DT_STUDY_POINTS];
 } merger;
 
-/* What a file says beside its points, as in dt_study; the hosts stay in the JSON. */
+/* What a file says beside its points, as in dt_study. */
 typedef struct heading {
     dt_config config;
+    const json_t *other_hosts;
     int64_t parameters, repetitions, warmups;
     dt_machine machine;
     dt_plan_machine measured;
@@ -64,7 +73,18 @@ static dt_study_point read_point(dt_reader *r, const dt_study *study, int job_ra
     return p;
 }
 
-/* The machine's texts are borrowed from the JSON. */
+/* Names, each of which a host can have. */
+static const json_t *read_hosts(dt_reader *r, const char *key) {
+    const json_t *hosts = dt_reader_list(r, key, DT_RANKS_LARGEST);
+    for (size_t i = 0; i < json_array_size(hosts); i++) {
+        const size_t length = json_string_length(json_array_get(hosts, i));
+        if (length == 0 || length >= HOST_BYTES)
+            dt_reader_refuse(r, key, "a list of names");
+    }
+    return hosts;
+}
+
+/* The machine's texts and hosts are borrowed from the JSON. */
 static void read_machine(dt_reader *r, dt_machine *m) {
     m->ranks = (int)dt_reader_count(r, "ranks", 1, DT_RANKS_LARGEST);
     m->threads = (int)dt_reader_count(r, "threads", 1, INT_MAX);
@@ -76,10 +96,9 @@ static void read_machine(dt_reader *r, dt_machine *m) {
     m->openblas_core = dt_reader_text(r, "openblas_core", sizeof m->processor);
     snprintf(m->processor, sizeof m->processor, "%s", dt_reader_text(r, "processor", sizeof m->processor));
     snprintf(m->stamp, sizeof m->stamp, "%s", dt_reader_text(r, "time", sizeof m->stamp));
-    const json_t *hosts = dt_reader_list(r, "hosts", DT_RANKS_LARGEST);
-    for (size_t i = 0; i < json_array_size(hosts); i++)
-        if (json_string_length(json_array_get(hosts, i)) == 0)
-            dt_reader_refuse(r, "hosts", "a list of names");
+    m->hosts = (json_t *)read_hosts(r, "hosts");
+    if (json_array_size(m->hosts) > (size_t)m->ranks)
+        dt_reader_refuse(r, "hosts", "no more hosts than ranks");
 }
 
 /* A study of one rank has a link too, an assumed one. */
@@ -106,6 +125,8 @@ static dt_status read_heading(dt_reader *r, heading *h) {
     h->repetitions = dt_reader_count(r, "repetitions", 2, DT_REPETITIONS_LARGEST);
     h->warmups = dt_reader_count(r, "warmups", 0, DT_REPETITIONS_LARGEST);
     read_machine(r, &h->machine);
+    if (json_object_get(r->object, "other_hosts"))
+        h->other_hosts = read_hosts(r, "other_hosts");
     read_measured(r, &h->measured, h->machine.ranks);
     return r->status;
 }
@@ -157,32 +178,56 @@ static dt_status check_common(merger *m, heading *h, const char *file) {
 }
 
 static void add_hosts(merger *m, const json_t *hosts) {
-    size_t i, j;
-    json_t *host, *known;
-    json_array_foreach(hosts, i, host) {
-        bool found = false;
-        json_array_foreach(m->study.machine.hosts, j, known) found = found || json_equal(known, host);
-        if (!found)
-            json_array_append(m->study.machine.hosts, host);
-    }
+    size_t i;
+    json_t *host;
+    json_array_foreach(hosts, i, host) json_object_set_new(m->hosts, json_string_value(host), json_null());
 }
 
-/* Keeps what is said of the machine of the study of the most ranks, and warns where others differ. */
+/* Warns where two studies do not say the same of what they ran on: their times then differ for that, too. */
+static void compare_machines(const merger *m, const dt_machine *added, const char *file) {
+    const dt_machine *kept = &m->study.machine;
+    const struct {
+        const char *name, *added, *kept;
+    } texts[] = {{"dtrain", added->version, kept->version},
+                 {"commit", added->commit, kept->commit},
+                 {"processor", added->processor, kept->processor},
+                 {"kernels", added->kernels, kept->kernels},
+                 {"OpenBLAS core", added->openblas_core, kept->openblas_core}};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (strcmp(texts[i].added, texts[i].kept) != 0)
+            dt_log_warn("%s was measured with %s %s, %s with %s", file, texts[i].name, texts[i].added,
+                        m->largest_file, texts[i].kept);
+    if (added->host_cores != kept->host_cores)
+        dt_log_warn("%s was measured on hosts of %d cores, %s on hosts of %d", file, added->host_cores,
+                    m->largest_file, kept->host_cores);
+}
+
+/* Keeps what is said of the machine of the study of the most ranks. */
 static void add_machine(merger *m, json_t *all, const heading *h, const char *file) {
     dt_machine *kept = &m->study.machine;
-    json_t *hosts = kept->hosts;
-    if (m->largest && strcmp(kept->commit, h->machine.commit) != 0)
-        dt_log_warn("%s was measured with commit %s, others with %s", file, h->machine.commit, kept->commit);
-    if (m->largest && strcmp(kept->processor, h->machine.processor) != 0)
-        dt_log_warn("%s was measured on %s, others on %s", file, h->machine.processor, kept->processor);
+    if (m->largest)
+        compare_machines(m, &h->machine, file);
     if (m->largest == NULL || h->machine.ranks > kept->ranks) {
         json_decref(m->largest);
+        json_decref(kept->hosts);
         m->largest = json_incref(all);
+        m->largest_file = file;
         m->study.measured = h->measured;
         *kept = h->machine;
-        kept->hosts = hosts;
+        json_incref(kept->hosts);
     }
-    add_hosts(m, json_object_get(all, "hosts"));
+    add_hosts(m, h->machine.hosts);
+    add_hosts(m, h->other_hosts);
+}
+
+/* Hosts that ran none but smaller jobs than the largest. */
+static void list_other_hosts(merger *m) {
+    const char *host;
+    size_t i;
+    json_t *name;
+    json_array_foreach(m->study.machine.hosts, i, name) json_object_del(m->hosts, json_string_value(name));
+    m->study.other_hosts = json_array();
+    json_object_foreach(m->hosts, host, name) json_array_append_new(m->study.other_hosts, json_string(host));
 }
 
 static dt_status add_points(merger *m, dt_reader *r, int job_ranks) {
@@ -216,7 +261,12 @@ static dt_status add_study(merger *m, json_t *all, const char *file) {
 
 static dt_status add_file(merger *m, const char *file) {
     json_error_t error;
-    json_t *all = json_load_file(file, JSON_REJECT_DUPLICATES, &error);
+    char *bytes;
+    size_t length;
+    if (dt_file_read_regular(file, FILE_BYTES_MOST, &bytes, &length) != DT_OK)
+        return dt_usage("--merge: %s; name the JSON files of studies", dt_error());
+    json_t *all = json_loadb(bytes, length, JSON_REJECT_DUPLICATES, &error);
+    free(bytes);
     if (all == NULL)
         return dt_usage("--merge: cannot read %s as JSON: %s", file, error.text);
     dt_status status = add_study(m, all, file);
@@ -230,17 +280,21 @@ dt_status dt_merge_verb(const char *const *files, int count, const char *json, c
     if (status == DT_OK && count == 0)
         status = dt_usage(
             "--merge: expected the JSON files of studies, found none; for example: dtrain bench --merge "
-            "scaling-*.json --report scaling.html");
+            "scaling-123-*.json --report scaling.html");
     if (status == DT_OK)
         status = dt_handover_check(json, report);
     if (status == DT_OK)
-        m->study.machine.hosts = json_array();
+        m->hosts = json_object();
     for (int i = 0; status == DT_OK && i < count; i++)
         status = add_file(m, files[i]);
-    if (status == DT_OK)
+    if (status == DT_OK) {
+        list_other_hosts(m);
         status = dt_handover(&m->study, json, report);
+    }
     if (m) {
         json_decref(m->largest);
+        json_decref(m->hosts);
+        json_decref(m->study.other_hosts);
         dt_machine_free(&m->study.machine);
         dt_config_free(&m->config);
     }

@@ -23,10 +23,15 @@ static void put_escaped(FILE *f, const char *text) {
 }
 
 #define COUNT_BYTES 32
+#define HOSTS_SHOWN 64
 
-/* A count with commas between thousands. Returns `text`. */
+/* A count with commas between thousands; one that is too long for that in few digits. Returns `text`. */
 static const char *group(char text[COUNT_BYTES], double count) {
     char digits[COUNT_BYTES];
+    if (!(count < 1e15)) {
+        snprintf(text, COUNT_BYTES, "%.3g", count);
+        return text;
+    }
     const int length = snprintf(digits, sizeof digits, "%.0f", count);
     int out = 0;
     for (int i = 0; i < length && out < COUNT_BYTES - 2; i++) {
@@ -136,6 +141,12 @@ static void put_summary(const dt_study *study, FILE *f) {
     put_summary_of(study, false, f);
     put_summary_of(study, true, f);
     fputs("</ul>\n", f);
+    char text[512];
+    for (int i = 0; dt_study_disagreement(study, i, text, sizeof text); i++) {
+        fputs("<p><b class=\"n\">Doubtful:</b> ", f);
+        put_escaped(f, text);
+        fputs(".</p>\n", f);
+    }
 }
 
 /* One of the two charts of a kind. */
@@ -229,12 +240,16 @@ static void put_fact(FILE *f, const char *name, const char *value) {
     fputs("</td></tr>\n", f);
 }
 
-static void put_hosts(const dt_machine *m, FILE *f) {
-    fputs("<tr><th scope=\"row\">Hosts</th><td>", f);
-    for (size_t i = 0; i < json_array_size(m->hosts); i++) {
+/* As many names as a person reads, and how many there are beyond. */
+static void put_hosts(const char *name, const json_t *hosts, FILE *f) {
+    const size_t count = json_array_size(hosts), shown = count < HOSTS_SHOWN ? count : HOSTS_SHOWN;
+    fprintf(f, "<tr><th scope=\"row\">%s</th><td>", name);
+    for (size_t i = 0; i < shown; i++) {
         fputs(i > 0 ? ", " : "", f);
-        put_escaped(f, json_string_value(json_array_get(m->hosts, i)));
+        put_escaped(f, json_string_value(json_array_get(hosts, i)));
     }
+    if (count > shown)
+        fprintf(f, " and %zu more", count - shown);
     fputs("</td></tr>\n", f);
 }
 
@@ -248,7 +263,9 @@ static void put_machine(const dt_study *study, int number, FILE *f) {
         "<h2>What ran where</h2>\n<table class=\"facts\">\n<caption><b class=\"n\">Table %d.</b> Machine, "
         "program and model.</caption>\n<tbody>\n",
         number);
-    put_hosts(m, f);
+    put_hosts("Hosts", m->hosts, f);
+    if (json_array_size(study->other_hosts) > 0)
+        put_hosts("Of smaller jobs", study->other_hosts, f);
     snprintf(text, sizeof text,
              "%s, %d cores on the first host of the largest job, which has %d of its ranks", m->processor,
              m->host_cores, m->host_ranks);

@@ -17,6 +17,9 @@
 
 #define WARM_UP_STEPS 2
 
+/* Of a step; parts and step are measured one after the other, so some is always left. */
+#define UNACCOUNTED_MOST 0.1
+
 /* What each timed step leaves behind on each rank. */
 typedef struct step_sample {
     double seconds, exposed, loss;
@@ -207,6 +210,23 @@ void dt_profile_free(dt_profile *p) {
 
 double dt_profile_unaccounted(const dt_profile *p) {
     return p->step.median - (p->sum_seconds - p->hidden_seconds);
+}
+
+bool dt_profile_warning(const dt_profile *p, char *text, size_t text_bytes) {
+    const double share = dt_profile_unaccounted(p) / p->step.median;
+    if (share > UNACCOUNTED_MOST)
+        snprintf(
+            text, text_bytes,
+            "%.0f %% of the step is in none of its parts: threads or ranks waited for each other or for a core "
+            "that others used; give each thread a core of its own, and measure when nothing else runs",
+            1e2 * share);
+    else
+        snprintf(
+            text, text_bytes,
+            "the parts by themselves take %.0f %% longer than the step: the machine was slower while they were "
+            "measured; measure when nothing else runs",
+            -1e2 * share);
+    return fabs(share) > UNACCOUNTED_MOST;
 }
 
 double dt_profile_model_utilisation(const dt_profile *p) {

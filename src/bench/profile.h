@@ -5,6 +5,7 @@
 #define DT_BENCH_PROFILE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/status.h"
@@ -58,6 +59,10 @@ void dt_profile_free(dt_profile *profile);
 /** The step's time that no part explains: step - (sum - hidden), in seconds; below 0 when parts overlap.
  * Local. */
 double dt_profile_unaccounted(const dt_profile *profile);
+
+/** Writes a sentence into `text` where more than a tenth of the step is unaccounted for, or below 0: then the
+ * table does not explain the step. Returns false where it does. Local. */
+bool dt_profile_warning(const dt_profile *profile, char *text, size_t text_bytes);
 
 /** Model FLOP a second over the multiply-adds that all ranks together could do, from 0 to 1. Local. */
 double dt_profile_model_utilisation(const dt_profile *profile);

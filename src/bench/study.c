@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 
 #include "base/log.h"
 
@@ -45,6 +46,29 @@ void dt_study_derive(dt_study *study) {
     }
 }
 
+static bool disagree(const dt_study_point *a, const dt_study_point *b) {
+    return a->weak != b->weak && a->ranks == b->ranks && a->batch == b->batch && measured(a) && measured(b) &&
+           fabs(a->step.mean - b->step.mean) > a->step.half_width + b->step.half_width;
+}
+
+bool dt_study_disagreement(const dt_study *study, int index, char *text, size_t text_bytes) {
+    for (int64_t i = 0; i < study->count; i++)
+        for (int64_t j = i + 1; j < study->count; j++) {
+            const dt_study_point *a = &study->point[i], *b = &study->point[j];
+            if (!disagree(a, b) || index-- > 0)
+                continue;
+            snprintf(
+                text, text_bytes,
+                "strong and weak scaling on %d rank%s are the same work and took %.1f +- %.1f ms and %.1f +- "
+                "%.1f ms: the machine was not the same for both, and speed-ups inherit that; measure again "
+                "when nothing else runs",
+                a->ranks, a->ranks == 1 ? "" : "s", 1e3 * a->step.mean, 1e3 * a->step.half_width,
+                1e3 * b->step.mean, 1e3 * b->step.half_width);
+            return true;
+        }
+    return false;
+}
+
 static void print_machine(const dt_study *study) {
     const dt_machine *m = &study->machine;
     const dt_config *c = study->config;
@@ -55,6 +79,11 @@ static void print_machine(const dt_study *study) {
         m->ranks, m->ranks == 1 ? "" : "s", m->threads, m->threads == 1 ? "" : "s", hosts,
         hosts == 1 ? "" : "s", json_string_value(json_array_get(m->hosts, 0)), hosts > 1 ? ", .." : "",
         m->host_cores, m->processor, m->kernels, m->openblas_core);
+    if (json_array_size(study->other_hosts) > 0)
+        dt_log_line("          smaller jobs also on %zu other host%s (%s%s)",
+                    json_array_size(study->other_hosts), json_array_size(study->other_hosts) == 1 ? "" : "s",
+                    json_string_value(json_array_get(study->other_hosts, 0)),
+                    json_array_size(study->other_hosts) > 1 ? ", .." : "");
     dt_log_line("model     %" PRId64 " parameters: %" PRId64 " layers, d_model %" PRId64 ", %" PRId64
                 " heads, d_ff %" PRId64 ", context %" PRId64 "; leaves of %" PRId64 " sequences",
                 study->parameters, c->n_layers, c->d_model, c->n_heads, c->d_ff, c->max_seq_len,
@@ -113,6 +142,9 @@ void dt_study_print(const dt_study *study) {
     print_machine(study);
     print_kind(study, false);
     print_kind(study, true);
+    char text[512];
+    for (int i = 0; dt_study_disagreement(study, i, text, sizeof text); i++)
+        dt_log_warn("%s", text);
 }
 
 /* JSON has no word for what is not a number. */
@@ -160,7 +192,7 @@ json_t *dt_study_json(const dt_study *study) {
     json_t *probe = json_pack("{s:o, s:o, s:o}", "forward_ms", number(1e3 * measured->probe.forward_seconds),
                               "backward_ms", number(1e3 * measured->probe.backward_seconds), "update_ms",
                               number(1e3 * measured->probe.update_seconds));
-    return json_pack(
+    json_t *all = json_pack(
         "{s:s, s:s, s:s, s:O, s:i, s:i, s:i, s:i, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o}",
         "version", m->version, "git_commit", m->commit, "time", m->stamp, "hosts", m->hosts, "ranks",
         m->ranks, "threads", m->threads, "host_ranks", m->host_ranks, "cores", m->host_cores, "processor",
@@ -169,4 +201,7 @@ json_t *dt_study_json(const dt_study *study) {
         (json_int_t)study->repetitions, "warmups", (json_int_t)study->warmups, "latency_us",
         number(1e6 * measured->link.latency_seconds), "bandwidth_gbps",
         number(8e-9 * measured->link.bandwidth_bytes), "probe", probe, "points", points);
+    if (json_array_size(study->other_hosts) > 0)
+        json_object_set(all, "other_hosts", study->other_hosts);
+    return all;
 }

@@ -43,7 +43,8 @@ typedef struct dt_study {
     const dt_config *config;
     int64_t parameters; /**< of the model */
     int64_t repetitions, warmups;
-    dt_machine machine;
+    dt_machine machine;  /**< of the largest job, where several were joined */
+    json_t *other_hosts; /**< names of hosts that ran smaller jobs alone; NULL or empty for none */
     dt_plan_machine measured;
     int64_t count;
     dt_study_point point[DT_STUDY_POINTS];
@@ -63,6 +64,13 @@ double dt_study_serial_fraction(double speedup, int ranks);
  * Its interval adds the relative half-widths of both step times in squares.
  */
 void dt_study_derive(dt_study *study);
+
+/**
+ * Two points of the two kinds that are the same work (as many ranks, the same batch) and yet took times whose
+ * 95 % intervals do not meet: what else ran on the machine changed between them, or its clock rate. Writes
+ * the `index`-th such pair (from 0) as a sentence into `text`; returns false when there are not so many.
+ */
+bool dt_study_disagreement(const dt_study *study, int index, char *text, size_t text_bytes);
 
 /** Prints what ran where and a table for each kind, by dt_log_line. */
 void dt_study_print(const dt_study *study);

@@ -89,6 +89,9 @@ void dt_table_print(const dt_profile *p, const dt_config *c) {
         print_total(p, "exchange hidden", 0.0 - p->hidden_seconds);
     print_total(p, "unaccounted", dt_profile_unaccounted(p));
     print_step(p);
+    char text[256];
+    if (dt_profile_warning(p, text, sizeof text))
+        dt_log_warn("%s", text);
 }
 
 static json_t *number_or_null(double value) {

@@ -35,6 +35,23 @@ static dt_study_point point(bool weak, int ranks, double seconds) {
     return made;
 }
 
+/* Writes `file`: a study of one strong point, which `ranks` ranks took on these hosts. */
+static void put_study(const char *file, int ranks, json_t *hosts, double seconds) {
+    dt_config config;
+    dt_study *study = small_study(&config, ranks, "", "A processor");
+    assert_non_null(study);
+    json_decref(study->machine.hosts);
+    study->machine.hosts = hosts;
+    study->count = 1;
+    study->measured.link = (dt_link){.latency_seconds = 1e-6, .bandwidth_bytes = 1e9};
+    study->point[0] = point(false, ranks, seconds);
+    dt_study_derive(study);
+    json_t *all = dt_study_json(study);
+    assert_int_equal(json_dump_file(all, file, 0), 0);
+    json_decref(all);
+    small_study_drop(study, &config);
+}
+
 /* good.json is a study of two ranks: two strong points, a weak one, and one that was not measured. */
 static int enter(void **state) {
     dt_config config;
@@ -120,6 +137,8 @@ static const damage damages[] = {
     {true, "not_measured", "\"\"", "not_measured to be a text of 1 to 255 bytes, found \"\""},
     {true, "threads_per_core", NULL, "threads_per_core to be a number, found none"},
     {true, "step_ms", "0", "step_ms to be a number from 1e-09 to 1e+15, found 0"},
+    {true, "step_ms", "-1", "step_ms to be a number from 1e-09 to 1e+15, found -1"},
+    {true, "step_ms", "5e-324", "step_ms to be a number from 1e-09 to 1e+15, found 4.94066e-324"},
     {true, "step_ms", "1e300", "step_ms to be a number from 1e-09 to 1e+15, found 1e+300"},
     {true, "step_ms_half_width", NULL, "step_ms_half_width to be a number, found none"},
     {true, "step_ms_median", "null", "step_ms_median to be a number, found null"},
@@ -136,6 +155,8 @@ static const damage damages[] = {
     {false, "config", NULL, "to hold a study of dtrain bench --scaling, found something else"},
     {false, "config", "{\"n_layer\": 1}", "bad.json: config: unknown key n_layer; did you mean n_layers?"},
     {false, "hosts", "[1, 2]", "hosts to be a list of names, found a list of 2"},
+    {false, "hosts", "[\"a\", \"b\", \"c\"]", "hosts to be no more hosts than ranks, found a list of 3"},
+    {false, "other_hosts", "[\"\"]", "other_hosts to be a list of names, found a list of 1"},
     {false, "hosts", "[]", "hosts to be a list of 1 to 65536, found a list of 0"},
     {false, "ranks", "65537", "ranks to be a whole number from 1 to 65536, found 65537"},
     {false, "ranks", "1", "host_ranks to be 1, found 2"},
@@ -201,8 +222,59 @@ static void damage_is_told(void **state) {
     free(after);
 }
 
+static void expect_hosts(const char *expected, const char *expected_others) {
+    json_t *out = json_load_file("out.json", 0, NULL), *hosts = json_loads(expected, 0, NULL),
+           *others = json_loads(expected_others, 0, NULL);
+    assert_true(json_equal(json_object_get(out, "hosts"), hosts));
+    assert_true(json_equal(json_object_get(out, "other_hosts"), others));
+    json_decref(out);
+    json_decref(hosts);
+    json_decref(others);
+}
+
+/* Four ranks on two hosts are that after one of a third host has joined them, in whatever order, and when
+ * what came of it is joined again. */
+static void hosts_are_those_of_the_largest_job(void **state) {
+    (void)state;
+    const char *const orders[][2] = {{"n1.json", "n34.json"}, {"n34.json", "n1.json"}};
+    put_study("n1.json", 1, json_pack("[s]", "n1"), 8.0);
+    put_study("n34.json", 4, json_pack("[s, s]", "n3", "n4"), 2.5);
+    put_study("n5.json", 2, json_pack("[s, s]", "n5", "n3"), 4.5);
+    for (size_t i = 0; i < 2; i++) {
+        assert_done(dt_merge_verb(orders[i], 2, "out.json", "out.html"));
+        expect_hosts("[\"n3\", \"n4\"]", "[\"n1\"]");
+    }
+    size_t length;
+    char *page = scratch_get("out.html", &length);
+    assert_non_null(strstr(page, ">Hosts</th><td>n3, n4</td>"));
+    assert_non_null(strstr(page, ">Of smaller jobs</th><td>n1</td>"));
+    free(page);
+    assert_int_equal(rename("out.json", "two.json"), 0);
+    assert_done(dt_merge_verb((const char *const[]){"n5.json", "two.json"}, 2, "out.json", NULL));
+    expect_hosts("[\"n3\", \"n4\"]", "[\"n5\", \"n1\"]");
+}
+
+/* Whatever a study says of a time, and of a prediction, the page is as small and as soon there. */
+static void no_number_makes_a_page_large(void **state) {
+    (void)state;
+    const double numbers[] = {1e6, 1e9, 1e15, 1e-9, 1e-3};
+    const char *const keys[] = {"step_ms",         "predicted_step_ms", "step_ms_half_width",
+                                "step_ms_maximum", "comm_ms",           "threads_per_core"};
+    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
+        for (size_t n = 0; n < sizeof numbers / sizeof *numbers; n++) {
+            char value[32];
+            size_t length;
+            snprintf(value, sizeof value, "%.17g", numbers[n]);
+            put_damaged(&(damage){true, keys[k], value, NULL});
+            assert_done(merge("bad.json"));
+            free(scratch_get("out.html", &length));
+            assert_true(length < 40000);
+        }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(one_study_stays_what_it_is),
-                                       cmocka_unit_test(damage_is_told)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(hosts_are_those_of_the_largest_job), cmocka_unit_test(no_number_makes_a_page_large),
+        cmocka_unit_test(one_study_stays_what_it_is), cmocka_unit_test(damage_is_told)};
     return cmocka_run_group_tests(tests, enter, leave);
 }

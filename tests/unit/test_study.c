@@ -131,6 +131,28 @@ static void the_page_stands_alone(void **state) {
     small_study_drop(study, &config);
 }
 
+/* The same work in both kinds, and times whose intervals do not meet: said once, on the page and off it. */
+static void the_same_work_in_two_times_is_told(void **state) {
+    (void)state;
+    dt_config config;
+    char text[512];
+    dt_study *study = make_study(&config);
+    study->point[3] = point(true, 1, 8, 8.5, 0.5); /* 8.0 to 9.0, and 7.92 to 8.08 */
+    assert_false(dt_study_disagreement(study, 0, text, sizeof text));
+    study->point[0].step.half_width = 0.373;
+    study->point[0].step.mean = 2.797;
+    study->point[3].step.half_width = 0.213;
+    study->point[3].step.mean = 1.837;
+    assert_true(dt_study_disagreement(study, 0, text, sizeof text));
+    assert_non_null(strstr(
+        text,
+        "strong and weak scaling on 1 rank are the same work and took 2797.0 +- 373.0 ms and 1837.0 +- 213.0 ms"));
+    assert_false(dt_study_disagreement(study, 1, text, sizeof text));
+    study->point[3].batch = 16;
+    assert_false(dt_study_disagreement(study, 0, text, sizeof text));
+    small_study_drop(study, &config);
+}
+
 static void a_page_without_a_place_is_refused(void **state) {
     (void)state;
     dt_config config;
@@ -145,6 +167,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(speedups_compare_throughputs),
     cmocka_unit_test(json_holds_every_point),
     cmocka_unit_test(the_page_stands_alone),
+    cmocka_unit_test(the_same_work_in_two_times_is_told),
     cmocka_unit_test(a_page_without_a_place_is_refused),
 };
 

@@ -1,0 +1,36 @@
+/* When the table of a step's parts does not explain the step, that is said. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "bench/profile.h"
+
+/* A step of 1 s whose parts take so long by themselves, of which some is hidden. */
+static bool warns(double sum, double hidden, const char *says) {
+    const dt_profile profile = {.step = {.median = 1.0}, .sum_seconds = sum, .hidden_seconds = hidden};
+    char text[256];
+    const bool warned = dt_profile_warning(&profile, text, sizeof text);
+    if (warned && strstr(text, says) == NULL)
+        fail_msg("expected \"%s\" in \"%s\"", says, text);
+    return warned;
+}
+
+static void more_than_a_tenth_without_a_part_is_told(void **state) {
+    (void)state;
+    assert_false(warns(1.0, 0.0, ""));
+    assert_false(warns(0.91, 0.0, ""));
+    assert_false(warns(1.09, 0.0, ""));
+    assert_true(warns(0.1, 0.0, "90 % of the step is in none of its parts"));
+    assert_true(warns(1.1, 0.5, "40 % of the step is in none of its parts"));
+    assert_false(warns(1.5, 0.5, "")); /* hidden is accounted for */
+    assert_true(warns(1.5, 0.0, "the parts by themselves take 50 % longer than the step"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(more_than_a_tenth_without_a_part_is_told)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
