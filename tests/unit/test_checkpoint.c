@@ -10,6 +10,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "math/kernels.h"
 #include "support/checkpoint.h"
 
 static tiny *t;
