@@ -20,6 +20,9 @@
 #define DT_TOKEN_UNK 1
 #define DT_VOCAB     99
 
+/** The first token that stands for a character: what is below is no text, and no sample draws it. */
+#define DT_TOKEN_TEXT 2
+
 /** How many bytes before and after a block dt_tokenizer_block must see. */
 #define DT_TOKENIZER_BEFORE 3
 #define DT_TOKENIZER_AFTER  3

@@ -27,12 +27,13 @@ static int by_weight(const void *left, const void *right) {
 
 uint8_t dt_sample_draw(const float *logits, int64_t V, const dt_sample_options *options, double unit) {
     candidate list[DT_VOCAB] = {{0.0, 0}};
-    int64_t count = V < DT_VOCAB ? V : DT_VOCAB;
-    double most = (double)logits[0], total = 0.0, reached = 0.0;
-    for (int64_t v = 1; v < count; v++)
-        most = fmax(most, (double)logits[v]);
-    for (int64_t v = 0; v < count; v++)
-        list[v] = (candidate){exp(((double)logits[v] - most) / options->temperature), (int)v};
+    int64_t count = (V < DT_VOCAB ? V : DT_VOCAB) - DT_TOKEN_TEXT;
+    const float *const text = logits + DT_TOKEN_TEXT; /* <PAD> and <UNK> have no part in it */
+    double most = (double)text[0], total = 0.0, reached = 0.0;
+    for (int64_t i = 1; i < count; i++)
+        most = fmax(most, (double)text[i]);
+    for (int64_t i = 0; i < count; i++)
+        list[i] = (candidate){exp(((double)text[i] - most) / options->temperature), (int)i + DT_TOKEN_TEXT};
     qsort(list, (size_t)count, sizeof *list, by_weight);
     if (!dt_is_null_int(options->top_k) && options->top_k < count)
         count = options->top_k;

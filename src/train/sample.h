@@ -12,7 +12,7 @@
 
 typedef struct dt_sample_options {
     const char *prompt; /**< UTF-8 */
-    int64_t max_length; /**< tokens to make after the prompt */
+    int64_t max_length; /**< tokens to make after the prompt, each of them one character */
     double temperature; /**< > 0; logits are divided by it */
     int64_t top_k;      /**< keep the k likeliest; DT_NULL_INT: all */
     double top_p;       /**< of these, keep the likeliest that together have at least p; DT_NULL_REAL: all */
@@ -35,7 +35,14 @@ dt_status dt_sample_run(dt_decoder *decoder, const dt_sample_options *options,
  */
 dt_status dt_sample_text(dt_decoder *decoder, const dt_sample_options *options, char **text);
 
-/** Draws a token from logits[V] with the number `unit` in (0, 1). Local. */
+/**
+ * Draws a token from logits[V] with the number `unit` in (0, 1). <PAD> and <UNK> are left out before anything
+ * else, so what is drawn is always one character. The others have weights exp((logit - largest) /
+ * temperature), in double, and stand in the order of falling weight, of equal ones the smaller token first.
+ * top_k keeps the first k. top_p keeps the fewest first whose weights add up to at least p times the sum of
+ * what top_k has left. Drawn is the first token at which the running sum of the kept weights is above unit
+ * times their sum. Local.
+ */
 uint8_t dt_sample_draw(const float *logits, int64_t V, const dt_sample_options *options, double unit);
 
 #endif

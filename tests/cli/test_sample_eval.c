@@ -77,6 +77,19 @@ static void the_likeliest_text_needs_no_seed(void **state) {
     same_text(sample("--top-k 1"), sample("--temperature 1e-6"));
 }
 
+/* After one step all tokens are about as likely, also those that are no character: none of these is drawn, so
+ * a token asked for is a character in ASCII. */
+static void every_token_is_a_character(void **state) {
+    (void)state;
+    training_done(TRAINING_ALONE, 1, "young", TRAINING_MODEL "--max-steps 1");
+    char *text =
+        output_of("", "sample young/checkpoints/latest --max-length 1000 --temperature 3 --prompt x");
+    assert_int_equal(strlen(text), 1 + 1000 + 1);
+    for (const char *c = text; *c; c++)
+        assert_true((*c >= ' ' && *c <= '~') || *c == '\n' || *c == '\t');
+    free(text);
+}
+
 /* The first of several samples is the one that comes alone; the others differ from it. */
 static void count_makes_several(void **state) {
     (void)state;
@@ -371,6 +384,7 @@ static void weights_that_have_blown_up_are_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(a_seed_decides_the_sample),
                                        cmocka_unit_test(the_likeliest_text_needs_no_seed),
+                                       cmocka_unit_test(every_token_is_a_character),
                                        cmocka_unit_test(count_makes_several),
                                        cmocka_unit_test(the_context_slides),
                                        cmocka_unit_test(a_long_prompt_counts_by_its_end),

@@ -1,4 +1,8 @@
-/* Which token is drawn from logits: softmax at a temperature, cut to top_k and top_p, ties to the smaller. */
+/*
+ * Which token is drawn from logits: softmax at a temperature, cut to top_k and top_p, ties to the smaller.
+ * Logits here are those of characters: what stands before them, <PAD> and <UNK>, is likelier than all and
+ * must still never come up, so every test proves that too.
+ */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,10 +17,21 @@
 #include "data/tokenizer.h"
 #include "train/sample.h"
 
-#define DRAWS 20000
+#define DRAWS      20000
+#define CHARACTERS (DT_VOCAB - DT_TOKEN_TEXT)
 
 static dt_sample_options options_of(double temperature, int64_t top_k, double top_p) {
     return (dt_sample_options){.temperature = temperature, .top_k = top_k, .top_p = top_p};
+}
+
+/* Draws a character, counted from 0, with <PAD> and <UNK> before the V logits. */
+static int64_t draw(const float *logits, int64_t V, const dt_sample_options *options, double unit) {
+    float all[DT_VOCAB] = {1000.0f, 1000.0f};
+    assert_true(V + DT_TOKEN_TEXT <= DT_VOCAB);
+    memcpy(all + DT_TOKEN_TEXT, logits, (size_t)V * sizeof *logits);
+    const int64_t token = dt_sample_draw(all, V + DT_TOKEN_TEXT, options, unit);
+    assert_true(token >= DT_TOKEN_TEXT && token < V + DT_TOKEN_TEXT);
+    return token - DT_TOKEN_TEXT;
 }
 
 /* How often each token comes up when `unit` steps evenly through (0, 1): its probability, to 1 / DRAWS. */
@@ -24,9 +39,7 @@ static void frequencies(const float *logits, int64_t V, dt_sample_options option
     memset(share, 0, (size_t)V * sizeof *share);
     for (int64_t i = 0; i < DRAWS; i++) {
         const double unit = ((double)i + 0.5) / DRAWS;
-        const uint8_t token = dt_sample_draw(logits, V, &options, unit);
-        assert_true(token < V);
-        share[token] += 1.0 / DRAWS;
+        share[draw(logits, V, &options, unit)] += 1.0 / DRAWS;
     }
 }
 
@@ -75,20 +88,20 @@ static void temperature_has_its_limits(void **state) {
 /* top_k = 1 is argmax at any temperature; of equal logits the smallest token counts as the likeliest. */
 static void the_top_one_is_the_argmax(void **state) {
     (void)state;
-    float logits[DT_VOCAB];
-    make_logits(logits, DT_VOCAB);
-    for (int64_t best = 0; best < DT_VOCAB; best += 7) {
+    float logits[CHARACTERS];
+    make_logits(logits, CHARACTERS);
+    for (int64_t best = 0; best < CHARACTERS; best += 7) {
         const float before = logits[best];
         const dt_sample_options options = options_of(5.0, 1, DT_NULL_REAL);
         logits[best] = 10.0f;
         for (int i = 0; i < 100; i++)
-            assert_int_equal(dt_sample_draw(logits, DT_VOCAB, &options, ((double)i + 0.5) / 100), best);
+            assert_int_equal(draw(logits, CHARACTERS, &options, ((double)i + 0.5) / 100), best);
         logits[best] = before;
     }
-    for (int64_t v = 0; v < DT_VOCAB; v++)
+    for (int64_t v = 0; v < CHARACTERS; v++)
         logits[v] = v == 20 || v == 60 ? 1.0f : 0.0f;
     const dt_sample_options options = options_of(1.0, 1, DT_NULL_REAL);
-    assert_int_equal(dt_sample_draw(logits, DT_VOCAB, &options, 0.999), 20);
+    assert_int_equal(draw(logits, CHARACTERS, &options, 0.999), 20);
 }
 
 /* top_k keeps the k likeliest, at their odds among each other; ties at the edge go to the smaller token. */
@@ -147,10 +160,10 @@ static void the_ends_of_the_interval_stay_in_the_kept_set(void **state) {
     const float logits[] = {0.0f, 3.0f, 1.0f, 2.0f};
     const dt_sample_options two = options_of(1.0, 2, DT_NULL_REAL), most = options_of(1.0, DT_NULL_INT, 0.8);
     const double least = 0x1p-53, greatest = 1.0 - 0x1p-53;
-    assert_int_equal(dt_sample_draw(logits, 4, &two, least), 1);
-    assert_int_equal(dt_sample_draw(logits, 4, &two, greatest), 3);
-    assert_int_equal(dt_sample_draw(logits, 4, &most, least), 1);
-    assert_int_equal(dt_sample_draw(logits, 4, &most, greatest), 3);
+    assert_int_equal(draw(logits, 4, &two, least), 1);
+    assert_int_equal(draw(logits, 4, &two, greatest), 3);
+    assert_int_equal(draw(logits, 4, &most, least), 1);
+    assert_int_equal(draw(logits, 4, &most, greatest), 3);
 }
 
 int main(void) {
