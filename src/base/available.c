@@ -7,15 +7,27 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The two versions of control groups: their line in /proc/self/cgroup, their folder and their files. */
+/*
+ * The two versions of control groups: their line in /proc/self/cgroup, their folder, their files, and the
+ * lines of memory.stat that count what the kernel gives up before it ends a process: pages of files, also
+ * those that were read more than once, and its own caches, which version 1 does not tell.
+ */
+#define RECLAIMABLE 3
 typedef struct version {
-    const char *controllers, *folder, *limit, *usage, *reclaimable;
+    const char *controllers, *folder, *limit, *usage, *reclaimable[RECLAIMABLE];
 } version;
 
 static const version versions[] = {
-    {"", "/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file"},
-    {"memory", "/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes",
-     "total_inactive_file"},
+    {"",
+     "/sys/fs/cgroup",
+     "memory.max",
+     "memory.current",
+     {"inactive_file ", "active_file ", "slab_reclaimable "}},
+    {"memory",
+     "/sys/fs/cgroup/memory",
+     "memory.limit_in_bytes",
+     "memory.usage_in_bytes",
+     {"total_inactive_file ", "total_active_file ", "total_slab_reclaimable "}},
 };
 
 /* The number after `key` at the start of a line, or of the file when `key` is ""; -1 when it is not there. */
@@ -41,10 +53,15 @@ static int64_t read_file_of(const char *folder, const char *name, const char *ke
 /* What the limit of one group leaves; a group without a limit says "max", which is no number. */
 static int64_t left_in(const version *v, const char *folder) {
     const int64_t limit = read_file_of(folder, v->limit, ""), usage = read_file_of(folder, v->usage, "");
-    const int64_t reclaimable = read_file_of(folder, "memory.stat", v->reclaimable);
     if (limit < 0 || usage < 0)
         return INT64_MAX;
-    const int64_t used = usage - (reclaimable > 0 ? reclaimable : 0);
+    int64_t used = usage;
+    for (size_t i = 0; i < RECLAIMABLE; i++) {
+        const int64_t bytes = read_file_of(folder, "memory.stat", v->reclaimable[i]);
+        used -= bytes > 0 ? bytes : 0;
+    }
+    /* The counts are of different moments. */
+    used = used > 0 ? used : 0;
     return used < limit ? limit - used : 0;
 }
 

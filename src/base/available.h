@@ -8,9 +8,9 @@
 
 /**
  * Bytes that a process may still take: what the kernel calls MemAvailable, or what a limit on the process's
- * control group (version 1 or 2, or one around it) leaves, whichever is less. File pages that the kernel
- * would give up count as free in both. INT64_MAX where neither is told. `root` is where proc/ and sys/ are
- * mounted, "" for the running system. Local.
+ * control group (version 1 or 2, or one around it) leaves, whichever is less. File pages and the kernel's
+ * caches, which it gives up before, count as free in both. INT64_MAX where neither is told. `root` is where
+ * proc/ and sys/ are mounted, "" for the running system. Local.
  */
 int64_t dt_available_bytes(const char *root);
 

@@ -53,6 +53,35 @@ static void limits_of_groups(void **state) {
     scratch_remove(root);
 }
 
+/* Identity: what was read from files, once or often, and the kernel's own caches are not used memory; files
+ * that live in memory alone (shmem) are. Each count stands on a line of its own whose name may begin another
+ * one's. */
+static void what_can_be_reclaimed_is_free(void **state) {
+    (void)state;
+    char *root = scratch_make();
+    put(root, "proc/self", "cgroup", "0::/job\n");
+    put(root, "sys/fs/cgroup/job", "memory.max", "1000000\n");
+    put(root, "sys/fs/cgroup/job", "memory.current", "990000\n");
+    put(root, "sys/fs/cgroup/job", "memory.stat",
+        "anon 100000\nfile 850000\nshmem 50000\ninactive_anon 1\nactive_anon 2\ninactive_file 300000\n"
+        "active_file 500000\nunevictable 7\nslab_reclaimable 30000\nslab_unreclaimable 9000\nslab 39000\n");
+    assert_int_equal(dt_available_bytes(root), 1000000 - (990000 - 300000 - 500000 - 30000));
+    /* The counts are not of one moment: no more is free than the limit. */
+    put(root, "sys/fs/cgroup/job", "memory.current", "700000\n");
+    assert_int_equal(dt_available_bytes(root), 1000000);
+    scratch_remove(root);
+
+    root = scratch_make();
+    put(root, "proc/self", "cgroup", "4:memory:/job\n");
+    put(root, "sys/fs/cgroup/memory/job", "memory.limit_in_bytes", "1000000\n");
+    put(root, "sys/fs/cgroup/memory/job", "memory.usage_in_bytes", "990000\n");
+    put(root, "sys/fs/cgroup/memory/job", "memory.stat",
+        "inactive_file 1\nactive_file 2\ntotal_cache 850000\ntotal_shmem 50000\n"
+        "total_inactive_file 300000\ntotal_active_file 500000\ntotal_unevictable 7\n");
+    assert_int_equal(dt_available_bytes(root), 1000000 - (990000 - 300000 - 500000));
+    scratch_remove(root);
+}
+
 /* The running system tells something sensible. */
 static void this_host(void **state) {
     (void)state;
@@ -63,6 +92,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_host_alone),
         cmocka_unit_test(limits_of_groups),
+        cmocka_unit_test(what_can_be_reclaimed_is_free),
         cmocka_unit_test(this_host),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
