@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ending.h"
 #include "base/version.h"
 #include "verb/verb.h"
 
@@ -66,6 +67,7 @@ static dt_status pick_and_run(int argc, char **argv) {
 }
 
 int main(int argc, char **argv) {
+    dt_ending_watch();
     /* A file that may not grow further is told of by write(), with a sentence, and not by the process's end.
      */
     signal(SIGXFSZ, SIG_IGN);
@@ -73,5 +75,6 @@ int main(int argc, char **argv) {
     /* Of a failure that the ranks share, only rank 0 still has the sentence. */
     if (status != DT_OK)
         dt_verb_complain();
+    dt_ending_allow();
     return (int)status;
 }

@@ -4,13 +4,18 @@
 #include <dlfcn.h>
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/available.h"
+#include "base/elf.h"
+#include "base/ending.h"
 
 /* One hook of the config. */
 typedef struct entry {
     const dt_hook *hook;
-    char *name;
+    char *name, *who; /* "clip", "hook clip" */
     void *state, *library;
     bool update; /* of which list */
     bool created;
@@ -53,8 +58,20 @@ static dt_status check_list(const entry *e, const char *path, const char *list) 
         path, list, e->update ? "forward" : "update");
 }
 
+/* A name without a slash is looked up by the loader, who knows where. */
+static dt_status check_library(const entry *e, const char *path) {
+    char cause[DT_ERROR_BYTES / 2];
+    if (strchr(path, '/') == NULL || dt_elf_check(path) == DT_OK)
+        return DT_OK;
+    snprintf(cause, sizeof cause, "%s", dt_error());
+    return dt_usage("hook %s: cannot load its library: %s; build or copy it again", e->name, cause);
+}
+
 static dt_status load_library(entry *e, const char *list, const char *path) {
+    DT_TRY(check_library(e, path));
+    dt_ending_enter(e->who, "library while it was loaded");
     e->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    dt_ending_leave();
     if (e->library == NULL)
         return dt_usage("hook %s: cannot load its library: %s; give the path of a shared library that "
                         "exports dt_hook_get",
@@ -65,7 +82,9 @@ static dt_status load_library(entry *e, const char *list, const char *path) {
     memcpy(&get, &symbol, sizeof get);
     if (symbol == NULL)
         return dt_usage("hook %s: %s does not export dt_hook_get; see include/dtrain/hook.h", e->name, path);
+    dt_ending_enter(e->who, "dt_hook_get function");
     e->hook = get();
+    dt_ending_leave();
     if (e->hook == NULL || e->hook->version != DT_HOOK_VERSION)
         return dt_usage("hook %s: %s was built for version %u of the hook interface, this dtrain has version "
                         "%d; build it "
@@ -99,7 +118,10 @@ static dt_status create_hook(dt_hooks *hooks, entry *e, const json_t *object) {
         return dt_fail("out of memory for the options of hook %s", e->name);
     const dt_hook_setup setup = {options, hooks->layout->shape.n_layers, hooks->layout->shape.C, error,
                                  (int64_t)sizeof error};
+    dt_ending_enter(e->who, "create function");
     int failed = e->hook->create ? e->hook->create(&setup, &e->state, &e->values) : 0;
+    dt_ending_leave();
+    error[sizeof error - 1] = 0; /* it may have filled all of it */
     free(options);
     if (failed)
         return dt_usage("hook %s: %s", e->name, *error ? error : "it refused to start and gave no reason");
@@ -108,7 +130,8 @@ static dt_status create_hook(dt_hooks *hooks, entry *e, const json_t *object) {
         return dt_usage("hook %s: expected it to keep 0 or more doubles a leaf, but it asks for %" PRId64,
                         e->name, e->values);
     e->first_value = hooks->leaf_values;
-    hooks->leaf_values += e->values;
+    if (__builtin_add_overflow(hooks->leaf_values, e->values, &hooks->leaf_values))
+        hooks->leaf_values = INT64_MAX; /* which dt_hooks_expect_memory refuses */
     return DT_OK;
 }
 
@@ -122,8 +145,10 @@ static dt_status add_list(dt_hooks *hooks, const json_t *root, const char *list)
         entry *e = &hooks->entry[hooks->count++];
         const char *name = json_string_value(json_object_get(object, "name"));
         e->name = strdup(name ? name : "");
+        if (asprintf(&e->who, "hook %s", name ? name : "") < 0)
+            e->who = NULL;
         e->update = strcmp(list, "update") == 0;
-        if (e->name == NULL)
+        if (e->name == NULL || e->who == NULL)
             return dt_fail("out of memory for the hooks");
         DT_TRY(find_hook(e, list, object));
         DT_TRY(create_hook(hooks, e, object));
@@ -168,16 +193,36 @@ void dt_hooks_free(dt_hooks *hooks) {
         return;
     for (int64_t i = 0; i < hooks->count; i++) {
         entry *e = &hooks->entry[i];
+        dt_ending_enter(e->who, "destroy function");
         if (e->created && e->hook->destroy)
             e->hook->destroy(e->state);
         if (e->library)
             dlclose(e->library);
+        dt_ending_leave();
         free(e->name);
+        free(e->who);
     }
     json_decref(hooks->reports);
     free(hooks->tensor);
     free(hooks->entry);
     free(hooks);
+}
+
+dt_status dt_hooks_expect_memory(const dt_hooks *hooks, int64_t leaves) {
+    const int64_t available = dt_available_bytes("");
+    for (int64_t i = 0, all = 0; i < hooks->count; i++) {
+        const entry *e = &hooks->entry[i];
+        int64_t bytes;
+        if (!__builtin_add_overflow(all, e->values, &all) && !__builtin_mul_overflow(all, leaves, &bytes) &&
+            !__builtin_mul_overflow(bytes, (int64_t)sizeof(double), &bytes) && bytes <= available)
+            continue;
+        return dt_usage("hook %s: expected the doubles that it keeps for each of %" PRId64
+                        " leaves to fit in "
+                        "memory, of which %.1f MB are available, found %" PRId64
+                        " doubles a leaf; mend what its create function asks for",
+                        e->name, leaves, (double)available / 1e6, e->values);
+    }
+    return DT_OK;
 }
 
 int64_t dt_hooks_leaf_values(const dt_hooks *hooks) {
@@ -192,23 +237,27 @@ void dt_hooks_forward(const dt_hooks *hooks, int64_t step, const dt_activations 
         if (e->update || e->hook->leaf == NULL)
             continue;
         memset(values + e->first_value, 0, (size_t)e->values * sizeof *values);
+        dt_ending_enter(e->who, "leaf function");
         for (int64_t l = 0; l < shape->n_layers; l++)
             e->hook->leaf(e->state, step, l, activations->layer[l].output, rows, shape->C,
                           values + e->first_value);
+        dt_ending_leave();
     }
 }
 
-/* Notes whose report it is before a hook runs. */
-static dt_hook_host open_report(dt_hooks *hooks, const entry *e, int64_t step) {
+/* Notes whose report it is before `place` of a hook runs. */
+static dt_hook_host open_report(dt_hooks *hooks, const entry *e, int64_t step, const char *place) {
     hooks->report = NULL;
     hooks->step = step;
     hooks->running = e;
     hooks->lost = false;
+    dt_ending_enter(e->who, place);
     return (dt_hook_host){hooks, report};
 }
 
 /* How a hook's function ended, which returned `failed`. */
 static dt_status close_report(const dt_hooks *hooks, int failed, const char *function) {
+    dt_ending_leave();
     if (failed)
         return dt_fail("hook %s failed in its %s function", hooks->running->name, function);
     return hooks->lost ? dt_fail("hook %s: a value that its %s function reported cannot be kept; expected a "
@@ -223,7 +272,7 @@ dt_status dt_hooks_collect(dt_hooks *hooks, int64_t step, const double *values, 
         const entry *e = &hooks->entry[i];
         if (e->update || e->hook->collect == NULL)
             continue;
-        const dt_hook_host host = open_report(hooks, e, step);
+        const dt_hook_host host = open_report(hooks, e, step, "collect function");
         DT_TRY(close_report(hooks,
                             e->hook->collect(e->state, step, values + e->first_value, leaves, stride, &host),
                             "collect"));
@@ -238,7 +287,7 @@ dt_status dt_hooks_update(dt_hooks *hooks, int64_t step, float *gradient) {
             continue;
         for (int64_t t = 0; t < hooks->layout->tensors; t++)
             hooks->tensor[t].gradient = gradient + hooks->layout->tensor[t].offset;
-        const dt_hook_host host = open_report(hooks, e, step);
+        const dt_hook_host host = open_report(hooks, e, step, "update function");
         DT_TRY(close_report(
             hooks, e->hook->update(e->state, step, hooks->tensor, hooks->layout->tensors, &host), "update"));
     }

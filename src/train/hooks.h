@@ -26,6 +26,10 @@ dt_status dt_hooks_create(dt_hooks **hooks, const char *text, const dt_layout *l
 /** Ends all hooks and frees; NULL is allowed. Local. */
 void dt_hooks_free(dt_hooks *hooks);
 
+/** Fails, with DT_USAGE and the name of the hook that asks for too much, where the doubles that all hooks
+ * keep for `leaves` leaves are more than this host has memory for. Local. */
+dt_status dt_hooks_expect_memory(const dt_hooks *hooks, int64_t leaves);
+
 /** How many doubles all forward hooks together keep for each leaf. Local. */
 int64_t dt_hooks_leaf_values(const dt_hooks *hooks);
 

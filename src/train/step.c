@@ -85,6 +85,7 @@ static dt_status create_gradients(dt_step *s) {
 
 static dt_status create_values(dt_step *s) {
     const int size = s->in.world->size;
+    DT_TRY(dt_hooks_expect_memory(s->in.hooks, s->leaves));
     s->values = LEAF_HOOKS + dt_hooks_leaf_values(s->in.hooks);
     s->leaf_values = dt_memory_alloc(s->leaves * s->values, sizeof(double), "the values of the leaves");
     s->losses = dt_memory_alloc(s->leaves, sizeof(double), "the losses of the leaves");

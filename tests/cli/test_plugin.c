@@ -81,9 +81,60 @@ static void a_hook_that_fails_ends_the_job(void **state) {
     assert_int_equal(training_latest_step("failed"), -1);
 }
 
+/* Whatever way out a hook takes, and wherever: code 0 would say that the run is done. */
+static void a_hook_that_ends_the_process_is_named(void **state) {
+    static const struct {
+        int ranks;
+        const char *list, *options, *place;
+        int code;
+    } cases[] = {{TRAINING_ALONE, "update", "place: update, how: exit", "update function", 1},
+                 {TRAINING_ALONE, "update", "place: update, how: exit, code: 5", "update function", 5},
+                 {TRAINING_ALONE, "update", "place: create, how: exit", "create function", 1},
+                 {TRAINING_ALONE, "forward", "place: leaf, how: quick_exit", "leaf function", 1},
+                 {TRAINING_ALONE, "forward", "place: collect, how: _exit", "collect function", 1},
+                 {2, "update", "place: update, how: exit, rank: 1", "update function", 1}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char flags[1024], sentence[128];
+        snprintf(flags, sizeof flags, MODEL "--hooks '{%s: [{name: f, library: " HOOK_FAULT ", %s}]}'",
+                 cases[i].list, cases[i].options);
+        snprintf(sentence, sizeof sentence,
+                 "dtrain: error: hook f ended the process with exit code %d in its %s;",
+                 cases[i].code == 5 ? 5 : 0, cases[i].place);
+        training_refused(cases[i].ranks, "ended", flags, cases[i].code, sentence);
+    }
+    /* From a thread of its own the hook is not known, but that the end is not main's is. */
+    training_refused(TRAINING_ALONE, "ended",
+                     MODEL "--max-steps 100000000 --hooks '{forward: [{name: f, library: " HOOK_FAULT
+                           ", place: thread, how: exit}]}'",
+                     1, "dtrain: error: the process was ended with exit code 0 before its work was done");
+    training_done(TRAINING_ALONE, 1, "forked",
+                  MODEL "--hooks '{update: [{name: f, library: " HOOK_FAULT ", place: update, how: fork}]}'");
+}
+
+/* The loader would touch pages that are not there, and the process die of SIGBUS, whereever the end is
+ * missing. */
+static void a_library_that_was_cut_short_is_refused(void **state) {
+    static const char *const sizes[] = {"100", "4000", "8000", "-1"};
+    (void)state;
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        command_result r = command_run("cp " HOOK_PROBE " cut.so && truncate -s %s cut.so", sizes[i]);
+        assert_int_equal(r.exit_code, 0);
+        command_free(&r);
+        training_refused(TRAINING_ALONE, "cut", MODEL "--hooks '{update: [{name: p, library: ./cut.so}]}'", 2,
+                         "dtrain: error: hook p: cannot load its library: ./cut.so was cut short: ");
+    }
+    command_result r = command_run("mkfifo pipe.so");
+    command_free(&r);
+    training_refused(2, "cut", MODEL "--hooks '{update: [{name: p, library: ./pipe.so}]}'", 2,
+                     "dtrain: error: hook p: cannot load its library: ./pipe.so is no file but a pipe");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(the_plug_in_works_alike_on_all_ranks),
                                        cmocka_unit_test(what_a_plug_in_refuses_ends_the_run_before_it_starts),
-                                       cmocka_unit_test(a_hook_that_fails_ends_the_job)};
+                                       cmocka_unit_test(a_hook_that_fails_ends_the_job),
+                                       cmocka_unit_test(a_hook_that_ends_the_process_is_named),
+                                       cmocka_unit_test(a_library_that_was_cut_short_is_refused)};
     return cmocka_run_group_tests(tests, set_up, training_tear_down);
 }

@@ -1,12 +1,13 @@
 /*
  * A plug-in that hurts its own process, for tests of what becomes of the job.
  *
- *     "rank": r          the rank that is hurt; on the others nothing happens
+ *     "rank": r          the rank that is hurt; on the others nothing happens; a run alone is rank 0
  *     "step": s          in which step; 0 is every one
  *     "place": "create"  before step 1; "leaf": before the exchange of gradients, while they are computed;
  *                        "thread": from another thread `ms` later, when the rank waits in the exchange;
  *                        "collect", "update": after it
- *     "how": "kill", "segv", "abort", "exit", "stop" (all but "exit" are signals), or "sleep" for `ms`
+ *     "how": "kill", "segv", "abort", "stop": signals; "exit", "quick_exit", "_exit" with `code`; "fork": a
+ *            child that ends by exit(0), which is no fault; or "sleep" for `ms`
  *     "mark": path       this file is made at the moment of the fault
  */
 #include <dtrain/hook.h>
@@ -17,6 +18,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -40,6 +42,25 @@ static void sleep_for(const fault *f) {
     nanosleep(&pause, NULL);
 }
 
+/* A program of its own may end as it likes. */
+static void end_a_child(void) {
+    const pid_t child = fork();
+    if (child == 0)
+        exit(0);
+    (void)waitpid(child, NULL, 0);
+}
+
+static void end_by(const char *how, int code) {
+    if (strcmp(how, "exit") == 0)
+        exit(code);
+    if (strcmp(how, "quick_exit") == 0)
+        quick_exit(code);
+    if (strcmp(how, "_exit") == 0)
+        _exit(code);
+    if (strcmp(how, "fork") == 0)
+        end_a_child();
+}
+
 static void strike(const fault *f) {
     static const struct {
         const char *how;
@@ -54,8 +75,7 @@ static void strike(const fault *f) {
             kill(getpid(), signals[i].number);
     if (strcmp(how, "abort") == 0)
         abort();
-    if (strcmp(how, "exit") == 0)
-        exit(3);
+    end_by(how, (int)number_of(f, "code"));
     if (strcmp(how, "sleep") == 0)
         sleep_for(f);
 }
@@ -85,7 +105,7 @@ static int create_fault(const dt_hook_setup *setup, void **state, int64_t *leaf_
     *leaf_values = 0;
     *state = f;
     f->options = json_loads(setup->options, 0, NULL);
-    f->here = rank != NULL && strtoll(rank, NULL, 10) == number_of(f, "rank");
+    f->here = (rank ? strtoll(rank, NULL, 10) : 0) == number_of(f, "rank");
     reach(f, "create", number_of(f, "step"));
     return 0;
 }

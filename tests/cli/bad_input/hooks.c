@@ -48,6 +48,13 @@ static const bad_row rows[] = {
          "hook p: it refused to start and gave no reason")},
     {ROW(TRAIN "--hooks '{forward: [{name: p, library: " HOOK_PROBE ", leaf_values: -1}]}'",
          "hook p: expected it to keep 0 or more doubles a leaf, but it asks for -1")},
+    {ROW(TRAIN "--hooks '{forward: [{name: p, library: " HOOK_PROBE ", leaf_values: 9223372036854775807}]}'",
+         "hook p: expected the doubles that it keeps for each of ")},
+    {ROW(TRAIN "--hooks '{forward: [{name: p, library: " HOOK_PROBE ", leaf_values: 1000000000000}]}'",
+         "leaves to fit in memory")},
+    {ROW(TRAIN "--hooks '{forward: [{name: a, library: " HOOK_PROBE
+               ", leaf_values: 1}, {name: p, library: " HOOK_PROBE ", leaf_values: 9223372036854775807}]}'",
+         "found 9223372036854775807 doubles a leaf")},
     {ROW(TRAIN "--hooks identity", "hooks must be a map, or null, but is identity")},
     {ROW(TRAIN "--hooks '{update: ['", "--hooks:2:1: this is not YAML: did not find expected node content")},
 };

@@ -1,0 +1,87 @@
+/* Handlers that the C library calls at each way out, and for _exit, which calls none, a function in its
+ * place. */
+#include "base/ending.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+#define FAILED 1
+
+static atomic_bool watching;
+static pid_t watched; /* a child that was forked is not this process */
+
+/* Of the calling thread; NULL while it runs dtrain's own code. */
+static _Thread_local const char *running, *running_place;
+
+static _Noreturn void leave(int code) {
+    for (;;)
+        (void)syscall(SYS_exit_group, code);
+}
+
+/* Whether an end with `code` is somebody else's; then it has been told. */
+static bool blame(int code) {
+    if (!atomic_load(&watching) || getpid() != watched)
+        return false;
+    if (running)
+        dt_log_error("%s ended the process with exit code %d in its %s; what was trained since the last "
+                     "checkpoint is lost; a hook that cannot go on returns something other than 0",
+                     running, code, running_place);
+    else if (code == 0)
+        dt_log_error("the process was ended with exit code 0 before its work was done, by a library or a "
+                     "thread that a hook has made; what was trained since the last checkpoint is lost");
+    else /* as MPI_Abort does, whose caller has said why */
+        return false;
+    return true;
+}
+
+static void look_at_exit(int code, void *unused) {
+    (void)unused;
+    if (blame(code))
+        leave(code ? code : FAILED);
+}
+
+/* quick_exit does not tell the code. */
+static void look_at_quick_exit(void) {
+    if (blame(0))
+        leave(FAILED);
+}
+
+/*
+ * In the place of the C library's for all that is loaded, since the program comes first where names are
+ * looked up. What the library does there is this call to the kernel, and nothing else.
+ */
+void _exit(int code) {
+    if (blame(code) && code == 0)
+        code = FAILED;
+    leave(code);
+}
+
+void _Exit(int code) {
+    _exit(code);
+}
+
+void dt_ending_watch(void) {
+    watched = getpid();
+    /* Without memory for a handler that end goes unseen, as all did. */
+    (void)on_exit(look_at_exit, NULL);
+    (void)at_quick_exit(look_at_quick_exit);
+    atomic_store(&watching, true);
+}
+
+void dt_ending_allow(void) {
+    atomic_store(&watching, false);
+}
+
+void dt_ending_enter(const char *who, const char *place) {
+    running = who;
+    running_place = place;
+}
+
+void dt_ending_leave(void) {
+    running = NULL;
+}
