@@ -40,6 +40,7 @@ static inline bool dt_is_null_real(double value) {
 }
 
 typedef enum dt_lr_schedule { DT_LR_CONSTANT, DT_LR_COSINE, DT_LR_WSD } dt_lr_schedule;
+typedef enum dt_leftover { DT_LEFTOVER_DROP, DT_LEFTOVER_SPREAD } dt_leftover;
 typedef enum dt_exchange_way {
     DT_EXCHANGE_AUTO,
     DT_EXCHANGE_FLAT,
@@ -72,6 +73,7 @@ typedef struct dt_config {
     int64_t sampling_max_length, sampling_seed;
     int64_t seed;
     bool shuffle;
+    int64_t leftover_windows;
     int64_t bucket_bytes;
     double hang_timeout_seconds, stop_after_seconds;
     int64_t check_cadence, exchange, gradient_dtype;

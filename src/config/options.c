@@ -73,7 +73,7 @@ static const dt_option table[] = {
     {FIELD(decay_steps), INT("null", 1, MAX_COUNT), OR_NULL, GROUP(TRAINING), CHANGEABLE, UNIT("steps"),
      HELP("Length of the linear decay at the end of wsd; null is a tenth of max_steps")},
     {FIELD(min_learning_rate), REAL("0", 0, HUGE_VAL), GROUP(TRAINING), CHANGEABLE,
-     HELP("Learning rate at the end of cosine and wsd")},
+     HELP("Learning rate of step max_steps under cosine and wsd; with 0 that last step changes no weight")},
     {FIELD(grad_clip), REAL("null", 0, HUGE_VAL), ABOVE, OR_NULL, GROUP(TRAINING), CHANGEABLE,
      HELP("Largest global norm of the gradient; a larger gradient is scaled down to it; null never clips")},
     {FIELD(on_nonfinite), CHOICE("stop", "stop", "skip"), GROUP(TRAINING), CHANGEABLE,
@@ -106,6 +106,9 @@ static const dt_option table[] = {
      HELP("Seed of weights, order and dropout; null draws one, which is logged and saved")},
     {FIELD(shuffle), BOOL("true"), GROUP(DATA), FIXED,
      HELP("Draw the windows of each lane in a shuffled order, another one every epoch")},
+    {FIELD(leftover_windows), CHOICE("drop", "drop", "spread"), GROUP(DATA), FIXED,
+     HELP("What becomes of the last windows of the train split when batch_size does not divide their number: "
+          "drop leaves them out of every epoch, spread gives one more to as many lanes, so that all are used")},
     {FIELD(bucket_bytes), INT("1048576", 4096, (int64_t)1 << 30), GROUP(TRAINING), IRRELEVANT, UNIT("bytes"),
      HELP("Gradient that travels between ranks in one piece, as soon as it is complete")},
     {FIELD(hang_timeout_seconds), REAL("600", 0, HUGE_VAL), ABOVE, OR_NULL, GROUP(TRAINING), IRRELEVANT,

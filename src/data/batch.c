@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "base/memory.h"
 #include "base/philox.h"
@@ -10,6 +11,9 @@
 /* Four rounds are enough for large halves (Luby and Rackoff 1988); ours may be of one bit, which takes more
  * until all orders are about as frequent. The number is part of every result. */
 #define FEISTEL_ROUNDS 8
+
+/* Of the train split: more than this left out of every epoch is worth a warning. */
+#define UNUSED_SHARE 0.02
 
 int64_t dt_lanes_train_tokens(int64_t corpus_tokens, double train_ratio) {
     return (int64_t)((double)corpus_tokens * train_ratio);
@@ -51,9 +55,67 @@ dt_status dt_lanes_plan(dt_lanes *lanes, int64_t corpus_tokens, double train_rat
                         .windows = windows,
                         .lane_windows = lane_windows,
                         .unused_windows = windows - B * lane_windows,
+                        .unused_tokens = train_tokens - 1 - B * lane_windows * T,
                         .seed = seed,
                         .shuffle = shuffle};
     return DT_OK;
+}
+
+void dt_lanes_spread(dt_lanes *lanes) {
+    lanes->longer_lanes = lanes->unused_windows;
+    lanes->unused_tokens -= lanes->unused_windows * lanes->T;
+    lanes->unused_windows = 0;
+}
+
+/* The batch size next to B, of two equally near the smaller, that leaves out few enough of W windows: 1
+ * leaves out none, so there is one. */
+static int64_t better_batch(int64_t B, int64_t W) {
+    const double most = UNUSED_SHARE * (double)W;
+    for (int64_t distance = 1;; distance++)
+        for (int64_t better = B - distance; better <= B + distance; better += 2 * distance)
+            if (better >= 1 && better <= W && (double)(W % better) <= most)
+                return better;
+}
+
+bool dt_lanes_warning(const dt_lanes *lanes, char *text, size_t text_bytes) {
+    const int64_t B = lanes->B, W = lanes->windows, unused = lanes->unused_windows;
+    const int64_t used = W * lanes->T - unused * lanes->T;
+    const double share = (double)lanes->unused_tokens / (double)(used + lanes->unused_tokens);
+    if (share <= UNUSED_SHARE)
+        return false;
+    const int used_bytes =
+        snprintf(text, text_bytes, "%.1f %% of the train split, its last %" PRId64 " tokens, are in no epoch",
+                 100.0 * share, lanes->unused_tokens);
+    if (used_bytes < 0 || (size_t)used_bytes >= text_bytes)
+        return true;
+    text += used_bytes;
+    text_bytes -= (size_t)used_bytes;
+    if ((double)unused > UNUSED_SHARE * (double)W) {
+        const int64_t better = better_batch(B, W);
+        snprintf(text, text_bytes,
+                 ", since batch_size %" PRId64 " leaves over %" PRId64 " of %" PRId64
+                 " windows; with leftover_windows: spread all windows are used, and with batch_size %" PRId64
+                 " all but %" PRId64,
+                 B, unused, W, better, W % better);
+    } else
+        snprintf(text, text_bytes,
+                 ", mostly since they do not fill a window of max_seq_len %" PRId64
+                 "; with a smaller one fewer are left over",
+                 lanes->T);
+    return true;
+}
+
+int64_t dt_lanes_length(const dt_lanes *lanes, int64_t slot) {
+    return lanes->lane_windows + (slot < lanes->longer_lanes);
+}
+
+/* Where lane `slot` begins, in windows; for slot B, where the last one ends. */
+static int64_t lane_start(const dt_lanes *lanes, int64_t slot) {
+    return slot * lanes->lane_windows + (slot < lanes->longer_lanes ? slot : lanes->longer_lanes);
+}
+
+int64_t dt_lanes_tokens(const dt_lanes *lanes, int64_t first_slot, int64_t end_slot) {
+    return (lane_start(lanes, end_slot) - lane_start(lanes, first_slot)) * lanes->T + 1;
 }
 
 /*
@@ -84,11 +146,11 @@ static int64_t permute(dt_philox_key key, int64_t slot, int64_t epoch, int64_t c
 }
 
 int64_t dt_lanes_window(const dt_lanes *lanes, int64_t step, int64_t slot) {
-    int64_t K = lanes->lane_windows;
-    int64_t epoch = (step - 1) / K, place = (step - 1) % K;
+    const int64_t length = dt_lanes_length(lanes, slot), epoch = (step - 1) / length;
+    int64_t place = (step - 1) % length;
     if (lanes->shuffle)
-        place = permute(dt_philox_derive(lanes->seed, DT_PURPOSE_SHUFFLE, 0), slot, epoch, K, place);
-    return slot * K + place;
+        place = permute(dt_philox_derive(lanes->seed, DT_PURPOSE_SHUFFLE, 0), slot, epoch, length, place);
+    return lane_start(lanes, slot) + place;
 }
 
 dt_status dt_shard_load(dt_shard *shard, const dt_corpus *corpus, const dt_lanes *lanes, int64_t first_slot,
@@ -98,8 +160,8 @@ dt_status dt_shard_load(dt_shard *shard, const dt_corpus *corpus, const dt_lanes
         return dt_fail("cannot load a shard of %s: expected slots within 0..%" PRId64 ", found [%" PRId64
                        ", %" PRId64 ")",
                        corpus->path, lanes->B, first_slot, end_slot);
-    int64_t lane_tokens = lanes->lane_windows * lanes->T;
-    int64_t first = first_slot * lane_tokens, count = (end_slot - first_slot) * lane_tokens + 1;
+    const int64_t first = lane_start(lanes, first_slot) * lanes->T;
+    const int64_t count = dt_lanes_tokens(lanes, first_slot, end_slot);
     uint8_t *tokens = dt_memory_alloc(count, sizeof *tokens, "this rank's part of the corpus");
     if (tokens == NULL)
         return DT_FAILED;

@@ -3,16 +3,18 @@
  *
  * The train split is the first int(N x train_ratio) of N tokens. Window w is its tokens [wT, wT + T]: T
  * inputs, and the same shifted by one as targets. The W windows are cut into B equal contiguous lanes of
- * K = W / B; the W - B K last ones are unused. Slot b of the batch of step s (counted from 1) draws from lane
- * b, in epoch (s-1) / K, the window at place (s-1) % K of an order that (seed, epoch, b) decide alone: a
- * keyed permutation of 0..K-1, computed in O(1) memory by a Feistel network that walks cycles (Black and
- * Rogaway, "Ciphers with Arbitrary Finite Domains", CT-RSA 2002). A rank that owns slots [b0, b1) needs only
- * these lanes: its shard. Nothing here knows how many ranks there are.
+ * K = W / B; the W - B K last ones are unused, or, when they are spread, the first W - B K lanes take one
+ * more each and none is unused. Slot b of the batch of step s (counted from 1) draws from lane b, which has n
+ * windows, in the lane's epoch (s-1) / n the window at place (s-1) % n of an order that (seed, epoch, b)
+ * decide alone: a keyed permutation of 0..n-1, computed in O(1) memory by a Feistel network that walks cycles
+ * (Black and Rogaway, "Ciphers with Arbitrary Finite Domains", CT-RSA 2002). A rank that owns slots [b0, b1)
+ * needs only these lanes: its shard. Nothing here knows how many ranks there are.
  */
 #ifndef DT_DATA_BATCH_H
 #define DT_DATA_BATCH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/status.h"
@@ -22,7 +24,9 @@ typedef struct dt_lanes {
     int64_t B, T;
     int64_t windows;        /**< W */
     int64_t lane_windows;   /**< K, also the steps of an epoch */
-    int64_t unused_windows; /**< W - B K */
+    int64_t longer_lanes;   /**< how many lanes, the first ones, have K + 1 */
+    int64_t unused_windows; /**< in every epoch, the last ones: W - B K, or 0 when they are spread */
+    int64_t unused_tokens;  /**< targets of the train split that are in no window, or in an unused one */
     uint64_t seed;
     bool shuffle;
 } dt_lanes;
@@ -36,6 +40,22 @@ int64_t dt_lanes_train_tokens(int64_t corpus_tokens, double train_ratio);
  */
 dt_status dt_lanes_plan(dt_lanes *lanes, int64_t corpus_tokens, double train_ratio, int64_t B, int64_t T,
                         uint64_t seed, bool shuffle);
+
+/** Gives each window that is unused to a lane of its own, from the first lane on. Local. */
+void dt_lanes_spread(dt_lanes *lanes);
+
+/**
+ * Whether more than 2 % of the train split is in no epoch; if so, `text` becomes a sentence that says how
+ * much and what would use it. Local.
+ */
+bool dt_lanes_warning(const dt_lanes *lanes, char *text, size_t text_bytes);
+
+/** How many windows lane `slot` has: K or K + 1. Local. */
+int64_t dt_lanes_length(const dt_lanes *lanes, int64_t slot);
+
+/** How many tokens the lanes of slots [first_slot, end_slot) have, with the one past the last window. Local.
+ */
+int64_t dt_lanes_tokens(const dt_lanes *lanes, int64_t first_slot, int64_t end_slot);
 
 /** The window that slot `slot` draws in step `step` (from 1), in 0..W-1. Local. */
 int64_t dt_lanes_window(const dt_lanes *lanes, int64_t step, int64_t slot);

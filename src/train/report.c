@@ -71,19 +71,25 @@ static void print_opening(const dt_run *run, const json_t *hosts) {
                 " for invalid UTF-8)",
                 corpus->path, corpus->file_bytes, corpus->total.tokens, corpus->total.unknown,
                 corpus->total.invalid);
+    char epoch[64] = "";
+    if (run->lanes.longer_lanes > 0)
+        snprintf(epoch, sizeof epoch, " or %" PRId64, run->lanes.lane_windows + 1);
     dt_log_line("split     %" PRId64 " tokens to train on, %" PRId64 " to validate; %" PRId64
-                " lanes of %" PRId64 " windows, %" PRId64 " windows unused",
-                train, corpus->total.tokens - train, run->lanes.B, run->lanes.lane_windows,
+                " lanes of %" PRId64 "%s windows, %" PRId64 " windows unused",
+                train, corpus->total.tokens - train, run->lanes.B, run->lanes.lane_windows, epoch,
                 run->lanes.unused_windows);
     dt_log_line("step      %" PRId64 " sequences in %" PRId64 " leaves of %" PRId64 "; an epoch is %" PRId64
-                " steps",
+                "%s steps",
                 c->batch_size, dt_step_leaves(c->batch_size, c->micro_batch_size), c->micro_batch_size,
-                run->lanes.lane_windows);
+                run->lanes.lane_windows, epoch);
     if (world->size > 1)
         dt_log_line("exchange  %s, in %s", exchange_name(run),
                     c->gradient_dtype == DT_GRADIENT_BF16 ? "bf16" : "fp32");
     if (run->resumed_from)
         dt_log_line("resume    from %s, after step %" PRId64, run->resumed_from, run->start_step);
+    char unused[512];
+    if (dt_lanes_warning(&run->lanes, unused, sizeof unused))
+        dt_log_warn("%s", unused);
     dt_report_placement(run->world, run->workers.threads);
     if (dt_step_exchange_way(run->step) == DT_REDUCE_LIBRARY)
         dt_log_warn(

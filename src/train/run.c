@@ -61,11 +61,11 @@ static int64_t need_bytes(const dt_run *run, int threads, int64_t tokens) {
 }
 
 /* Before what is large is allocated; the last thing that decides how large it is is the corpus. */
-static dt_status check_memory(const dt_run *run, int64_t slots) {
+static dt_status check_memory(const dt_run *run, int64_t first_slot, int64_t end_slot) {
     int threads;
     DT_TRY(dt_agree(run->world, dt_workers_count(&threads)));
     return dt_need_check(run->world,
-                         need_bytes(run, threads, slots * run->lanes.lane_windows * run->lanes.T + 1));
+                         need_bytes(run, threads, dt_lanes_tokens(&run->lanes, first_slot, end_slot)));
 }
 
 static dt_status create_data(dt_run *run, const dt_resume *resume) {
@@ -77,7 +77,9 @@ static dt_status create_data(dt_run *run, const dt_resume *resume) {
     DT_TRY(dt_agree(run->world, dt_lanes_plan(&run->lanes, run->corpus.total.tokens, c->train_ratio,
                                               c->batch_size, c->max_seq_len, (uint64_t)c->seed, c->shuffle)));
     dt_step_slots(c->batch_size, c->micro_batch_size, run->world->rank, run->world->size, &first, &end);
-    DT_TRY(check_memory(run, end - first));
+    if (c->leftover_windows == DT_LEFTOVER_SPREAD)
+        dt_lanes_spread(&run->lanes);
+    DT_TRY(check_memory(run, first, end));
     return dt_agree(run->world, dt_shard_load(&run->shard, &run->corpus, &run->lanes, first, end));
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "data/batch.h"
 #include "data/corpus.h"
 #include "verb/verb.h"
@@ -17,9 +18,14 @@ static dt_status list(const dt_config *c, const dt_corpus *corpus, const char *s
                         "its metrics.jsonl");
     DT_TRY(dt_lanes_plan(&lanes, corpus->total.tokens, c->train_ratio, c->batch_size, c->max_seq_len,
                          (uint64_t)c->seed, c->shuffle));
-    steps = lanes.lane_windows;
+    if (c->leftover_windows == DT_LEFTOVER_SPREAD)
+        dt_lanes_spread(&lanes);
+    steps = dt_lanes_length(&lanes, 0); /* the first lane is among the longest */
     if (steps_text)
         DT_TRY(dt_verb_count("steps", steps_text, &steps));
+    char warning[512];
+    if (dt_lanes_warning(&lanes, warning, sizeof warning))
+        dt_log_warn("%s", warning);
     for (int64_t step = 1; step <= steps; step++) {
         printf("{\"step\":%" PRId64 ",\"windows\":[", step);
         for (int64_t slot = 0; slot < c->batch_size; slot++)

@@ -181,6 +181,24 @@ static void the_order_of_the_text_is_exact_too(void **state) {
     same_run("ordered1", "ordered3");
 }
 
+/* 890 windows for 300 lanes: 290 lanes have 3 and begin their second epoch at step 4, the others have 2. Six
+ * steps are two or three epochs of a lane; a stop in the middle of one and other ranks change no bit. */
+static void spread_windows_are_exact_too(void **state) {
+    (void)state;
+    static const char flags[] = TRAINING_MODEL "--leftover-windows spread --batch-size 300 "
+                                               "--micro-batch-size 100 --n-layers 1 ";
+    char line[512];
+    snprintf(line, sizeof line, "%s --max-steps %d", flags, STEPS);
+    training_done(TRAINING_ALONE, 1, "spread1", line);
+    training_done(2, 1, "spread2", line);
+    same_run("spread1", "spread2");
+    snprintf(line, sizeof line, "%s --max-steps 5", flags);
+    training_done(3, 1, "spread3", line);
+    snprintf(line, sizeof line, "%s --max-steps %d --resume latest", flags, STEPS);
+    training_done(TRAINING_ALONE, 2, "spread3", line);
+    same_run("spread1", "spread3");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(ranks_and_threads_change_no_bit),
                                        cmocka_unit_test(the_exchange_changes_no_bit),
@@ -191,6 +209,7 @@ int main(void) {
                                        cmocka_unit_test(more_ranks_than_leaves_are_refused),
                                        cmocka_unit_test(everybody_evaluates_to_the_same_bits),
                                        cmocka_unit_test(hooks_report_the_same_bits),
-                                       cmocka_unit_test(the_order_of_the_text_is_exact_too)};
+                                       cmocka_unit_test(the_order_of_the_text_is_exact_too),
+                                       cmocka_unit_test(spread_windows_are_exact_too)};
     return cmocka_run_group_tests(tests, training_set_up, training_tear_down);
 }

@@ -116,7 +116,8 @@ static void fixed_options_may_not_change(void **state) {
                    {"--seed 8", "seed", "7", "8"},
                    {"--max-seq-len 16", "max_seq_len", "32", "16"},
                    {"--train-ratio 0.9", "train_ratio", "0.95", "0.9"},
-                   {"--no-shuffle", "shuffle", "true", "false"}};
+                   {"--no-shuffle", "shuffle", "true", "false"},
+                   {"--leftover-windows spread", "leftover_windows", "drop", "spread"}};
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
         char flags[512], sentence[512];
         snprintf(flags, sizeof flags, STEADY "--max-steps 4 --resume latest %s", changes[i].flag);

@@ -272,6 +272,41 @@ static void an_epoch_holds_each_window_once(void **state) {
     free(ordered);
 }
 
+/* 890 windows in lanes of 300: a third is left over and warned of, and when it is spread no window is missing
+ * in the three steps that the longest lanes take. */
+static void no_window_is_left_over_when_they_are_spread(void **state) {
+    (void)state;
+    static const char line[] = "data --data text.txt --max-seq-len 32 --seed 3 --batch-size 300 "
+                               "--leftover-windows";
+    static const char warning[] =
+        "dtrain: warning: 32.6 % of the train split, its last 9299 tokens, are in no epoch";
+    command_result dropped = command_run("%s %s drop", DTRAIN, line);
+    command_result spread = command_run("%s %s spread", DTRAIN, line);
+    assert_int_equal(dropped.exit_code, 0);
+    assert_non_null(strstr(dropped.err, warning));
+    assert_int_equal(spread.exit_code, 0);
+    assert_string_equal(spread.err, "");
+    int seen[890] = {0}, steps = 0;
+    char *rest = NULL;
+    for (char *at = strtok_r(spread.out, "\n", &rest); at != NULL; at = strtok_r(NULL, "\n", &rest)) {
+        json_t *object = json_loads(at, 0, NULL);
+        const json_t *windows = json_object_get(object, "windows");
+        assert_int_equal(json_array_size(windows), 300);
+        for (size_t slot = 0; slot < 300; slot++) {
+            const json_int_t window = json_integer_value(json_array_get(windows, slot));
+            assert_in_range(window, 0, 889);
+            seen[window]++;
+        }
+        json_decref(object);
+        steps++;
+    }
+    assert_int_equal(steps, 3);
+    for (int w = 0; w < 890; w++)
+        assert_in_range(seen[w], 1, 2); /* lanes of two begin again */
+    command_free(&dropped);
+    command_free(&spread);
+}
+
 static void data_needs_a_seed(void **state) {
     (void)state;
     refused("data --data text.txt --steps 2", 2,
@@ -395,6 +430,7 @@ int main(void) {
                                        cmocka_unit_test(another_text_counts_whole),
                                        cmocka_unit_test(eval_says_what_is_wrong),
                                        cmocka_unit_test(an_epoch_holds_each_window_once),
+                                       cmocka_unit_test(no_window_is_left_over_when_they_are_spread),
                                        cmocka_unit_test(data_needs_a_seed),
                                        cmocka_unit_test(verify_finds_any_damage),
                                        cmocka_unit_test(auto_without_a_checkpoint_is_refused),

@@ -51,6 +51,7 @@ static void test_plan_counts(void **state) {
     assert_int_equal(lanes.windows, 100);
     assert_int_equal(lanes.lane_windows, 33);
     assert_int_equal(lanes.unused_windows, 1);
+    assert_int_equal(lanes.unused_tokens, 10); /* of 1000 targets 990 are in used windows */
     assert_false(lanes.shuffle);
 }
 
@@ -98,6 +99,67 @@ static void test_epoch_is_every_window_once(void **state) {
             }
         }
     }
+}
+
+/* Identity: spread windows make lanes of K and K + 1, in the order of the text, and each lane draws each of
+ * its windows once in every epoch of its own, so none of the W windows is unused. */
+static void test_spread_windows_are_all_used(void **state) {
+    (void)state;
+    static const struct { int64_t B, W; } cases[] = {{3, 11}, {5, 9}, {16, 890}, {4, 8}, {1, 7}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        for (int shuffle = 0; shuffle < 2; shuffle++) {
+            dt_lanes lanes;
+            const int64_t B = cases[i].B, W = cases[i].W;
+            assert_int_equal(dt_lanes_plan(&lanes, 2 * (4 * W + 1), 0.5, B, 4, 11, shuffle != 0), DT_OK);
+            assert_int_equal(lanes.unused_windows, W % B);
+            dt_lanes_spread(&lanes);
+            assert_int_equal(lanes.unused_windows, 0);
+            assert_int_equal(lanes.unused_tokens, 0);
+            int64_t first = 0;
+            for (int64_t slot = 0; slot < B; slot++) {
+                const int64_t n = dt_lanes_length(&lanes, slot);
+                assert_int_equal(n, W / B + (slot < W % B));
+                for (int64_t epoch = 0; epoch < 3; epoch++) {
+                    uint8_t seen[1000] = {0};
+                    for (int64_t step = epoch * n + 1; step <= (epoch + 1) * n; step++) {
+                        const int64_t window = dt_lanes_window(&lanes, step, slot);
+                        assert_in_range((uintmax_t)window, (uintmax_t)first, (uintmax_t)(first + n - 1));
+                        assert_int_equal(seen[window]++, 0);
+                    }
+                }
+                assert_int_equal(dt_lanes_tokens(&lanes, slot, slot + 1), n * 4 + 1);
+                first += n;
+            }
+            assert_int_equal(first, W);
+        }
+}
+
+/* The sentence's numbers, worked out by hand; the batch size that it offers does leave less than 2 %. */
+static void test_unused_windows_are_warned_of(void **state) {
+    (void)state;
+    dt_lanes lanes;
+    char text[512];
+    assert_int_equal(dt_lanes_plan(&lanes, 30000, 0.95, 300, 32, 1, true), DT_OK); /* W 890, K 2 */
+    assert_true(dt_lanes_warning(&lanes, text, sizeof text));
+    assert_string_equal(
+        text, "32.6 % of the train split, its last 9299 tokens, are in no epoch, since batch_size 300 leaves "
+              "over 290 of 890 windows; with leftover_windows: spread all windows are used, and with "
+              "batch_size 296 all but 2");
+    assert_int_equal(dt_lanes_plan(&lanes, 30000, 0.95, 296, 32, 1, true), DT_OK);
+    assert_false(dt_lanes_warning(&lanes, text, sizeof text));
+    assert_int_equal(dt_lanes_plan(&lanes, 30000, 0.95, 300, 32, 1, true), DT_OK);
+    dt_lanes_spread(&lanes);
+    assert_false(dt_lanes_warning(&lanes, text, sizeof text));
+    /* One window of 1000 and nearly another. */
+    assert_int_equal(dt_lanes_plan(&lanes, 4000, 0.5, 1, 1000, 1, true), DT_OK);
+    assert_true(dt_lanes_warning(&lanes, text, sizeof text));
+    assert_string_equal(
+        text, "50.0 % of the train split, its last 999 tokens, are in no epoch, mostly since they do "
+              "not fill a window of max_seq_len 1000; with a smaller one fewer are left over");
+    /* The largest batch there is room for is no reason to look for long. */
+    lanes = (dt_lanes){.B = (int64_t)1 << 29, .T = 1, .windows = ((int64_t)1 << 30) - 1, .lane_windows = 1};
+    lanes.unused_tokens = lanes.unused_windows = lanes.windows - lanes.B;
+    assert_true(dt_lanes_warning(&lanes, text, sizeof text));
 }
 
 /* Identity: without shuffle a lane is read from front to back, epoch after epoch. */
@@ -197,32 +259,43 @@ static void open_letters(dt_corpus *corpus, const corpus_folder *folder, int64_t
     assert_int_equal(corpus->total.tokens, length);
 }
 
-/* Identity: with 1, 2, 3 and 5 ranks, the shards hold for every step and slot the tokens that stand in the
- * whole file. */
+/* The shards of `size` ranks hold for every step and slot the tokens that stand in the whole file. */
+static void check_shards(const dt_corpus *corpus, const dt_lanes *lanes, const uint8_t *whole, int64_t size) {
+    const int64_t B = lanes->B, T = lanes->T;
+    for (int64_t rank = 0; rank < size; rank++) {
+        dt_shard shard;
+        int64_t first_slot = B * rank / size, end_slot = B * (rank + 1) / size, windows = 0;
+        for (int64_t slot = first_slot; slot < end_slot; slot++)
+            windows += dt_lanes_length(lanes, slot);
+        assert_int_equal(dt_shard_load(&shard, corpus, lanes, first_slot, end_slot), DT_OK);
+        assert_int_equal(shard.tokens_count, windows * T + 1);
+        for (int64_t step = 1; step <= 2 * lanes->lane_windows + 2; step++)
+            for (int64_t slot = first_slot; slot < end_slot; slot++) {
+                int64_t window = dt_lanes_window(lanes, step, slot);
+                assert_memory_equal(dt_shard_window(&shard, lanes, window), whole + window * T,
+                                    (size_t)T + 1);
+            }
+        dt_shard_free(&shard);
+    }
+}
+
+/* Identity: with 1, 2, 3 and 5 ranks, also where lanes differ in length. */
 static void test_shards_hold_the_files_windows(void **state) {
     dt_corpus corpus;
     dt_lanes lanes;
-    int64_t length = 5000, B = 7, T = 12;
+    int64_t length = 5000, B = 7, T = 12; /* 374 windows: 7 lanes of 53, and 3 more */
     open_letters(&corpus, *state, length);
     uint8_t *whole = malloc((size_t)length);
     assert_non_null(whole);
     assert_int_equal(dt_corpus_read(&corpus, 0, length, whole), DT_OK);
     assert_int_equal(dt_lanes_plan(&lanes, length, 0.9, B, T, 3, true), DT_OK);
-    static const int sizes[] = {1, 2, 3, 5};
+    assert_int_equal(lanes.unused_windows, 3);
+    static const int64_t sizes[] = {1, 2, 3, 5};
     for (size_t i = 0; i < 4; i++)
-        for (int rank = 0; rank < sizes[i]; rank++) {
-            dt_shard shard;
-            int64_t first_slot = B * rank / sizes[i], end_slot = B * (rank + 1) / sizes[i];
-            assert_int_equal(dt_shard_load(&shard, &corpus, &lanes, first_slot, end_slot), DT_OK);
-            assert_int_equal(shard.tokens_count, (end_slot - first_slot) * lanes.lane_windows * T + 1);
-            for (int64_t step = 1; step <= 2 * lanes.lane_windows; step++)
-                for (int64_t slot = first_slot; slot < end_slot; slot++) {
-                    int64_t window = dt_lanes_window(&lanes, step, slot);
-                    assert_memory_equal(dt_shard_window(&shard, &lanes, window), whole + window * T,
-                                        (size_t)T + 1);
-                }
-            dt_shard_free(&shard);
-        }
+        check_shards(&corpus, &lanes, whole, sizes[i]);
+    dt_lanes_spread(&lanes);
+    for (size_t i = 0; i < 4; i++)
+        check_shards(&corpus, &lanes, whole, sizes[i]);
     free(whole);
     dt_corpus_close(&corpus);
 }
@@ -252,6 +325,8 @@ int main(void) {
         cmocka_unit_test(test_plan_counts),
         cmocka_unit_test(test_too_small),
         cmocka_unit_test(test_epoch_is_every_window_once),
+        cmocka_unit_test(test_spread_windows_are_all_used),
+        cmocka_unit_test(test_unused_windows_are_warned_of),
         cmocka_unit_test(test_without_shuffle),
         cmocka_unit_test(test_what_changes_the_order),
         cmocka_unit_test(test_orders_are_spread),
