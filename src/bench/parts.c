@@ -165,6 +165,7 @@ static void run_adamw(dt_parts *p) {
 static dt_status time_part(dt_parts *p, int64_t index, double *seconds) {
     const int64_t which = index - dt_part_leaf_count();
     const double start = dt_clock_seconds();
+    uint64_t bits;
     if (p->part[index].of_leaf)
         run_leaf_part(p, index);
     else if (which == DT_PART_TREE)
@@ -172,7 +173,7 @@ static dt_status time_part(dt_parts *p, int64_t index, double *seconds) {
     else if (which == DT_PART_EXCHANGE)
         return p->part[index].calls > 0 ? dt_overlap_alone(p->overlap, seconds) : DT_OK;
     else if (which == DT_PART_NORM)
-        (void)dt_clip_norm(p->gradient[0], p->rig->layout.elements, p->partial);
+        (void)dt_clip_norm(p->gradient[0], p->rig->layout.elements, p->partial, &bits);
     else
         run_adamw(p);
     *seconds = dt_clock_seconds() - start;

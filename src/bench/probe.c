@@ -89,7 +89,8 @@ static void run_add_alone(dt_probing *p) {
 static void run_update(dt_probing *p) {
     dt_state *state = &p->rig.state;
     const dt_adamw adamw = {.learning_rate = 1e-6, .weight_decay = 0.1, .beta1 = 0.9, .beta2 = 0.95};
-    const double norm = dt_clip_norm(p->gradient[0], state->layout->elements, p->partial);
+    uint64_t bits;
+    const double norm = dt_clip_norm(p->gradient[0], state->layout->elements, p->partial, &bits);
     dt_adamw options = adamw;
     options.gradient_scale = dt_clip_scale(norm, 1.0);
     dt_adamw_step(state->layout, &options, ++state->step, p->gradient[0], state->parameters, state->exp_avg,

@@ -45,3 +45,14 @@ dt_status dt_agree_any(const dt_world *world, bool mine, bool *any) {
     *any = found != 0;
     return DT_OK;
 }
+
+/* The largest of all, and by its complement the smallest. */
+dt_status dt_agree_same(const dt_world *world, uint64_t mine, bool *same) {
+    const uint64_t here[] = {mine, ~mine};
+    uint64_t largest[] = {mine, ~mine};
+    dt_progress_meet();
+    DT_TRY(dt_mpi_world_check(MPI_Allreduce(here, largest, 2, MPI_UINT64_T, MPI_MAX, world->mpi->comm),
+                              "MPI_Allreduce"));
+    *same = largest[0] == ~largest[1];
+    return DT_OK;
+}

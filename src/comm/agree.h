@@ -5,6 +5,7 @@
 #define DT_COMM_AGREE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/status.h"
 #include "comm/world.h"
@@ -28,5 +29,8 @@ static inline dt_status dt_agree(const dt_world *world, dt_status mine) {
 
 /** Whether any rank brings true in `mine`, into `*any` on all. Collective. */
 dt_status dt_agree_any(const dt_world *world, bool mine, bool *any);
+
+/** Whether all ranks bring the same `mine`, into `*same` on all; one message of 16 bytes. Collective. */
+dt_status dt_agree_same(const dt_world *world, uint64_t mine, bool *same);
 
 #endif

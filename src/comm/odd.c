@@ -126,3 +126,26 @@ dt_status dt_odd_find(const dt_world *world, const char *mine, char found[DT_ODD
     dt_memory_free(texts);
     return status;
 }
+
+dt_status dt_odd_list(const dt_world *world, bool mine, char found[DT_ODD_BYTES], int *count) {
+    const size_t row_bytes = DT_HOST_BYTES + 1;
+    char *rows = dt_memory_alloc(world->size, row_bytes, "the ranks' hosts");
+    if (rows) {
+        char *own = rows + (size_t)world->rank * row_bytes;
+        own[0] = mine;
+        memcpy(own + 1, world->host, DT_HOST_BYTES);
+    }
+    const dt_status status = gather_rows(world, rows, (int64_t)row_bytes);
+    const vote v = {.found = found};
+    *found = 0;
+    *count = 0;
+    for (int r = 0; status == DT_OK && r < world->size; r++) {
+        const char *row = rows + (size_t)r * row_bytes;
+        if (row[0] && ++*count <= MOST_NAMED)
+            add(&v, "%srank %d on %s", *count == 1 ? "" : ", ", r, row + 1);
+    }
+    if (*count > MOST_NAMED)
+        add(&v, " and %d more", *count - MOST_NAMED);
+    dt_memory_free(rows);
+    return status;
+}

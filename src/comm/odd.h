@@ -33,4 +33,10 @@ dt_status dt_odd_describe(const dt_world *world, const void *values, size_t valu
  * ranks. Collective. */
 dt_status dt_odd_find(const dt_world *world, const char *mine, char found[DT_ODD_BYTES]);
 
+/**
+ * Writes which ranks bring true in `mine`: "rank 1 on n1, rank 3 on n2". `*count` is how many they are; ""
+ * for none. The same on all ranks. Collective.
+ */
+dt_status dt_odd_list(const dt_world *world, bool mine, char found[DT_ODD_BYTES], int *count);
+
 #endif

@@ -2,6 +2,7 @@
 #include "optim/clip.h"
 
 #include <math.h>
+#include <string.h>
 
 #define CHUNK 4096
 
@@ -17,13 +18,29 @@ static double chunk_squares(const float *x, int64_t count) {
     return sum;
 }
 
-double dt_clip_norm(const float *vector, int64_t elements, double *partial) {
-    const int64_t chunks = dt_clip_chunks(elements);
-#pragma omp parallel for schedule(static)
-    for (int64_t c = 0; c < chunks; c++) {
-        const int64_t first = c * CHUNK;
-        partial[c] = chunk_squares(vector + first, elements - first < CHUNK ? elements - first : CHUNK);
+/* A turned bit adds a power of two that 32 bits hold, either way. */
+static uint32_t chunk_bits(const float *x, int64_t count) {
+    uint32_t sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t i = 0; i < count; i++) {
+        uint32_t bits;
+        memcpy(&bits, &x[i], sizeof bits);
+        sum += bits;
     }
+    return sum;
+}
+
+double dt_clip_norm(const float *vector, int64_t elements, double *partial, uint64_t *bits) {
+    const int64_t chunks = dt_clip_chunks(elements);
+    uint64_t all = 0;
+    /* The bits while the chunk is in the cache. An odd factor for each chunk tells them apart. */
+#pragma omp parallel for schedule(static) reduction(+ : all)
+    for (int64_t c = 0; c < chunks; c++) {
+        const int64_t first = c * CHUNK, count = elements - first < CHUNK ? elements - first : CHUNK;
+        partial[c] = chunk_squares(vector + first, count);
+        all += (uint64_t)(2 * c + 1) * chunk_bits(vector + first, count);
+    }
+    *bits = all;
     double sum = 0.0;
     for (int64_t c = 0; c < chunks; c++)
         sum += partial[c];

@@ -9,9 +9,10 @@
 /**
  * The square root of the sum of squares of vector[0..elements), in double. Summed in chunks of a fixed size
  * and the chunks in their order, so the bits do not depend on how many OpenMP threads share the work.
- * `partial` is scratch of dt_clip_chunks(elements) doubles. Local.
+ * `partial` is scratch of dt_clip_chunks(elements) doubles. `*bits` becomes a sum of the elements' bits, in
+ * which any single one that turns shows, however small its number is beside the norm. Local.
  */
-double dt_clip_norm(const float *vector, int64_t elements, double *partial);
+double dt_clip_norm(const float *vector, int64_t elements, double *partial, uint64_t *bits);
 
 /** Doubles of scratch that dt_clip_norm needs. Local. */
 int64_t dt_clip_chunks(int64_t elements);

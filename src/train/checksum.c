@@ -47,3 +47,7 @@ void dt_checksum_text(const dt_checksum *checksum, char text[DT_CHECKSUM_TEXT_BY
 void dt_checksum_block(const void *bytes, size_t length, char text[DT_CHECKSUM_TEXT_BYTES]) {
     print_128(XXH3_128bits(bytes, length), text);
 }
+
+uint64_t dt_checksum_64(const void *bytes, size_t length) {
+    return XXH3_64bits(bytes, length);
+}

@@ -8,6 +8,7 @@
 #define DT_TRAIN_CHECKSUM_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/status.h"
 
@@ -37,5 +38,8 @@ void dt_checksum_text(const dt_checksum *checksum, char text[DT_CHECKSUM_TEXT_BY
 
 /** The 128-bit digits of one block of memory. Local. */
 void dt_checksum_block(const void *bytes, size_t length, char text[DT_CHECKSUM_TEXT_BYTES]);
+
+/** The 64 bits, as a number, of one block of memory. Local. */
+uint64_t dt_checksum_64(const void *bytes, size_t length);
 
 #endif

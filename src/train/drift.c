@@ -3,34 +3,37 @@
 
 #include <inttypes.h>
 #include <omp.h>
+#include <stdio.h>
 #include <string.h>
-#include <xxhash.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
 #include "comm/agree.h"
 #include "comm/odd.h"
 #include "config/config.h"
+#include "train/fingerprint.h"
+#include "train/finite.h"
 
-enum { VECTORS = 3 };
+/* Behind a rank's hashes: 0, or 1 + the first part of its state that is not finite. */
+static int64_t row_columns(const dt_drift *drift) {
+    return drift->parts + 1;
+}
+
+static uint64_t *row_of(const dt_drift *drift, int rank) {
+    return drift->hashes + rank * row_columns(drift);
+}
 
 static bool compares(const dt_drift *drift) {
     return drift != NULL && !dt_is_null_int(drift->cadence) && drift->world->size > 1;
 }
 
-/* One hash of this rank's row: parts are the tensors of the weights, then those of each moment. */
+/* The hashes of this rank's row, and one of all of them. */
 static uint64_t hash_state(const dt_drift *drift, int threads) {
-    const dt_state *state = drift->state;
-    const dt_layout *layout = state->layout;
-    const float *const vectors[VECTORS] = {state->parameters, state->exp_avg, state->exp_avg_sq};
-    uint64_t *row = drift->hashes + drift->world->rank * drift->parts;
+    uint64_t *row = row_of(drift, drift->world->rank);
 #pragma omp parallel for schedule(dynamic, 1) num_threads(threads)
-    for (int64_t part = 0; part < drift->parts; part++) {
-        const dt_tensor *tensor = &layout->tensor[part % layout->tensors];
-        row[part] = XXH3_64bits(vectors[part / layout->tensors] + tensor->offset,
-                                (size_t)tensor->count * sizeof(float));
-    }
-    return XXH3_64bits(row, (size_t)drift->parts * sizeof *row);
+    for (int64_t part = 0; part < drift->parts; part++)
+        row[part] = dt_fingerprint_part(drift->state, part);
+    return dt_fingerprint_whole(row, drift->parts);
 }
 
 /* ---- the thread ---- */
@@ -56,13 +59,15 @@ static void *run_looker(void *argument) {
 
 dt_status dt_drift_create(dt_drift *drift, const dt_world *world, const dt_state *state, int64_t cadence) {
     *drift = (dt_drift){.world = world, .state = state, .cadence = cadence};
-    drift->parts = VECTORS * state->layout->tensors;
-    if (!compares(drift))
+    drift->parts = dt_fingerprint_parts(state->layout);
+    if (world->size == 1)
         return DT_OK;
-    drift->hashes =
-        dt_memory_alloc(world->size * drift->parts, sizeof *drift->hashes, "the hashes of the replicas");
+    drift->hashes = dt_memory_alloc(world->size * row_columns(drift), sizeof *drift->hashes,
+                                    "the hashes of the replicas");
     if (drift->hashes == NULL)
         return DT_FAILED;
+    if (!compares(drift))
+        return DT_OK;
     pthread_mutex_init(&drift->mutex, NULL);
     pthread_cond_init(&drift->changed, NULL);
     const int failed = pthread_create(&drift->looker, NULL, run_looker, drift);
@@ -120,6 +125,12 @@ uint64_t dt_drift_end(dt_drift *drift) {
     return drift->hash;
 }
 
+uint64_t dt_drift_look_now(dt_drift *drift) {
+    if (drift == NULL || drift->world->size == 1)
+        return DT_DRIFT_UNSEEN;
+    return hash_state(drift, omp_get_max_threads());
+}
+
 /* ---- the verdict ---- */
 
 /* The first part that is not the same on all ranks. */
@@ -127,30 +138,50 @@ static int64_t first_difference(const dt_drift *drift) {
     int64_t part = 0;
     for (bool same = true; same && part < drift->parts; part += same)
         for (int r = 1; r < drift->world->size; r++)
-            same &= drift->hashes[r * drift->parts + part] == drift->hashes[part];
+            same &= row_of(drift, r)[part] == row_of(drift, 0)[part];
     return part;
+}
+
+/* A NaN or an infinity tells which rank is wrong, also of two; "" where all or none have some. `*part` is the
+ * first of the lowest such rank. */
+static dt_status find_nonfinite(const dt_drift *drift, char found[DT_ODD_BYTES], int64_t *part) {
+    const dt_world *world = drift->world;
+    int count;
+    DT_TRY(dt_odd_list(world, row_of(drift, world->rank)[drift->parts] > 0, found, &count));
+    if (count == world->size)
+        *found = 0;
+    const size_t used = strlen(found);
+    if (used > 0)
+        snprintf(found + used, DT_ODD_BYTES - used, " alone %s NaN or infinity", count == 1 ? "has" : "have");
+    for (int r = world->size - 1; *found && r >= 0; r--)
+        if (row_of(drift, r)[drift->parts] > 0)
+            *part = (int64_t)row_of(drift, r)[drift->parts] - 1;
+    return DT_OK;
 }
 
 /* Compares the gathered rows. */
 static dt_status judge(const dt_drift *drift) {
-    static const char *const kinds[VECTORS] = {"", "exp_avg.", "exp_avg_sq."};
-    const dt_layout *layout = drift->state->layout;
-    char found[DT_ODD_BYTES];
-    DT_TRY(dt_odd_describe(drift->world, drift->hashes, (size_t)drift->parts * sizeof *drift->hashes, false,
-                           found));
+    char found[DT_ODD_BYTES], nonfinite[DT_ODD_BYTES], name[DT_TENSOR_NAME_BYTES + 16];
+    int64_t part = 0;
+    DT_TRY(dt_odd_describe(drift->world, drift->hashes, (size_t)row_columns(drift) * sizeof *drift->hashes,
+                           false, found));
     if (*found == 0)
         return DT_OK;
-    const int64_t part = first_difference(drift);
-    return dt_fail("the replicas are no longer equal: after step %" PRId64
-                   " %s; first in tensor %s%s; nothing "
+    DT_TRY(find_nonfinite(drift, nonfinite, &part));
+    if (*nonfinite == 0)
+        part = first_difference(drift);
+    dt_fingerprint_name(drift->state->layout, part, name, sizeof name);
+    return dt_fail("the replicas are no longer equal: after step %" PRId64 " %s; first in tensor %s; nothing "
                    "was saved; the cause is bad memory, a bad processor, or a hook that does not do the same "
                    "on every rank; leave out that host, or mend the hook, and go on from the last checkpoint",
-                   drift->state->step, found, kinds[part / layout->tensors],
-                   layout->tensor[part % layout->tensors].name);
+                   drift->state->step, *nonfinite ? nonfinite : found, name);
 }
 
 dt_status dt_drift_name(dt_drift *drift) {
-    DT_TRY(dt_world_gather_same(drift->world, drift->hashes, drift->parts * (int64_t)sizeof *drift->hashes));
+    const dt_state *state = drift->state;
+    row_of(drift, drift->world->rank)[drift->parts] = (uint64_t)(dt_finite_first_part(state) + 1);
+    DT_TRY(dt_world_gather_same(drift->world, drift->hashes,
+                                row_columns(drift) * (int64_t)sizeof *drift->hashes));
     return dt_agree(drift->world, judge(drift));
 }
 
@@ -158,6 +189,6 @@ dt_status dt_drift_check(dt_drift *drift) {
     if (!compares(drift))
         return DT_OK;
     drift->looked = true;
-    (void)hash_state(drift, omp_get_max_threads());
+    drift->hash = hash_state(drift, omp_get_max_threads());
     return dt_drift_name(drift);
 }

@@ -26,7 +26,7 @@ typedef struct dt_drift {
     const dt_state *state;
     int64_t cadence;       /**< steps between looks, DT_NULL_INT for none */
     int64_t parts;         /**< tensors of the three vectors of the state */
-    uint64_t *hashes;      /**< [size, parts]: this rank's row is its last look */
+    uint64_t *hashes;      /**< [size, parts + 1]: this rank's row is its last look; NULL with one rank */
     bool wanted;           /**< at the next step, due or not */
     bool looked;           /**< at all */
     bool begun;            /**< a look, which has not been ended */
@@ -65,8 +65,13 @@ void dt_drift_begin(dt_drift *drift);
  * DT_DRIFT_UNSEEN when none was. Local. */
 uint64_t dt_drift_end(dt_drift *drift);
 
+/** Looks now, with all threads of the rank, due or not and whatever the cadence, and returns the hash as
+ * dt_drift_end does. Local. */
+uint64_t dt_drift_look_now(dt_drift *drift);
+
 /** After looks that differed, before the state changes: fails with a sentence that names the ranks, their
- * hosts and the first tensor that differs. Collective. */
+ * hosts and the first tensor that differs; where some ranks have numbers that are not finite and others have
+ * not, those ranks and the first such tensor. Collective. */
 dt_status dt_drift_name(dt_drift *drift);
 
 /** Looks now, with all threads of the rank, due or not (but not with a cadence of DT_NULL_INT), compares, and

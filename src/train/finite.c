@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <math.h>
 
+#include "train/fingerprint.h"
+
 /* What is not at most the largest number is infinite, or a NaN, for which every comparison is false. */
 bool dt_finite_all(const float *x, int64_t count) {
     int odd = 0;
@@ -25,17 +27,23 @@ const dt_tensor *dt_finite_first(const dt_layout *layout, const float *vector) {
     return NULL;
 }
 
-dt_status dt_finite_check(const dt_state *state) {
-    const struct {
-        const char *name;
-        const float *vector;
-    } parts[] = {{"", state->parameters}, {"exp_avg.", state->exp_avg}, {"exp_avg_sq.", state->exp_avg_sq}};
-    for (int i = 0; i < 3; i++) {
-        const dt_tensor *tensor = dt_finite_first(state->layout, parts[i].vector);
-        if (tensor)
-            return dt_fail("step %" PRId64 " was not saved: expected finite numbers, found others in tensor "
-                           "%s%s; lower learning_rate or set grad_clip, and go on from the last checkpoint",
-                           state->step, parts[i].name, tensor->name);
+int64_t dt_finite_first_part(const dt_state *state) {
+    for (int64_t part = 0; part < dt_fingerprint_parts(state->layout); part++) {
+        int64_t count;
+        const float *elements = dt_fingerprint_elements(state, part, &count);
+        if (!dt_finite_all(elements, count))
+            return part;
     }
-    return DT_OK;
+    return -1;
+}
+
+dt_status dt_finite_check(const dt_state *state) {
+    char name[DT_TENSOR_NAME_BYTES + 16];
+    const int64_t part = dt_finite_first_part(state);
+    if (part < 0)
+        return DT_OK;
+    dt_fingerprint_name(state->layout, part, name, sizeof name);
+    return dt_fail("step %" PRId64 " was not saved: expected finite numbers, found others in tensor "
+                   "%s; lower learning_rate or set grad_clip, and go on from the last checkpoint",
+                   state->step, name);
 }

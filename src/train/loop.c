@@ -14,9 +14,6 @@
 #include "train/sample.h"
 #include "train/stop.h"
 
-/* Room for what dt_step_blame says. */
-#define BLAME_BYTES 128
-
 /* What ranks that have been told to end may wait for others, beside the time of their steps. */
 #define LEAVE_SECONDS 2.0
 
@@ -135,8 +132,7 @@ static dt_status write_events(dt_run *run, const dt_step_result *result) {
     }
     if (result->outcome == DT_STEP_TAKEN)
         return DT_OK;
-    char first[BLAME_BYTES];
-    dt_step_blame(run->step, first, sizeof first);
+    const char *first = dt_step_blame(run->step);
     dt_log_warn("step %" PRId64 " was skipped, as number %" PRId64
                 " in a row: loss %g, grad_norm %g; the first "
                 "that is not finite is the %s",
@@ -221,8 +217,7 @@ static void give_up(const dt_run *run) {
 
 /* The weights are still those of the last good step, but whatever made the next one fail may be in them. */
 static dt_status diverged(const dt_run *run, const dt_step_result *result) {
-    char first[BLAME_BYTES], in_a_row[64] = "";
-    dt_step_blame(run->step, first, sizeof first);
+    char in_a_row[64] = "";
     if (result->nonfinite_in_a_row > 1)
         snprintf(in_a_row, sizeof in_a_row, ", as number %" PRId64 " in a row", result->nonfinite_in_a_row);
     return dt_fail(
@@ -230,14 +225,24 @@ static dt_status diverged(const dt_run *run, const dt_step_result *result) {
         "first that is not finite is the %s; the step was not taken and nothing was saved over the "
         "checkpoints before it; lower learning_rate, set grad_clip or lengthen warmup_steps, and go "
         "on from the last checkpoint",
-        run->state.step + 1, result->loss, result->grad_norm, in_a_row, first);
+        run->state.step + 1, result->loss, result->grad_norm, in_a_row, dt_step_blame(run->step));
+}
+
+/* The state is still the same everywhere: what was made of it is not. */
+static dt_status unequal(const dt_run *run) {
+    return dt_fail(
+        "step %" PRId64 ": expected the same loss and gradient on every rank, found that %s; the step "
+        "was not taken; the cause is bad memory, a bad processor, or a hook that does not do the same "
+        "on every rank; leave out that host, or mend the hook, and go on from the last checkpoint",
+        run->state.step + 1, dt_step_blame(run->step));
 }
 
 /* Why the run ends after a step that does not count. */
 static dt_status name_failure(dt_run *run, const dt_step_result *result) {
     dt_log_settle();
-    return result->outcome == DT_STEP_DRIFTED ? dt_drift_name(&run->drift)
-                                              : dt_agree(run->world, diverged(run, result));
+    if (result->outcome == DT_STEP_DRIFTED)
+        return dt_drift_name(&run->drift);
+    return dt_agree(run->world, result->outcome == DT_STEP_UNEQUAL ? unequal(run) : diverged(run, result));
 }
 
 static dt_status train(dt_run *run, dt_report *report, bool *stopped) {

@@ -1,13 +1,11 @@
 /*
- * batch -> forward -> loss -> backward -> tree reduction -> clip -> AdamW. Every line of dt_step_run is one
- * of these words; how each is done is the business of the room that does it.
+ * batch -> forward -> loss -> backward -> tree reduction -> clip -> consent -> AdamW. Every line of
+ * dt_step_run is one of these words; how each is done is the business of the room that does it.
  */
 #include "train/step.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <omp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,6 +44,7 @@ struct dt_step {
     int64_t *values_counts; /* [size]: leaves of each rank */
     double *partial;        /* scratch of the norm */
     int64_t nonfinite_in_a_row;
+    char blame[DT_CONSENT_BYTES]; /* for the last step; "" when there is none */
 };
 
 int64_t dt_step_leaves(int64_t B, int64_t u) {
@@ -236,7 +235,7 @@ static dt_status gather_leaves(dt_step *s, dt_step_result *result, bool *same_st
         result->stop |= row[LEAF_STOP] != 0.0;
         *same_state &= memcmp(&row[LEAF_STATE], &s->leaf_values[LEAF_STATE], sizeof(double)) == 0;
     }
-    result->loss = dt_finite_plain(dt_tree_sum(s->losses, s->leaves) / ((double)s->in.B * (double)T));
+    result->loss = dt_tree_sum(s->losses, s->leaves) / ((double)s->in.B * (double)T);
     return DT_OK;
 }
 
@@ -260,14 +259,42 @@ static void update_state(dt_step *s, int64_t step, const dt_step_result *result)
     state->step = step;
 }
 
-/* On every rank alike: loss and norm, which decide it, are the same everywhere. */
-static void decide(dt_step *s, dt_step_result *result) {
-    const bool finite = isfinite(result->loss) && isfinite(result->grad_norm);
-    s->nonfinite_in_a_row = finite ? 0 : s->nonfinite_in_a_row + 1;
+/* On every rank alike. */
+static void decide(dt_step *s, dt_step_result *result, dt_consent consent) {
+    s->nonfinite_in_a_row = consent == DT_CONSENT_NOT_FINITE ? s->nonfinite_in_a_row + 1 : 0;
     result->nonfinite_in_a_row = s->nonfinite_in_a_row;
-    result->outcome = finite                                        ? DT_STEP_TAKEN
-                      : s->nonfinite_in_a_row < s->in.max_nonfinite ? DT_STEP_SKIPPED
-                                                                    : DT_STEP_NOT_FINITE;
+    switch (consent) {
+    case DT_CONSENT_GIVEN:
+        result->outcome = DT_STEP_TAKEN;
+        break;
+    case DT_CONSENT_NOT_FINITE:
+        result->outcome = s->nonfinite_in_a_row < s->in.max_nonfinite ? DT_STEP_SKIPPED : DT_STEP_NOT_FINITE;
+        break;
+    case DT_CONSENT_UNEQUAL:
+        result->outcome = DT_STEP_UNEQUAL;
+        break;
+    case DT_CONSENT_DRIFTED:
+        result->outcome = DT_STEP_DRIFTED;
+        break;
+    }
+}
+
+/* Norm and learning rate, and what follows from them, on which all ranks agree before anything changes. */
+static dt_status judge_gradient(dt_step *s, int64_t step, dt_step_result *result) {
+    dt_findings found = {.loss = result->loss, .learning_rate = dt_schedule_rate(&s->in.schedule, step)};
+    dt_consent consent;
+    found.grad_norm = dt_clip_norm(s->sum, s->in.gpt->layout->elements, s->partial, &found.gradient_bits);
+    DT_TRY(dt_consent_ask(s->in.world, s->in.drift, s->in.state, s->sum, &found, &consent, s->blame));
+    result->loss = dt_finite_plain(found.loss);
+    result->grad_norm = dt_finite_plain(found.grad_norm);
+    result->learning_rate = found.learning_rate;
+    decide(s, result, consent);
+    return DT_OK;
+}
+
+/* Whether the step counts, and the state takes its number. */
+static bool counts(const dt_step_result *result) {
+    return result->outcome == DT_STEP_TAKEN || result->outcome == DT_STEP_SKIPPED;
 }
 
 dt_status dt_step_run(dt_step *s, dt_step_result *result) {
@@ -289,25 +316,15 @@ dt_status dt_step_run(dt_step *s, dt_step_result *result) {
     dt_progress_enter(step, "updating the weights");
     DT_TRY(dt_hooks_collect(s->in.hooks, step, s->leaf_values + LEAF_HOOKS, s->leaves, s->values));
     DT_TRY(dt_hooks_update(s->in.hooks, step, s->sum));
-    result->grad_norm = dt_finite_plain(dt_clip_norm(s->sum, s->in.gpt->layout->elements, s->partial));
-    result->learning_rate = dt_schedule_rate(&s->in.schedule, step);
-    decide(s, result);
-    if (result->outcome != DT_STEP_NOT_FINITE)
+    DT_TRY(judge_gradient(s, step, result));
+    if (counts(result))
         update_state(s, step, result);
     result->step_seconds = dt_clock_seconds() - start;
     return DT_OK;
 }
 
-void dt_step_blame(const dt_step *s, char *text, size_t text_bytes) {
-    const dt_layout *layout = s->in.gpt->layout;
-    const dt_tensor *weights = dt_finite_first(layout, s->in.state->parameters);
-    const dt_tensor *gradient = dt_finite_first(layout, s->sum);
-    if (weights)
-        snprintf(text, text_bytes, "weights of %s", weights->name);
-    else if (gradient)
-        snprintf(text, text_bytes, "gradient of %s", gradient->name);
-    else
-        snprintf(text, text_bytes, "loss");
+const char *dt_step_blame(const dt_step *s) {
+    return s->blame;
 }
 
 dt_status dt_step_exchange_alone(dt_step *s, double *seconds) {

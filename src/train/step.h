@@ -13,6 +13,7 @@
 #include "model/gpt.h"
 #include "optim/adamw.h"
 #include "optim/schedule.h"
+#include "train/consent.h"
 #include "train/drift.h"
 #include "train/hooks.h"
 #include "train/leaves.h"
@@ -41,12 +42,14 @@ typedef struct dt_step_inputs {
     bool (*stop_requested)(void); /**< asked as late in a step as the other ranks can still be told */
 } dt_step_inputs;
 
-/** What became of a step; the same on every rank, since it is decided on reduced numbers. */
+/** What became of a step; the same on every rank, since they compare what they decide by (train/consent.h).
+ */
 typedef enum dt_step_outcome {
     DT_STEP_TAKEN,
     DT_STEP_SKIPPED,    /**< loss or gradient was not finite: the step counts, but the state is as before */
     DT_STEP_NOT_FINITE, /**< the same, and the run is to stop; the step does not count */
-    DT_STEP_DRIFTED     /**< the ranks' states before the step differ: see dt_drift_name */
+    DT_STEP_UNEQUAL, /**< the states are the same, but not what the ranks made of them: see dt_step_blame */
+    DT_STEP_DRIFTED  /**< the ranks' states before the step differ: see dt_drift_name */
 } dt_step_outcome;
 
 /** What a step measured; all but the times are the same on every rank. */
@@ -93,8 +96,8 @@ dt_status dt_step_run(dt_step *step, dt_step_result *result);
  * Collective. */
 dt_status dt_step_exchange_alone(dt_step *step, double *seconds);
 
-/** What to blame after a step that was not finite: "weights of T" for the first tensor T of the weights that
- * is not finite, or else "gradient of T", or else "loss". Local. */
-void dt_step_blame(const dt_step *step, char *text, size_t text_bytes);
+/** What to blame after a step that was skipped, not finite or unequal, as in train/consent.h; the same on
+ * every rank. Owned by the step. Local. */
+const char *dt_step_blame(const dt_step *step);
 
 #endif

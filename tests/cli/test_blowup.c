@@ -101,19 +101,52 @@ static void spikes_are_found_alike(void **state) {
     training_same_weights("calm", "off", 40);
 }
 
-/* A hook that changes the gradient on one rank alone: the replicas drift apart, and the run ends at the next
- * comparison, or before the next save, with the rank's name. */
-static void replicas_that_drift_end_the_run(void **state) {
+/* A hook that changes the gradient on one rank alone: no step is taken on it, however seldom weights are
+ * compared. */
+static void a_hook_that_strays_ends_the_run(void **state) {
     (void)state;
-    training_refused(3, "drift", MODEL PROBE("stray: 1") "--check-cadence 4", 1,
-                     "dtrain: error: the replicas are no longer equal: after step 4 rank 1 on ");
-    expect_steps("drift", "loss", "1 2 3 4 ");
-    assert_int_equal(training_latest_step("drift"), -1);
-    training_refused(4, "save", MODEL PROBE("stray: 0") "--checkpoint-cadence 2", 1,
-                     " differs from the other 3 ranks; first in tensor wte.weight; nothing was saved;");
-    expect_steps("save", "loss", "1 2 ");
-    assert_int_equal(training_latest_step("save"), -1);
-    training_done(3, 1, "unseen", MODEL PROBE("stray: 1") "--check-cadence null");
+    training_refused(
+        4, "stray", MODEL PROBE("stray: 0") "--check-cadence null", 1,
+        " differs from the other 3 ranks; first in the gradient of wte.weight; the step was not taken;");
+    expect_steps("stray", "loss", "");
+    assert_int_equal(training_latest_step("stray"), -1);
+}
+
+#define FAULT(where) "--hooks '{update: [{name: fault, library: " HOOK_FAULT ", place: update, " where "}]}' "
+
+/* One rank alone finds a number that is not finite in the sum that all have: all see it before they update,
+ * and end at once, or skip the step together. The rank is known with two ranks too. */
+static void what_one_rank_finds_all_act_upon(void **state) {
+    (void)state;
+    training_refused(2, "two", MODEL FAULT("rank: 1, step: 4, how: nan, tensor: 1"), 1,
+                     "dtrain: error: step 4: expected a finite loss and gradient, found loss ");
+    expect_steps("two", "loss", "1 2 3 ");
+    training_refused(2, "two_again", MODEL FAULT("rank: 1, step: 4, how: nan, tensor: 1"), 1,
+                     "the first that is not finite is the gradient of wpe.weight on rank 1 on ");
+    training_refused(
+        5, "five", MODEL FAULT("rank: 3, step: 2, how: inf"), 1,
+        " and grad_norm inf; the first that is not finite is the gradient of wte.weight on rank 3 on ");
+    training_done(3, 1, "skip", MODEL SKIP FAULT("rank: 2, step: 4, how: nan, tensor: 1"));
+    expect_steps("skip", "loss", "1 2 3 4 5 6 ");
+    expect_steps("skip", "in_a_row", "4 ");
+    char *first = training_metric("skip", "first");
+    assert_non_null(strstr(first, "4 \"gradient of wpe.weight on rank 2 on "));
+    free(first);
+}
+
+/* The lowest bit of one element on one rank: too little for the norm, but no step is taken on it. With two
+ * ranks nobody can know which is right, and the sentence says so. */
+static void a_gradient_that_differs_is_not_taken(void **state) {
+    (void)state;
+    training_refused(
+        3, "flip", MODEL FAULT("rank: 1, step: 4, how: flip, tensor: 1") "--checkpoint-cadence 3", 1,
+        "dtrain: error: step 4: expected the same loss and gradient on every rank, found that rank 1 on ");
+    expect_steps("flip", "loss", "1 2 3 ");
+    assert_int_equal(training_latest_step("flip"), 3);
+    training_refused(
+        2, "flip2", MODEL SKIP FAULT("rank: 1, step: 4, how: flip, tensor: 1"), 1,
+        " differ from one another, and no majority says which is right; first in the gradient of "
+        "wpe.weight; the step was not taken; ");
 }
 
 int main(void) {
@@ -121,7 +154,9 @@ int main(void) {
                                        cmocka_unit_test(skipped_steps_count_and_change_nothing),
                                        cmocka_unit_test(too_many_in_a_row_stop_the_run),
                                        cmocka_unit_test(a_state_that_is_not_finite_is_not_saved),
+                                       cmocka_unit_test(what_one_rank_finds_all_act_upon),
+                                       cmocka_unit_test(a_gradient_that_differs_is_not_taken),
                                        cmocka_unit_test(spikes_are_found_alike),
-                                       cmocka_unit_test(replicas_that_drift_end_the_run)};
+                                       cmocka_unit_test(a_hook_that_strays_ends_the_run)};
     return cmocka_run_group_tests(tests, training_set_up, training_tear_down);
 }

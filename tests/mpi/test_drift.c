@@ -2,6 +2,7 @@
 #include "support/cmocka_mpi.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -143,6 +144,32 @@ static void what_is_to_be_saved_is_compared(void **state) {
     }
 }
 
+/* A number that is not finite tells the rank, with two ranks too, whatever the others' bits. */
+static void a_replica_that_blows_up_is_named(void **state) {
+    (void)state;
+    for (int odd = 0; odd < world.size; odd++) {
+        dt_run run;
+        dt_step_outcome outcome;
+        char expected[512];
+        make_run(&run, "100");
+        assert_int_equal(walk(&run, 3, &outcome), 3);
+        const dt_tensor *tensor = dt_layout_find(&run.layout, "h.0.ln_2.bias");
+        if (world.rank == odd)
+            run.state.parameters[tensor->offset] = NAN;
+        assert_int_equal(walk(&run, 12, &outcome), 3);
+        assert_int_equal(outcome, DT_STEP_DRIFTED);
+        assert_int_equal(dt_drift_name(&run.drift), DT_FAILED);
+        snprintf(
+            expected, sizeof expected,
+            "after step 3 rank %d on %s alone has NaN or infinity; first in tensor h.0.ln_2.bias; nothing was "
+            "saved",
+            odd, world.host);
+        if (world.rank == 0 && strstr(dt_error(), expected) == NULL)
+            fail_msg("expected \"%s\", found \"%s\"", expected, dt_error());
+        dt_run_free(&run);
+    }
+}
+
 /* A run whose replicas differ from the start ends as a failure with nothing saved. */
 static void the_run_ends_before_it_saves(void **state) {
     (void)state;
@@ -163,6 +190,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(a_bit_of_a_weight_is_found_by_the_next_look, set_up, tear_down),
     cmocka_unit_test_setup_teardown(a_bit_between_looks_is_found_at_the_second, set_up, tear_down),
     cmocka_unit_test_setup_teardown(what_is_to_be_saved_is_compared, set_up, tear_down),
+    cmocka_unit_test_setup_teardown(a_replica_that_blows_up_is_named, set_up, tear_down),
     cmocka_unit_test_setup_teardown(the_run_ends_before_it_saves, set_up, tear_down)};
 
 CMOCKA_MPI_MAIN(tests)

@@ -7,12 +7,15 @@
  *                        "thread": from another thread `ms` later, when the rank waits in the exchange;
  *                        "collect", "update": after it
  *     "how": "kill", "segv", "abort", "stop": signals; "exit", "quick_exit", "_exit" with `code`; "fork": a
- *            child that ends by exit(0), which is no fault; or "sleep" for `ms`
+ *            child that ends by exit(0), which is no fault; or "sleep" for `ms`;
+ *            in "update" also "nan", "inf" or "flip": the last element of the gradient of tensor "tensor"
+ *            (0) becomes so, or has its lowest bit turned
  *     "mark": path       this file is made at the moment of the fault
  */
 #include <dtrain/hook.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <math.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -87,8 +90,12 @@ static void *strike_later(void *context) {
     return NULL;
 }
 
+static bool strikes_now(const fault *f, int64_t step) {
+    return f->here && (number_of(f, "step") == 0 || number_of(f, "step") == step);
+}
+
 static void reach(const fault *f, const char *place, int64_t step) {
-    const bool now = f->here && (number_of(f, "step") == 0 || number_of(f, "step") == step);
+    const bool now = strikes_now(f, step);
     pthread_t thread;
     if (now && strcmp(text_of(f, "place"), place) == 0)
         strike(f);
@@ -130,10 +137,26 @@ static int collect_fault(void *state, int64_t step, const double *values, int64_
     return 0;
 }
 
+static void spoil(float *element, const char *how) {
+    uint32_t bits;
+    memcpy(&bits, element, sizeof bits);
+    bits ^= 1u;
+    if (strcmp(how, "nan") == 0)
+        *element = NAN;
+    else if (strcmp(how, "inf") == 0)
+        *element = -INFINITY;
+    else if (strcmp(how, "flip") == 0)
+        memcpy(element, &bits, sizeof bits);
+}
+
 static int update_fault(void *state, int64_t step, const dt_hook_tensor *tensors, int64_t count,
                         const dt_hook_host *host) {
-    (void)tensors, (void)count, (void)host;
+    const fault *f = state;
+    const dt_hook_tensor *tensor = &tensors[number_of(f, "tensor") % count];
+    (void)host;
     reach(state, "update", step);
+    if (strikes_now(f, step))
+        spoil(tensor->gradient + tensor->rows * tensor->cols - 1, text_of(f, "how"));
     return 0;
 }
 

@@ -4,11 +4,16 @@
 #include "optim/clip.h"
 #include "support/numbers.h"
 
-static double norm_of(const float *vector, int64_t elements) {
+static double norm_and_bits(const float *vector, int64_t elements, uint64_t *bits) {
     double *partial = numbers_wide(dt_clip_chunks(elements) + 1);
-    const double norm = dt_clip_norm(vector, elements, partial);
+    const double norm = dt_clip_norm(vector, elements, partial, bits);
     free(partial);
     return norm;
+}
+
+static double norm_of(const float *vector, int64_t elements) {
+    uint64_t bits;
+    return norm_and_bits(vector, elements, &bits);
 }
 
 /* Squares of floats are exact in double, so norms differ by the order of the sum alone: n eps at most. */
@@ -33,10 +38,12 @@ static void norm_does_not_depend_on_threads(void **state) {
     const int64_t count = 100003;
     float *vector = numbers_random(count, 8, 1.0);
     omp_set_num_threads(1);
-    const double alone = norm_of(vector, count);
+    uint64_t bits, bits_alone;
+    const double alone = norm_and_bits(vector, count, &bits_alone);
     for (int threads = 2; threads <= 4; threads++) {
         omp_set_num_threads(threads);
-        assert_true(norm_of(vector, count) == alone);
+        assert_true(norm_and_bits(vector, count, &bits) == alone);
+        assert_true(bits == bits_alone);
     }
     free(vector);
 }
@@ -49,6 +56,38 @@ static void nan_and_infinity_are_seen(void **state) {
     assert_true(isinf(norm_of(vector, 10000)));
     vector[5000] = NAN;
     assert_true(isnan(norm_of(vector, 10000)));
+    free(vector);
+}
+
+/* Each bit of numbers large and tiny, where a norm may not move, at both ends and inside; so does an exchange
+ * of two chunks. */
+static void every_turned_bit_shows_in_the_bits(void **state) {
+    (void)state;
+    const int64_t count = 10000, places[] = {0, 1, 4095, 4096, 9999};
+    float *vector = numbers_random(count, 10, 1.0);
+    vector[1] = 1e-40f;
+    vector[4096] = 3e30f;
+    uint64_t before, after;
+    norm_and_bits(vector, count, &before);
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+        for (int bit = 0; bit < 32; bit++) {
+            const float kept = vector[places[i]];
+            uint32_t bits;
+            memcpy(&bits, &kept, sizeof bits);
+            bits ^= UINT32_C(1) << bit;
+            memcpy(&vector[places[i]], &bits, sizeof bits);
+            norm_and_bits(vector, count, &after);
+            if (after == before)
+                fail_msg("bit %d of element %d does not show", bit, (int)places[i]);
+            vector[places[i]] = kept;
+        }
+    float *exchanged = numbers_random(count, 10, 1.0);
+    memcpy(exchanged, vector + 4096, 4096 * sizeof *vector);
+    memcpy(exchanged + 4096, vector, 4096 * sizeof *vector);
+    memcpy(exchanged + 8192, vector + 8192, (size_t)(count - 8192) * sizeof *vector);
+    norm_and_bits(exchanged, count, &after);
+    assert_true(after != before);
+    free(exchanged);
     free(vector);
 }
 
@@ -66,9 +105,8 @@ static void scale_is_the_formula(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(norm_is_the_formula),
-        cmocka_unit_test(norm_does_not_depend_on_threads),
-        cmocka_unit_test(nan_and_infinity_are_seen),
+        cmocka_unit_test(norm_is_the_formula),       cmocka_unit_test(norm_does_not_depend_on_threads),
+        cmocka_unit_test(nan_and_infinity_are_seen), cmocka_unit_test(every_turned_bit_shows_in_the_bits),
         cmocka_unit_test(scale_is_the_formula),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
