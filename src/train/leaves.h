@@ -4,9 +4,9 @@
  *
  * Leaves are worked on in waves of one a thread. After each wave every addition of the canonical tree whose
  * operands are there is carried out, which frees its right operand's buffer for the next wave; a rank so
- * needs about threads + log2(leaves) buffers and not one a leaf. What remains at the end are the nodes of the
- * rank's cover. All of this is decided once; which thread does what never shows in the sums. All functions
- * are local.
+ * needs threads + log2(leaves / threads) buffers where both are powers of two, a few more elsewhere, and not
+ * one a leaf. What remains at the end are the nodes of the rank's cover. All of this is decided once; which
+ * thread does what never shows in the sums. All functions are local.
  */
 #ifndef DT_TRAIN_LEAVES_H
 #define DT_TRAIN_LEAVES_H

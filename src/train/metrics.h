@@ -9,7 +9,8 @@
  *     {"event":"nonfinite","step":N,"first":"..","in_a_row":..}
  *     {"step":N,"save_ms":..,"write_ms":..}
  *
- * Losses have nine significant digits (%.9g), enough to tell any two floats apart. Each line is written
+ * The numbers of steps, evaluations and saves have nine significant digits (%.9g), enough to tell any two
+ * floats apart; those of other events up to 17. Each line is written
  * whole, by one write(); two threads may write lines. A run that resumes at step s drops the lines of later
  * steps and a torn last line, then appends: no step stands twice. Rank 0 alone; all functions are local.
  */

@@ -81,9 +81,10 @@ static void print_assumptions(const planning *plan) {
                     8e-9 * m->inside.bandwidth_bytes);
     dt_log_line("assumed   each thread has a core like this one's to itself; the network lets all hosts send "
                 "at once");
-    dt_log_line("memory    of a rank by the tables: weights, moments, gradients, activations, what arrives; "
-                "the text, "
-                "program and libraries come on top");
+    dt_log_line(
+        "memory    of rank 0, the largest, by the tables: weights, moments and a copy of them to save from, "
+        "gradients, activations, what arrives; the text, program and libraries come on top. Other ranks have "
+        "no copy");
 }
 
 static void print_headings(const dt_config *c, bool weak) {

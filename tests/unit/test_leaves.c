@@ -105,15 +105,25 @@ static void needs_few_buffers(void **state) {
             }
 }
 
-/* One thread and 2^k leaves from 0: exactly the k + 1 buffers of a walk down the tree, k >= 1. */
+/*
+ * Where leaves and threads are powers of two, as docs/architecture.md says: a wave's buffers, and one for
+ * each level of the tree above a wave, the k of a walk down it; a single wave takes as many as it has leaves.
+ */
 static void a_power_of_two_takes_its_depth(void **state) {
     (void)state;
-    for (int64_t k = 0; k <= 10; k++) {
-        dt_leaves plan;
-        assert_int_equal(dt_leaves_plan(&plan, (int64_t)1 << k, 0, (int64_t)1 << k, 1), DT_OK);
-        assert_int_equal(plan.buffers, k + 1);
-        dt_leaves_free(&plan);
-    }
+    for (int t = 0; t <= 5; t++)
+        for (int k = 0; k <= 10; k++) {
+            dt_leaves plan;
+            const int64_t leaves = (int64_t)1 << k;
+            const int threads = 1 << t;
+            assert_int_equal(dt_leaves_plan(&plan, leaves, 0, leaves, threads), DT_OK);
+            assert_int_equal(plan.buffers, k <= t ? leaves : threads + k - t);
+            dt_leaves_free(&plan);
+        }
+    dt_leaves plan;
+    assert_int_equal(dt_leaves_plan(&plan, 14, 0, 14, 7), DT_OK);
+    assert_int_equal(plan.buffers, 10);
+    dt_leaves_free(&plan);
 }
 
 static void frees_what_was_never_planned(void **state) {

@@ -6,9 +6,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
+#include "base/file.h"
 #include "bench/part.h"
 
 static const dt_shape shape = {.n_layers = 4, .C = 256, .H = 4, .F = 1024, .T = 256, .V = 99};
@@ -71,12 +74,46 @@ static void test_bytes(void **state) {
     assert_true(dt_part_of_step(DT_PART_EXCHANGE, 1, 1000, 4, 1).bytes == 4000.0 * 2.0 * 0.75);
 }
 
+/* The table of docs/benchmarks.md: the row of a kernel holds what each of its passes moves, "forward 3 n F".
+ */
+static void test_the_table_of_the_docs(void **state) {
+    (void)state;
+    const struct {
+        const char *part, *row, *pass, *dimension;
+        double size;
+    } parts[] = {{"embedding forward", "embedding", "forward ", "C", 256.0},
+                 {"embedding backward", "embedding", "backward ", "C", 256.0},
+                 {"layernorm forward", "layernorm", "forward ", "C", 256.0},
+                 {"layernorm backward", "layernorm", "backward ", "C", 256.0},
+                 {"attention forward", "attention", "forward ", "C", 256.0},
+                 {"attention backward", "attention", "backward ", "C", 256.0},
+                 {"gelu forward", "gelu", "forward ", "F", 1024.0},
+                 {"gelu backward", "gelu", "backward ", "F", 1024.0},
+                 {"dropout+residual forward", "dropout+residual", "forward ", "C", 256.0},
+                 {"dropout+residual backward", "dropout+residual", "backward ", "C", 256.0},
+                 {"loss", "loss", "", "V", 112.0}};
+    char *page;
+    size_t length;
+    assert_int_equal(dt_file_read(DTRAIN_SOURCE_DIR "/docs/benchmarks.md", 1 << 20, &page, &length), DT_OK);
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        char row[64], cell[64];
+        snprintf(row, sizeof row, "\n| %s | ", parts[i].row);
+        snprintf(cell, sizeof cell, "%s%g n %s", parts[i].pass,
+                 find(parts[i].part, 2).bytes / (4.0 * 512.0 * parts[i].size), parts[i].dimension);
+        const char *line = strstr(page, row), *found = line ? strstr(line, cell) : NULL;
+        if (found == NULL || found > strchr(line + 1, '\n'))
+            fail_msg("docs/benchmarks.md: expected \"%s\" in the row of %s", cell, parts[i].row);
+    }
+    free(page);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_model_flop),
         cmocka_unit_test(test_parts_add_up),
         cmocka_unit_test(test_calls),
         cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_the_table_of_the_docs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
