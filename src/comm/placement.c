@@ -1,7 +1,7 @@
 /* Everything is read from the kernel and the environment: MPI itself does not tell how it was placed. */
 #include "comm/placement.h"
 
-#include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,10 +16,8 @@ static int count_from(const char *variable) {
     return count > 0 && count < 1000000 ? (int)count : 0;
 }
 
-/* Slurm counts hardware threads or cores, as it is set up; never more than there are. */
-static int at_most_given(int count) {
-    const int given = count_from("SLURM_CPUS_ON_NODE");
-    return given > 0 && given < count ? given : count;
+int dt_placement_given_cpus(void) {
+    return count_from("SLURM_CPUS_ON_NODE");
 }
 
 dt_status dt_placement_check_launch(int ranks) {
@@ -40,6 +38,9 @@ dt_status dt_placement_check_launch(int ranks) {
         tasks, tasks, tasks, tasks);
 }
 
+/* Whether ranks that wait give their core away. */
+#define YIELD "OMPI_MCA_mpi_yield_when_idle"
+
 /* Longer than any part of a bucket of 1 MiB that one rank sends another. */
 #define EAGER_BYTES "1048576"
 
@@ -59,37 +60,69 @@ void dt_placement_prepare(void) {
     (void)setenv("OMPI_MCA_btl_tcp_eager_limit", EAGER_BYTES, 0);
     (void)setenv("OMPI_MCA_mpi_add_procs_cutoff", LEARN_ALL_BELOW, 0);
     const cpu_set_t online = dt_cores_online(DT_CORES_FOLDER);
-    if (count_from("SLURM_STEP_TASKS_PER_NODE") > at_most_given(CPU_COUNT(&online)))
-        (void)setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0);
+    const int threads = CPU_COUNT(&online), given = dt_placement_given_cpus();
+    if (count_from("SLURM_STEP_TASKS_PER_NODE") > (given > 0 && given < threads ? given : threads))
+        (void)setenv(YIELD, "1", 0);
+}
+
+/*
+ * Open MPI reads its parameter once, when it starts, and only mpirun knows of the ranks of a host before.
+ * What mpirun knows are slots: of masks that are set after it, and of quotas, it is not told. The function is
+ * Open MPI's own, there since its first release; where another MPI lacks it, the warning is all that can be
+ * done.
+ */
+extern void opal_progress_set_yield_when_idle(bool yield) __attribute__((weak));
+
+void dt_placement_settle(const dt_world *world) {
+    if (world->host_ranks > world->cpus.threads && getenv(YIELD) == NULL && opal_progress_set_yield_when_idle)
+        opal_progress_set_yield_when_idle(true);
 }
 
 dt_placement dt_placement_look(const dt_world *world, int threads) {
-    const cpu_set_t online = dt_cores_online(DT_CORES_FOLDER);
-    const int cores = at_most_given(dt_cores_count(DT_CORES_FOLDER, &online));
-    cpu_set_t allowed;
-    return (dt_placement){.host_cores = cores,
-                          .own_cores = sched_getaffinity(0, sizeof allowed, &allowed) == 0
-                                           ? dt_cores_count(DT_CORES_FOLDER, &allowed)
-                                           : cores,
+    return (dt_placement){.host_cores = world->cpus.cores,
+                          .own_cores = dt_cpus_look().cores,
                           .host_ranks = world->host_ranks,
                           .threads = threads,
-                          .hosts = world->hosts};
+                          .hosts = world->hosts,
+                          .limit = world->cpus.limit,
+                          .all_cores = world->cpus.host_cores};
+}
+
+/* The clause that says why the cores are so few, and what else than fewer ranks would help. */
+typedef struct reason {
+    const char *name, *remedy;
+} reason;
+
+static const reason reasons[] = {[DT_CPUS_ALL] = {NULL, ""},
+                                 [DT_CPUS_SLURM] = {NULL, ""},
+                                 [DT_CPUS_MASK] = {"an affinity mask", ", or widen the mask"},
+                                 [DT_CPUS_QUOTA] = {"a CPU quota", ", or raise the quota"}};
+
+static void write_reason(const dt_placement *p, char *text, size_t bytes) {
+    const char *name = reasons[p->limit].name;
+    *text = 0;
+    if (name)
+        snprintf(text, bytes, ", where %s leaves them %d of %d,", name, p->host_cores, p->all_cores);
 }
 
 static bool is_oversubscribed(const dt_placement *p, char *text, size_t bytes) {
     const int fitting = p->host_cores / p->host_ranks > 0 ? p->host_cores / p->host_ranks : 1;
+    const char *remedy = reasons[p->limit].remedy;
+    char why[128];
+    write_reason(p, why, sizeof why);
     if (p->threads > 1)
         snprintf(text, bytes,
-                 "%d rank%s of %d threads share %d core%s on this host and slow each other down; set "
-                 "OMP_NUM_THREADS=%d",
+                 "%d rank%s of %d threads share %d core%s on this host%s and slow each other down; set "
+                 "OMP_NUM_THREADS=%d%s",
                  p->host_ranks, p->host_ranks == 1 ? "" : "s", p->threads, p->host_cores,
-                 p->host_cores == 1 ? "" : "s", fitting);
+                 p->host_cores == 1 ? "" : "s", why, fitting, remedy);
     else
-        snprintf(text, bytes,
-                 "%d ranks share %d core%s on this host and slow each other down; use mpirun -np %d, or srun "
-                 "-n %d --ntasks-per-node=%d, on %s",
-                 p->host_ranks, p->host_cores, p->host_cores == 1 ? "" : "s", p->hosts * p->host_cores,
-                 p->hosts * p->host_cores, p->host_cores, p->hosts == 1 ? "it" : "these hosts");
+        snprintf(
+            text, bytes,
+            "%d ranks share %d core%s on this host%s and slow each other down; use mpirun -np %d, or srun "
+            "-n %d --ntasks-per-node=%d, on %s%s",
+            p->host_ranks, p->host_cores, p->host_cores == 1 ? "" : "s", why, p->hosts * p->host_cores,
+            p->hosts * p->host_cores, p->host_cores, p->hosts == 1 ? "it" : "these hosts", remedy);
     return p->host_ranks * p->threads > p->host_cores;
 }
 

@@ -11,13 +11,18 @@
 
 /** What is known of one host, seen from one of its ranks. */
 typedef struct dt_placement {
-    int host_cores; /**< cores, not hardware threads, that are switched on, or as many as Slurm gave to the
-                       job */
-    int own_cores;  /**< cores that this rank may run on, after the launcher bound it */
-    int host_ranks; /**< ranks of the job on this host */
-    int threads;    /**< of each rank */
-    int hosts;      /**< of the job */
+    int host_cores;      /**< cores, not hardware threads, that its ranks may use together (comm/cpus.h) */
+    int own_cores;       /**< cores that this rank may run on, after the launcher bound it */
+    int host_ranks;      /**< ranks of the job on this host */
+    int threads;         /**< of each rank */
+    int hosts;           /**< of the job */
+    dt_cpus_limit limit; /**< what makes host_cores fewer than there are */
+    int all_cores;       /**< that the host has */
 } dt_placement;
+
+/** How many CPUs of this host Slurm gave to the job, hardware threads or cores as it is set up; 0 where it
+ * does not say. Local. */
+int dt_placement_given_cpus(void);
 
 /**
  * Refuses, with DT_USAGE and the corrected command line, a launch of several tasks that do not find each
@@ -34,6 +39,13 @@ dt_status dt_placement_check_launch(int ranks);
  * the launcher answers. A choice made in the environment stands. Local.
  */
 void dt_placement_prepare(void);
+
+/**
+ * Once the ranks have met: where they may use fewer hardware threads of this host than they are, by affinity
+ * masks or quotas too, lets Open MPI give the core away while it waits. A choice made in the environment
+ * stands. Local.
+ */
+void dt_placement_settle(const dt_world *world);
 
 /** Looks at this host. Local. */
 dt_placement dt_placement_look(const dt_world *world, int threads);

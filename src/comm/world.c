@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/cores.h"
 #include "base/memory.h"
 #include "base/narrow.h"
 #include "base/progress.h"
@@ -51,6 +52,21 @@ static dt_status split_hosts(const dt_world *world, MPI_Comm comm, MPI_Comm *nei
         "MPI_Comm_split_type");
 }
 
+/* Every rank of the host tells what it may use. */
+static dt_status share_cpus(dt_world *world, MPI_Comm neighbours) {
+    const dt_cpus_own mine = dt_cpus_look();
+    dt_cpus_own *own = dt_memory_alloc(world->host_ranks, sizeof *own, "what the ranks of a host may use");
+    if (own == NULL)
+        return DT_FAILED;
+    const dt_status status = dt_mpi_world_check(
+        MPI_Allgather(&mine, (int)sizeof mine, MPI_BYTE, own, (int)sizeof mine, MPI_BYTE, neighbours),
+        "MPI_Allgather");
+    if (status == DT_OK)
+        world->cpus = dt_cpus_join(own, world->host_ranks, dt_placement_given_cpus(), DT_CORES_FOLDER);
+    dt_memory_free(own);
+    return status;
+}
+
 /* Hosts are counted by their first ranks. */
 static dt_status count_hosts(dt_world *world, MPI_Comm comm) {
     MPI_Comm neighbours;
@@ -58,6 +74,7 @@ static dt_status count_hosts(dt_world *world, MPI_Comm comm) {
     DT_TRY(split_hosts(world, comm, &neighbours));
     DT_TRY(dt_mpi_world_check(MPI_Comm_size(neighbours, &world->host_ranks), "MPI_Comm_size"));
     DT_TRY(dt_mpi_world_check(MPI_Comm_rank(neighbours, &rank_on_host), "MPI_Comm_rank"));
+    DT_TRY(share_cpus(world, neighbours));
     DT_TRY(dt_mpi_world_check(MPI_Comm_free(&neighbours), "MPI_Comm_free"));
     int first = rank_on_host == 0;
     return dt_mpi_world_check(MPI_Allreduce(&first, &world->hosts, 1, MPI_INT, MPI_SUM, comm),
@@ -82,6 +99,7 @@ dt_status dt_world_open(dt_world *world) {
     DT_TRY(start_mpi());
     DT_TRY(describe(world, &joined));
     DT_TRY(dt_placement_check_launch(world->size));
+    dt_placement_settle(world);
     /* Last, so that closing a world that did not open does not wait for ranks that may be lost. */
     world->mpi = &joined;
     return DT_OK;

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "comm/cpus.h"
 
 #define DT_HOST_BYTES 256
 
@@ -19,6 +20,7 @@ typedef struct dt_world {
     int hosts;                /**< how many hosts the ranks are on */
     int host_ranks;           /**< how many ranks are on this host */
     char host[DT_HOST_BYTES]; /**< this host's name */
+    dt_cpus cpus;             /**< what the ranks on this host may use of it together */
     struct dt_world_mpi *mpi; /**< for the files of comm/ only */
 } dt_world;
 

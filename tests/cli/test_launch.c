@@ -1,10 +1,12 @@
 /* Ranks that are not alike are named with their host before step 1, and nothing is written. */
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -92,8 +94,33 @@ static void a_letter_outside_the_sample_is_noticed_where_it_is_trained_on(void *
         " (rank 1 on ");
 }
 
+/* A mask that comes after mpirun, which therefore does not know of it. */
+static void ranks_on_one_core_by_a_mask_are_warned_of(void **state) {
+    (void)state;
+    cpu_set_t allowed;
+    size_t first = 0;
+    assert_int_equal(sched_getaffinity(0, sizeof allowed, &allowed), 0);
+    while (!CPU_ISSET(first, &allowed))
+        first++;
+    command_result r = command_run("%s -np 2 --oversubscribe --bind-to none taskset -c %zu %s", DTRAIN_MPIRUN,
+                                   first, DTRAIN TRAIN);
+    assert_int_equal(r.exit_code, 0);
+    const char *found = strstr(r.out, "2 ranks share 1 core on this host");
+    if (found == NULL)
+        found = strstr(r.err, "2 ranks share 1 core on this host");
+    if (found == NULL)
+        fail_msg("expected a warning of 2 ranks on 1 core, found \"%s\" and \"%s\"", r.out, r.err);
+    if (sysconf(_SC_NPROCESSORS_ONLN) > 1)
+        assert_non_null(strstr(found, ", where an affinity mask leaves them 1 of "));
+    command_free(&r);
+    r = command_run("rm -r out");
+    assert_int_equal(r.exit_code, 0);
+    command_free(&r);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ranks_on_one_core_by_a_mask_are_warned_of),
         cmocka_unit_test(another_program_is_named), cmocka_unit_test(other_kernels_are_named),
         cmocka_unit_test(another_text_is_named),
         cmocka_unit_test(a_letter_outside_the_sample_is_noticed_where_it_is_trained_on)};

@@ -12,27 +12,35 @@
 #include "comm/placement.h"
 
 typedef struct row {
-    dt_placement placement; /* host cores, own cores, ranks here, threads, hosts */
+    dt_placement placement; /* host cores, own cores, ranks here, threads, hosts, limit, all cores */
     const char *expected;   /* what the first warning holds, or NULL for none */
 } row;
 
 static void warnings_fit_the_placement(void **state) {
     (void)state;
     const row rows[] = {
-        {{8, 1, 8, 1, 1}, NULL},
-        {{8, 4, 2, 4, 1}, NULL},
-        {{8, 8, 1, 8, 1}, NULL},
-        {{2, 2, 8, 1, 1},
+        {{8, 1, 8, 1, 1, DT_CPUS_ALL, 8}, NULL},
+        {{8, 4, 2, 4, 1, DT_CPUS_ALL, 8}, NULL},
+        {{8, 8, 1, 8, 1, DT_CPUS_ALL, 8}, NULL},
+        {{2, 2, 8, 1, 1, DT_CPUS_ALL, 2},
          "8 ranks share 2 cores on this host and slow each other down; use mpirun -np 2, or srun -n 2 "
          "--ntasks-per-node=2, on it"},
-        {{2, 2, 8, 1, 4}, "use mpirun -np 8, or srun -n 8 --ntasks-per-node=2, on these hosts"},
-        {{8, 8, 4, 4, 1}, "4 ranks of 4 threads share 8 cores"},
-        {{8, 8, 4, 4, 1}, "OMP_NUM_THREADS=2"},
-        {{2, 2, 1, 4, 1},
+        {{2, 2, 8, 1, 4, DT_CPUS_ALL, 2},
+         "use mpirun -np 8, or srun -n 8 --ntasks-per-node=2, on these hosts"},
+        {{8, 8, 4, 4, 1, DT_CPUS_ALL, 8}, "4 ranks of 4 threads share 8 cores"},
+        {{8, 8, 4, 4, 1, DT_CPUS_ALL, 8}, "OMP_NUM_THREADS=2"},
+        {{2, 2, 1, 4, 1, DT_CPUS_ALL, 2},
          "1 rank of 4 threads share 2 cores on this host and slow each other down; set OMP_NUM_THREADS=2"},
-        {{2, 2, 4, 4, 1}, "OMP_NUM_THREADS=1"},
-        {{8, 1, 2, 4, 1}, "a rank with 4 threads is bound to 1 core,"},
-        {{8, 1, 2, 4, 1}, "--map-by slot:PE=4"},
+        {{2, 2, 4, 4, 1, DT_CPUS_ALL, 2}, "OMP_NUM_THREADS=1"},
+        {{8, 1, 2, 4, 1, DT_CPUS_ALL, 8}, "a rank with 4 threads is bound to 1 core,"},
+        {{8, 1, 2, 4, 1, DT_CPUS_ALL, 8}, "--map-by slot:PE=4"},
+        {{1, 1, 2, 1, 1, DT_CPUS_MASK, 8},
+         "2 ranks share 1 core on this host, where an affinity mask leaves them 1 of 8, and slow each other down; "
+         "use mpirun -np 1, or srun -n 1 --ntasks-per-node=1, on it, or widen the mask"},
+        {{2, 8, 2, 2, 1, DT_CPUS_QUOTA, 8},
+         "2 ranks of 2 threads share 2 cores on this host, where a CPU quota leaves them 2 of 8, and slow each other "
+         "down; set OMP_NUM_THREADS=1, or raise the quota"},
+        {{4, 8, 4, 1, 1, DT_CPUS_QUOTA, 8}, NULL},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char text[512];
@@ -46,7 +54,7 @@ static void warnings_fit_the_placement(void **state) {
 /* Every warning is given once, and then no more. */
 static void all_warnings_are_listed(void **state) {
     (void)state;
-    const dt_placement bad = {8, 1, 4, 4, 1};
+    const dt_placement bad = {8, 1, 4, 4, 1, DT_CPUS_ALL, 8};
     char text[512], first[512];
     assert_true(dt_placement_warning(&bad, 0, first, sizeof first));
     assert_true(dt_placement_warning(&bad, 1, text, sizeof text));
