@@ -44,6 +44,10 @@ static dt_status refuse_key(const char *key, const char *where) {
     return dt_usage("%s: unknown key %s; docs/config.md lists them all", where, key);
 }
 
+void dt_config_mark_given(dt_config *config, const dt_option *option) {
+    config->given[option - dt_options_at(0)] = true;
+}
+
 static dt_status read_entry(dt_config *config, const char *name, const dt_yaml_entry *entry) {
     char where[512];
     const dt_option *option = dt_options_find(entry->key, strlen(entry->key), false);
@@ -51,6 +55,7 @@ static dt_status read_entry(dt_config *config, const char *name, const dt_yaml_e
              option ? entry->column : entry->key_column);
     if (option == NULL)
         return refuse_key(entry->key, where);
+    dt_config_mark_given(config, option);
     if (entry->tree != NULL)
         return dt_value_set_tree(config, option, entry->tree, where);
     return dt_value_set(config, option, entry->text, entry->quoted ? DT_VALUE_QUOTED : DT_VALUE_PLAIN, where);
@@ -69,7 +74,21 @@ dt_status dt_config_set(dt_config *config, const char *key, const char *text, co
     const dt_option *option = dt_options_find(key, strlen(key), false);
     if (option == NULL)
         return refuse_key(key, where);
+    dt_config_mark_given(config, option);
     return dt_value_set(config, option, text, DT_VALUE_ARGUMENT, where);
+}
+
+bool dt_config_is_given(const dt_config *config, const char *key) {
+    const dt_option *option = dt_options_find(key, strlen(key), false);
+    return option != NULL && config->given[option - dt_options_at(0)];
+}
+
+dt_status dt_config_adopt(dt_config *config, const dt_config *saved) {
+    dt_status status = DT_OK;
+    for (int64_t i = 0; status == DT_OK && i < dt_options_count(); i++)
+        if (!config->given[i])
+            status = dt_value_copy(config, saved, dt_options_at(i));
+    return status;
 }
 
 void dt_config_print(const dt_config *config, FILE *file) {
@@ -129,36 +148,58 @@ uint64_t dt_config_hash(const dt_config *config) {
     return hash;
 }
 
-static dt_status compare_values(const dt_option *option, const char *saved, const char *now,
-                                void (*changed)(const char *key, const char *saved, const char *now)) {
+/* What compare_values adds to. */
+typedef struct comparison {
+    FILE *refused; /* "n_layers is 2 in the checkpoint and 3 in this run; .." */
+    int64_t refusals;
+    void (*changed)(const char *key, const char *saved, const char *now);
+} comparison;
+
+static void compare_values(comparison *c, const dt_option *option, const char *saved, const char *now) {
     if (strcmp(saved, now) == 0)
-        return DT_OK;
+        return;
     if (option->resume == DT_RESUME_FIXED)
-        return dt_usage("cannot resume: %s is %s in the checkpoint and %s in this run, and it may not change "
-                        "within a run; "
-                        "set %s to %s, or start a new run without --resume",
-                        option->key, saved, now, option->key, saved);
-    if (changed != NULL)
-        changed(option->key, saved, now);
-    return DT_OK;
+        fprintf(c->refused, "%s%s is %s in the checkpoint and %s in this run", c->refusals++ > 0 ? "; " : "",
+                option->key, saved, now);
+    else if (c->changed != NULL)
+        c->changed(option->key, saved, now);
 }
 
-dt_status dt_config_compare(const dt_config *saved, const dt_config *now,
-                            void (*changed)(const char *key, const char *saved, const char *now)) {
+static dt_status compare_all(comparison *c, const dt_config *saved, const dt_config *now) {
     for (int64_t i = 0; i < dt_options_count(); i++) {
         const dt_option *option = dt_options_at(i);
         bool seed_follows = option->offset == offsetof(dt_config, seed) && dt_is_null_int(now->seed);
         if (option->resume == DT_RESUME_IRRELEVANT || seed_follows)
             continue;
         char *saved_text = dt_value_text(saved, option), *now_text = dt_value_text(now, option);
-        dt_status status = saved_text && now_text
-                               ? compare_values(option, saved_text, now_text, changed)
-                               : dt_fail("out of memory while comparing the config with the checkpoint's");
+        const bool known = saved_text && now_text;
+        if (known)
+            compare_values(c, option, saved_text, now_text);
         free(saved_text);
         free(now_text);
-        DT_TRY(status);
+        if (!known)
+            return dt_fail("out of memory while comparing the config with the checkpoint's");
     }
     return DT_OK;
+}
+
+dt_status dt_config_compare(const dt_config *saved, const dt_config *now,
+                            void (*changed)(const char *key, const char *saved, const char *now)) {
+    char *refused = NULL;
+    size_t length = 0;
+    comparison c = {.refused = open_memstream(&refused, &length), .changed = changed};
+    if (c.refused == NULL)
+        return dt_fail("out of memory while comparing the config with the checkpoint's");
+    dt_status status = compare_all(&c, saved, now);
+    if (fclose(c.refused) != 0 && status == DT_OK)
+        status = dt_fail("out of memory while comparing the config with the checkpoint's");
+    if (status == DT_OK && c.refusals > 0)
+        status = dt_usage("cannot resume: %s; %s may not change within a run; leave %s out to take what the "
+                          "checkpoint has, or start a new run without --resume",
+                          refused, c.refusals > 1 ? "these options" : "this option",
+                          c.refusals > 1 ? "them" : "it");
+    free(refused);
+    return status;
 }
 
 /* Whether `key` stands in `sentence` as a word. */

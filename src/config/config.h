@@ -1,9 +1,9 @@
 /**
  * The resolved configuration of a run: one typed field for every row of the option table.
  *
- * Values come from three places, the later beating the earlier: the table's defaults, a YAML file, the
- * command line. Each value is checked where it is set, so that its message can name the file, line and column
- * or the flag.
+ * Values come from four places, the later beating the earlier: the table's defaults, the checkpoint that a
+ * run goes on from, a YAML file, the command line. Each value is checked where it is set, so that its message
+ * can name the file, line and column or the flag.
  *
  *     dt_config config;
  *     DT_TRY(dt_config_init(&config));                           the defaults
@@ -52,6 +52,9 @@ typedef enum dt_eval_on { DT_EVAL_RANK0, DT_EVAL_ALL } dt_eval_on;
 typedef enum dt_on_nonfinite { DT_NONFINITE_STOP, DT_NONFINITE_SKIP } dt_on_nonfinite;
 typedef enum dt_on_error { DT_ON_ERROR_STOP, DT_ON_ERROR_WARN } dt_on_error;
 
+/** At least the rows of the table. */
+#define DT_CONFIG_MOST_OPTIONS 80
+
 /** In the order of the table. Choices are kept as int64_t so that the table can set them; see the enums
  * above. */
 typedef struct dt_config {
@@ -84,6 +87,8 @@ typedef struct dt_config {
     int64_t loss_spike_window;
     double loss_spike_threshold;
     char *hooks; /* the nested map as JSON text, {"forward": [..], "update": [..]} */
+
+    bool given[DT_CONFIG_MOST_OPTIONS]; /* by row: set by a file, a flag or dt_config_set */
 } dt_config;
 
 /** One --flag of the command line that is not an option of the table but the verb's own. */
@@ -121,6 +126,14 @@ dt_status dt_config_read_flags(dt_config *config, int argc, char **argv, const d
 /** Sets one option from text as the command line would. `where` stands in messages. Local. */
 dt_status dt_config_set(dt_config *config, const char *key, const char *text, const char *where);
 
+/** Whether a file, a flag or dt_config_set has set the option `key` of the table, be it to its default.
+ * Local.
+ */
+bool dt_config_is_given(const dt_config *config, const char *key);
+
+/** Takes from `saved` every option that is not given in `config`, which keeps its own memory. Local. */
+dt_status dt_config_adopt(dt_config *config, const dt_config *saved);
+
 /** Checks what concerns several options at once (d_model % n_heads, micro_batch_size <= batch_size, ..).
  * Local. */
 dt_status dt_config_check(const dt_config *config);
@@ -132,6 +145,13 @@ dt_status dt_config_check(const dt_config *config);
  */
 dt_status dt_config_check_document(const dt_config *config, const char *name, const char *bytes,
                                    size_t length);
+
+/**
+ * What a run of `config` will not do although it is asked for: an option that has no effect beside the values
+ * of others, a schedule that does not come to its end. Remark `index`, from 0, as a sentence in
+ * text[0..bytes); false when there are no more. Local.
+ */
+bool dt_config_remark(const dt_config *config, int index, char *text, size_t bytes);
 
 /** The length of wsd's decay: decay_steps, or a tenth of max_steps (at least 1) where that is null. Local. */
 int64_t dt_config_decay_steps(const dt_config *config);
@@ -151,10 +171,11 @@ dt_status dt_config_from_json(dt_config *config, const json_t *object, const cha
 uint64_t dt_config_hash(const dt_config *config);
 
 /**
- * Compares the config of a checkpoint with the one of a run that resumes it. A difference in an option that
- * the table marks as fixed (it would change the meaning of the run) fails and names option, both values and
- * what to do. For every other difference that matters, `changed` (may be NULL) is called with key and both
- * values as text. A null seed in `now` agrees with any: the run takes the saved one. Local.
+ * Compares the config of a checkpoint with the one of a run that resumes it. Differences in options that the
+ * table marks as fixed (they would change the meaning of the run) fail, in one sentence that names all of
+ * them, both values and what to do. For every other difference that matters, `changed` (may be NULL) is
+ * called with key and both values as text. A null seed in `now` agrees with any: the run takes the saved one.
+ * Local.
  */
 dt_status dt_config_compare(const dt_config *saved, const dt_config *now,
                             void (*changed)(const char *key, const char *saved, const char *now));

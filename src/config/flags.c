@@ -69,6 +69,11 @@ static dt_status read_own(words *walk, const dt_flag *own) {
     return DT_OK;
 }
 
+static dt_status set(dt_config *config, const dt_option *option, const char *value, const char *where) {
+    dt_config_mark_given(config, option);
+    return dt_value_set(config, option, value, DT_VALUE_ARGUMENT, where);
+}
+
 /* "--shuffle" alone means true, so only a following true or false is taken for its value. */
 static dt_status read_bool(words *walk, dt_config *config, const dt_option *option, const char *where) {
     const char *value = walk->inlined ? walk->inlined : "true";
@@ -79,7 +84,7 @@ static dt_status read_bool(words *walk, dt_config *config, const dt_option *opti
             walk->next++;
         }
     }
-    return dt_value_set(config, option, value, DT_VALUE_ARGUMENT, where);
+    return set(config, option, value, where);
 }
 
 static dt_status refuse_flag(const words *walk, const dt_flag *own, bool with_options) {
@@ -111,7 +116,7 @@ static dt_status read_flag(words *walk, dt_config *config, const dt_flag *own) {
     if (option != NULL) {
         const char *value = NULL;
         DT_TRY(take_value(walk, &value));
-        return dt_value_set(config, option, value, DT_VALUE_ARGUMENT, where);
+        return set(config, option, value, where);
     }
     bool negated =
         walk->length > 3 && (strncmp(walk->name, "no-", 3) == 0 || strncmp(walk->name, "no_", 3) == 0);
@@ -120,7 +125,7 @@ static dt_status read_flag(words *walk, dt_config *config, const dt_flag *own) {
         return refuse_flag(walk, own, config != NULL);
     if (walk->inlined != NULL)
         return dt_usage("%.*s takes no value, but is given \"%s\"", SHOWN(walk), walk->inlined);
-    return dt_value_set(config, option, "false", DT_VALUE_ARGUMENT, where);
+    return set(config, option, "false", where);
 }
 
 dt_status dt_config_read_flags(dt_config *config, int argc, char **argv, const dt_flag *own,

@@ -140,7 +140,8 @@ static const dt_option table[] = {
     {FIELD(keep_every), INT("null", 1, MAX_COUNT), OR_NULL, GROUP(CHECKPOINTS), CHANGEABLE, UNIT("steps"),
      HELP("Keep checkpoints of steps that are multiples of this, whatever keep_last says; null keeps none so")},
     {FIELD(resume), STRING("null"), OR_NULL, GROUP(CHECKPOINTS), IRRELEVANT,
-     HELP("Go on from a checkpoint: its path, latest, or auto (the newest whole one, or from the start without any)")},
+     HELP("Go on from a checkpoint: its path, latest, best, or auto (the newest whole one, or from the start "
+          "without any)")},
     {FIELD(log_cadence), INT("1", 1, MAX_COUNT), GROUP(OUTPUT), IRRELEVANT, UNIT("steps"),
      HELP("Steps between lines on the console where it is not a terminal")},
     {FIELD(loss_spike_window), INT("100", 2, 1000000), OR_NULL, GROUP(OUTPUT), IRRELEVANT, UNIT("steps"),
@@ -151,6 +152,8 @@ static const dt_option table[] = {
      HELP("Hooks to call: {forward: [..], update: [..]}, each a list of {name: .., enabled: true, ..}")},
 };
 /* clang-format on */
+
+_Static_assert(sizeof table / sizeof table[0] <= DT_CONFIG_MOST_OPTIONS, "dt_config.given is too short");
 
 int64_t dt_options_count(void) {
     return (int64_t)(sizeof table / sizeof table[0]);

@@ -187,7 +187,9 @@ static const char opening[] =
     ".RB ( \"max_steps: 5\" )\n"
     "and a flag\n"
     ".RB ( \"\\-\\-max\\-steps 5\" ).\n"
-    "A flag beats the file, and the file beats the default.\n"
+    "A flag beats the file, the file beats the checkpoint of\n"
+    ".BR \\-\\-resume ,\n"
+    "and that beats the default.\n"
     ".B null\n"
     "switches an optional thing off.\n";
 

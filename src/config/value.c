@@ -215,6 +215,31 @@ static bool is_null(const dt_config *config, const dt_option *option) {
     }
 }
 
+dt_status dt_value_copy(dt_config *config, const dt_config *from, const dt_option *option) {
+    void *field = field_of(config, option);
+    const void *other = field_of(from, option);
+    switch (option->type) {
+    case DT_OPTION_INT:
+    case DT_OPTION_CHOICE:
+        *(int64_t *)field = *(const int64_t *)other;
+        return DT_OK;
+    case DT_OPTION_REAL:
+        *(double *)field = *(const double *)other;
+        return DT_OK;
+    case DT_OPTION_BOOL:
+        *(bool *)field = *(const bool *)other;
+        return DT_OK;
+    case DT_OPTION_STRING:
+    case DT_OPTION_TREE:
+        break;
+    }
+    if (is_null(from, option)) {
+        set_null(config, option);
+        return DT_OK;
+    }
+    return replace_string(config, option, strdup(*(char *const *)other), "checkpoint");
+}
+
 json_t *dt_value_to_json(const dt_config *config, const dt_option *option) {
     const void *field = field_of(config, option);
     if (is_null(config, option))

@@ -38,6 +38,12 @@ dt_status dt_value_set_tree(dt_config *config, const dt_option *option, const js
 dt_status dt_value_set_json(dt_config *config, const dt_option *option, const json_t *value,
                             const char *where);
 
+/** Notes that a file or a flag gives the option, see dt_config_is_given. Local. */
+void dt_config_mark_given(dt_config *config, const dt_option *option);
+
+/** Makes the option's value a copy of what `from` holds. Local. */
+dt_status dt_value_copy(dt_config *config, const dt_config *from, const dt_option *option);
+
 /** Prints the value as YAML that reads back as the same value. Local. */
 void dt_value_print(const dt_config *config, const dt_option *option, FILE *file);
 

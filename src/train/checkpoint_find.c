@@ -1,4 +1,4 @@
-/* What --resume means: a path, the latest checkpoint, or the latest if there is one. */
+/* What --resume means: a path, the latest or the best checkpoint, or the latest if there is one. */
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -12,14 +12,16 @@
 #include "train/checkpoint_metadata.h"
 #include "train/checkpoint_place.h"
 
+#define AUTO "auto"
+
 static dt_status no_memory(const char *folder) {
     return dt_fail("out of memory while looking for a checkpoint in %s", folder);
 }
 
-/* The folder that folder/latest points to, as a new string, or NULL when there is no such link. */
-static dt_status follow_latest(const char *folder, char **path) {
+/* The folder that the link folder/name points to, as a new string, or NULL when there is no such link. */
+static dt_status follow(const char *folder, const char *name, char **path) {
     char target[PATH_MAX];
-    char *link = dt_file_join(folder, DT_CHECKPOINT_LATEST);
+    char *link = dt_file_join(folder, name);
     *path = NULL;
     if (link == NULL)
         return no_memory(folder);
@@ -41,15 +43,15 @@ static dt_status follow_latest(const char *folder, char **path) {
     return status;
 }
 
-static dt_status find_latest(const char *folder, char **path) {
-    DT_TRY(follow_latest(folder, path));
+/* What the link `name` leads to; `otherwise` is what to do without it. */
+static dt_status find_link(const char *folder, const char *name, const char *otherwise, char **path) {
+    DT_TRY(follow(folder, name, path));
     if (*path == NULL)
-        return dt_usage("there is no latest checkpoint to resume: expected a link %s/" DT_CHECKPOINT_LATEST
-                        "; give --resume a path, or auto to start afresh when there is none",
-                        folder);
+        return dt_usage("there is no %s checkpoint to resume: expected a link %s/%s; %s", name, folder, name,
+                        otherwise);
     dt_status status = dt_checkpoint_metadata_expect(*path);
     if (status != DT_OK) {
-        status = dt_usage("%s/" DT_CHECKPOINT_LATEST " leads to no checkpoint: %s", folder, dt_error());
+        status = dt_usage("%s/%s leads to no checkpoint: %s", folder, name, dt_error());
         free(*path);
         *path = NULL;
     }
@@ -112,7 +114,7 @@ static dt_status find_older(const char *folder, int64_t below, int64_t *refused,
 static dt_status find_auto(const char *folder, char **path) {
     int64_t below = INT64_MAX, refused = 0;
     const char *what = "is missing";
-    DT_TRY(follow_latest(folder, path));
+    DT_TRY(follow(folder, DT_CHECKPOINT_LATEST, path));
     if (*path != NULL) {
         const bool there = dt_file_exists(*path);
         if (there && is_whole(*path))
@@ -140,11 +142,22 @@ static dt_status find_auto(const char *folder, char **path) {
     return DT_OK;
 }
 
+bool dt_checkpoint_find_is_name(const char *resume) {
+    return strcmp(resume, DT_CHECKPOINT_LATEST) == 0 || strcmp(resume, DT_CHECKPOINT_BEST) == 0 ||
+           strcmp(resume, AUTO) == 0;
+}
+
 dt_status dt_checkpoint_find(const char *checkpoints_folder, const char *resume, char **path) {
     *path = NULL;
-    if (strcmp(resume, "latest") == 0)
-        return find_latest(checkpoints_folder, path);
-    if (strcmp(resume, "auto") == 0)
+    if (strcmp(resume, DT_CHECKPOINT_LATEST) == 0)
+        return find_link(checkpoints_folder, resume,
+                         "give --resume a path, or auto to start afresh when there is none", path);
+    if (strcmp(resume, DT_CHECKPOINT_BEST) == 0)
+        return find_link(checkpoints_folder, resume,
+                         "a run makes it where it evaluates and saves after the same step (eval_cadence, "
+                         "checkpoint_cadence); give --resume a path or latest",
+                         path);
+    if (strcmp(resume, AUTO) == 0)
         return find_auto(checkpoints_folder, path);
     DT_TRY(dt_checkpoint_metadata_expect(resume));
     *path = strdup(resume);

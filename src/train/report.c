@@ -91,6 +91,9 @@ static void print_opening(const dt_run *run, const json_t *hosts) {
     if (dt_lanes_warning(&run->lanes, unused, sizeof unused))
         dt_log_warn("%s", unused);
     dt_report_placement(run->world, run->workers.threads);
+    char remark[512];
+    for (int i = 0; dt_config_remark(c, i, remark, sizeof remark); i++)
+        dt_log_warn("%s", remark);
     if (dt_step_exchange_way(run->step) == DT_REDUCE_LIBRARY)
         dt_log_warn(
             "exchange: library is for comparisons: the bits of this run depend on the number of ranks; "

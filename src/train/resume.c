@@ -1,18 +1,121 @@
 /* Rank 0 reads; the others are told. */
 #include "train/resume.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "comm/agree.h"
+#include "train/run.h"
+
+#define CHECKPOINTS "checkpoints"
 
 static void log_change(const char *key, const char *saved, const char *now) {
     dt_log_line("resume: %s was %s and is %s from here on", key, saved, now);
 }
 
-/* Rank 0's part of dt_resume_find. */
-static dt_status find(dt_resume *resume, dt_config *config, const char *checkpoints_folder, char **path) {
+/*
+ * What the learning rate does from here, where that is not what the run was on its way to: its schedule has
+ * ended, or has another length or shape.
+ */
+static void tell_schedule(const dt_config *saved, const dt_config *now, int64_t step) {
+    static const char *const names[] = {
+        [DT_LR_CONSTANT] = "constant", [DT_LR_COSINE] = "cosine", [DT_LR_WSD] = "wsd"};
+    const dt_schedule before = dt_run_schedule(saved), after = dt_run_schedule(now);
+    const double last = dt_schedule_rate(&before, step), next = dt_schedule_rate(&after, step + 1);
+    const bool ended = step >= before.max_steps && before.shape != DT_SCHEDULE_CONSTANT;
+    if (step == 0 || step >= after.max_steps || (!ended && next == dt_schedule_rate(&before, step + 1)))
+        return;
+    char text[256];
+    snprintf(text, sizeof text,
+             "resume: the learning rate was %.6g at step %" PRId64 "%s; with lr_schedule: %s and max_steps: "
+             "%" PRId64 " it is %.6g at step %" PRId64 " and %.6g at step %" PRId64,
+             last, step, ended ? ", where its schedule ended" : "", names[now->lr_schedule], after.max_steps,
+             next, step + 1, dt_schedule_rate(&after, after.max_steps), after.max_steps);
+    /* A warm-up is meant to rise. */
+    if (next > last && step >= after.warmup_steps)
+        dt_log_warn("%s: it rises again; give another lr_schedule or learning_rate if that is not meant",
+                    text);
+    else
+        dt_log_line("%s", text);
+}
+
+/* Whether two names lead to one folder. */
+static bool is_same_folder(const char *left, const char *right) {
+    struct stat a, b;
+    return stat(left, &a) == 0 && stat(right, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/* A run whose checkpoints are not in a folder of their own: it is where its folder checkpoints/ is now. */
+static dt_status place_beside(dt_config *config, dt_config *saved, const char *path, char *parent) {
+    char *usual = dt_file_join(saved->out_dir, CHECKPOINTS), *name = strrchr(parent, '/');
+    if (usual == NULL)
+        return dt_fail("out of memory for the names of a run's folders");
+    const bool known = is_same_folder(usual, parent);
+    free(usual);
+    if (known)
+        return dt_config_set(config, "out_dir", saved->out_dir, "resume");
+    if (strcmp(name, "/" CHECKPOINTS) != 0)
+        return dt_usage("resume: cannot tell where the run of %s is to go on, since it does not lie in the "
+                        "folder " CHECKPOINTS "/ of a run; name the folder to write to by --out-dir",
+                        path);
+    name[name == parent] = 0;
+    return dt_config_set(config, "out_dir", parent, "resume");
+}
+
+static dt_status place(dt_config *config, dt_config *saved, const char *path) {
+    char *parent = realpath(path, NULL);
+    if (parent == NULL)
+        return dt_fail("resume: cannot look at %s: %s", path, strerror(errno));
+    char *name = strrchr(parent, '/');
+    name[name == parent] = 0;
+    dt_status status = DT_OK;
+    if (saved->checkpoint_dir == NULL)
+        status = place_beside(config, saved, path, parent);
+    else if (is_same_folder(saved->checkpoint_dir, parent)) {
+        status = dt_config_set(config, "out_dir", saved->out_dir, "resume");
+        if (status == DT_OK)
+            status = dt_config_set(config, "checkpoint_dir", saved->checkpoint_dir, "resume");
+    } else
+        status =
+            dt_usage("resume: cannot tell where the run of %s is to go on: it kept its checkpoints in %s, "
+                     "which is not where this one lies; name the folders to write to by --out-dir and "
+                     "--checkpoint-dir",
+                     path, saved->checkpoint_dir);
+    free(parent);
+    return status;
+}
+
+dt_status dt_resume_place(dt_config *config) {
+    dt_checkpoint_about about;
+    if (config->resume == NULL || dt_checkpoint_find_is_name(config->resume) ||
+        dt_config_is_given(config, "out_dir") || dt_config_is_given(config, "checkpoint_dir"))
+        return DT_OK;
+    DT_TRY(dt_checkpoint_read_about(config->resume, &about));
+    const dt_status status = place(config, &about.config, config->resume);
+    dt_config_free(&about.config);
+    return status;
+}
+
+dt_status dt_resume_adopt(dt_config *config, const dt_config *saved) {
+    dt_config fitting = *saved;
+    /* Where the run is was settled before: it had to be known to find the checkpoint. */
+    fitting.out_dir = config->out_dir;
+    fitting.checkpoint_dir = config->checkpoint_dir;
+    fitting.resume = config->resume;
+    return dt_config_adopt(config, &fitting);
+}
+
+/* Rank 0's part of dt_resume_find; `*text` becomes the checkpoint's config, for the others. */
+static dt_status find(dt_resume *resume, dt_config *config, const char *checkpoints_folder, char **path,
+                      char **text) {
     dt_checkpoint_about about;
     DT_TRY(dt_checkpoint_find(checkpoints_folder, config->resume, path));
     if (*path == NULL) {
@@ -20,28 +123,63 @@ static dt_status find(dt_resume *resume, dt_config *config, const char *checkpoi
         return DT_OK;
     }
     DT_TRY(dt_checkpoint_read_about(*path, &about));
-    dt_status status = dt_config_compare(&about.config, config, log_change);
     resume->found = 1;
     resume->step = about.step;
     resume->seed = about.config.seed;
     resume->corpus = about.corpus;
     memcpy(resume->run_id, about.run_id, sizeof resume->run_id);
-    if (config->data == NULL) {
-        config->data = about.config.data;
-        about.config.data = NULL;
-    }
+    json_t *object = dt_config_to_json(&about.config);
+    *text = json_dumps(object, JSON_COMPACT);
+    json_decref(object);
     dt_config_free(&about.config);
+    return *text ? DT_OK : dt_fail("out of memory for the config of %s", *path);
+}
+
+/* Adds what the checkpoint's config `text` says to this rank's. */
+static dt_status adopt_text(const dt_world *world, dt_config *config, const char *text, int64_t step) {
+    dt_config saved;
+    dt_status status = dt_config_init(&saved);
+    json_t *object = json_loads(text, 0, NULL);
+    if (status == DT_OK && object == NULL)
+        status = dt_fail("out of memory for the config of the checkpoint");
+    if (status == DT_OK)
+        status = dt_config_from_json(&saved, object, "config");
+    if (status == DT_OK)
+        status = dt_resume_adopt(config, &saved);
+    if (status == DT_OK)
+        status = dt_config_compare(&saved, config, NULL);
+    /* Not before it is known that the run goes on. */
+    if (status == DT_OK && world->rank == 0)
+        status = dt_config_compare(&saved, config, log_change);
+    if (status == DT_OK && world->rank == 0) {
+        if (saved.data && !dt_config_is_given(config, "data"))
+            dt_log_line("resume: the text is %s, as the checkpoint says; --data names another place",
+                        saved.data);
+        tell_schedule(&saved, config, step);
+    }
+    json_decref(object);
+    dt_config_free(&saved);
     return status;
 }
 
 dt_status dt_resume_find(dt_resume *resume, const dt_world *world, dt_config *config,
                          const char *checkpoints_folder, char **path) {
+    char *text = NULL;
+    size_t length = 0;
     memset(resume, 0, sizeof *resume);
     *path = NULL;
     if (config->resume == NULL)
         return DT_OK;
-    DT_TRY(dt_agree(world, world->rank == 0 ? find(resume, config, checkpoints_folder, path) : DT_OK));
-    return dt_world_broadcast(world, resume, (int64_t)sizeof *resume);
+    DT_TRY(dt_agree(world, world->rank == 0 ? find(resume, config, checkpoints_folder, path, &text) : DT_OK));
+    DT_TRY(dt_world_broadcast(world, resume, (int64_t)sizeof *resume));
+    if (text)
+        length = strlen(text);
+    DT_TRY(dt_world_broadcast_block(world, &text, &length));
+    dt_status status = text ? adopt_text(world, config, text, resume->step) : DT_OK;
+    if (status == DT_OK)
+        status = dt_config_check(config);
+    free(text);
+    return dt_agree(world, status);
 }
 
 dt_status dt_resume_check_corpus(const dt_resume *resume, const dt_corpus_identity *corpus,

@@ -19,11 +19,22 @@ typedef struct dt_resume {
 } dt_resume;
 
 /**
- * Resolves config->resume in `checkpoints_folder`. Options that would change the meaning of the run must
- * agree with the checkpoint's or the difference is refused; other changes are logged. On rank 0 `*path`
- * becomes the folder, a new string the caller frees, or NULL for a fresh run; elsewhere NULL. Rank 0, which
- * chooses the text for all, takes the checkpoint's `data` where `config` has none. `config` must agree.
- * Collective.
+ * Settles out_dir and checkpoint_dir where neither is given and config->resume is a path: a run goes on where
+ * its checkpoint lies, be it moved or seen from another folder. Where that cannot be told it fails with
+ * DT_USAGE and says which option names it. Local.
+ */
+dt_status dt_resume_place(dt_config *config);
+
+/** Takes from the checkpoint's config every option that is not given in `config`, but for where the run is.
+ * Local. */
+dt_status dt_resume_adopt(dt_config *config, const dt_config *saved);
+
+/**
+ * Resolves config->resume in `checkpoints_folder` and adopts the checkpoint's config, which all ranks then
+ * check. Options that would change the meaning of the run must agree with the checkpoint's or the differences
+ * are refused; other changes are logged, and so is what they make of the learning rate. On rank 0 `*path`
+ * becomes the folder, a new string the caller frees, or NULL for a fresh run; elsewhere NULL. `config` must
+ * agree. Collective.
  */
 dt_status dt_resume_find(dt_resume *resume, const dt_world *world, dt_config *config,
                          const char *checkpoints_folder, char **path);

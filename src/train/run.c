@@ -13,6 +13,7 @@
 #include "base/progress.h"
 #include "comm/agree.h"
 #include "comm/tree.h"
+#include "comm/watch.h"
 #include "train/corpus_index.h"
 #include "train/need.h"
 #include "train/resume.h"
@@ -30,6 +31,17 @@ dt_reduce_options dt_run_exchange(const dt_config *c) {
     return (dt_reduce_options){.way = ways[c->exchange],
                                .number =
                                    c->gradient_dtype == DT_GRADIENT_BF16 ? DT_NUMBER_BF16 : DT_NUMBER_FP32};
+}
+
+dt_schedule dt_run_schedule(const dt_config *c) {
+    return (dt_schedule){.shape = c->lr_schedule == DT_LR_COSINE ? DT_SCHEDULE_COSINE
+                                  : c->lr_schedule == DT_LR_WSD  ? DT_SCHEDULE_WSD
+                                                                 : DT_SCHEDULE_CONSTANT,
+                         .peak = c->learning_rate,
+                         .least = c->min_learning_rate,
+                         .warmup_steps = c->warmup_steps,
+                         .decay_steps = dt_config_decay_steps(c),
+                         .max_steps = c->max_steps};
 }
 
 /* Rank 0 draws what is random about a run, its seed and its name, and all use it. */
@@ -118,14 +130,7 @@ static dt_status create_step(dt_run *run) {
         .u = c->micro_batch_size,
         .bucket_bytes = c->bucket_bytes,
         .exchange = dt_run_exchange(c),
-        .schedule = {.shape = c->lr_schedule == DT_LR_COSINE ? DT_SCHEDULE_COSINE
-                              : c->lr_schedule == DT_LR_WSD  ? DT_SCHEDULE_WSD
-                                                             : DT_SCHEDULE_CONSTANT,
-                     .peak = c->learning_rate,
-                     .least = c->min_learning_rate,
-                     .warmup_steps = c->warmup_steps,
-                     .decay_steps = dt_config_decay_steps(c),
-                     .max_steps = c->max_steps},
+        .schedule = dt_run_schedule(c),
         .adamw = {.weight_decay = c->weight_decay, .beta1 = c->beta1, .beta2 = c->beta2},
         .grad_clip = c->grad_clip,
         .max_nonfinite = c->on_nonfinite == DT_NONFINITE_SKIP ? c->max_nonfinite : 1,
@@ -211,21 +216,29 @@ static dt_status claim(dt_run *run) {
                                     : DT_OK);
 }
 
-static dt_status create(dt_run *run) {
+/* Where the run writes, and nobody else. */
+static dt_status create_place(dt_run *run) {
     dt_config *c = &run->about.config;
-    dt_resume resume;
-    /* What no file can change is refused before any is read. */
-    DT_TRY(dt_agree(run->world, dt_tree_expect_ranks(run->world->size,
-                                                     dt_step_leaves(c->batch_size, c->micro_batch_size))));
-    DT_TRY(dt_agree(run->world, dt_layout_create(&run->layout, dt_run_shape(c))));
+    DT_TRY(dt_agree(run->world, run->world->rank == 0 ? dt_resume_place(c) : DT_OK));
     run->checkpoints_folder =
         c->checkpoint_dir ? strdup(c->checkpoint_dir) : dt_file_join(c->out_dir, "checkpoints");
     DT_TRY(
         dt_agree(run->world, run->checkpoints_folder ? DT_OK : dt_fail("out of memory for a folder's name")));
-    DT_TRY(claim(run));
+    return claim(run);
+}
+
+static dt_status create(dt_run *run) {
+    dt_config *c = &run->about.config;
+    dt_resume resume;
     dt_progress_enter(0, "looking for a checkpoint");
+    DT_TRY(create_place(run));
     DT_TRY(dt_resume_find(&resume, run->world, c, run->checkpoints_folder, &run->resumed_from));
     run->start_step = resume.step;
+    dt_watch_limit(c->hang_timeout_seconds);
+    /* What the text cannot change is refused before it is read. */
+    DT_TRY(dt_agree(run->world, dt_tree_expect_ranks(run->world->size,
+                                                     dt_step_leaves(c->batch_size, c->micro_batch_size))));
+    DT_TRY(dt_agree(run->world, dt_layout_create(&run->layout, dt_run_shape(c))));
     DT_TRY(draw_identity(run, &resume));
     dt_progress_enter(run->start_step, "reading the text");
     DT_TRY(create_data(run, &resume));

@@ -14,6 +14,7 @@
 #include "data/corpus.h"
 #include "model/decode.h"
 #include "model/gpt.h"
+#include "optim/schedule.h"
 #include "train/checkpoint.h"
 #include "train/deadline.h"
 #include "train/drift.h"
@@ -78,6 +79,9 @@ int64_t dt_run_memory_bytes(const dt_run *run);
 
 /** Whether what happens every `cadence` steps (DT_NULL_INT: never) happens after step `step`. Local. */
 bool dt_run_due(int64_t cadence, int64_t step);
+
+/** The learning rates of `config`. Local. */
+dt_schedule dt_run_schedule(const dt_config *config);
 
 /** How the gradients of `config` travel. Local. */
 dt_reduce_options dt_run_exchange(const dt_config *config);

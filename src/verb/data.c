@@ -41,7 +41,7 @@ dt_status dt_verb_data(int argc, char **argv) {
     dt_config config;
     dt_corpus corpus = {0};
     char *path = NULL;
-    dt_status status = dt_verb_settings(&config, NULL, argc, argv, own);
+    dt_status status = dt_verb_settings(&config, NULL, argc, argv, own, DT_VERB_AFRESH);
     if (status == DT_OK && config.data == NULL)
         status = dt_corpus_find(&path);
     if (status == DT_OK)

@@ -205,7 +205,7 @@ dt_status dt_verb_plan(int argc, char **argv) {
     dt_world world;
     DT_TRY(dt_world_open(&world));
     dt_log_open(world.rank == 0, dt_log_find_terminal());
-    dt_status status = dt_agree(&world, dt_verb_settings(&config, &world, argc, argv, own));
+    dt_status status = dt_agree(&world, dt_verb_settings(&config, &world, argc, argv, own, DT_VERB_AFRESH));
     if (status == DT_OK)
         status = run(&world, &config, &f);
     dt_config_free(&config);

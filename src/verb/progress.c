@@ -10,10 +10,12 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "train/checkpoint.h"
+#include "train/resume.h"
 #include "verb/verb.h"
 
-/* The step of the checkpoint that --resume auto would go on from, 0 without one. */
-static dt_status find_step(const char *checkpoints_folder, int64_t *step) {
+/* The step of the checkpoint that --resume auto would go on from, 0 without one; it also says what no word of
+ * the run does, above all max_steps. */
+static dt_status find_step(dt_config *config, const char *checkpoints_folder, int64_t *step) {
     dt_checkpoint_about about;
     char *path;
     *step = 0;
@@ -23,37 +25,53 @@ static dt_status find_step(const char *checkpoints_folder, int64_t *step) {
     dt_status status = dt_checkpoint_read_about(path, &about);
     if (status == DT_OK) {
         *step = about.step;
+        status = dt_resume_adopt(config, &about.config);
         dt_config_free(&about.config);
     }
     free(path);
     return status;
 }
 
-/* Where there is nothing yet the run is at step 0; where no run could be, a word of it is wrong. */
-static dt_status expect_folder(const char *option, const char *path) {
+/* A run that is started anew with the same words may find its folder not there; asked of any other, a folder
+ * that is not there is a wrong word, as one is where no run could be. */
+static dt_status expect_folder(const dt_config *config, const char *option, const char *path) {
     struct stat info;
-    if (stat(path, &info) != 0)
-        return errno == ENOENT ? DT_OK
-                               : dt_usage("%s: cannot look at %s: %s; expected a run's folder or nothing yet",
-                                          option, path, strerror(errno));
-    if (S_ISDIR(info.st_mode))
+    if (stat(path, &info) == 0)
+        return S_ISDIR(info.st_mode)
+                   ? DT_OK
+                   : dt_usage(
+                         "%s: expected %s to be a run's folder, found a file; give the words that the run "
+                         "is started with",
+                         option, path);
+    if (errno != ENOENT)
+        return dt_usage("%s: cannot look at %s: %s; expected a run's folder", option, path, strerror(errno));
+    if (config->resume != NULL && strcmp(config->resume, "auto") == 0)
         return DT_OK;
-    return dt_usage("%s: expected %s to be a run's folder or nothing yet, found a file; give the words that "
-                    "the run is started with",
-                    option, path);
+    return dt_fail("%s: expected %s to be a run's folder, found nothing there; with --resume auto that is a "
+                   "run that has not begun",
+                   option, path);
 }
 
-static dt_status report(const dt_config *config) {
+/* Where nobody has named a place for checkpoints, they need not be there yet. */
+static dt_status expect_checkpoints(const dt_config *config, const char *folder) {
+    struct stat info;
+    if (config->checkpoint_dir)
+        return expect_folder(config, "checkpoint_dir", folder);
+    return stat(folder, &info) == 0 || errno != ENOENT ? expect_folder(config, "out_dir", folder) : DT_OK;
+}
+
+static dt_status report(dt_config *config) {
     int64_t step = 0;
+    DT_TRY(dt_resume_place(config));
     char *folder = config->checkpoint_dir ? strdup(config->checkpoint_dir)
                                           : dt_file_join(config->out_dir, "checkpoints");
     dt_status status = folder ? DT_OK : dt_fail("out of memory for a folder's name");
     if (status == DT_OK)
-        status = expect_folder("out_dir", config->out_dir);
+        status = expect_folder(config, "out_dir", config->out_dir);
     if (status == DT_OK)
-        status = expect_folder(config->checkpoint_dir ? "checkpoint_dir" : "out_dir", folder);
+        status = expect_checkpoints(config, folder);
     if (status == DT_OK)
-        status = find_step(folder, &step);
+        status = find_step(config, folder, &step);
     free(folder);
     DT_TRY(status);
     dt_log_open(true, false);
@@ -67,7 +85,7 @@ dt_status dt_verb_progress(int argc, char **argv) {
     dt_config config;
     /* What is wrong with a checkpoint is for the training to say; this answers in one line. */
     dt_log_open(false, false);
-    dt_status status = dt_verb_settings(&config, NULL, argc, argv, NULL);
+    dt_status status = dt_verb_settings(&config, NULL, argc, argv, NULL, DT_VERB_RESUMES);
     if (status == DT_OK)
         status = report(&config);
     dt_config_free(&config);

@@ -87,7 +87,7 @@ static dt_status read_file(const dt_world *world, const char *path, char **bytes
 }
 
 dt_status dt_verb_settings(dt_config *config, const dt_world *world, int argc, char **argv,
-                           const dt_flag *own) {
+                           const dt_flag *own, dt_verb_start start) {
     const char *path = NULL, *again = NULL;
     char *bytes = NULL;
     size_t length = 0;
@@ -112,7 +112,7 @@ dt_status dt_verb_settings(dt_config *config, const dt_world *world, int argc, c
         status = dt_config_read_yaml(config, name, bytes, length);
     if (status == DT_OK)
         status = dt_config_read_flags(config, argc, argv, flags, NULL, NULL);
-    if (status == DT_OK)
+    if (status == DT_OK && (start == DT_VERB_AFRESH || config->resume == NULL))
         status = dt_config_check_document(config, name, bytes, length);
     free(bytes);
     return status;

@@ -31,7 +31,7 @@ static dt_status train(const dt_world *world, int argc, char **argv) {
     dt_config config;
     dt_run run = {0};
     DT_TRY(start_watch(world));
-    dt_status status = dt_agree(world, dt_verb_settings(&config, world, argc, argv, own));
+    dt_status status = dt_agree(world, dt_verb_settings(&config, world, argc, argv, own, DT_VERB_RESUMES));
     if (status == DT_OK)
         dt_watch_limit(config.hang_timeout_seconds);
     if (status == DT_OK && print) {

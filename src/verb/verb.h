@@ -59,14 +59,18 @@ dt_status dt_verb_help(int argc, char **argv);
  */
 dt_status dt_verb_same_launch(const dt_world *world, int argc, char **argv);
 
+/** Whether a verb goes on from the checkpoint that the config's `resume` names, or does not look at it. */
+typedef enum dt_verb_start { DT_VERB_AFRESH, DT_VERB_RESUMES } dt_verb_start;
+
 /**
  * Defaults, then the file named by --config, then the flags, into `config`, which the caller frees in any
  * case. With a `world` rank 0 reads the file and all use its bytes, collectively; NULL reads it locally.
  * `own` names the verb's own flags (ended by a NULL name) beside --config; words that are no flags are
- * refused.
+ * refused. What concerns several options at once is checked, but for a verb that resumes where `resume` is
+ * given: then it is for whoever has added what the checkpoint says.
  */
 dt_status dt_verb_settings(dt_config *config, const dt_world *world, int argc, char **argv,
-                           const dt_flag *own);
+                           const dt_flag *own, dt_verb_start start);
 
 /**
  * Reads the flags of a verb that works on a checkpoint: exactly one word, into `*checkpoint` (it points into

@@ -26,11 +26,14 @@ static void progress_follows_the_checkpoint(void **state) {
     (void)state;
     char *folder = command_enter_folder();
     text_write("text.txt", 30000, 1);
-    expect_progress("--out-dir run --max-steps 6", "unfinished: step 0 of 6 in run\n");
+    expect_progress("--out-dir run --max-steps 6 --resume auto", "unfinished: step 0 of 6 in run\n");
     training_done(TRAINING_ALONE, 1, "run",
                   TRAINING_MODEL "--batch-size 4 --max-steps 6 --checkpoint-cadence 4");
     expect_progress("--out-dir run --max-steps 6", "complete: step 6 of 6 in run\n");
     expect_progress("--out-dir run --max-steps 9", "unfinished: step 6 of 9 in run\n");
+    /* What no word says the checkpoint does. */
+    expect_progress("--out-dir run", "complete: step 6 of 6 in run\n");
+    expect_progress("--resume run/checkpoints/checkpoint_step_4", "complete: step 6 of 6 in run\n");
     expect_progress("--checkpoint-dir run/checkpoints --max-steps 6 --resume auto",
                     "complete: step 6 of 6 in .\n");
     command_result r = command_run("%s progress --max-steps x", DTRAIN);
@@ -52,7 +55,10 @@ static void what_is_no_folder_is_refused(void **state) {
     (void)state;
     char *folder = command_enter_folder();
     text_write("text.txt", 100, 1);
-    expect_refusal("--out-dir text.txt", 2, "out_dir: expected text.txt to be a run's folder or nothing yet");
+    expect_refusal("--out-dir text.txt", 2, "out_dir: expected text.txt to be a run's folder, found a file");
+    expect_refusal("--out-dir nowhere", 1,
+                   "out_dir: expected nowhere to be a run's folder, found nothing there");
+    expect_refusal("--checkpoint-dir nowhere", 1, "checkpoint_dir: expected nowhere to be a run's folder");
     expect_refusal("--out-dir text.txt/run", 2, "out_dir: cannot look at text.txt/run: Not a directory");
     expect_refusal("--checkpoint-dir text.txt", 2, "checkpoint_dir: expected text.txt to be a run's folder");
     assert_int_equal(mkdir("run", 0777), 0);

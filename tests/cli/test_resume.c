@@ -121,14 +121,149 @@ static void fixed_options_may_not_change(void **state) {
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
         char flags[512], sentence[512];
         snprintf(flags, sizeof flags, STEADY "--max-steps 4 --resume latest %s", changes[i].flag);
-        snprintf(sentence, sizeof sentence,
-                 "dtrain: error: cannot resume: %s is %s in the checkpoint and %s in this run, and it may "
-                 "not change "
-                 "within a run; set %s to %s, or start a new run without --resume\n",
-                 changes[i].key, changes[i].saved, changes[i].now, changes[i].key, changes[i].saved);
+        snprintf(
+            sentence, sizeof sentence,
+            "dtrain: error: cannot resume: %s is %s in the checkpoint and %s in this run; this option may "
+            "not change within a run; leave it out to take what the checkpoint has, or start a new run "
+            "without --resume\n",
+            changes[i].key, changes[i].saved, changes[i].now);
         /* With several ranks too, the sentence comes once. */
         training_refused(i == 0 ? 3 : TRAINING_ALONE, "saved", flags, 2, sentence);
     }
+    /* All at once, so that nobody has to find them one by one. */
+    training_refused(
+        2, "saved", "--resume latest --max-steps 4 --n-layers 3 --seed 8 --no-shuffle --dropout 0.2", 2,
+        "dtrain: error: cannot resume: n_layers is 2 in the checkpoint and 3 in this run; seed is 7 in "
+        "the checkpoint and 8 in this run; shuffle is true in the checkpoint and false in this run; "
+        "these options may not change within a run; leave them out to take what the checkpoint has, "
+        "or start a new run without --resume\n");
+}
+
+/* Runs dtrain with nothing but `words`, on `ranks` ranks, which must end well; what it said, owned by the
+ * caller.
+ */
+static command_result goes_on(int ranks, const char *words) {
+    command_result r = ranks == TRAINING_ALONE ? command_run("%s %s", DTRAIN_PROGRAM, words)
+                                               : command_run("%s --oversubscribe -np %d %s %s", DTRAIN_MPIRUN,
+                                                             ranks, DTRAIN_PROGRAM, words);
+    if (r.exit_code != 0)
+        fail_msg("%s: exit code %d: %s", words, r.exit_code, r.err);
+    return r;
+}
+
+static void says(const command_result *r, const char *sentence) {
+    if (strstr(r->out, sentence) == NULL && strstr(r->err, sentence) == NULL)
+        fail_msg("expected \"%s\" in:\n%s%s", sentence, r->out, r->err);
+}
+
+/* Options that are not given come from the checkpoint, the folders and the text too: the same bits as without
+ * a stop, on another number of ranks, also after the run was moved, and seen from another folder. */
+static void a_checkpoint_alone_goes_on(void **state) {
+    (void)state;
+    training_done(TRAINING_ALONE, 1, "unbroken", COSINE "--keep-last 5");
+    training_done(2, 1, "broken", COSINE "--keep-last 5");
+    command_result r = command_run("cp -r broken moved && mkdir below");
+    command_free(&r);
+    r = goes_on(3, "--resume broken/checkpoints/checkpoint_step_8");
+    says(&r, "resume: the text is text.txt, as the checkpoint says");
+    assert_null(strstr(r.out, " from here on"));
+    assert_null(strstr(r.err, "rises"));
+    command_free(&r);
+    same_course("unbroken", "broken");
+    r = command_run("cd below && %s --resume ../moved/checkpoints/checkpoint_step_8 --data ../text.txt",
+                    DTRAIN_PROGRAM);
+    assert_int_equal(r.exit_code, 0);
+    command_free(&r);
+    same_course("unbroken", "moved");
+    r = command_run("ls below");
+    assert_string_equal(r.out, "");
+    command_free(&r);
+    /* A flag beats the file, the file beats the checkpoint. */
+    r = command_run("printf 'learning_rate: 0.5\\nweight_decay: 0.3\\n' >later.yaml");
+    command_free(&r);
+    r = goes_on(TRAINING_ALONE, "--config later.yaml --weight-decay 0.2 --max-steps 12 --resume "
+                                "broken/checkpoints/latest");
+    says(&r, "resume: learning_rate was 0.01 and is 0.5 from here on\n");
+    says(&r, "resume: weight_decay was 0.1 and is 0.2 from here on\n");
+    assert_null(strstr(r.out, "dropout"));
+    command_free(&r);
+    assert_int_equal(training_latest_step("broken"), 12);
+}
+
+/* A checkpoint that lies alone does not say where its run writes. */
+static void a_copy_alone_asks_for_a_folder(void **state) {
+    (void)state;
+    command_result r = command_run("cp -r saved/checkpoints/checkpoint_step_2 lone");
+    command_free(&r);
+    r = command_run("%s --resume lone --max-steps 3", DTRAIN_PROGRAM);
+    assert_int_equal(r.exit_code, 2);
+    says(&r, "resume: cannot tell where the run of lone is to go on, since it does not lie in the folder "
+             "checkpoints/ of a run; name the folder to write to by --out-dir");
+    command_free(&r);
+    r = goes_on(2, "--resume lone --max-steps 3 --out-dir lone_run");
+    command_free(&r);
+    assert_int_equal(training_latest_step("lone_run"), 3);
+}
+
+static void best_is_a_checkpoint_too(void **state) {
+    (void)state;
+    training_refused(
+        TRAINING_ALONE, "saved", "--max-steps 4 --resume best", 2,
+        "dtrain: error: there is no best checkpoint to resume: expected a link "
+        "saved/checkpoints/best; a run makes it where it evaluates and saves after the same step");
+    training_done(TRAINING_ALONE, 1, "best", STEADY "--max-steps 4 --eval-cadence 2");
+    command_result r = goes_on(2, "--out-dir best --max-steps 6 --resume best");
+    says(&r, "after step 4\n");
+    command_free(&r);
+    assert_int_equal(training_latest_step("best"), 6);
+}
+
+/* What the schedule does from here, in numbers, where its end has passed or its length has changed. */
+static void the_schedule_is_told(void **state) {
+    (void)state;
+    training_done(TRAINING_ALONE, 1, "told", COSINE);
+    command_result r = goes_on(2, "--resume told/checkpoints/checkpoint_step_8 --max-steps 20");
+    says(&r,
+         "dtrain: warning: resume: the learning rate was 0.00146447 at step 8; with lr_schedule: cosine and "
+         "max_steps: 20 it is 0.0067101 at step 9 and 0 at step 20: it rises again");
+    command_free(&r);
+    r = command_run("rm -r told");
+    command_free(&r);
+    training_done(TRAINING_ALONE, 1, "told", COSINE);
+    r = goes_on(TRAINING_ALONE, "--resume told/checkpoints/latest --max-steps 12");
+    says(
+        &r,
+        "dtrain: warning: resume: the learning rate was 0 at step 10, where its schedule ended; with "
+        "lr_schedule: cosine and max_steps: 12 it is 0.000244717 at step 11 and 0 at step 12: it rises again");
+    command_free(&r);
+    r = goes_on(TRAINING_ALONE, "--resume told/checkpoints/latest --max-steps 13 --lr-schedule constant "
+                                "--learning-rate 1e-9");
+    says(&r, "with lr_schedule: constant and max_steps: 13 it is 1e-09 at step 13 and 1e-09 at step 13");
+    command_free(&r);
+}
+
+/* Options that have no effect beside the others, and a schedule that does not come to its end. */
+static void what_has_no_effect_is_said(void **state) {
+    (void)state;
+    command_result r = training_run(2, 1, "idle",
+                                    TRAINING_MODEL "--max-steps 2 --warmup-steps 8 --decay-steps 3 "
+                                                   "--keep-every 2");
+    assert_int_equal(r.exit_code, 0);
+    says(&r,
+         "dtrain: warning: warmup_steps is 8 and max_steps is 2: the run ends while the learning rate still "
+         "rises, at 0.0025 of 0.01; lower warmup_steps or raise max_steps\n");
+    says(
+        &r,
+        "dtrain: warning: decay_steps is 3, which has an effect with lr_schedule: wsd only; give that too, or "
+        "leave decay_steps out\n");
+    says(&r, "dtrain: warning: keep_every is 2, which has an effect with a keep_last only");
+    command_free(&r);
+    r = training_run(1, 1, "busy",
+                     TRAINING_MODEL "--max-steps 2 --warmup-steps 1 --lr-schedule wsd --decay-steps 1 "
+                                    "--keep-every 2 --keep-last 1");
+    assert_null(strstr(r.err, "warning: warmup"));
+    assert_null(strstr(r.err, "effect"));
+    command_free(&r);
 }
 
 static void another_corpus_is_refused(void **state) {
@@ -280,6 +415,11 @@ int main(void) {
                                        cmocka_unit_test(a_finished_run_has_nothing_to_do),
                                        cmocka_unit_test(latest_needs_a_checkpoint),
                                        cmocka_unit_test(fixed_options_may_not_change),
+                                       cmocka_unit_test(a_checkpoint_alone_goes_on),
+                                       cmocka_unit_test(a_copy_alone_asks_for_a_folder),
+                                       cmocka_unit_test(best_is_a_checkpoint_too),
+                                       cmocka_unit_test(the_schedule_is_told),
+                                       cmocka_unit_test(what_has_no_effect_is_said),
                                        cmocka_unit_test(another_corpus_is_refused),
                                        cmocka_unit_test(other_options_may_change_and_are_logged),
                                        cmocka_unit_test(the_seed_comes_from_the_checkpoint),

@@ -248,11 +248,54 @@ static void test_compare(void **state) {
     assert_done(dt_config_compare(&saved, &now, NULL));
     now.seed = 6;
     assert_refused(dt_config_compare(&saved, &now, NULL),
-                   "cannot resume: seed is 5 in the checkpoint and 6 in this run, and it may not change "
-                   "within a run; set "
-                   "seed to 5, or start a new run without --resume");
+                   "cannot resume: seed is 5 in the checkpoint and 6 in this run; this option may not change "
+                   "within a run; leave it out to take what the checkpoint has, or start a new run without "
+                   "--resume");
     dt_config_free(&saved);
     dt_config_free(&now);
+}
+
+/* What a file, a flag or a setting gives stays, be it the default; all else comes from the other config. */
+static void test_adopt(void **state) {
+    (void)state;
+    static const char yaml[] = "d_ff: 1024\ndata: mine.txt\n";
+    char *flags[] = {"--no-shuffle", "--grad-clip", "null"};
+    dt_config saved, now, expected;
+    dt_config_init(&saved);
+    dt_config_init(&now);
+    dt_config_init(&expected);
+    const char *const theirs[][2] = {{"d_ff", "77"},
+                                     {"data", "theirs.txt"},
+                                     {"grad_clip", "2"},
+                                     {"n_layers", "9"},
+                                     {"dropout", "0.25"},
+                                     {"lr_schedule", "wsd"},
+                                     {"seed", "5"},
+                                     {"hooks", "{update: [{name: identity}]}"},
+                                     {"sampling_prompt", "x"},
+                                     {"keep_last", "3"}};
+    for (size_t i = 0; i < sizeof theirs / sizeof *theirs; i++) {
+        assert_done(dt_config_set(&saved, theirs[i][0], theirs[i][1], "t"));
+        assert_done(dt_config_set(&expected, theirs[i][0], theirs[i][1], "t"));
+    }
+    assert_done(dt_config_read_yaml(&now, "t", yaml, strlen(yaml)));
+    assert_done(dt_config_read_flags(&now, 3, flags, NULL, NULL, NULL));
+    assert_done(dt_config_set(&now, "keep_last", "null", "t"));
+    assert_true(dt_config_is_given(&now, "shuffle") && dt_config_is_given(&now, "d_ff"));
+    assert_false(dt_config_is_given(&now, "n_layers"));
+    const char *const mine[][2] = {{"d_ff", "1024"},
+                                   {"data", "mine.txt"},
+                                   {"grad_clip", "null"},
+                                   {"shuffle", "false"},
+                                   {"keep_last", "null"}};
+    for (size_t i = 0; i < sizeof mine / sizeof *mine; i++)
+        assert_done(dt_config_set(&expected, mine[i][0], mine[i][1], "t"));
+    assert_done(dt_config_adopt(&now, &saved));
+    assert_true(dt_config_hash(&now) == dt_config_hash(&expected));
+    dt_config_free(&saved);
+    assert_true(dt_config_hash(&now) == dt_config_hash(&expected)); /* nothing of it is shared */
+    dt_config_free(&now);
+    dt_config_free(&expected);
 }
 
 /* Exactly the options that change what a run means are fixed. */
@@ -276,6 +319,7 @@ int main(void) {
         cmocka_unit_test(test_trees_survive),   cmocka_unit_test(test_shortest_digits),
         cmocka_unit_test(test_json_refusals),   cmocka_unit_test(test_hash),
         cmocka_unit_test(test_compare),         cmocka_unit_test(test_fixed_options),
+        cmocka_unit_test(test_adopt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

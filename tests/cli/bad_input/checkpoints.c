@@ -80,34 +80,34 @@ static const bad_row rows[] = {
          "checkpoint_dir: cannot make folder plain.txt")},
     {ROW(
         RESUME "good --n-layers 2",
-        "cannot resume: n_layers is 1 in the checkpoint and 2 in this run, and it may not change within a run; set n_layers to 1")},
+        "cannot resume: n_layers is 1 in the checkpoint and 2 in this run; this option may not change within a run; leave it out")},
     {ROW(
         RESUME "good --d-model 8",
-        "cannot resume: d_model is 4 in the checkpoint and 8 in this run, and it may not change within a run; set d_model to 4")},
+        "cannot resume: d_model is 4 in the checkpoint and 8 in this run; this option may not change within a run; leave it out")},
     {ROW(
         RESUME "good --n-heads 2",
-        "cannot resume: n_heads is 1 in the checkpoint and 2 in this run, and it may not change within a run; set n_heads to 1")},
+        "cannot resume: n_heads is 1 in the checkpoint and 2 in this run; this option may not change within a run; leave it out")},
     {ROW(
         RESUME "good --d-ff 8",
-        "cannot resume: d_ff is 4 in the checkpoint and 8 in this run, and it may not change within a run; set d_ff to 4")},
+        "cannot resume: d_ff is 4 in the checkpoint and 8 in this run; this option may not change within a run; leave it out")},
     {ROW(
         RESUME "good --max-seq-len 4",
-        "cannot resume: max_seq_len is 8 in the checkpoint and 4 in this run, and it may not change within a run; set max_seq_len to 8")},
+        "cannot resume: max_seq_len is 8 in the checkpoint and 4 in this run; this option may not change within a run; leave it out")},
     {ROW(
         RESUME "good --batch-size 8",
-        "cannot resume: batch_size is 16 in the checkpoint and 8 in this run, and it may not change within a run; set batch_size to 16")},
+        "cannot resume: batch_size is 16 in the checkpoint and 8 in this run; this option may not change within a run; leave it out")},
     {ROW(
         RESUME "good --micro-batch-size 1",
-        "cannot resume: micro_batch_size is 2 in the checkpoint and 1 in this run, and it may not change within a run; set micro_batch_size to 2")},
+        "cannot resume: micro_batch_size is 2 in the checkpoint and 1 in this run; this option may not change within a run; leave it out")},
     {ROW(
         RESUME "good --seed 2",
-        "cannot resume: seed is 1 in the checkpoint and 2 in this run, and it may not change within a run; set seed to 1")},
+        "cannot resume: seed is 1 in the checkpoint and 2 in this run; this option may not change within a run; leave it out")},
     {ROW(
         RESUME "good --train-ratio 0.5",
-        "cannot resume: train_ratio is 0.95 in the checkpoint and 0.5 in this run, and it may not change within a run; set train_ratio to 0.95")},
+        "cannot resume: train_ratio is 0.95 in the checkpoint and 0.5 in this run; this option may not change within a run; leave it out")},
     {ROW(
         RESUME "good --no-shuffle",
-        "cannot resume: shuffle is true in the checkpoint and false in this run, and it may not change within a run; set shuffle to true")},
+        "cannot resume: shuffle is true in the checkpoint and false in this run; this option may not change within a run; leave it out")},
     {ROW(
         RESUME "good --data other.txt",
         "other.txt is not the text that the checkpoint was trained on: expected 20000 bytes and 20000 tokens, found 19000 and 19000; give that text by --data")},
