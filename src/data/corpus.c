@@ -10,11 +10,16 @@
 #include <xxhash.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/memory.h"
+#include "data/recognise.h"
 
 #define FOLDER    "data"
 #define PREFERRED "uni-alg-int.txt"
 #define SUFFIX    ".txt"
+
+/* More unknown characters than this are worth a warning. */
+#define UNKNOWN_SHARE 0.01
 
 /* A text file as the shell's *.txt means it: not a hidden one, and no folder. */
 static bool is_candidate(const char *name, const char *path) {
@@ -57,17 +62,34 @@ dt_status dt_corpus_find(char **path) {
         FOLDER, PREFERRED, SUFFIX, FOLDER, getcwd(here, sizeof here) != NULL ? here : "(unknown)");
 }
 
+/* What the file's first bytes say of it. */
+static dt_status recognise(dt_corpus *corpus, const char *path, int descriptor) {
+    const int64_t length =
+        corpus->file_bytes < DT_RECOGNISE_BYTES ? corpus->file_bytes : (int64_t)DT_RECOGNISE_BYTES;
+    uint8_t *bytes = dt_memory_alloc(length, 1, "the start of the corpus");
+    dt_status status =
+        bytes == NULL ? DT_FAILED : dt_file_read_at(descriptor, path, bytes, (size_t)length, 0);
+    if (status == DT_OK)
+        status = dt_recognise_text(path, bytes, length);
+    corpus->marked = status == DT_OK && dt_recognise_mark(bytes, length);
+    dt_memory_free(bytes);
+    return status;
+}
+
 dt_status dt_corpus_open(dt_corpus *corpus, const char *path) {
     int descriptor;
     int64_t file_bytes;
     *corpus = (dt_corpus){0};
     if (dt_file_open(path, &descriptor, &file_bytes) != DT_OK)
         return dt_usage("no corpus: %s; name a text file with --data FILE or `data: FILE`", dt_error());
-    close(descriptor);
-    if (file_bytes == 0)
-        return dt_usage("cannot use %s: expected a text, found an empty file; name another with --data FILE",
-                        path);
     corpus->file_bytes = file_bytes;
+    const dt_status recognised =
+        file_bytes > 0 ? recognise(corpus, path, descriptor)
+                       : dt_usage("cannot use %s: expected a text, found an empty file; name another with "
+                                  "--data FILE",
+                                  path);
+    close(descriptor);
+    DT_TRY(recognised);
     corpus->blocks = (file_bytes - 1) / DT_CORPUS_BLOCK_BYTES + 1;
     corpus->path = strdup(path);
     corpus->block = dt_memory_alloc(corpus->blocks, sizeof *corpus->block, "the index of the corpus");
@@ -177,12 +199,35 @@ dt_status dt_corpus_finish(dt_corpus *corpus) {
         corpus->total.tokens += block->count.tokens;
         corpus->total.unknown += block->count.unknown;
         corpus->total.invalid += block->count.invalid;
+        corpus->total.zero += block->count.zero;
         (void)XXH3_64bits_update(state, &block->hash, sizeof block->hash);
     }
     corpus->first_token[corpus->blocks] = corpus->total.tokens;
     corpus->hash = XXH3_64bits_digest(state);
     XXH3_freeState(state);
     return DT_OK;
+}
+
+void dt_corpus_warn(const dt_corpus *corpus) {
+    const dt_tokenizer_count *total = &corpus->total;
+    const double share = (double)total->unknown / (double)total->tokens;
+    if (corpus->marked)
+        dt_log_warn(
+            "%s begins with a byte order mark, which counts as one <UNK>; tail -c +4 FILE >NEW leaves "
+            "it out",
+            corpus->path);
+    if (total->zero > 0)
+        dt_log_warn("%s holds %" PRId64 " NUL bytes, each one <UNK>, as a copy that was cut short does; look "
+                    "whether it is whole",
+                    corpus->path, total->zero);
+    if (share > UNKNOWN_SHARE)
+        dt_log_warn(
+            "%.1f %% of %s (%" PRId64 " of %" PRId64 " characters, %" PRId64
+            " for bytes that are not UTF-8) are not in the vocabulary and count as <UNK>: the model "
+            "cannot learn them, and its losses look better for it; iconv -f %s -t ASCII//TRANSLIT FILE "
+            ">NEW spells many in ASCII",
+            100.0 * share, corpus->path, total->unknown, total->tokens, total->invalid,
+            2 * total->invalid > total->unknown ? "LATIN1 (or what it is coded in)" : "UTF-8");
 }
 
 /* The block that holds token `token`: the last one whose first token is not behind it. */

@@ -15,6 +15,7 @@
 #ifndef DT_DATA_CORPUS_H
 #define DT_DATA_CORPUS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/status.h"
@@ -32,6 +33,7 @@ typedef struct dt_corpus_block {
 typedef struct dt_corpus {
     char *path;
     int64_t file_bytes;
+    bool marked; /**< begins with a byte order mark, which is one <UNK> */
     int64_t blocks;
     dt_corpus_block *block;   /**< [blocks], in the order of the file */
     int64_t *first_token;     /**< [blocks + 1], made by dt_corpus_finish */
@@ -47,8 +49,8 @@ typedef struct dt_corpus {
 dt_status dt_corpus_find(char **path);
 
 /**
- * Looks at the file and makes room for its index. Fails when it cannot be read or is empty, and then holds
- * nothing. The caller closes it. Local.
+ * Looks at the file and makes room for its index. Fails when it cannot be read, is empty or begins as no text
+ * does (data/recognise.h), and then holds nothing. The caller closes it. Local.
  */
 dt_status dt_corpus_open(dt_corpus *corpus, const char *path);
 
@@ -69,6 +71,10 @@ dt_status dt_corpus_index(dt_corpus *corpus, int rank, int size);
 
 /** Sums up the gathered rows. Local. */
 dt_status dt_corpus_finish(dt_corpus *corpus);
+
+/** Warns (base/log.h) of what a model cannot learn of the text: a byte order mark, NUL bytes, more than 1 %
+ * of characters that are unknown. Local. */
+void dt_corpus_warn(const dt_corpus *corpus);
 
 /**
  * Reads the tokens [first, end), one byte each, into `tokens`. Fails when the range is not within the total,

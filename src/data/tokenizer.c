@@ -135,6 +135,7 @@ int64_t dt_tokenizer_block(const uint8_t *bytes, int64_t length, int64_t first, 
             place += 2;
         } else {
             bool well_formed;
+            found.zero += bytes[place] == 0;
             place += character_bytes(bytes + place, length - place, &well_formed);
             found.unknown++;
             found.invalid += !well_formed;
@@ -147,6 +148,7 @@ int64_t dt_tokenizer_block(const uint8_t *bytes, int64_t length, int64_t first, 
         count->tokens += found.tokens;
         count->unknown += found.unknown;
         count->invalid += found.invalid;
+        count->zero += found.zero;
     }
     return found.tokens;
 }

@@ -32,6 +32,7 @@ typedef struct dt_tokenizer_count {
     int64_t tokens;  /**< in all */
     int64_t unknown; /**< of which <UNK> */
     int64_t invalid; /**< of which for ill-formed UTF-8 */
+    int64_t zero;    /**< of which NUL bytes */
 } dt_tokenizer_count;
 
 /**

@@ -27,8 +27,8 @@ typedef struct dt_schedule {
  *               (Loshchilov, Hutter, "SGDR", 2017, without restarts)
  *     wsd       peak, then in the last decay_steps linearly to `least`; a decay that would begin before
  *               the end of the warm-up begins there (warm-up, stable, decay: Hu et al., "MiniCPM", 2024)
- * so that step max_steps has `least`, if the warm-up leaves room: with 0 it changes no weight. Past max_steps the rate stays where it
- * ended. Local.
+ * so that step max_steps has `least`, if the warm-up leaves room: with 0 it changes no weight. Past max_steps
+ * the rate stays where it ended. Local.
  */
 double dt_schedule_rate(const dt_schedule *schedule, int64_t step);
 

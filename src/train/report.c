@@ -47,6 +47,22 @@ static const char *exchange_name(const dt_run *run) {
     return names[dt_step_exchange_way(run->step)];
 }
 
+/* What may make the run worth less than it seems. */
+static void print_warnings(const dt_run *run) {
+    char unused[512];
+    dt_corpus_warn(&run->corpus);
+    if (dt_lanes_warning(&run->lanes, unused, sizeof unused))
+        dt_log_warn("%s", unused);
+    dt_report_placement(run->world, run->workers.threads);
+    char remark[512];
+    for (int i = 0; dt_config_remark(&run->about.config, i, remark, sizeof remark); i++)
+        dt_log_warn("%s", remark);
+    if (dt_step_exchange_way(run->step) == DT_REDUCE_LIBRARY)
+        dt_log_warn(
+            "exchange: library is for comparisons: the bits of this run depend on the number of ranks; "
+            "use exchange: auto");
+}
+
 static void print_opening(const dt_run *run, const json_t *hosts) {
     const dt_world *world = run->world;
     const dt_config *c = &run->about.config;
@@ -87,17 +103,7 @@ static void print_opening(const dt_run *run, const json_t *hosts) {
                     c->gradient_dtype == DT_GRADIENT_BF16 ? "bf16" : "fp32");
     if (run->resumed_from)
         dt_log_line("resume    from %s, after step %" PRId64, run->resumed_from, run->start_step);
-    char unused[512];
-    if (dt_lanes_warning(&run->lanes, unused, sizeof unused))
-        dt_log_warn("%s", unused);
-    dt_report_placement(run->world, run->workers.threads);
-    char remark[512];
-    for (int i = 0; dt_config_remark(c, i, remark, sizeof remark); i++)
-        dt_log_warn("%s", remark);
-    if (dt_step_exchange_way(run->step) == DT_REDUCE_LIBRARY)
-        dt_log_warn(
-            "exchange: library is for comparisons: the bits of this run depend on the number of ranks; "
-            "use exchange: auto");
+    print_warnings(run);
 }
 
 static json_t *run_event(const dt_run *run, json_t *hosts) {
@@ -105,13 +111,14 @@ static json_t *run_event(const dt_run *run, json_t *hosts) {
     char hash[17], stamp[32];
     snprintf(hash, sizeof hash, "%016" PRIx64, dt_config_hash(c));
     dt_clock_stamp(stamp, sizeof stamp);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:i, s:i, s:s, s:O, s:s, s:I, s:I, s:I}", "event",
-                     "run", "run_id", run->about.run_id, "time", stamp, "version", dt_version(), "git_commit",
-                     dt_version_commit(), "config_hash", hash, "seed", (json_int_t)c->seed, "ranks",
-                     run->world->size, "threads", run->workers.threads, "exchange", exchange_name(run),
-                     "hosts", hosts, "kernels", run->gpt.kernels->name, "parameters",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:i, s:i, s:s, s:O, s:s, s:I, s:I, s:I, s:I}",
+                     "event", "run", "run_id", run->about.run_id, "time", stamp, "version", dt_version(),
+                     "git_commit", dt_version_commit(), "config_hash", hash, "seed", (json_int_t)c->seed,
+                     "ranks", run->world->size, "threads", run->workers.threads, "exchange",
+                     exchange_name(run), "hosts", hosts, "kernels", run->gpt.kernels->name, "parameters",
                      (json_int_t)run->layout.parameters, "corpus_tokens",
-                     (json_int_t)run->corpus.total.tokens, "start_step", (json_int_t)run->start_step);
+                     (json_int_t)run->corpus.total.tokens, "corpus_unknown",
+                     (json_int_t)run->corpus.total.unknown, "start_step", (json_int_t)run->start_step);
 }
 
 dt_status dt_report_opening(const dt_run *run) {

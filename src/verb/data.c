@@ -23,6 +23,7 @@ static dt_status list(const dt_config *c, const dt_corpus *corpus, const char *s
     steps = dt_lanes_length(&lanes, 0); /* the first lane is among the longest */
     if (steps_text)
         DT_TRY(dt_verb_count("steps", steps_text, &steps));
+    dt_corpus_warn(corpus);
     char warning[512];
     if (dt_lanes_warning(&lanes, warning, sizeof warning))
         dt_log_warn("%s", warning);

@@ -41,6 +41,7 @@ static dt_status evaluate(const dt_world *world, const dt_model_file *model, con
     if (f->windows)
         DT_TRY(dt_verb_count("windows", f->windows, &windows));
     DT_TRY(dt_corpus_index_open(corpus, world, f->data ? f->data : c->data));
+    dt_corpus_warn(corpus);
     DT_TRY(choose_split(f, &model->about, corpus, &first_token, &what));
     dt_status status = dt_workers_count(&threads);
     if (status == DT_OK)

@@ -231,6 +231,35 @@ static void eval_says_what_is_wrong(void **state) {
             "such as checkpoints/checkpoint_step_1000\n");
 }
 
+/* A run, eval and data each warn of it; the start of the run holds the number. */
+static void an_unknown_script_is_warned_of(void **state) {
+    (void)state;
+    command_result r = command_run("yes '\xe4\xb8\xad\xe6\x96\x87 a' | head -n 2000 >script.txt; printf "
+                                   "'\\357\\273\\277' | cat - script.txt >marked.txt");
+    assert_int_equal(r.exit_code, 0);
+    command_free(&r);
+    /* A line is two characters that are unknown and three that are not: 40 %. */
+    static const char warning[] =
+        "dtrain: warning: 40.0 % of script.txt (4000 of 10000 characters, 0 for bytes that are not UTF-8) are not "
+        "in the vocabulary";
+    static const char *const lines[] = {
+        "train --data script.txt --max-seq-len 32 --d-model 16 --max-steps 1 --out-dir script",
+        "eval " CHECKPOINT " --data script.txt",
+        "data --data script.txt --max-seq-len 32 --seed 1 --steps 1"};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        r = command_run("%s %s", DTRAIN, lines[i]);
+        if (r.exit_code != 0 || strstr(r.err, warning) == NULL)
+            fail_msg("%s: exit code %d, \"%s\"", lines[i], r.exit_code, r.err);
+        command_free(&r);
+    }
+    char *metrics = command_read_file("script/metrics.jsonl");
+    assert_non_null(strstr(metrics, "\"corpus_tokens\":10000,\"corpus_unknown\":4000,"));
+    free(metrics);
+    r = command_run("%s data --data marked.txt --max-seq-len 32 --seed 1 --steps 1", DTRAIN);
+    assert_non_null(strstr(r.err, "marked.txt begins with a byte order mark, which counts as one <UNK>"));
+    command_free(&r);
+}
+
 enum { SLOTS = 16, LANE_WINDOWS = 55 }; /* 28500 tokens: 890 windows of 32, in 16 lanes of 55 */
 
 /* One line of `dtrain data`: step `step`'s windows, marked in `seen`. */
@@ -429,6 +458,7 @@ int main(void) {
                                        cmocka_unit_test(perplexity_and_bits_follow_from_the_loss),
                                        cmocka_unit_test(another_text_counts_whole),
                                        cmocka_unit_test(eval_says_what_is_wrong),
+                                       cmocka_unit_test(an_unknown_script_is_warned_of),
                                        cmocka_unit_test(an_epoch_holds_each_window_once),
                                        cmocka_unit_test(no_window_is_left_over_when_they_are_spread),
                                        cmocka_unit_test(data_needs_a_seed),

@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "data/recognise.h"
 #include "support/reference_tokens.h"
 
 bool fuzz_accepted = true; /* there is no text that is no text */
@@ -61,9 +62,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     made += encode_block(bytes, length, first, end, found + made, &counts);
     made += encode_block(bytes, length, end, length, found + made, &counts);
     FUZZ_EXPECT(made == known.tokens && counts.tokens == known.tokens);
-    FUZZ_EXPECT(counts.unknown == known.unknown && counts.invalid == known.invalid);
+    FUZZ_EXPECT(counts.unknown == known.unknown && counts.invalid == known.invalid &&
+                counts.zero == known.zero);
     FUZZ_EXPECT(memcmp(found, expected, (size_t)made) == 0);
     check_text(found, made);
+    FUZZ_EXPECT(dt_recognise_text("f", bytes, length) == DT_USAGE || known.zero == 0);
     free(expected);
     free(found);
     return 0;

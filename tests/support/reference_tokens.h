@@ -59,6 +59,7 @@ static inline dt_tokenizer_count reference_tokens(const uint8_t *bytes, size_t l
             token = 98;
         count.unknown += token == DT_TOKEN_UNK;
         count.invalid += !whole;
+        count.zero += byte == 0;
         tokens[count.tokens++] = token;
         place += used;
     }

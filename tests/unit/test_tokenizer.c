@@ -20,6 +20,7 @@ static void assert_count(dt_tokenizer_count found, dt_tokenizer_count expected) 
     assert_int_equal(found.tokens, expected.tokens);
     assert_int_equal(found.unknown, expected.unknown);
     assert_int_equal(found.invalid, expected.invalid);
+    assert_int_equal(found.zero, expected.zero);
 }
 
 /*
@@ -43,6 +44,7 @@ static int64_t block(const uint8_t *bytes, int64_t length, int64_t first, int64_
     count->tokens += encoded.tokens;
     count->unknown += encoded.unknown;
     count->invalid += encoded.invalid;
+    count->zero += encoded.zero;
     free(seen);
     free(made);
     return tokens_count;
@@ -95,7 +97,7 @@ static void test_every_byte_alone(void **state) {
         dt_tokenizer_block((const uint8_t *)&text, 1, 0, 1, NULL, &count);
         assert_int_equal(dt_tokenizer_encode(&text, 1, &token), 1);
         assert_int_equal(token != DT_TOKEN_UNK, known);
-        assert_count(count, (dt_tokenizer_count){1, !known, byte >= 0x80});
+        assert_count(count, (dt_tokenizer_count){1, !known, byte >= 0x80, byte == 0});
     }
 }
 
@@ -106,18 +108,18 @@ static void test_counts_by_hand(void **state) {
         const char *text;
         dt_tokenizer_count count;
     } cases[] = {
-        {"", {0, 0, 0}},
-        {"a\r\nb", {3, 0, 0}},
-        {"a\rb\r", {4, 2, 0}},
-        {"\r\r\n\n\r", {4, 2, 0}},
-        {"\xEF\xBB\xBFhi", {3, 1, 0}},                       /* a byte order mark */
-        {"\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80", {3, 3, 0}}, /* 2, 3 and 4 bytes */
-        {"\xC0\xAF\xE0\x80\xBF\xF0\x81\x82\x41", {9, 8, 8}}, /* 3-8: overlong */
-        {"\xED\xA0\x80\xED\xBF\xBF\xED\xAF\x41", {9, 8, 8}}, /* 3-9: surrogates */
-        {"\xF4\x91\x92\x93\xFF\x41\x80\xBF\x42", {9, 7, 7}}, /* 3-10: past U+10FFFF */
-        {"\xE1\x80\xE2\xF0\x91\x92\xF1\xBF\x41", {5, 4, 4}}, /* 3-11: cut off */
-        {"\xF4\x8F\xBF\xBF\xED\x9F\xBF", {2, 2, 0}},         /* the last before what is ill-formed */
-        {"\xE0\xA0\x80\xF0\x90\x80\x80", {2, 2, 0}},         /* the first after it */
+        {"", {0, 0, 0, 0}},
+        {"a\r\nb", {3, 0, 0, 0}},
+        {"a\rb\r", {4, 2, 0, 0}},
+        {"\r\r\n\n\r", {4, 2, 0, 0}},
+        {"\xEF\xBB\xBFhi", {3, 1, 0, 0}},                       /* a byte order mark */
+        {"\xC3\xA9\xE2\x82\xAC\xF0\x9F\x98\x80", {3, 3, 0, 0}}, /* 2, 3 and 4 bytes */
+        {"\xC0\xAF\xE0\x80\xBF\xF0\x81\x82\x41", {9, 8, 8, 0}}, /* 3-8: overlong */
+        {"\xED\xA0\x80\xED\xBF\xBF\xED\xAF\x41", {9, 8, 8, 0}}, /* 3-9: surrogates */
+        {"\xF4\x91\x92\x93\xFF\x41\x80\xBF\x42", {9, 7, 7, 0}}, /* 3-10: past U+10FFFF */
+        {"\xE1\x80\xE2\xF0\x91\x92\xF1\xBF\x41", {5, 4, 4, 0}}, /* 3-11: cut off */
+        {"\xF4\x8F\xBF\xBF\xED\x9F\xBF", {2, 2, 0, 0}},         /* the last before what is ill-formed */
+        {"\xE0\xA0\x80\xF0\x90\x80\x80", {2, 2, 0, 0}},         /* the first after it */
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         uint8_t tokens[32];
@@ -132,9 +134,9 @@ static void test_counts_by_hand(void **state) {
 /* Identity: counts are added to what the caller has, not set. */
 static void test_counts_add_up(void **state) {
     (void)state;
-    dt_tokenizer_count count = {10, 20, 30};
-    assert_int_equal(dt_tokenizer_block((const uint8_t *)"a\xFF", 2, 0, 2, NULL, &count), 2);
-    assert_count(count, (dt_tokenizer_count){12, 21, 31});
+    dt_tokenizer_count count = {10, 20, 30, 40};
+    assert_int_equal(dt_tokenizer_block((const uint8_t *)"a\xFF\0", 3, 0, 3, NULL, &count), 3);
+    assert_count(count, (dt_tokenizer_count){13, 22, 31, 41});
 }
 
 /* Identity: see check_cuts, for every first and end of texts made to hurt. */
