@@ -2,7 +2,6 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/ending.h"
@@ -12,21 +11,12 @@
 typedef struct verb {
     const char *name;
     dt_status (*run)(int argc, char **argv);
-    bool collective;
 } verb;
 
 static const verb verbs[] = {
-    {"train", dt_verb_train, true},    {"sample", dt_verb_sample, false},     {"eval", dt_verb_eval, true},
-    {"data", dt_verb_data, false},     {"bench", dt_verb_bench, true},        {"plan", dt_verb_plan, true},
-    {"verify", dt_verb_verify, false}, {"progress", dt_verb_progress, false}, {"help", dt_verb_help, false}};
-
-/* Before the ranks have met, the launcher's variables tell which one speaks for all. */
-static bool is_first_rank(void) {
-    const char *rank = getenv("PMIX_RANK");
-    if (rank == NULL)
-        rank = getenv("OMPI_COMM_WORLD_RANK");
-    return rank == NULL || strcmp(rank, "0") == 0;
-}
+    {"train", dt_verb_train},   {"sample", dt_verb_sample},     {"eval", dt_verb_eval},
+    {"data", dt_verb_data},     {"bench", dt_verb_bench},       {"plan", dt_verb_plan},
+    {"verify", dt_verb_verify}, {"progress", dt_verb_progress}, {"help", dt_verb_help}};
 
 static bool wants_help(int argc, char **argv) {
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
@@ -42,23 +32,24 @@ static const verb *find_verb(const char *word) {
     return NULL;
 }
 
+static dt_status print_version(void) {
+    printf("dtrain %s (%s)\n", dt_version(), dt_version_commit());
+    return dt_verb_printed("the version");
+}
+
+/*
+ * A verb that joins no job does its work in every task that a launcher has started: each may have words of
+ * its own, and the variables by which launchers number tasks prove nothing, since a shell may have kept them.
+ */
 static dt_status pick_and_run(int argc, char **argv) {
     const char *word = argc > 1 ? argv[1] : "";
-    const bool help = wants_help(argc, argv), version = strcmp(word, "--version") == 0;
-    if (!help && !version && (*word == 0 || *word == '-'))
+    if (wants_help(argc, argv))
+        return dt_verb_help(0, argv);
+    if (strcmp(word, "--version") == 0)
+        return print_version();
+    if (*word == 0 || *word == '-')
         return dt_verb_train(argc - 1, argv + 1);
     const verb *found = find_verb(word);
-    if (!help && found != NULL && found->collective)
-        return found->run(argc - 2, argv + 2);
-    /* What no rank needs another for is done once, however many mpirun has started. */
-    if (!is_first_rank())
-        return DT_OK;
-    if (help)
-        return dt_verb_help(0, argv);
-    if (version) {
-        printf("dtrain %s (%s)\n", dt_version(), dt_version_commit());
-        return dt_verb_printed("the version");
-    }
     if (found != NULL)
         return found->run(argc - 2, argv + 2);
     return dt_usage("there is no verb \"%s\"; expected train, sample, eval, data, bench, plan, verify, "

@@ -118,7 +118,9 @@ static dt_status merge(int argc, char **argv) {
     dt_world world;
     DT_TRY(dt_world_open(&world));
     dt_log_open(world.rank == 0, dt_log_find_terminal());
-    const dt_status status = dt_agree(&world, world.rank == 0 ? dt_verb_merge(argc, argv) : DT_OK);
+    dt_status status = dt_verb_same_launch(&world, argc, argv);
+    if (status == DT_OK)
+        status = dt_agree(&world, world.rank == 0 ? dt_verb_merge(argc, argv) : DT_OK);
     return dt_verb_leave(&world, status);
 }
 

@@ -1,8 +1,8 @@
 /**
  * The verbs of the command line. Each takes the words after itself, does all of its work and returns the
  * program's exit code; the sentence of a failure is dt_error(), for main.c to print. train, eval, bench
- * and plan are collective, join the job and print their own; the others are local, and main.c runs them on
- * rank 0 alone.
+ * and plan are collective, join the job and print their own; the others are local, and every task of a
+ * launcher does all of their work, with the words that it was given.
  */
 #ifndef DT_VERB_VERB_H
 #define DT_VERB_VERB_H
