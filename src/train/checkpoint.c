@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/replace.h"
 #include "data/tokenizer.h"
 #include "train/checkpoint_metadata.h"
 #include "train/checkpoint_place.h"
@@ -62,11 +63,12 @@ static dt_status write_json(const char *folder, const char *name, json_t *object
 }
 
 static dt_status write_tensors(const char *folder, const char *name, const dt_layout *layout,
-                               const dt_safetensors_part *parts, int count, json_t *files) {
+                               const dt_safetensors_part *parts, const uint64_t *hashes, int count,
+                               json_t *files) {
     json_t *sums = NULL;
     char *path = dt_file_join(folder, name);
     dt_status status =
-        path == NULL ? no_memory(folder) : dt_safetensors_write(path, layout, parts, count, &sums);
+        path == NULL ? no_memory(folder) : dt_safetensors_write(path, layout, parts, hashes, count, &sums);
     if (status == DT_OK && json_object_set_new(files, name, sums) != 0)
         status = no_memory(folder);
     free(path);
@@ -75,14 +77,15 @@ static dt_status write_tensors(const char *folder, const char *name, const dt_la
 
 /* metadata.json comes last: it vouches for the others. */
 static dt_status write_files(const char *folder, const dt_checkpoint_about *about, const dt_state *state,
-                             json_t *files) {
+                             const uint64_t *hashes, json_t *files) {
+    const uint64_t *moment_hashes = hashes ? hashes + state->layout->tensors : NULL;
     const dt_safetensors_part model[] = {{"", state->parameters}};
     const dt_safetensors_part moments[] = {{"exp_avg.", state->exp_avg}, {"exp_avg_sq.", state->exp_avg_sq}};
     DT_TRY(
         write_json(folder, DT_CHECKPOINT_CONFIG, make_config(&about->config, &state->layout->shape), files));
     DT_TRY(write_json(folder, DT_CHECKPOINT_VOCAB, make_vocab(), files));
-    DT_TRY(write_tensors(folder, DT_CHECKPOINT_MODEL, state->layout, model, 1, files));
-    DT_TRY(write_tensors(folder, DT_CHECKPOINT_OPTIMIZER, state->layout, moments, 2, files));
+    DT_TRY(write_tensors(folder, DT_CHECKPOINT_MODEL, state->layout, model, hashes, 1, files));
+    DT_TRY(write_tensors(folder, DT_CHECKPOINT_OPTIMIZER, state->layout, moments, moment_hashes, 2, files));
     DT_TRY(dt_checkpoint_metadata_write(folder, about, files));
     return dt_file_sync_folder(folder);
 }
@@ -101,14 +104,15 @@ static dt_status check_agreement(const dt_checkpoint_about *about, const dt_stat
 }
 
 dt_status dt_checkpoint_write(dt_checkpoint_place *place, const char *checkpoints_folder,
-                              const dt_checkpoint_about *about, const dt_state *state) {
+                              const dt_checkpoint_about *about, const dt_state *state,
+                              const uint64_t *hashes) {
     *place = (dt_checkpoint_place){0};
     DT_TRY(check_agreement(about, state));
     json_t *files = json_object();
     dt_status status = dt_checkpoint_place_prepare(place, checkpoints_folder, about->step);
     if (status == DT_OK)
         status = files == NULL ? no_memory(checkpoints_folder)
-                               : write_files(place->temporary, about, state, files);
+                               : write_files(place->temporary, about, state, hashes, files);
     if (status != DT_OK)
         dt_checkpoint_discard(place);
     json_decref(files);
@@ -134,4 +138,19 @@ dt_status dt_checkpoint_publish(dt_checkpoint_place *place, char **path) {
 void dt_checkpoint_discard(dt_checkpoint_place *place) {
     dt_checkpoint_place_abandon(place);
     dt_checkpoint_place_free(place);
+}
+
+dt_status dt_checkpoint_amend(const char *path, double val_loss) {
+    dt_checkpoint_about about;
+    json_t *files;
+    DT_TRY(dt_checkpoint_metadata_read(path, &about, &files));
+    about.val_loss = val_loss;
+    char *file = dt_file_join(path, DT_CHECKPOINT_METADATA),
+         *text = dt_checkpoint_metadata_text(&about, files);
+    dt_status status = file && text ? dt_replace_write(file, text, strlen(text)) : no_memory(path);
+    free(file);
+    free(text);
+    dt_config_free(&about.config);
+    json_decref(files);
+    return status;
 }

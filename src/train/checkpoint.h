@@ -48,12 +48,15 @@ typedef struct dt_checkpoint_about {
 } dt_checkpoint_about;
 
 /**
- * The first half of a save: writes `state` under a temporary name and makes it durable. `*place` is for one
- * of the two functions that follow, and `checkpoints_folder` must live until then; after a failure nothing is
- * left of it. Rank 0 alone; may run in a thread of its own while nothing writes to the state. Local.
+ * The first half of a save: writes `state` under a temporary name and makes it durable. `hashes` (NULL: none)
+ * are those that its parts must have (train/fingerprint.h): what was to be written and was damaged since
+ * fails. `*place` is for one of the two functions that follow, and `checkpoints_folder` must live until then;
+ * after a failure nothing is left of it. Rank 0 alone; may run in a thread of its own while nothing writes to
+ * the state. Local.
  */
 dt_status dt_checkpoint_write(dt_checkpoint_place *place, const char *checkpoints_folder,
-                              const dt_checkpoint_about *about, const dt_state *state);
+                              const dt_checkpoint_about *about, const dt_state *state,
+                              const uint64_t *hashes);
 
 /**
  * The second half: gives what was written its name, checkpoints_folder/checkpoint_step_N, in the place of an
@@ -62,6 +65,10 @@ dt_status dt_checkpoint_write(dt_checkpoint_place *place, const char *checkpoint
  * place, after failure too. Local.
  */
 dt_status dt_checkpoint_publish(dt_checkpoint_place *place, char **path);
+
+/** Gives the checkpoint at `path`, which stands, the validation loss that was found for its weights since:
+ * its metadata.json is replaced at once. A failure changes nothing. Local. */
+dt_status dt_checkpoint_amend(const char *path, double val_loss);
 
 /** Or else: removes what was written, and frees the place; the sentence of a failure stays the last one.
  * Local.

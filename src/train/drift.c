@@ -102,6 +102,7 @@ void dt_drift_begin(dt_drift *drift) {
         return;
     drift->waited_seconds = 0.0;
     drift->begun = drift->wanted || !drift->looked || drift->state->step % drift->cadence == 0;
+    drift->hash = DT_DRIFT_UNSEEN;
     if (!drift->begun)
         return;
     drift->wanted = false;

@@ -37,7 +37,7 @@ typedef struct dt_drift {
     pthread_mutex_t mutex; /**< guards what follows */
     pthread_cond_t changed;
     bool looking, leaving;
-    uint64_t hash;
+    uint64_t hash; /**< of the last step's look or the last check, DT_DRIFT_UNSEEN when it had none */
 } dt_drift;
 
 /** What a rank that does not look says of its state. */

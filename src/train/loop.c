@@ -20,20 +20,20 @@
 /* A second, of a disk that many share. */
 #define SLOW_DISK_BYTES 50e6
 
-static void begin_save(dt_run *run, const dt_report *report, double start, bool on_trial) {
+static void begin_save(dt_run *run, const dt_report *report, double start, dt_save_kind kind) {
     const bool evaluated = report->evaluations > 0 && report->evaluated_step == run->state.step;
-    dt_saver_begin(run->saver, evaluated ? report->val_loss : DT_NULL_REAL, start, on_trial);
+    dt_saver_begin(run->saver, evaluated ? report->val_loss : DT_NULL_REAL, start, kind);
 }
 
 /*
  * Hands the state to the writer of checkpoints, with the validation loss if this very step was evaluated.
- * What is saved must be what all ranks have, since a checkpoint may make older ones go: the next step
- * compares this state beside its own work, and then decides.
+ * What is saved must be what all ranks have, and no step must go wrong on it, since a checkpoint may make
+ * older ones go: the next step compares this state beside its own work, and then decides.
  */
 static void save(dt_run *run, const dt_report *report) {
     const double start = dt_clock_seconds();
     dt_progress_enter(run->state.step, "saving a checkpoint");
-    begin_save(run, report, start, dt_drift_want(&run->drift));
+    begin_save(run, report, start, dt_drift_want(&run->drift) ? DT_SAVE_ON_TRIAL : DT_SAVE_WATCHED);
 }
 
 /* The last one: no step follows that could compare. */
@@ -41,7 +41,8 @@ static dt_status save_last(dt_run *run, const dt_report *report) {
     const double start = dt_clock_seconds();
     dt_progress_enter(run->state.step, "saving a checkpoint");
     DT_TRY(dt_drift_check(&run->drift));
-    begin_save(run, report, start, false);
+    begin_save(run, report, start, DT_SAVE_ON_TRIAL);
+    dt_saver_decide(run->saver, DT_SAVE_GOOD, run->drift.hash);
     return DT_OK;
 }
 
@@ -50,7 +51,7 @@ static void save_at_once(dt_run *run, const char *signal_name) {
     if (run->world->rank != 0)
         return;
     dt_log_line("%s: saving the last finished step at once", signal_name);
-    dt_saver_begin(run->saver, DT_NULL_REAL, dt_clock_seconds(), false);
+    dt_saver_begin(run->saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_NOW);
     dt_saver_wait(run->saver);
 }
 
@@ -189,11 +190,18 @@ static bool counts(const dt_step_result *result) {
     return result->outcome == DT_STEP_TAKEN || result->outcome == DT_STEP_SKIPPED;
 }
 
+/* What the step says of the state that it began with. */
+static dt_save_verdict judge_saved(const dt_step_result *result) {
+    return result->outcome == DT_STEP_DRIFTED      ? DT_SAVE_BAD
+           : result->outcome == DT_STEP_NOT_FINITE ? DT_SAVE_DOUBTFUL
+                                                   : DT_SAVE_GOOD;
+}
+
 /* One step and what is due after it, but for checkpoints. A rank that fails here ends the job. */
 static dt_status advance(dt_run *run, dt_report *report, dt_step_result *result) {
     const dt_config *c = &run->about.config;
     DT_TRY(dt_step_run(run->step, result));
-    dt_saver_decide(run->saver, result->outcome != DT_STEP_DRIFTED);
+    dt_saver_decide(run->saver, judge_saved(result), run->drift.hash);
     if (!counts(result))
         return DT_OK;
     write_metrics(run, result);

@@ -19,7 +19,7 @@ typedef struct writer {
     const char *path;
     int descriptor;
     int64_t bytes;
-    dt_checksum whole, single;
+    dt_checksum whole;
     json_t *tensors; /* name -> digits */
 } writer;
 
@@ -79,20 +79,35 @@ static dt_status put(writer *out, const void *bytes, size_t length) {
     return dt_file_write(out->descriptor, out->path, bytes, length);
 }
 
-static dt_status put_tensor(writer *out, const dt_safetensors_part *part, const dt_tensor *tensor) {
-    const float *elements = part->vector + tensor->offset;
-    size_t length = (size_t)tensor->count * sizeof *elements;
-    char digits[DT_CHECKSUM_TEXT_BYTES];
-    dt_checksum_restart(&out->single);
-    dt_checksum_add(&out->single, elements, length);
-    dt_checksum_text(&out->single, digits);
-    char *name = dt_safetensors_name(part, tensor);
-    bool noted = name != NULL && json_object_set_new(out->tensors, name, json_string(digits)) == 0;
-    free(name);
-    return noted ? put(out, elements, length) : no_memory(out->path);
+/* A copy that is written long after it was made may no longer be one. */
+static dt_status expect_hash(const writer *out, const char *name, uint64_t found, uint64_t expected) {
+    if (found == expected)
+        return DT_OK;
+    return dt_fail("%s: tensor %s was copied to be written, but its copy has XXH3-64 %016" PRIx64
+                   " and not %016" PRIx64
+                   ", as the state of the run has; a bit has turned in the memory of this "
+                   "host",
+                   out->path, name, found, expected);
 }
 
-static dt_status put_all(writer *out, const dt_layout *layout, const dt_safetensors_part *parts, int count) {
+/* `expected` is NULL where any hash will do. */
+static dt_status put_tensor(writer *out, const dt_safetensors_part *part, const dt_tensor *tensor,
+                            const uint64_t *expected) {
+    const float *elements = part->vector + tensor->offset;
+    const size_t length = (size_t)tensor->count * sizeof *elements;
+    const uint64_t hash = dt_checksum_64(elements, length);
+    char *name = dt_safetensors_name(part, tensor);
+    if (name == NULL || json_object_set_new(out->tensors, name, json_sprintf("%016" PRIx64, hash)) != 0) {
+        free(name);
+        return no_memory(out->path);
+    }
+    dt_status status = expect_hash(out, name, hash, expected ? *expected : hash);
+    free(name);
+    return status == DT_OK ? put(out, elements, length) : status;
+}
+
+static dt_status put_all(writer *out, const dt_layout *layout, const dt_safetensors_part *parts,
+                         const uint64_t *hashes, int count) {
     size_t length = 0;
     json_t *header = make_header(layout, parts, count);
     char *text = header == NULL ? NULL : print_header(header, &length);
@@ -101,13 +116,13 @@ static dt_status put_all(writer *out, const dt_layout *layout, const dt_safetens
     free(text);
     for (int p = 0; p < count; p++)
         for (int64_t t = 0; status == DT_OK && t < layout->tensors; t++)
-            status = put_tensor(out, &parts[p], &layout->tensor[t]);
+            status = put_tensor(out, &parts[p], &layout->tensor[t],
+                                hashes ? &hashes[p * layout->tensors + t] : NULL);
     return status;
 }
 
 static dt_status prepare(writer *out) {
     DT_TRY(dt_checksum_create(&out->whole, 128));
-    DT_TRY(dt_checksum_create(&out->single, 64));
     out->tensors = json_object();
     return out->tensors == NULL ? no_memory(out->path) : dt_file_create(out->path, &out->descriptor);
 }
@@ -127,11 +142,11 @@ char *dt_safetensors_name(const dt_safetensors_part *part, const dt_tensor *tens
 }
 
 dt_status dt_safetensors_write(const char *path, const dt_layout *layout, const dt_safetensors_part *parts,
-                               int count, json_t **checksums) {
+                               const uint64_t *hashes, int count, json_t **checksums) {
     writer out = {.path = path, .descriptor = -1};
     dt_status status = prepare(&out);
     if (status == DT_OK)
-        status = put_all(&out, layout, parts, count);
+        status = put_all(&out, layout, parts, hashes, count);
     if (status == DT_OK) {
         status = dt_file_finish(out.descriptor, path);
         out.descriptor = -1;
@@ -141,7 +156,6 @@ dt_status dt_safetensors_write(const char *path, const dt_layout *layout, const 
     if (out.descriptor >= 0)
         close(out.descriptor);
     dt_checksum_free(&out.whole);
-    dt_checksum_free(&out.single);
     json_decref(out.tensors);
     return status;
 }

@@ -34,10 +34,11 @@ char *dt_safetensors_name(const dt_safetensors_part *part, const dt_tensor *tens
  *
  *     {"bytes": file size, "xxh3_128": hash of the whole file, "tensors": {name: XXH3-64 of its data}}
  *
- * A failure may leave a part of the file behind. Local.
+ * hashes[count * layout->tensors] (NULL: none) are the XXH3-64 that the tensors must have, part by part; one
+ * that has another fails the call. A failure may leave a part of the file behind. Local.
  */
 dt_status dt_safetensors_write(const char *path, const dt_layout *layout, const dt_safetensors_part *parts,
-                               int count, json_t **checksums);
+                               const uint64_t *hashes, int count, json_t **checksums);
 
 /**
  * Reads `path` into the parts' vectors and verifies it against `checksums` (as above), naming file and tensor

@@ -3,6 +3,7 @@
 #include "train/saver.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -11,19 +12,20 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "train/checkpoint_keep.h"
+#include "train/fingerprint.h"
 #include "train/finite.h"
 #include "train/stop.h"
-
-/* Whether what is written may get its name. */
-typedef enum verdict { GOOD, BAD, PENDING } verdict;
 
 /* A save is a number: it has been asked for, the state is held for it, it is done. done <= held <= asked. */
 struct dt_saver {
     dt_saver_inputs in;
-    dt_checkpoint_keep keep; /* the writer's alone, as are the three below */
+    dt_checkpoint_keep keep; /* the writer's alone, as are those below */
     dt_state copy;
+    uint64_t *hashes; /* of the state's parts when it was copied */
     int64_t saved_step;
+    bool saved_val_loss;         /* whether that checkpoint has one */
     double state_waited_seconds; /* what changes had waited for before the copy */
 
     pthread_t writer;
@@ -32,7 +34,10 @@ struct dt_saver {
     pthread_cond_t changed;
     int64_t asked, held, done;
     bool leaving;
-    verdict verdict;              /* on the save that was asked for */
+    dt_save_kind kind;            /* of the save that was asked for */
+    bool pending;                 /* it waits for the verdict */
+    dt_save_verdict verdict;      /* on it */
+    uint64_t state_hash;          /* and of what */
     double val_loss;              /* of it */
     double begin_seconds;         /* how long who asked has waited */
     char *path;                   /* of the last checkpoint */
@@ -48,10 +53,13 @@ int64_t dt_saver_bytes(const dt_layout *layout) {
 /* The caller holds at_rest. */
 static void copy_state(dt_saver *s) {
     const dt_state *from = s->in.state;
-    const size_t bytes = (size_t)from->layout->elements * sizeof(float);
-    memcpy(s->copy.parameters, from->parameters, bytes);
-    memcpy(s->copy.exp_avg, from->exp_avg, bytes);
-    memcpy(s->copy.exp_avg_sq, from->exp_avg_sq, bytes);
+    for (int64_t part = 0; part < dt_fingerprint_parts(from->layout); part++) {
+        int64_t count;
+        const float *elements = dt_fingerprint_elements(from, part, &count);
+        float *into = dt_fingerprint_elements(&s->copy, part, &count);
+        s->hashes[part] = dt_fingerprint_part(from, part);
+        memcpy(into, elements, (size_t)count * sizeof *into);
+    }
     s->copy.step = from->step;
     s->state_waited_seconds = from->waited_seconds;
 }
@@ -91,30 +99,55 @@ static void tell(dt_saver *s, const char *path, double write_seconds) {
     dt_saver_bear(s, dt_metrics_save(s->in.metrics, s->copy.step, save_ms, write_ms));
 }
 
-/* Waits until somebody knows whether the copy is what all ranks have; adds what that took to `*seconds`. */
-static verdict await_verdict(dt_saver *s, double *seconds) {
+/* Waits until somebody knows what the copy is worth; adds what that took to `*seconds`. Where nobody will say
+ * it any more, it is worth what `unsaid` says. */
+static dt_save_verdict await_verdict(dt_saver *s, dt_save_verdict unsaid, double *seconds) {
     const double asked = dt_clock_seconds();
     pthread_mutex_lock(&s->mutex);
-    while (s->verdict == PENDING && !s->leaving)
+    while (s->pending && !s->leaving)
         pthread_cond_wait(&s->changed, &s->mutex);
-    const verdict found = s->verdict;
+    const dt_save_verdict found = s->pending ? unsaid : s->verdict;
     pthread_mutex_unlock(&s->mutex);
     *seconds += dt_clock_seconds() - asked;
     return found;
 }
 
-/* Writes the copy and, unless the verdict is against it, lets it appear as `*path`, else NULL. Writing alone
- * took `*seconds`. */
+/* Whether the copy is of the state that was compared. */
+static dt_status expect_compared(dt_saver *s) {
+    const uint64_t copied = dt_fingerprint_whole(s->hashes, dt_fingerprint_parts(s->copy.layout));
+    pthread_mutex_lock(&s->mutex);
+    const uint64_t compared = s->state_hash;
+    pthread_mutex_unlock(&s->mutex);
+    if (compared == DT_SAVE_UNSEEN || compared == copied)
+        return DT_OK;
+    return dt_fail("the state of the run had the hash %016" PRIx64
+                   " when the ranks compared it, but %016" PRIx64
+                   " when it was copied to be written; a bit has turned in the memory of this host",
+                   compared, copied);
+}
+
+/* Lets what is written appear as `*path`, unless it must not: then that stays NULL. */
+static dt_status publish(dt_saver *s, dt_checkpoint_place *place, char **path, double *waited_seconds) {
+    pthread_mutex_lock(&s->mutex);
+    const bool on_trial = s->kind == DT_SAVE_ON_TRIAL;
+    pthread_mutex_unlock(&s->mutex);
+    const bool bad = on_trial && await_verdict(s, DT_SAVE_BAD, waited_seconds) == DT_SAVE_BAD;
+    const dt_status status = bad || !on_trial ? DT_OK : expect_compared(s);
+    if (!bad && status == DT_OK)
+        return dt_checkpoint_publish(place, path);
+    dt_checkpoint_discard(place);
+    return status;
+}
+
+/* Writes the copy and lets it appear as `*path`, or NULL. Writing alone took `*seconds`. */
 static dt_status put_copy(dt_saver *s, const dt_checkpoint_about *about, char **path, double *seconds) {
     const double start = dt_clock_seconds();
     double waited = 0.0;
     dt_checkpoint_place place;
-    dt_status status = dt_checkpoint_write(&place, s->in.checkpoints_folder, about, &s->copy);
+    dt_status status = dt_checkpoint_write(&place, s->in.checkpoints_folder, about, &s->copy, s->hashes);
     *path = NULL;
-    if (status == DT_OK && await_verdict(s, &waited) != GOOD)
-        dt_checkpoint_discard(&place);
-    else if (status == DT_OK)
-        status = dt_checkpoint_publish(&place, path);
+    if (status == DT_OK)
+        status = publish(s, &place, path, &waited);
     *seconds = dt_clock_seconds() - start - waited;
     if (status == DT_OK)
         return DT_OK;
@@ -122,6 +155,18 @@ static dt_status put_copy(dt_saver *s, const dt_checkpoint_about *about, char **
     snprintf(cause, sizeof cause, "%s", dt_error());
     return dt_fail("cannot save step %" PRId64 ", a checkpoint of %.1f MB: %s", about->step,
                    (double)dt_saver_bytes(s->copy.layout) / 1e6, cause);
+}
+
+/* What follows once the checkpoint of `step` stands; one that goes wrong must not cost an older one. */
+static void follow_up(dt_saver *s, int64_t step, double val_loss) {
+    double unused = 0.0;
+    dt_checkpoint_keep *keep = &s->keep;
+    const int64_t last = keep->last;
+    if (await_verdict(s, DT_SAVE_DOUBTFUL, &unused) != DT_SAVE_GOOD)
+        keep->last = DT_NULL_INT;
+    if (dt_checkpoint_keep_after(keep, step, val_loss) != DT_OK)
+        dt_log_warn("%s is saved, but not all is done that should follow: %s", s->path, dt_error());
+    keep->last = last;
 }
 
 /* The writer's work on a copy. */
@@ -140,14 +185,23 @@ static void write_copy(dt_saver *s, double val_loss) {
     if (path == NULL)
         return;
     s->saved_step = about.step;
-    if (dt_checkpoint_keep_after(&s->keep, about.step, val_loss) != DT_OK)
-        dt_log_warn("%s is saved, but not all is done that should follow: %s", path, dt_error());
+    s->saved_val_loss = isfinite(val_loss);
     tell(s, path, seconds);
     pthread_mutex_lock(&s->mutex);
     free(s->path);
     s->path = path;
     s->seconds = seconds;
     pthread_mutex_unlock(&s->mutex);
+    follow_up(s, about.step, val_loss);
+}
+
+/* The last checkpoint stood before its weights were evaluated. */
+static void amend(dt_saver *s, double val_loss) {
+    if (dt_checkpoint_amend(s->path, val_loss) == DT_OK) {
+        s->saved_val_loss = true;
+        follow_up(s, s->saved_step, val_loss);
+    } else
+        dt_log_warn("%s stands, but its validation loss could not be added: %s", s->path, dt_error());
 }
 
 /* One save, from the state at rest to the disk. */
@@ -165,6 +219,8 @@ static void serve(dt_saver *s) {
     pthread_mutex_unlock(&state->at_rest);
     if (fresh)
         write_copy(s, val_loss);
+    else if (s->path != NULL && !s->saved_val_loss && isfinite(val_loss))
+        amend(s, val_loss);
 }
 
 static void *run_writer(void *argument) {
@@ -197,6 +253,10 @@ dt_status dt_saver_create(dt_saver **created, const dt_saver_inputs *inputs) {
     DT_TRY(
         dt_checkpoint_keep_open(&s->keep, inputs->checkpoints_folder, config->keep_last, config->keep_every));
     DT_TRY(dt_state_create(&s->copy, inputs->state->layout));
+    s->hashes = dt_memory_alloc(dt_fingerprint_parts(inputs->state->layout), sizeof *s->hashes,
+                                "the hashes of what is saved");
+    if (s->hashes == NULL)
+        return DT_FAILED;
     const int failed = pthread_create(&s->writer, NULL, run_writer, s);
     s->started = failed == 0;
     return s->started ? DT_OK
@@ -214,6 +274,7 @@ void dt_saver_free(dt_saver *s) {
         pthread_join(s->writer, NULL);
     }
     dt_state_free(&s->copy);
+    dt_memory_free(s->hashes);
     pthread_cond_destroy(&s->changed);
     pthread_mutex_destroy(&s->mutex);
     free(s->path);
@@ -221,33 +282,37 @@ void dt_saver_free(dt_saver *s) {
 }
 
 /* The caller holds the mutex. */
-static void decide(dt_saver *s, bool good) {
-    if (s->verdict != PENDING)
+static void decide(dt_saver *s, dt_save_verdict verdict, uint64_t state_hash) {
+    if (!s->pending)
         return;
-    s->verdict = good ? GOOD : BAD;
+    s->pending = false;
+    s->verdict = verdict;
+    s->state_hash = state_hash;
     pthread_cond_broadcast(&s->changed);
 }
 
-void dt_saver_decide(dt_saver *s, bool good) {
+void dt_saver_decide(dt_saver *s, dt_save_verdict verdict, uint64_t state_hash) {
     if (s == NULL)
         return;
     pthread_mutex_lock(&s->mutex);
-    decide(s, good);
+    decide(s, verdict, state_hash);
     pthread_mutex_unlock(&s->mutex);
 }
 
-void dt_saver_begin(dt_saver *s, double val_loss, double since_seconds, bool on_trial) {
+void dt_saver_begin(dt_saver *s, double val_loss, double since_seconds, dt_save_kind kind) {
     if (s == NULL)
         return;
     pthread_mutex_lock(&s->mutex);
     while (s->done < s->asked) {
-        if (!on_trial)
-            decide(s, true);
+        if (kind == DT_SAVE_NOW)
+            decide(s, DT_SAVE_GOOD, DT_SAVE_UNSEEN);
         pthread_cond_wait(&s->changed, &s->mutex);
     }
     const int64_t mine = ++s->asked;
     s->val_loss = val_loss;
-    s->verdict = on_trial ? PENDING : GOOD;
+    s->kind = kind;
+    s->verdict = DT_SAVE_GOOD;
+    s->pending = kind != DT_SAVE_NOW;
     pthread_cond_broadcast(&s->changed);
     while (s->held < mine)
         pthread_cond_wait(&s->changed, &s->mutex);

@@ -7,6 +7,10 @@
  * A save may be on trial: it gets its name, and older checkpoints go, only when the caller has decided that
  * it is good. So what is saved is what all ranks have, though they need not wait to compare it.
  *
+ * The state is hashed as it is copied, tensor by tensor, and what is written must have these hashes: a copy
+ * that was damaged while it waited for the disk is refused, and so is one of another state than the caller
+ * compared.
+ *
  * The copy is made while the next step computes its gradient, which only reads the weights; the update at its
  * end waits for what is left of the copy (state->at_rest), and nothing else waits for the disk but the next
  * save, a stop and the end. One checkpoint is written at a time, and who asked first comes first: a save that
@@ -39,6 +43,24 @@ typedef struct dt_saver_inputs {
 
 typedef struct dt_saver dt_saver;
 
+/** What a save waits for. */
+typedef enum dt_save_kind {
+    DT_SAVE_NOW,     /**< for nothing: there is no time to ask. Takes one before it that is still undecided */
+    DT_SAVE_WATCHED, /**< it gets its name, but older ones go only after dt_saver_decide */
+    DT_SAVE_ON_TRIAL /**< it gets its name after dt_saver_decide */
+} dt_save_kind;
+
+/** What became of the state that is saved, as the step after it shows. */
+typedef enum dt_save_verdict {
+    DT_SAVE_GOOD,
+    DT_SAVE_DOUBTFUL, /**< it is what all ranks have, but goes wrong: it gets its name, and no other goes for
+                         it */
+    DT_SAVE_BAD       /**< the ranks do not have the same: on trial it is removed */
+} dt_save_verdict;
+
+/** For dt_saver_decide: nobody has hashed the state. */
+#define DT_SAVE_UNSEEN UINT64_C(0)
+
 /** Bytes of the copy that a saver holds; INT64_MAX where no memory could hold it. */
 int64_t dt_saver_bytes(const dt_layout *layout);
 
@@ -52,19 +74,21 @@ dt_status dt_saver_create(dt_saver **saver, const dt_saver_inputs *inputs);
 void dt_saver_free(dt_saver *saver);
 
 /**
- * Asks for a checkpoint of the last finished step, unless that step is saved. Waits for the write before it
- * and until the state is held for the copy, no longer. `val_loss` is of these weights, or DT_NULL_REAL;
- * `since_seconds` is when (dt_clock_seconds) training stopped for it. The caller must not hold
- * state->at_rest; any thread may call it. A state that is not finite is not saved, which is a failure.
- *
- * `on_trial`: dt_saver_decide will follow before the next begin. A begin that is not on trial takes one
- * before it that has not been decided for good: it is there for when there is no time to ask.
+ * Asks for a checkpoint of the last finished step, unless that step is saved; if it is, but without a
+ * validation loss, it is given `val_loss`. Waits for the write before it and until the state is held for the
+ * copy, no longer. `val_loss` is of these weights, or DT_NULL_REAL; `since_seconds` is when
+ * (dt_clock_seconds) training stopped for it. The caller must not hold state->at_rest; any thread may call
+ * it. A state that is not finite is not saved, which is a failure. Unless `kind` is DT_SAVE_NOW,
+ * dt_saver_decide must follow before the next begin that is not.
  */
-void dt_saver_begin(dt_saver *saver, double val_loss, double since_seconds, bool on_trial);
+void dt_saver_begin(dt_saver *saver, double val_loss, double since_seconds, dt_save_kind kind);
 
-/** Whether the save that is on trial may get its name; if not it is removed, and nothing is said: the caller
- * knows why. Does nothing when none is on trial. Any thread. */
-void dt_saver_decide(dt_saver *saver, bool good);
+/**
+ * Decides on the save that waits for it. `state_hash`, of train/fingerprint.h, is what the caller compared,
+ * or DT_SAVE_UNSEEN: a copy on trial that has another is removed too, which is a failure. Of one that is BAD
+ * nothing is said: the caller knows why. Does nothing when none waits. Any thread.
+ */
+void dt_saver_decide(dt_saver *saver, dt_save_verdict verdict, uint64_t state_hash);
 
 /** Waits until all that was asked for is written, or has failed. Nothing may be on trial. */
 void dt_saver_wait(dt_saver *saver);

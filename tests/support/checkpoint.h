@@ -64,7 +64,7 @@ static inline dt_status tiny_save_in(const tiny *t, const char *folder, char **p
     dt_checkpoint_place place;
     if (path != NULL)
         *path = NULL;
-    DT_TRY(dt_checkpoint_write(&place, folder, &t->about, &t->state));
+    DT_TRY(dt_checkpoint_write(&place, folder, &t->about, &t->state, NULL));
     return dt_checkpoint_publish(&place, path);
 }
 

@@ -2,7 +2,8 @@
  * The thread that writes checkpoints: what it writes is the state at the moment it was asked, however
  * training goes on; and what it cannot write is told, once, and by the rules of checkpoint_on_error.
  *
- * fsync goes through a gate (see tests/CMakeLists.txt), so that a write can be held up at will.
+ * fsync goes through a gate (see tests/CMakeLists.txt), so that a write can be held up at will, and what
+ * makes a state through another, so that the saver's copy is known.
  */
 #include <math.h>
 #include <pthread.h>
@@ -20,15 +21,38 @@
 #include "base/log.h"
 #include "support/checkpoint.h"
 #include "support/sentence.h"
+#include "train/fingerprint.h"
 #include "train/saver.h"
 #include "train/stop.h"
 
 static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER; /* held: a write does not end */
 
+static dt_state *copy;   /* of the saver that was made last */
+static float *to_damage; /* in it, by the first write after */
+
+dt_status __real_dt_state_create(dt_state *state, const dt_layout *layout);
+dt_status __wrap_dt_state_create(dt_state *state, const dt_layout *layout);
+
+dt_status __wrap_dt_state_create(dt_state *state, const dt_layout *layout) {
+    copy = state;
+    return __real_dt_state_create(state, layout);
+}
+
+static void turn_lowest_bit(float *number) {
+    uint32_t bits;
+    memcpy(&bits, number, sizeof bits);
+    bits ^= 1u;
+    memcpy(number, &bits, sizeof bits);
+}
+
 int __real_fsync(int descriptor);
 int __wrap_fsync(int descriptor);
 
+/* The first file that a save syncs is metrics.jsonl: the copy is made then, and nothing of it is written. */
 int __wrap_fsync(int descriptor) {
+    if (to_damage != NULL)
+        turn_lowest_bit(to_damage);
+    to_damage = NULL;
     pthread_mutex_lock(&gate);
     pthread_mutex_unlock(&gate);
     return __real_fsync(descriptor);
@@ -110,12 +134,12 @@ static void training_goes_on_while_a_save_is_written(void **state) {
     start(&b);
     advance(&b, 4);
     pthread_mutex_lock(&gate);
-    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), false);
+    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_NOW);
     for (int64_t step = 5; step <= 7; step++)
         advance(&b, step);
     assert_false(has_checkpoint(&b, "checkpoint_step_4"));
     pthread_mutex_unlock(&gate);
-    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), false);
+    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_NOW);
     assert_true(has_checkpoint(&b, "checkpoint_step_4"));
     advance(&b, 8);
     assert_done(dt_saver_finish(b.saver));
@@ -135,11 +159,11 @@ static void what_is_on_trial_waits_for_the_verdict(void **state) {
     for (int64_t step = 4; step <= 8; step += 2) {
         const bool good = step != 6;
         advance(&b, step);
-        dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), true);
+        dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_ON_TRIAL);
         advance(&b, step + 1);
         assert_true(step == 4 || has_checkpoint(&b, "checkpoint_step_4"));
         assert_false(has_checkpoint(&b, step == 6 ? "checkpoint_step_6" : "checkpoint_step_8"));
-        dt_saver_decide(b.saver, good);
+        dt_saver_decide(b.saver, good ? DT_SAVE_GOOD : DT_SAVE_BAD, DT_SAVE_UNSEEN);
         dt_saver_wait(b.saver);
     }
     assert_done(dt_saver_finish(b.saver));
@@ -156,11 +180,11 @@ static void a_save_that_cannot_wait_ends_the_trial(void **state) {
     bench b = make(DT_ON_ERROR_STOP);
     start(&b);
     advance(&b, 4);
-    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), true);
+    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_ON_TRIAL);
     advance(&b, 5);
-    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), false);
+    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_NOW);
     dt_saver_wait(b.saver);
-    dt_saver_decide(b.saver, false); /* too late */
+    dt_saver_decide(b.saver, DT_SAVE_BAD, DT_SAVE_UNSEEN); /* too late */
     expect_checkpoint(&b, 4);
     expect_checkpoint(&b, 5);
     end(&b);
@@ -172,7 +196,7 @@ static void free_removes_what_is_on_trial(void **state) {
     bench b = make(DT_ON_ERROR_STOP);
     start(&b);
     advance(&b, 4);
-    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), true);
+    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_ON_TRIAL);
     dt_saver_free(b.saver);
     b.saver = NULL;
     expect_files(&b, "");
@@ -185,13 +209,13 @@ static void a_step_is_saved_once(void **state) {
     bench b = make(DT_ON_ERROR_STOP);
     size_t length;
     start(&b);
-    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), false);
+    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_NOW);
     assert_done(dt_saver_finish(b.saver));
     assert_null(dt_saver_path(b.saver));
     assert_false(dt_file_exists(b.t->folder));
     advance(&b, 9);
     for (int i = 0; i < 3; i++)
-        dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), false);
+        dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_NOW);
     assert_done(dt_saver_finish(b.saver));
     char *lines = scratch_get(b.metrics_path, &length);
     assert_int_equal(strncmp(lines, "{\"step\":9,\"save_ms\":", 20), 0);
@@ -206,7 +230,7 @@ static void free_waits_for_the_write(void **state) {
     bench b = make(DT_ON_ERROR_STOP);
     start(&b);
     advance(&b, 4);
-    dt_saver_begin(b.saver, 2.5, dt_clock_seconds(), false);
+    dt_saver_begin(b.saver, 2.5, dt_clock_seconds(), DT_SAVE_NOW);
     dt_saver_free(b.saver);
     b.saver = NULL;
     expect_checkpoint(&b, 4);
@@ -216,10 +240,10 @@ static void free_waits_for_the_write(void **state) {
 /* The ranks that write nothing have no saver, and call it all the same. */
 static void no_saver_is_fine(void **state) {
     (void)state;
-    dt_saver_begin(NULL, 1.0, dt_clock_seconds(), false);
+    dt_saver_begin(NULL, 1.0, dt_clock_seconds(), DT_SAVE_NOW);
     dt_saver_wait(NULL);
     dt_saver_bear(NULL, DT_OK);
-    dt_saver_decide(NULL, true);
+    dt_saver_decide(NULL, DT_SAVE_GOOD, DT_SAVE_UNSEEN);
     assert_done(dt_saver_finish(NULL));
     assert_null(dt_saver_path(NULL));
     dt_saver_free(NULL);
@@ -237,11 +261,11 @@ static void a_failure_may_be_a_warning(void **state) {
     block(&b);
     start(&b);
     advance(&b, 4);
-    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), false);
+    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_NOW);
     dt_saver_wait(b.saver);
     assert_int_equal(unlink(b.t->folder), 0);
     dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(),
-                   false); /* the same step, since it is not saved */
+                   DT_SAVE_NOW); /* the same step, since it is not saved */
     assert_done(dt_saver_finish(b.saver));
     assert_false(dt_stop_requested());
     expect_checkpoint(&b, 4);
@@ -255,9 +279,98 @@ static void what_is_not_finite_is_not_saved(void **state) {
     start(&b);
     advance(&b, 4);
     b.t->state.exp_avg[b.t->layout.tensor[3].offset] = NAN;
-    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), false);
+    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_NOW);
     dt_saver_wait(b.saver);
     assert_false(dt_file_exists(b.t->folder));
+    end(&b);
+}
+
+/* As it was, the copy would be a whole and valid checkpoint. The lowest bit of one number of each vector; the
+ * next save, of an undamaged copy, succeeds. */
+static void a_copy_that_is_damaged_is_refused(void **state) {
+    (void)state;
+    bench b = make(DT_ON_ERROR_STOP);
+    start(&b);
+    const dt_tensor *tensor = dt_layout_find(&b.t->layout, "h.0.attn.c_attn.weight");
+    float *const vectors[] = {copy->parameters, copy->exp_avg, copy->exp_avg_sq};
+    for (int v = 0; v < 3; v++) {
+        advance(&b, 4 + v);
+        to_damage = vectors[v] + tensor->offset + tensor->count - 1;
+        dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_NOW);
+        dt_saver_wait(b.saver);
+        assert_null(to_damage);
+        expect_files(&b, "");
+        /* Only the first failure is kept. */
+        assert_int_equal(dt_saver_finish(b.saver), DT_FAILED);
+        if (strstr(dt_error(),
+                   "model.safetensors: tensor h.0.attn.c_attn.weight was copied to be written, but its "
+                   "copy has XXH3-64 ") == NULL)
+            fail_msg("%s", dt_error());
+    }
+    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_NOW);
+    dt_saver_wait(b.saver);
+    expect_checkpoint(&b, 6);
+    end(&b);
+}
+
+/* Nor is a state saved that is another than the ranks compared, however whole its copy is. */
+static void a_state_that_nobody_compared_is_refused(void **state) {
+    (void)state;
+    bench b = make(DT_ON_ERROR_WARN);
+    start(&b);
+    for (int64_t step = 4; step <= 5; step++) {
+        uint64_t row[64];
+        const int64_t parts = dt_fingerprint_parts(&b.t->layout);
+        assert_true(parts <= 64);
+        advance(&b, step);
+        for (int64_t part = 0; part < parts; part++)
+            row[part] = dt_fingerprint_part(&b.t->state, part);
+        row[parts - 1] ^= step == 4;
+        dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_ON_TRIAL);
+        dt_saver_decide(b.saver, DT_SAVE_GOOD, dt_fingerprint_whole(row, parts));
+        dt_saver_wait(b.saver);
+        assert_true(has_checkpoint(&b, "checkpoint_step_5") == (step == 5));
+    }
+    expect_files(&b, "checkpoint_step_5 latest ");
+    end(&b);
+}
+
+/* A checkpoint on which the next step goes wrong stands, but the one before it does not go for it. */
+static void what_goes_wrong_costs_no_other(void **state) {
+    (void)state;
+    bench b = make(DT_ON_ERROR_WARN);
+    b.t->about.config.keep_last = 1;
+    start(&b);
+    const dt_save_verdict verdicts[] = {DT_SAVE_GOOD, DT_SAVE_GOOD, DT_SAVE_DOUBTFUL};
+    const dt_save_kind kinds[] = {DT_SAVE_WATCHED, DT_SAVE_ON_TRIAL, DT_SAVE_WATCHED};
+    for (int i = 0; i < 3; i++) {
+        advance(&b, 4 + i);
+        dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), kinds[i]);
+        dt_saver_decide(b.saver, verdicts[i], DT_SAVE_UNSEEN);
+    }
+    dt_saver_wait(b.saver);
+    expect_files(&b, "checkpoint_step_5 checkpoint_step_6 latest ");
+    end(&b);
+}
+
+/* Weights that are evaluated after they were saved: the checkpoint gets the loss, and may be the best. */
+static void a_loss_that_comes_later_is_added(void **state) {
+    (void)state;
+    bench b = make(DT_ON_ERROR_STOP);
+    dt_checkpoint_about about;
+    start(&b);
+    advance(&b, 4);
+    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_NOW);
+    dt_saver_wait(b.saver);
+    expect_files(&b, "checkpoint_step_4 latest ");
+    dt_saver_begin(b.saver, 2.5, dt_clock_seconds(), DT_SAVE_NOW);
+    dt_saver_wait(b.saver);
+    expect_files(&b, "best checkpoint_step_4 latest ");
+    expect_verified(dt_saver_path(b.saver));
+    assert_done(dt_checkpoint_read_about(dt_saver_path(b.saver), &about));
+    assert_true(about.val_loss == 2.5);
+    dt_config_free(&about.config);
+    expect_checkpoint(&b, 4);
     end(&b);
 }
 
@@ -268,12 +381,12 @@ static void a_failure_stops_the_run(void **state) {
     block(&b);
     start(&b);
     advance(&b, 4);
-    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), false);
+    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_NOW);
     dt_saver_wait(b.saver);
     assert_true(dt_stop_requested());
     assert_int_equal(unlink(b.t->folder), 0);
     advance(&b, 5);
-    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), false);
+    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_NOW);
     assert_int_equal(dt_saver_finish(b.saver), DT_FAILED);
     expect_checkpoint(&b, 5);
     const char *const parts[] = {"cannot save step 4, a checkpoint of 0.0 MB: cannot make folder ",
@@ -287,7 +400,7 @@ static void a_failure_stops_the_run(void **state) {
 }
 
 int main(void) {
-    /* The one that asks for a stop comes last: a process does not forget that it was asked. */
+    /* Those that ask for a stop come last: a process does not forget that it was asked. */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(training_goes_on_while_a_save_is_written),
         cmocka_unit_test(what_is_on_trial_waits_for_the_verdict),
@@ -298,6 +411,10 @@ int main(void) {
         cmocka_unit_test(no_saver_is_fine),
         cmocka_unit_test(a_failure_may_be_a_warning),
         cmocka_unit_test(what_is_not_finite_is_not_saved),
+        cmocka_unit_test(a_state_that_nobody_compared_is_refused),
+        cmocka_unit_test(what_goes_wrong_costs_no_other),
+        cmocka_unit_test(a_loss_that_comes_later_is_added),
+        cmocka_unit_test(a_copy_that_is_damaged_is_refused),
         cmocka_unit_test(a_failure_stops_the_run),
     };
     dt_log_open(false, false);
