@@ -13,7 +13,7 @@
 #include "bench/study.h"
 
 /* More than a study of as many points and hosts as there can be. */
-#define FILE_BYTES_MOST ((int64_t)64 << 20)
+#define FILE_BYTES_MOST ((int64_t)16 << 20)
 
 /* What the C library's longest name of a host has. */
 #define HOST_BYTES 256

@@ -24,6 +24,7 @@ static void print_usage(void) {
          "  dtrain progress [--config FILE] [--OPTION VALUE ..]\n"
          "  dtrain help [--markdown | --yaml | --man]\n\n"
          "CHECKPOINT is a folder, or \"latest\" for checkpoints/latest. FILE may be - for standard input.\n"
+         "Without --data eval takes the text that the checkpoint was trained on.\n"
          "Threads per rank: OMP_NUM_THREADS (1 when unset). Exit codes: 0 done or stopped on request,\n"
          "1 failed, 2 wrong command line or config.\n");
     dt_reference_help(stdout);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -254,6 +255,24 @@ static void hosts_are_those_of_the_largest_job(void **state) {
     expect_hosts("[\"n3\", \"n4\"]", "[\"n5\", \"n1\"]");
 }
 
+/* What is no study by its size or its kind is refused before it is read: it could take all memory, or for
+ * ever. */
+static void what_is_no_file_of_a_study_is_not_read(void **state) {
+    (void)state;
+    scratch_put("large.json", "{", 1);
+    assert_int_equal(truncate("large.json", (off_t)1 << 40), 0);
+    assert_int_equal(mkfifo("pipe.json", 0600), 0);
+    const char *const files[][2] = {{"large.json", "cannot read large.json: expected at most 16777216 bytes"},
+                                    {"pipe.json", "cannot read pipe.json: expected a regular file"},
+                                    {".", "cannot read .: expected a regular file, found a folder"},
+                                    {"none.json", "cannot open none.json: No such file or directory"}};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        assert_int_equal(merge(files[i][0]), DT_USAGE);
+        if (strstr(dt_error(), files[i][1]) == NULL)
+            fail_msg("expected \"%s\" in \"%s\"", files[i][1], dt_error());
+    }
+}
+
 /* Whatever a study says of a time, and of a prediction, the page is as small and as soon there. */
 static void no_number_makes_a_page_large(void **state) {
     (void)state;
@@ -275,6 +294,7 @@ static void no_number_makes_a_page_large(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hosts_are_those_of_the_largest_job), cmocka_unit_test(no_number_makes_a_page_large),
+        cmocka_unit_test(what_is_no_file_of_a_study_is_not_read),
         cmocka_unit_test(one_study_stays_what_it_is), cmocka_unit_test(damage_is_told)};
     return cmocka_run_group_tests(tests, enter, leave);
 }
