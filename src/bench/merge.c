@@ -11,6 +11,7 @@
 #include "bench/handover.h"
 #include "bench/reader.h"
 #include "bench/study.h"
+#include "config/json.h"
 
 /* More than a study of as many points and hosts as there can be. */
 #define FILE_BYTES_MOST ((int64_t)16 << 20)
@@ -260,16 +261,16 @@ static dt_status add_study(merger *m, json_t *all, const char *file) {
 }
 
 static dt_status add_file(merger *m, const char *file) {
-    json_error_t error;
+    json_t *all;
     char *bytes;
     size_t length;
     if (dt_file_read_regular(file, FILE_BYTES_MOST, &bytes, &length) != DT_OK)
         return dt_usage("--merge: %s; name the JSON files of studies", dt_error());
-    json_t *all = json_loadb(bytes, length, JSON_REJECT_DUPLICATES, &error);
+    dt_status status = dt_json_parse(bytes, length, &all);
     free(bytes);
-    if (all == NULL)
-        return dt_usage("--merge: cannot read %s as JSON: %s", file, error.text);
-    dt_status status = add_study(m, all, file);
+    if (status != DT_OK)
+        return dt_usage("--merge: cannot use %s: %s", file, dt_error());
+    status = add_study(m, all, file);
     json_decref(all);
     return status;
 }

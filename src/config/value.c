@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "config/emit.h"
+#include "config/json.h"
 #include "config/scalar.h"
 #include "config/yaml.h"
 
@@ -56,7 +57,10 @@ static void set_null(dt_config *config, const dt_option *option) {
 static dt_status set_int(dt_config *config, const dt_option *option, const char *text, const char *where) {
     dt_scalar scalar = dt_scalar_resolve(text);
     if (scalar.kind == DT_SCALAR_INT_TOO_LARGE)
-        return refuse_text(option, where, text, DT_VALUE_PLAIN, ", which no 64-bit integer holds");
+        return refuse_text(option, where, text, DT_VALUE_PLAIN,
+                           text[0] == '-'
+                               ? ", which is below -9223372036854775807, the least that is taken"
+                               : ", which is above 9223372036854775807, the largest that is taken");
     if (scalar.kind == DT_SCALAR_REAL && scalar.real == floor(scalar.real) && fabs(scalar.real) < 1e15) {
         char advice[48];
         snprintf(advice, sizeof advice, "; write it as %.0f", scalar.real);
@@ -177,12 +181,17 @@ dt_status dt_value_set_tree(dt_config *config, const dt_option *option, const js
 dt_status dt_value_set_json(dt_config *config, const dt_option *option, const json_t *value,
                             const char *where) {
     char text[DT_REAL_TEXT_BYTES];
+    int64_t integer;
     switch (json_typeof(value)) {
     case JSON_OBJECT:
     case JSON_ARRAY:
         return dt_value_set_tree(config, option, value, where);
     case JSON_STRING:
-        return dt_value_set(config, option, json_string_value(value), DT_VALUE_QUOTED, where);
+        return dt_value_set(config, option, json_string_value(value),
+                            option->type == DT_OPTION_INT && dt_json_read_integer(value, &integer)
+                                ? DT_VALUE_PLAIN
+                                : DT_VALUE_QUOTED,
+                            where);
     case JSON_INTEGER:
         snprintf(text, sizeof text, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
         break;
@@ -246,7 +255,7 @@ json_t *dt_value_to_json(const dt_config *config, const dt_option *option) {
         return json_null();
     switch (option->type) {
     case DT_OPTION_INT:
-        return json_integer(*(const int64_t *)field);
+        return dt_json_integer(*(const int64_t *)field);
     case DT_OPTION_REAL:
         return json_real(*(const double *)field);
     case DT_OPTION_BOOL:
@@ -262,6 +271,11 @@ json_t *dt_value_to_json(const dt_config *config, const dt_option *option) {
 }
 
 void dt_value_print(const dt_config *config, const dt_option *option, FILE *file) {
+    if (option->type == DT_OPTION_INT && !is_null(config, option)) {
+        /* YAML's readers take all digits of an integer, JSON's do not. */
+        fprintf(file, "%" PRId64, *(const int64_t *)field_of(config, option));
+        return;
+    }
     json_t *value = dt_value_to_json(config, option);
     bool word = option->type == DT_OPTION_STRING || option->type == DT_OPTION_CHOICE;
     if (word && json_is_string(value))

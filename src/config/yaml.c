@@ -1,7 +1,8 @@
 /*
- * libyaml does the reading, twice: once as tokens, to refuse tags and deep nesting before anything grows, and
- * once as a document of nodes, which this file then walks. In such a document an alias is the node it stands
- * for, so a walk can meet a node many times, or for ever: depth and number of visits are bounded.
+ * libyaml does the reading, twice: once as tokens, to refuse tags, deep nesting and too many of anything
+ * before anything grows (it looks through all anchors before it for each one), and once as a document of
+ * nodes, which this file then walks. In such a document an alias is the node it stands for, so a walk can
+ * meet a node many times, or for ever: depth and number of visits are bounded.
  */
 #include "config/yaml.h"
 
@@ -80,7 +81,7 @@ static dt_status check_tokens(const char *name, const char *bytes, size_t length
         return dt_fail("%s: out of memory while reading YAML", name);
     yaml_parser_set_input_string(&parser, (const unsigned char *)bytes, length);
     dt_status status = DT_OK;
-    int64_t depth = 0;
+    int64_t depth = 0, values = 0, anchors = 0;
     for (bool end = false; status == DT_OK && !end;) {
         yaml_token_t token;
         if (!yaml_parser_scan(&parser, &token)) {
@@ -88,9 +89,18 @@ static dt_status check_tokens(const char *name, const char *bytes, size_t length
             break;
         }
         depth += depth_of(token.type);
+        values +=
+            token.type == YAML_SCALAR_TOKEN || token.type == YAML_ALIAS_TOKEN || depth_of(token.type) > 0;
+        anchors += token.type == YAML_ANCHOR_TOKEN;
         if (depth > DT_YAML_MAX_DEPTH)
             status = refuse_at(name, token.start_mark, "maps and lists are nested more than %d deep",
                                DT_YAML_MAX_DEPTH);
+        else if (values > 2 * DT_YAML_MAX_NODES)
+            status = refuse_at(name, token.start_mark, "expected at most %d keys and values, found more",
+                               2 * DT_YAML_MAX_NODES);
+        else if (anchors > DT_YAML_MAX_ANCHORS)
+            status = refuse_at(name, token.start_mark, "expected at most %d anchors, found more",
+                               DT_YAML_MAX_ANCHORS);
         else if (token.type == YAML_TAG_TOKEN || token.type == YAML_TAG_DIRECTIVE_TOKEN)
             status = refuse_at(name, token.start_mark,
                                "tags are not used here; write the value alone, without the tag");
@@ -191,7 +201,9 @@ static dt_status scalar_to_json(const reader *read, const yaml_node_t *node, jso
         *json = json_string(text);
         break;
     case DT_SCALAR_INT_TOO_LARGE:
-        return refuse_at(read->name, node->start_mark, "%.60s is an integer that 64 bits do not hold", text);
+        return refuse_at(read->name, node->start_mark,
+                         "expected an integer from -9223372036854775807 to 9223372036854775807, found %.60s",
+                         text);
     case DT_SCALAR_REAL_TOO_LARGE:
     case DT_SCALAR_NOT_FINITE:
         return refuse_at(read->name, node->start_mark, "expected a finite number, found %.60s", text);

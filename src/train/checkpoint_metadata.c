@@ -11,12 +11,13 @@
 
 #include "base/file.h"
 #include "config/emit.h"
+#include "config/json.h"
 #include "math/kernels.h"
 #include "train/checkpoint_place.h"
 #include "train/checksum.h"
 
-/* About 3 KB a layer are used. What JSON becomes in memory is some twenty times as large. */
-#define LARGEST_BYTES ((int64_t)16 << 20)
+/* About 3 KB a layer are used, of 1024 layers at most. */
+#define LARGEST_BYTES ((int64_t)8 << 20)
 
 /* The file's own digits. JSON escapes quotes within strings, so this text stands nowhere but at the key. */
 #define OWN_KEY      "\"metadata_xxh3_128\": \""
@@ -89,12 +90,13 @@ static json_t *make_object(const dt_checkpoint_about *about, json_t *files) {
     snprintf(hash, sizeof hash, "%016" PRIx64, about->corpus.hash);
     /* "o" takes the config, also when the rest fails, and NULL for it makes the whole fail. */
     json_t *val_loss = isfinite(about->val_loss) ? json_real(about->val_loss) : json_null();
-    return json_pack("{s:i, s:s, s:I, s:o, s:I, s:s, s:s, s:{s:I, s:I, s:s}, s:o, s:O}", "checkpoint_version",
+    return json_pack("{s:i, s:s, s:I, s:o, s:o, s:s, s:s, s:{s:I, s:I, s:s}, s:o, s:O}", "checkpoint_version",
                      DT_CHECKPOINT_VERSION, "metadata_xxh3_128", BLANK_DIGITS, "step",
-                     (json_int_t)about->step, "val_loss", val_loss, "seed", (json_int_t)about->config.seed,
-                     "run_id", about->run_id, "kernels", dt_kernels_best()->name, "corpus", "file_bytes",
-                     (json_int_t)about->corpus.file_bytes, "tokens", (json_int_t)about->corpus.tokens, "hash",
-                     hash, "config", dt_config_to_json(&about->config), "files", files);
+                     (json_int_t)about->step, "val_loss", val_loss, "seed",
+                     dt_json_integer(about->config.seed), "run_id", about->run_id, "kernels",
+                     dt_kernels_best()->name, "corpus", "file_bytes", (json_int_t)about->corpus.file_bytes,
+                     "tokens", (json_int_t)about->corpus.tokens, "hash", hash, "config",
+                     dt_config_to_json(&about->config), "files", files);
 }
 
 char *dt_checkpoint_metadata_text(const dt_checkpoint_about *about, json_t *files) {
@@ -153,8 +155,7 @@ static dt_status check_own_digits(const char *path, char *text, size_t length) {
 /* An integer of at least 0. */
 static dt_status read_count(const char *path, const json_t *object, const char *key, int64_t *count) {
     const json_t *value = json_object_get(object, key);
-    *count = json_integer_value(value);
-    if (!json_is_integer(value) || *count < 0)
+    if (!dt_json_read_integer(value, count) || *count < 0)
         return dt_fail("cannot use %s: expected an integer of at least 0 as \"%s\"", path, key);
     return DT_OK;
 }
@@ -232,14 +233,13 @@ static int64_t find_version(const char *text, size_t length) {
 
 dt_status dt_checkpoint_metadata_parse(const char *path, char *text, size_t length,
                                        dt_checkpoint_about *about, json_t **files) {
-    json_error_t error;
     *about = (dt_checkpoint_about){0};
     *files = NULL;
     DT_TRY(check_version(path, find_version(text, length)));
     DT_TRY(check_own_digits(path, text, length));
-    json_t *object = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
-    if (object == NULL)
-        return dt_fail("cannot use %s: line %d is not JSON: %s", path, error.line, error.text);
+    json_t *object;
+    if (dt_json_parse(text, length, &object) != DT_OK)
+        return dt_fail("cannot use %s: %s", path, dt_error());
     dt_status status = read_fields(path, object, about);
     if (status == DT_OK)
         *files = json_incref(json_object_get(object, "files"));

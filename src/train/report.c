@@ -11,6 +11,7 @@
 #include "base/version.h"
 #include "comm/agree.h"
 #include "comm/placement.h"
+#include "config/json.h"
 
 void dt_report_placement(const dt_world *world, int threads) {
     const dt_placement placement = dt_placement_look(world, threads);
@@ -111,9 +112,9 @@ static json_t *run_event(const dt_run *run, json_t *hosts) {
     char hash[17], stamp[32];
     snprintf(hash, sizeof hash, "%016" PRIx64, dt_config_hash(c));
     dt_clock_stamp(stamp, sizeof stamp);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:i, s:i, s:s, s:O, s:s, s:I, s:I, s:I, s:I}",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:i, s:i, s:s, s:O, s:s, s:I, s:I, s:I, s:I}",
                      "event", "run", "run_id", run->about.run_id, "time", stamp, "version", dt_version(),
-                     "git_commit", dt_version_commit(), "config_hash", hash, "seed", (json_int_t)c->seed,
+                     "git_commit", dt_version_commit(), "config_hash", hash, "seed", dt_json_integer(c->seed),
                      "ranks", run->world->size, "threads", run->workers.threads, "exchange",
                      exchange_name(run), "hosts", hosts, "kernels", run->gpt.kernels->name, "parameters",
                      (json_int_t)run->layout.parameters, "corpus_tokens",

@@ -19,6 +19,9 @@
 #include "train/resume.h"
 #include "train/stop.h"
 
+/* Of the 64 bits that are drawn, 53 make a seed: every reader of JSON has those. */
+#define SEED_SHIFT 11
+
 dt_shape dt_run_shape(const dt_config *c) {
     return (dt_shape){c->n_layers, c->d_model, c->n_heads, c->d_ff, c->max_seq_len, DT_VOCAB};
 }
@@ -56,7 +59,7 @@ static dt_status draw_identity(dt_run *run, const dt_resume *resume) {
     DT_TRY(dt_agree(run->world, status));
     DT_TRY(dt_world_broadcast(run->world, &drawn, (int64_t)sizeof drawn));
     if (dt_is_null_int(config->seed))
-        config->seed = resume->found ? resume->seed : (int64_t)(drawn.seed >> 1);
+        config->seed = resume->found ? resume->seed : (int64_t)(drawn.seed >> SEED_SHIFT);
     if (resume->found)
         memcpy(run->about.run_id, resume->run_id, sizeof run->about.run_id);
     else

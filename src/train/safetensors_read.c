@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "config/json.h"
 #include "train/checksum.h"
 #include "train/finite.h"
 #include "train/safetensors.h"
@@ -64,14 +65,13 @@ static dt_status read_header(reader *in) {
     if (text == NULL)
         return DT_FAILED;
     dt_status status = dt_file_read_at(in->descriptor, in->path, text, length, sizeof length);
-    json_error_t error = {0};
     if (status == DT_OK) {
         dt_checksum_add(&in->whole, &length, sizeof length);
         dt_checksum_add(&in->whole, text, length);
-        in->header = text[0] == '{' ? json_loadb(text, length, JSON_REJECT_DUPLICATES, &error) : NULL;
-        if (in->header == NULL)
-            status = dt_fail("cannot use %s: expected a header of JSON, found: %s", in->path,
-                             text[0] == '{' ? error.text : "no '{' at byte 8");
+        if (text[0] != '{')
+            status = dt_fail("cannot use %s: expected a header of JSON, found: no '{' at byte 8", in->path);
+        else if (dt_json_parse(text, length, &in->header) != DT_OK)
+            status = dt_fail("cannot use %s: expected a header of JSON: %s", in->path, dt_error());
     }
     dt_memory_free(text);
     in->data_start = (int64_t)(sizeof length + length);

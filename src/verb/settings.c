@@ -147,7 +147,7 @@ dt_status dt_verb_count_within(int64_t least, int64_t most, const char *flag, co
         *count = value;
         return DT_OK;
     }
-    return most == INT64_MAX
+    return most == INT64_MAX && errno != ERANGE
                ? dt_usage("--%s: expected a whole number of at least %" PRId64 ", found \"%s\"", flag, least,
                           text)
                : dt_usage("--%s: expected a whole number from %" PRId64 " to %" PRId64 ", found \"%s\"", flag,

@@ -87,7 +87,7 @@ static void test_merge(void **state) {
     assert_refused(DTRAIN " bench --merge one.json two.json one.json",
                    "one.json and one.json both have strong scaling on 1 rank");
     assert_refused(DTRAIN " bench --merge one.json other.json", "studies of one config");
-    assert_refused(DTRAIN " bench --merge both.html", "cannot read both.html as JSON");
+    assert_refused(DTRAIN " bench --merge both.html", "cannot use both.html: line 1 is not JSON");
     assert_refused(
         "sed s/exposed_ms/exposed/ two.json >bad.json; " DTRAIN " bench --merge bad.json one.json",
         "dtrain: error: --merge: bad.json: point 1: expected exposed_ms to be a number, found none; "

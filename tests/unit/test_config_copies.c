@@ -183,8 +183,8 @@ static void test_json_refusals(void **state) {
     static const char *const rows[][2] = {
         {"[]", "m: expected an object with an option a key, found another value"},
         {"{\"max_step\": 5}", "m: unknown key max_step; did you mean max_steps?"},
-        {"{\"max_steps\": \"5\"}",
-         "m: max_steps must be an integer from 1 to 4294967295, but is the string \"5\"; remove the quotes"},
+        {"{\"max_steps\": \"five\"}",
+         "m: max_steps must be an integer from 1 to 4294967295, but is the string \"five\"; remove the quotes"},
         {"{\"max_steps\": 0}", "m: max_steps must be an integer from 1 to 4294967295, but is 0"},
         {"{\"n_layers\": null}", "m: n_layers must be an integer from 1 to 1024, but is null"},
         {"{\"dropout\": {}}", "m: dropout must be a number from 0 to 1, but is a map"},
@@ -197,6 +197,30 @@ static void test_json_refusals(void **state) {
         json_decref(object);
     }
     dt_config_free(&config);
+}
+
+/* An integer that a double does not hold is a string in JSON and a number in YAML; both forms are read. */
+static void test_large_integers(void **state) {
+    (void)state;
+    dt_config config, back;
+    dt_config_init(&config);
+    assert_done(dt_config_set(&config, "seed", "9223372036854775807", "t"));
+    assert_done(dt_config_set(&config, "sampling_seed", "9007199254740992", "t"));
+    assert_done(dt_config_set(&config, "eval_max_windows", "9007199254740993", "t"));
+    json_t *object = dt_config_to_json(&config);
+    assert_string_equal(json_string_value(json_object_get(object, "seed")), "9223372036854775807");
+    assert_string_equal(json_string_value(json_object_get(object, "eval_max_windows")), "9007199254740993");
+    assert_true(json_integer_value(json_object_get(object, "sampling_seed")) == 9007199254740992);
+    print_and_read(&config);
+    dump_and_read(&config);
+    /* As it was written before there were strings. */
+    json_object_set_new(object, "seed", json_integer(INT64_MAX));
+    dt_config_init(&back);
+    assert_done(dt_config_from_json(&back, object, "m"));
+    assert_same(&config, &back);
+    json_decref(object);
+    dt_config_free(&config);
+    dt_config_free(&back);
 }
 
 /* One change of any option changes the hash; the way a value is written does not. */
@@ -319,7 +343,7 @@ int main(void) {
         cmocka_unit_test(test_trees_survive),   cmocka_unit_test(test_shortest_digits),
         cmocka_unit_test(test_json_refusals),   cmocka_unit_test(test_hash),
         cmocka_unit_test(test_compare),         cmocka_unit_test(test_fixed_options),
-        cmocka_unit_test(test_adopt),
+        cmocka_unit_test(test_adopt),           cmocka_unit_test(test_large_integers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

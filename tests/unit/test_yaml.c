@@ -96,7 +96,8 @@ static const struct refusal {
     ROW("a: \"x\\0y\"", "t:1:4: a text cannot hold a NUL character"),
     ROW("a: x\0y", "t:1:5: this is not YAML text: control characters are not allowed"),
     ROW("a: 1\nb: \xFF\n", "t:2:4: this is not YAML text: invalid leading UTF-8 octet"),
-    ROW("a: [1, 99999999999999999999]", "t:1:8: 99999999999999999999 is an integer that 64 bits do not hold"),
+    ROW("a: [1, 99999999999999999999]",
+        "t:1:8: expected an integer from -9223372036854775807 to 9223372036854775807, found 99999999999999999999"),
     ROW("a: [.nan]", "t:1:5: expected a finite number, found .nan"),
     ROW("a: [-.INF]", "t:1:5: expected a finite number, found -.INF"),
     ROW("a: [1e999]", "t:1:5: expected a finite number, found 1e999"),
@@ -148,6 +149,43 @@ static void test_deep_nesting(void **state) {
     json_t *tree = NULL;
     assert_refused(dt_yaml_read_tree("t", text, length, &tree),
                    "t:1:33: maps and lists are nested more than 32 deep");
+    free(text);
+}
+
+/* `count` lines that printf makes of `format` and the number of each, behind `start`. */
+static char *lines(const char *start, const char *format, int count) {
+    char *text = NULL;
+    size_t length;
+    FILE *memory = open_memstream(&text, &length);
+    fputs(start, memory);
+    for (int i = 0; i < count; i++)
+        fprintf(memory, format, i);
+    assert_int_equal(fclose(memory), 0);
+    return text;
+}
+
+/* libyaml looks through all anchors for each one: a hundred thousand would take a minute. As many keys and
+ * values are not made into nodes first. */
+static void test_many(void **state) {
+    (void)state;
+    static const struct {
+        const char *start, *format, *sentence;
+    } rows[] = {{"", "- &a%d x\n", "t:1001:3: expected at most 1000 anchors, found more"},
+                {"a: &a x\n", "b%d: *a\n", "t:10000:8: expected at most 20000 keys and values, found more"},
+                {"", "k%d: 1\n", "t:10000:8: expected at most 20000 keys and values, found more"},
+                {"", "- %d\n", "t:20000:3: expected at most 20000 keys and values, found more"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char *text = lines(rows[i].start, rows[i].format, 110000);
+        dt_yaml_document document;
+        assert_refused(dt_yaml_read("t", text, strlen(text), &document), rows[i].sentence);
+        dt_yaml_free(&document);
+        free(text);
+    }
+    /* At the bound all is well. */
+    char *text = lines("a:\n", " - &a%d x\n", 1000);
+    json_t *tree = NULL;
+    assert_done(dt_yaml_read_tree("t", text, strlen(text), &tree));
+    json_decref(tree);
     free(text);
 }
 
@@ -204,7 +242,7 @@ int main(void) {
         cmocka_unit_test(test_entries),  cmocka_unit_test(test_empty_documents),
         cmocka_unit_test(test_trees),    cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_long_key), cmocka_unit_test(test_deep_nesting),
-        cmocka_unit_test(test_scalars),
+        cmocka_unit_test(test_many),     cmocka_unit_test(test_scalars),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
