@@ -174,9 +174,11 @@ void dt_report_closing(const dt_report *report, const dt_run *run, bool stopped)
         char validation[64] = "";
         if (report->evaluations > 0)
             snprintf(validation, sizeof validation, ", val_loss %.4f", report->val_loss);
-        dt_log_line("%s after step %" PRId64 ": loss %.4f%s, %.0f tokens/s over %" PRId64 " steps",
+        dt_log_line("%s after step %" PRId64 ": loss %.4f%s, %.0f tokens/s over %" PRId64
+                    " steps without evaluation, samples and saves, %.0f with them",
                     stopped ? "stopped on request" : "done", run->state.step, report->loss, validation,
-                    tokens / report->step_seconds, report->steps);
+                    tokens / report->step_seconds, report->steps,
+                    tokens / (dt_clock_seconds() - report->start_seconds));
     }
     if (report->skipped > 0)
         dt_log_warn("%" PRId64 " steps were skipped, since their loss or gradient was not finite",

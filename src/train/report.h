@@ -39,7 +39,8 @@ dt_status dt_report_opening(const dt_run *run);
 /** One finished step: its line, or the redrawn one. Local. */
 void dt_report_step(dt_report *report, const dt_run *run, const dt_step_result *result);
 
-/** The last lines: final losses, speed, and how to go on. `stopped`: on request, before max_steps. Local. */
+/** The last lines: final losses, speed (of the steps alone, and by the clock), and how to go on. `stopped`:
+ * on request, before max_steps. Local. */
 void dt_report_closing(const dt_report *report, const dt_run *run, bool stopped);
 
 #endif

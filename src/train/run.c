@@ -146,11 +146,14 @@ static dt_status create_step(dt_run *run) {
 
 static dt_status create_observers(dt_run *run) {
     const dt_config *c = &run->about.config;
+    const dt_evaluate_part part = {.first_token =
+                                       dt_lanes_train_tokens(run->corpus.total.tokens, c->train_ratio),
+                                   .end_token = run->corpus.total.tokens,
+                                   .most_windows = c->eval_max_windows,
+                                   .on_all = c->eval_on == DT_EVAL_ALL};
     if (!dt_is_null_int(c->eval_cadence))
-        DT_TRY(dt_evaluate_create(&run->evaluator, run->world, &run->corpus,
-                                  dt_lanes_train_tokens(run->corpus.total.tokens, c->train_ratio),
-                                  c->max_seq_len, c->micro_batch_size, c->eval_max_windows,
-                                  c->eval_on == DT_EVAL_ALL));
+        DT_TRY(dt_evaluate_create(&run->evaluator, run->world, &run->corpus, c->max_seq_len,
+                                  c->micro_batch_size, &part));
     run->evaluator.stop_requested = dt_stop_requested;
     if (!dt_is_null_int(c->sampling_cadence) && run->world->rank == 0)
         DT_TRY(dt_decode_create(&run->decoder, &run->gpt, &run->weights, 1));

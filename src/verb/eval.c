@@ -1,6 +1,7 @@
 /* `dtrain eval CHECKPOINT --data F`: how well a trained model predicts a text. Ranks share the windows. */
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,50 +17,87 @@ typedef struct flags {
     const char *data, *split, *windows;
 } flags;
 
-/* The tokens that count: of the text it was trained on what was kept for validation, of any other all. */
+/* What the loss is of: of the text it was trained on what was kept for validation, of any other all. */
 static dt_status choose_split(const flags *f, const dt_checkpoint_about *about, const dt_corpus *corpus,
-                              int64_t *first_token, const char **what) {
+                              dt_evaluate_part *part, const char **what) {
     const dt_corpus_identity identity = dt_corpus_index_identity(corpus);
     const bool own = identity.hash == about->corpus.hash && identity.file_bytes == about->corpus.file_bytes;
     const char *split = f->split ? f->split : own ? "validation" : "all";
-    if (strcmp(split, "validation") != 0 && strcmp(split, "all") != 0)
-        return dt_usage("--split: expected validation or all, found \"%s\"", split);
-    const bool all = strcmp(split, "all") == 0;
-    *first_token = all ? 0 : dt_lanes_train_tokens(corpus->total.tokens, about->config.train_ratio);
-    *what = all ? "all of the text" : "its validation split";
+    const int64_t tokens = corpus->total.tokens,
+                  train = dt_lanes_train_tokens(tokens, about->config.train_ratio);
+    part->first_token = strcmp(split, "validation") == 0 ? train : 0;
+    part->end_token = strcmp(split, "train") == 0 ? train : tokens;
+    if (strcmp(split, "train") == 0)
+        *what = "its train split";
+    else if (strcmp(split, "validation") == 0)
+        *what = "its validation split";
+    else if (strcmp(split, "all") == 0)
+        *what = "all of the text";
+    else
+        return dt_usage("--split: expected validation, train or all, found \"%s\"", split);
     return DT_OK;
+}
+
+/* The windows, as far as they are whole ones, and what there is behind them. */
+static void print_windows(const dt_model_file *model, const dt_corpus *corpus, const char *what,
+                          const dt_evaluator *e) {
+    char windows[96];
+    if (e->windows > 0)
+        snprintf(windows, sizeof windows, "%" PRId64 " windows of %" PRId64 " tokens", e->windows, e->T);
+    else
+        snprintf(windows, sizeof windows,
+                 "one window of %" PRId64 " tokens, shorter than max_seq_len %" PRId64, e->rest, e->T);
+    dt_log_line("%s after step %" PRId64 " on %s, %s: %s", model->path, model->about.step, corpus->path, what,
+                windows);
+}
+
+static void print_loss(const char *before, double loss, const char *after) {
+    dt_log_line("%sloss %.9g nats  perplexity %.6g  %.6g bits per character%s", before, loss, exp(loss),
+                loss / log(2.0), after);
+}
+
+/* The first loss is that of whole windows, as in training; only the second has the rest too. */
+static dt_status print(const dt_world *world, const dt_evaluator *e, double loss) {
+    int64_t targets, unknown;
+    char share[64], rest[96];
+    DT_TRY(dt_evaluate_unknown(e, &targets, &unknown));
+    snprintf(share, sizeof share, "  %.3g %% unknown", 100.0 * (double)unknown / (double)targets);
+    print_loss("", loss, share);
+    if (e->windows > 0 && e->rest > 0) {
+        snprintf(rest, sizeof rest, "with the last %" PRId64 " token%s, in a shorter window: ", e->rest,
+                 e->rest == 1 ? "" : "s");
+        print_loss(rest, e->loss_with_rest, "");
+    }
+    return world->rank == 0 ? dt_verb_printed("the loss") : DT_OK;
 }
 
 static dt_status evaluate(const dt_world *world, const dt_model_file *model, const flags *f,
                           dt_corpus *corpus, dt_evaluator *evaluator, dt_workers *workers) {
     const dt_config *c = &model->about.config;
-    int64_t windows = DT_NULL_INT, first_token = 0;
+    dt_evaluate_part part = {.most_windows = DT_NULL_INT, .with_rest = true, .on_all = true};
     const char *what = "";
     double loss;
     bool complete;
     int threads;
     if (f->windows)
-        DT_TRY(dt_verb_count("windows", f->windows, &windows));
+        DT_TRY(dt_verb_count("windows", f->windows, &part.most_windows));
     DT_TRY(dt_corpus_index_open(corpus, world, f->data ? f->data : c->data));
     dt_corpus_warn(corpus);
-    DT_TRY(choose_split(f, &model->about, corpus, &first_token, &what));
+    DT_TRY(choose_split(f, &model->about, corpus, &part, &what));
     dt_status status = dt_workers_count(&threads);
     if (status == DT_OK)
         status = dt_workers_create(workers, threads, &model->layout.shape, c->micro_batch_size);
     if (status == DT_OK)
-        status = dt_evaluate_create(evaluator, world, corpus, first_token, c->max_seq_len,
-                                    c->micro_batch_size, windows, true);
+        status = dt_evaluate_create(evaluator, world, corpus, c->max_seq_len, c->micro_batch_size, &part);
     DT_TRY(dt_agree(world, status));
     DT_TRY(dt_evaluate_run(evaluator, &model->gpt, &model->weights, workers, &loss, &complete));
-    if (!isfinite(loss))
+    if (!isfinite(loss) || !isfinite(evaluator->loss_with_rest))
         return dt_fail(
             "expected a finite loss of %s on %s, found %g: the weights are finite, but too large to "
             "compute with; use an earlier checkpoint",
             model->path, corpus->path, loss);
-    dt_log_line("%s after step %" PRId64 " on %s, %s: %" PRId64 " windows of %" PRId64 " tokens", model->path,
-                model->about.step, corpus->path, what, evaluator->windows, c->max_seq_len);
-    dt_log_line("loss %.9g nats  perplexity %.6g  %.6g bits per character", loss, exp(loss), loss / log(2.0));
-    return world->rank == 0 ? dt_verb_printed("the loss") : DT_OK;
+    print_windows(model, corpus, what, evaluator);
+    return print(world, evaluator, loss);
 }
 
 /* Rank 0 says which folder it is: "latest" may come to mean another while the ranks look. */

@@ -222,10 +222,80 @@ static void another_text_counts_whole(void **state) {
     assert_string_not_equal(whole.loss_text, few.loss_text);
 }
 
+/* What is behind the last whole window is evaluated too, as a text that is shorter than a window: the loss
+ * with it is the mean over all targets, to the nine digits that are printed. */
+static void the_rest_of_the_text_counts_too(void **state) {
+    (void)state;
+    command_result r = command_run("head -c 1019 text.txt >uneven.txt && head -c 993 text.txt >even.txt && "
+                                   "tail -c 27 uneven.txt >rest.txt");
+    assert_int_equal(r.exit_code, 0);
+    command_free(&r);
+    const evaluation even = evaluate("", "--data even.txt", "all of the text: 31 windows of 32 tokens\n");
+    const evaluation uneven = evaluate("", "--data uneven.txt", "all of the text: 31 windows of 32 tokens\n");
+    const evaluation rest =
+        evaluate("", "--data rest.txt", "one window of 26 tokens, shorter than max_seq_len 32\n");
+    assert_string_equal(even.loss_text, uneven.loss_text);
+    char *out = output_of("", "eval " CHECKPOINT " --data uneven.txt");
+    char *three = output_of(DTRAIN_MPIRUN " -np 3 --oversubscribe", "eval " CHECKPOINT " --data uneven.txt");
+    assert_string_equal(three, out);
+    const char *line = strstr(out, "with the last 26 tokens, in a shorter window: loss ");
+    double both = 0.0;
+    assert_non_null(line);
+    assert_int_equal(sscanf(line, "with the last 26 tokens, in a shorter window: loss %lf nats", &both), 1);
+    assert_true(fabs(both * (992 + 26) / (even.loss * 992 + rest.loss * 26) - 1.0) < 1e-8);
+    assert_true(fabs(both - even.loss) > 1e-6);
+    free(out);
+    free(three);
+    out = output_of("", "eval " CHECKPOINT " --data uneven.txt --windows 31");
+    assert_null(strstr(out, "shorter window"));
+    free(out);
+}
+
+/* Train split and validation split are the two parts of the text. */
+static void the_train_split_can_be_evaluated(void **state) {
+    (void)state;
+    const evaluation train = evaluate("", "--data text.txt --split train",
+                                      "text.txt, its train split: 890 windows of 32 tokens\n");
+    const evaluation few = evaluate("", "--data text.txt --split train --windows 100", "100 windows of 32");
+    const evaluation all = evaluate("", "--data text.txt --split all --windows 100", "100 windows of 32");
+    assert_string_equal(few.loss_text, all.loss_text);
+    assert_string_not_equal(few.loss_text, train.loss_text);
+}
+
+/* The last line of a run has the speed of its steps alone and that by the clock, which is never higher. */
+static void the_closing_line_has_both_speeds(void **state) {
+    (void)state;
+    command_result r =
+        training_run(TRAINING_ALONE, 1, "closing", TRAINING_MODEL "--max-steps 3 --eval-cadence 1");
+    double alone = 0.0, with = 0.0;
+    const char *line = strstr(r.out, "tokens/s over 3 steps without evaluation");
+    assert_non_null(line);
+    while (line > r.out && line[-1] != ',')
+        line--;
+    assert_int_equal(
+        sscanf(line, " %lf tokens/s over 3 steps without evaluation, samples and saves, %lf with them\n",
+               &alone, &with),
+        2);
+    assert_true(with > 0.0 && with <= alone);
+    command_free(&r);
+}
+
+/* Beside the loss stands how much of what was predicted is unknown: of "hört!" and so on, one character of
+ * five. */
+static void the_unknown_share_stands_beside_the_loss(void **state) {
+    (void)state;
+    command_result r =
+        command_run("{ printf x; for i in 1 2 3 4 5 6; do printf 'h\\303\\266rt!'; done; } >known.txt");
+    assert_int_equal(r.exit_code, 0);
+    command_free(&r);
+    evaluate("", "--data known.txt", " bits per character  20 % unknown\n");
+    evaluate("", "--data text.txt", " bits per character  0 % unknown\n");
+}
+
 static void eval_says_what_is_wrong(void **state) {
     (void)state;
-    refused("eval " CHECKPOINT " --data text.txt --split train", 2,
-            "dtrain: error: --split: expected validation or all, found \"train\"\n");
+    refused("eval " CHECKPOINT " --data text.txt --split test", 2,
+            "dtrain: error: --split: expected validation, train or all, found \"test\"\n");
     refused("eval nowhere --data text.txt", 2,
             "dtrain: error: nowhere is no checkpoint: expected a folder, found nothing there; name one "
             "such as checkpoints/checkpoint_step_1000\n");
@@ -457,6 +527,10 @@ int main(void) {
                                        cmocka_unit_test(eval_repeats_the_loss_of_training),
                                        cmocka_unit_test(perplexity_and_bits_follow_from_the_loss),
                                        cmocka_unit_test(another_text_counts_whole),
+                                       cmocka_unit_test(the_rest_of_the_text_counts_too),
+                                       cmocka_unit_test(the_train_split_can_be_evaluated),
+                                       cmocka_unit_test(the_closing_line_has_both_speeds),
+                                       cmocka_unit_test(the_unknown_share_stands_beside_the_loss),
                                        cmocka_unit_test(eval_says_what_is_wrong),
                                        cmocka_unit_test(an_unknown_script_is_warned_of),
                                        cmocka_unit_test(an_epoch_holds_each_window_once),
