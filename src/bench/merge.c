@@ -181,7 +181,9 @@ static dt_status check_common(merger *m, heading *h, const char *file) {
 static void add_hosts(merger *m, const json_t *hosts) {
     size_t i;
     json_t *host;
-    json_array_foreach(hosts, i, host) json_object_set_new(m->hosts, json_string_value(host), json_null());
+    json_array_foreach(hosts, i, host) {
+        json_object_set_new(m->hosts, json_string_value(host), json_null());
+    }
 }
 
 /* Warns where two studies do not say the same of what they ran on: their times then differ for that, too. */
@@ -226,9 +228,13 @@ static void list_other_hosts(merger *m) {
     const char *host;
     size_t i;
     json_t *name;
-    json_array_foreach(m->study.machine.hosts, i, name) json_object_del(m->hosts, json_string_value(name));
+    json_array_foreach(m->study.machine.hosts, i, name) {
+        json_object_del(m->hosts, json_string_value(name));
+    }
     m->study.other_hosts = json_array();
-    json_object_foreach(m->hosts, host, name) json_array_append_new(m->study.other_hosts, json_string(host));
+    json_object_foreach(m->hosts, host, name) {
+        json_array_append_new(m->study.other_hosts, json_string(host));
+    }
 }
 
 static dt_status add_points(merger *m, dt_reader *r, int job_ranks) {
