@@ -60,8 +60,8 @@ void dt_profile_free(dt_profile *profile);
  * Local. */
 double dt_profile_unaccounted(const dt_profile *profile);
 
-/** Writes a sentence into `text` where more than a tenth of the step is unaccounted for, or below 0: then the
- * table does not explain the step. Returns false where it does. Local. */
+/** Writes a sentence into `text` where more than a tenth of the step, and more than 0.3 ms, is unaccounted
+ * for or below 0: then the table does not explain the step. Returns false where it does. Local. */
 bool dt_profile_warning(const dt_profile *profile, char *text, size_t text_bytes);
 
 /** Model FLOP a second over the multiply-adds that all ranks together could do, from 0 to 1. Local. */

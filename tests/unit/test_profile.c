@@ -9,14 +9,19 @@
 
 #include "bench/profile.h"
 
-/* A step of 1 s whose parts take so long by themselves, of which some is hidden. */
-static bool warns(double sum, double hidden, const char *says) {
-    const dt_profile profile = {.step = {.median = 1.0}, .sum_seconds = sum, .hidden_seconds = hidden};
+/* A step of so many seconds whose parts take so much of it by themselves, of which some is hidden. */
+static bool step_warns(double seconds, double sum, double hidden, const char *says) {
+    const dt_profile profile = {
+        .step = {.median = seconds}, .sum_seconds = sum * seconds, .hidden_seconds = hidden * seconds};
     char text[256];
     const bool warned = dt_profile_warning(&profile, text, sizeof text);
     if (warned && strstr(text, says) == NULL)
         fail_msg("expected \"%s\" in \"%s\"", says, text);
     return warned;
+}
+
+static bool warns(double sum, double hidden, const char *says) {
+    return step_warns(1.0, sum, hidden, says);
 }
 
 static void more_than_a_tenth_without_a_part_is_told(void **state) {
@@ -28,6 +33,9 @@ static void more_than_a_tenth_without_a_part_is_told(void **state) {
     assert_true(warns(1.1, 0.5, "40 % of the step is in none of its parts"));
     assert_false(warns(1.5, 0.5, "")); /* hidden is accounted for */
     assert_true(warns(1.5, 0.0, "the parts by themselves take 50 % longer than the step"));
+    /* Two tenths of a millisecond belong to no part of any step. */
+    assert_false(step_warns(0.4e-3, 0.5, 0.0, ""));
+    assert_true(step_warns(4e-3, 0.5, 0.0, "50 % of the step is in none of its parts"));
 }
 
 int main(void) {
