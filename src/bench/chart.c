@@ -90,9 +90,10 @@ static double round_step(double range) {
 
 /* A number short enough for its place beside the axis. */
 static void print_value(double value, char *text, size_t text_bytes) {
-    const bool is_part = value > 0.0 && value < 1.0;
-    const double shown = is_part ? 1.0 / value : value;
-    snprintf(text, text_bytes, shown < 1e5 ? "%s%.0f" : "%s%.0e", is_part ? "1/" : "", shown);
+    if (value > 0.0 && value < 1.0)
+        snprintf(text, text_bytes, value > 1e-5 ? "1/%.0f" : "1/%.0e", 1.0 / value);
+    else
+        snprintf(text, text_bytes, value < 1e5 ? "%.0f" : "%.2g", value);
 }
 
 static void draw_values_axis(const dt_chart *c, const axes *a, FILE *f) {
