@@ -79,8 +79,15 @@ static int create(const place *p) {
     return open(p->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 }
 
+/* "-" is standard output, as it is standard input where files are read. */
+static bool is_standard_output(const char *path) {
+    return strcmp(path, "-") == 0;
+}
+
 dt_status dt_replace_check(const char *path) {
     place p;
+    if (is_standard_output(path))
+        return DT_OK;
     dt_status status = find(path, &p);
     if (status == DT_OK && p.temporary) {
         const int descriptor = create(&p);
@@ -124,6 +131,8 @@ static dt_status write_through(const place *p, const void *bytes, size_t length)
 
 dt_status dt_replace_write(const char *path, const void *bytes, size_t length) {
     place p;
+    if (is_standard_output(path))
+        return dt_file_write(STDOUT_FILENO, "standard output", bytes, length);
     dt_status status = find(path, &p);
     if (status == DT_OK)
         status = p.temporary ? write_beside(&p, path, bytes, length) : write_through(&p, bytes, length);

@@ -5,7 +5,7 @@
  *     .<name>.<pid>.tmp
  *
  * A link is followed to the file that it leads to. A pipe or a device cannot be replaced, nor can the file
- * that this process prints to: it is written to.
+ * that this process prints to: it is written to. "-" is standard output.
  */
 #ifndef DT_BASE_REPLACE_H
 #define DT_BASE_REPLACE_H

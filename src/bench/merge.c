@@ -270,13 +270,14 @@ static dt_status add_file(merger *m, const char *file) {
     json_t *all;
     char *bytes;
     size_t length;
-    if (dt_file_read_regular(file, FILE_BYTES_MOST, &bytes, &length) != DT_OK)
+    const bool input = strcmp(file, "-") == 0;
+    if ((input ? dt_file_read : dt_file_read_regular)(file, FILE_BYTES_MOST, &bytes, &length) != DT_OK)
         return dt_usage("--merge: %s; name the JSON files of studies", dt_error());
     dt_status status = dt_json_parse(bytes, length, &all);
     free(bytes);
     if (status != DT_OK)
         return dt_usage("--merge: cannot use %s: %s", file, dt_error());
-    status = add_study(m, all, file);
+    status = add_study(m, all, input ? "standard input" : file);
     json_decref(all);
     return status;
 }

@@ -53,8 +53,10 @@ static dt_status check_hook(const char *kind, size_t index, const json_t *hook) 
         return dt_usage("hooks: entry %zu of %s must have a name that is a string, but has %s", index + 1,
                         kind, name == NULL ? "none" : "another value");
     if (enabled != NULL && !json_is_boolean(enabled))
-        return dt_usage("hooks: enabled of \"%s\" in %s must be true or false, but is something else",
-                        json_string_value(name), kind);
+        return dt_usage(
+            "hooks: enabled of \"%s\" in %s must be true or false, but is %s%s%s", json_string_value(name),
+            kind, json_is_string(enabled) ? "the string \"" : "something else",
+            json_is_string(enabled) ? json_string_value(enabled) : "", json_is_string(enabled) ? "\"" : "");
     return DT_OK;
 }
 

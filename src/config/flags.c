@@ -74,16 +74,12 @@ static dt_status set(dt_config *config, const dt_option *option, const char *val
     return dt_value_set(config, option, value, DT_VALUE_ARGUMENT, where);
 }
 
-/* "--shuffle" alone means true, so only a following true or false is taken for its value. */
+/* "--shuffle" alone means true. Where there are options there are no words that are no flags, so one that
+ * follows is its value, or meant to be. */
 static dt_status read_bool(words *walk, dt_config *config, const dt_option *option, const char *where) {
     const char *value = walk->inlined ? walk->inlined : "true";
-    if (walk->inlined == NULL && walk->next < walk->argc) {
-        const char *word = walk->argv[walk->next];
-        if (strcmp(word, "true") == 0 || strcmp(word, "false") == 0) {
-            value = word;
-            walk->next++;
-        }
-    }
+    if (walk->inlined == NULL && walk->next < walk->argc && walk->argv[walk->next][0] != '-')
+        value = walk->argv[walk->next++];
     return set(config, option, value, where);
 }
 

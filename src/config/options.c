@@ -27,6 +27,7 @@
 #define ABOVE       .low_exclusive = true
 #define BELOW       .high_exclusive = true
 #define OR_NULL     .nullable = true
+#define OR_EMPTY    .may_be_empty = true
 #define FIXED       .resume = DT_RESUME_FIXED
 #define CHANGEABLE  .resume = DT_RESUME_CHANGEABLE
 #define IRRELEVANT  .resume = DT_RESUME_IRRELEVANT
@@ -90,14 +91,15 @@ static const dt_option table[] = {
      HELP("Steps between checkpoints; null writes only the final one")},
     {FIELD(sampling_cadence), INT("null", 1, MAX_COUNT), OR_NULL, GROUP(SAMPLING), CHANGEABLE, UNIT("steps"),
      HELP("Steps between samples of generated text; null samples never")},
-    {FIELD(sampling_temperature), REAL("1.0", 0, HUGE_VAL), ABOVE, GROUP(SAMPLING), CHANGEABLE,
-     HELP("Divides the logits: below 1 the text is more likely, above 1 more varied")},
+    {FIELD(sampling_temperature), REAL("1.0", 0, HUGE_VAL), GROUP(SAMPLING), CHANGEABLE,
+     HELP("Divides the logits: below 1 the text is more likely, above 1 more varied; 0 is greedy, always the "
+          "likeliest token")},
     {FIELD(sampling_top_k), INT("null", 1, INT64_MAX), OR_NULL, GROUP(SAMPLING), CHANGEABLE, UNIT("tokens"),
      HELP("Draw from this many of the likeliest tokens only; null is all")},
     {FIELD(sampling_top_p), REAL("null", 0, 1), ABOVE, OR_NULL, GROUP(SAMPLING), CHANGEABLE,
      HELP("Draw from the fewest likeliest tokens whose probabilities reach this sum; null is all")},
-    {FIELD(sampling_prompt), STRING("The"), GROUP(SAMPLING), CHANGEABLE,
-     HELP("Text that a sample goes on from")},
+    {FIELD(sampling_prompt), STRING("The"), OR_EMPTY, GROUP(SAMPLING), CHANGEABLE,
+     HELP("Text that a sample goes on from; an empty one counts as a newline, which is not shown")},
     {FIELD(sampling_max_length), INT("100", 1, MAX_COUNT), GROUP(SAMPLING), CHANGEABLE, UNIT("tokens"),
      HELP("Tokens to generate after the prompt")},
     {FIELD(sampling_seed), INT("42", 0, INT64_MAX), GROUP(SAMPLING), CHANGEABLE,

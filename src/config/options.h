@@ -16,7 +16,7 @@ typedef enum dt_option_type {
     DT_OPTION_REAL,   /**< field double, always finite */
     DT_OPTION_BOOL,   /**< field bool */
     DT_OPTION_CHOICE, /**< field int64_t: the index into `choices` */
-    DT_OPTION_STRING, /**< field char *, owned by the config: UTF-8, never empty */
+    DT_OPTION_STRING, /**< field char *, owned by the config: UTF-8 */
     DT_OPTION_TREE    /**< field char *, owned by the config: a YAML map as JSON text */
 } dt_option_type;
 
@@ -45,11 +45,11 @@ typedef enum dt_option_resume {
 typedef struct dt_option {
     const char *key; /**< the YAML key; the flag is the same with dashes */
     dt_option_type type;
-    size_t offset;            /**< of the field in dt_config */
-    const char *default_text; /**< as the command line would give it */
-    bool nullable;
-    int64_t low_int, high_int;  /**< for DT_OPTION_INT, both inclusive; INT64_MAX is no upper bound */
-    double low_real, high_real; /**< for DT_OPTION_REAL; HUGE_VAL is no upper bound */
+    size_t offset;               /**< of the field in dt_config */
+    const char *default_text;    /**< as the command line would give it */
+    bool nullable, may_be_empty; /**< empty: of DT_OPTION_STRING */
+    int64_t low_int, high_int;   /**< for DT_OPTION_INT, both inclusive; INT64_MAX is no upper bound */
+    double low_real, high_real;  /**< for DT_OPTION_REAL; HUGE_VAL is no upper bound */
     bool low_exclusive, high_exclusive;
     const char *choices[DT_OPTION_CHOICES]; /**< for DT_OPTION_CHOICE, ended by NULL */
     dt_option_group group;

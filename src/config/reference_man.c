@@ -99,7 +99,7 @@ static const char opening[] =
     "prints the resulting config as YAML and ends.\n"
     ".TP\n"
     ".B sample\n"
-    "Generates text from a checkpoint and prints it as it is made, with\n"
+    "Generates text from a checkpoint and prints it as it is made; a second word is the prompt. It takes\n"
     ".BR \\-\\-prompt ,\n"
     ".BR \\-\\-max\\-length ,\n"
     ".BR \\-\\-temperature ,\n"

@@ -88,9 +88,22 @@ static dt_status set_real(dt_config *config, const dt_option *option, const char
     return DT_OK;
 }
 
+/* YAML 1.1, which PyYAML still reads, has more words for true and false. */
+static bool is_older_bool(const char *text, bool *value) {
+    static const char *const words[][2] = {{"no", "yes"}, {"No", "Yes"}, {"NO", "YES"},
+                                           {"off", "on"}, {"Off", "On"}, {"OFF", "ON"}};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        for (int v = 0; v < 2; v++)
+            if (strcmp(text, words[i][v]) == 0) {
+                *value = v == 1;
+                return true;
+            }
+    return false;
+}
+
 static dt_status set_bool(dt_config *config, const dt_option *option, const char *text, const char *where) {
     dt_scalar scalar = dt_scalar_resolve(text);
-    if (scalar.kind != DT_SCALAR_BOOL)
+    if (scalar.kind != DT_SCALAR_BOOL && !is_older_bool(text, &scalar.boolean))
         return refuse_text(option, where, text, DT_VALUE_PLAIN, "");
     *(bool *)field_of(config, option) = scalar.boolean;
     return DT_OK;
@@ -115,7 +128,7 @@ static dt_status replace_string(dt_config *config, const dt_option *option, char
 }
 
 static dt_status set_string(dt_config *config, const dt_option *option, const char *text, const char *where) {
-    if (text[0] == '\0')
+    if (text[0] == '\0' && !option->may_be_empty)
         return refuse(option, where, "empty", "; give it at least one character");
     /* Strings go into YAML and JSON files, which hold Unicode only. */
     if (!dt_scalar_is_utf8(text))

@@ -80,6 +80,10 @@ dt_status dt_corpus_open(dt_corpus *corpus, const char *path) {
     int descriptor;
     int64_t file_bytes;
     *corpus = (dt_corpus){0};
+    if (strcmp(path, "-") == 0)
+        return dt_usage(
+            "no corpus: - is standard input, which can be read only once, but a text is read in parts "
+            "and by every rank; write it to a file and name that (a file of this very name is ./-)");
     if (dt_file_open(path, &descriptor, &file_bytes) != DT_OK)
         return dt_usage("no corpus: %s; name a text file with --data FILE or `data: FILE`", dt_error());
     corpus->file_bytes = file_bytes;

@@ -25,11 +25,22 @@ static int by_weight(const void *left, const void *right) {
     return a->token - b->token;
 }
 
+/* The likeliest of `count` tokens, the smallest of equals. */
+static int argmax(const float *logits, int64_t count) {
+    int best = 0;
+    for (int i = 1; i < count; i++)
+        if (logits[i] > logits[best])
+            best = i;
+    return best;
+}
+
 uint8_t dt_sample_draw(const float *logits, int64_t V, const dt_sample_options *options, double unit) {
     candidate list[DT_VOCAB] = {{0.0, 0}};
     int64_t count = (V < DT_VOCAB ? V : DT_VOCAB) - DT_TOKEN_TEXT;
     const float *const text = logits + DT_TOKEN_TEXT; /* <PAD> and <UNK> have no part in it */
     double most = (double)text[0], total = 0.0, reached = 0.0;
+    if (options->temperature == 0.0)
+        return (uint8_t)(argmax(text, count) + DT_TOKEN_TEXT);
     for (int64_t i = 1; i < count; i++)
         most = fmax(most, (double)text[i]);
     for (int64_t i = 0; i < count; i++)

@@ -13,7 +13,7 @@
 typedef struct dt_sample_options {
     const char *prompt; /**< UTF-8 */
     int64_t max_length; /**< tokens to make after the prompt, each of them one character */
-    double temperature; /**< > 0; logits are divided by it */
+    double temperature; /**< logits are divided by it; 0: always the likeliest token */
     int64_t top_k;      /**< keep the k likeliest; DT_NULL_INT: all */
     double top_p;       /**< of these, keep the likeliest that together have at least p; DT_NULL_REAL: all */
     uint64_t seed;
@@ -41,7 +41,7 @@ dt_status dt_sample_text(dt_decoder *decoder, const dt_sample_options *options, 
  * temperature), in double, and stand in the order of falling weight, of equal ones the smaller token first.
  * top_k keeps the first k. top_p keeps the fewest first whose weights add up to at least p times the sum of
  * what top_k has left. Drawn is the first token at which the running sum of the kept weights is above unit
- * times their sum. Local.
+ * times their sum. At temperature 0 it is the first of all in that order, whatever `unit` is. Local.
  */
 uint8_t dt_sample_draw(const float *logits, int64_t V, const dt_sample_options *options, double unit);
 

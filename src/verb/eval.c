@@ -139,7 +139,7 @@ dt_status dt_verb_eval(int argc, char **argv) {
     dt_log_open(world.rank == 0, dt_log_find_terminal());
     dt_status status = dt_verb_same_launch(&world, argc, argv);
     if (status == DT_OK)
-        status = dt_agree(&world, dt_verb_checkpoint("eval", argc, argv, own, &name));
+        status = dt_agree(&world, dt_verb_checkpoint("eval", argc, argv, own, &name, NULL));
     if (status == DT_OK)
         status = run(&world, name, &f);
     return dt_verb_leave(&world, status);

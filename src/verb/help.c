@@ -8,26 +8,28 @@
 static void print_usage(void) {
     printf("dtrain %s: distributed data-parallel training of GPT-style character language models\n\n",
            dt_version());
-    puts("usage:\n"
-         "  mpirun -np N dtrain [train] [--config FILE] [--OPTION VALUE ..] [--print-config]\n"
-         "  dtrain sample CHECKPOINT [--prompt TEXT] [--max-length N] [--temperature X]\n"
-         "                [--top-k N] [--top-p P] [--seed N] [--count N]\n"
-         "  [mpirun -np N] dtrain eval CHECKPOINT [--data FILE] [--split validation|train|all]\n"
-         "                [--windows N]\n"
-         "  dtrain data [--config FILE] --seed N [--steps N] [--OPTION VALUE ..]\n"
-         "  [mpirun -np N] dtrain bench [--config FILE] [--repetitions N] [--json FILE] [--OPTION VALUE ..]\n"
-         "                [--scaling strong,weak [--ranks 1,2,4] [--report FILE.html]]\n"
-         "                [--ways [--share X]]\n"
-         "  dtrain bench --merge STUDY.json .. [--json FILE] [--report FILE.html]\n"
-         "  [mpirun -np N] dtrain plan [--config FILE] [--ranks 1,8,64] [--ranks-per-host N]\n"
-         "                [--latency-us X] [--bandwidth-gbps X] [--json FILE] [--OPTION VALUE ..]\n"
-         "  dtrain verify CHECKPOINT\n"
-         "  dtrain progress [--config FILE] [--OPTION VALUE ..]\n"
-         "  dtrain help [--markdown | --yaml | --man]\n\n"
-         "CHECKPOINT is a folder, or \"latest\" for checkpoints/latest. FILE may be - for standard input.\n"
-         "Without --data eval takes the text that the checkpoint was trained on.\n"
-         "Threads per rank: OMP_NUM_THREADS (1 when unset). Exit codes: 0 done or stopped on request,\n"
-         "1 failed, 2 wrong command line or config.\n");
+    puts(
+        "usage:\n"
+        "  mpirun -np N dtrain [train] [--config FILE] [--OPTION VALUE ..] [--print-config]\n"
+        "  dtrain sample CHECKPOINT [[--] TEXT | --prompt TEXT] [--max-length N] [--temperature X]\n"
+        "                [--top-k N] [--top-p P] [--seed N] [--count N]\n"
+        "  [mpirun -np N] dtrain eval CHECKPOINT [--data FILE] [--split validation|train|all]\n"
+        "                [--windows N]\n"
+        "  dtrain data [--config FILE] --seed N [--steps N] [--OPTION VALUE ..]\n"
+        "  [mpirun -np N] dtrain bench [--config FILE] [--repetitions N] [--json FILE] [--OPTION VALUE ..]\n"
+        "                [--scaling strong,weak [--ranks 1,2,4] [--report FILE.html]]\n"
+        "                [--ways [--share X]]\n"
+        "  dtrain bench --merge STUDY.json .. [--json FILE] [--report FILE.html]\n"
+        "  [mpirun -np N] dtrain plan [--config FILE] [--ranks 1,8,64] [--ranks-per-host N]\n"
+        "                [--latency-us X] [--bandwidth-gbps X] [--json FILE] [--OPTION VALUE ..]\n"
+        "  dtrain verify CHECKPOINT\n"
+        "  dtrain progress [--config FILE] [--OPTION VALUE ..]\n"
+        "  dtrain help [--markdown | --yaml | --man]\n\n"
+        "CHECKPOINT is a folder, or \"latest\" or \"best\" for that of checkpoints/. FILE may be -: standard input\n"
+        "where it is read, standard output where it is written; --data needs a file.\n"
+        "Without --data eval takes the text that the checkpoint was trained on.\n"
+        "Threads per rank: OMP_NUM_THREADS (1 when unset). Exit codes: 0 done or stopped on request,\n"
+        "1 failed, 2 wrong command line or config.\n");
     dt_reference_help(stdout);
 }
 

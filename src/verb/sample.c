@@ -1,6 +1,8 @@
 /* `dtrain sample CHECKPOINT`: text from a trained model, streamed as it is made. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/memory.h"
@@ -103,6 +105,14 @@ static dt_status stream(const dt_model_file *model, const dt_config *config, int
     return dt_verb_printed("the sample");
 }
 
+/* Whether there is a "--", which a text is likely to follow. */
+static bool ends_flags(int argc, char **argv) {
+    for (int i = 0; i < argc; i++)
+        if (strcmp(argv[i], "--") == 0)
+            return true;
+    return false;
+}
+
 dt_status dt_verb_sample(int argc, char **argv) {
     flags f = {0};
     const dt_flag own[] = {{"prompt", true, &f.prompt},
@@ -113,14 +123,20 @@ dt_status dt_verb_sample(int argc, char **argv) {
                            {"seed", true, &f.seed},
                            {"count", true, &f.count},
                            {NULL, false, NULL}};
-    const char *path;
+    const char *path, *text;
     int64_t count = 1;
     dt_model_file model;
     dt_log_open(true, dt_log_find_terminal());
-    DT_TRY(dt_verb_checkpoint("sample", argc, argv, own, &path));
+    DT_TRY(dt_verb_checkpoint("sample", argc, argv, own, &path, &text));
+    if (text && f.prompt)
+        return dt_usage("sample: expected one prompt, found two: --prompt \"%s\" and \"%s\"", f.prompt, text);
+    f.prompt = text ? text : f.prompt;
     if (f.count)
         DT_TRY(dt_verb_count("count", f.count, &count));
     dt_status status = dt_model_file_load(&model, path);
+    if (status == DT_USAGE && text == NULL && ends_flags(argc, argv))
+        status =
+            dt_usage("%s; a prompt comes after the checkpoint: dtrain sample CHECKPOINT -- TEXT", dt_error());
     if (status == DT_OK)
         status = apply_all(&model.about.config, &f);
     if (status == DT_OK)

@@ -119,15 +119,22 @@ dt_status dt_verb_settings(dt_config *config, const dt_world *world, int argc, c
 }
 
 dt_status dt_verb_checkpoint(const char *verb, int argc, char **argv, const dt_flag *own,
-                             const char **checkpoint) {
+                             const char **checkpoint, const char **text) {
     const char **words = calloc((size_t)argc + 1, sizeof *words);
     int count = 0;
     if (words == NULL)
         return dt_fail("out of memory for the command line");
     dt_status status = dt_config_read_flags(NULL, argc, argv, own, words, &count);
-    *checkpoint = count == 1 ? words[0] : NULL;
+    *checkpoint = count > 0 ? words[0] : NULL;
+    if (text)
+        *text = count == 2 ? words[1] : NULL;
     free(words);
-    if (status == DT_OK && (count != 1 || **checkpoint == 0))
+    if (status == DT_OK && text && count > 2)
+        status =
+            dt_usage("%s: expected a checkpoint folder and one prompt, found %d words; a prompt of several "
+                     "words needs quotes: dtrain %s checkpoints/latest \"Once upon\"",
+                     verb, count, verb);
+    else if (status == DT_OK && (count == 0 || (count > 1 && text == NULL) || **checkpoint == 0))
         status = dt_usage("%s: expected one checkpoint folder, found %d%s; for example: dtrain %s "
                           "checkpoints/latest",
                           verb, count, count == 1 ? " word, which is empty" : "", verb);

@@ -74,10 +74,11 @@ dt_status dt_verb_settings(dt_config *config, const dt_world *world, int argc, c
 
 /**
  * Reads the flags of a verb that works on a checkpoint: exactly one word, into `*checkpoint` (it points into
- * argv), and the verb's own flags; the table's options are not taken. Local.
+ * argv), and the verb's own flags; the table's options are not taken. With a `text`, which may be NULL, a
+ * second word is taken too, and `*text` is NULL without one. Local.
  */
 dt_status dt_verb_checkpoint(const char *verb, int argc, char **argv, const dt_flag *own,
-                             const char **checkpoint);
+                             const char **checkpoint, const char **text);
 
 /** Makes sure that all of `what`, for the sentence of a failure, has reached standard output. Local. */
 dt_status dt_verb_printed(const char *what);

@@ -13,7 +13,7 @@ dt_status dt_verb_verify(int argc, char **argv) {
     const char *name;
     char *path = NULL;
     dt_checkpoint_about about;
-    DT_TRY(dt_verb_checkpoint("verify", argc, argv, own, &name));
+    DT_TRY(dt_verb_checkpoint("verify", argc, argv, own, &name, NULL));
     dt_status status = dt_model_file_find(name, &path);
     if (status == DT_OK)
         status = dt_checkpoint_verify(path, &about);

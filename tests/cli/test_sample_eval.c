@@ -75,6 +75,7 @@ static void the_likeliest_text_needs_no_seed(void **state) {
     same_text(sample("--top-k 1 --seed 1"), sample("--top-k 1 --seed 2"));
     same_text(sample("--top-k 1"), sample("--top-p 1e-9 --seed 3"));
     same_text(sample("--top-k 1"), sample("--temperature 1e-6"));
+    same_text(sample("--top-k 1"), sample("--temperature 0 --seed 4"));
 }
 
 /* After one step all tokens are about as likely, also those that are no character: none of these is drawn, so
@@ -88,6 +89,19 @@ static void every_token_is_a_character(void **state) {
     for (const char *c = text; *c; c++)
         assert_true((*c >= ' ' && *c <= '~') || *c == '\n' || *c == '\t');
     free(text);
+}
+
+/* The prompt may be a second word, one with dashes behind "--"; an empty one is a newline that is not shown.
+ */
+static void the_prompt_may_be_a_word(void **state) {
+    (void)state;
+    same_text(sample("Once --top-k 3"), sample("--top-k 3 --prompt Once"));
+    same_text(sample("--top-k 3 -- '--top-k'"), sample("--top-k 3 --prompt=--top-k"));
+    char *empty = sample("'' --top-k 3"), *newline = sample("--prompt '\n' --top-k 3");
+    assert_string_equal(newline[0] == '\n' ? newline + 1 : newline, empty);
+    free(empty);
+    free(newline);
+    same_text(sample("--prompt= --top-k 3"), sample("--top-k 3 ''"));
 }
 
 /* The first of several samples is the one that comes alone; the others differ from it. */
@@ -150,9 +164,10 @@ static void sample_says_what_is_wrong(void **state) {
     (void)state;
     refused("sample " CHECKPOINT " --top-k 0", 2,
             "dtrain: error: --top-k: sampling_top_k must be an integer of at least 1, or null, but is 0\n");
-    refused("sample " CHECKPOINT " --prompt ''", 2,
-            "dtrain: error: --prompt: sampling_prompt must be a string, but is empty; give it at least one "
-            "character\n");
+    refused("sample -- Once", 2,
+            "dtrain: error: Once is no checkpoint: expected a folder, found nothing there; name one such as "
+            "checkpoints/checkpoint_step_1000; a prompt comes after the checkpoint: dtrain sample CHECKPOINT "
+            "-- TEXT\n");
     refused("sample " CHECKPOINT " --count 0", 2,
             "dtrain: error: --count: expected a whole number of at least 1, found \"0\"\n");
     refused("sample", 2,
@@ -519,6 +534,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(a_seed_decides_the_sample),
                                        cmocka_unit_test(the_likeliest_text_needs_no_seed),
                                        cmocka_unit_test(every_token_is_a_character),
+                                       cmocka_unit_test(the_prompt_may_be_a_word),
                                        cmocka_unit_test(count_makes_several),
                                        cmocka_unit_test(the_context_slides),
                                        cmocka_unit_test(a_long_prompt_counts_by_its_end),

@@ -84,6 +84,15 @@ static void test_merge(void **state) {
     assert_true(fabs(number_of(two, "speedup") - expected) <= 1e-9 * expected);
     assert_string_equal(json_string_value(json_object_get(json_array_get(points, 2), "scaling")), "weak");
     json_decref(both);
+    /* "-" is standard input and standard output: the same study by a pipe, and behind the lines for people.
+     */
+    command_result piped =
+        command_run("%s bench --merge - one.json --json - <two.json && test ! -e ./-", DTRAIN);
+    char *file = command_read_file("both.json");
+    assert_int_equal(piped.exit_code, 0);
+    assert_non_null(strstr(piped.out, file));
+    free(file);
+    command_free(&piped);
     assert_refused(DTRAIN " bench --merge one.json two.json one.json",
                    "one.json and one.json both have strong scaling on 1 rank");
     assert_refused(DTRAIN " bench --merge one.json other.json", "studies of one config");

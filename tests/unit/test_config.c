@@ -117,7 +117,7 @@ static void test_yaml_refusals(void **state) {
         {"grad_clip: 0", "t:1:12: grad_clip must be a number above 0, or null, but is 0"},
         {"lr_schedule: linear", "t:1:14: lr_schedule must be one of constant, cosine, wsd, but is linear"},
         {"lr_schedule: ~", "t:1:14: lr_schedule must be one of constant, cosine, wsd, but is null"},
-        {"shuffle: yes", "t:1:10: shuffle must be true or false, but is yes"},
+        {"shuffle: yEs", "t:1:10: shuffle must be true or false, but is yEs"},
         {"shuffle: 'true'",
          "t:1:10: shuffle must be true or false, but is the string \"true\"; remove the quotes"},
         {"out_dir: ''", "t:1:10: out_dir must be a string, but is empty; give it at least one character"},
@@ -160,6 +160,18 @@ static void test_flag_values(void **state) {
     assert_true(config.shuffle);
     assert_done(read_line(&config, "--shuffle=false", NULL, NULL, NULL));
     assert_false(config.shuffle);
+    /* The words of YAML 1.1 too. */
+    assert_done(read_line(&config, "--shuffle yes", NULL, NULL, NULL));
+    assert_true(config.shuffle);
+    assert_done(read_line(&config, "--shuffle=off", NULL, NULL, NULL));
+    assert_false(config.shuffle);
+    assert_done(dt_config_read_yaml(&config, "t", "shuffle: On", strlen("shuffle: On")));
+    assert_true(config.shuffle);
+    assert_done(dt_config_read_yaml(&config, "t", "shuffle: NO", strlen("shuffle: NO")));
+    assert_false(config.shuffle);
+    assert_done(read_line(&config, "--sampling-prompt= --sampling-temperature 0", NULL, NULL, NULL));
+    assert_string_equal(config.sampling_prompt, "");
+    assert_true(config.sampling_temperature == 0.0);
     assert_done(read_line(&config, "--shuffle true --no_shuffle", NULL, NULL, NULL));
     assert_false(config.shuffle);
     dt_config_free(&config);
@@ -219,7 +231,8 @@ static void test_flag_refusals(void **state) {
         {"--seed -1", "--seed: seed must be an integer of at least 0, or null, but is -1"},
         {"--seed=", "--seed: seed must be an integer of at least 0, or null, but is empty"},
         {"--max-steps null", "--max-steps: max_steps must be an integer from 1 to 4294967295, but is null"},
-        {"--shuffle=no", "--shuffle: shuffle must be true or false, but is no"},
+        {"--shuffle=n", "--shuffle: shuffle must be true or false, but is n"},
+        {"--shuffle 1", "--shuffle: shuffle must be true or false, but is 1"},
         {"--data=", "--data: data must be a string, or null, but is empty; give it at least one character"},
         {"--data \xFF", "--data: data must be a string, or null, but is not valid UTF-8; give it in UTF-8"},
         {"--hooks []", "--hooks: hooks must be a map, or null, but is []"},

@@ -85,6 +85,25 @@ static void temperature_has_its_limits(void **state) {
         assert_true(fabs(share[v] - 0.1) <= 1.5 / DRAWS);
 }
 
+/* Temperature 0 is the argmax itself: no number moves it, and of equal logits it is the smallest token. */
+static void temperature_zero_is_greedy(void **state) {
+    (void)state;
+    float logits[CHARACTERS];
+    make_logits(logits, CHARACTERS);
+    const double units[] = {1e-16, 0.5, 0.999999};
+    const dt_sample_options options = options_of(0.0, 40, 0.5);
+    for (int64_t best = 0; best < CHARACTERS; best++) {
+        const float before = logits[best];
+        logits[best] = 11.0f;
+        if (best + 1 < CHARACTERS)
+            logits[best + 1] = 11.0f;
+        for (size_t i = 0; i < sizeof units / sizeof *units; i++)
+            assert_int_equal(draw(logits, CHARACTERS, &options, units[i]), best);
+        logits[best] = before;
+        make_logits(logits, CHARACTERS);
+    }
+}
+
 /* top_k = 1 is argmax at any temperature; of equal logits the smallest token counts as the likeliest. */
 static void the_top_one_is_the_argmax(void **state) {
     (void)state;
@@ -169,6 +188,7 @@ static void the_ends_of_the_interval_stay_in_the_kept_set(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(draws_by_softmax),
                                        cmocka_unit_test(temperature_has_its_limits),
+                                       cmocka_unit_test(temperature_zero_is_greedy),
                                        cmocka_unit_test(the_top_one_is_the_argmax),
                                        cmocka_unit_test(top_k_keeps_the_likeliest),
                                        cmocka_unit_test(top_p_keeps_the_fewest_that_reach_it),
