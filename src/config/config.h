@@ -83,7 +83,7 @@ typedef struct dt_config {
     char *data, *out_dir, *checkpoint_dir;
     int64_t checkpoint_on_error, keep_last, keep_every;
     char *resume;
-    int64_t log_cadence;
+    int64_t log_cadence, metrics_cadence;
     int64_t loss_spike_window;
     double loss_spike_threshold;
     char *hooks; /* the nested map as JSON text, {"forward": [..], "update": [..]} */

@@ -146,6 +146,9 @@ static const dt_option table[] = {
           "without any)")},
     {FIELD(log_cadence), INT("1", 1, MAX_COUNT), GROUP(OUTPUT), IRRELEVANT, UNIT("steps"),
      HELP("Steps between lines on the console where it is not a terminal")},
+    {FIELD(metrics_cadence), INT("1", 1, MAX_COUNT), GROUP(OUTPUT), IRRELEVANT, UNIT("steps"),
+     HELP("Steps between the lines of steps in metrics.jsonl, each about 150 bytes; the last step's, and whatever "
+          "else happens, always have theirs")},
     {FIELD(loss_spike_window), INT("100", 2, 1000000), OR_NULL, GROUP(OUTPUT), IRRELEVANT, UNIT("steps"),
      HELP("Losses that a loss is compared with to tell a spike; null looks for none")},
     {FIELD(loss_spike_threshold), REAL("6.0", 0, HUGE_VAL), ABOVE, GROUP(OUTPUT), IRRELEVANT,

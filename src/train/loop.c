@@ -118,41 +118,44 @@ static dt_status sample(dt_run *run) {
     return DT_OK;
 }
 
-/* What is remarkable about a step's numbers: rank 0's lines on it, after the step's own. */
-static dt_status write_events(dt_run *run, const dt_step_result *result) {
-    const json_int_t step = (json_int_t)run->state.step;
-    dt_spike_finding spike;
-    if (dt_spike_look(&run->spike, result->loss, &spike)) {
-        dt_log_warn("step %" PRId64
-                    ": a loss spike: %.4f is %.1f standard deviations above %.4f, the mean of "
-                    "the %" PRId64 " steps before",
-                    run->state.step, result->loss, spike.z, spike.mean, run->spike.window);
-        DT_TRY(dt_metrics_object(&run->metrics,
-                                 json_pack("{s:s, s:I, s:f, s:f, s:f}", "event", "loss_spike", "step", step,
-                                           "mean", spike.mean, "std", spike.deviation, "z", spike.z)));
-    }
-    if (result->outcome == DT_STEP_TAKEN)
-        return DT_OK;
+static dt_status write_spike(dt_run *run, double loss, const dt_spike_finding *spike) {
+    dt_log_warn("step %" PRId64 ": a loss spike: %.4f is %.1f standard deviations above %.4f, the mean of "
+                "the %" PRId64 " steps before",
+                run->state.step, loss, spike->z, spike->mean, run->spike.window);
+    return dt_metrics_object(&run->metrics, json_pack("{s:s, s:I, s:f, s:f, s:f}", "event", "loss_spike",
+                                                      "step", (json_int_t)run->state.step, "mean",
+                                                      spike->mean, "std", spike->deviation, "z", spike->z));
+}
+
+static dt_status write_skipped(dt_run *run, const dt_step_result *result) {
     const char *first = dt_step_blame(run->step);
     dt_log_warn("step %" PRId64 " was skipped, as number %" PRId64
                 " in a row: loss %g, grad_norm %g; the first "
                 "that is not finite is the %s",
                 run->state.step, result->nonfinite_in_a_row, result->loss, result->grad_norm, first);
-    return dt_metrics_object(&run->metrics,
-                             json_pack("{s:s, s:I, s:s, s:I}", "event", "nonfinite", "step", step, "first",
-                                       first, "in_a_row", (json_int_t)result->nonfinite_in_a_row));
+    return dt_metrics_object(&run->metrics, json_pack("{s:s, s:I, s:s, s:I}", "event", "nonfinite", "step",
+                                                      (json_int_t)run->state.step, "first", first, "in_a_row",
+                                                      (json_int_t)result->nonfinite_in_a_row));
 }
 
-/* Rank 0's lines for a step; `reports`, an array or NULL, is what its hooks have to say of it. */
+/* Rank 0's lines for a step; `reports`, an array or NULL, is what its hooks have to say of it. A step of
+ * which something is to be told, or the last one, has its numbers there whatever the cadence. */
 static dt_status write_lines(dt_run *run, const dt_step_result *result, json_t *reports) {
     const dt_config *c = &run->about.config;
-    DT_TRY(dt_metrics_step(&run->metrics, run->state.step, result->loss, result->learning_rate,
-                           result->grad_norm, 1e3 * result->step_seconds, 1e3 * result->exchange.total,
-                           1e3 * result->exchange.exposed,
-                           (double)(c->batch_size * c->max_seq_len) / result->step_seconds));
+    const bool skipped = result->outcome != DT_STEP_TAKEN;
+    const bool is_last = result->stop || run->state.step == c->max_steps;
+    dt_spike_finding spike;
+    const bool spiked = dt_spike_look(&run->spike, result->loss, &spike);
+    if (dt_run_due(c->metrics_cadence, run->state.step) || is_last || skipped || spiked)
+        DT_TRY(dt_metrics_step(&run->metrics, run->state.step, result->loss, result->learning_rate,
+                               result->grad_norm, 1e3 * result->step_seconds, 1e3 * result->exchange.total,
+                               1e3 * result->exchange.exposed,
+                               (double)(c->batch_size * c->max_seq_len) / result->step_seconds));
     for (size_t i = 0; i < json_array_size(reports); i++)
         DT_TRY(dt_metrics_object(&run->metrics, json_incref(json_array_get(reports, i))));
-    return write_events(run, result);
+    if (spiked)
+        DT_TRY(write_spike(run, result->loss, &spike));
+    return skipped ? write_skipped(run, result) : DT_OK;
 }
 
 /* Hooks report on every rank, so every rank takes the reports, if only to let them go. */

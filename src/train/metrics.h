@@ -23,6 +23,11 @@
 
 #include "base/status.h"
 
+/** The most that a step's line takes, its newline included; docs/formats.md says it too, and a test that it
+ * does.
+ */
+#define DT_METRICS_STEP_BYTES 211
+
 typedef struct dt_metrics {
     int descriptor; /**< -1 when closed */
     char *path;

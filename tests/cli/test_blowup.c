@@ -16,21 +16,12 @@
 #define PROBE(option) "--hooks '{update: [{name: p, library: " HOOK_PROBE ", " option "}]}' "
 #define SKIP          "--on-nonfinite skip "
 
-/* The steps that have `key` in metrics.jsonl, each once and in order, are those in `steps`: "1 2 3 ". */
-static void expect_steps(const char *out_dir, const char *key, const char *steps) {
-    char *lines = training_metric(out_dir, key), found[256] = "";
-    for (const char *line = lines; *line; line = strchr(line, '\n') + 1)
-        snprintf(found + strlen(found), sizeof found - strlen(found), "%d ", atoi(line));
-    assert_string_equal(found, steps);
-    free(lines);
-}
-
 /* By default the run ends before the update, and the checkpoint of the step before stays the last. */
 static void a_step_that_is_not_finite_stops_the_run(void **state) {
     (void)state;
     training_refused(3, "stop", MODEL PROBE("spoil: [4]") "--checkpoint-cadence 3", 1,
                      "dtrain: error: step 4: expected a finite loss and gradient, found loss ");
-    expect_steps("stop", "loss", "1 2 3 ");
+    training_expect_steps("stop", "loss", "1 2 3 ");
     assert_int_equal(training_latest_step("stop"), 3);
     training_refused(2, "name", MODEL PROBE("spoil: [1]"), 1,
                      "the first that is not finite is the gradient of wte.weight; the step was not taken");
@@ -45,8 +36,8 @@ static void skipped_steps_count_and_change_nothing(void **state) {
     training_done(3, 2, "three", MODEL SKIP PROBE("spoil: [3, 4]"));
     training_done(2, 1, "parts", TRAINING_MODEL SKIP PROBE("spoil: [3, 4]") "--max-steps 3");
     training_done(1, 1, "parts", MODEL SKIP PROBE("spoil: [3, 4]") "--resume latest");
-    expect_steps("one", "loss", "1 2 3 4 5 6 ");
-    expect_steps("one", "in_a_row", "3 4 ");
+    training_expect_steps("one", "loss", "1 2 3 4 5 6 ");
+    training_expect_steps("one", "in_a_row", "3 4 ");
     training_same_weights("one", "three", 6);
     training_same_weights("one", "parts", 6);
     training_same_metric("one", "three", "loss");
@@ -71,7 +62,7 @@ static void too_many_in_a_row_stop_the_run(void **state) {
     (void)state;
     training_refused(2, "row", MODEL SKIP PROBE("spoil: [2, 4, 5]") "--max-nonfinite 2", 1,
                      ", as number 2 in a row; the first that is not finite is the gradient of wte.weight");
-    expect_steps("row", "loss", "1 2 3 4 ");
+    training_expect_steps("row", "loss", "1 2 3 4 ");
     assert_int_equal(training_latest_step("row"), -1);
 }
 
@@ -97,7 +88,7 @@ static void spikes_are_found_alike(void **state) {
     training_same_metric("calm", "resumed", "z");
     training_same_metric("calm", "resumed", "mean");
     training_done(1, 1, "off", SPIKES "--max-steps 40 --loss-spike-window null");
-    expect_steps("off", "z", "");
+    training_expect_steps("off", "z", "");
     training_same_weights("calm", "off", 40);
 }
 
@@ -108,7 +99,7 @@ static void a_hook_that_strays_ends_the_run(void **state) {
     training_refused(
         4, "stray", MODEL PROBE("stray: 0") "--check-cadence null", 1,
         " differs from the other 3 ranks; first in the gradient of wte.weight; the step was not taken;");
-    expect_steps("stray", "loss", "");
+    training_expect_steps("stray", "loss", "");
     assert_int_equal(training_latest_step("stray"), -1);
 }
 
@@ -120,15 +111,15 @@ static void what_one_rank_finds_all_act_upon(void **state) {
     (void)state;
     training_refused(2, "two", MODEL FAULT("rank: 1, step: 4, how: nan, tensor: 1"), 1,
                      "dtrain: error: step 4: expected a finite loss and gradient, found loss ");
-    expect_steps("two", "loss", "1 2 3 ");
+    training_expect_steps("two", "loss", "1 2 3 ");
     training_refused(2, "two_again", MODEL FAULT("rank: 1, step: 4, how: nan, tensor: 1"), 1,
                      "the first that is not finite is the gradient of wpe.weight on rank 1 on ");
     training_refused(
         5, "five", MODEL FAULT("rank: 3, step: 2, how: inf"), 1,
         " and grad_norm inf; the first that is not finite is the gradient of wte.weight on rank 3 on ");
     training_done(3, 1, "skip", MODEL SKIP FAULT("rank: 2, step: 4, how: nan, tensor: 1"));
-    expect_steps("skip", "loss", "1 2 3 4 5 6 ");
-    expect_steps("skip", "in_a_row", "4 ");
+    training_expect_steps("skip", "loss", "1 2 3 4 5 6 ");
+    training_expect_steps("skip", "in_a_row", "4 ");
     char *first = training_metric("skip", "first");
     assert_non_null(strstr(first, "4 \"gradient of wpe.weight on rank 2 on "));
     free(first);
@@ -141,7 +132,7 @@ static void a_gradient_that_differs_is_not_taken(void **state) {
     training_refused(
         3, "flip", MODEL FAULT("rank: 1, step: 4, how: flip, tensor: 1") "--checkpoint-cadence 3", 1,
         "dtrain: error: step 4: expected the same loss and gradient on every rank, found that rank 1 on ");
-    expect_steps("flip", "loss", "1 2 3 ");
+    training_expect_steps("flip", "loss", "1 2 3 ");
     assert_int_equal(training_latest_step("flip"), 3);
     training_refused(
         2, "flip2", MODEL SKIP FAULT("rank: 1, step: 4, how: flip, tensor: 1"), 1,

@@ -202,6 +202,14 @@ char *training_metric(const char *out_dir, const char *key) {
     return found;
 }
 
+void training_expect_steps(const char *out_dir, const char *key, const char *steps) {
+    char *lines = training_metric(out_dir, key), found[256] = "";
+    for (const char *line = lines; *line; line = strchr(line, '\n') + 1)
+        snprintf(found + strlen(found), sizeof found - strlen(found), "%d ", atoi(line));
+    assert_string_equal(found, steps);
+    free(lines);
+}
+
 char *training_last_metric(const char *out_dir, const char *key) {
     char *lines = training_metric(out_dir, key), *blank = strrchr(lines, ' ');
     if (blank == NULL)

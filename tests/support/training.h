@@ -53,6 +53,9 @@ int64_t training_latest_step(const char *out_dir);
  * caller. With the key "hook" they are whole lines. */
 char *training_metric(const char *out_dir, const char *key);
 
+/** The steps that have `key` in metrics.jsonl, each once and in order, are those in `steps`: "1 2 3 ". */
+void training_expect_steps(const char *out_dir, const char *key, const char *steps);
+
 /** The last value that training_metric found, as text; owned by the caller. */
 char *training_last_metric(const char *out_dir, const char *key);
 

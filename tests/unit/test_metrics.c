@@ -93,6 +93,28 @@ static void longest_numbers_fit(void **state) {
     free(bytes);
 }
 
+/* What the documents say that a million steps cost: the longest line there can be, counted by hand, of the
+ * largest step and the longest numbers. */
+static void a_step_costs_what_the_documents_say(void **state) {
+    (void)state;
+    dt_metrics metrics;
+    size_t length;
+    const double longest = -1.23456789123e-300;
+    assert_int_equal(dt_metrics_open(&metrics, path, 0), DT_OK);
+    assert_int_equal(
+        dt_metrics_step(&metrics, UINT32_MAX, longest, longest, longest, longest, longest, longest, longest),
+        DT_OK);
+    assert_int_equal(dt_metrics_close(&metrics), DT_OK);
+    free(scratch_get(path, &length));
+    assert_int_equal(length, DT_METRICS_STEP_BYTES);
+    char *text, said[64];
+    assert_int_equal(dt_file_read(DTRAIN_SOURCE_DIR "/docs/formats.md", 1 << 20, &text, &length), DT_OK);
+    snprintf(said, sizeof said, "never more than %d bytes", DT_METRICS_STEP_BYTES);
+    if (strstr(text, said) == NULL)
+        fail_msg("docs/formats.md does not say \"%s\"", said);
+    free(text);
+}
+
 /* Nine digits tell any two floats apart: neighbours print differently and read back as themselves. */
 static void floats_survive(void **state) {
     (void)state;
@@ -227,6 +249,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(lines_have_their_form, set_up, tear_down),
         cmocka_unit_test_setup_teardown(longest_numbers_fit, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_step_costs_what_the_documents_say, set_up, tear_down),
         cmocka_unit_test(floats_survive),
         cmocka_unit_test_setup_teardown(torn_lines_are_mended, set_up, tear_down),
         cmocka_unit_test_setup_teardown(resumed_run_drops_later_steps, set_up, tear_down),
