@@ -17,8 +17,9 @@
 #include "base/status.h"
 
 /** Objects and lists within one another, and values of one text. A safetensors header of 1024 layers with
- * both moments has 196693 values. */
-#define DT_JSON_MOST_DEPTH  32
+ * both moments has 196693 values; hooks of 32 levels (config/yaml.h) stand in metadata.json two levels
+ * deeper. */
+#define DT_JSON_MOST_DEPTH  64
 #define DT_JSON_MOST_VALUES 250000
 
 /**

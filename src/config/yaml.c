@@ -19,7 +19,7 @@
 typedef struct reader {
     const char *name;
     yaml_document_t *document;
-    int64_t visits;
+    int64_t visits, bytes; /* of values, aliases unfolded */
 } reader;
 
 __attribute__((format(printf, 3, 4))) static dt_status refuse_at(const char *name, yaml_mark_t mark,
@@ -246,6 +246,12 @@ static dt_status node_to_json(reader *read, int id, int64_t depth, json_t **json
             read->name, node->start_mark,
             "maps and lists are nested more than %d deep, or an alias stands inside its own anchor",
             DT_YAML_MAX_DEPTH);
+    if (node->type == YAML_SCALAR_NODE)
+        read->bytes += (int64_t)node->data.scalar.length;
+    if (read->bytes > DT_YAML_MAX_BYTES)
+        return refuse_at(read->name, node->start_mark,
+                         "expected values of at most %d bytes together, found more once aliases are unfolded",
+                         DT_YAML_MAX_BYTES);
     if (++read->visits > DT_YAML_MAX_NODES)
         return refuse_at(read->name, node->start_mark,
                          "expected at most %d values, found more once aliases are unfolded",

@@ -15,9 +15,11 @@
 
 #include "base/status.h"
 
-/** Maps and lists within one another, values of one document after its aliases are unfolded, and anchors. */
+/** Maps and lists within one another, values of one document and their bytes after its aliases are unfolded,
+ * and anchors. */
 #define DT_YAML_MAX_DEPTH   32
 #define DT_YAML_MAX_NODES   10000
+#define DT_YAML_MAX_BYTES   (1 << 20)
 #define DT_YAML_MAX_ANCHORS 1000
 
 /** One key of a flat document with its value: a scalar or a tree. Lines and columns count from 1. */

@@ -16,8 +16,9 @@
 #include "train/checkpoint_place.h"
 #include "train/checksum.h"
 
-/* About 3 KB a layer are used, of 1024 layers at most. */
-#define LARGEST_BYTES ((int64_t)8 << 20)
+/* About 3 KB a layer are used, of 1024 layers at most, and what texts of 1 MB may come to with their escapes.
+ */
+#define LARGEST_BYTES ((int64_t)16 << 20)
 
 /* The file's own digits. JSON escapes quotes within strings, so this text stands nowhere but at the key. */
 #define OWN_KEY      "\"metadata_xxh3_128\": \""

@@ -16,7 +16,9 @@
 
 #include "base/file.h"
 
-#define LINE_BYTES   512
+#define LINE_BYTES 512
+#define LONGEST_BYTES                                                                                        \
+    (64 << 20) /* what hooks report of the largest model is below 1 MB, and samples are texts */
 #define NUMBER_BYTES 32
 
 /* A file being repaired: lines that stay go to `copy`, unless that is -1 and they are only counted. */
@@ -47,6 +49,35 @@ static dt_status repair_line(void *context, const char *line, size_t length) {
     return ended ? DT_OK : dt_file_write(task->copy, task->copy_path, "\n", 1);
 }
 
+/* The line in hand, with its newline if it has one. */
+typedef struct line_buffer {
+    char *bytes;
+    size_t length, room;
+} line_buffer;
+
+/* The next line; length 0 at the end. Not getline(), which would take all of a file without newlines. */
+static dt_status next_line(FILE *file, const char *path, line_buffer *line) {
+    int c = 0;
+    line->length = 0;
+    while (c != '\n' && (c = getc_unlocked(file)) != EOF) {
+        if (line->length == LONGEST_BYTES)
+            return dt_fail(
+                "cannot use %s: expected lines of JSON of at most %d MiB, found a longer one; move "
+                "the file away",
+                path, LONGEST_BYTES >> 20);
+        if (line->length == line->room) {
+            const size_t room = line->room ? 2 * line->room : LINE_BYTES;
+            char *larger = realloc(line->bytes, room);
+            if (larger == NULL)
+                return dt_fail("out of memory while reading %s", path);
+            line->bytes = larger;
+            line->room = room;
+        }
+        line->bytes[line->length++] = (char)c;
+    }
+    return ferror(file) ? dt_fail("cannot read %s: %s", path, strerror(errno)) : DT_OK;
+}
+
 /* Line by line, since the file of a long run need not fit in memory. */
 static dt_status walk(const char *path,
                       dt_status (*handle_line)(void *context, const char *line, size_t length),
@@ -60,15 +91,14 @@ static dt_status walk(const char *path,
         close(descriptor);
         return dt_fail("cannot read %s: %s", path, strerror(cause));
     }
-    char *line = NULL;
-    size_t room = 0;
-    ssize_t length;
-    dt_status status = DT_OK;
-    while (status == DT_OK && (length = getline(&line, &room, file)) > 0)
-        status = handle_line(context, line, (size_t)length);
-    if (status == DT_OK && !feof(file))
-        status = dt_fail("cannot read %s: %s", path, strerror(errno));
-    free(line);
+    line_buffer line = {0};
+    dt_status status = next_line(file, path, &line);
+    while (status == DT_OK && line.length > 0) {
+        status = handle_line(context, line.bytes, line.length);
+        if (status == DT_OK)
+            status = next_line(file, path, &line);
+    }
+    free(line.bytes);
     fclose(file);
     return status;
 }

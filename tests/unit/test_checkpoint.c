@@ -84,6 +84,29 @@ static void numbers_have_their_fewest_digits(void **state) {
     dt_config_free(&back.config);
 }
 
+/* Hooks as deep as YAML takes them, and a seed beyond what a double holds, come back from metadata.json. */
+static void what_was_accepted_is_read_again(void **state) {
+    (void)state;
+    char *other = NULL;
+    dt_checkpoint_about back;
+    char hooks[256] = "{update: [{name: identity, x: ";
+    for (int depth = 3; depth < 32; depth++)
+        strcat(hooks, "[");
+    for (int depth = 3; depth < 32; depth++)
+        strcat(hooks, "]");
+    strcat(hooks, "}]}");
+    assert_int_equal(dt_config_set(&t->about.config, "hooks", hooks, "test"), DT_OK);
+    assert_int_equal(dt_config_set(&t->about.config, "seed", "9007199254740993", "test"), DT_OK);
+    tiny_advance(t, 6, 1);
+    assert_int_equal(tiny_save(t, &other), DT_OK);
+    free(path);
+    path = other;
+    assert_true(file_holds("metadata.json", "\"seed\": \"9007199254740993\","));
+    assert_int_equal(dt_checkpoint_read_about(path, &back), DT_OK);
+    assert_true(dt_config_hash(&back.config) == dt_config_hash(&t->about.config));
+    dt_config_free(&back.config);
+}
+
 static json_t *parse(const char *name) {
     char *file = dt_file_join(path, name);
     json_t *object = json_load_file(file, JSON_REJECT_DUPLICATES, NULL);
@@ -197,6 +220,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(round_trip_keeps_everything, set_up, tear_down),
         cmocka_unit_test_setup_teardown(other_programs_find_what_they_read, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_was_accepted_is_read_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(numbers_have_their_fewest_digits, set_up, tear_down),
         cmocka_unit_test_setup_teardown(other_files_do_no_harm, set_up, tear_down),
         cmocka_unit_test_setup_teardown(another_model_is_refused, set_up, tear_down),

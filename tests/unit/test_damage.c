@@ -283,7 +283,7 @@ static void huge_files_are_refused(void **state) {
         size_t length;
         char *file = dt_file_join(path, names[n]), *bytes = scratch_get(file, &length);
         assert_int_equal(truncate(file, (off_t)1 << 40), 0); /* a hole, which takes no room */
-        expect_refused(names[n], n == 0 ? 1 : 0, n < 3 ? "expected at most 8388608 bytes" : "but");
+        expect_refused(names[n], n == 0 ? 1 : 0, n < 3 ? "expected at most 16777216 bytes" : "but");
         scratch_put(file, bytes, length);
         free(bytes);
         free(file);

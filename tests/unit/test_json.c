@@ -47,10 +47,10 @@ static void depth_and_size_are_bounded(void **state) {
     refused(text, "line 1 is not JSON: ']' expected near end of file");
     free(text);
     text = repeat("", "[", 1000000, "");
-    refused(text, "expected JSON that is nested at most 32 deep, found more");
+    refused(text, "expected JSON that is nested at most 64 deep, found more");
     free(text);
     text = repeat("", "{\"a\":", DT_JSON_MOST_DEPTH + 1, "");
-    refused(text, "expected JSON that is nested at most 32 deep, found more");
+    refused(text, "expected JSON that is nested at most 64 deep, found more");
     free(text);
     text = repeat("[1", ",1", DT_JSON_MOST_VALUES - 2, "]");
     accepted(text);

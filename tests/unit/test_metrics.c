@@ -245,11 +245,24 @@ static void failures_are_reported(void **state) {
     free(missing);
 }
 
+/* A file without newlines, as long as a disk: refused before it is taken into memory. */
+static void a_line_without_end_is_refused(void **state) {
+    (void)state;
+    dt_metrics metrics;
+    scratch_put(path, "{}\n", 3);
+    assert_int_equal(truncate(path, (off_t)1 << 40), 0);
+    assert_int_equal(dt_metrics_open(&metrics, path, 0), DT_FAILED);
+    assert_non_null(strstr(dt_error(), "expected lines of JSON of at most 64 MiB, found a longer one"));
+    assert_int_equal(dt_metrics_close(&metrics), DT_OK);
+    assert_int_equal(unlink(path), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(lines_have_their_form, set_up, tear_down),
         cmocka_unit_test_setup_teardown(longest_numbers_fit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_step_costs_what_the_documents_say, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_line_without_end_is_refused, set_up, tear_down),
         cmocka_unit_test(floats_survive),
         cmocka_unit_test_setup_teardown(torn_lines_are_mended, set_up, tear_down),
         cmocka_unit_test_setup_teardown(resumed_run_drops_later_steps, set_up, tear_down),

@@ -181,6 +181,21 @@ static void test_many(void **state) {
         dt_yaml_free(&document);
         free(text);
     }
+    /* One long text, and many aliases of it. */
+    char *long_text = malloc(500001);
+    memset(long_text, 'x', 500000);
+    long_text[500000] = 0;
+    char *start = NULL;
+    assert_true(asprintf(&start, "a:\n - &a %s\n", long_text) > 0);
+    char *repeated = lines(start, " - *a # %d\n", 2000);
+    dt_yaml_document document;
+    assert_refused(
+        dt_yaml_read("t", repeated, strlen(repeated), &document),
+        "t:2:4: expected values of at most 1048576 bytes together, found more once aliases are unfolded");
+    dt_yaml_free(&document);
+    free(repeated);
+    free(start);
+    free(long_text);
     /* At the bound all is well. */
     char *text = lines("a:\n", " - &a%d x\n", 1000);
     json_t *tree = NULL;
