@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,22 +33,76 @@ dt_status dt_file_open(const char *path, int *descriptor, int64_t *size_bytes) {
     return DT_OK;
 }
 
-dt_status dt_file_read(const char *path, int64_t limit_bytes, char **bytes, size_t *length) {
-    bool standard_input = strcmp(path, "-") == 0;
-    int descriptor = standard_input ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
+/* How long a pipe may be without a writer, and with one that writes nothing. */
+#define WRITER_MS  5000
+#define SILENCE_MS 60000
+
+/* What is read to its end, be it a file, a pipe or a terminal. */
+typedef struct source {
+    const char *path;
+    int descriptor;
+    bool bounded; /* one that could be silent for ever */
+} source;
+
+/* Never waits for a writer here; standard input is the caller's and stays as it is. */
+static dt_status open_source(const char *path, source *from) {
+    struct stat info;
+    if (strcmp(path, "-") == 0) {
+        *from = (source){path, STDIN_FILENO, false};
+        return DT_OK;
+    }
+    const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (descriptor < 0)
         return dt_fail("cannot open %s: %s", path, strerror(errno));
+    const bool file = fstat(descriptor, &info) == 0 && (S_ISREG(info.st_mode) || S_ISDIR(info.st_mode));
+    *from = (source){path, descriptor, !file && !isatty(descriptor)};
+    return DT_OK;
+}
+
+static void close_source(const source *from) {
+    if (from->descriptor != STDIN_FILENO)
+        close(from->descriptor);
+}
+
+/* Whether there is something to read, or the end, within so many milliseconds (-1: however long it takes). */
+static bool await(const source *from, int milliseconds) {
+    struct pollfd wanted = {.fd = from->descriptor, .events = POLLIN};
+    int found;
+    do
+        found = poll(&wanted, 1, milliseconds);
+    while (found < 0 && errno == EINTR);
+    return found != 0;
+}
+
+/* `*got` bytes of the next ones, 0 at the end. */
+static dt_status read_some(const source *from, char *bytes, size_t room, ssize_t *got) {
+    bool waited = await(from, from->bounded ? WRITER_MS : -1);
+    *got = read(from->descriptor, bytes, room);
+    /* Of a pipe nothing can be read either way, but only one that has a writer says so. */
+    if (!waited && *got < 0 && errno == EAGAIN) {
+        waited = await(from, SILENCE_MS - WRITER_MS);
+        *got = read(from->descriptor, bytes, room);
+    }
+    if (*got > 0 || (*got == 0 && waited))
+        return DT_OK;
+    if (*got < 0 && errno == EINTR)
+        return read_some(from, bytes, room, got);
+    if (*got < 0 && errno != EAGAIN)
+        return dt_fail("cannot read %s: %s", from->path, strerror(errno));
+    return dt_fail(
+        "cannot read %s: it is a pipe or a device, and %s; name a file, or start what writes to it first",
+        from->path, *got == 0 ? "no program writes to it" : "nothing has come from it for a minute");
+}
+
+dt_status dt_file_read(const char *path, int64_t limit_bytes, char **bytes, size_t *length) {
+    source from;
+    ssize_t got = 1;
+    DT_TRY(open_source(path, &from));
     size_t room = 1 << 16, used = 0;
     char *block = malloc(room + 1);
     dt_status status = block ? DT_OK : dt_fail("out of memory while reading %s", path);
-    while (status == DT_OK) {
-        ssize_t got = read(descriptor, block + used, room - used);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            status = dt_fail("cannot read %s: %s", path, strerror(errno));
-        if (got <= 0)
-            break;
+    while (status == DT_OK && (status = read_some(&from, block + used, room - used, &got)) == DT_OK &&
+           got > 0) {
         used += (size_t)got;
         if ((int64_t)used > limit_bytes)
             status =
@@ -61,8 +117,7 @@ dt_status dt_file_read(const char *path, int64_t limit_bytes, char **bytes, size
             }
         }
     }
-    if (!standard_input)
-        close(descriptor);
+    close_source(&from);
     if (status != DT_OK) {
         free(block);
         return status;
@@ -172,6 +227,19 @@ dt_status dt_file_sync_folder(const char *path) {
     return dt_file_finish(descriptor, path);
 }
 
+/* `partial`, which is `path` or stands above it, is no folder and cannot be made: mkdir() gave `cause`. */
+static dt_status refuse_folder(const char *path, const char *partial, int cause) {
+    char target[PATH_MAX];
+    const ssize_t length = readlink(partial, target, sizeof target - 1);
+    if (cause != EEXIST)
+        return dt_fail("cannot make folder %s: %s", path, strerror(cause));
+    if (length < 0 || dt_file_exists(partial))
+        return dt_fail("cannot make folder %s: a file stands in its place or above it", path);
+    target[length] = 0;
+    return dt_fail("cannot make folder %s: %s is a link to %s, which is not there (is its disk mounted?)",
+                   path, partial, target);
+}
+
 dt_status dt_file_make_folder(const char *path) {
     char *partial = strdup(path);
     if (partial == NULL)
@@ -184,8 +252,7 @@ dt_status dt_file_make_folder(const char *path) {
         *end = 0;
         const int cause = mkdir(partial, 0777) == 0 ? 0 : errno; /* looking at the folder changes errno */
         if (cause != 0 && !dt_file_is_folder(partial))
-            status = dt_fail("cannot make folder %s: %s", path,
-                             cause == EEXIST ? "a file stands in its place or above it" : strerror(cause));
+            status = refuse_folder(path, partial, cause);
         *end = kept;
         if (kept == 0)
             break;
@@ -213,6 +280,11 @@ dt_status dt_file_remove_tree(const char *path) {
 bool dt_file_exists(const char *path) {
     struct stat info;
     return stat(path, &info) == 0;
+}
+
+bool dt_file_is_there(const char *path) {
+    struct stat info;
+    return lstat(path, &info) == 0;
 }
 
 bool dt_file_is_folder(const char *path) {

@@ -12,7 +12,8 @@
 
 /**
  * Reads all of `path` ("-" is standard input) into a new block with a 0 byte after the last one; the caller
- * frees it with free(). Fails when the file cannot be read or is longer than `limit_bytes`. Local.
+ * frees it with free(). Fails when the file cannot be read or is longer than `limit_bytes`, and for a pipe
+ * that no program writes to within 5 s, or nothing comes from for a minute. Local.
  */
 dt_status dt_file_read(const char *path, int64_t limit_bytes, char **bytes, size_t *length);
 
@@ -56,6 +57,9 @@ dt_status dt_file_remove_tree(const char *path);
 
 /** Whether `path` names something, following symbolic links. Local. */
 bool dt_file_exists(const char *path);
+
+/** Whether the name `path` is taken, be it by a link that leads nowhere. Local. */
+bool dt_file_is_there(const char *path);
 
 /** Whether `path` is a folder, following symbolic links. Local. */
 bool dt_file_is_folder(const char *path);

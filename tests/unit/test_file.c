@@ -40,10 +40,19 @@ static void what_stands_in_the_way_is_named(void **state) {
     char expected[128];
     scratch_put("file", "x", 1);
     assert_int_equal(symlink("nowhere", "link"), 0);
-    static const char *const taken[] = {"file", "link", "link/below"};
+    static const char *const taken[] = {"file", "file/below"};
     for (size_t i = 0; i < sizeof taken / sizeof *taken; i++) {
         assert_int_equal(dt_file_make_folder(taken[i]), DT_FAILED);
         snprintf(expected, sizeof expected, sentence, taken[i]);
+        assert_string_equal(dt_error(), expected);
+    }
+    static const char *const dangling[] = {"link", "link/below"};
+    for (size_t i = 0; i < sizeof dangling / sizeof *dangling; i++) {
+        assert_int_equal(dt_file_make_folder(dangling[i]), DT_FAILED);
+        snprintf(
+            expected, sizeof expected,
+            "cannot make folder %s: link is a link to nowhere, which is not there (is its disk mounted?)",
+            dangling[i]);
         assert_string_equal(dt_error(), expected);
     }
 }
@@ -67,9 +76,45 @@ static void only_regular_files_are_opened(void **state) {
     close(descriptor);
 }
 
+static void expect_read(const char *path, const char *expected) {
+    char *bytes;
+    size_t length;
+    assert_done(dt_file_read(path, 1 << 20, &bytes, &length));
+    assert_int_equal(length, strlen(expected));
+    assert_string_equal(bytes, expected);
+    free(bytes);
+}
+
+/* A pipe that nobody writes to is given up; one with a writer is read to its end, however it comes by it. */
+static void pipes_are_read_while_somebody_writes(void **state) {
+    (void)state;
+    char *bytes, name[32];
+    size_t length;
+    int ends[2];
+    assert_int_equal(mkfifo("silent", 0666), 0);
+    alarm(30);
+    assert_int_equal(dt_file_read("silent", 100, &bytes, &length), DT_FAILED);
+    assert_string_equal(dt_error(),
+                        "cannot read silent: it is a pipe or a device, and no program writes to it; name "
+                        "a file, or start what writes to it first");
+    assert_int_equal(system("mkfifo named && { (echo 1; sleep 0.1; echo 2) > named & }"), 0);
+    expect_read("named", "1\n2\n");
+    /* What a shell's <(..) names: with bytes in it, and with none. */
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(pipe(ends), 0);
+        assert_int_equal(write(ends[1], "max", i ? 3 : 0), i ? 3 : 0);
+        close(ends[1]);
+        snprintf(name, sizeof name, "/dev/fd/%d", ends[0]);
+        expect_read(name, i ? "max" : "");
+        close(ends[0]);
+    }
+    alarm(0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(folders_are_made_with_those_above_them),
                                        cmocka_unit_test(what_stands_in_the_way_is_named),
-                                       cmocka_unit_test(only_regular_files_are_opened)};
+                                       cmocka_unit_test(only_regular_files_are_opened),
+                                       cmocka_unit_test(pipes_are_read_while_somebody_writes)};
     return cmocka_run_group_tests(tests, enter, leave);
 }
