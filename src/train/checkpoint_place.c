@@ -30,12 +30,6 @@ static bool ends(const char *name, const char *with) {
     return length >= end && strcmp(name + length - end, with) == 0;
 }
 
-/* Whether the name is taken, be it by a link that leads nowhere. */
-static bool taken(const char *path) {
-    struct stat info;
-    return lstat(path, &info) == 0;
-}
-
 int64_t dt_checkpoint_place_step(const char *name) {
     if (!starts(name, DT_CHECKPOINT_PREFIX))
         return -1;
@@ -72,7 +66,7 @@ static dt_status settle_replaced(const char *path, const char *folder, const cha
     if (asprintf(&visible, "%s/%.*s", folder, length, name + 1) < 0)
         return dt_fail("out of memory while saving a checkpoint in %s", folder);
     dt_status status = DT_OK;
-    if (taken(visible))
+    if (dt_file_is_there(visible))
         status = dt_file_remove_tree(path);
     else if (rename(path, visible) != 0)
         status = dt_fail("cannot rename %s to %s: %s", path, visible, strerror(errno));
@@ -149,7 +143,7 @@ static dt_status move(const char *from, const char *to) {
 }
 
 dt_status dt_checkpoint_place_publish(const dt_checkpoint_place *place) {
-    bool replaces = taken(place->final);
+    bool replaces = dt_file_is_there(place->final);
     if (symlink(strrchr(place->final, '/') + 1, place->link) != 0)
         return dt_fail("cannot make the link %s: %s", place->link, strerror(errno));
     DT_TRY(replaces ? exchange(place) : move(place->temporary, place->final));
@@ -173,7 +167,8 @@ void dt_checkpoint_place_abandon(const dt_checkpoint_place *place) {
     snprintf(cause, sizeof cause, "%s", dt_error());
     if (place->link != NULL)
         unlink(place->link);
-    if (place->temporary != NULL && taken(place->temporary) && dt_file_remove_tree(place->temporary) != DT_OK)
+    if (place->temporary != NULL && dt_file_is_there(place->temporary) &&
+        dt_file_remove_tree(place->temporary) != DT_OK)
         dt_log_warn("a checkpoint that could not be saved is still there: %s", dt_error());
     (void)dt_fail("%s", cause);
 }
@@ -218,6 +213,16 @@ dt_status dt_checkpoint_place_point(const char *folder, const char *link, int64_
         unlink(temporary);
     free(path);
     free(temporary);
+    return status;
+}
+
+dt_status dt_checkpoint_place_unlink(const char *folder, const char *link) {
+    struct stat info;
+    char *path = dt_file_join(folder, link);
+    dt_status status = path ? DT_OK : dt_fail("out of memory for a file's name");
+    if (path && lstat(path, &info) == 0 && S_ISLNK(info.st_mode) && unlink(path) != 0)
+        status = dt_fail("cannot remove the link %s: %s", path, strerror(errno));
+    free(path);
     return status;
 }
 

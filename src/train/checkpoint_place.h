@@ -60,6 +60,9 @@ int64_t dt_checkpoint_place_follow(const char *folder, const char *link);
 /** Makes the link folder/`link` name the checkpoint of `step`, by one rename. Local. */
 dt_status dt_checkpoint_place_point(const char *folder, const char *link, int64_t step);
 
+/** Removes the link folder/`link`; what is not there or is no link stays as it is. Local. */
+dt_status dt_checkpoint_place_unlink(const char *folder, const char *link);
+
 /**
  * Removes the checkpoints of `count` steps. First each is renamed to what the next start would remove, and
  * these names are made durable: none is ever seen, or found after a power failure, with a part of its files.

@@ -107,8 +107,8 @@ static void the_best_follows_the_lowest_loss(void **state) {
     }
 }
 
-/* A run that goes on knows the best from the checkpoint itself; one that comes to the best's step again and
- * finds another loss there does not hold on to the old one. */
+/* A run that goes on knows the best from the checkpoints themselves; when it comes to the best's step again
+ * and finds another loss there, the best is chosen again from all that stand. */
 static void a_resumed_run_knows_the_best(void **state) {
     tiny *t = *state;
     dt_checkpoint_keep keep = open_keep(t, DT_NULL_INT, DT_NULL_INT);
@@ -121,8 +121,40 @@ static void a_resumed_run_knows_the_best(void **state) {
     assert_done(save(t, &keep, 4, 2.5));
     expect_steps(t, "1 2 3 4 best 2");
     assert_done(save(t, &keep, 2, 2.75));
+    expect_steps(t, "1 2 3 4 best 4");
     assert_done(save(t, &keep, 5, 2.625));
-    expect_steps(t, "1 2 3 4 5 best 5");
+    expect_steps(t, "1 2 3 4 5 best 4");
+}
+
+/* The best is replaced by one that is worse: the best of the others takes over before anything is removed,
+ * and so it stays. */
+static void the_next_best_outlives_the_best(void **state) {
+    tiny *t = *state;
+    dt_checkpoint_keep keep = open_keep(t, DT_NULL_INT, DT_NULL_INT);
+    assert_done(save(t, &keep, 1, 3.0));
+    assert_done(save(t, &keep, 2, DT_NULL_REAL));
+    assert_done(save(t, &keep, 3, 2.0));
+    keep = open_keep(t, 1, DT_NULL_INT);
+    assert_done(save(t, &keep, 3, DT_NULL_REAL));
+    expect_steps(t, "1 3 best 1");
+    assert_done(save(t, &keep, 4, 3.5));
+    expect_steps(t, "1 4 best 1");
+}
+
+/* Where no checkpoint was evaluated no link says that one is the best; a wrong one is put right. */
+static void the_link_is_chosen_anew(void **state) {
+    tiny *t = *state;
+    dt_checkpoint_keep keep = open_keep(t, DT_NULL_INT, DT_NULL_INT);
+    assert_done(save(t, &keep, 1, DT_NULL_REAL));
+    assert_done(save(t, &keep, 2, 2.0));
+    assert_done(save(t, &keep, 3, 3.0));
+    assert_done(dt_checkpoint_place_point(t->folder, DT_CHECKPOINT_BEST, 3));
+    keep = open_keep(t, 1, DT_NULL_INT);
+    expect_steps(t, "1 2 3 best 2");
+    const int64_t evaluated[] = {2, 3};
+    assert_done(dt_checkpoint_place_remove(t->folder, evaluated, 2));
+    keep = open_keep(t, 1, DT_NULL_INT);
+    expect_steps(t, "1 no best");
 }
 
 /* Where best leads nowhere the next evaluated one takes its place. */
@@ -181,6 +213,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(the_newest_and_every_so_many_stay, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_best_follows_the_lowest_loss, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_resumed_run_knows_the_best, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_next_best_outlives_the_best, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_link_is_chosen_anew, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_dangling_best_is_replaced, set_up, tear_down),
         cmocka_unit_test_setup_teardown(later_steps_are_left_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_failing_removal_leaves_whole_checkpoints, set_up, tear_down),
