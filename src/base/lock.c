@@ -3,7 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
+#include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 
 #define HOLDER_BYTES     512
@@ -20,43 +22,95 @@
 #define LOOK_NANOSECONDS 100000000L
 
 /* What a try at the lock came to. */
-typedef enum outcome { TAKEN, BUSY, REPLACED, WITHOUT_LOCKS, BROKEN } outcome;
+typedef enum outcome { TAKEN, BUSY, REPLACED, WITHOUT_LOCKS, FOREIGN, BROKEN } outcome;
 
-/* Whoever had the lock before may have removed the file after it was opened here: that lock locks nothing. */
-static bool is_still_there(int descriptor, const char *path) {
-    struct stat held, named;
-    return fstat(descriptor, &held) == 0 && stat(path, &named) == 0 && held.st_ino == named.st_ino &&
-           held.st_dev == named.st_dev;
+static bool same(const struct stat *a, const struct stat *b) {
+    return a->st_ino == b->st_ino && a->st_dev == b->st_dev;
 }
 
-/* On BROKEN and WITHOUT_LOCKS errno tells the cause; `*descriptor` stays open on TAKEN alone. */
-static outcome try_once(const char *path, int *descriptor) {
-    /* NFS wants a file that may be written to for a lock that excludes others. */
-    *descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (*descriptor < 0)
-        return BROKEN;
+static bool leads_to(const char *path, int home) {
+    struct stat held, named;
+    return fstat(home, &held) == 0 && stat(path, &named) == 0 && same(&held, &named);
+}
+
+/* Whoever had the lock before may have removed the file after it was opened here: that lock locks nothing. */
+static bool is_in_place(int home, int descriptor) {
+    struct stat held, named;
+    return fstat(descriptor, &held) == 0 && fstatat(home, DT_LOCK_NAME, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+           same(&held, &named);
+}
+
+/* On WITHOUT_LOCKS and BROKEN errno tells the cause. */
+static outcome lock_file(int descriptor) {
     int failed;
     do
-        failed = flock(*descriptor, LOCK_EX | LOCK_NB);
+        failed = flock(descriptor, LOCK_EX | LOCK_NB);
     while (failed && errno == EINTR);
-    if (!failed && is_still_there(*descriptor, path))
-        return TAKEN;
-    const int cause = failed ? errno : 0;
-    close(*descriptor);
-    errno = cause;
     if (!failed)
-        return REPLACED;
-    if (cause == EWOULDBLOCK)
+        return TAKEN;
+    if (errno == EWOULDBLOCK)
         return BUSY;
-    return cause == ENOSYS || cause == EOPNOTSUPP || cause == ENOLCK ? WITHOUT_LOCKS : BROKEN;
+    return errno == ENOSYS || errno == EOPNOTSUPP || errno == ENOLCK ? WITHOUT_LOCKS : BROKEN;
+}
+
+/* What is opened is a file of this lock alone: what is written into it shows nowhere else. */
+static outcome open_file(int home, int *descriptor) {
+    struct stat info;
+    /* NFS wants a file that may be written to for a lock that excludes others. */
+    *descriptor = openat(home, DT_LOCK_NAME, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
+    if (*descriptor < 0)
+        return errno == ELOOP || errno == EISDIR || errno == ENXIO ? FOREIGN : BROKEN;
+    if (fstat(*descriptor, &info) == 0 && S_ISREG(info.st_mode))
+        return TAKEN;
+    close(*descriptor);
+    return FOREIGN;
+}
+
+static outcome try_in(const char *folder, int home, int *descriptor) {
+    struct stat info;
+    outcome found = open_file(home, descriptor);
+    if (found != TAKEN)
+        return found;
+    found = lock_file(*descriptor);
+    const int cause = errno;
+    if (found == TAKEN && (!is_in_place(home, *descriptor) || !leads_to(folder, home)))
+        found = REPLACED;
+    /* A tree that was copied by hard links shares the file: this name gets one of its own. */
+    if (found == TAKEN && fstat(*descriptor, &info) == 0 && info.st_nlink > 1 &&
+        unlinkat(home, DT_LOCK_NAME, 0) == 0)
+        found = REPLACED;
+    if (found == WITHOUT_LOCKS)
+        (void)unlinkat(home, DT_LOCK_NAME, 0);
+    if (found != TAKEN)
+        close(*descriptor);
+    errno = cause;
+    return found;
+}
+
+/* On TAKEN and WITHOUT_LOCKS `*home` stays open. */
+static outcome try_once(const char *folder, int *home, int *descriptor) {
+    *descriptor = -1;
+    *home = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (*home < 0)
+        return BROKEN;
+    const outcome found = try_in(folder, *home, descriptor);
+    const int cause = errno;
+    if (found != TAKEN)
+        *descriptor = -1;
+    if (found != TAKEN && found != WITHOUT_LOCKS)
+        close(*home);
+    errno = cause;
+    return found;
 }
 
 /* The line of the file; a holder that has not written it yet is "another process". */
-static void read_holder(const char *path, char holder[HOLDER_BYTES]) {
-    const int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+static void read_holder(const char *folder, char holder[HOLDER_BYTES]) {
+    char *path = dt_file_join(folder, DT_LOCK_NAME);
+    const int descriptor = path ? open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC) : -1;
     const ssize_t length = descriptor < 0 ? -1 : read(descriptor, holder, HOLDER_BYTES - 1);
     if (descriptor >= 0)
         close(descriptor);
+    free(path);
     holder[length > 0 ? length : 0] = 0;
     holder[strcspn(holder, "\n")] = 0;
     if (holder[0] == 0)
@@ -76,20 +130,20 @@ static void write_holder(int descriptor) {
 }
 
 /* Tries until the lock is taken, cannot be, or patience has run out. */
-static outcome try_patiently(const char *path, double patience_seconds, const char *purpose,
+static outcome try_patiently(const char *folder, double patience_seconds, const char *purpose, int *home,
                              int *descriptor) {
     const double start = dt_clock_seconds();
     const struct timespec pause = {.tv_nsec = LOOK_NANOSECONDS};
     bool told = false;
     for (;;) {
-        const outcome found = try_once(path, descriptor);
+        const outcome found = try_once(folder, home, descriptor);
         if (found == REPLACED)
             continue;
         if (found != BUSY || dt_clock_seconds() - start >= patience_seconds)
             return found;
         if (!told) {
             char holder[HOLDER_BYTES];
-            read_holder(path, holder);
+            read_holder(folder, holder);
             dt_log_line("%s is in use by %s; waiting up to %.0f s for it to end", purpose, holder,
                         patience_seconds);
         }
@@ -98,47 +152,120 @@ static outcome try_patiently(const char *path, double patience_seconds, const ch
     }
 }
 
-dt_status dt_lock_take(dt_lock *lock, const char *path, double patience_seconds, const char *purpose) {
-    char holder[HOLDER_BYTES];
-    int descriptor;
-    if (lock->path)
+/* The names of a lock whose descriptors are taken. */
+static dt_status keep_names(dt_lock *lock, const char *folder, const char *purpose) {
+    lock->folder = strdup(folder);
+    lock->purpose = strdup(purpose);
+    if (lock->folder && lock->purpose)
         return DT_OK;
-    switch (try_patiently(path, patience_seconds, purpose, &descriptor)) {
+    dt_lock_release(lock);
+    return dt_fail("out of memory for a lock");
+}
+
+dt_status dt_lock_take(dt_lock *lock, const char *folder, double patience_seconds, const char *purpose) {
+    char holder[HOLDER_BYTES];
+    if (lock->folder)
+        return DT_OK;
+    switch (try_patiently(folder, patience_seconds, purpose, &lock->home, &lock->descriptor)) {
     case BUSY:
-        read_holder(path, holder);
+        read_holder(folder, holder);
         return dt_usage(
             "%s is in use by %s, and two runs must not write to one place: wait for that one or end "
             "it, or name another folder for this run",
             purpose, holder);
-    case WITHOUT_LOCKS:
-        dt_log_warn("%s: the file system cannot lock %s (%s): nothing but you keeps a second run from "
-                    "writing there too",
-                    purpose, path, strerror(errno));
-        (void)unlink(path);
-        return DT_OK;
+    case FOREIGN:
+        return dt_usage("%s: expected %s/" DT_LOCK_NAME
+                        " to be a lock file or nothing yet, found a symbolic link, a folder or something "
+                        "else; remove it, or name another folder",
+                        purpose, folder);
     case REPLACED:
     case BROKEN:
-        return dt_usage("%s: cannot lock %s: %s; name a folder that can be written to", purpose, path,
-                        strerror(errno));
+        return dt_usage("%s: cannot lock %s/" DT_LOCK_NAME ": %s; name a folder that can be written to",
+                        purpose, folder, strerror(errno));
+    case WITHOUT_LOCKS:
+        dt_log_warn("%s: the file system cannot lock %s/" DT_LOCK_NAME
+                    " (%s): nothing but you keeps a second run from writing there too",
+                    purpose, folder, strerror(errno));
+        break;
     case TAKEN:
+        write_holder(lock->descriptor);
         break;
     }
-    lock->path = strdup(path);
-    if (lock->path == NULL) {
-        close(descriptor);
-        return dt_fail("out of memory for a lock");
-    }
-    lock->descriptor = descriptor;
-    write_holder(descriptor);
+    return keep_names(lock, folder, purpose);
+}
+
+bool dt_lock_covers(const dt_lock *lock, const char *folder) {
+    return lock->folder && leads_to(folder, lock->home);
+}
+
+/* The kernel knows the name that an open folder has now. */
+static bool find_moved(const dt_lock *lock, char path[PATH_MAX]) {
+    char link[64];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", lock->home);
+    const ssize_t length = readlink(link, path, PATH_MAX - 1);
+    if (length < 0)
+        return false;
+    path[length] = 0;
+    return leads_to(path, lock->home);
+}
+
+/* The folder is gone, and nothing has taken its name. */
+static dt_status make_anew(dt_lock *lock) {
+    dt_lock made = {0};
+    DT_TRY(dt_file_make_folder(lock->folder));
+    DT_TRY(dt_lock_take(&made, lock->folder, 0.0, lock->purpose));
+    dt_lock_release(lock);
+    *lock = made;
+    dt_log_warn("%s was removed while the run was writing to it, with all that was there; it is made anew "
+                "and written to from here on",
+                lock->purpose);
     return DT_OK;
 }
 
+static dt_status follow(dt_lock *lock) {
+    char moved[PATH_MAX];
+    struct stat info;
+    if (leads_to(lock->folder, lock->home))
+        return DT_OK;
+    if (find_moved(lock, moved)) {
+        char *folder = strdup(moved);
+        if (folder == NULL)
+            return dt_fail("out of memory for a folder's name");
+        dt_log_warn(
+            "%s was moved to %s while the run was writing to it, and is written to there from here on",
+            lock->purpose, folder);
+        free(lock->folder);
+        lock->folder = folder;
+        return DT_OK;
+    }
+    if (lstat(lock->folder, &info) != 0 && errno == ENOENT)
+        return make_anew(lock);
+    return dt_fail("%s was moved away while the run was writing to it, and %s is another folder now",
+                   lock->purpose, lock->folder);
+}
+
+dt_status dt_lock_follow(dt_lock *lock, char **folder) {
+    static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    pthread_mutex_lock(&mutex);
+    dt_status status = follow(lock);
+    *folder = status == DT_OK ? strdup(lock->folder) : NULL;
+    if (status == DT_OK && *folder == NULL)
+        status = dt_fail("out of memory for a folder's name");
+    pthread_mutex_unlock(&mutex);
+    return status;
+}
+
 void dt_lock_release(dt_lock *lock) {
-    if (lock->path == NULL)
+    if (lock->folder == NULL && lock->purpose == NULL)
         return;
     /* While it is still locked: a file that another process has taken over is not removed. */
-    (void)unlink(lock->path);
-    close(lock->descriptor);
-    free(lock->path);
+    if (lock->descriptor >= 0) {
+        if (is_in_place(lock->home, lock->descriptor))
+            (void)unlinkat(lock->home, DT_LOCK_NAME, 0);
+        close(lock->descriptor);
+    }
+    close(lock->home);
+    free(lock->folder);
+    free(lock->purpose);
     *lock = (dt_lock){0};
 }

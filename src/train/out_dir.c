@@ -2,7 +2,6 @@
 #include "train/out_dir.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +9,12 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "base/log.h"
+#include "train/aside.h"
+#include "train/checkpoint.h"
+#include "train/checkpoint_links.h"
 #include "train/checkpoint_place.h"
+#include "train/metrics.h"
+#include "train/metrics_lines.h"
 
 /* A folder named by an option that cannot be is a wrong config, not a fault of the run. */
 static dt_status make_folder(const char *path, const char *option) {
@@ -20,114 +23,60 @@ static dt_status make_folder(const char *path, const char *option) {
     return DT_OK;
 }
 
-/* Tries what a save will do: a folder beside its final place, and a link called latest. */
-static dt_status try_checkpoints(const char *folder, const char *option) {
+/* A link that a save is to replace. */
+static dt_status expect_link(const char *folder, const char *name, const char *option) {
     struct stat info;
-    char *probe = NULL, *latest = dt_file_join(folder, DT_CHECKPOINT_LATEST);
-    dt_status status = DT_OK;
-    if (latest == NULL || asprintf(&probe, "%s/" DT_CHECKPOINT_PROBE "%ld.tmp", folder, (long)getpid()) < 0)
-        status = dt_fail("out of memory for a file's name");
-    else if (mkdir(probe, 0777) != 0)
-        status = dt_usage("%s: cannot write checkpoints into %s: %s; name a folder that can be written to",
-                          option, folder, strerror(errno));
-    else {
-        rmdir(probe);
-        if (lstat(latest, &info) == 0 && !S_ISLNK(info.st_mode))
-            status = dt_usage(
-                "%s: expected %s to be a symbolic link to the newest checkpoint, found something else; move "
-                "it away",
-                option, latest);
-    }
-    free(probe);
-    free(latest);
-    return status;
-}
-
-/* Whether there are checkpoints in `folder`, which need not be there. Not to know would be to write among
- * them. */
-static dt_status look_for_checkpoints(const char *folder, bool *found) {
-    char **names;
-    size_t count;
-    *found = false;
-    if (!dt_file_is_folder(folder))
-        return DT_OK;
-    DT_TRY(dt_file_list(folder, &names, &count));
-    for (size_t i = 0; i < count; i++)
-        *found = *found || dt_checkpoint_place_step(names[i]) >= 0;
-    dt_file_free_names(names, count);
-    return DT_OK;
-}
-
-/* Renames `path` to path.number, if it is there. */
-static dt_status keep(const char *path, int64_t number) {
-    char *kept = NULL;
-    if (asprintf(&kept, "%s.%" PRId64, path, number) < 0)
+    char *path = dt_file_join(folder, name);
+    if (path == NULL)
         return dt_fail("out of memory for a file's name");
     dt_status status = DT_OK;
-    if (rename(path, kept) == 0)
-        dt_log_line("kept what another run left: %s is now %s", path, kept);
-    else if (errno != ENOENT)
+    if (lstat(path, &info) == 0 && !S_ISLNK(info.st_mode))
         status =
-            dt_usage("cannot keep what another run left in %s: %s; give this run an --out-dir of its own",
-                     path, strerror(errno));
-    free(kept);
+            dt_usage("%s: expected %s to be a symbolic link to a checkpoint, found something else; move it "
+                     "away",
+                     option, path);
+    free(path);
     return status;
 }
 
-/* The first number that neither name has been kept under. */
-static dt_status free_number(const char *metrics, const char *checkpoints, int64_t *number) {
-    bool taken = true;
-    for (*number = 0; taken;) {
-        char *first = NULL, *second = NULL;
-        ++*number;
-        const bool known = asprintf(&first, "%s.%" PRId64, metrics, *number) >= 0 &&
-                           asprintf(&second, "%s.%" PRId64, checkpoints, *number) >= 0;
-        taken = known && (dt_file_exists(first) || dt_file_exists(second));
-        free(first);
-        free(second);
-        if (!known)
-            return dt_fail("out of memory for a file's name");
-    }
-    return DT_OK;
+/* Tries what a save will do: a folder beside its final place, and links called latest and best. */
+static dt_status try_checkpoints(const char *folder, const char *option) {
+    char *probe = NULL;
+    if (asprintf(&probe, "%s/" DT_CHECKPOINT_PROBE "%ld.tmp", folder, (long)getpid()) < 0)
+        return dt_fail("out of memory for a file's name");
+    const int failed = mkdir(probe, 0777) == 0 ? 0 : errno;
+    if (!failed)
+        rmdir(probe);
+    free(probe);
+    if (failed)
+        return dt_usage("%s: cannot write checkpoints into %s: %s; name a folder that can be written to",
+                        option, folder, strerror(failed));
+    DT_TRY(expect_link(folder, DT_CHECKPOINT_LATEST, option));
+    return expect_link(folder, DT_CHECKPOINT_BEST, option);
 }
 
-static dt_status clear(const char *metrics, const char *checkpoints) {
-    bool any;
-    int64_t number;
-    DT_TRY(look_for_checkpoints(checkpoints, &any));
-    if (!any && !dt_file_exists(metrics))
-        return DT_OK;
-    DT_TRY(free_number(metrics, checkpoints, &number));
-    if (any)
-        DT_TRY(keep(checkpoints, number));
-    return keep(metrics, number);
-}
-
-/* The lock of one folder, whose file `suffix` names within or beside it. */
-static dt_status claim_folder(dt_lock *lock, const char *folder, const char *suffix, const char *option,
+static dt_status claim_folder(dt_lock *lock, const char *folder, const char *option,
                               double patience_seconds) {
-    char *path = NULL, *purpose = NULL;
-    dt_status status = DT_OK;
-    if (asprintf(&path, "%s%s", folder, suffix) < 0)
-        path = NULL;
+    char *purpose = NULL;
     if (asprintf(&purpose, "%s: %s", option, folder) < 0)
-        purpose = NULL;
-    if (path == NULL || purpose == NULL)
-        status = dt_fail("out of memory for a file's name");
-    else
-        status = dt_lock_take(lock, path, patience_seconds, purpose);
-    free(path);
+        return dt_fail("out of memory for a file's name");
+    const dt_status status = dt_lock_take(lock, folder, patience_seconds, purpose);
     free(purpose);
     return status;
 }
 
-/* Checkpoints are locked from beside, since a fresh run moves their folder away. */
-static dt_status claim_both(dt_out_dir_claim *claim, const dt_config *config, double patience_seconds) {
+static const char *option_of_checkpoints(const dt_config *config) {
+    return config->checkpoint_dir ? "checkpoint_dir" : "out_dir";
+}
+
+/* The folders that are there, which may be one. */
+static dt_status claim_both(dt_out_dir_claim *claim, const dt_config *config, const char *checkpoints_folder,
+                            double patience_seconds) {
     if (dt_file_is_folder(config->out_dir))
-        DT_TRY(claim_folder(&claim->out_dir, config->out_dir, "/run.lock", "out_dir", patience_seconds));
-    if (config->checkpoint_dir == NULL || !dt_file_is_folder(config->checkpoint_dir))
+        DT_TRY(claim_folder(&claim->out_dir, config->out_dir, "out_dir", patience_seconds));
+    if (!dt_file_is_folder(checkpoints_folder) || dt_lock_covers(&claim->out_dir, checkpoints_folder))
         return DT_OK;
-    return claim_folder(&claim->checkpoint_dir, config->checkpoint_dir, ".lock", "checkpoint_dir",
+    return claim_folder(&claim->checkpoints, checkpoints_folder, option_of_checkpoints(config),
                         patience_seconds);
 }
 
@@ -135,41 +84,106 @@ dt_status dt_out_dir_claim_existing(dt_out_dir_claim *claim, const dt_config *co
                                     const char *checkpoints_folder) {
     if (!dt_file_is_folder(checkpoints_folder))
         return DT_OK;
-    DT_TRY(claim_both(claim, config, DT_OUT_DIR_PATIENCE_SECONDS));
+    DT_TRY(claim_both(claim, config, checkpoints_folder, DT_OUT_DIR_PATIENCE_SECONDS));
     return dt_checkpoint_place_clear(checkpoints_folder);
 }
 
+dt_lock *dt_out_dir_checkpoints_lock(dt_out_dir_claim *claim) {
+    return claim->checkpoints.folder ? &claim->checkpoints : &claim->out_dir;
+}
+
 void dt_out_dir_release(dt_out_dir_claim *claim) {
-    dt_lock_release(&claim->checkpoint_dir);
+    dt_lock_release(&claim->checkpoints);
     dt_lock_release(&claim->out_dir);
 }
 
-dt_status dt_out_dir_prepare(dt_out_dir_claim *claim, const dt_config *config, const char *checkpoints_folder,
-                             bool fresh) {
-    const char *option = config->checkpoint_dir ? "checkpoint_dir" : "out_dir";
-    char *metrics = dt_file_join(config->out_dir, "metrics.jsonl");
+/* One checkpoint's run; "" where it cannot be told. */
+static dt_status read_run_id(const char *folder, const char *name, char run_id[DT_RUN_ID_BYTES]) {
+    dt_checkpoint_about about;
+    char *path = dt_file_join(folder, name);
+    run_id[0] = 0;
+    if (path == NULL)
+        return dt_fail("out of memory for a file's name");
+    if (dt_checkpoint_read_about(path, &about) == DT_OK) {
+        memcpy(run_id, about.run_id, sizeof about.run_id);
+        dt_config_free(&about.config);
+    }
+    free(path);
+    return DT_OK;
+}
+
+/* A run other than `run_id` that has checkpoints in `folder`, or "". */
+static dt_status find_other_run(const char *folder, const char *run_id, char other[DT_RUN_ID_BYTES]) {
+    char **names;
+    size_t count;
+    other[0] = 0;
+    if (!dt_file_is_folder(folder))
+        return DT_OK;
+    DT_TRY(dt_file_list(folder, &names, &count));
+    dt_status status = DT_OK;
+    for (size_t i = 0; status == DT_OK && *other == 0 && i < count; i++) {
+        if (dt_checkpoint_place_step(names[i]) >= 0)
+            status = read_run_id(folder, names[i], other);
+        if (strcmp(other, run_id) == 0)
+            other[0] = 0;
+    }
+    dt_file_free_names(names, count);
+    return status;
+}
+
+static dt_status refuse_run(const char *folder, const char *other, const char *option, const char *run_id,
+                            const char *resumed_from) {
+    return dt_usage(
+        "cannot resume: %s is a checkpoint of run %s, but %s holds run %s, which it would write over; "
+        "name another folder by %s (a new one, or that of run %s), or leave --resume out: then a "
+        "new run starts there, and what is there is kept beside it",
+        resumed_from, run_id, folder, other, option, run_id);
+}
+
+dt_status dt_out_dir_expect_run(const dt_config *config, const char *checkpoints_folder, const char *run_id,
+                                const char *resumed_from) {
+    char other[DT_RUN_ID_BYTES];
+    char *metrics = dt_file_join(config->out_dir, DT_METRICS_NAME);
     if (metrics == NULL)
         return dt_fail("out of memory for a file's name");
+    dt_status status = dt_file_is_folder(metrics) ? DT_OK : dt_metrics_run_id(metrics, other, sizeof other);
+    if (status == DT_OK && !dt_file_is_folder(metrics) && *other && strcmp(other, run_id) != 0)
+        status = refuse_run(config->out_dir, other, "--out-dir", run_id, resumed_from);
+    free(metrics);
+    DT_TRY(status);
+    DT_TRY(find_other_run(checkpoints_folder, run_id, other));
+    return *other
+               ? refuse_run(checkpoints_folder, other,
+                            config->checkpoint_dir ? "--checkpoint-dir" : "--out-dir", run_id, resumed_from)
+               : DT_OK;
+}
+
+/* All that can be wrong with the places, before anything in them is changed. */
+static dt_status open_places(dt_out_dir_claim *claim, const dt_config *config, const char *metrics,
+                             const char *checkpoints_folder) {
+    const char *option = option_of_checkpoints(config);
     /* Before anything is made that would be left behind. */
-    dt_status status =
-        dt_file_is_folder(metrics)
-            ? dt_usage("out_dir: expected %s to be a file or nothing yet, found a folder; move "
-                       "it away or name another out_dir",
-                       metrics)
-            : make_folder(config->out_dir, "out_dir");
+    if (dt_file_is_folder(metrics))
+        return dt_usage("out_dir: expected %s to be a file or nothing yet, found a folder; move "
+                        "it away or name another out_dir",
+                        metrics);
+    DT_TRY(make_folder(config->out_dir, "out_dir"));
+    DT_TRY(make_folder(checkpoints_folder, option));
+    DT_TRY(claim_both(claim, config, checkpoints_folder, 0.0));
+    DT_TRY(dt_checkpoint_place_clear(checkpoints_folder));
+    DT_TRY(dt_checkpoint_links_restore(checkpoints_folder));
+    return try_checkpoints(checkpoints_folder, option);
+}
+
+dt_status dt_out_dir_prepare(dt_out_dir_claim *claim, const dt_config *config, const char *checkpoints_folder,
+                             int64_t resume_step) {
+    char *metrics = dt_file_join(config->out_dir, DT_METRICS_NAME);
+    if (metrics == NULL)
+        return dt_fail("out of memory for a file's name");
+    dt_status status = open_places(claim, config, metrics, checkpoints_folder);
     if (status == DT_OK)
-        status = make_folder(checkpoints_folder, option);
-    if (status == DT_OK)
-        status = claim_both(claim, config, 0.0);
-    if (status == DT_OK)
-        status = dt_checkpoint_place_clear(checkpoints_folder);
-    if (status == DT_OK && fresh)
-        status = clear(metrics, checkpoints_folder);
-    /* Anew, where it was moved away. */
-    if (status == DT_OK)
-        status = make_folder(checkpoints_folder, option);
-    if (status == DT_OK)
-        status = try_checkpoints(checkpoints_folder, option);
+        status = resume_step == DT_OUT_DIR_FRESH ? dt_aside_all(metrics, checkpoints_folder)
+                                                 : dt_aside_later(metrics, checkpoints_folder, resume_step);
     free(metrics);
     return status;
 }

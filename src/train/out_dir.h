@@ -1,11 +1,11 @@
 /**
- * The folder that a run writes to: held against other runs, made, tried before step 1, and cleared for a
- * fresh run without losing another's files.
+ * The folders that a run writes to: held against other runs, made, tried before step 1, and cleared for it
+ * without losing what is there.
  */
 #ifndef DT_TRAIN_OUT_DIR_H
 #define DT_TRAIN_OUT_DIR_H
 
-#include <stdbool.h>
+#include <stdint.h>
 
 #include "base/lock.h"
 #include "base/status.h"
@@ -15,10 +15,13 @@
  * time. */
 #define DT_OUT_DIR_PATIENCE_SECONDS 10.0
 
+/** For dt_out_dir_prepare: a run that goes on from no checkpoint. */
+#define DT_OUT_DIR_FRESH (-1)
+
 /** What keeps other runs out. All zero when nothing is held. */
 typedef struct dt_out_dir_claim {
-    dt_lock out_dir;        /**< OUT_DIR/run.lock */
-    dt_lock checkpoint_dir; /**< CHECKPOINT_DIR.lock, where that option is given */
+    dt_lock out_dir;     /**< of OUT_DIR */
+    dt_lock checkpoints; /**< of the folder of checkpoints, where that is another */
 } dt_out_dir_claim;
 
 /**
@@ -30,16 +33,28 @@ typedef struct dt_out_dir_claim {
 dt_status dt_out_dir_claim_existing(dt_out_dir_claim *claim, const dt_config *config,
                                     const char *checkpoints_folder);
 
+/** The lock that holds the folder of checkpoints. Local. */
+dt_lock *dt_out_dir_checkpoints_lock(dt_out_dir_claim *claim);
+
 /** Lets other runs in; all zero is fine. Local. */
 void dt_out_dir_release(dt_out_dir_claim *claim);
 
 /**
- * Makes the folders of `config`, claims what is not claimed yet without waiting, and checks that a checkpoint
- * could be put into `checkpoints_folder`. When `fresh` and another run has left its metrics or checkpoints
- * there, they are kept under the next free number, metrics.jsonl.1 and checkpoints.1, and the log says so.
- * Fails with DT_USAGE, naming the option, on a place that cannot be used. Rank 0 alone. Local.
+ * Refuses, with DT_USAGE, folders that hold another run than `run_id`, that of the checkpoint `resumed_from`:
+ * by the last run that wrote metrics.jsonl, and by every checkpoint that can be read. Changes nothing. Rank 0
+ * alone. Local.
+ */
+dt_status dt_out_dir_expect_run(const dt_config *config, const char *checkpoints_folder, const char *run_id,
+                                const char *resumed_from);
+
+/**
+ * Makes the folders of `config`, claims what is not claimed yet without waiting, checks that a checkpoint
+ * could be put into `checkpoints_folder`, and then keeps aside what the run would write over
+ * (train/aside.h): all that another run has left where `resume_step` is DT_OUT_DIR_FRESH, and otherwise what
+ * was done after that step. Fails with DT_USAGE, naming the option, on a place that cannot be used. Rank 0
+ * alone. Local.
  */
 dt_status dt_out_dir_prepare(dt_out_dir_claim *claim, const dt_config *config, const char *checkpoints_folder,
-                             bool fresh);
+                             int64_t resume_step);
 
 #endif

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/quote.h"
 #include "base/version.h"
 #include "comm/agree.h"
 #include "comm/placement.h"
@@ -122,7 +123,7 @@ static json_t *run_event(const dt_run *run, json_t *hosts) {
                      (json_int_t)run->corpus.total.unknown, "start_step", (json_int_t)run->start_step);
 }
 
-dt_status dt_report_opening(const dt_run *run) {
+dt_status dt_report_opening(dt_run *run) {
     json_t *hosts;
     dt_status status = dt_report_hosts(run->world, &hosts);
     if (status == DT_OK && run->world->rank == 0) {
@@ -162,14 +163,18 @@ void dt_report_step(dt_report *report, const dt_run *run, const dt_step_result *
                     1e3 * result->step_seconds, tokens / result->step_seconds);
 }
 
+void dt_report_idle(const dt_run *run) {
+    dt_log_line("nothing to do: the checkpoint is at step %" PRId64 " and max_steps is %" PRId64
+                "; raise --max-steps to go on",
+                run->start_step, run->about.config.max_steps);
+}
+
 void dt_report_closing(const dt_report *report, const dt_run *run, bool stopped) {
     const dt_config *c = &run->about.config;
     const double tokens = (double)report->steps * (double)(c->batch_size * c->max_seq_len);
     dt_log_settle();
     if (report->steps == 0)
-        dt_log_line("nothing to do: the checkpoint is at step %" PRId64 " and max_steps is %" PRId64
-                    "; raise --max-steps to go on",
-                    run->state.step, c->max_steps);
+        dt_log_line("stopped on request at step %" PRId64 ", before the next one", run->state.step);
     else {
         char validation[64] = "";
         if (report->evaluations > 0)
@@ -184,7 +189,9 @@ void dt_report_closing(const dt_report *report, const dt_run *run, bool stopped)
         dt_log_warn("%" PRId64 " steps were skipped, since their loss or gradient was not finite",
                     report->skipped);
     const char *saved = dt_saver_path(run->saver);
-    if (saved)
-        dt_log_line("checkpoint %s; to go on: the same command with --resume %s%s", saved, saved,
+    char *word = saved ? dt_quote(saved) : NULL;
+    if (word)
+        dt_log_line("checkpoint %s; to go on: the same command with --resume %s%s", saved, word,
                     stopped ? "" : " --max-steps N");
+    free(word);
 }

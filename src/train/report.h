@@ -34,10 +34,13 @@ dt_status dt_report_hosts(const dt_world *world, json_t **hosts);
  * Prints hosts, ranks, threads, kernels, model, memory and corpus, and writes the "run" event to
  * metrics.jsonl. Collective, for the hosts' names.
  */
-dt_status dt_report_opening(const dt_run *run);
+dt_status dt_report_opening(dt_run *run);
 
 /** One finished step: its line, or the redrawn one. Local. */
 void dt_report_step(dt_report *report, const dt_run *run, const dt_step_result *result);
+
+/** Says that the checkpoint a run was to go on from leaves nothing to do. Local. */
+void dt_report_idle(const dt_run *run);
 
 /** The last lines: final losses, speed (of the steps alone, and by the clock), and how to go on. `stopped`:
  * on request, before max_steps. Local. */

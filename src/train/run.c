@@ -15,6 +15,7 @@
 #include "comm/tree.h"
 #include "comm/watch.h"
 #include "train/corpus_index.h"
+#include "train/metrics_lines.h"
 #include "train/need.h"
 #include "train/resume.h"
 #include "train/stop.h"
@@ -185,12 +186,13 @@ static dt_status open_output(dt_run *run) {
     const dt_config *c = &run->about.config;
     if (run->world->rank != 0)
         return DT_OK;
-    char *path = dt_file_join(c->out_dir, "metrics.jsonl");
+    char *path = dt_file_join(c->out_dir, DT_METRICS_NAME);
     dt_status status = path ? DT_OK : dt_fail("out of memory for a file's name");
     if (status == DT_OK)
-        status = dt_out_dir_prepare(&run->claim, c, run->checkpoints_folder, c->resume == NULL);
+        status = dt_out_dir_prepare(&run->claim, c, run->checkpoints_folder,
+                                    c->resume == NULL ? DT_OUT_DIR_FRESH : run->start_step);
     if (status == DT_OK)
-        status = dt_metrics_open(&run->metrics, path, run->start_step);
+        status = dt_metrics_open(&run->metrics, path, &run->claim.out_dir);
     if (status == DT_OK)
         status = find_missed(run, path);
     if (status == DT_OK)
@@ -200,6 +202,7 @@ static dt_status open_output(dt_run *run) {
     free(path);
     DT_TRY(status);
     const dt_saver_inputs inputs = {.checkpoints_folder = run->checkpoints_folder,
+                                    .lock = dt_out_dir_checkpoints_lock(&run->claim),
                                     .about = &run->about,
                                     .state = &run->state,
                                     .metrics = &run->metrics};
@@ -222,6 +225,13 @@ static dt_status claim(dt_run *run) {
                                     : DT_OK);
 }
 
+static dt_status expect_own_folders(const dt_run *run, const dt_resume *resume) {
+    return dt_agree(run->world, run->resumed_from
+                                    ? dt_out_dir_expect_run(&run->about.config, run->checkpoints_folder,
+                                                            resume->run_id, run->resumed_from)
+                                    : DT_OK);
+}
+
 /* Where the run writes, and nobody else. */
 static dt_status create_place(dt_run *run) {
     dt_config *c = &run->about.config;
@@ -240,6 +250,10 @@ static dt_status create(dt_run *run) {
     DT_TRY(create_place(run));
     DT_TRY(dt_resume_find(&resume, run->world, c, run->checkpoints_folder, &run->resumed_from));
     run->start_step = resume.step;
+    DT_TRY(expect_own_folders(run, &resume));
+    run->idle = resume.found && resume.step >= c->max_steps;
+    if (run->idle)
+        return DT_OK;
     dt_watch_limit(c->hang_timeout_seconds);
     /* What the text cannot change is refused before it is read. */
     DT_TRY(dt_agree(run->world, dt_tree_expect_ranks(run->world->size,

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/quote.h"
 #include "train/checkpoint_keep.h"
 #include "train/fingerprint.h"
 #include "train/finite.h"
@@ -22,6 +23,7 @@
 struct dt_saver {
     dt_saver_inputs in;
     dt_checkpoint_keep keep; /* the writer's alone, as are those below */
+    char *folder;            /* where checkpoints stand now */
     dt_state copy;
     uint64_t *hashes; /* of the state's parts when it was copied */
     int64_t saved_step;
@@ -139,13 +141,27 @@ static dt_status publish(dt_saver *s, dt_checkpoint_place *place, char **path, d
     return status;
 }
 
+/* The folder may have been moved since the last save. */
+static dt_status follow_folder(dt_saver *s) {
+    char *folder;
+    if (s->in.lock == NULL || s->in.lock->folder == NULL)
+        return DT_OK;
+    DT_TRY(dt_lock_follow(s->in.lock, &folder));
+    free(s->folder);
+    s->folder = folder;
+    s->keep.folder = folder;
+    return DT_OK;
+}
+
 /* Writes the copy and lets it appear as `*path`, or NULL. Writing alone took `*seconds`. */
 static dt_status put_copy(dt_saver *s, const dt_checkpoint_about *about, char **path, double *seconds) {
     const double start = dt_clock_seconds();
     double waited = 0.0;
     dt_checkpoint_place place;
-    dt_status status = dt_checkpoint_write(&place, s->in.checkpoints_folder, about, &s->copy, s->hashes);
+    dt_status status = follow_folder(s);
     *path = NULL;
+    if (status == DT_OK)
+        status = dt_checkpoint_write(&place, s->folder, about, &s->copy, s->hashes);
     if (status == DT_OK)
         status = publish(s, &place, path, &waited);
     *seconds = dt_clock_seconds() - start - waited;
@@ -250,8 +266,10 @@ dt_status dt_saver_create(dt_saver **created, const dt_saver_inputs *inputs) {
     s->saved_step = inputs->state->step;
     pthread_mutex_init(&s->mutex, NULL);
     pthread_cond_init(&s->changed, NULL);
-    DT_TRY(
-        dt_checkpoint_keep_open(&s->keep, inputs->checkpoints_folder, config->keep_last, config->keep_every));
+    s->folder = strdup(inputs->checkpoints_folder);
+    if (s->folder == NULL)
+        return dt_fail("out of memory for a folder's name");
+    DT_TRY(dt_checkpoint_keep_open(&s->keep, s->folder, config->keep_last, config->keep_every));
     DT_TRY(dt_state_create(&s->copy, inputs->state->layout));
     s->hashes = dt_memory_alloc(dt_fingerprint_parts(inputs->state->layout), sizeof *s->hashes,
                                 "the hashes of what is saved");
@@ -277,6 +295,7 @@ void dt_saver_free(dt_saver *s) {
     dt_memory_free(s->hashes);
     pthread_cond_destroy(&s->changed);
     pthread_mutex_destroy(&s->mutex);
+    free(s->folder);
     free(s->path);
     free(s);
 }
@@ -333,10 +352,13 @@ dt_status dt_saver_finish(dt_saver *s) {
     dt_saver_wait(s);
     if (s == NULL || s->failure[0] == 0)
         return DT_OK;
-    return dt_fail("%s; the run stopped after step %" PRId64
-                   ": mend the cause, then go on by the same command "
-                   "with --resume %s",
-                   s->failure, s->in.state->step, s->path ? s->path : "auto");
+    char *word = s->path ? dt_quote(s->path) : NULL;
+    const dt_status status =
+        dt_fail("%s; the run stopped after step %" PRId64 ": mend the cause, then go on by the same command "
+                "with --resume %s",
+                s->failure, s->in.state->step, word ? word : "auto");
+    free(word);
+    return status;
 }
 
 const char *dt_saver_path(const dt_saver *s) {

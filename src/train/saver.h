@@ -28,6 +28,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/lock.h"
 #include "base/status.h"
 #include "train/checkpoint.h"
 #include "train/metrics.h"
@@ -35,10 +36,11 @@
 
 /** Everything stays the caller's and must outlive the saver. */
 typedef struct dt_saver_inputs {
-    const char *checkpoints_folder;
+    const char *checkpoints_folder;   /**< at the start */
+    dt_lock *lock;                    /**< that holds this folder and tells where it is now; or NULL */
     const dt_checkpoint_about *about; /**< but for step and val_loss, which come with each save */
     dt_state *state;
-    const dt_metrics *metrics; /**< made durable before each checkpoint, which would drop later lines */
+    dt_metrics *metrics; /**< made durable before each checkpoint, which would drop later lines */
 } dt_saver_inputs;
 
 typedef struct dt_saver dt_saver;

@@ -38,10 +38,13 @@ static dt_status train(const dt_world *world, int argc, char **argv) {
         status = dt_agree(world, world->rank == 0 ? print_config(&config) : DT_OK);
     } else if (status == DT_OK) {
         status = dt_run_create(&run, world, &config);
-        if (status == DT_OK)
+        if (status == DT_OK && run.idle)
+            dt_report_idle(&run);
+        else if (status == DT_OK) {
             status = dt_report_opening(&run);
-        if (status == DT_OK)
-            status = dt_loop_run(&run);
+            if (status == DT_OK)
+                status = dt_loop_run(&run);
+        }
         dt_run_free(&run);
     }
     dt_config_free(&config);

@@ -12,8 +12,11 @@
 
 #include <cmocka.h>
 
+#include "base/log.h"
 #include "support/scratch.h"
 #include "train/metrics.h"
+#include "train/metrics_lines.h"
+#include "train/metrics_mend.h"
 
 static char *folder, *path;
 
@@ -39,25 +42,41 @@ static void expect_file(const char *expected) {
     free(bytes);
 }
 
-/* Opens a file of `before` at `resume_step`, and expects it to hold `after`, with nothing beside it. */
-static void expect_repair(const char *before, int64_t resume_step, const char *after) {
-    dt_metrics metrics;
+static int64_t count_lines(const char *text) {
+    int64_t lines = 0;
+    for (; (text = strchr(text, '\n')) != NULL; text++)
+        lines++;
+    return lines;
+}
+
+/* Mends a file of `before` for a run that goes on from `resume_step`, and expects it to hold `after`, and a
+ * file beside it `dropped`, which is not there when that is "". */
+static void expect_mending(const char *before, int64_t resume_step, const char *after, const char *dropped) {
     char **names;
-    size_t count;
+    size_t count, length;
+    int64_t lines;
+    char *kept = dt_file_join(folder, "metrics.jsonl.1");
     scratch_put(path, before, strlen(before));
-    assert_int_equal(dt_metrics_open(&metrics, path, resume_step), DT_OK);
-    assert_int_equal(dt_metrics_close(&metrics), DT_OK);
+    assert_int_equal(dt_metrics_mend(path, resume_step, kept, &lines), DT_OK);
+    assert_int_equal(lines, count_lines(dropped));
     expect_file(after);
     assert_int_equal(dt_file_list(folder, &names, &count), DT_OK);
-    assert_int_equal(count, 1);
+    assert_int_equal(count, *dropped ? 2 : 1);
     dt_file_free_names(names, count);
+    if (*dropped) {
+        char *bytes = scratch_get(kept, &length);
+        assert_string_equal(bytes, dropped);
+        free(bytes);
+        assert_int_equal(unlink(kept), 0);
+    }
+    free(kept);
 }
 
 /* Known text for known numbers: nine digits, null for what is not finite, and a line for each call. */
 static void lines_have_their_form(void **state) {
     (void)state;
     dt_metrics metrics;
-    assert_int_equal(dt_metrics_open(&metrics, path, 0), DT_OK);
+    assert_int_equal(dt_metrics_open(&metrics, path, NULL), DT_OK);
     assert_int_equal(dt_metrics_step(&metrics, 7, 4.59511995, 3e-4, 0.5, 12.25, 1, 0.5, 123456), DT_OK);
     assert_int_equal(dt_metrics_step(&metrics, 8, NAN, 0, INFINITY, -INFINITY, 1e-300, NAN, -1e300), DT_OK);
     assert_int_equal(dt_metrics_evaluation(&metrics, 8, 1.0 / 3), DT_OK);
@@ -79,7 +98,7 @@ static void longest_numbers_fit(void **state) {
     dt_metrics metrics;
     size_t length;
     double longest = -1.23456789123e-300;
-    assert_int_equal(dt_metrics_open(&metrics, path, 0), DT_OK);
+    assert_int_equal(dt_metrics_open(&metrics, path, NULL), DT_OK);
     assert_int_equal(
         dt_metrics_step(&metrics, INT64_MIN, longest, longest, longest, longest, longest, longest, longest),
         DT_OK);
@@ -100,7 +119,7 @@ static void a_step_costs_what_the_documents_say(void **state) {
     dt_metrics metrics;
     size_t length;
     const double longest = -1.23456789123e-300;
-    assert_int_equal(dt_metrics_open(&metrics, path, 0), DT_OK);
+    assert_int_equal(dt_metrics_open(&metrics, path, NULL), DT_OK);
     assert_int_equal(
         dt_metrics_step(&metrics, UINT32_MAX, longest, longest, longest, longest, longest, longest, longest),
         DT_OK);
@@ -128,27 +147,30 @@ static void floats_survive(void **state) {
     }
 }
 
-/* A last line without its end is completed when it is whole but for its newline, and dropped otherwise. */
+/* A last line without its end is completed when it is whole but for its newline, and goes otherwise. */
 static void torn_lines_are_mended(void **state) {
     (void)state;
-    expect_repair("", 0, "");
-    expect_repair("{\"event\":1}\n{\"event\":2,\"lo", 0, "{\"event\":1}\n");
-    expect_repair("{\"step\":1}\n{\"step\":2}", 2, "{\"step\":1}\n{\"step\":2}\n");
-    expect_repair("{\"st", 0, "");
+    expect_mending("", 0, "", "");
+    expect_mending("{\"event\":1}\n{\"event\":2,\"lo", 0, "{\"event\":1}\n", "");
+    expect_mending("{\"step\":1}\n{\"step\":2}", 2, "{\"step\":1}\n{\"step\":2}\n", "");
+    expect_mending("{\"st", 0, "", "");
 }
 
-/* Every line is kept if it parses and is not ahead: 4 stays at 4, 5 goes, and lines without a step stay. */
-static void resumed_run_drops_later_steps(void **state) {
+/* Every line stays if it parses and is not ahead: 4 stays at 4, 5 goes, and lines without a step stay. What
+ * goes is kept, as it was. */
+static void resumed_run_keeps_later_steps_aside(void **state) {
     (void)state;
-    expect_repair(
+    expect_mending(
         "{\"event\":\"run\"}\n{\"step\":3}\n{\"step\":4,\"val_loss\":1}\n{\"step\":5}\n{\"event\":\"stop\"}\n"
         "{\"step\":6,\"sample\":\"x\"}\n",
-        4, "{\"event\":\"run\"}\n{\"step\":3}\n{\"step\":4,\"val_loss\":1}\n{\"event\":\"stop\"}\n");
-    expect_repair("{\"step\":3}\n\n[4]\n{\"step\":4\n{\"step\":4}\n", 4, "{\"step\":3}\n{\"step\":4}\n");
-    expect_repair("{\"step\":3}\n{\"step\":4,\"loss\":1.", 4, "{\"step\":3}\n");
-    expect_repair("{\"step\":9007199254740993}\n", 9007199254740992, "");
+        4, "{\"event\":\"run\"}\n{\"step\":3}\n{\"step\":4,\"val_loss\":1}\n{\"event\":\"stop\"}\n",
+        "{\"step\":5}\n{\"step\":6,\"sample\":\"x\"}\n");
+    expect_mending("{\"step\":3}\n\n[4]\n{\"step\":4\n{\"step\":4}\n", 4, "{\"step\":3}\n{\"step\":4}\n",
+                   "\n[4]\n{\"step\":4\n");
+    expect_mending("{\"step\":3}\n{\"step\":4,\"loss\":1.", 4, "{\"step\":3}\n", "");
+    expect_mending("{\"step\":9007199254740993}\n", 9007199254740992, "", "{\"step\":9007199254740993}\n");
     /* A run that found no checkpoint to go on from repeats all steps, so none may stay. */
-    expect_repair("{\"event\":\"run\"}\n{\"step\":1}\n", 0, "{\"event\":\"run\"}\n");
+    expect_mending("{\"event\":\"run\"}\n{\"step\":1}\n", 0, "{\"event\":\"run\"}\n", "{\"step\":1}\n");
 }
 
 /* A line counts when step and key stand in the same one, whole. */
@@ -178,36 +200,35 @@ static void any_cut_leaves_whole_lines(void **state) {
         while (kept > 0 && before[kept - 1] != '\n' && whole[kept] != '\n')
             kept--;
         memcpy(after, whole, kept > 0 && whole[kept - 1] != '\n' ? kept + 1 : kept);
-        expect_repair(before, 2, after);
+        expect_mending(before, 2, after, "");
     }
 }
 
 /* A copy that a dying process left is cleared away; a file that needs nothing is not rewritten. */
-static void repair_meets_its_own_leftover(void **state) {
+static void mending_meets_its_own_leftover(void **state) {
     (void)state;
     char *copy = NULL;
     assert_true(asprintf(&copy, "%s.tmp", path) > 0);
     scratch_put(copy, "junk", 4);
-    expect_repair("{\"step\":1}\n{\"step\":2}\n", 1, "{\"step\":1}\n");
+    expect_mending("{\"step\":1}\n{\"step\":2}\n", 1, "{\"step\":1}\n", "{\"step\":2}\n");
     scratch_put(copy, "junk", 4);
-    dt_metrics metrics;
     struct stat before, after;
+    int64_t lines;
     assert_int_equal(stat(path, &before), 0);
-    assert_int_equal(dt_metrics_open(&metrics, path, 1), DT_OK);
-    assert_int_equal(dt_metrics_close(&metrics), DT_OK);
+    assert_int_equal(dt_metrics_mend(path, 1, "unused", &lines), DT_OK);
+    assert_int_equal(lines, 0);
     assert_false(dt_file_exists(copy));
     assert_int_equal(stat(path, &after), 0);
     assert_true(before.st_ino == after.st_ino);
     free(copy);
 }
 
-/* A line that finds no room leaves no part of itself, so that the next one, once there is room, is whole; and
- * lines that nobody will find are told of. */
+/* A line that finds no room leaves no part of itself, so that the next one, once there is room, is whole. */
 static void a_line_without_room_leaves_nothing(void **state) {
     (void)state;
     dt_metrics metrics;
     struct rlimit old, now;
-    assert_int_equal(dt_metrics_open(&metrics, path, 0), DT_OK);
+    assert_int_equal(dt_metrics_open(&metrics, path, NULL), DT_OK);
     assert_int_equal(dt_metrics_evaluation(&metrics, 1, 1.5), DT_OK);
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
     signal(SIGXFSZ, SIG_IGN);
@@ -221,11 +242,78 @@ static void a_line_without_room_leaves_nothing(void **state) {
     assert_non_null(strstr(dt_error(), strerror(EFBIG)));
     assert_int_equal(dt_metrics_save(&metrics, 3, 0.5, 20), DT_OK);
     expect_file("{\"step\":1,\"val_loss\":1.5}\n{\"step\":3,\"save_ms\":0.5,\"write_ms\":20}\n");
-    assert_int_equal(dt_metrics_sync(&metrics), DT_OK);
-    assert_int_equal(unlink(path), 0);
-    assert_int_equal(dt_metrics_sync(&metrics), DT_FAILED);
-    assert_non_null(strstr(dt_error(), "was removed"));
     assert_int_equal(dt_metrics_close(&metrics), DT_OK);
+}
+
+/* A rotation of logs renames the file, or packs and removes it: what was written stays there, and what
+ * follows goes to a new file of the name, whether there is one already or not. */
+static void lines_follow_the_name(void **state) {
+    (void)state;
+    dt_metrics metrics;
+    size_t length;
+    char *rotated = dt_file_join(folder, "rotated");
+    assert_int_equal(dt_metrics_open(&metrics, path, NULL), DT_OK);
+    assert_int_equal(dt_metrics_evaluation(&metrics, 1, 1.5), DT_OK);
+    assert_int_equal(rename(path, rotated), 0);
+    assert_int_equal(dt_metrics_evaluation(&metrics, 2, 2.5), DT_OK);
+    expect_file("{\"step\":2,\"val_loss\":2.5}\n");
+    char *bytes = scratch_get(rotated, &length);
+    assert_string_equal(bytes, "{\"step\":1,\"val_loss\":1.5}\n");
+    free(bytes);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(dt_metrics_sync(&metrics), DT_OK);
+    expect_file("");
+    assert_int_equal(rename(path, rotated), 0);
+    scratch_put(path, "", 0); /* as logrotate's option create does */
+    assert_int_equal(dt_metrics_save(&metrics, 3, 0.5, 20), DT_OK);
+    expect_file("{\"step\":3,\"save_ms\":0.5,\"write_ms\":20}\n");
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkfifo(path, 0666), 0);
+    assert_int_equal(dt_metrics_evaluation(&metrics, 4, 1.5), DT_FAILED); /* and no wait for its reader */
+    assert_non_null(strstr(dt_error(), "it is a pipe or a device"));
+    assert_int_equal(dt_metrics_close(&metrics), DT_OK);
+    free(rotated);
+}
+
+/* The folder may be moved as a whole, also when another takes its name. */
+static void lines_follow_the_folder(void **state) {
+    (void)state;
+    dt_metrics metrics;
+    dt_lock home = {0};
+    char *run = dt_file_join(folder, "run"), *moved = dt_file_join(folder, "moved");
+    char *file = dt_file_join(run, DT_METRICS_NAME);
+    assert_int_equal(mkdir(run, 0777), 0);
+    assert_int_equal(dt_lock_take(&home, run, 0.0, "out_dir"), DT_OK);
+    assert_int_equal(dt_metrics_open(&metrics, file, &home), DT_OK);
+    assert_int_equal(dt_metrics_evaluation(&metrics, 1, 1.5), DT_OK);
+    assert_int_equal(rename(run, moved), 0);
+    assert_int_equal(mkdir(run, 0777), 0);
+    scratch_put(file, "another run's\n", 14);
+    assert_int_equal(dt_metrics_evaluation(&metrics, 2, 2.5), DT_OK);
+    assert_int_equal(dt_metrics_close(&metrics), DT_OK);
+    free(path);
+    path = file;
+    expect_file("another run's\n");
+    path = dt_file_join(moved, DT_METRICS_NAME);
+    expect_file("{\"step\":1,\"val_loss\":1.5}\n{\"step\":2,\"val_loss\":2.5}\n");
+    dt_lock_release(&home);
+    free(file);
+    free(run);
+    free(moved);
+}
+
+/* The last run event names the run; no other line does. */
+static void the_run_is_found(void **state) {
+    (void)state;
+    char run_id[8];
+    assert_int_equal(dt_metrics_run_id("missing.jsonl", run_id, sizeof run_id), DT_OK);
+    assert_string_equal(run_id, "");
+    const char text[] =
+        "{\"event\":\"run\",\"run_id\":\"a\"}\n{\"step\":1}\n{\"event\":\"run\",\"run_id\":\"b\"}\n"
+        "{\"step\":2,\"sample\":\"\\\"run_id\\\"\"}\n{\"run_id\":\"c\"}\n{\"event\":\"run\",\"run_id\":\"d";
+    scratch_put(path, text, strlen(text));
+    assert_int_equal(dt_metrics_run_id(path, run_id, sizeof run_id), DT_OK);
+    assert_string_equal(run_id, "b");
 }
 
 /* Failures say where: a folder that is missing, a folder in the place of the file, a file that is not open.
@@ -234,9 +322,9 @@ static void failures_are_reported(void **state) {
     (void)state;
     dt_metrics metrics = {.descriptor = -1}, blank = {0};
     char *missing = dt_file_join(folder, "missing/metrics.jsonl");
-    assert_int_equal(dt_metrics_open(&metrics, missing, 0), DT_FAILED);
+    assert_int_equal(dt_metrics_open(&metrics, missing, NULL), DT_FAILED);
     assert_non_null(strstr(dt_error(), missing));
-    assert_int_equal(dt_metrics_open(&metrics, folder, 0), DT_FAILED);
+    assert_int_equal(dt_metrics_open(&metrics, folder, NULL), DT_FAILED);
     assert_non_null(strstr(dt_error(), folder));
     assert_int_equal(dt_metrics_evaluation(&metrics, 1, 1), DT_FAILED);
     assert_int_equal(dt_metrics_object(&metrics, NULL), DT_FAILED);
@@ -248,12 +336,11 @@ static void failures_are_reported(void **state) {
 /* A file without newlines, as long as a disk: refused before it is taken into memory. */
 static void a_line_without_end_is_refused(void **state) {
     (void)state;
-    dt_metrics metrics;
+    int64_t lines;
     scratch_put(path, "{}\n", 3);
     assert_int_equal(truncate(path, (off_t)1 << 40), 0);
-    assert_int_equal(dt_metrics_open(&metrics, path, 0), DT_FAILED);
+    assert_int_equal(dt_metrics_mend(path, 0, "unused", &lines), DT_FAILED);
     assert_non_null(strstr(dt_error(), "expected lines of JSON of at most 64 MiB, found a longer one"));
-    assert_int_equal(dt_metrics_close(&metrics), DT_OK);
     assert_int_equal(unlink(path), 0);
 }
 
@@ -265,12 +352,16 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_line_without_end_is_refused, set_up, tear_down),
         cmocka_unit_test(floats_survive),
         cmocka_unit_test_setup_teardown(torn_lines_are_mended, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(resumed_run_drops_later_steps, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(resumed_run_keeps_later_steps_aside, set_up, tear_down),
         cmocka_unit_test_setup_teardown(held_lines_are_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(any_cut_leaves_whole_lines, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(repair_meets_its_own_leftover, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(mending_meets_its_own_leftover, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_line_without_room_leaves_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(lines_follow_the_name, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(lines_follow_the_folder, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_run_is_found, set_up, tear_down),
         cmocka_unit_test_setup_teardown(failures_are_reported, set_up, tear_down),
     };
+    dt_log_open(false, false);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,17 +1,18 @@
 /* What a run finds where it is to write: a fresh one keeps what another left, and none starts in a place it
  * cannot use. */
-#include <inttypes.h>
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/stat.h>
+#include <sys/mount.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/log.h"
-#include "support/scratch.h"
+#include "support/checkpoint.h"
+#include "support/sentence.h"
 #include "train/out_dir.h"
 
 static char *folder;
@@ -36,9 +37,8 @@ static int tear_down(void **state) {
     return 0;
 }
 
-static void prepare(bool fresh) {
-    if (dt_out_dir_prepare(&claim, &config, "run/checkpoints", fresh) != DT_OK)
-        fail_msg("%s", dt_error());
+static void prepare(int64_t resume_step) {
+    assert_done(dt_out_dir_prepare(&claim, &config, "run/checkpoints", resume_step));
 }
 
 /* A run of another time: metrics and one checkpoint that hold `text`. */
@@ -58,86 +58,283 @@ static void expect_text(const char *path, const char *text) {
 /* Each fresh run finds an empty place, and everything of those before it stands under a number. */
 static void fresh_runs_keep_what_was_there(void **state) {
     (void)state;
-    prepare(true);
+    prepare(DT_OUT_DIR_FRESH);
     assert_true(dt_file_is_folder("run/checkpoints"));
     leave_run("first");
-    prepare(true);
+    assert_int_equal(symlink("checkpoint_step_4", "run/checkpoints/latest"), 0);
+    prepare(DT_OUT_DIR_FRESH);
     assert_false(dt_file_exists("run/metrics.jsonl"));
     assert_false(dt_file_exists("run/checkpoints/checkpoint_step_4"));
+    assert_false(dt_file_is_there("run/checkpoints/latest"));
     leave_run("second");
-    prepare(true);
+    prepare(DT_OUT_DIR_FRESH);
     expect_text("run/metrics.jsonl.1", "first");
-    expect_text("run/checkpoints.1/checkpoint_step_4/file", "first");
+    expect_text("run/checkpoints.1/latest/file", "first");
     expect_text("run/metrics.jsonl.2", "second");
     expect_text("run/checkpoints.2/checkpoint_step_4/file", "second");
+    assert_true(dt_file_exists("run/checkpoints/run.lock")); /* where it was taken */
+}
+
+/* What was a link goes on being one; what it led to is kept beside its own place. */
+static void fresh_runs_follow_links(void **state) {
+    (void)state;
+    assert_done(dt_file_make_folder("disk/checkpoints"));
+    assert_done(dt_file_make_folder("run"));
+    assert_int_equal(symlink("../disk/checkpoints", "run/checkpoints"), 0);
+    assert_int_equal(symlink("../disk/lines", "run/metrics.jsonl"), 0);
+    prepare(DT_OUT_DIR_FRESH);
+    leave_run("first");
+    prepare(DT_OUT_DIR_FRESH);
+    expect_text("disk/lines.1", "first");
+    expect_text("disk/checkpoints.1/checkpoint_step_4/file", "first");
+    leave_run("second");
+    expect_text("disk/lines", "second");
+    expect_text("disk/checkpoints/checkpoint_step_4/file", "second");
 }
 
 /* A run that resumes finds its files where it left them. */
 static void resumed_runs_find_their_files(void **state) {
     (void)state;
-    leave_run("mine");
-    prepare(false);
-    expect_text("run/metrics.jsonl", "mine");
-    expect_text("run/checkpoints/checkpoint_step_4/file", "mine");
+    leave_run("{\"step\":4}\n");
+    prepare(4);
+    expect_text("run/metrics.jsonl", "{\"step\":4}\n");
+    expect_text("run/checkpoints/checkpoint_step_4/file", "{\"step\":4}\n");
     assert_false(dt_file_exists("run/metrics.jsonl.1"));
+    assert_false(dt_file_exists("run/checkpoints.1"));
 }
 
-/* Nothing is left of the trial. */
+/* One that goes back finds what was done later beside its files, whole, and latest names what is left. */
+static void what_is_taken_back_is_kept(void **state) {
+    (void)state;
+    char target[32] = "";
+    leave_run("{\"step\":4}\n{\"step\":5}\n{\"step\":9}\n");
+    assert_done(dt_file_make_folder("run/checkpoints/checkpoint_step_9"));
+    assert_done(dt_file_make_folder("run/checkpoints/checkpoint_step_10"));
+    assert_int_equal(symlink("checkpoint_step_10", "run/checkpoints/latest"), 0);
+    /* The file itself is mended, not the link to it. */
+    assert_int_equal(rename("run/metrics.jsonl", "lines"), 0);
+    assert_int_equal(symlink("../lines", "run/metrics.jsonl"), 0);
+    prepare(4);
+    expect_text("lines", "{\"step\":4}\n");
+    expect_text("run/metrics.jsonl", "{\"step\":4}\n");
+    char *real = realpath("lines.1", NULL);
+    expect_text(real, "{\"step\":5}\n{\"step\":9}\n");
+    free(real);
+    assert_true(dt_file_is_folder("run/checkpoints.1/checkpoint_step_9"));
+    assert_true(dt_file_is_folder("run/checkpoints.1/checkpoint_step_10"));
+    assert_true(dt_file_is_folder("run/checkpoints/checkpoint_step_4"));
+    assert_false(dt_file_exists("run/checkpoints/checkpoint_step_9"));
+    assert_true(readlink("run/checkpoints/latest", target, sizeof target - 1) > 0);
+    assert_string_equal(target, "checkpoint_step_4");
+    prepare(3); /* nothing is left before it */
+    assert_false(dt_file_is_there("run/checkpoints/latest"));
+    assert_true(dt_file_is_folder("run/checkpoints.2/checkpoint_step_4"));
+}
+
+/* Nothing is left of the trial but the lock. */
 static void the_trial_leaves_nothing(void **state) {
     (void)state;
     char **names;
     size_t count;
-    prepare(true);
+    prepare(DT_OUT_DIR_FRESH);
     assert_int_equal(dt_file_list("run/checkpoints", &names, &count), DT_OK);
-    assert_int_equal(count, 0);
+    assert_int_equal(count, 1);
+    assert_string_equal(names[0], "run.lock");
     dt_file_free_names(names, count);
 }
 
 static void expect_refusal(const char *sentence) {
-    assert_int_equal(dt_out_dir_prepare(&claim, &config, "run/checkpoints", false), DT_USAGE);
+    assert_int_equal(dt_out_dir_prepare(&claim, &config, "run/checkpoints", 0), DT_USAGE);
     if (strstr(dt_error(), sentence) == NULL)
         fail_msg("expected \"%s\" in \"%s\"", sentence, dt_error());
 }
 
-/* Two runs with one out_dir, or with one checkpoint_dir, do not begin; when the first lets go, the other may.
- */
+/* The folders of `config` with checkpoints in `checkpoint_dir`, or by the default where that is NULL, are
+ * kept from a run that comes second. */
+static void expect_kept_out(const char *out_dir, const char *checkpoint_dir, const char *sentence) {
+    dt_config second;
+    dt_out_dir_claim other = {0};
+    char *folder_of_checkpoints =
+        checkpoint_dir ? strdup(checkpoint_dir) : dt_file_join(out_dir, "checkpoints");
+    dt_config_init(&second);
+    assert_done(dt_config_set(&second, "out_dir", out_dir, "test"));
+    if (checkpoint_dir)
+        assert_done(dt_config_set(&second, "checkpoint_dir", checkpoint_dir, "test"));
+    assert_int_equal(dt_out_dir_prepare(&other, &second, folder_of_checkpoints, DT_OUT_DIR_FRESH), DT_USAGE);
+    if (strstr(dt_error(), sentence) == NULL)
+        fail_msg("expected \"%s\" in \"%s\"", sentence, dt_error());
+    dt_out_dir_release(&other);
+    dt_config_free(&second);
+    free(folder_of_checkpoints);
+    expect_text("run/metrics.jsonl", "first"); /* not moved away under the run that has it */
+    expect_text("run/checkpoints/checkpoint_step_4/file", "first");
+}
+
+/* However the second run comes by a folder that the first one writes to. */
 static void a_second_run_is_kept_out(void **state) {
     (void)state;
-    dt_out_dir_claim other = {0};
-    prepare(true);
+    char here[PATH_MAX], absolute[PATH_MAX + 32];
+    prepare(DT_OUT_DIR_FRESH);
     leave_run("first");
-    assert_int_equal(dt_out_dir_prepare(&other, &config, "run/checkpoints", true), DT_USAGE);
-    assert_non_null(strstr(dt_error(), "out_dir: run is in use by process "));
-    expect_text("run/metrics.jsonl", "first"); /* not moved away under the run that has it */
+    assert_non_null(getcwd(here, sizeof here));
+    snprintf(absolute, sizeof absolute, "%s/run/checkpoints", here);
+    assert_int_equal(symlink("run/checkpoints", "link"), 0);
+    assert_int_equal(symlink("run", "other_run"), 0);
+    assert_done(dt_file_make_folder("third"));
+    assert_int_equal(symlink("../run/checkpoints", "third/checkpoints"), 0);
+    expect_kept_out("run", NULL, "out_dir: run is in use by process ");
+    expect_kept_out("./run/", NULL, "out_dir: ./run/ is in use by process ");
+    expect_kept_out("other_run", NULL, "out_dir: other_run is in use by process ");
+    expect_kept_out("elsewhere", "run/checkpoints", "checkpoint_dir: run/checkpoints is in use by process ");
+    expect_kept_out("elsewhere", absolute, "checkpoint_dir: /");
+    expect_kept_out("elsewhere", "link", "checkpoint_dir: link is in use by process ");
+    expect_kept_out("elsewhere", "run/../run//checkpoints/.", "is in use by process ");
+    expect_kept_out("elsewhere", "run", "checkpoint_dir: run is in use by process ");
+    expect_kept_out("run/checkpoints", NULL, "out_dir: run/checkpoints is in use by process ");
+    expect_kept_out("third", NULL, "out_dir: third/checkpoints is in use by process ");
     dt_out_dir_release(&claim);
     assert_false(dt_file_exists("run/run.lock"));
+    assert_false(dt_file_exists("run/checkpoints/run.lock"));
+    prepare(DT_OUT_DIR_FRESH);
+}
 
-    assert_int_equal(dt_config_set(&config, "checkpoint_dir", "shared", "test"), DT_OK);
-    assert_int_equal(dt_out_dir_prepare(&claim, &config, "shared", true), DT_OK);
-    assert_int_equal(dt_config_set(&config, "out_dir", "elsewhere", "test"), DT_OK);
-    assert_int_equal(dt_out_dir_prepare(&other, &config, "shared", true), DT_USAGE);
-    assert_non_null(strstr(dt_error(), "checkpoint_dir: shared is in use by process "));
+/* A folder that is both does not keep its own run out. */
+static void one_folder_may_be_both(void **state) {
+    (void)state;
+    assert_done(dt_config_set(&config, "checkpoint_dir", "./run", "test"));
+    assert_done(dt_file_make_folder("run/checkpoint_step_4"));
+    scratch_put("run/metrics.jsonl", "first", 5);
+    assert_done(dt_out_dir_claim_existing(&claim, &config, "./run"));
+    assert_done(dt_out_dir_prepare(&claim, &config, "./run", DT_OUT_DIR_FRESH));
+    assert_true(dt_file_is_folder("run.1/checkpoint_step_4"));
+    expect_text("run/metrics.jsonl.1", "first");
+    assert_true(dt_file_exists("run/run.lock"));
     dt_out_dir_release(&claim);
-    assert_int_equal(dt_out_dir_prepare(&other, &config, "shared", true), DT_OK);
-    dt_out_dir_release(&other);
-    assert_false(dt_file_exists("shared.lock"));
+    assert_false(dt_file_exists("run/run.lock"));
+}
+
+/* A mount is another name of the same folder. */
+static void a_mount_does_not_lead_around_the_lock(void **state) {
+    (void)state;
+    assert_done(dt_file_make_folder("mounted"));
+    prepare(DT_OUT_DIR_FRESH);
+    leave_run("first");
+    if (mount("run/checkpoints", "mounted", NULL, MS_BIND, NULL) != 0) {
+        print_message("no mount may be made here, so none was tried\n");
+        skip();
+    }
+    expect_kept_out("elsewhere", "mounted", "checkpoint_dir: mounted is in use by process ");
+    assert_int_equal(umount2("mounted", MNT_DETACH), 0);
+}
+
+static void expect_other_run(const char *out_dir, const char *checkpoint_dir,
+                             const char *folder_of_checkpoints, const char *sentence) {
+    dt_config mine;
+    dt_config_init(&mine);
+    assert_done(dt_config_set(&mine, "out_dir", out_dir, "test"));
+    if (checkpoint_dir)
+        assert_done(dt_config_set(&mine, "checkpoint_dir", checkpoint_dir, "test"));
+    const dt_status status =
+        dt_out_dir_expect_run(&mine, folder_of_checkpoints, "mine", "my/checkpoint_step_4");
+    if (sentence)
+        assert_refused(status, sentence);
+    else
+        assert_done(status);
+    dt_config_free(&mine);
+}
+
+/* A run goes on in its own folders and in empty ones, not in those of another. */
+static void another_runs_folders_are_refused(void **state) {
+    (void)state;
+    tiny *t = tiny_make();
+    strcpy(t->about.run_id, "theirs");
+    assert_done(tiny_save_in(t, "theirs/checkpoints", NULL));
+    strcpy(t->about.run_id, "mine");
+    assert_done(tiny_save_in(t, "mine/checkpoints", NULL));
+    tiny_free(t);
+    assert_done(dt_file_make_folder("lines"));
+    const char metrics[] = "{\"event\":\"run\",\"run_id\":\"theirs\"}\n";
+    scratch_put("lines/metrics.jsonl", metrics, strlen(metrics));
+    expect_other_run("new", NULL, "new/checkpoints", NULL);
+    expect_other_run("mine", NULL, "mine/checkpoints", NULL);
+    expect_other_run(
+        "theirs", NULL, "theirs/checkpoints",
+        "cannot resume: my/checkpoint_step_4 is a checkpoint of run mine, but theirs/checkpoints holds run "
+        "theirs, which it would write over; name another folder by --out-dir (a new one, or that of run mine), "
+        "or leave --resume out: then a new run starts there, and what is there is kept beside it");
+    expect_other_run(
+        "new", "theirs/checkpoints", "theirs/checkpoints",
+        "cannot resume: my/checkpoint_step_4 is a checkpoint of run mine, but theirs/checkpoints holds run "
+        "theirs, which it would write over; name another folder by --checkpoint-dir (a new one, or that of run "
+        "mine), or leave --resume out: then a new run starts there, and what is there is kept beside it");
+    expect_other_run(
+        "lines", NULL, "lines/checkpoints",
+        "cannot resume: my/checkpoint_step_4 is a checkpoint of run mine, but lines holds run theirs, which it "
+        "would write over; name another folder by --out-dir (a new one, or that of run mine), or leave --resume "
+        "out: then a new run starts there, and what is there is kept beside it");
+}
+
+static void expect_link(const char *path, const char *expected) {
+    char target[64] = "";
+    assert_true(readlink(path, target, sizeof target - 1) > 0);
+    assert_string_equal(target, expected);
+}
+
+/* A tree that was copied with its links resolved: latest and best are links again, and no copy is lost. */
+static void copied_links_become_links_again(void **state) {
+    (void)state;
+    tiny *t = tiny_make();
+    tiny_advance(t, 4, 1);
+    assert_done(tiny_save_in(t, "run/checkpoints", NULL));
+    assert_int_equal(unlink("run/checkpoints/latest"), 0);
+    assert_int_equal(rename("run/checkpoints/checkpoint_step_4", "run/checkpoints/best"), 0);
+    tiny_advance(t, 6, 1);
+    assert_done(tiny_save_in(t, "run/checkpoints", NULL));
+    assert_int_equal(unlink("run/checkpoints/latest"), 0);
+    assert_int_equal(rename("run/checkpoints/checkpoint_step_6", "run/checkpoints/latest"), 0);
+    assert_done(tiny_save_in(t, "run/checkpoints", NULL) == DT_FAILED ? DT_OK : DT_FAILED);
+    assert_int_equal(rename("run/checkpoints/latest", "run/kept"), 0);
+    assert_done(tiny_save_in(t, "run/checkpoints", NULL));
+    assert_int_equal(unlink("run/checkpoints/latest"), 0);
+    assert_int_equal(rename("run/kept", "run/checkpoints/latest"), 0);
+    tiny_free(t);
+    prepare(6);
+    expect_link("run/checkpoints/latest", "checkpoint_step_6");
+    expect_link("run/checkpoints/best", "checkpoint_step_4");
+    expect_verified("run/checkpoints/latest.1");
+    expect_verified("run/checkpoints/checkpoint_step_6");
+    expect_verified("run/checkpoints/checkpoint_step_4");
 }
 
 static void unusable_places_are_named(void **state) {
     (void)state;
     assert_int_equal(dt_file_make_folder("run/checkpoints/latest"), DT_OK);
-    expect_refusal("out_dir: expected run/checkpoints/latest to be a symbolic link to the newest checkpoint");
+    expect_refusal("out_dir: expected run/checkpoints/latest to be a symbolic link to a checkpoint");
+    assert_int_equal(rename("run/checkpoints/latest", "run/checkpoints/best"), 0);
+    expect_refusal("out_dir: expected run/checkpoints/best to be a symbolic link to a checkpoint");
+    dt_out_dir_release(&claim);
     assert_int_equal(dt_file_remove_tree("run"), DT_OK);
     scratch_put("run", "x", 1);
-    expect_refusal("out_dir: cannot make folder run");
+    expect_refusal("out_dir: cannot make folder run: a file stands in its place or above it");
+    assert_int_equal(unlink("run"), 0);
+    assert_int_equal(symlink("disk/run", "run"), 0);
+    expect_refusal(
+        "out_dir: cannot make folder run: run is a link to disk/run, which is not there (is its disk "
+        "mounted?)");
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(fresh_runs_keep_what_was_there, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(fresh_runs_follow_links, set_up, tear_down),
         cmocka_unit_test_setup_teardown(resumed_runs_find_their_files, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_taken_back_is_kept, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_trial_leaves_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_second_run_is_kept_out, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(one_folder_may_be_both, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_mount_does_not_lead_around_the_lock, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(another_runs_folders_are_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(copied_links_become_links_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(unusable_places_are_named, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -70,7 +70,7 @@ static bench make(dt_on_error on_error) {
     bench b = {.t = tiny_make()};
     b.t->about.config.checkpoint_on_error = on_error;
     b.metrics_path = dt_file_join(b.t->scratch, "metrics.jsonl");
-    assert_done(dt_metrics_open(&b.metrics, b.metrics_path, 0));
+    assert_done(dt_metrics_open(&b.metrics, b.metrics_path, NULL));
     return b;
 }
 

@@ -1,0 +1,192 @@
+/* Renames, entry by entry: nothing is copied and nothing is lost. */
+#include "train/aside.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "train/checkpoint_place.h"
+#include "train/metrics_mend.h"
+
+/* The two things that a run writes, without links, and the names that they are kept under. */
+typedef struct aside {
+    char *metrics, *checkpoints;
+    char *kept_metrics, *kept_checkpoints;
+} aside;
+
+static void drop(aside *a) {
+    free(a->metrics);
+    free(a->checkpoints);
+    free(a->kept_metrics);
+    free(a->kept_checkpoints);
+}
+
+static dt_status no_memory(void) {
+    return dt_fail("out of memory for a file's name");
+}
+
+/* `path` as a name that another can be put beside: not a link, and not one that ends in "/", "." or "..". */
+static char *resolve(const char *path) {
+    struct stat info;
+    char *name = strdup(path);
+    if (name == NULL)
+        return NULL;
+    for (size_t end = strlen(name); end > 1 && name[end - 1] == '/'; end--)
+        name[end - 1] = 0;
+    const char *slash = strrchr(name, '/'), *last = slash ? slash + 1 : name;
+    const bool dots = strcmp(last, ".") == 0 || strcmp(last, "..") == 0;
+    char *real = dots || (lstat(name, &info) == 0 && S_ISLNK(info.st_mode)) ? realpath(name, NULL) : NULL;
+    if (real == NULL)
+        return name;
+    free(name);
+    return real;
+}
+
+/* The names with the first number that neither has been kept under. */
+static dt_status find(aside *a, const char *metrics, const char *checkpoints) {
+    *a = (aside){.metrics = resolve(metrics), .checkpoints = resolve(checkpoints)};
+    if (a->metrics == NULL || a->checkpoints == NULL)
+        return no_memory();
+    for (int64_t number = 1;; number++) {
+        free(a->kept_metrics);
+        free(a->kept_checkpoints);
+        if (asprintf(&a->kept_metrics, "%s.%" PRId64, a->metrics, number) < 0)
+            a->kept_metrics = NULL;
+        if (asprintf(&a->kept_checkpoints, "%s.%" PRId64, a->checkpoints, number) < 0)
+            a->kept_checkpoints = NULL;
+        if (a->kept_metrics == NULL || a->kept_checkpoints == NULL)
+            return no_memory();
+        if (!dt_file_is_there(a->kept_metrics) && !dt_file_is_there(a->kept_checkpoints))
+            return DT_OK;
+    }
+}
+
+static dt_status refuse(const char *path, int cause) {
+    return dt_usage("cannot keep what is in %s: %s; give this run an --out-dir of its own", path,
+                    strerror(cause));
+}
+
+static bool is_link_of_ours(const char *name) {
+    return strcmp(name, DT_CHECKPOINT_LATEST) == 0 || strcmp(name, DT_CHECKPOINT_BEST) == 0;
+}
+
+/* Whether `name` is a checkpoint of a step after `step`; with `links`, latest and best go as well. */
+static bool goes(const char *name, int64_t step, bool links) {
+    return dt_checkpoint_place_step(name) > step || (links && is_link_of_ours(name));
+}
+
+static dt_status move_entry(const char *from, const char *to, const char *name) {
+    char *old = dt_file_join(from, name), *new = dt_file_join(to, name);
+    dt_status status = DT_OK;
+    if (old == NULL || new == NULL)
+        status = no_memory();
+    else if (rename(old, new) != 0)
+        status = refuse(from, errno);
+    free(old);
+    free(new);
+    return status;
+}
+
+/* Moves what goes of `names`, `*moved` checkpoints among them; makes the folder for it when there is any. */
+static dt_status move_names(const aside *a, char *const *names, size_t count, int64_t step, bool links,
+                            int64_t *moved) {
+    dt_status status = DT_OK;
+    bool made = false;
+    for (size_t i = 0; status == DT_OK && i < count; i++) {
+        if (!goes(names[i], step, links))
+            continue;
+        if (!made && mkdir(a->kept_checkpoints, 0777) != 0)
+            return refuse(a->checkpoints, errno);
+        made = true;
+        status = move_entry(a->checkpoints, a->kept_checkpoints, names[i]);
+        *moved += status == DT_OK && dt_checkpoint_place_step(names[i]) >= 0;
+    }
+    if (!made)
+        return DT_OK;
+    if (status != DT_OK) /* which is gone if nothing is in it yet */
+        (void)rmdir(a->kept_checkpoints);
+    if (status == DT_OK)
+        status = dt_file_sync_folder(a->kept_checkpoints);
+    return status == DT_OK ? dt_file_sync_folder(a->checkpoints) : status;
+}
+
+/* Lets latest name the newest of `names` that stays. */
+static dt_status turn_latest_back(const char *folder, char *const *names, size_t count, int64_t step) {
+    int64_t newest = -1;
+    if (dt_checkpoint_place_follow(folder, DT_CHECKPOINT_LATEST) <= step)
+        return DT_OK;
+    for (size_t i = 0; i < count; i++) {
+        const int64_t other = dt_checkpoint_place_step(names[i]);
+        newest = other > newest && other <= step ? other : newest;
+    }
+    return newest >= 0 ? dt_checkpoint_place_point(folder, DT_CHECKPOINT_LATEST, newest)
+                       : dt_checkpoint_place_unlink(folder, DT_CHECKPOINT_LATEST);
+}
+
+/* Moves the checkpoints of steps after `step` aside: of all of them, and their links, when that is -1. */
+static dt_status move_checkpoints(const aside *a, int64_t step, int64_t *moved) {
+    char **names;
+    size_t count;
+    *moved = 0;
+    if (!dt_file_is_folder(a->checkpoints))
+        return DT_OK;
+    DT_TRY(dt_file_list(a->checkpoints, &names, &count));
+    dt_status status = step < 0 ? DT_OK : turn_latest_back(a->checkpoints, names, count, step);
+    if (status == DT_OK)
+        status = move_names(a, names, count, step, step < 0, moved);
+    dt_file_free_names(names, count);
+    return status;
+}
+
+static dt_status keep_all(const aside *a) {
+    int64_t moved;
+    DT_TRY(move_checkpoints(a, -1, &moved));
+    if (dt_file_is_folder(a->kept_checkpoints))
+        dt_log_line("kept what another run left: the checkpoints of %s are now in %s", a->checkpoints,
+                    a->kept_checkpoints);
+    if (!dt_file_exists(a->metrics)) /* also a link to where the new file is to be made */
+        return DT_OK;
+    if (rename(a->metrics, a->kept_metrics) != 0)
+        return refuse(a->metrics, errno);
+    dt_log_line("kept what another run left: %s is now %s", a->metrics, a->kept_metrics);
+    return DT_OK;
+}
+
+dt_status dt_aside_all(const char *metrics, const char *checkpoints_folder) {
+    aside a;
+    dt_status status = find(&a, metrics, checkpoints_folder);
+    if (status == DT_OK)
+        status = keep_all(&a);
+    drop(&a);
+    return status;
+}
+
+static dt_status keep_later(const aside *a, int64_t step) {
+    int64_t moved, dropped;
+    DT_TRY(move_checkpoints(a, step, &moved));
+    if (moved > 0)
+        dt_log_line("resume: %" PRId64 " checkpoint%s of steps after %" PRId64 " in %s %s now in %s", moved,
+                    moved == 1 ? "" : "s", step, a->checkpoints, moved == 1 ? "is" : "are",
+                    a->kept_checkpoints);
+    DT_TRY(dt_metrics_mend(a->metrics, step, a->kept_metrics, &dropped));
+    if (dropped > 0)
+        dt_log_line("resume: %" PRId64 " line%s of steps after %" PRId64 " in %s %s now in %s", dropped,
+                    dropped == 1 ? "" : "s", step, a->metrics, dropped == 1 ? "is" : "are", a->kept_metrics);
+    return DT_OK;
+}
+
+dt_status dt_aside_later(const char *metrics, const char *checkpoints_folder, int64_t step) {
+    aside a;
+    dt_status status = find(&a, metrics, checkpoints_folder);
+    if (status == DT_OK)
+        status = keep_later(&a, step);
+    drop(&a);
+    return status;
+}

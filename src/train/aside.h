@@ -1,0 +1,26 @@
+/**
+ * What a run would write over is kept aside first, under the next free number: metrics.jsonl.1 and
+ * checkpoints.1. A fresh run keeps all that another has left; one that goes back to an earlier checkpoint
+ * keeps the lines and the checkpoints of later steps, which it will come to again.
+ *
+ * Links are followed: what is moved stays on its own disk, and the link goes on leading there. The folder of
+ * checkpoints itself stays too, and with it the lock within it. Rank 0 alone; all functions are local.
+ */
+#ifndef DT_TRAIN_ASIDE_H
+#define DT_TRAIN_ASIDE_H
+
+#include <stdint.h>
+
+#include "base/status.h"
+
+/** Makes place for a fresh run, and says what it kept. Fails with DT_USAGE where it cannot be moved. */
+dt_status dt_aside_all(const char *metrics, const char *checkpoints_folder);
+
+/**
+ * Takes back what was done after `step`, which a run goes on from, and says how much. `latest` then names the
+ * newest checkpoint that stays. A torn last line of the metrics is dropped. Does nothing where there is
+ * nothing.
+ */
+dt_status dt_aside_later(const char *metrics, const char *checkpoints_folder, int64_t step);
+
+#endif

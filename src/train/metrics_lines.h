@@ -1,0 +1,32 @@
+/**
+ * Reads a metrics.jsonl that is there already: line by line, since the file of a long run need not fit in
+ * memory. Local.
+ */
+#ifndef DT_TRAIN_METRICS_LINES_H
+#define DT_TRAIN_METRICS_LINES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+
+/** Called with each line; `length` bytes with its newline, which a torn last line lacks. */
+typedef dt_status dt_metrics_handler(void *context, const char *line, size_t length);
+
+/** Hands every line of `path` to `handle`, in the order of the file, until that fails. */
+dt_status dt_metrics_walk(const char *path, dt_metrics_handler *handle, void *context);
+
+/** Whether a line of the file has both {"step": step} and `key`: whether that was done before a run stopped.
+ */
+dt_status dt_metrics_holds(const char *path, int64_t step, const char *key, bool *holds);
+
+/** Hands the loss of every step's line to `take`, in the order of the file; a loss that was not finite is
+ * left out. */
+dt_status dt_metrics_losses(const char *path, void (*take)(void *context, double loss), void *context);
+
+/** The run that wrote the file last, by its last `run` event, into `run_id` of `bytes` bytes; "" where no run
+ * has. */
+dt_status dt_metrics_run_id(const char *path, char *run_id, size_t bytes);
+
+#endif

@@ -1,0 +1,121 @@
+/* One pass counts, and where something is to go a second one deals the lines out to two files. */
+#include "train/metrics_mend.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <libgen.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "train/metrics_lines.h"
+
+/* A file that is written from the lines of another. */
+typedef struct output {
+    const char *path;
+    int descriptor; /* -1: lines are only counted */
+} output;
+
+typedef struct mending {
+    int64_t resume_step;
+    output staying, dropped;
+    int64_t dropped_lines;
+    bool torn; /* whether the last line is to be completed, or to go */
+} mending;
+
+/* What parses and does not lie ahead of the step that the run goes on from. */
+static bool stays(const char *line, size_t length, int64_t resume_step) {
+    json_t *object = json_loadb(line, length, 0, NULL);
+    const json_t *step = json_object_get(object, "step");
+    const bool kept =
+        json_is_object(object) && (!json_is_integer(step) || json_integer_value(step) <= resume_step);
+    json_decref(object);
+    return kept;
+}
+
+static dt_status put(const output *to, const char *line, size_t length) {
+    return to->descriptor < 0 ? DT_OK : dt_file_write(to->descriptor, to->path, line, length);
+}
+
+static dt_status deal_line(void *context, const char *line, size_t length) {
+    mending *task = context;
+    const bool ended = line[length - 1] == '\n', stay = stays(line, length, task->resume_step);
+    task->torn |= !ended;
+    if (!stay && !ended)
+        return DT_OK;
+    task->dropped_lines += !stay;
+    const output *to = stay ? &task->staying : &task->dropped;
+    DT_TRY(put(to, line, length));
+    return ended ? DT_OK : put(to, "\n", 1);
+}
+
+static dt_status open_output(output *to, const char *path) {
+    *to = (output){path, -1};
+    return dt_file_create(path, &to->descriptor);
+}
+
+/* Durable when `status` is good, else removed. */
+static dt_status close_output(const output *to, dt_status status) {
+    if (to->descriptor < 0)
+        return status;
+    if (status == DT_OK)
+        status = dt_file_finish(to->descriptor, to->path);
+    else
+        close(to->descriptor);
+    if (status != DT_OK)
+        unlink(to->path);
+    return status;
+}
+
+static dt_status sync_parent(const char *path) {
+    char *copy = strdup(path);
+    const dt_status status =
+        copy == NULL ? dt_fail("out of memory while mending %s", path) : dt_file_sync_folder(dirname(copy));
+    free(copy);
+    return status;
+}
+
+/* What is dropped is durable under its own name before it is gone from the file. */
+static dt_status deal(mending *task, const char *path, const char *copy_path, const char *kept_path) {
+    const bool any = task->dropped_lines > 0;
+    task->dropped_lines = 0;
+    dt_status status = open_output(&task->staying, copy_path);
+    if (status == DT_OK && any)
+        status = open_output(&task->dropped, kept_path);
+    if (status == DT_OK)
+        status = dt_metrics_walk(path, deal_line, task);
+    status = close_output(&task->dropped, status);
+    status = close_output(&task->staying, status);
+    DT_TRY(status);
+    if (any)
+        DT_TRY(sync_parent(kept_path));
+    if (rename(copy_path, path) != 0) {
+        status = dt_fail("cannot rename %s to %s: %s", copy_path, path, strerror(errno));
+        unlink(copy_path);
+        return status;
+    }
+    return sync_parent(path);
+}
+
+dt_status dt_metrics_mend(const char *path, int64_t resume_step, const char *kept_path, int64_t *dropped) {
+    char *copy_path = NULL;
+    *dropped = 0;
+    if (!dt_file_exists(path))
+        return DT_OK;
+    if (asprintf(&copy_path, "%s.tmp", path) < 0)
+        return dt_fail("out of memory while mending %s", path);
+    mending task = {.resume_step = resume_step, .staying = {NULL, -1}, .dropped = {NULL, -1}};
+    /* A run that died while it mended the file has left its copy. */
+    dt_status status = dt_file_remove_tree(copy_path);
+    if (status == DT_OK)
+        status = dt_metrics_walk(path, deal_line, &task);
+    if (status == DT_OK && (task.dropped_lines > 0 || task.torn))
+        status = deal(&task, path, copy_path, kept_path);
+    if (status == DT_OK)
+        *dropped = task.dropped_lines;
+    free(copy_path);
+    return status;
+}

@@ -1,0 +1,196 @@
+/* Runs and their folders: two do not write to one place, whatever it is called; one that goes back or goes on
+ * where another was loses nothing of what is there; and files may be moved away under a run. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "support/training.h"
+
+#define MODEL   TRAINING_MODEL "--batch-size 4 "
+#define ENDLESS MODEL "--max-steps 100000 --checkpoint-cadence null "
+
+static void expect_text(const char *found, const char *expected) {
+    if (strstr(found, expected) == NULL)
+        fail_msg("expected \"%s\" in \"%s\"", expected, found);
+}
+
+/* What a shell line prints; it must end well. */
+static char *print(const char *line) {
+    command_result r = command_run("%s", line);
+    if (r.exit_code != 0)
+        fail_msg("%s: %s", line, r.err);
+    char *out = strdup(r.out);
+    command_free(&r);
+    return out;
+}
+
+static void run_line(const char *line) {
+    free(print(line));
+}
+
+/* Stops a run that was started, which saves and ends well. */
+static void stop(pid_t run) {
+    assert_int_equal(kill(run, SIGUSR1), 0);
+    assert_int_equal(training_end(run), 0);
+}
+
+/* Every name of a folder that a live run writes to is refused, and the run never notices. */
+static void a_live_run_is_safe_by_every_name(void **state) {
+    (void)state;
+    const pid_t run = training_start(TRAINING_ALONE, "live", ENDLESS);
+    training_await_step(run, "live", 2);
+    run_line(
+        "ln -s live link && ln -s live/checkpoints ckpt && mkdir third && ln -s ../live/checkpoints third/");
+    training_refused(TRAINING_ALONE, "link", ENDLESS, 2, "out_dir: link is in use by process ");
+    training_refused(TRAINING_ALONE, "second", ENDLESS "--checkpoint-dir live/checkpoints", 2,
+                     "checkpoint_dir: live/checkpoints is in use by process ");
+    training_refused(2, "second", ENDLESS "--checkpoint-dir \"$PWD/ckpt/\"", 2,
+                     "/ckpt/ is in use by process ");
+    training_refused(TRAINING_ALONE, "third", ENDLESS, 2, "out_dir: third/checkpoints is in use by process ");
+    stop(run);
+    assert_true(training_latest_step("live") > 0);
+    training_no_leftovers("live");
+    run_line("test ! -e live/checkpoints.1 && test ! -e live/metrics.jsonl.1 && test ! -e live/run.lock");
+}
+
+/* A checkpoint does not go on among those of another run; what would do instead is said. */
+static void another_runs_folder_is_refused(void **state) {
+    (void)state;
+    training_done(TRAINING_ALONE, 1, "x", MODEL "--max-steps 6 --checkpoint-cadence 2");
+    training_done(TRAINING_ALONE, 1, "y", MODEL "--max-steps 2");
+    char *before = print("find x | sort && cat x/metrics.jsonl");
+    training_refused(2, "x", MODEL "--max-steps 4 --keep-last 1 --resume y/checkpoints/latest", 2,
+                     "cannot resume: y/checkpoints/latest is a checkpoint of run ");
+    training_refused(TRAINING_ALONE, "z",
+                     MODEL "--max-steps 4 --checkpoint-dir x/checkpoints --resume y/checkpoints/latest", 2,
+                     "name another folder by --checkpoint-dir ");
+    char *after = print("find x | sort && cat x/metrics.jsonl");
+    assert_string_equal(before, after);
+    free(before);
+    free(after);
+    training_done(TRAINING_ALONE, 1, "new", MODEL "--max-steps 4 --resume y/checkpoints/latest");
+}
+
+/* Lines and checkpoints of later steps stand beside the run's own, whole, and the log says how many. */
+static void what_a_run_goes_back_from_is_kept(void **state) {
+    (void)state;
+    training_done(TRAINING_ALONE, 1, "back", MODEL "--max-steps 10 --checkpoint-cadence 4 --eval-cadence 4");
+    command_result r = training_run(
+        2, 1, "back", MODEL "--max-steps 6 --eval-cadence 4 --resume back/checkpoints/checkpoint_step_4");
+    assert_int_equal(r.exit_code, 0);
+    expect_text(r.out,
+                "resume: 2 checkpoints of steps after 4 in back/checkpoints are now in back/checkpoints.1\n");
+    expect_text(r.out, "in back/metrics.jsonl are now in back/metrics.jsonl.1\n");
+    command_free(&r);
+    run_line(
+        "cd back/checkpoints.1 && test \"$(ls -x)\" = 'checkpoint_step_10  checkpoint_step_8' && for c in *; do " DTRAIN
+        " verify $c; done");
+    char *kept =
+        print("grep loss back/metrics.jsonl.1 | grep -c '\"step\":\\(5\\|6\\|7\\|8\\|9\\|10\\),\"loss\"'");
+    assert_string_equal(kept, "6\n");
+    free(kept);
+    kept = print("grep -c '\"loss\"' back/metrics.jsonl");
+    assert_string_equal(kept, "6\n");
+    free(kept);
+    assert_int_equal(training_latest_step("back"), 6);
+    run_line("test \"$(readlink back/checkpoints/best)\" = checkpoint_step_4");
+    /* Nobody need know which of them a run goes on from. */
+    training_done(TRAINING_ALONE, 1, "again",
+                  MODEL "--max-steps 12 --resume back/checkpoints.1/checkpoint_step_10");
+}
+
+/* A resume that is at its end already changes no file. */
+static void a_finished_run_is_left_alone(void **state) {
+    (void)state;
+    static const char list[] = "find done -type f -printf '%p %s %T@\\n' -o -printf '%p %l\\n' | sort";
+    training_done(TRAINING_ALONE, 1, "done", MODEL "--max-steps 6 --checkpoint-cadence 2");
+    char *before = print(list);
+    for (int ranks = TRAINING_ALONE; ranks <= 2; ranks += 2) {
+        command_result r = training_run(ranks, 1, "done",
+                                        MODEL "--max-steps 3 --keep-last 1 --eval-cadence 1 --resume auto");
+        assert_int_equal(r.exit_code, 0);
+        expect_text(
+            r.out,
+            "nothing to do: the checkpoint is at step 6 and max_steps is 3; raise --max-steps to go on\n");
+        command_free(&r);
+    }
+    char *after = print(list);
+    assert_string_equal(before, after);
+    free(before);
+    free(after);
+}
+
+/* Logs are rotated under a run: the lines are all there, each once, and the run ends well. */
+static void a_rotated_log_goes_on_in_a_new_file(void **state) {
+    (void)state;
+    const pid_t run = training_start(TRAINING_ALONE, "logs", ENDLESS);
+    training_await_step(run, "logs", 3);
+    run_line("mv logs/metrics.jsonl logs/metrics.jsonl-1");
+    training_await_step(run, "logs", 3);
+    run_line("mv logs/metrics.jsonl logs/metrics.jsonl-2");
+    training_await_step(run, "logs", 3);
+    stop(run);
+    char *err = command_read_file("logs.err");
+    expect_text(
+        err,
+        "logs/metrics.jsonl was moved away or removed while the run was writing to it: lines go to a new "
+        "file of that name from here on\n");
+    free(err);
+    run_line(
+        "cat logs/metrics.jsonl-1 logs/metrics.jsonl-2 logs/metrics.jsonl | sed -n 's/.*\"step\":\\([0-9]*\\),"
+        "\"loss\".*/\\1/p' > steps && seq \"$(wc -l < steps)\" | cmp - steps");
+    run_line("rm logs/metrics.jsonl"); /* packed, after the run */
+    char flags[512];
+    snprintf(flags, sizeof flags, MODEL "--max-steps %d --resume auto",
+             (int)training_latest_step("logs") + 1);
+    training_done(TRAINING_ALONE, 1, "logs", flags);
+    run_line("grep -q '\"loss\"' logs/metrics.jsonl");
+}
+
+/* The folder is moved under a run: it goes on there, and leaves the old name to others. */
+static void a_moved_out_dir_is_followed(void **state) {
+    (void)state;
+    const pid_t run = training_start(2, "old", ENDLESS);
+    training_await_step(run, "old", 2);
+    run_line("mv old moved && mkdir old && echo other > old/metrics.jsonl");
+    training_await_step(run, "moved", training_latest_step("moved") + 4);
+    stop(run);
+    assert_true(training_latest_step("moved") > 0);
+    training_no_leftovers("moved");
+    run_line("test \"$(ls old)\" = metrics.jsonl && test \"$(cat old/metrics.jsonl)\" = other");
+    char *err = command_read_file("old.err");
+    expect_text(err,
+                "/moved/checkpoints while the run was writing to it, and is written to there from here on\n");
+    free(err);
+}
+
+/* A copy without links is gone on with, and has its links again. */
+static void a_copy_without_links_goes_on(void **state) {
+    (void)state;
+    training_done(TRAINING_ALONE, 1, "copied", MODEL "--max-steps 4 --checkpoint-cadence 2 --eval-cadence 2");
+    run_line("cp -rL copied copy && test -d copy/checkpoints/latest && test ! -L copy/checkpoints/latest");
+    training_done(TRAINING_ALONE, 1, "copy", MODEL "--max-steps 6 --eval-cadence 2 --resume latest");
+    run_line("test -L copy/checkpoints/latest && test -L copy/checkpoints/best");
+    assert_int_equal(training_latest_step("copy"), 6);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_live_run_is_safe_by_every_name),
+        cmocka_unit_test(another_runs_folder_is_refused),
+        cmocka_unit_test(what_a_run_goes_back_from_is_kept),
+        cmocka_unit_test(a_finished_run_is_left_alone),
+        cmocka_unit_test(a_rotated_log_goes_on_in_a_new_file),
+        cmocka_unit_test(a_moved_out_dir_is_followed),
+        cmocka_unit_test(a_copy_without_links_goes_on),
+    };
+    return cmocka_run_group_tests(tests, training_set_up, training_tear_down);
+}
