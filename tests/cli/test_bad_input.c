@@ -147,7 +147,8 @@ static int enter(void **state) {
     snprintf(mpi, sizeof mpi, "%s/mpi", (char *)*state);
     run_quietly("mkdir mpi work && chmod 755 . work");
     assert_int_equal(chdir("work"), 0);
-    setenv("OMPI_MCA_orte_tmpdir_base", mpi, 1);
+    setenv("OMPI_MCA_orte_tmpdir_base", mpi, 1); /* Open MPI 4 */
+    setenv("PRTE_MCA_prte_tmpdir_base", mpi, 1); /* and 5 */
     setenv("OMPI_MCA_ess_singleton_isolated", "1", 1);
     text_write("text.txt", 20000, 1);
     text_write("other.txt", 19000, 1);

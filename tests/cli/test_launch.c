@@ -16,10 +16,10 @@
 
 #define TRAIN " train " TRAINING_MODEL "--max-steps 2 --out-dir out "
 
-/* Two ranks as they should be and a third, or one and a second, started by other words to mpirun. */
-static void refused(const char *first, const char *odd, const char *start, const char *end) {
-    command_result r =
-        command_run("%s --oversubscribe --bind-to none %s : -np 1 %s", DTRAIN_MPIRUN, first, odd);
+/* The last of `ranks` ranks is started by other words than the rest. */
+static void refused(int ranks, const char *first, const char *odd, const char *start, const char *end) {
+    command_result r = command_run("%s --oversubscribe --bind-to none -np %d %s/tests/support/odd %s :: %s",
+                                   DTRAIN_MPIRUN, ranks, DTRAIN_SOURCE_DIR, first, odd);
     const char *found = strstr(r.err, start);
     if (r.exit_code != 1 || found == NULL || strstr(found, end) == NULL || strstr(found + 1, start) != NULL)
         fail_msg("expected exit code 1 and once \"%s..%s\", found %d and \"%s\"", start, end, r.exit_code,
@@ -45,17 +45,17 @@ static int tear_down(void **state) {
 
 static void another_program_is_named(void **state) {
     (void)state;
-    refused("-np 2 " DTRAIN TRAIN, "./other" TRAIN,
+    refused(3, DTRAIN TRAIN, "./other" TRAIN,
             "dtrain: error: expected one program on all ranks, found that rank 2 on ",
             "; the other 2 ranks have dtrain ");
-    refused("-np 1 " DTRAIN TRAIN, "./other" TRAIN,
+    refused(2, DTRAIN TRAIN, "./other" TRAIN,
             "dtrain: error: expected one program on all ranks, found that rank 0 on ",
             "; no majority says which is right");
 }
 
 static void other_kernels_are_named(void **state) {
     (void)state;
-    refused("-np 2 " DTRAIN TRAIN, "-x DTRAIN_ISA=baseline " DTRAIN TRAIN,
+    refused(3, DTRAIN TRAIN, "env DTRAIN_ISA=baseline " DTRAIN TRAIN,
             "dtrain: error: expected ranks that compute alike, found that rank 2 on ",
             " has kernels baseline, C library ");
 }
@@ -67,11 +67,11 @@ static void another_text_is_named(void **state) {
     assert_int_equal(r.exit_code, 0);
     command_free(&r);
     training_damage("here/text.txt", 12345);
-    refused("-np 2 " DTRAIN TRAIN, "-wdir here " DTRAIN TRAIN,
+    refused(3, DTRAIN TRAIN, "env -C here " DTRAIN TRAIN,
             "dtrain: error: expected one text under the name text.txt on all hosts, found that rank 2 on ",
             "; the other 2 ranks have 30");
     text_write("here/text.txt", 20000, 1);
-    refused("-np 2 " DTRAIN TRAIN, "-wdir here " DTRAIN TRAIN,
+    refused(3, DTRAIN TRAIN, "env -C here " DTRAIN TRAIN,
             "dtrain: error: expected one text under the name text.txt on all hosts, found that rank 2 on ",
             " bytes with content hash ");
 }
@@ -88,7 +88,7 @@ static void a_letter_outside_the_sample_is_noticed_where_it_is_trained_on(void *
     command_free(&r);
     training_damage("far/large.txt", (30 << 20) + 4711);
     refused(
-        "-np 1 " DTRAIN TRAIN "--data large.txt", "-wdir far " DTRAIN TRAIN "--data large.txt",
+        2, DTRAIN TRAIN "--data large.txt", "env -C far " DTRAIN TRAIN "--data large.txt",
         "dtrain: error: large.txt changed while in use: the block at byte 31457280 is not the one that was "
         "indexed, perhaps on another host",
         " (rank 1 on ");

@@ -487,9 +487,9 @@ static void all_ranks_evaluate_the_same_checkpoint(void **state) {
     command_free(&r);
     command_result alone = command_run("cd late && %s eval latest --data text.txt", DTRAIN);
     command_result both = command_run(
-        "%s --oversubscribe --wdir late -np 1 %s eval latest --data text.txt : --wdir early -np 1 "
+        "%s --oversubscribe -np 2 %s/tests/support/odd env -C late %s eval latest --data text.txt :: env -C early "
         "%s eval latest --data text.txt",
-        DTRAIN_MPIRUN, DTRAIN, DTRAIN);
+        DTRAIN_MPIRUN, DTRAIN_SOURCE_DIR, DTRAIN, DTRAIN);
     assert_int_equal(both.exit_code, 0);
     assert_string_equal(both.out, alone.out);
     command_free(&alone);

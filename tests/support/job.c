@@ -28,7 +28,8 @@ void job_mark(void) {
     snprintf(entry, sizeof entry, MARK "=%s", value);
     assert_non_null(getcwd(here, sizeof here));
     setenv(MARK, value, 1);
-    setenv("OMPI_MCA_orte_tmpdir_base", here, 1);
+    setenv("OMPI_MCA_orte_tmpdir_base", here, 1); /* Open MPI 4 */
+    setenv("PRTE_MCA_prte_tmpdir_base", here, 1); /* and 5 */
     setenv("OMPI_MCA_btl_vader_backing_directory", here, 1);
 }
 

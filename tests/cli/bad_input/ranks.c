@@ -13,10 +13,10 @@ static const bad_row rows[] = {
     {ROW(TRAIN "--micro-batch-size 1 --out-dir plain.txt/run", "out_dir: cannot make folder")},
     {ROW(TRAIN "--resume nope", "nope is no checkpoint")},
     {ROW("eval nope", "nope is no checkpoint")},
-    {ROW(CONFIG " : -np 1 " DTRAIN " --bogus", "expected one command line for all ranks"),
+    {ROW(CONFIG " :: " DTRAIN " --bogus", "expected one command line for all ranks"),
      .yaml = "n_layers: 1\n"},
-    {ROW(TRAIN " : -np 1 " DTRAIN " " TRAIN "--max-steps 2", "expected one command line for all ranks")},
-    {ROW("eval nope : -np 1 " DTRAIN " eval", "expected one command line for all ranks")},
+    {ROW(TRAIN " :: " DTRAIN " " TRAIN "--max-steps 2", "expected one command line for all ranks")},
+    {ROW("eval nope :: " DTRAIN " eval", "expected one command line for all ranks")},
     {ROW(TINY " --data nope.txt --batch-size 2 --micro-batch-size 1",
          "3 ranks for 2 leaves: expected at most one rank a leaf")},
     {ROW(TRAIN "--n-layers 1000 --d-model 65536", "MB for each of 3 ranks, found")},
@@ -30,4 +30,6 @@ static const bad_row rows[] = {
          "--json: cannot write nope/x.json: No such file or directory; name a file")},
 };
 
-const bad_table bad_ranks = {"ranks", BAD_ROWS(rows), .launcher = DTRAIN_MPIRUN " -np 3 --oversubscribe"};
+const bad_table bad_ranks = {"ranks", BAD_ROWS(rows),
+                             .launcher = DTRAIN_MPIRUN " -np 3 --oversubscribe " DTRAIN_SOURCE_DIR
+                                                       "/tests/support/odd"};
