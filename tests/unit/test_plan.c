@@ -4,9 +4,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
+#include "base/file.h"
 #include "bench/plan.h"
 #include "bench/ranks.h"
 
@@ -114,6 +118,41 @@ static void one_rank_computes_its_leaves_and_updates(void **state) {
     dt_config_free(&config);
 }
 
+/* A pair of rows of docs/performance.md: what a rank sends of the default model on 2, 4, .. 512 ranks, with
+ * so many a host. Ranks of a single host have empty cells where hosts have several. */
+static void expect_rows(const char *page, int host_ranks, const char *way) {
+    char messages[256], bytes[256];
+    dt_plan_machine m = machine(1e-6, 1e9, 1e-9);
+    dt_config config;
+    dt_config_init(&config);
+    m.host_ranks = host_ranks;
+    int m_length = snprintf(messages, sizeof messages, "\n| messages, %s |", way);
+    int b_length = snprintf(bytes, sizeof bytes, "\n| MB, %s |", way);
+    for (int ranks = 2; ranks <= 512; ranks *= 2) {
+        const size_t m_left = sizeof messages - (size_t)m_length, b_left = sizeof bytes - (size_t)b_length;
+        const bool empty = host_ranks > 1 && ranks <= host_ranks;
+        dt_plan_point point;
+        assert_int_equal(dt_plan_predict(&m, &config, 4096, ranks, 1.0, &point), DT_OK);
+        m_length += empty ? snprintf(messages + m_length, m_left, " |")
+                          : snprintf(messages + m_length, m_left, " %d |", (int)point.sent_messages);
+        b_length += empty ? snprintf(bytes + b_length, b_left, " |")
+                          : snprintf(bytes + b_length, b_left, " %.1f |", 1e-6 * (double)point.sent_bytes);
+    }
+    dt_config_free(&config);
+    if (strstr(page, messages) == NULL || strstr(page, bytes) == NULL)
+        fail_msg("docs/performance.md: expected the rows%s%s", messages, bytes);
+}
+
+static void the_table_of_the_docs_is_the_schedules(void **state) {
+    (void)state;
+    char *page;
+    size_t length;
+    assert_int_equal(dt_file_read(DTRAIN_SOURCE_DIR "/docs/performance.md", 1 << 20, &page, &length), DT_OK);
+    expect_rows(page, 1, "flat");
+    expect_rows(page, 16, "16 ranks a host, hierarchical");
+    free(page);
+}
+
 static void lists_of_ranks_are_sorted_and_checked(void **state) {
     (void)state;
     static const char *const wrong[] = {"", ",", "1,", "1,,2", "0", "-1", "9", "1;2", "two", "1 ,2", " 1"};
@@ -147,6 +186,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(a_shared_core_costs_the_step_more_than_a_rank_sees),
     cmocka_unit_test(a_slow_link_is_busy_from_the_first_bucket_on),
     cmocka_unit_test(one_rank_computes_its_leaves_and_updates),
+    cmocka_unit_test(the_table_of_the_docs_is_the_schedules),
     cmocka_unit_test(lists_of_ranks_are_sorted_and_checked),
     cmocka_unit_test(doubling_ends_at_the_size),
 };
