@@ -82,6 +82,7 @@ typedef struct dt_config {
     int64_t check_cadence, exchange, gradient_dtype;
     char *data, *out_dir, *checkpoint_dir;
     int64_t checkpoint_on_error, keep_last, keep_every;
+    bool save_best;
     char *resume;
     int64_t log_cadence, metrics_cadence;
     int64_t loss_spike_window;

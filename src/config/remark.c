@@ -48,6 +48,7 @@ static const struct {
     {"eval_max_windows", never_evaluates, "an eval_cadence"},
     {"eval_on", never_evaluates, "an eval_cadence"},
     {"keep_every", keeps_all, "a keep_last"},
+    {"save_best", never_evaluates, "an eval_cadence"},
     {"loss_spike_threshold", seeks_no_spikes, "a loss_spike_window"},
     {"sampling_top_k", is_greedy, "a sampling_temperature above 0"},
     {"sampling_top_p", is_greedy, "a sampling_temperature above 0"},
@@ -103,6 +104,32 @@ static bool remark_sampling(const dt_config *c, char *text, size_t bytes) {
     return true;
 }
 
+/* The first step that is a multiple of both, or INT64_MAX where that is beyond all counting. */
+static int64_t first_common(int64_t a, int64_t b) {
+    int64_t x = a, y = b, common;
+    while (y != 0) {
+        const int64_t rest = x % y;
+        x = y;
+        y = rest;
+    }
+    return __builtin_mul_overflow(a / x, b, &common) ? INT64_MAX : common;
+}
+
+/* Only weights that were evaluated can be `best`. The last step is evaluated in any case. */
+static bool remark_cadences(const dt_config *c, char *text, size_t bytes) {
+    if (dt_is_null_int(c->eval_cadence) || dt_is_null_int(c->checkpoint_cadence) || c->save_best ||
+        c->eval_cadence >= c->max_steps || c->checkpoint_cadence >= c->max_steps ||
+        first_common(c->eval_cadence, c->checkpoint_cadence) < c->max_steps)
+        return false;
+    snprintf(
+        text, bytes,
+        "eval_cadence is %" PRId64 " and checkpoint_cadence is %" PRId64
+        ": before the last step no checkpoint is of a step that is evaluated, so none can become best; let one "
+        "divide the other, or set save_best",
+        c->eval_cadence, c->checkpoint_cadence);
+    return true;
+}
+
 static bool remark_rule(const dt_config *config, size_t rule, char *text, size_t bytes) {
     const dt_option *option = dt_options_find(rules[rule].key, strlen(rules[rule].key), false);
     char *now;
@@ -118,6 +145,8 @@ bool dt_config_remark(const dt_config *config, int index, char *text, size_t byt
     if (remark_schedule(config, text, bytes) && index-- == 0)
         return true;
     if (remark_sampling(config, text, bytes) && index-- == 0)
+        return true;
+    if (remark_cadences(config, text, bytes) && index-- == 0)
         return true;
     for (size_t rule = 0; rule < sizeof rules / sizeof *rules; rule++)
         if (remark_rule(config, rule, text, bytes) && index-- == 0)

@@ -90,6 +90,12 @@ bool dt_checkpoint_find_is_name(const char *resume);
 dt_status dt_checkpoint_find(const char *checkpoints_folder, const char *resume, char **path);
 
 /**
+ * The newest checkpoint in `checkpoints_folder` of a step before `before` of which every byte is as saved, as
+ * a new string that the caller frees, or NULL for none; a warning names each one that is refused. Local.
+ */
+dt_status dt_checkpoint_find_before(const char *checkpoints_folder, int64_t before, char **path);
+
+/**
  * Reads and verifies metadata.json, and makes sure that the file of weights is large enough for the model it
  * names, so that memory can be allocated for that. The caller frees about->config, which a failure leaves
  * empty. Local.

@@ -142,6 +142,11 @@ static dt_status find_auto(const char *folder, char **path) {
     return DT_OK;
 }
 
+dt_status dt_checkpoint_find_before(const char *checkpoints_folder, int64_t before, char **path) {
+    int64_t refused = 0;
+    return find_older(checkpoints_folder, before, &refused, path);
+}
+
 bool dt_checkpoint_find_is_name(const char *resume) {
     return strcmp(resume, DT_CHECKPOINT_LATEST) == 0 || strcmp(resume, DT_CHECKPOINT_BEST) == 0 ||
            strcmp(resume, AUTO) == 0;

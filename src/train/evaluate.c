@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <omp.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "base/progress.h"
 #include "comm/agree.h"
@@ -116,11 +117,16 @@ static double run_leaf(const dt_evaluator *e, const dt_gpt *gpt, const dt_gpt_vi
     return dt_forward_loss(&shorter, &leaf, a);
 }
 
+static bool is_over(const dt_evaluator *e) {
+    return (e->stop_requested && e->stop_requested()) ||
+           (e->until_seconds > 0.0 && dt_clock_seconds() > e->until_seconds);
+}
+
 dt_status dt_evaluate_run(dt_evaluator *e, const dt_gpt *gpt, const dt_gpt_view *weights, dt_workers *workers,
                           double *loss, bool *complete) {
 #pragma omp parallel for schedule(static, 1) num_threads(workers->threads)
     for (int64_t l = e->first_leaf; l < e->end_leaf; l++) {
-        if (e->stop_requested && e->stop_requested()) {
+        if (is_over(e)) {
             e->losses[l] = LEFT_OUT;
             continue;
         }

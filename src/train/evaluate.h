@@ -41,7 +41,9 @@ typedef struct dt_evaluator {
     double *losses;               /* [leaves] */
     int64_t *counts;              /* [size]: leaves of each rank */
     bool (*stop_requested)(
-        void); /**< set by the caller; asked by any thread before each leaf. NULL: never stop */
+        void);            /**< set by the caller; asked by any thread before each leaf. NULL: never stop */
+    double until_seconds; /**< set by the caller: a moment of dt_clock_seconds after which it stops too; 0:
+                             none */
 } dt_evaluator;
 
 /**
@@ -58,7 +60,7 @@ void dt_evaluate_free(dt_evaluator *evaluator);
 /**
  * The mean cross-entropy of the whole windows in nats (of the rest where there are none), with the weights as
  * they are, the same on every rank. `*complete` becomes
- * false, and `*loss` means nothing, when a rank with leaves was asked to stop before it had done them all.
+ * false, and `*loss` means nothing, when a rank with leaves was to stop before it had done them all.
  * Collective.
  */
 dt_status dt_evaluate_run(dt_evaluator *evaluator, const dt_gpt *gpt, const dt_gpt_view *weights,

@@ -10,6 +10,7 @@
 #include "base/progress.h"
 #include "comm/agree.h"
 #include "comm/watch.h"
+#include "train/failure.h"
 #include "train/report.h"
 #include "train/sample.h"
 #include "train/stop.h"
@@ -17,32 +18,33 @@
 /* What ranks that have been told to end may wait for others, beside the time of their steps. */
 #define LEAVE_SECONDS 2.0
 
+/* What a stop may be kept waiting for a validation loss: who asks for one a minute before a job ends need not
+ * know how long an evaluation takes. */
+#define STOP_EVALUATION_SECONDS 10.0
+
 /* A second, of a disk that many share. */
 #define SLOW_DISK_BYTES 50e6
-
-static void begin_save(dt_run *run, const dt_report *report, double start, dt_save_kind kind) {
-    const bool evaluated = report->evaluations > 0 && report->evaluated_step == run->state.step;
-    dt_saver_begin(run->saver, evaluated ? report->val_loss : DT_NULL_REAL, start, kind);
-}
 
 /*
  * Hands the state to the writer of checkpoints, with the validation loss if this very step was evaluated.
  * What is saved must be what all ranks have, and no step must go wrong on it, since a checkpoint may make
  * older ones go: the next step compares this state beside its own work, and then decides.
  */
-static void save(dt_run *run, const dt_report *report) {
+static void save(dt_run *run) {
     const double start = dt_clock_seconds();
     dt_progress_enter(run->state.step, "saving a checkpoint");
-    begin_save(run, report, start, dt_drift_want(&run->drift) ? DT_SAVE_ON_TRIAL : DT_SAVE_WATCHED);
+    const dt_save_kind kind = dt_drift_want(&run->drift) ? DT_SAVE_ON_TRIAL : DT_SAVE_WATCHED;
+    dt_saver_begin(run->saver, dt_validation_save(run), start, kind);
 }
 
 /* The last one: no step follows that could compare. */
 static dt_status save_last(dt_run *run, const dt_report *report) {
     const double start = dt_clock_seconds();
+    const bool doubtful = dt_report_is_doubtful(report, run);
     dt_progress_enter(run->state.step, "saving a checkpoint");
     DT_TRY(dt_drift_check(&run->drift));
-    begin_save(run, report, start, DT_SAVE_ON_TRIAL);
-    dt_saver_decide(run->saver, DT_SAVE_GOOD, run->drift.hash);
+    dt_saver_begin(run->saver, dt_validation_save(run), start, DT_SAVE_ON_TRIAL);
+    dt_saver_decide(run->saver, doubtful ? DT_SAVE_DOUBTFUL : DT_SAVE_GOOD, run->drift.hash);
     return DT_OK;
 }
 
@@ -71,25 +73,6 @@ static void leave_soon(void *context, const char *signal_name) {
         fmin(run->about.config.hang_timeout_seconds, LEAVE_SECONDS + 2.0 * (step_seconds + save_seconds)));
 }
 
-static dt_status evaluate(dt_run *run, dt_report *report) {
-    const double start = dt_clock_seconds();
-    double loss;
-    bool complete;
-    dt_progress_enter(run->state.step, "evaluating");
-    DT_TRY(dt_evaluate_run(&run->evaluator, &run->gpt, &run->weights, &run->workers, &loss, &complete));
-    if (!complete)
-        return DT_OK;
-    report->val_loss = loss;
-    report->evaluations++;
-    report->evaluated_step = run->state.step;
-    if (run->world->rank != 0)
-        return DT_OK;
-    dt_log_line("step %" PRId64 "  val_loss %.4f over %" PRId64 " windows in %.1f s", run->state.step,
-                report->val_loss, run->evaluator.windows, dt_clock_seconds() - start);
-    dt_saver_bear(run->saver, dt_metrics_evaluation(&run->metrics, run->state.step, report->val_loss));
-    return DT_OK;
-}
-
 static dt_status sample(dt_run *run) {
     const dt_config *c = &run->about.config;
     char *text;
@@ -103,7 +86,12 @@ static dt_status sample(dt_run *run) {
                                        .top_p = c->sampling_top_p,
                                        .seed = (uint64_t)c->sampling_seed,
                                        .stop_requested = dt_stop_requested};
-    DT_TRY(dt_sample_text(&run->decoder, &options, &text));
+    if (dt_sample_text(&run->decoder, &options, &text) != DT_OK) {
+        if (c->on_nonfinite != DT_NONFINITE_SKIP)
+            return DT_FAILED;
+        dt_log_warn("step %" PRId64 " has no sample: %s", run->state.step, dt_error());
+        return DT_OK;
+    }
     if (dt_stop_requested()) {
         free(text);
         return DT_OK;
@@ -170,10 +158,10 @@ static void write_metrics(dt_run *run, const dt_step_result *result) {
  * What is due after a step. Rank 0 may be long at it and gives it up when a stop is asked for; it is then
  * done when the run goes on from here, so no rank may take the next step: `*stop` is the same on all.
  */
-static dt_status attend(dt_run *run, dt_report *report, bool evaluation, bool sampling, bool *stop) {
+static dt_status attend(dt_run *run, bool evaluation, bool sampling, bool *stop) {
     if (evaluation)
-        DT_TRY(evaluate(run, report));
-    if (sampling)
+        DT_TRY(dt_validation_take(run, dt_stop_requested, HUGE_VAL));
+    if (sampling && !run->validation.failed)
         DT_TRY(sample(run));
     return evaluation || sampling ? dt_agree_any(run->world, dt_stop_requested(), stop) : DT_OK;
 }
@@ -195,9 +183,9 @@ static bool counts(const dt_step_result *result) {
 
 /* What the step says of the state that it began with. */
 static dt_save_verdict judge_saved(const dt_step_result *result) {
-    return result->outcome == DT_STEP_DRIFTED      ? DT_SAVE_BAD
-           : result->outcome == DT_STEP_NOT_FINITE ? DT_SAVE_DOUBTFUL
-                                                   : DT_SAVE_GOOD;
+    return result->outcome == DT_STEP_DRIFTED ? DT_SAVE_BAD
+           : result->nonfinite_in_a_row > 0   ? DT_SAVE_DOUBTFUL
+                                              : DT_SAVE_GOOD;
 }
 
 /* One step and what is due after it, but for checkpoints. A rank that fails here ends the job. */
@@ -214,7 +202,7 @@ static dt_status advance(dt_run *run, dt_report *report, dt_step_result *result)
     measure(run, result);
     if (result->stop)
         return DT_OK;
-    return attend(run, report, dt_run_due(c->eval_cadence, run->state.step),
+    return attend(run, dt_run_due(c->eval_cadence, run->state.step),
                   dt_run_due(c->sampling_cadence, run->state.step), &result->stop);
 }
 
@@ -226,52 +214,50 @@ static void give_up(const dt_run *run) {
     dt_world_abort(run->world, DT_FAILED);
 }
 
-/* The weights are still those of the last good step, but whatever made the next one fail may be in them. */
-static dt_status diverged(const dt_run *run, const dt_step_result *result) {
-    char in_a_row[64] = "";
-    if (result->nonfinite_in_a_row > 1)
-        snprintf(in_a_row, sizeof in_a_row, ", as number %" PRId64 " in a row", result->nonfinite_in_a_row);
-    return dt_fail(
-        "step %" PRId64 ": expected a finite loss and gradient, found loss %g and grad_norm %g%s; the "
-        "first that is not finite is the %s; the step was not taken and nothing was saved over the "
-        "checkpoints before it; lower learning_rate, set grad_clip or lengthen warmup_steps, and go "
-        "on from the last checkpoint",
-        run->state.step + 1, result->loss, result->grad_norm, in_a_row, dt_step_blame(run->step));
+/* Whether the state as it is gets a checkpoint before the last. */
+static bool saves_here(const dt_run *run) {
+    const dt_config *c = &run->about.config;
+    return run->state.step < c->max_steps && (dt_run_due(c->checkpoint_cadence, run->state.step) ||
+                                              (c->save_best && dt_validation_is_best(run)));
 }
 
-/* The state is still the same everywhere: what was made of it is not. */
-static dt_status unequal(const dt_run *run) {
-    return dt_fail(
-        "step %" PRId64 ": expected the same loss and gradient on every rank, found that %s; the step "
-        "was not taken; the cause is bad memory, a bad processor, or a hook that does not do the same "
-        "on every rank; leave out that host, or mend the hook, and go on from the last checkpoint",
-        run->state.step + 1, dt_step_blame(run->step));
+/* The weights that a run leaves are evaluated too. */
+static dt_status evaluate_last(dt_run *run, double most_seconds) {
+    if (!dt_validation_is_missing(run))
+        return DT_OK;
+    if (dt_validation_take(run, dt_stop_hurries, most_seconds) != DT_OK)
+        give_up(run);
+    return run->validation.failed ? dt_failure_of_validation(run) : DT_OK;
 }
 
-/* Why the run ends after a step that does not count. */
-static dt_status name_failure(dt_run *run, const dt_step_result *result) {
-    dt_log_settle();
-    if (result->outcome == DT_STEP_DRIFTED)
-        return dt_drift_name(&run->drift);
-    return dt_agree(run->world, result->outcome == DT_STEP_UNEQUAL ? unequal(run) : diverged(run, result));
+/* After the last save, which comes first when a stop was asked for: what has asked may not wait. */
+static dt_status evaluate_stopped(dt_run *run) {
+    DT_TRY(evaluate_last(run, STOP_EVALUATION_SECONDS));
+    dt_saver_begin(run->saver, dt_validation_save(run), dt_clock_seconds(), DT_SAVE_NOW);
+    return DT_OK;
 }
 
 static dt_status train(dt_run *run, dt_report *report, bool *stopped) {
     const dt_config *c = &run->about.config;
     dt_step_result result = {0};
-    if (attend(run, report, run->missed_evaluation, run->missed_sample, &result.stop) != DT_OK)
+    if (attend(run, run->missed_evaluation, run->missed_sample, &result.stop) != DT_OK)
         give_up(run);
-    while (run->state.step < c->max_steps && !result.stop) {
+    while (run->state.step < c->max_steps && !result.stop && !run->validation.failed) {
         if (advance(run, report, &result) != DT_OK)
             give_up(run);
         if (!counts(&result))
-            return name_failure(run, &result);
-        if (dt_run_due(c->checkpoint_cadence, run->state.step) && !result.stop &&
-            run->state.step < c->max_steps)
-            save(run, report);
+            return dt_failure_of_step(run, &result);
+        if (saves_here(run) && !result.stop && !run->validation.failed)
+            save(run);
     }
+    if (run->validation.failed)
+        return dt_failure_of_validation(run);
     *stopped = result.stop && run->state.step < c->max_steps;
-    return run->state.step > run->start_step ? save_last(run, report) : DT_OK;
+    if (run->state.step == run->start_step)
+        return DT_OK;
+    if (!*stopped)
+        DT_TRY(evaluate_last(run, HUGE_VAL));
+    return save_last(run, report);
 }
 
 dt_status dt_loop_run(dt_run *run) {
@@ -282,6 +268,8 @@ dt_status dt_loop_run(dt_run *run) {
                          3 * run->layout.elements * (int64_t)sizeof(float));
     dt_stop_attend(leave_soon, run);
     dt_status status = train(run, &report, &stopped);
+    if (status == DT_OK && stopped && run->state.step > run->start_step)
+        status = evaluate_stopped(run);
     if (status == DT_OK)
         status = dt_agree(run->world, dt_saver_finish(run->saver));
     dt_stop_finish();

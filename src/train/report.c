@@ -141,6 +141,7 @@ void dt_report_step(dt_report *report, const dt_run *run, const dt_step_result *
     report->steps++;
     report->step_seconds += result->step_seconds;
     report->loss = result->loss;
+    report->nonfinite_in_a_row = result->nonfinite_in_a_row;
     report->skipped += result->outcome == DT_STEP_SKIPPED;
     const int64_t left = (int64_t)((dt_clock_seconds() - report->start_seconds) / (double)report->steps *
                                    (double)(c->max_steps - step));
@@ -169,6 +170,26 @@ void dt_report_idle(const dt_run *run) {
                 run->start_step, run->about.config.max_steps);
 }
 
+bool dt_report_is_doubtful(const dt_report *report, const dt_run *run) {
+    return report->nonfinite_in_a_row > 0 || run->validation.nonfinite_in_a_row > 0;
+}
+
+/* Where to go on, if that is a good idea. */
+static void print_checkpoint(const dt_report *report, const dt_run *run, const char *saved, bool stopped) {
+    if (dt_report_is_doubtful(report, run)) {
+        dt_log_warn(
+            "checkpoint %s holds weights with which the last loss was not finite; go on from an earlier "
+            "one",
+            saved);
+        return;
+    }
+    char *word = dt_quote(saved);
+    if (word)
+        dt_log_line("checkpoint %s; to go on: the same command with --resume %s%s", saved, word,
+                    stopped ? "" : " --max-steps N");
+    free(word);
+}
+
 void dt_report_closing(const dt_report *report, const dt_run *run, bool stopped) {
     const dt_config *c = &run->about.config;
     const double tokens = (double)report->steps * (double)(c->batch_size * c->max_seq_len);
@@ -177,8 +198,9 @@ void dt_report_closing(const dt_report *report, const dt_run *run, bool stopped)
         dt_log_line("stopped on request at step %" PRId64 ", before the next one", run->state.step);
     else {
         char validation[64] = "";
-        if (report->evaluations > 0)
-            snprintf(validation, sizeof validation, ", val_loss %.4f", report->val_loss);
+        if (run->validation.step >= 0)
+            snprintf(validation, sizeof validation, ", val_loss %.4f at step %" PRId64, run->validation.loss,
+                     run->validation.step);
         dt_log_line("%s after step %" PRId64 ": loss %.4f%s, %.0f tokens/s over %" PRId64
                     " steps without evaluation, samples and saves, %.0f with them",
                     stopped ? "stopped on request" : "done", run->state.step, report->loss, validation,
@@ -189,9 +211,6 @@ void dt_report_closing(const dt_report *report, const dt_run *run, bool stopped)
         dt_log_warn("%" PRId64 " steps were skipped, since their loss or gradient was not finite",
                     report->skipped);
     const char *saved = dt_saver_path(run->saver);
-    char *word = saved ? dt_quote(saved) : NULL;
-    if (word)
-        dt_log_line("checkpoint %s; to go on: the same command with --resume %s%s", saved, word,
-                    stopped ? "" : " --max-steps N");
-    free(word);
+    if (saved)
+        print_checkpoint(report, run, saved, stopped);
 }

@@ -6,6 +6,7 @@
 #ifndef DT_TRAIN_REPORT_H
 #define DT_TRAIN_REPORT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <jansson.h>
@@ -15,13 +16,13 @@
 
 /** What the lines of a run are made from; all zero before the first step. */
 typedef struct dt_report {
-    double start_seconds;   /**< when the first step began */
-    double redrawn_seconds; /**< when the redrawn line was drawn last */
-    int64_t steps;          /**< taken in this run */
-    double step_seconds;    /**< of all of them together, without what happened between */
-    double loss, val_loss;  /**< the latest; val_loss, of evaluated_step, counts when evaluations > 0 */
-    int64_t evaluations, evaluated_step;
-    int64_t skipped; /**< steps whose numbers were not finite */
+    double start_seconds;       /**< when the first step began */
+    double redrawn_seconds;     /**< when the redrawn line was drawn last */
+    int64_t steps;              /**< taken in this run */
+    double step_seconds;        /**< of all of them together, without what happened between */
+    double loss;                /**< of the last one */
+    int64_t nonfinite_in_a_row; /**< steps up to the last one */
+    int64_t skipped;            /**< steps whose numbers were not finite */
 } dt_report;
 
 /** Warns where ranks and threads do not suit the cores of this host. Local. */
@@ -41,6 +42,10 @@ void dt_report_step(dt_report *report, const dt_run *run, const dt_step_result *
 
 /** Says that the checkpoint a run was to go on from leaves nothing to do. Local. */
 void dt_report_idle(const dt_run *run);
+
+/** Whether what was computed last with the weights as they are was not finite: the last step, or the last
+ * evaluation. Local. */
+bool dt_report_is_doubtful(const dt_report *report, const dt_run *run);
 
 /** The last lines: final losses, speed (of the steps alone, and by the clock), and how to go on. `stopped`:
  * on request, before max_steps. Local. */

@@ -155,7 +155,6 @@ static dt_status create_observers(dt_run *run) {
     if (!dt_is_null_int(c->eval_cadence))
         DT_TRY(dt_evaluate_create(&run->evaluator, run->world, &run->corpus, c->max_seq_len,
                                   c->micro_batch_size, &part));
-    run->evaluator.stop_requested = dt_stop_requested;
     if (!dt_is_null_int(c->sampling_cadence) && run->world->rank == 0)
         DT_TRY(dt_decode_create(&run->decoder, &run->gpt, &run->weights, 1));
     return DT_OK;
@@ -212,7 +211,8 @@ static dt_status open_output(dt_run *run) {
 static dt_status create_output(dt_run *run) {
     DT_TRY(dt_agree(run->world, open_output(run)));
     DT_TRY(dt_world_broadcast(run->world, &run->missed_evaluation, (int64_t)sizeof run->missed_evaluation));
-    return dt_world_broadcast(run->world, &run->missed_sample, (int64_t)sizeof run->missed_sample);
+    DT_TRY(dt_world_broadcast(run->world, &run->missed_sample, (int64_t)sizeof run->missed_sample));
+    return dt_validation_open(run);
 }
 
 /* Before the checkpoints are looked at: a run that still writes there would leave the choice behind. */

@@ -26,6 +26,7 @@
 #include "train/spike.h"
 #include "train/state.h"
 #include "train/step.h"
+#include "train/validation.h"
 #include "train/workers.h"
 
 typedef struct dt_run {
@@ -52,10 +53,11 @@ typedef struct dt_run {
     dt_drift drift;
     dt_step *step;
     dt_evaluator evaluator; /**< all zero when eval_cadence is null */
-    dt_decoder decoder;     /**< on rank 0, all zero when sampling_cadence is null */
-    dt_metrics metrics;     /**< on rank 0 */
-    dt_spike spike;         /**< on rank 0 */
-    dt_saver *saver;        /**< on rank 0, elsewhere NULL */
+    dt_validation validation;
+    dt_decoder decoder; /**< on rank 0, all zero when sampling_cadence is null */
+    dt_metrics metrics; /**< on rank 0 */
+    dt_spike spike;     /**< on rank 0 */
+    dt_saver *saver;    /**< on rank 0, elsewhere NULL */
 
     double start_seconds;        /**< when it began to be made, of dt_clock_seconds */
     dt_deadline deadline;        /**< on rank 0 */

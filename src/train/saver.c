@@ -365,6 +365,10 @@ const char *dt_saver_path(const dt_saver *s) {
     return s == NULL ? NULL : s->path;
 }
 
+double dt_saver_best(const dt_saver *s) {
+    return s == NULL ? (double)INFINITY : s->keep.best_val_loss;
+}
+
 double dt_saver_seconds(dt_saver *s) {
     if (s == NULL)
         return 0.0;

@@ -16,7 +16,7 @@
 #define LOOK_NANOSECONDS 100000000L
 
 static pthread_t listener;
-static atomic_bool listening, ending, attended, requested;
+static atomic_bool listening, ending, attended, requested, hurried;
 static _Atomic double moment = HUGE_VAL;
 static atomic_int urges; /* SIGTERMs and SIGINTs that came while the first one's save was under way */
 static void (*save_state)(void *context, const char *signal_name);
@@ -56,6 +56,7 @@ static void save_for(int number) {
 static void look_at_the_clock(void) {
     if (dt_clock_seconds() < atomic_load(&moment))
         return;
+    atomic_store(&hurried, true);
     if (!atomic_exchange(&requested, true))
         dt_log_line("the time is nearly up: stopping when the step under way is done");
 }
@@ -77,6 +78,7 @@ static void *listen_for_signals(void *unused) {
         atomic_store(&requested, true);
         if (number != SIGUSR1) {
             urged = true;
+            atomic_store(&hurried, true);
             save_for(number);
         }
     }
@@ -145,6 +147,10 @@ void dt_stop_by(double clock_seconds) {
 
 bool dt_stop_requested(void) {
     return atomic_load(&requested);
+}
+
+bool dt_stop_hurries(void) {
+    return atomic_load(&hurried);
 }
 
 void dt_stop_finish(void) {

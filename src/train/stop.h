@@ -38,6 +38,9 @@ void dt_stop_by(double clock_seconds);
 /** Whether a signal or the clock has asked for a stop. Any thread. */
 bool dt_stop_requested(void);
 
+/** Whether there is time for no more than a save: at SIGTERM, SIGINT, or when the clock asked. Any thread. */
+bool dt_stop_hurries(void);
+
 /**
  * Ends the thread, after a save that it has begun; signals that come later are ignored, as the process is
  * about to end. Calling it without dt_stop_prepare is fine.

@@ -1,0 +1,79 @@
+/* What a step does follows from its weights and its number: from the checkpoint of the very weights that went
+ * wrong a run would only come to the same end, however it is set, so the one to go on from is older than they
+ * are. */
+#include "train/failure.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/quote.h"
+#include "comm/agree.h"
+
+#define ADVICE_BYTES 1024
+#define REMEDY       "lower learning_rate, set grad_clip or lengthen warmup_steps, and "
+
+/* How to go on from before `step`; rank 0's is printed, and it alone need see the checkpoints. */
+static void advise(const dt_run *run, int64_t step, char advice[ADVICE_BYTES]) {
+    char *path = NULL;
+    *advice = 0;
+    if (run->world->rank != 0)
+        return;
+    dt_saver_wait(run->saver);
+    const bool found =
+        dt_checkpoint_find_before(run->checkpoints_folder, step, &path) == DT_OK && path != NULL;
+    char *word = found ? dt_quote(path) : NULL;
+    if (word)
+        snprintf(advice, ADVICE_BYTES,
+                 "go on by the same command with --resume %s, the newest from before it", word);
+    else
+        snprintf(advice, ADVICE_BYTES, "start anew: there is no whole checkpoint of a step before %" PRId64,
+                 step);
+    free(word);
+    free(path);
+}
+
+static dt_status diverged(const dt_run *run, const dt_step_result *result) {
+    char in_a_row[64] = "", advice[ADVICE_BYTES];
+    if (result->nonfinite_in_a_row > 1)
+        snprintf(in_a_row, sizeof in_a_row, ", as number %" PRId64 " in a row", result->nonfinite_in_a_row);
+    /* Skipped steps have left the weights of the last that was taken. */
+    advise(run, run->state.step + 1 - result->nonfinite_in_a_row, advice);
+    return dt_fail("step %" PRId64
+                   ": expected a finite loss and gradient, found loss %g and grad_norm %g%s; the first that "
+                   "is not finite is the %s; the step was not taken and nothing was saved over the "
+                   "checkpoints before it; " REMEDY "%s",
+                   run->state.step + 1, result->loss, result->grad_norm, in_a_row, dt_step_blame(run->step),
+                   advice);
+}
+
+/* The state is still the same everywhere: what was made of it is not. */
+static dt_status unequal(const dt_run *run) {
+    return dt_fail(
+        "step %" PRId64 ": expected the same loss and gradient on every rank, found that %s; the step "
+        "was not taken; the cause is bad memory, a bad processor, or a hook that does not do the same "
+        "on every rank; leave out that host, or mend the hook, and go on from the last checkpoint",
+        run->state.step + 1, dt_step_blame(run->step));
+}
+
+dt_status dt_failure_of_step(dt_run *run, const dt_step_result *result) {
+    dt_log_settle();
+    if (result->outcome == DT_STEP_DRIFTED)
+        return dt_drift_name(&run->drift);
+    return dt_agree(run->world, result->outcome == DT_STEP_UNEQUAL ? unequal(run) : diverged(run, result));
+}
+
+dt_status dt_failure_of_validation(dt_run *run) {
+    char in_a_row[64] = "", advice[ADVICE_BYTES];
+    const int64_t count = run->validation.nonfinite_in_a_row;
+    dt_log_settle();
+    if (count > 1)
+        snprintf(in_a_row, sizeof in_a_row, ", as number %" PRId64 " in a row", count);
+    advise(run, run->state.step, advice);
+    return dt_agree(run->world,
+                    dt_fail("step %" PRId64 ": expected a finite val_loss, found none%s; the weights are "
+                            "finite, but too large to compute with; " REMEDY "%s",
+                            run->state.step, in_a_row, advice));
+}
