@@ -1,18 +1,17 @@
 /* One walk over the characters; what is shown of each is decided in one place. */
 #include "base/escape.h"
 
-#include <stdint.h>
 #include <stdio.h>
 
 #include "base/utf8.h"
 
-/* Controls (Unicode's category Cc), line and paragraph separators, and what turns the direction of writing.
- */
+bool dt_escape_is_control(uint32_t point) {
+    return point < 0x20 || (point >= 0x7F && point <= 0x9F) || point == 0x061C || point == 0x200E ||
+           point == 0x200F || (point >= 0x2028 && point <= 0x202E) || (point >= 0x2066 && point <= 0x2069);
+}
+
 static bool is_shown(uint32_t point, dt_escape_shape shape) {
-    if (point == '\n' || point == '\t')
-        return shape == DT_ESCAPE_BLOCK;
-    return point >= 0x20 && !(point >= 0x7F && point <= 0x9F) && point != 0x061C && point != 0x200E &&
-           point != 0x200F && !(point >= 0x2028 && point <= 0x202E) && !(point >= 0x2066 && point <= 0x2069);
+    return !dt_escape_is_control(point) || (shape == DT_ESCAPE_BLOCK && (point == '\n' || point == '\t'));
 }
 
 /* How many bytes at `text` are shown as they are; 0 where the first character is not. */

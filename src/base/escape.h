@@ -10,6 +10,7 @@
 #define DT_BASE_ESCAPE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /** The room that dt_escape needs for a text of `length` bytes. */
 #define DT_ESCAPE_BYTES(length) (4 * (length) + 1)
@@ -18,6 +19,10 @@ typedef enum dt_escape_shape {
     DT_ESCAPE_LINE, /**< newlines and tabs are escaped too: the text stays on its line */
     DT_ESCAPE_BLOCK /**< newlines and tabs stay */
 } dt_escape_shape;
+
+/** Whether a character is a control (Unicode's category Cc), separates lines or paragraphs, or turns the
+ * direction of writing. Local. */
+bool dt_escape_is_control(uint32_t point);
 
 /** Whether dt_escape would change `text`. Local. */
 bool dt_escape_needed(const char *text, dt_escape_shape shape);

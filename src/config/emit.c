@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/escape.h"
 #include "base/utf8.h"
 #include "config/scalar.h"
 
@@ -41,10 +42,11 @@ static bool is_plain(const char *text) {
     return dt_scalar_resolve(text).kind == DT_SCALAR_STRING;
 }
 
-/* What a YAML stream may not hold as it is, and what its readers take for the end of a line. */
+/* What a YAML stream may not hold as it is, what its readers take for the end of a line, and what no terminal
+ * should get from a file. */
 static bool needs_code(uint32_t point) {
-    return point < 0x20 || (point >= 0x7F && point <= 0xA0) || point == 0x2028 || point == 0x2029 ||
-           point == 0xFEFF || point == 0xFFFE || point == 0xFFFF;
+    return dt_escape_is_control(point) || point == 0xA0 || point == 0xFEFF || point == 0xFFFE ||
+           point == 0xFFFF;
 }
 
 static void emit_quoted(const char *text, FILE *file) {

@@ -236,6 +236,8 @@ static void test_foreign_text(void **state) {
         {DTRAIN " --n-layers \"$(printf '\033[2J')\"", "but is \\x1b[2J"},
         {DTRAIN " \"$(printf 'a\nb')\"", "there is no verb \"a\\nb\""},
         {"printf 'd_ff: \"\\\\e[1m\"\\n' | " DTRAIN " --config -", "the string \"\\x1b[1m\""},
+        {DTRAIN " --print-config --data \"$(printf 'a\342\200\256txt\033[1m')\"",
+         "data: \"a\\u202Etxt\\x1B[1m\"\n"},
         {DTRAIN " verify \"$(printf 'x\302\2332J')\"", "x\\u009b2J is no checkpoint"},
         {TINY " --max-steps 1 --data \"$(printf 't\033[7m.txt')\"", "corpus    t\\x1b[7m.txt: "},
         {MPIRUN " -np 2 " TINY " --max-steps 1 --data \"$(printf 't\033[7m.txt')\"",
