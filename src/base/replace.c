@@ -8,12 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
 
 /* The name that a file has while it is written is not much longer than its own. */
 #define NAME_BYTES 200
+
+/* How long a pipe may be without a reader. */
+#define READER_MS      5000
+#define READER_LOOK_MS 20
 
 typedef struct place {
     char *target;    /* where links lead to */
@@ -120,8 +125,29 @@ static dt_status write_beside(const place *p, const char *path, const void *byte
     return status;
 }
 
+/* Opening a pipe waits for its reader, and there may never be one. errno tells why it is -1. */
+static int open_to_write(const char *target) {
+    const struct timespec pause = {.tv_nsec = 1000000L * READER_LOOK_MS};
+    int descriptor;
+    for (int waited_ms = 0;; waited_ms += READER_LOOK_MS) {
+        descriptor = open(target, O_WRONLY | O_APPEND | O_NONBLOCK | O_CLOEXEC);
+        if (descriptor >= 0 || errno != ENXIO || waited_ms >= READER_MS)
+            break;
+        nanosleep(&pause, NULL);
+    }
+    /* Writing may wait for the reader. */
+    if (descriptor >= 0)
+        (void)fcntl(descriptor, F_SETFL, O_APPEND);
+    return descriptor;
+}
+
 static dt_status write_through(const place *p, const void *bytes, size_t length) {
-    const int descriptor = open(p->target, O_WRONLY | O_APPEND | O_CLOEXEC);
+    const int descriptor = open_to_write(p->target);
+    if (descriptor < 0 && errno == ENXIO)
+        return dt_fail(
+            "cannot write %s: it is a pipe or a device, and no program reads from it; name a file, or "
+            "start what reads from it first",
+            p->target);
     if (descriptor < 0)
         return refuse(p->target, errno);
     const dt_status status = dt_file_write(descriptor, p->target, bytes, length);

@@ -182,6 +182,40 @@ static void a_copy_without_links_goes_on(void **state) {
     assert_int_equal(training_latest_step("copy"), 6);
 }
 
+/* What a run suggests to go on is a command that can be pasted. */
+static void the_suggestion_can_be_pasted(void **state) {
+    (void)state;
+    command_result r = training_run(TRAINING_ALONE, 1, "\"it's a \\$run\"", MODEL "--max-steps 2");
+    assert_int_equal(r.exit_code, 0);
+    const char *words = strstr(r.out, "--resume ");
+    assert_non_null(words);
+    char line[512];
+    snprintf(line, sizeof line, DTRAIN " %.*s 3", (int)strcspn(words, "N\n"), words);
+    expect_text(line, " --max-steps  3");
+    command_free(&r);
+    run_line(line);
+    run_line("test -d \"it's a \\$run/checkpoints/checkpoint_step_3\"");
+}
+
+/* A pipe that nobody writes to is refused, whatever it stands for; what a shell makes of <(..) is read. */
+static void no_pipe_keeps_a_run_waiting(void **state) {
+    (void)state;
+    run_line("mkfifo pipe && cp -r done piped && rm piped/checkpoints/checkpoint_step_6/vocab.json && mkfifo "
+             "piped/checkpoints/checkpoint_step_6/vocab.json");
+    training_refused(2, "pipes", MODEL "--max-steps 2 --config pipe", 2,
+                     "--config: cannot read pipe: it is a pipe or a device, and no program writes to it");
+    training_refused(2, "pipes", "--n-layers 1 --data pipe", 2, "cannot read pipe: expected a regular file");
+    training_refused(TRAINING_ALONE, "pipes",
+                     MODEL "--max-steps 2 --hooks '{update: [{name: x, library: ./pipe}]}'", 2,
+                     "./pipe is no file but a pipe or a device");
+    training_refused(TRAINING_ALONE, "piped", MODEL "--max-steps 8 --resume latest", 1,
+                     "vocab.json: expected a regular file");
+    run_line("bash -c '" DTRAIN
+             " --print-config --config <(sleep 0.1; echo max_steps: 17)' | grep -x 'max_steps: 17.*'");
+    run_line("echo max_steps: 18 | " DTRAIN
+             " --print-config --config /dev/stdin | grep -x 'max_steps: 18.*'");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_live_run_is_safe_by_every_name),
@@ -191,6 +225,8 @@ int main(void) {
         cmocka_unit_test(a_rotated_log_goes_on_in_a_new_file),
         cmocka_unit_test(a_moved_out_dir_is_followed),
         cmocka_unit_test(a_copy_without_links_goes_on),
+        cmocka_unit_test(the_suggestion_can_be_pasted),
+        cmocka_unit_test(no_pipe_keeps_a_run_waiting),
     };
     return cmocka_run_group_tests(tests, training_set_up, training_tear_down);
 }

@@ -133,12 +133,31 @@ static void long_names_are_names(void **state) {
     assert_holds(name, "text");
 }
 
+/* Who reads from a pipe gets the result; where nobody does it is given up. */
+static void a_pipe_is_written_to_while_somebody_reads(void **state) {
+    (void)state;
+    assert_int_equal(mkfifo("pipe", 0666), 0);
+    alarm(30);
+    assert_done(dt_replace_check("pipe"));
+    assert_int_equal(dt_replace_write("pipe", "new", 3), DT_FAILED);
+    assert_string_equal(dt_error(),
+                        "cannot write pipe: it is a pipe or a device, and no program reads from it; name a "
+                        "file, or start what reads from it first");
+    assert_int_equal(system("{ cat pipe > read; mv read done; } &"), 0);
+    assert_done(dt_replace_write("pipe", "new", 3));
+    while (access("done", F_OK) != 0)
+        usleep(1000);
+    alarm(0);
+    assert_holds("done", "new");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(a_check_leaves_no_trace),
                                        cmocka_unit_test(a_file_is_replaced_whole),
                                        cmocka_unit_test(a_link_stays_and_leads_to_the_new_file),
                                        cmocka_unit_test(a_device_stays_what_it_is),
                                        cmocka_unit_test(what_is_no_place_is_refused),
-                                       cmocka_unit_test(long_names_are_names)};
+                                       cmocka_unit_test(long_names_are_names),
+                                       cmocka_unit_test(a_pipe_is_written_to_while_somebody_reads)};
     return cmocka_run_group_tests(tests, enter, leave);
 }
