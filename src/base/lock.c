@@ -152,20 +152,9 @@ static outcome try_patiently(const char *folder, double patience_seconds, const 
     }
 }
 
-/* The names of a lock whose descriptors are taken. */
-static dt_status keep_names(dt_lock *lock, const char *folder, const char *purpose) {
-    lock->folder = strdup(folder);
-    lock->purpose = strdup(purpose);
-    if (lock->folder && lock->purpose)
-        return DT_OK;
-    dt_lock_release(lock);
-    return dt_fail("out of memory for a lock");
-}
-
-dt_status dt_lock_take(dt_lock *lock, const char *folder, double patience_seconds, const char *purpose) {
+/* Takes the lock of a folder; opens the descriptors of `lock`. */
+static dt_status take(dt_lock *lock, const char *folder, double patience_seconds, const char *purpose) {
     char holder[HOLDER_BYTES];
-    if (lock->folder)
-        return DT_OK;
     switch (try_patiently(folder, patience_seconds, purpose, &lock->home, &lock->descriptor)) {
     case BUSY:
         read_holder(folder, holder);
@@ -186,12 +175,27 @@ dt_status dt_lock_take(dt_lock *lock, const char *folder, double patience_second
         dt_log_warn("%s: the file system cannot lock %s/" DT_LOCK_NAME
                     " (%s): nothing but you keeps a second run from writing there too",
                     purpose, folder, strerror(errno));
-        break;
+        return DT_OK;
     case TAKEN:
         write_holder(lock->descriptor);
-        break;
     }
-    return keep_names(lock, folder, purpose);
+    return DT_OK;
+}
+
+dt_status dt_lock_take(dt_lock *lock, const char *folder, double patience_seconds, const char *purpose) {
+    if (lock->folder)
+        return DT_OK;
+    dt_lock taken = {0};
+    char *own_folder = strdup(folder), *own_purpose = strdup(purpose);
+    const dt_status status = own_folder && own_purpose ? take(&taken, folder, patience_seconds, purpose)
+                                                       : dt_fail("out of memory for a lock");
+    if (status != DT_OK) {
+        free(own_folder);
+        free(own_purpose);
+        return status;
+    }
+    *lock = (dt_lock){own_folder, own_purpose, taken.home, taken.descriptor};
+    return DT_OK;
 }
 
 bool dt_lock_covers(const dt_lock *lock, const char *folder) {
@@ -214,11 +218,11 @@ static dt_status make_anew(dt_lock *lock) {
     dt_lock made = {0};
     DT_TRY(dt_file_make_folder(lock->folder));
     DT_TRY(dt_lock_take(&made, lock->folder, 0.0, lock->purpose));
-    dt_lock_release(lock);
-    *lock = made;
     dt_log_warn("%s was removed while the run was writing to it, with all that was there; it is made anew "
                 "and written to from here on",
-                lock->purpose);
+                made.purpose);
+    dt_lock_release(lock);
+    *lock = made;
     return DT_OK;
 }
 
@@ -256,7 +260,7 @@ dt_status dt_lock_follow(dt_lock *lock, char **folder) {
 }
 
 void dt_lock_release(dt_lock *lock) {
-    if (lock->folder == NULL && lock->purpose == NULL)
+    if (lock->folder == NULL)
         return;
     /* While it is still locked: a file that another process has taken over is not removed. */
     if (lock->descriptor >= 0) {

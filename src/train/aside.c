@@ -49,6 +49,11 @@ static char *resolve(const char *path) {
     return real;
 }
 
+static char *number_name(const char *path, int64_t number) {
+    char *name = NULL;
+    return asprintf(&name, "%s.%" PRId64, path, number) < 0 ? NULL : name;
+}
+
 /* The names with the first number that neither has been kept under. */
 static dt_status find(aside *a, const char *metrics, const char *checkpoints) {
     *a = (aside){.metrics = resolve(metrics), .checkpoints = resolve(checkpoints)};
@@ -57,10 +62,8 @@ static dt_status find(aside *a, const char *metrics, const char *checkpoints) {
     for (int64_t number = 1;; number++) {
         free(a->kept_metrics);
         free(a->kept_checkpoints);
-        if (asprintf(&a->kept_metrics, "%s.%" PRId64, a->metrics, number) < 0)
-            a->kept_metrics = NULL;
-        if (asprintf(&a->kept_checkpoints, "%s.%" PRId64, a->checkpoints, number) < 0)
-            a->kept_checkpoints = NULL;
+        a->kept_metrics = number_name(a->metrics, number);
+        a->kept_checkpoints = number_name(a->checkpoints, number);
         if (a->kept_metrics == NULL || a->kept_checkpoints == NULL)
             return no_memory();
         if (!dt_file_is_there(a->kept_metrics) && !dt_file_is_there(a->kept_checkpoints))

@@ -142,12 +142,12 @@ static dt_status refuse_run(const char *folder, const char *other, const char *o
 
 dt_status dt_out_dir_expect_run(const dt_config *config, const char *checkpoints_folder, const char *run_id,
                                 const char *resumed_from) {
-    char other[DT_RUN_ID_BYTES];
+    char other[DT_RUN_ID_BYTES] = "";
     char *metrics = dt_file_join(config->out_dir, DT_METRICS_NAME);
     if (metrics == NULL)
         return dt_fail("out of memory for a file's name");
     dt_status status = dt_file_is_folder(metrics) ? DT_OK : dt_metrics_run_id(metrics, other, sizeof other);
-    if (status == DT_OK && !dt_file_is_folder(metrics) && *other && strcmp(other, run_id) != 0)
+    if (status == DT_OK && *other && strcmp(other, run_id) != 0)
         status = refuse_run(config->out_dir, other, "--out-dir", run_id, resumed_from);
     free(metrics);
     DT_TRY(status);
