@@ -103,6 +103,16 @@ void dt_log_warn(const char *format, ...) {
     va_end(arguments);
 }
 
+void dt_log_note(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    pthread_mutex_lock(&lock);
+    if (speaks_here)
+        complain("dtrain: ", format, arguments);
+    pthread_mutex_unlock(&lock);
+    va_end(arguments);
+}
+
 void dt_log_error(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);

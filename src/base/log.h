@@ -26,6 +26,9 @@ void dt_log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /** Prints "dtrain: warning: ..." to standard error. Local. */
 void dt_log_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/** Prints "dtrain: ..." to standard error: what is worth knowing and no fault. Local. */
+void dt_log_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /** Prints "dtrain: error: ..." to standard error, on every rank. Local. */
 void dt_log_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

@@ -9,11 +9,12 @@
 #ifndef DT_BASE_STATUS_H
 #define DT_BASE_STATUS_H
 
-/** The values are the program's exit codes. */
+/** The values are the program's exit codes, but for the last one. */
 typedef enum dt_status {
     DT_OK = 0,     /**< done, or stopped on request */
     DT_FAILED = 1, /**< something went wrong while running */
-    DT_USAGE = 2   /**< the command line or the config is wrong */
+    DT_USAGE = 2,  /**< the command line or the config is wrong */
+    DT_STOPPED = 3 /**< given up on request before it was done: whoever asked for the work makes it DT_OK */
 } dt_status;
 
 #define DT_ERROR_BYTES 4096
@@ -37,6 +38,9 @@ void dt_status_record(const char *format, ...) __attribute__((format(printf, 1, 
 
 /** Records a sentence and is DT_USAGE; see dt_fail. Local. */
 #define dt_usage(...) (dt_status_record(__VA_ARGS__), (dt_status)DT_USAGE)
+
+/** Records a sentence and is DT_STOPPED; see dt_fail. Local. */
+#define dt_stopped(...) (dt_status_record(__VA_ARGS__), (dt_status)DT_STOPPED)
 
 /** The sentence that this thread recorded last; "" when there is none. Valid until the next one. Local. */
 const char *dt_error(void);

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/meter.h"
 #include "data/recognise.h"
 
 #define FOLDER    "data"
@@ -179,14 +180,27 @@ dt_status dt_corpus_sample(const dt_corpus *corpus, uint64_t *hash) {
     return status;
 }
 
+/* A text of many gigabytes takes minutes to read, and a request to stop comes before they are over. */
+static dt_status check_request(const dt_corpus *corpus) {
+    return corpus->stop_requested && corpus->stop_requested()
+               ? dt_stopped("asked to stop while %s was read", corpus->path)
+               : DT_OK;
+}
+
 dt_status dt_corpus_index(dt_corpus *corpus, int rank, int size) {
     block_reader reader;
     int64_t first, end;
     dt_corpus_share(corpus->blocks, rank, size, &first, &end);
     DT_TRY(reader_open(&reader, corpus, false));
     dt_status status = DT_OK;
-    for (int64_t index = first; index < end && status == DT_OK; index++)
-        status = reader_load(&reader, index, &corpus->block[index]);
+    dt_meter meter;
+    dt_meter_start(&meter, "indexing", corpus->path, (end - first) * DT_CORPUS_BLOCK_BYTES);
+    for (int64_t index = first; index < end && status == DT_OK; index++) {
+        status = check_request(corpus);
+        if (status == DT_OK)
+            status = reader_load(&reader, index, &corpus->block[index]);
+        dt_meter_move(&meter, (index + 1 - first) * DT_CORPUS_BLOCK_BYTES);
+    }
     reader_close(&reader);
     return status;
 }
@@ -278,8 +292,15 @@ dt_status dt_corpus_read(const dt_corpus *corpus, int64_t first, int64_t end, ui
     block_reader reader;
     DT_TRY(reader_open(&reader, corpus, true));
     dt_status status = DT_OK;
-    for (int64_t i = block_of(corpus, first); status == DT_OK && corpus->first_token[i] < end; i++)
-        status = read_block(&reader, i, first, end, tokens);
+    dt_meter meter;
+    const int64_t start = block_of(corpus, first), last = block_of(corpus, end - 1);
+    dt_meter_start(&meter, "reading", corpus->path, (last + 1 - start) * DT_CORPUS_BLOCK_BYTES);
+    for (int64_t i = start; status == DT_OK && i <= last; i++) {
+        status = check_request(corpus);
+        if (status == DT_OK)
+            status = read_block(&reader, i, first, end, tokens);
+        dt_meter_move(&meter, (i + 1 - start) * DT_CORPUS_BLOCK_BYTES);
+    }
     reader_close(&reader);
     return status;
 }

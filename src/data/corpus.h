@@ -33,7 +33,8 @@ typedef struct dt_corpus_block {
 typedef struct dt_corpus {
     char *path;
     int64_t file_bytes;
-    bool marked; /**< begins with a byte order mark, which is one <UNK> */
+    bool (*stop_requested)(void); /**< set by the caller, or NULL: asked before each block is read */
+    bool marked;                  /**< begins with a byte order mark, which is one <UNK> */
     int64_t blocks;
     dt_corpus_block *block;   /**< [blocks], in the order of the file */
     int64_t *first_token;     /**< [blocks + 1], made by dt_corpus_finish */
@@ -64,8 +65,8 @@ dt_status dt_corpus_sample(const dt_corpus *corpus, uint64_t *hash);
 void dt_corpus_share(int64_t blocks, int rank, int size, int64_t *first, int64_t *end);
 
 /**
- * Reads and counts this rank's share of the blocks into their rows. Fails when the file is no longer as long
- * as it was. Local.
+ * Reads and counts this rank's share of the blocks into their rows, and shows how far it is where that takes
+ * long. Fails when the file is no longer as long as it was, with DT_STOPPED on request. Local.
  */
 dt_status dt_corpus_index(dt_corpus *corpus, int rank, int size);
 
@@ -78,7 +79,8 @@ void dt_corpus_warn(const dt_corpus *corpus);
 
 /**
  * Reads the tokens [first, end), one byte each, into `tokens`. Fails when the range is not within the total,
- * and when a block's bytes are not those that were indexed. Local.
+ * and when a block's bytes are not those that were indexed; progress and requests as in dt_corpus_index.
+ * Local.
  */
 dt_status dt_corpus_read(const dt_corpus *corpus, int64_t first, int64_t end, uint8_t *tokens);
 

@@ -89,13 +89,15 @@ static dt_status check_same(const dt_corpus *corpus, const dt_world *world) {
                                : DT_OK);
 }
 
-dt_status dt_corpus_index_open(dt_corpus *corpus, const dt_world *world, const char *path) {
+dt_status dt_corpus_index_open(dt_corpus *corpus, const dt_world *world, const char *path,
+                               bool (*stop_requested)(void)) {
     char *chosen;
     dt_status status = choose(world, path, &chosen);
     if (status == DT_OK)
         status = dt_agree(world, dt_corpus_open(corpus, chosen));
     free(chosen);
     DT_TRY(status);
+    corpus->stop_requested = stop_requested;
     DT_TRY(check_same(corpus, world));
     const int share = (int)((world->rank + half(world)) % world->size);
     DT_TRY(dt_agree(world, dt_corpus_index(corpus, share, world->size)));

@@ -87,7 +87,7 @@ static dt_status check_memory(const dt_run *run, int64_t first_slot, int64_t end
 static dt_status create_data(dt_run *run, const dt_resume *resume) {
     const dt_config *c = &run->about.config;
     int64_t first, end;
-    DT_TRY(dt_corpus_index_open(&run->corpus, run->world, c->data));
+    DT_TRY(dt_corpus_index_open(&run->corpus, run->world, c->data, dt_stop_requested));
     run->about.corpus = dt_corpus_index_identity(&run->corpus);
     DT_TRY(dt_agree(run->world, dt_resume_check_corpus(resume, &run->about.corpus, run->corpus.path)));
     DT_TRY(dt_agree(run->world, dt_lanes_plan(&run->lanes, run->corpus.total.tokens, c->train_ratio,

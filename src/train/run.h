@@ -69,7 +69,8 @@ typedef struct dt_run {
 /**
  * Makes a run from `config`, whose strings it takes over: resolves --resume and the seed, indexes the corpus,
  * loads this rank's shard, initialises or loads the weights and allocates all that steps need. `config` must
- * agree. On failure all ranks return the same code and the run is to be freed too. Collective.
+ * agree. A request to stop that comes while the text is read gives DT_STOPPED. On failure all ranks return
+ * the same code and the run is to be freed too. Collective.
  */
 dt_status dt_run_create(dt_run *run, const dt_world *world, dt_config *config);
 

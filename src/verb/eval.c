@@ -81,7 +81,7 @@ static dt_status evaluate(const dt_world *world, const dt_model_file *model, con
     int threads;
     if (f->windows)
         DT_TRY(dt_verb_count("windows", f->windows, &part.most_windows));
-    DT_TRY(dt_corpus_index_open(corpus, world, f->data ? f->data : c->data));
+    DT_TRY(dt_corpus_index_open(corpus, world, f->data ? f->data : c->data, NULL));
     dt_corpus_warn(corpus);
     DT_TRY(choose_split(f, &model->about, corpus, &part, &what));
     dt_status status = dt_workers_count(&threads);

@@ -45,6 +45,10 @@ static dt_status train(const dt_world *world, int argc, char **argv) {
             if (status == DT_OK)
                 status = dt_loop_run(&run);
         }
+        if (status == DT_STOPPED) {
+            dt_log_line("%s: no step was taken and nothing was written", dt_error());
+            status = DT_OK;
+        }
         dt_run_free(&run);
     }
     dt_config_free(&config);

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -205,6 +206,26 @@ static void a_signal_at_the_start_damages_nothing(void **state) {
     check_going_on("start", 2, check_checkpoint("start"));
 }
 
+/* A text of many gigabytes is read for minutes. A request that is there when reading begins (it waits,
+ * blocked, from before the program started) ends the run then, on one rank of two as well, and nothing is
+ * written. */
+static void a_request_ends_the_reading_of_the_text(void **state) {
+    (void)state;
+    static const char *const launchers[] = {"", DTRAIN_MPIRUN " -np 2 --oversubscribe"};
+    for (size_t i = 0; i < sizeof launchers / sizeof *launchers; i++) {
+        command_result r = command_run(
+            "%s env --block-signal=USR1 sh -c 'test ${OMPI_COMM_WORLD_RANK:-1} = 1 && kill -USR1 $$; "
+            "exec %s train --out-dir asked --max-steps 5 %s'",
+            launchers[i], DTRAIN, TRAINING_MODEL);
+        if (r.exit_code != 0 || strstr(r.out, "asked to stop while text.txt was read") == NULL ||
+            strstr(r.out, ": no step was taken and nothing was written\n") == NULL)
+            fail_msg("exit code %d, \"%s\", \"%s\"", r.exit_code, r.out, r.err);
+        assert_int_not_equal(access("asked/metrics.jsonl", F_OK), 0);
+        assert_int_not_equal(access("asked/checkpoints", F_OK), 0);
+        command_free(&r);
+    }
+}
+
 /* The clock stops a run as a signal does, in time and with code 0, also when it is busy with something long.
  */
 static void the_deadline_stops_in_time(void **state) {
@@ -237,6 +258,7 @@ int main(void) {
                                        cmocka_unit_test(term_and_int_to_mpirun_leave_a_whole_checkpoint),
                                        cmocka_unit_test(any_signal_in_any_phase_leaves_the_last_step),
                                        cmocka_unit_test(a_signal_at_the_start_damages_nothing),
+                                       cmocka_unit_test(a_request_ends_the_reading_of_the_text),
                                        cmocka_unit_test(the_deadline_stops_in_time),
                                        cmocka_unit_test(what_a_killed_save_left_is_cleared_away)};
     return cmocka_run_group_tests(tests, training_set_up, training_tear_down);

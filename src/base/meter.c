@@ -1,0 +1,32 @@
+/* The clock is looked at for each part, which must be small enough for that and large beside it. */
+#include "base/meter.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define PATIENCE_SECONDS 2.0
+#define REDRAWN_SECONDS  0.1
+#define PRINTED_SECONDS  10.0
+
+void dt_meter_start(dt_meter *meter, const char *what, const char *name, int64_t total_bytes) {
+    const double now = dt_clock_seconds();
+    *meter = (dt_meter){what, name, total_bytes, now, now + PATIENCE_SECONDS};
+}
+
+void dt_meter_move(dt_meter *meter, int64_t done_bytes) {
+    const double now = dt_clock_seconds(), share = (double)done_bytes / (double)meter->total_bytes;
+    if (now < meter->next_seconds || done_bytes <= 0 || done_bytes >= meter->total_bytes)
+        return;
+    const int64_t left = (int64_t)((now - meter->start_seconds) * (1.0 - share) / share);
+    char far[96];
+    snprintf(far, sizeof far, "%.0f %% of %.3g GB, %" PRId64 ":%02" PRId64 " left", 100.0 * share,
+             (double)meter->total_bytes / 1e9, left / 60, left % 60);
+    if (dt_log_redraws())
+        dt_log_redraw("%s %s: %s", meter->what, meter->name, far);
+    else
+        dt_log_note("%s %s: %s", meter->what, meter->name, far);
+    meter->next_seconds = now + (dt_log_redraws() ? REDRAWN_SECONDS : PRINTED_SECONDS);
+}

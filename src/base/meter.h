@@ -1,0 +1,30 @@
+/**
+ * How far a long piece of work is: nothing of one that is short, and then a line now and again.
+ *
+ *     dt_meter meter;
+ *     dt_meter_start(&meter, "indexing", path, bytes);
+ *     for (each part)
+ *         dt_meter_move(&meter, bytes_so_far);
+ *
+ * After two seconds it says "indexing FILE: 12 % of 34.5 GB, 0:42 left": on a terminal as the redrawn line,
+ * elsewhere every ten seconds to standard error, since standard output may be what a program reads. Only the
+ * process that speaks (base/log.h) is heard. All functions are local.
+ */
+#ifndef DT_BASE_METER_H
+#define DT_BASE_METER_H
+
+#include <stdint.h>
+
+typedef struct dt_meter {
+    const char *what, *name;
+    int64_t total_bytes;
+    double start_seconds, next_seconds; /* of dt_clock_seconds; when to say something again */
+} dt_meter;
+
+/** Begins `what` with the thing called `name`, `total_bytes` of it; both texts must outlive the meter. */
+void dt_meter_start(dt_meter *meter, const char *what, const char *name, int64_t total_bytes);
+
+/** `done_bytes` are done. Says so where it is time to. */
+void dt_meter_move(dt_meter *meter, int64_t done_bytes);
+
+#endif

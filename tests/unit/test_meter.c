@@ -1,0 +1,101 @@
+/* A meter is silent about short work, and tells of long work now and again. The clock is the test's own. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/log.h"
+#include "base/meter.h"
+#include "support/scratch.h"
+
+static double now_seconds;
+
+double __wrap_dt_clock_seconds(void);
+
+double __wrap_dt_clock_seconds(void) {
+    return now_seconds;
+}
+
+/* What the process writes to `descriptor` while 100 GB take `seconds`, a thousandth at a time, as a new text.
+ */
+static char *work(int descriptor, double seconds) {
+    char path[] = "/tmp/dtrain-test-XXXXXX";
+    const int file = mkstemp(path), before = dup(descriptor);
+    dt_meter meter;
+    size_t length;
+    assert_true(file >= 0 && before >= 0);
+    fflush(NULL);
+    assert_true(dup2(file, descriptor) == descriptor);
+    now_seconds = 1000.0;
+    dt_meter_start(&meter, "indexing", "a.txt", 100000000000);
+    for (int64_t part = 1; part <= 1000; part++) {
+        now_seconds = 1000.0 + seconds * (double)part / 1000.0;
+        dt_meter_move(&meter, part * 100000000);
+    }
+    fflush(NULL);
+    assert_true(dup2(before, descriptor) == descriptor);
+    close(before);
+    close(file);
+    char *text = scratch_get(path, &length);
+    unlink(path);
+    return text;
+}
+
+static void short_work_is_silent(void **state) {
+    (void)state;
+    char *text = work(STDERR_FILENO, 1.9);
+    assert_string_equal(text, "");
+    free(text);
+}
+
+/* 25.6 seconds: after 2, and then after ten more each time, by steps of 25.6 ms. */
+static void long_work_is_told_every_ten_seconds(void **state) {
+    (void)state;
+    char *text = work(STDERR_FILENO, 25.6);
+    assert_string_equal(text, "dtrain: indexing a.txt: 8 % of 100 GB, 0:23 left\n"
+                              "dtrain: indexing a.txt: 47 % of 100 GB, 0:13 left\n"
+                              "dtrain: indexing a.txt: 86 % of 100 GB, 0:03 left\n");
+    free(text);
+    text = work(STDOUT_FILENO, 25.6);
+    assert_string_equal(text, ""); /* where a program may read */
+    free(text);
+}
+
+/* On a terminal a line is redrawn, ten times a second and no more. */
+static void a_terminal_sees_one_line(void **state) {
+    (void)state;
+    setenv("TERM", "xterm", 1);
+    dt_log_open(true, true);
+    char *text = work(STDOUT_FILENO, 25.0);
+    dt_log_open(true, false);
+    int drawn = 0;
+    for (const char *at = text; (at = strstr(at, "indexing a.txt: ")) != NULL; at++)
+        drawn++;
+    assert_in_range(drawn, 150, 231); /* the 23 seconds that are left, by steps of 25 ms */
+    assert_null(strchr(text, '\n'));
+    assert_non_null(strstr(text, "\033[Kindexing a.txt: 50 % of 100 GB, 0:12 left"));
+    free(text);
+}
+
+static void others_are_not_heard(void **state) {
+    (void)state;
+    dt_log_open(false, false);
+    char *text = work(STDERR_FILENO, 25.0);
+    dt_log_open(true, false);
+    assert_string_equal(text, "");
+    free(text);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(short_work_is_silent), cmocka_unit_test(long_work_is_told_every_ten_seconds),
+        cmocka_unit_test(a_terminal_sees_one_line), cmocka_unit_test(others_are_not_heard)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
