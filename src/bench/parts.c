@@ -34,7 +34,7 @@ static dt_status create_gradients(dt_parts *p) {
 /* Which leaves this rank has, and the first of them as a leaf of step 1. */
 static dt_status create_leaf(dt_parts *p, const dt_config *c, int64_t leaves) {
     int64_t first, end, first_slot, end_slot;
-    dt_tree_share(leaves, p->world->rank, p->world->size, &first, &end);
+    dt_tree_run(leaves, p->world->rank, p->world->size, &first, &end);
     dt_step_slots(c->batch_size, c->micro_batch_size, p->world->rank, p->world->size, &first_slot, &end_slot);
     DT_TRY(dt_leaves_plan(&p->plan, leaves, first, end, p->rig->workers.threads));
     const int64_t slots = end_slot - first_slot,
@@ -92,7 +92,7 @@ dt_status dt_parts_create(dt_parts *parts, const dt_world *world, dt_rig *rig, c
     const int64_t leaves = dt_step_leaves(config->batch_size, config->micro_batch_size);
     *parts = (dt_parts){.rig = rig, .world = world};
     DT_TRY(dt_agree(world, create(parts, config, leaves)));
-    const dt_reduce_options options = dt_run_exchange(config);
+    const dt_allreduce_options options = dt_run_exchange(config);
     DT_TRY(dt_agree(world, dt_overlap_create(&parts->overlap, world, &parts->plan, parts->gradient, leaves,
                                              rig->layout.elements, config->bucket_bytes, &options)));
     fill(parts);

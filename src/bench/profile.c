@@ -154,7 +154,7 @@ static dt_status measure(dt_profile *p, samples *s, dt_parts *parts, dt_rig *rig
     rank_facts *facts = &s->facts[rank];
     must(world, take_steps(rig, repetitions, s->step + rank * repetitions));
     facts->resident_bytes = (double)dt_memory_resident_bytes();
-    const dt_reduce_options exchange = dt_run_exchange(config);
+    const dt_allreduce_options exchange = dt_run_exchange(config);
     facts->computed_bytes = (double)dt_need_bytes(&rig->layout, config, world, &exchange,
                                                   rig->workers.threads, rig->shard.tokens_count);
     dt_world_barrier(world);

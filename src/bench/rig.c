@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "base/philox.h"
 #include "comm/agree.h"
-#include "comm/tree.h"
+#include "allreduce/tree.h"
 #include "train/need.h"
 #include "train/run.h"
 
@@ -67,7 +67,7 @@ dt_status dt_rig_create(dt_rig *rig, const dt_world *world, const dt_config *con
     DT_TRY(dt_agree(world, dt_tree_expect_ranks(
                                world->size, dt_step_leaves(config->batch_size, config->micro_batch_size))));
     DT_TRY(dt_agree(world, dt_layout_create(&rig->layout, dt_run_shape(config))));
-    const dt_reduce_options exchange = dt_run_exchange(config);
+    const dt_allreduce_options exchange = dt_run_exchange(config);
     DT_TRY(dt_need_check(world, dt_need_bytes(&rig->layout, config, world, &exchange, threads,
                                               config->batch_size * config->max_seq_len)));
     DT_TRY(dt_agree(world, create_own(rig, world, config, threads)));

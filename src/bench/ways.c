@@ -70,10 +70,10 @@ static dt_status create_way(comparison *c, way *w) {
 static dt_status create(comparison *c) {
     const bool layered = c->world->size > c->world->hosts;
     const way ways[WAYS] = {
-        {.name = "flat", .exchange = DT_EXCHANGE_FLAT, .wanted = true},
-        {.name = "hierarchical", .exchange = DT_EXCHANGE_HIERARCHICAL, .wanted = layered},
-        {.name = "bf16", .exchange = DT_EXCHANGE_AUTO, .dtype = DT_GRADIENT_BF16, .wanted = true},
-        {.name = "library", .exchange = DT_EXCHANGE_LIBRARY, .wanted = true}};
+        {.name = "flat", .exchange = DT_ALGORITHM_FLAT, .wanted = true},
+        {.name = "hierarchical", .exchange = DT_ALGORITHM_HIERARCHICAL, .wanted = layered},
+        {.name = "bf16", .exchange = DT_ALGORITHM_AUTO, .dtype = DT_DTYPE_BF16, .wanted = true},
+        {.name = "library", .exchange = DT_ALGORITHM_LIBRARY, .wanted = true}};
     for (int i = 0; i < WAYS; i++)
         c->way[i] = ways[i];
     c->seen = dt_memory_alloc(c->world->size, sizeof *c->seen, "the ranks' times");
@@ -81,7 +81,7 @@ static dt_status create(comparison *c) {
     for (int i = 0; i < WAYS; i++) {
         way *w = &c->way[i];
         const dt_status status = w->wanted ? create_way(c, w) : DT_OK;
-        if (status != DT_USAGE || w->exchange != DT_EXCHANGE_HIERARCHICAL)
+        if (status != DT_USAGE || w->exchange != DT_ALGORITHM_HIERARCHICAL)
             DT_TRY(status);
         else {
             dt_log_line("%s is left out: %s", w->name, dt_error());
@@ -165,8 +165,8 @@ static dt_status predict(comparison *c) {
         if (!w->wanted)
             continue;
         /* What auto has become may be for want of memory, which a plan knows nothing of. */
-        if (dt_step_exchange_way(w->rig.step) == DT_REDUCE_FLAT)
-            config.exchange = DT_EXCHANGE_FLAT;
+        if (dt_step_algorithm(w->rig.step) == DT_ALGORITHM_FLAT)
+            config.exchange = DT_ALGORITHM_FLAT;
         DT_TRY(dt_plan_predict(&c->measured, &config, config.batch_size, c->world->size, c->share, &w->plan));
     }
     return DT_OK;
@@ -192,7 +192,7 @@ static summary sum_up(const comparison *c, const way *w) {
     const double fits = s.alone - w->plan.seen_seconds;
     const bool tells =
         fits >= fmax(LEAST_FIT_SECONDS, fmax(LEAST_FIT_STEP * s.step, LEAST_FIT_EXCHANGE * s.alone));
-    s.hidden = tells && w->exchange != DT_EXCHANGE_LIBRARY ? (s.alone - s.exposed) / fits : NAN;
+    s.hidden = tells && w->exchange != DT_ALGORITHM_LIBRARY ? (s.alone - s.exposed) / fits : NAN;
     return s;
 }
 
@@ -204,7 +204,7 @@ static void print_head(const comparison *c) {
                 c->share);
     dt_log_line("link      %.3g us, %.4g Gbit/s%s, %.3g ns of a core a byte", 1e6 * m->link.latency_seconds,
                 8e-9 * m->link.bandwidth_bytes, m->same_host ? " inside the host" : " between hosts",
-                1e9 * m->link.touch_seconds);
+                1e9 * m->link.cpu_seconds_per_byte);
     dt_log_line("probe     leaf %.2f ms forward + %.2f ms backward, update %.2f ms",
                 1e3 * m->probe.forward_seconds, 1e3 * m->probe.backward_seconds,
                 1e3 * m->probe.update_seconds);
@@ -251,7 +251,7 @@ static dt_status print(const comparison *c, const char *json_path) {
         "{s:s, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:I, s:o}", "git_commit", dt_version_commit(), "ranks",
         c->world->size, "hosts", c->world->hosts, "threads", c->threads, "share", c->share, "latency_us",
         1e6 * c->measured.link.latency_seconds, "bandwidth_gbps", 8e-9 * c->measured.link.bandwidth_bytes,
-        "touch_ns_a_byte", 1e9 * c->measured.link.touch_seconds, "bucket_bytes",
+        "touch_ns_a_byte", 1e9 * c->measured.link.cpu_seconds_per_byte, "bucket_bytes",
         (json_int_t)c->config->bucket_bytes, "ways", rows);
     if (json_path && complete)
         return dt_output_json(json_path, all, 0);

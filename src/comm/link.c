@@ -11,7 +11,7 @@
 #include "comm/agree.h"
 #include "comm/mpi_world.h"
 
-/* Above the tags of runner.c, which are the numbers of its places. */
+/* Above the tags of allreduce/executor.c, which are the numbers of its slots. */
 #define TAG 1000
 
 #define SHORT_BYTES       8
@@ -77,7 +77,7 @@ static dt_status measure_touch(const dt_world *world, char *buffer, dt_link *lin
         DT_TRY(time_touch(world, buffer, &seconds));
         best = i == 0 || seconds < best ? seconds : best;
     }
-    link->touch_seconds = best / (double)LONG_BYTES;
+    link->cpu_seconds_per_byte = best / (double)LONG_BYTES;
     return DT_OK;
 }
 

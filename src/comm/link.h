@@ -14,8 +14,9 @@
 
 typedef struct dt_link {
     double latency_seconds;
-    double bandwidth_bytes; /**< a second, in one direction, while the other is busy too */
-    double touch_seconds;   /**< that a core spends for each byte that it sends while it receives another */
+    double bandwidth_bytes; /**< per second, in one direction, while the other is busy too */
+    double
+        cpu_seconds_per_byte; /**< that a core spends for each byte that it sends while it receives another */
 } dt_link;
 
 /**

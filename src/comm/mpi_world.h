@@ -1,7 +1,7 @@
 /**
  * What the files of comm/ share of MPI: the communicator, and how a failed call becomes a sentence.
  *
- * Private to comm/; no other room includes it.
+ * Private to comm/ and allreduce/.
  */
 #ifndef DT_COMM_MPI_WORLD_H
 #define DT_COMM_MPI_WORLD_H
@@ -13,7 +13,7 @@
 /** MPI's side of a dt_world. */
 struct dt_world_mpi {
     MPI_Comm comm; /**< all ranks; its errors are returned, not fatal. Messages between two ranks are
-                      runner.c's and link.c's alone, with tags of their own */
+                      allreduce/executor.c's and link.c's alone, with tags of their own */
     int *counts;   /**< [size]: scratch of dt_world_gather_all, so that a step allocates nothing */
     int *starts;   /**< [size]: the same */
 };

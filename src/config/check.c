@@ -36,7 +36,7 @@ static dt_status check_schedule(const dt_config *config) {
 }
 
 static dt_status check_exchange(const dt_config *config) {
-    if (config->exchange == DT_EXCHANGE_LIBRARY && config->gradient_dtype == DT_GRADIENT_BF16)
+    if (config->exchange == DT_ALGORITHM_LIBRARY && config->gradient_dtype == DT_DTYPE_BF16)
         return dt_usage("exchange: library needs gradient_dtype: fp32, because MPI_Allreduce knows no bf16; "
                         "use exchange: auto, or gradient_dtype: fp32");
     return DT_OK;

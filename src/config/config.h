@@ -23,7 +23,9 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/dtype.h"
 #include "base/status.h"
+#include "config/choices.h"
 
 /** What a field holds when its option is null. A string that is null is NULL. */
 #define DT_NULL_INT  INT64_MIN
@@ -39,24 +41,11 @@ static inline bool dt_is_null_real(double value) {
     return isnan(value);
 }
 
-typedef enum dt_lr_schedule { DT_LR_CONSTANT, DT_LR_COSINE, DT_LR_WSD } dt_lr_schedule;
-typedef enum dt_leftover { DT_LEFTOVER_DROP, DT_LEFTOVER_SPREAD } dt_leftover;
-typedef enum dt_exchange_way {
-    DT_EXCHANGE_AUTO,
-    DT_EXCHANGE_FLAT,
-    DT_EXCHANGE_HIERARCHICAL,
-    DT_EXCHANGE_LIBRARY
-} dt_exchange_way;
-typedef enum dt_gradient_dtype { DT_GRADIENT_FP32, DT_GRADIENT_BF16 } dt_gradient_dtype;
-typedef enum dt_eval_on { DT_EVAL_RANK0, DT_EVAL_ALL } dt_eval_on;
-typedef enum dt_on_nonfinite { DT_NONFINITE_STOP, DT_NONFINITE_SKIP } dt_on_nonfinite;
-typedef enum dt_on_error { DT_ON_ERROR_STOP, DT_ON_ERROR_WARN } dt_on_error;
-
 /** At least the rows of the table. */
 #define DT_CONFIG_MOST_OPTIONS 80
 
-/** In the order of the table. Choices are kept as int64_t so that the table can set them; see the enums
- * above. */
+/** In the order of the table. Choices are kept as int64_t so that the table can set them; see
+ * config/choices.h and base/dtype.h. */
 typedef struct dt_config {
     int64_t n_layers, d_model, n_heads, d_ff;
     double dropout;

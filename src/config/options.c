@@ -20,7 +20,7 @@
 #define INT(text, low, high)  .type = DT_OPTION_INT, .default_text = text, .low_int = low, .high_int = high
 #define REAL(text, low, high) .type = DT_OPTION_REAL, .default_text = text, .low_real = low, .high_real = high
 #define BOOL(text)            .type = DT_OPTION_BOOL, .default_text = text
-#define CHOICE(text, ...)     .type = DT_OPTION_CHOICE, .default_text = text, .choices = {__VA_ARGS__}
+#define CHOICE(text, names)   .type = DT_OPTION_CHOICE, .default_text = text, .choices = names
 #define STRING(text)          .type = DT_OPTION_STRING, .default_text = text
 #define TREE(text)            .type = DT_OPTION_TREE, .default_text = text
 
@@ -66,7 +66,7 @@ static const dt_option table[] = {
      HELP("AdamW's decay of the mean of the gradient")},
     {FIELD(beta2), REAL("0.95", 0, 1), BELOW, GROUP(TRAINING), CHANGEABLE,
      HELP("AdamW's decay of the mean of the squared gradient")},
-    {FIELD(lr_schedule), CHOICE("constant", "constant", "cosine", "wsd"), GROUP(TRAINING), CHANGEABLE,
+    {FIELD(lr_schedule), CHOICE("constant", dt_choices_lr_shape), GROUP(TRAINING), CHANGEABLE,
      HELP("Course of the learning rate after warm-up: constant, half a cosine down, or stable then "
           "linear decay (wsd)")},
     {FIELD(warmup_steps), INT("0", 0, MAX_COUNT), GROUP(TRAINING), CHANGEABLE, UNIT("steps"),
@@ -77,7 +77,7 @@ static const dt_option table[] = {
      HELP("Learning rate of step max_steps under cosine and wsd; with 0 that last step changes no weight")},
     {FIELD(grad_clip), REAL("null", 0, HUGE_VAL), ABOVE, OR_NULL, GROUP(TRAINING), CHANGEABLE,
      HELP("Largest global norm of the gradient; a larger gradient is scaled down to it; null never clips")},
-    {FIELD(on_nonfinite), CHOICE("stop", "stop", "skip"), GROUP(TRAINING), CHANGEABLE,
+    {FIELD(on_nonfinite), CHOICE("stop", dt_choices_on_nonfinite), GROUP(TRAINING), CHANGEABLE,
      HELP("What a loss, gradient or val_loss that is not finite does: stop the run, or skip the update of that step")},
     {FIELD(max_nonfinite), INT("10", 1, MAX_COUNT), GROUP(TRAINING), CHANGEABLE, UNIT("steps"),
      HELP("Steps, or evaluations, in a row that are not finite at which a run that skips them stops")},
@@ -85,7 +85,7 @@ static const dt_option table[] = {
      HELP("Steps between evaluations on the validation split, the last step is evaluated too; null evaluates never")},
     {FIELD(eval_max_windows), INT("null", 1, INT64_MAX), OR_NULL, GROUP(EVALUATION), CHANGEABLE, UNIT("windows"),
      HELP("Validation windows to use, from the first; null is all")},
-    {FIELD(eval_on), CHOICE("rank0", "rank0", "all"), GROUP(EVALUATION), CHANGEABLE,
+    {FIELD(eval_on), CHOICE("rank0", dt_choices_eval_on), GROUP(EVALUATION), CHANGEABLE,
      HELP("Who evaluates: rank 0, or all ranks together with the same result bit for bit")},
     {FIELD(checkpoint_cadence), INT("1000", 1, MAX_COUNT), OR_NULL, GROUP(CHECKPOINTS), CHANGEABLE, UNIT("steps"),
      HELP("Steps between checkpoints; null writes only the final one")},
@@ -108,7 +108,7 @@ static const dt_option table[] = {
      HELP("Seed of weights, order and dropout; null draws one, which is logged and saved")},
     {FIELD(shuffle), BOOL("true"), GROUP(DATA), FIXED,
      HELP("Draw the windows of each lane in a shuffled order, another one every epoch")},
-    {FIELD(leftover_windows), CHOICE("drop", "drop", "spread"), GROUP(DATA), FIXED,
+    {FIELD(leftover_windows), CHOICE("drop", dt_choices_leftover), GROUP(DATA), FIXED,
      HELP("What becomes of the last windows of the train split when batch_size does not divide their number: "
           "drop leaves them out of every epoch, spread gives one more to as many lanes, so that all are used")},
     {FIELD(bucket_bytes), INT("1048576", 4096, (int64_t)1 << 30), GROUP(TRAINING), IRRELEVANT, UNIT("bytes"),
@@ -123,10 +123,10 @@ static const dt_option table[] = {
           "Slurm the job's own end always counts too")},
     {FIELD(check_cadence), INT("100", 1, MAX_COUNT), OR_NULL, GROUP(TRAINING), IRRELEVANT, UNIT("steps"),
      HELP("Steps between comparisons of all ranks' weights, also made before a save; null compares never")},
-    {FIELD(exchange), CHOICE("auto", "auto", "flat", "hierarchical", "library"), GROUP(TRAINING), IRRELEVANT,
+    {FIELD(exchange), CHOICE("auto", dt_choices_algorithm), GROUP(TRAINING), IRRELEVANT,
      HELP("How gradients travel: flat, hierarchical (through shared memory inside hosts), or auto by the hosts; "
           "library is MPI_Allreduce, for comparisons only")},
-    {FIELD(gradient_dtype), CHOICE("fp32", "fp32", "bf16"), GROUP(TRAINING), CHANGEABLE,
+    {FIELD(gradient_dtype), CHOICE("fp32", dt_dtype_names), GROUP(TRAINING), CHANGEABLE,
      HELP("Numbers in which gradients are summed and travel; bf16 halves the bytes and rounds every node of the sum")},
     {FIELD(data), STRING("null"), OR_NULL, GROUP(DATA), IRRELEVANT,
      HELP("Text file to train on; null is data/uni-alg-int.txt, or else the first *.txt in data/")},
@@ -134,7 +134,7 @@ static const dt_option table[] = {
      HELP("Folder for metrics.jsonl and checkpoints/")},
     {FIELD(checkpoint_dir), STRING("null"), OR_NULL, GROUP(CHECKPOINTS), IRRELEVANT,
      HELP("Folder for checkpoints; null is checkpoints/ in out_dir")},
-    {FIELD(checkpoint_on_error), CHOICE("stop", "stop", "warn"), GROUP(CHECKPOINTS), CHANGEABLE,
+    {FIELD(checkpoint_on_error), CHOICE("stop", dt_choices_on_error), GROUP(CHECKPOINTS), CHANGEABLE,
      HELP("When a checkpoint or a line of metrics.jsonl cannot be written: stop after the step and fail, or "
           "warn and go on")},
     {FIELD(keep_last), INT("null", 1, MAX_COUNT), OR_NULL, GROUP(CHECKPOINTS), CHANGEABLE, UNIT("checkpoints"),
@@ -212,7 +212,7 @@ static void describe_real(const dt_option *option, char *text, size_t text_bytes
 
 static void describe_choices(const dt_option *option, char *text, size_t text_bytes) {
     snprintf(text, text_bytes, "one of");
-    for (int i = 0; i < DT_OPTION_CHOICES && option->choices[i]; i++) {
+    for (int i = 0; option->choices[i]; i++) {
         size_t used = strlen(text);
         snprintf(text + used, text_bytes - used, "%s %s", i == 0 ? "" : ",", option->choices[i]);
     }

@@ -40,8 +40,6 @@ typedef enum dt_option_resume {
     DT_RESUME_IRRELEVANT  /**< says where things are or what is shown; not compared */
 } dt_option_resume;
 
-#define DT_OPTION_CHOICES 4
-
 typedef struct dt_option {
     const char *key; /**< the YAML key; the flag is the same with dashes */
     dt_option_type type;
@@ -51,7 +49,7 @@ typedef struct dt_option {
     int64_t low_int, high_int;   /**< for DT_OPTION_INT, both inclusive; INT64_MAX is no upper bound */
     double low_real, high_real;  /**< for DT_OPTION_REAL; HUGE_VAL is no upper bound */
     bool low_exclusive, high_exclusive;
-    const char *choices[DT_OPTION_CHOICES]; /**< for DT_OPTION_CHOICE, ended by NULL */
+    const char *const *choices; /**< for DT_OPTION_CHOICE, ended by NULL: config/choices.h */
     dt_option_group group;
     dt_option_resume resume;
     const char *unit; /**< "steps", or NULL for a number without one */

@@ -110,7 +110,7 @@ static dt_status set_bool(dt_config *config, const dt_option *option, const char
 }
 
 static dt_status set_choice(dt_config *config, const dt_option *option, const char *text, const char *where) {
-    for (int64_t i = 0; i < DT_OPTION_CHOICES && option->choices[i]; i++)
+    for (int64_t i = 0; option->choices[i]; i++)
         if (strcmp(text, option->choices[i]) == 0) {
             *(int64_t *)field_of(config, option) = i;
             return DT_OK;

@@ -7,8 +7,8 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/progress.h"
+#include "allreduce/tree.h"
 #include "comm/agree.h"
-#include "comm/tree.h"
 #include "config/config.h"
 #include "data/tokenizer.h"
 #include "model/forward.h"
@@ -20,7 +20,7 @@
 /* Which leaves a rank takes. */
 static void share(const dt_evaluator *e, bool on_all, int rank, int64_t *first, int64_t *end) {
     if (on_all)
-        dt_tree_share(e->leaves, rank, e->world->size, first, end);
+        dt_tree_run(e->leaves, rank, e->world->size, first, end);
     else {
         *first = rank == 0 ? 0 : e->leaves;
         *end = e->leaves;

@@ -14,7 +14,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
-#include "comm/tree.h"
+#include "allreduce/tree.h"
 
 /** Buffer `into` += buffer `from`. */
 typedef struct dt_leaves_add {

@@ -7,21 +7,29 @@
 #include "train/overlap.h"
 #include "train/step.h"
 
-int64_t dt_need_bytes(const dt_layout *layout, const dt_config *config, const dt_world *world,
-                      const dt_reduce_options *exchange, int threads, int64_t tokens) {
-    const int64_t leaves = dt_step_leaves(config->batch_size, config->micro_batch_size);
+int64_t dt_need_sum(const dt_layout *layout, const dt_config *config, int threads, int64_t gradients,
+                    int64_t workspace_bytes, int64_t tokens) {
     const int64_t activations = dt_activations_floats(&layout->shape, config->micro_batch_size);
-    int64_t buffers = 0, room = 0, vectors, own, bytes;
-    if (dt_step_gradient_buffers(leaves, world->rank, world->size, threads, &buffers) != DT_OK ||
-        dt_overlap_room_bytes(world, leaves, layout->elements, config->bucket_bytes, exchange, &room) !=
-            DT_OK ||
-        __builtin_mul_overflow(3 + buffers, layout->elements, &vectors) ||
+    int64_t vectors, own, bytes;
+    if (__builtin_mul_overflow(3 + gradients, layout->elements, &vectors) ||
         __builtin_mul_overflow((int64_t)threads, activations, &own) ||
         __builtin_add_overflow(vectors, own, &own) ||
         __builtin_mul_overflow(own, (int64_t)sizeof(float), &bytes) ||
-        __builtin_add_overflow(bytes, tokens, &bytes) || __builtin_add_overflow(bytes, room, &bytes))
+        __builtin_add_overflow(bytes, tokens, &bytes) ||
+        __builtin_add_overflow(bytes, workspace_bytes, &bytes))
         return INT64_MAX;
     return bytes;
+}
+
+int64_t dt_need_bytes(const dt_layout *layout, const dt_config *config, const dt_world *world,
+                      const dt_allreduce_options *options, int threads, int64_t tokens) {
+    const int64_t leaves = dt_step_leaves(config->batch_size, config->micro_batch_size);
+    int64_t gradients = 0, workspace_bytes = 0;
+    if (dt_step_gradient_buffers(leaves, world->rank, world->size, threads, &gradients) != DT_OK ||
+        dt_overlap_workspace_bytes(world, leaves, layout->elements, config->bucket_bytes, options,
+                                   &workspace_bytes) != DT_OK)
+        return INT64_MAX;
+    return dt_need_sum(layout, config, threads, gradients, workspace_bytes, tokens);
 }
 
 /* Also the sum over a host's ranks must fit 63 bits: no host has as much as one of these. */

@@ -7,18 +7,25 @@
 #include <stdint.h>
 
 #include "base/status.h"
-#include "comm/reduce.h"
+#include "allreduce/allreduce.h"
 #include "comm/world.h"
 #include "config/config.h"
 #include "model/layout.h"
 
 /**
- * Bytes that this rank holds with `threads` threads and `tokens` tokens of the corpus: weights, moments,
- * gradients, activations, tokens, and what an exchange as `exchange` says has on its way. INT64_MAX where no
- * memory could hold them. What libraries and MPI take comes on top. Local.
+ * Bytes that a rank holds: weights, moments, `gradients` buffers of gradients, the activations of `threads`
+ * threads, `tokens` tokens of the corpus, and `workspace_bytes` for what an allreduce has on its way.
+ * INT64_MAX where no memory could hold them. What libraries and MPI take comes on top. Local.
+ */
+int64_t dt_need_sum(const dt_layout *layout, const dt_config *config, int threads, int64_t gradients,
+                    int64_t workspace_bytes, int64_t tokens);
+
+/**
+ * dt_need_sum of this rank with `threads` threads and `tokens` tokens, whose allreduce goes as `options` say.
+ * Local.
  */
 int64_t dt_need_bytes(const dt_layout *layout, const dt_config *config, const dt_world *world,
-                      const dt_reduce_options *exchange, int threads, int64_t tokens);
+                      const dt_allreduce_options *options, int threads, int64_t tokens);
 
 /**
  * Refuses a run whose ranks on a host need more than it can give, before they take it and the kernel ends

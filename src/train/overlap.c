@@ -11,7 +11,7 @@
 #include "base/memory.h"
 #include "base/progress.h"
 #include "comm/agree.h"
-#include "comm/traffic.h"
+#include "allreduce/cost.h"
 
 /* One thread's view of its backward pass. */
 typedef struct watcher {
@@ -25,8 +25,8 @@ struct dt_overlap {
     const dt_leaves *plan;
     float *const *gradient;
     int ranks;
-    dt_number number;
-    dt_reduce *reduce;
+    dt_dtype dtype;
+    dt_allreduce *allreduce;
     int64_t buckets;
     int64_t *bounds; /* [buckets + 1] */
     float *node[DT_TREE_COVER_MAX];
@@ -61,17 +61,18 @@ dt_status dt_overlap_cut(int64_t elements, int64_t bucket_bytes, int64_t **bound
     return DT_OK;
 }
 
-dt_status dt_overlap_room_bytes(const dt_world *world, int64_t leaves, int64_t elements, int64_t bucket_bytes,
-                                const dt_reduce_options *options, int64_t *bytes) {
+dt_status dt_overlap_workspace_bytes(const dt_world *world, int64_t leaves, int64_t elements,
+                                     int64_t bucket_bytes, const dt_allreduce_options *options,
+                                     int64_t *bytes) {
     const int64_t floats = bucket_floats(bucket_bytes);
-    const dt_traffic_job job = {.ranks = world->size,
-                                .host_ranks = world->host_ranks,
-                                .leaves = leaves,
-                                .way = options->way,
-                                .number = options->number};
-    DT_TRY(dt_tree_expect_ranks(world->size, leaves));
-    return dt_traffic_room_bytes(&job, world->rank, floats < elements ? floats : elements,
-                                 count_buckets(elements, floats), bytes);
+    const int64_t buckets = count_buckets(elements, floats);
+    const dt_cost_job job = {.ranks = world->size,
+                             .host_ranks = world->host_ranks,
+                             .micro_batches = leaves,
+                             .algorithm = options->algorithm,
+                             .dtype = options->dtype};
+    return dt_cost_workspace_bytes(&job, world->rank, floats < elements ? floats : elements,
+                                   elements - (buckets - 1) * floats, buckets, bytes);
 }
 
 /* Hands over the next bucket, whose leaves have all passed it, after the additions that are left for it.
@@ -81,13 +82,13 @@ static void start_next(dt_overlap *o, double (*now)(void)) {
     const int64_t last = plan->waves - 1, first = o->bounds[o->next], end = o->bounds[o->next + 1];
     for (int64_t a = last > 0 ? plan->wave_adds_end[last - 1] : 0; a < plan->wave_adds_end[last]; a++) {
         float *into = o->gradient[plan->add[a].into] + first;
-        dt_number_add(o->number, into, into, o->gradient[plan->add[a].from] + first, end - first);
+        dt_dtype_add(o->dtype, into, into, o->gradient[plan->add[a].from] + first, end - first);
     }
     if (o->first_start == 0.0)
         o->first_start = dt_clock_seconds();
     dt_progress_meet();
     const double begun = now();
-    o->status = dt_reduce_start(o->reduce, o->next--, o->node, o->node[0]);
+    o->status = dt_allreduce_start(o->allreduce, o->next--, o->node, o->node[0]);
     o->exposed += now() - begun;
 }
 
@@ -107,7 +108,7 @@ static void advance(dt_overlap *o) {
          * exchange. */
         if (o->first_start > 0.0) {
             const double begun = o->now();
-            o->status = dt_reduce_poll(o->reduce, &ready);
+            o->status = dt_allreduce_poll(o->allreduce, &ready);
             o->exposed += o->now() - begun;
         }
         ready = ready && next_is_complete(o);
@@ -145,7 +146,7 @@ static dt_status create(dt_overlap *o, int64_t elements, int64_t bucket_bytes) {
 
 dt_status dt_overlap_create(dt_overlap **created, const dt_world *world, const dt_leaves *plan,
                             float *const *gradient, int64_t leaves, int64_t elements, int64_t bucket_bytes,
-                            const dt_reduce_options *options) {
+                            const dt_allreduce_options *options) {
     dt_overlap *o = calloc(1, sizeof *o);
     dt_status status = o ? DT_OK : dt_fail("out of memory for the exchange of gradients");
     *created = o;
@@ -153,32 +154,32 @@ dt_status dt_overlap_create(dt_overlap **created, const dt_world *world, const d
         o->plan = plan;
         o->gradient = gradient;
         o->ranks = world->size;
-        o->number = options->number;
+        o->dtype = options->dtype;
         status = create(o, elements, bucket_bytes);
     }
     DT_TRY(dt_agree(world, status));
-    DT_TRY(dt_reduce_create(&o->reduce, world, leaves, elements, o->bounds, o->buckets, options));
+    DT_TRY(dt_allreduce_create(&o->allreduce, world, leaves, elements, o->bounds, o->buckets, options));
     /*
      * Calls beside a pass do not wait, so what they take from it is their core's time. A clock on the wall
      * may show more: where ranks share cores MPI gives the core to another rank, which computes. The
      * library's sums do wait.
      */
-    o->now = options->way == DT_REDUCE_LIBRARY ? dt_clock_seconds : dt_clock_core_seconds;
+    o->now = options->algorithm == DT_ALGORITHM_LIBRARY ? dt_clock_seconds : dt_clock_core_seconds;
     return DT_OK;
 }
 
 void dt_overlap_free(dt_overlap *o) {
     if (o == NULL)
         return;
-    dt_reduce_free(o->reduce);
+    dt_allreduce_free(o->allreduce);
     free(o->bounds);
     free(o->passed);
     free(o->watchers);
     free(o);
 }
 
-dt_reduce_way dt_overlap_way(const dt_overlap *o) {
-    return dt_reduce_taken(o->reduce);
+dt_algorithm dt_overlap_algorithm(const dt_overlap *o) {
+    return dt_allreduce_algorithm(o->allreduce);
 }
 
 bool dt_overlap_wanted(const dt_overlap *o) {
@@ -203,7 +204,7 @@ dt_status dt_overlap_finish(dt_overlap *o, float **sum, dt_overlap_times *times)
     *sum = o->node[0];
     *times = (dt_overlap_times){0};
     if (!dt_overlap_wanted(o)) {
-        dt_number_round(o->number, o->node[0], o->bounds[o->buckets]);
+        dt_dtype_round(o->dtype, o->node[0], o->bounds[o->buckets]);
         return DT_OK;
     }
     while (o->status == DT_OK && next_is_complete(o))
@@ -216,7 +217,7 @@ dt_status dt_overlap_finish(dt_overlap *o, float **sum, dt_overlap_times *times)
                        o->next, (int64_t)atomic_load(&o->passed[o->next]), o->wave_leaves);
     dt_progress_meet();
     const double begun = dt_clock_seconds();
-    DT_TRY(dt_reduce_finish(o->reduce));
+    DT_TRY(dt_allreduce_finish(o->allreduce));
     const double end = dt_clock_seconds();
     times->total = end - o->first_start;
     /* Every part of it lies inside the total, but the core's clock and the one on the wall drift apart. */

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
-#include "comm/reduce.h"
+#include "allreduce/allreduce.h"
 #include "comm/world.h"
 #include "model/backward.h"
 #include "train/leaves.h"
@@ -36,8 +36,9 @@ dt_status dt_overlap_cut(int64_t elements, int64_t bucket_bytes, int64_t **bound
  * Bytes that an overlap of these arguments takes on this rank, beside the gradients' own buffers: what
  * arrives from other ranks, and its part of what the host shares. Local.
  */
-dt_status dt_overlap_room_bytes(const dt_world *world, int64_t leaves, int64_t elements, int64_t bucket_bytes,
-                                const dt_reduce_options *options, int64_t *bytes);
+dt_status dt_overlap_workspace_bytes(const dt_world *world, int64_t leaves, int64_t elements,
+                                     int64_t bucket_bytes, const dt_allreduce_options *options,
+                                     int64_t *bytes);
 
 /**
  * Prepares exchanges of `elements` floats over `leaves` leaves in buckets of about `bucket_bytes`, which
@@ -46,7 +47,7 @@ dt_status dt_overlap_room_bytes(const dt_world *world, int64_t leaves, int64_t e
  */
 dt_status dt_overlap_create(dt_overlap **overlap, const dt_world *world, const dt_leaves *plan,
                             float *const *gradient, int64_t leaves, int64_t elements, int64_t bucket_bytes,
-                            const dt_reduce_options *options);
+                            const dt_allreduce_options *options);
 
 /** Frees; NULL is allowed. Collective, unless NULL. */
 void dt_overlap_free(dt_overlap *overlap);
@@ -54,8 +55,8 @@ void dt_overlap_free(dt_overlap *overlap);
 /** Whether the last wave should report its progress: with one rank there is nothing to exchange. Local. */
 bool dt_overlap_wanted(const dt_overlap *overlap);
 
-/** The way that the exchange takes, which is never DT_REDUCE_AUTO. Local. */
-dt_reduce_way dt_overlap_way(const dt_overlap *overlap);
+/** The way that the exchange takes, which is never DT_ALGORITHM_AUTO. Local. */
+dt_algorithm dt_overlap_algorithm(const dt_overlap *overlap);
 
 /** Forgets the step before. Before the last wave of a step, by the main thread. Local. */
 void dt_overlap_begin(dt_overlap *overlap);

@@ -42,11 +42,7 @@ dt_status dt_report_hosts(const dt_world *world, json_t **hosts) {
 }
 
 static const char *exchange_name(const dt_run *run) {
-    static const char *const names[] = {[DT_REDUCE_AUTO] = "auto",
-                                        [DT_REDUCE_FLAT] = "flat",
-                                        [DT_REDUCE_HIERARCHICAL] = "hierarchical",
-                                        [DT_REDUCE_LIBRARY] = "library"};
-    return names[dt_step_exchange_way(run->step)];
+    return dt_choices_algorithm[dt_step_algorithm(run->step)];
 }
 
 /* What may make the run worth less than it seems. */
@@ -59,7 +55,7 @@ static void print_warnings(const dt_run *run) {
     char remark[512];
     for (int i = 0; dt_config_remark(&run->about.config, i, remark, sizeof remark); i++)
         dt_log_warn("%s", remark);
-    if (dt_step_exchange_way(run->step) == DT_REDUCE_LIBRARY)
+    if (dt_step_algorithm(run->step) == DT_ALGORITHM_LIBRARY)
         dt_log_warn(
             "exchange: library is for comparisons: the bits of this run depend on the number of ranks; "
             "use exchange: auto");
@@ -101,8 +97,7 @@ static void print_opening(const dt_run *run, const json_t *hosts) {
                 c->batch_size, dt_step_leaves(c->batch_size, c->micro_batch_size), c->micro_batch_size,
                 run->lanes.lane_windows, epoch);
     if (world->size > 1)
-        dt_log_line("exchange  %s, in %s", exchange_name(run),
-                    c->gradient_dtype == DT_GRADIENT_BF16 ? "bf16" : "fp32");
+        dt_log_line("exchange  %s, in %s", exchange_name(run), dt_dtype_names[c->gradient_dtype]);
     if (run->resumed_from)
         dt_log_line("resume    from %s, after step %" PRId64, run->resumed_from, run->start_step);
     print_warnings(run);

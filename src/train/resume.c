@@ -28,17 +28,17 @@ static void log_change(const char *key, const char *saved, const char *now) {
 static void tell_schedule(const dt_config *saved, const dt_config *now, int64_t step) {
     static const char *const names[] = {
         [DT_LR_CONSTANT] = "constant", [DT_LR_COSINE] = "cosine", [DT_LR_WSD] = "wsd"};
-    const dt_schedule before = dt_run_schedule(saved), after = dt_run_schedule(now);
-    const double last = dt_schedule_rate(&before, step), next = dt_schedule_rate(&after, step + 1);
-    const bool ended = step >= before.max_steps && before.shape != DT_SCHEDULE_CONSTANT;
-    if (step == 0 || step >= after.max_steps || (!ended && next == dt_schedule_rate(&before, step + 1)))
+    const dt_lr_schedule before = dt_run_schedule(saved), after = dt_run_schedule(now);
+    const double last = dt_lr_schedule_rate(&before, step), next = dt_lr_schedule_rate(&after, step + 1);
+    const bool ended = step >= before.max_steps && before.shape != DT_LR_CONSTANT;
+    if (step == 0 || step >= after.max_steps || (!ended && next == dt_lr_schedule_rate(&before, step + 1)))
         return;
     char text[256];
     snprintf(text, sizeof text,
              "resume: the learning rate was %.6g at step %" PRId64 "%s; with lr_schedule: %s and max_steps: "
              "%" PRId64 " it is %.6g at step %" PRId64 " and %.6g at step %" PRId64,
              last, step, ended ? ", where its schedule ended" : "", names[now->lr_schedule], after.max_steps,
-             next, step + 1, dt_schedule_rate(&after, after.max_steps), after.max_steps);
+             next, step + 1, dt_lr_schedule_rate(&after, after.max_steps), after.max_steps);
     /* A warm-up is meant to rise. */
     if (next > last && step >= after.warmup_steps)
         dt_log_warn("%s: it rises again; give another lr_schedule or learning_rate if that is not meant",

@@ -12,7 +12,7 @@
 #include "base/file.h"
 #include "base/progress.h"
 #include "comm/agree.h"
-#include "comm/tree.h"
+#include "allreduce/tree.h"
 #include "comm/watch.h"
 #include "train/corpus_index.h"
 #include "train/metrics_lines.h"
@@ -27,25 +27,18 @@ dt_shape dt_run_shape(const dt_config *c) {
     return (dt_shape){c->n_layers, c->d_model, c->n_heads, c->d_ff, c->max_seq_len, DT_VOCAB};
 }
 
-dt_reduce_options dt_run_exchange(const dt_config *c) {
-    static const dt_reduce_way ways[] = {[DT_EXCHANGE_AUTO] = DT_REDUCE_AUTO,
-                                         [DT_EXCHANGE_FLAT] = DT_REDUCE_FLAT,
-                                         [DT_EXCHANGE_HIERARCHICAL] = DT_REDUCE_HIERARCHICAL,
-                                         [DT_EXCHANGE_LIBRARY] = DT_REDUCE_LIBRARY};
-    return (dt_reduce_options){.way = ways[c->exchange],
-                               .number =
-                                   c->gradient_dtype == DT_GRADIENT_BF16 ? DT_NUMBER_BF16 : DT_NUMBER_FP32};
+dt_allreduce_options dt_run_exchange(const dt_config *c) {
+    return (dt_allreduce_options){.algorithm = (dt_algorithm)c->exchange,
+                                  .dtype = (dt_dtype)c->gradient_dtype};
 }
 
-dt_schedule dt_run_schedule(const dt_config *c) {
-    return (dt_schedule){.shape = c->lr_schedule == DT_LR_COSINE ? DT_SCHEDULE_COSINE
-                                  : c->lr_schedule == DT_LR_WSD  ? DT_SCHEDULE_WSD
-                                                                 : DT_SCHEDULE_CONSTANT,
-                         .peak = c->learning_rate,
-                         .least = c->min_learning_rate,
-                         .warmup_steps = c->warmup_steps,
-                         .decay_steps = dt_config_decay_steps(c),
-                         .max_steps = c->max_steps};
+dt_lr_schedule dt_run_schedule(const dt_config *c) {
+    return (dt_lr_schedule){.shape = (dt_lr_shape)c->lr_schedule,
+                            .peak = c->learning_rate,
+                            .least = c->min_learning_rate,
+                            .warmup_steps = c->warmup_steps,
+                            .decay_steps = dt_config_decay_steps(c),
+                            .max_steps = c->max_steps};
 }
 
 /* Rank 0 draws what is random about a run, its seed and its name, and all use it. */
@@ -70,7 +63,7 @@ static dt_status draw_identity(dt_run *run, const dt_resume *resume) {
 
 /* Rank 0 also holds the copy that is saved. */
 static int64_t need_bytes(const dt_run *run, int threads, int64_t tokens) {
-    const dt_reduce_options exchange = dt_run_exchange(&run->about.config);
+    const dt_allreduce_options exchange = dt_run_exchange(&run->about.config);
     int64_t bytes = dt_need_bytes(&run->layout, &run->about.config, run->world, &exchange, threads, tokens);
     const int64_t copy = run->world->rank == 0 ? dt_saver_bytes(&run->layout) : 0;
     return __builtin_add_overflow(bytes, copy, &bytes) ? INT64_MAX : bytes;

@@ -14,7 +14,7 @@
 #include "data/corpus.h"
 #include "model/decode.h"
 #include "model/gpt.h"
-#include "optim/schedule.h"
+#include "optim/lr_schedule.h"
 #include "train/checkpoint.h"
 #include "train/deadline.h"
 #include "train/drift.h"
@@ -85,10 +85,10 @@ int64_t dt_run_memory_bytes(const dt_run *run);
 bool dt_run_due(int64_t cadence, int64_t step);
 
 /** The learning rates of `config`. Local. */
-dt_schedule dt_run_schedule(const dt_config *config);
+dt_lr_schedule dt_run_schedule(const dt_config *config);
 
 /** How the gradients of `config` travel. Local. */
-dt_reduce_options dt_run_exchange(const dt_config *config);
+dt_allreduce_options dt_run_exchange(const dt_config *config);
 
 /** `shape` of the model that `config` describes. Local. */
 dt_shape dt_run_shape(const dt_config *config);

@@ -52,7 +52,7 @@ int64_t dt_step_leaves(int64_t B, int64_t u) {
 }
 
 void dt_step_slots(int64_t B, int64_t u, int rank, int size, int64_t *first, int64_t *end) {
-    dt_tree_share(dt_step_leaves(B, u), rank, size, first, end);
+    dt_tree_run(dt_step_leaves(B, u), rank, size, first, end);
     *first *= u;
     *end = *end * u < B ? *end * u : B;
 }
@@ -60,7 +60,7 @@ void dt_step_slots(int64_t B, int64_t u, int rank, int size, int64_t *first, int
 dt_status dt_step_gradient_buffers(int64_t leaves, int rank, int size, int threads, int64_t *buffers) {
     int64_t first, end;
     dt_leaves plan;
-    dt_tree_share(leaves, rank, size, &first, &end);
+    dt_tree_run(leaves, rank, size, &first, &end);
     dt_status status = dt_leaves_plan(&plan, leaves, first, end, threads);
     *buffers = plan.buffers;
     dt_leaves_free(&plan);
@@ -96,7 +96,7 @@ static dt_status create_values(dt_step *s) {
         return DT_FAILED;
     for (int r = 0; r < size; r++) {
         int64_t first, end;
-        dt_tree_share(s->leaves, r, size, &first, &end);
+        dt_tree_run(s->leaves, r, size, &first, &end);
         s->values_counts[r] = end - first;
     }
     return DT_OK;
@@ -107,7 +107,7 @@ static dt_status create_own(dt_step *s) {
     const dt_world *world = s->in.world;
     int64_t first, end;
     s->leaves = dt_step_leaves(s->in.B, s->in.u);
-    dt_tree_share(s->leaves, world->rank, world->size, &first, &end);
+    dt_tree_run(s->leaves, world->rank, world->size, &first, &end);
     dt_step_slots(s->in.B, s->in.u, world->rank, world->size, &s->first_slot, &s->end_slot);
     DT_TRY(dt_leaves_plan(&s->plan, s->leaves, first, end, s->in.workers->threads));
     DT_TRY(dt_gpt_view_create(&s->weights, s->in.gpt->layout, s->in.state->parameters));
@@ -128,8 +128,8 @@ dt_status dt_step_create(dt_step **created, const dt_step_inputs *inputs) {
                              inputs->gpt->layout->elements, inputs->bucket_bytes, &inputs->exchange);
 }
 
-dt_reduce_way dt_step_exchange_way(const dt_step *s) {
-    return dt_overlap_way(s->overlap);
+dt_algorithm dt_step_algorithm(const dt_step *s) {
+    return dt_overlap_algorithm(s->overlap);
 }
 
 void dt_step_free(dt_step *s) {
@@ -177,11 +177,11 @@ static void run_leaf(dt_step *s, int64_t step, int64_t index, const dt_backward_
 }
 
 /* into += from, this thread's part of it; any cut gives the same bits. */
-static void add_vectors(dt_number number, float *into, const float *from, int64_t elements) {
+static void add_vectors(dt_dtype dtype, float *into, const float *from, int64_t elements) {
 #pragma omp for schedule(static)
     for (int64_t first = 0; first < elements; first += ADDED_TOGETHER) {
         const int64_t left = elements - first, count = left < ADDED_TOGETHER ? left : ADDED_TOGETHER;
-        dt_number_add(number, into + first, into + first, from + first, count);
+        dt_dtype_add(dtype, into + first, into + first, from + first, count);
     }
 }
 
@@ -204,7 +204,7 @@ static void run_leaves(dt_step *s, int64_t step) {
             run_leaf(s, step, index,
                      overlapped ? dt_overlap_progress(s->overlap, omp_get_thread_num()) : NULL);
         for (; !overlapped && add < plan->wave_adds_end[wave]; add++)
-            add_vectors(s->in.exchange.number, s->gradient[plan->add[add].into],
+            add_vectors(s->in.exchange.dtype, s->gradient[plan->add[add].into],
                         s->gradient[plan->add[add].from], elements);
     }
 }
@@ -281,7 +281,7 @@ static void decide(dt_step *s, dt_step_result *result, dt_consent consent) {
 
 /* Norm and learning rate, and what follows from them, on which all ranks agree before anything changes. */
 static dt_status judge_gradient(dt_step *s, int64_t step, dt_step_result *result) {
-    dt_findings found = {.loss = result->loss, .learning_rate = dt_schedule_rate(&s->in.schedule, step)};
+    dt_findings found = {.loss = result->loss, .learning_rate = dt_lr_schedule_rate(&s->in.schedule, step)};
     dt_consent consent;
     found.grad_norm = dt_clip_norm(s->sum, s->in.gpt->layout->elements, s->partial, &found.gradient_bits);
     DT_TRY(dt_consent_ask(s->in.world, s->in.drift, s->in.state, s->sum, &found, &consent, s->blame));

@@ -12,7 +12,7 @@
 #include "data/batch.h"
 #include "model/gpt.h"
 #include "optim/adamw.h"
-#include "optim/schedule.h"
+#include "optim/lr_schedule.h"
 #include "train/consent.h"
 #include "train/drift.h"
 #include "train/hooks.h"
@@ -32,8 +32,8 @@ typedef struct dt_step_inputs {
     dt_state *state;
     int64_t B, u;         /**< batch_size, micro_batch_size */
     int64_t bucket_bytes; /**< of gradient that travel together */
-    dt_reduce_options exchange;
-    dt_schedule schedule;
+    dt_allreduce_options exchange;
+    dt_lr_schedule schedule;
     dt_adamw adamw;               /**< learning rate and gradient scale are set in each step */
     double grad_clip;             /**< DT_NULL_REAL for none */
     int64_t max_nonfinite;        /**< the first step that is not finite is skipped if this is above 1, and so
@@ -79,8 +79,8 @@ dt_status dt_step_gradient_buffers(int64_t leaves, int rank, int size, int threa
  * failure all ranks fail. Collective. */
 dt_status dt_step_create(dt_step **step, const dt_step_inputs *inputs);
 
-/** The way that the exchange takes, which is never DT_REDUCE_AUTO. Local. */
-dt_reduce_way dt_step_exchange_way(const dt_step *step);
+/** The way that the exchange takes, which is never DT_ALGORITHM_AUTO. Local. */
+dt_algorithm dt_step_algorithm(const dt_step *step);
 
 /** Frees; NULL is allowed. Collective, unless NULL. */
 void dt_step_free(dt_step *step);

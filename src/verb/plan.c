@@ -70,7 +70,8 @@ static void print_assumptions(const planning *plan) {
                 1e3 * m->probe.forward_seconds, 1e3 * m->probe.backward_seconds,
                 1e3 * m->probe.update_seconds, 1e9 * m->probe.add_alone_seconds);
     dt_log_line("link      %.3g us and %.4g Gbit/s a host each way, %.3g ns of a core a byte, %s",
-                1e6 * m->link.latency_seconds, 8e-9 * m->link.bandwidth_bytes, 1e9 * m->link.touch_seconds,
+                1e6 * m->link.latency_seconds, 8e-9 * m->link.bandwidth_bytes,
+                1e9 * m->link.cpu_seconds_per_byte,
                 m->link_measured   ? m->same_host ? "measured inside this host, whose cores copy the messages"
                                                   : "measured between the hosts of this job"
                 : plan->link_given ? "as given"

@@ -124,8 +124,8 @@ static void more_ranks_than_leaves_are_refused(void **state) {
     (void)state;
     training_refused(
         5, "refused", MODEL "--batch-size 8 --micro-batch-size 2", 2,
-        "dtrain: error: 5 ranks for 4 leaves: expected at most one rank a leaf (leaves = "
-        "ceil(batch_size / micro_batch_size)); use at most 4 ranks, a larger batch_size or a smaller "
+        "dtrain: error: 5 ranks for 4 micro-batches: expected at most one rank per micro-batch (a step has "
+        "ceil(batch_size / micro_batch_size) of them); use at most 4 ranks, a larger batch_size or a smaller "
         "micro_batch_size\n");
 }
 

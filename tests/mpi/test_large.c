@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "comm/reduce.h"
+#include "allreduce/allreduce.h"
 #include "support/cmocka_mpi.h"
 
 #define GIB ((int64_t)1 << 30)
@@ -79,21 +79,22 @@ static void messages_of_more_than_2_gib(void **state) {
     need_memory(24);
     int64_t slice = (2 * GIB + 64) / (int64_t)sizeof(float), elements = slice * world.size;
     int64_t bounds[] = {0, elements};
-    dt_reduce *reduce;
-    assert_ok(dt_reduce_create(&reduce, &world, world.size, elements, bounds, 1, &(dt_reduce_options){0}));
+    dt_allreduce *reduce;
+    assert_ok(
+        dt_allreduce_create(&reduce, &world, world.size, elements, bounds, 1, &(dt_allreduce_options){0}));
     float *node = calloc((size_t)elements, sizeof *node);
     assert_non_null(node);
     for (int64_t end = slice; end <= elements; end += slice)
         node[end - slice] = node[end - 1] = (float)(world.rank + 1);
-    assert_ok(dt_reduce_start(reduce, 0, &node, node));
-    assert_ok(dt_reduce_finish(reduce));
+    assert_ok(dt_allreduce_start(reduce, 0, &node, node));
+    assert_ok(dt_allreduce_finish(reduce));
     for (int64_t end = slice; end <= elements; end += slice) {
         assert_int_equal((int)node[end - slice], world.size * (world.size + 1) / 2);
         assert_int_equal((int)node[end - 1], world.size * (world.size + 1) / 2);
         assert_int_equal((int)node[end - 2], 0);
     }
     free(node);
-    dt_reduce_free(reduce);
+    dt_allreduce_free(reduce);
 }
 
 static const struct CMUnitTest tests[] = {

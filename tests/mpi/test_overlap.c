@@ -35,10 +35,10 @@ static void expect_sum(const float *sum) {
  */
 static void a_pass_waits_for_no_other_rank(void **state) {
     (void)state;
-    const dt_reduce_way ways[] = {DT_REDUCE_FLAT, DT_REDUCE_HIERARCHICAL};
+    const dt_algorithm algorithms[] = {DT_ALGORITHM_FLAT, DT_ALGORITHM_HIERARCHICAL};
     for (int w = 0; w < 2; w++)
         for (int first = 0; first < world.size; first++) {
-            const dt_reduce_options options = {.way = ways[w]};
+            const dt_allreduce_options options = {.algorithm = algorithms[w]};
             dt_leaves plan;
             dt_overlap *overlap;
             dt_overlap_times times;
@@ -69,9 +69,9 @@ static void a_pass_waits_for_no_other_rank(void **state) {
 /* A pass whose reports are many and whose exchange is short: what is not hidden is a part of the exchange. */
 static void no_more_is_exposed_than_was_exchanged(void **state) {
     (void)state;
-    const dt_reduce_way ways[] = {DT_REDUCE_FLAT, DT_REDUCE_HIERARCHICAL, DT_REDUCE_LIBRARY};
+    const dt_algorithm algorithms[] = {DT_ALGORITHM_FLAT, DT_ALGORITHM_HIERARCHICAL, DT_ALGORITHM_LIBRARY};
     for (int w = 0; w < 3; w++) {
-        const dt_reduce_options options = {.way = ways[w]};
+        const dt_allreduce_options options = {.algorithm = algorithms[w]};
         dt_leaves plan;
         dt_overlap *overlap;
         dt_overlap_times times;

@@ -32,7 +32,8 @@ static void test_rows_are_whole(void **state) {
         assert_ptr_equal(dt_options_find(option->key, strlen(option->key), true), option);
         assert_true(strlen(option->help) > 10 && option->help[strlen(option->help) - 1] != '.');
         assert_true(option->nullable || strcmp(option->default_text, "null") != 0);
-        assert_int_equal(option->type == DT_OPTION_CHOICE, option->choices[0] != NULL);
+        assert_int_equal(option->type == DT_OPTION_CHOICE, option->choices != NULL);
+        assert_true(option->choices == NULL || (option->choices[0] && option->choices[1]));
         assert_true(strlen(dt_options_describe(option, text)) < DT_OPTION_TEXT_BYTES - 1);
     }
 }

@@ -14,24 +14,6 @@
 #include "bench/plan.h"
 #include "bench/ranks.h"
 
-static const int64_t bounds[] = {0, 1000, 2000, 3000, 4000};
-enum { BUCKETS = 4 };
-
-/* Four equal buckets: 2 messages and 1000 bytes in the busier direction each, 10 floats to add. A host has
- * one rank. */
-#define MOVED(sent, received)                                                                                \
-    {                                                                                                        \
-        .messages = 2, .sent_bytes = (sent), .received_bytes = (received), .host_sent_bytes = (sent),        \
-        .host_received_bytes = (received), .added_floats = 10                                                \
-    }
-static const dt_traffic traffic[BUCKETS] = {MOVED(1000, 900), MOVED(1000, 900), MOVED(900, 1000),
-                                            MOVED(1000, 1000)};
-
-/* The same among ranks of one host. */
-#define MOVED_INSIDE                                                                                         \
-    { .messages = 2, .sent_bytes = 1000, .received_bytes = 900, .inside_bytes = 1000, .added_floats = 10 }
-static const dt_traffic inside[BUCKETS] = {MOVED_INSIDE, MOVED_INSIDE, MOVED_INSIDE, MOVED_INSIDE};
-
 static dt_plan_machine machine(double latency, double bandwidth, double add) {
     return (dt_plan_machine){.probe = {.threads = 1, .add_alone_seconds = add},
                              .link = {latency, bandwidth, 0.0},
@@ -40,55 +22,6 @@ static dt_plan_machine machine(double latency, double bandwidth, double add) {
 }
 
 #define assert_near(a, b) assert_true(fabs((a) - (b)) <= 1e-9 * fabs(b))
-
-/* total = 4 (2 latency + 1000 / bandwidth) + 40 additions: Hockney's model. */
-static void the_exchange_costs_messages_bytes_and_additions(void **state) {
-    (void)state;
-    const dt_plan_machine m = machine(0.5, 1000.0, 0.01);
-    assert_near(dt_plan_exchange_of(&m, 1.0, 0.0, bounds, BUCKETS, traffic).total_seconds,
-                4 * (1.0 + 1.0) + 0.4);
-}
-
-/* Without a backward pass to hide behind, or with messages that the rank's core copies, all of it is exposed.
- */
-static void what_nothing_hides_is_exposed(void **state) {
-    (void)state;
-    dt_plan_machine m = machine(0.5, 1000.0, 0.01);
-    assert_near(dt_plan_exchange_of(&m, 1.0, 0.0, bounds, BUCKETS, traffic).exposed_seconds, 8.4);
-    assert_near(dt_plan_exchange_of(&m, 1.0, 1e6, bounds, BUCKETS, inside).exposed_seconds, 8.4);
-    /* A quarter of the bytes' time is the core's: that is exposed, and the rest is hidden but for the last
-     * bucket's. */
-    m.link.touch_seconds = 0.25e-3;
-    assert_near(dt_plan_exchange_of(&m, 1.0, 1e6, bounds, BUCKETS, traffic).exposed_seconds,
-                4 * 0.25 + 1.75 + 0.4);
-}
-
-/* A backward pass that is slow beside the network hides all buckets but the last, and no addition. */
-static void a_long_backward_pass_hides_all_but_the_last_bucket(void **state) {
-    (void)state;
-    const dt_plan_machine m = machine(0.5, 1000.0, 0.01);
-    assert_near(dt_plan_exchange_of(&m, 1.0, 100.0, bounds, BUCKETS, traffic).exposed_seconds, 2.0 + 0.4);
-    /* One bucket is ready only when the pass is over. */
-    const int64_t whole[] = {0, 4000};
-    assert_near(dt_plan_exchange_of(&m, 1.0, 100.0, whole, 1, traffic).exposed_seconds, 2.0 + 0.1);
-}
-
-/* Two threads that take turns on a core: each sees its own 0.4 s of additions, and the step loses both. */
-static void a_shared_core_costs_the_step_more_than_a_rank_sees(void **state) {
-    (void)state;
-    const dt_plan_machine m = machine(0.5, 1000.0, 0.01);
-    const dt_plan_exchange e = dt_plan_exchange_of(&m, 2.0, 1e6, bounds, BUCKETS, traffic);
-    assert_near(e.exposed_seconds, 2.0 + 0.8);
-    assert_near(e.seen_seconds, 2.0 + 0.4);
-}
-
-/* A slow network: the first bucket is ready a quarter of the pass in, and from then on the link is never
- * idle. */
-static void a_slow_link_is_busy_from_the_first_bucket_on(void **state) {
-    (void)state;
-    const dt_plan_machine m = machine(0.5, 1000.0, 0.0);
-    assert_near(dt_plan_exchange_of(&m, 1.0, 4.0, bounds, BUCKETS, traffic).exposed_seconds, 1.0 + 8.0 - 4.0);
-}
 
 /* Of a step of one leaf a rank nothing is left but the leaf and the update; memory holds the three vectors at
  * least. */
@@ -180,11 +113,6 @@ static void doubling_ends_at_the_size(void **state) {
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(the_exchange_costs_messages_bytes_and_additions),
-    cmocka_unit_test(what_nothing_hides_is_exposed),
-    cmocka_unit_test(a_long_backward_pass_hides_all_but_the_last_bucket),
-    cmocka_unit_test(a_shared_core_costs_the_step_more_than_a_rank_sees),
-    cmocka_unit_test(a_slow_link_is_busy_from_the_first_bucket_on),
     cmocka_unit_test(one_rank_computes_its_leaves_and_updates),
     cmocka_unit_test(the_table_of_the_docs_is_the_schedules),
     cmocka_unit_test(lists_of_ranks_are_sorted_and_checked),

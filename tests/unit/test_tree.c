@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "comm/tree.h"
+#include "allreduce/tree.h"
 #include "support/leaf_sums.h"
 
 #define LEAVES_MAX   70
@@ -54,13 +54,13 @@ static void shares_follow_each_other_evenly(void **state) {
         for (int size = 1; size <= leaves; size++)
             for (int rank = 0; rank < size; rank++) {
                 int64_t first, end;
-                dt_tree_share(leaves, rank, size, &first, &end);
+                dt_tree_run(leaves, rank, size, &first, &end);
                 assert_int_equal(first, rank * leaves / size);
                 assert_int_equal(end, (rank + 1) * leaves / size);
                 assert_true(first < end);
             }
     int64_t first, end;
-    dt_tree_share(INT64_MAX, 999, 1000, &first, &end);
+    dt_tree_run(INT64_MAX, 999, 1000, &first, &end);
     assert_int_equal(end, INT64_MAX);
     assert_true(end - first == INT64_MAX / 1000 || end - first == INT64_MAX / 1000 + 1);
 }
@@ -130,7 +130,7 @@ static void adds_of_all_covers_make_the_root(void **state) {
         for (int size = 1; size <= leaves; size++) {
             int64_t count = 0, first, end;
             for (int rank = 0; rank < size; rank++) {
-                dt_tree_share(leaves, rank, size, &first, &end);
+                dt_tree_run(leaves, rank, size, &first, &end);
                 int covered = dt_tree_cover(leaves, first, end, cover);
                 for (int i = 0; i < covered; i++) {
                     nodes[count] = cover[i];

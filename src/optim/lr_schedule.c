@@ -1,25 +1,25 @@
 /* Each shape is one line of its formula in the header. */
-#include "optim/schedule.h"
+#include "optim/lr_schedule.h"
 
 #include <math.h>
 
 /* How far step `step` is on the way from `from` to max_steps. */
-static double progress(const dt_schedule *s, int64_t from, int64_t step) {
+static double progress(const dt_lr_schedule *s, int64_t from, int64_t step) {
     return step <= from ? 0.0 : (double)(step - from) / (double)(s->max_steps - from);
 }
 
-double dt_schedule_rate(const dt_schedule *s, int64_t step) {
+double dt_lr_schedule_rate(const dt_lr_schedule *s, int64_t step) {
     const double fall = s->peak - s->least;
     const int64_t now = step < s->max_steps ? step : s->max_steps, decay = s->max_steps - s->decay_steps;
     if (now <= s->warmup_steps)
         return s->peak * (double)now / (double)s->warmup_steps;
     switch (s->shape) {
-    case DT_SCHEDULE_COSINE:
+    case DT_LR_COSINE:
         return s->least +
                fall * 0.5 * (1.0 + cos(3.14159265358979323846 * progress(s, s->warmup_steps, now)));
-    case DT_SCHEDULE_WSD:
+    case DT_LR_WSD:
         return s->peak - fall * progress(s, decay > s->warmup_steps ? decay : s->warmup_steps, now);
-    case DT_SCHEDULE_CONSTANT:
+    case DT_LR_CONSTANT:
         break;
     }
     return s->peak;

@@ -1,24 +1,20 @@
 /**
  * The learning rate of each step.
  */
-#ifndef DT_OPTIM_SCHEDULE_H
-#define DT_OPTIM_SCHEDULE_H
+#ifndef DT_OPTIM_LR_SCHEDULE_H
+#define DT_OPTIM_LR_SCHEDULE_H
 
 #include <stdint.h>
 
-typedef enum dt_schedule_shape {
-    DT_SCHEDULE_CONSTANT,
-    DT_SCHEDULE_COSINE,
-    DT_SCHEDULE_WSD
-} dt_schedule_shape;
+#include "config/choices.h"
 
-typedef struct dt_schedule {
-    dt_schedule_shape shape;
+typedef struct dt_lr_schedule {
+    dt_lr_shape shape;
     double peak, least;   /**< learning_rate, min_learning_rate */
     int64_t warmup_steps; /**< linear from 0 */
     int64_t decay_steps;  /**< length of wsd's decay */
     int64_t max_steps;
-} dt_schedule;
+} dt_lr_schedule;
 
 /**
  * The learning rate of step `step`, from 1. During warm-up peak x step / warmup_steps; after it
@@ -30,6 +26,6 @@ typedef struct dt_schedule {
  * so that step max_steps has `least`, if the warm-up leaves room: with 0 it changes no weight. Past max_steps
  * the rate stays where it ended. Local.
  */
-double dt_schedule_rate(const dt_schedule *schedule, int64_t step);
+double dt_lr_schedule_rate(const dt_lr_schedule *schedule, int64_t step);
 
 #endif

@@ -2,7 +2,7 @@
  * Loops that the compiler turns into vector code for any x86-64: they are as fast as memory, so variants for
  * newer processors would gain nothing.
  */
-#include "comm/number.h"
+#include "base/dtype.h"
 
 #include <string.h>
 
@@ -11,6 +11,8 @@
 #define QUIET     0x00400000u
 #define UPPER     0xffff0000u
 #define JUST_HALF 0x00007fffu
+
+const char *const dt_dtype_names[] = {[DT_DTYPE_FP32] = "fp32", [DT_DTYPE_BF16] = "bf16", NULL};
 
 static inline uint32_t bits_of(float value) {
     uint32_t bits;
@@ -34,13 +36,13 @@ static inline float rounded(float value) {
     return of_bits(round_bits(bits_of(value)));
 }
 
-size_t dt_number_bytes(dt_number number) {
-    return number == DT_NUMBER_BF16 ? sizeof(uint16_t) : sizeof(float);
+size_t dt_dtype_bytes(dt_dtype dtype) {
+    return dtype == DT_DTYPE_BF16 ? sizeof(uint16_t) : sizeof(float);
 }
 
-void dt_number_add(dt_number number, float *out, const float *left, const float *right, int64_t count) {
+void dt_dtype_add(dt_dtype dtype, float *out, const float *left, const float *right, int64_t count) {
     /* Each element by itself, which the compiler cannot see where `out` is a child. */
-    if (number == DT_NUMBER_FP32) {
+    if (dtype == DT_DTYPE_FP32) {
 #pragma omp simd
         for (int64_t i = 0; i < count; i++)
             out[i] = left[i] + right[i];
@@ -51,17 +53,17 @@ void dt_number_add(dt_number number, float *out, const float *left, const float 
     }
 }
 
-void dt_number_round(dt_number number, float *values, int64_t count) {
-    for (int64_t i = 0; number == DT_NUMBER_BF16 && i < count; i++)
+void dt_dtype_round(dt_dtype dtype, float *values, int64_t count) {
+    for (int64_t i = 0; dtype == DT_DTYPE_BF16 && i < count; i++)
         values[i] = rounded(values[i]);
 }
 
-void dt_number_pack(uint16_t *packed, const float *values, int64_t count) {
+void dt_dtype_pack(uint16_t *packed, const float *values, int64_t count) {
     for (int64_t i = 0; i < count; i++)
         packed[i] = (uint16_t)(round_bits(bits_of(values[i])) >> 16);
 }
 
-void dt_number_unpack(float *values, const uint16_t *packed, int64_t count) {
+void dt_dtype_unpack(float *values, const uint16_t *packed, int64_t count) {
     for (int64_t i = 0; i < count; i++)
         values[i] = of_bits((uint32_t)packed[i] << 16);
 }

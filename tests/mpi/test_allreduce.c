@@ -9,43 +9,44 @@
 
 #include "base/memory.h"
 #include "base/philox.h"
-#include "comm/reduce.h"
+#include "allreduce/allreduce.h"
 #include "support/cmocka_mpi.h"
 
-#define LEAVES_MAX 40
-#define UNITS      23
-#define ELEMENTS   (UNITS * DT_MEMORY_ALIGN_FLOATS)
+#define MICRO_BATCHES_MAX 40
+#define UNITS             23
+#define ELEMENTS          (UNITS * DT_MEMORY_ALIGN_FLOATS)
 
 /* One sum: what is added, and how it is cut. All ranks make the same. */
 typedef struct sum_case {
     uint32_t seed;
-    int64_t leaves, elements, buckets;
+    int64_t micro_batches, elements, buckets;
     int64_t bounds[UNITS + 2];
     int64_t order[UNITS + 1]; /* in which the buckets are started */
-    dt_reduce_options options;
+    dt_allreduce_options options;
 } sum_case;
 
 /* The hosts are the machine's, or smaller ones of 1, 2 and 3 ranks, the last of which may be smaller still.
  */
-static const dt_reduce_options every_way[] = {
-    {DT_REDUCE_AUTO, DT_NUMBER_FP32, 0},         {DT_REDUCE_FLAT, DT_NUMBER_FP32, 0},
-    {DT_REDUCE_HIERARCHICAL, DT_NUMBER_FP32, 0}, {DT_REDUCE_HIERARCHICAL, DT_NUMBER_FP32, 1},
-    {DT_REDUCE_HIERARCHICAL, DT_NUMBER_FP32, 2}, {DT_REDUCE_HIERARCHICAL, DT_NUMBER_FP32, 3},
-    {DT_REDUCE_FLAT, DT_NUMBER_BF16, 0},         {DT_REDUCE_HIERARCHICAL, DT_NUMBER_BF16, 0},
-    {DT_REDUCE_HIERARCHICAL, DT_NUMBER_BF16, 2}, {DT_REDUCE_HIERARCHICAL, DT_NUMBER_BF16, 3}};
-#define WAYS (sizeof every_way / sizeof *every_way)
+static const dt_allreduce_options every_option[] = {
+    {DT_ALGORITHM_AUTO, DT_DTYPE_FP32, 0},         {DT_ALGORITHM_FLAT, DT_DTYPE_FP32, 0},
+    {DT_ALGORITHM_HIERARCHICAL, DT_DTYPE_FP32, 0}, {DT_ALGORITHM_HIERARCHICAL, DT_DTYPE_FP32, 1},
+    {DT_ALGORITHM_HIERARCHICAL, DT_DTYPE_FP32, 2}, {DT_ALGORITHM_HIERARCHICAL, DT_DTYPE_FP32, 3},
+    {DT_ALGORITHM_FLAT, DT_DTYPE_BF16, 0},         {DT_ALGORITHM_HIERARCHICAL, DT_DTYPE_BF16, 0},
+    {DT_ALGORITHM_HIERARCHICAL, DT_DTYPE_BF16, 2}, {DT_ALGORITHM_HIERARCHICAL, DT_DTYPE_BF16, 3}};
+#define OPTIONS (sizeof every_option / sizeof *every_option)
 
 /* Random signs and magnitudes from 2^-12 to 2^12: sums in another order have other bits. */
-static float leaf_value(uint32_t seed, int64_t leaf, int64_t element) {
-    dt_philox_words words = dt_philox((dt_philox_key){seed, 1}, (uint32_t)leaf, (uint32_t)element, 0, 0);
+static float micro_batch_value(uint32_t seed, int64_t micro_batch, int64_t element) {
+    dt_philox_words words =
+        dt_philox((dt_philox_key){seed, 1}, (uint32_t)micro_batch, (uint32_t)element, 0, 0);
     float magnitude = ldexpf(1.0f + (float)(words.w0 >> 9) * 0x1p-23f, (int)(words.w1 % 24) - 12);
     return (words.w2 & 1u) != 0 ? -magnitude : magnitude;
 }
 
 /* To the nearest number with 8 digits of precision, by the arithmetic of floats: frexp and rint. */
-static float to_number(dt_number number, float value) {
+static float to_dtype(dt_dtype number, float value) {
     int exponent;
-    if (number == DT_NUMBER_FP32)
+    if (number == DT_DTYPE_FP32)
         return value;
     const float fraction = frexpf(value, &exponent);
     return ldexpf(rintf(ldexpf(fraction, 8)), exponent - 8);
@@ -55,18 +56,18 @@ static float to_number(dt_number number, float value) {
  * rounded to the number. */
 static float node_value(const sum_case *sum, dt_tree_node node, int64_t element) {
     if (node.end - node.first == 1)
-        return to_number(sum->options.number, leaf_value(sum->seed, node.first, element));
+        return to_dtype(sum->options.dtype, micro_batch_value(sum->seed, node.first, element));
     int64_t half = 1;
     while (half * 2 < node.end - node.first)
         half *= 2;
-    return to_number(sum->options.number,
-                     node_value(sum, (dt_tree_node){node.first, node.first + half}, element) +
-                         node_value(sum, (dt_tree_node){node.first + half, node.end}, element));
+    return to_dtype(sum->options.dtype,
+                    node_value(sum, (dt_tree_node){node.first, node.first + half}, element) +
+                        node_value(sum, (dt_tree_node){node.first + half, node.end}, element));
 }
 
-/* What a rank brings: a single leaf as the backward pass leaves it, not yet rounded. */
+/* What a rank brings: a single leaf as the backward pass micro_batches it, not yet rounded. */
 static float brought_value(const sum_case *sum, dt_tree_node node, int64_t element) {
-    return node.end - node.first == 1 ? leaf_value(sum->seed, node.first, element)
+    return node.end - node.first == 1 ? micro_batch_value(sum->seed, node.first, element)
                                       : node_value(sum, node, element);
 }
 
@@ -113,9 +114,9 @@ static void cut(sum_case *sum, int layout) {
 }
 
 /* Sums once and compares every rank's result with `expected`. */
-static void check_sum(dt_reduce *reduce, const sum_case *sum, const float *expected, bool in_place) {
+static void check_sum(dt_allreduce *allreduce, const sum_case *sum, const float *expected, bool in_place) {
     int count;
-    const dt_tree_node *cover = dt_reduce_cover(reduce, &count);
+    const dt_tree_node *cover = dt_allreduce_cover(allreduce, &count);
     float *nodes[DT_TREE_COVER_MAX];
     for (int i = 0; i < count; i++)
         nodes[i] = new_node(sum, cover[i], brought_value);
@@ -124,14 +125,14 @@ static void check_sum(dt_reduce *reduce, const sum_case *sum, const float *expec
     for (int64_t b = 0; b < sum->buckets; b++) {
         if (own_chance(16) == 0)
             usleep(own_chance(300));
-        assert_ok(dt_reduce_start(reduce, sum->order[b], nodes, result));
+        assert_ok(dt_allreduce_start(allreduce, sum->order[b], nodes, result));
         /* Sometimes until the next one need not wait: polls alone must get there. */
         bool ready = false;
         const uint32_t least = own_chance(4);
         for (uint32_t polls = 0; polls < least || (least == 3 && !ready); polls++)
-            assert_ok(dt_reduce_poll(reduce, &ready));
+            assert_ok(dt_allreduce_poll(allreduce, &ready));
     }
-    assert_ok(dt_reduce_finish(reduce));
+    assert_ok(dt_allreduce_finish(allreduce));
     assert_memory_equal(result, expected, (size_t)sum->elements * sizeof *result);
     if (!in_place)
         dt_memory_free(result);
@@ -141,25 +142,26 @@ static void check_sum(dt_reduce *reduce, const sum_case *sum, const float *expec
 
 /* One object sums twice, in place and not, each time other numbers. */
 static void check_case(sum_case *sum) {
-    dt_reduce *reduce;
-    assert_ok(dt_reduce_create(&reduce, &world, sum->leaves, sum->elements, sum->bounds, sum->buckets,
-                               &sum->options));
+    dt_allreduce *allreduce;
+    assert_ok(dt_allreduce_create(&allreduce, &world, sum->micro_batches, sum->elements, sum->bounds,
+                                  sum->buckets, &sum->options));
     for (int round = 0; round < 2; round++) {
         sum->seed++;
-        float *expected = new_node(sum, (dt_tree_node){0, sum->leaves}, node_value);
-        check_sum(reduce, sum, expected, round == 0);
+        float *expected = new_node(sum, (dt_tree_node){0, sum->micro_batches}, node_value);
+        check_sum(allreduce, sum, expected, round == 0);
         dt_memory_free(expected);
     }
-    dt_reduce_free(reduce);
+    dt_allreduce_free(allreduce);
 }
 
-/* sum over ranks == sum along the tree, for every way, many numbers of leaves and every way to cut. */
+/* sum over ranks == sum along the tree, for every way, many numbers of micro_batches and every way to cut. */
 static void sums_are_the_trees_bit_for_bit(void **state) {
     (void)state;
     sum_case sum = {.seed = 1, .elements = ELEMENTS};
-    for (size_t way = 0; way < WAYS; way++)
-        for (sum.leaves = world.size; sum.leaves <= LEAVES_MAX; sum.leaves += 1 + (int64_t)way % 3) {
-            sum.options = every_way[way];
+    for (size_t way = 0; way < OPTIONS; way++)
+        for (sum.micro_batches = world.size; sum.micro_batches <= MICRO_BATCHES_MAX;
+             sum.micro_batches += 1 + (int64_t)way % 3) {
+            sum.options = every_option[way];
             cut(&sum, (int)common_chance(3));
             check_case(&sum);
         }
@@ -168,13 +170,13 @@ static void sums_are_the_trees_bit_for_bit(void **state) {
 /* The same identity for messages so long that MPI hands them over in another way (rendezvous). */
 static void long_messages_too(void **state) {
     (void)state;
-    sum_case sum = {.seed = 100, .leaves = world.size + 3, .elements = 11 * 16384, .buckets = 5};
+    sum_case sum = {.seed = 100, .micro_batches = world.size + 3, .elements = 11 * 16384, .buckets = 5};
     for (int64_t b = 0; b < sum.buckets; b++) {
         sum.order[b] = sum.buckets - 1 - b;
         sum.bounds[b + 1] = b == 4 ? sum.elements : (2 * b + 1) * 16384;
     }
-    for (size_t way = 1; way < WAYS; way += 3) { /* flat, small hosts, and both in bf16 */
-        sum.options = every_way[way];
+    for (size_t way = 1; way < OPTIONS; way += 3) { /* flat, small hosts, and both in bf16 */
+        sum.options = every_option[way];
         check_case(&sum);
     }
 }
@@ -182,23 +184,24 @@ static void long_messages_too(void **state) {
 /* A vector of no elements has a sum, of no elements. */
 static void an_empty_vector_has_a_sum(void **state) {
     (void)state;
-    for (size_t way = 0; way < WAYS; way++) {
-        sum_case sum = {.leaves = world.size, .elements = 0, .buckets = 1, .options = every_way[way]};
+    for (size_t way = 0; way < OPTIONS; way++) {
+        sum_case sum = {
+            .micro_batches = world.size, .elements = 0, .buckets = 1, .options = every_option[way]};
         check_case(&sum);
         sum.buckets = 0;
         check_case(&sum);
     }
 }
 
-/* The tests above can tell orders apart: from left to right the same leaves have other sums. */
+/* The tests above can tell orders apart: from left to right the same micro_batches have other sums. */
 static void order_shows(void **state) {
     (void)state;
     const sum_case sum = {.seed = 5};
     int different = 0;
     for (int64_t element = 0; element < ELEMENTS; element++) {
-        float running = 0, tree = node_value(&sum, (dt_tree_node){0, LEAVES_MAX}, element);
-        for (int64_t leaf = 0; leaf < LEAVES_MAX; leaf++)
-            running += leaf_value(5, leaf, element);
+        float running = 0, tree = node_value(&sum, (dt_tree_node){0, MICRO_BATCHES_MAX}, element);
+        for (int64_t leaf = 0; leaf < MICRO_BATCHES_MAX; leaf++)
+            running += micro_batch_value(5, leaf, element);
         different += memcmp(&running, &tree, sizeof tree) != 0;
     }
     assert_true(different > ELEMENTS / 4);
@@ -206,24 +209,25 @@ static void order_shows(void **state) {
 
 static void more_ranks_than_leaves_are_refused(void **state) {
     (void)state;
-    int64_t bounds[] = {0, 16}, leaves = world.size - 1;
+    int64_t bounds[] = {0, 16}, micro_batches = world.size - 1;
     char expected[DT_ERROR_BYTES];
-    dt_reduce *reduce;
-    assert_int_equal(dt_reduce_create(&reduce, &world, leaves, 16, bounds, 1, every_way), DT_USAGE);
-    assert_null(reduce);
+    dt_allreduce *allreduce;
+    assert_int_equal(dt_allreduce_create(&allreduce, &world, micro_batches, 16, bounds, 1, every_option),
+                     DT_USAGE);
+    assert_null(allreduce);
     snprintf(expected, sizeof expected,
-             "%d ranks for %" PRId64 " leaves: expected at most one rank a leaf (leaves = ceil(batch_size / "
-             "micro_batch_size)); use at most %" PRId64
+             "%d ranks for %" PRId64 " micro-batches: expected at most one rank per micro-batch (a step has "
+             "ceil(batch_size / micro_batch_size) of them); use at most %" PRId64
              " ranks, a larger batch_size or a smaller micro_batch_size",
-             world.size, leaves, leaves);
+             world.size, micro_batches, micro_batches);
     assert_string_equal(dt_error(), expected);
 }
 
 static void check_refused(int64_t elements, const int64_t *bounds, const char *part) {
-    dt_reduce *reduce;
-    assert_int_equal(dt_reduce_create(&reduce, &world, world.size, elements, bounds, 2, every_way),
+    dt_allreduce *allreduce;
+    assert_int_equal(dt_allreduce_create(&allreduce, &world, world.size, elements, bounds, 2, every_option),
                      DT_FAILED);
-    assert_null(reduce);
+    assert_null(allreduce);
     assert_non_null(strstr(dt_error(), part));
 }
 
@@ -239,23 +243,23 @@ static void wrong_bounds_are_refused(void **state) {
     check_refused(huge, (int64_t[]){0, 16, huge}, "use smaller buckets");
 }
 
-/* With powers of two of ranks and leaves a rank sends 2 (size - 1) / size of the vector. */
+/* With powers of two of ranks and micro_batches a rank sends 2 (size - 1) / size of the vector. */
 static void the_volume_is_that_of_a_ring(void **state) {
     (void)state;
     if ((world.size & (world.size - 1)) != 0)
         skip();
     int64_t elements = 12 * 16 * world.size, bounds[] = {0, elements / 3, elements};
-    sum_case sum = {.leaves = 4 * world.size, .elements = elements, .buckets = 2, .order = {0, 1}};
+    sum_case sum = {.micro_batches = 4 * world.size, .elements = elements, .buckets = 2, .order = {0, 1}};
     memcpy(sum.bounds, bounds, sizeof bounds);
-    dt_reduce *reduce;
-    assert_ok(dt_reduce_create(&reduce, &world, sum.leaves, elements, bounds, 2, every_way));
-    float *expected = new_node(&sum, (dt_tree_node){0, sum.leaves}, node_value);
-    check_sum(reduce, &sum, expected, true);
-    assert_int_equal(dt_reduce_take_sent_bytes(reduce),
+    dt_allreduce *allreduce;
+    assert_ok(dt_allreduce_create(&allreduce, &world, sum.micro_batches, elements, bounds, 2, every_option));
+    float *expected = new_node(&sum, (dt_tree_node){0, sum.micro_batches}, node_value);
+    check_sum(allreduce, &sum, expected, true);
+    assert_int_equal(dt_allreduce_take_sent_bytes(allreduce),
                      2 * (world.size - 1) * elements * (int64_t)sizeof(float) / world.size);
-    assert_int_equal(dt_reduce_take_sent_bytes(reduce), 0);
+    assert_int_equal(dt_allreduce_take_sent_bytes(allreduce), 0);
     dt_memory_free(expected);
-    dt_reduce_free(reduce);
+    dt_allreduce_free(allreduce);
 }
 
 /* bfloat16 sends half the bytes. */
@@ -263,15 +267,16 @@ static void rounded_nodes_travel_in_half_the_bytes(void **state) {
     (void)state;
     int64_t sent_bytes[2];
     for (int n = 0; n < 2; n++) {
-        sum_case sum = {.leaves = world.size, .elements = 4096, .buckets = 1, .bounds = {0, 4096}};
-        sum.options = (dt_reduce_options){DT_REDUCE_FLAT, n == 0 ? DT_NUMBER_FP32 : DT_NUMBER_BF16, 0};
-        dt_reduce *reduce;
-        assert_ok(dt_reduce_create(&reduce, &world, sum.leaves, sum.elements, sum.bounds, 1, &sum.options));
-        float *expected = new_node(&sum, (dt_tree_node){0, sum.leaves}, node_value);
-        check_sum(reduce, &sum, expected, true);
-        sent_bytes[n] = dt_reduce_take_sent_bytes(reduce);
+        sum_case sum = {.micro_batches = world.size, .elements = 4096, .buckets = 1, .bounds = {0, 4096}};
+        sum.options = (dt_allreduce_options){DT_ALGORITHM_FLAT, n == 0 ? DT_DTYPE_FP32 : DT_DTYPE_BF16, 0};
+        dt_allreduce *allreduce;
+        assert_ok(dt_allreduce_create(&allreduce, &world, sum.micro_batches, sum.elements, sum.bounds, 1,
+                                      &sum.options));
+        float *expected = new_node(&sum, (dt_tree_node){0, sum.micro_batches}, node_value);
+        check_sum(allreduce, &sum, expected, true);
+        sent_bytes[n] = dt_allreduce_take_sent_bytes(allreduce);
         dt_memory_free(expected);
-        dt_reduce_free(reduce);
+        dt_allreduce_free(allreduce);
     }
     assert_int_equal(sent_bytes[0], 2 * sent_bytes[1]);
     assert_true((sent_bytes[1] > 0) == (world.size > 1));
@@ -280,26 +285,26 @@ static void rounded_nodes_travel_in_half_the_bytes(void **state) {
 /* With whole numbers, whose sums are exact in any order, the library's sum is the tree's too. */
 static void the_library_sums_as_well(void **state) {
     (void)state;
-    const dt_reduce_options options = {DT_REDUCE_LIBRARY, DT_NUMBER_FP32, 0};
-    const int64_t bounds[] = {0, 64, 160}, leaves = 3 * world.size + 1;
-    dt_reduce *reduce;
+    const dt_allreduce_options options = {DT_ALGORITHM_LIBRARY, DT_DTYPE_FP32, 0};
+    const int64_t bounds[] = {0, 64, 160}, micro_batches = 3 * world.size + 1;
+    dt_allreduce *allreduce;
     int count;
     float *nodes[DT_TREE_COVER_MAX];
-    assert_ok(dt_reduce_create(&reduce, &world, leaves, 160, bounds, 2, &options));
-    const dt_tree_node *cover = dt_reduce_cover(reduce, &count);
+    assert_ok(dt_allreduce_create(&allreduce, &world, micro_batches, 160, bounds, 2, &options));
+    const dt_tree_node *cover = dt_allreduce_cover(allreduce, &count);
     for (int n = 0; n < count; n++) {
         nodes[n] = dt_memory_alloc(160, sizeof **nodes, "a node");
         for (int64_t i = 0; i < 160; i++)
             nodes[n][i] = (float)((cover[n].end - cover[n].first) * (i + 1));
     }
     for (int64_t b = 1; b >= 0; b--)
-        assert_ok(dt_reduce_start(reduce, b, nodes, nodes[0]));
-    assert_ok(dt_reduce_finish(reduce));
+        assert_ok(dt_allreduce_start(allreduce, b, nodes, nodes[0]));
+    assert_ok(dt_allreduce_finish(allreduce));
     for (int64_t i = 0; i < 160; i++)
-        assert_int_equal((int)nodes[0][i], leaves * (i + 1));
+        assert_int_equal((int)nodes[0][i], micro_batches * (i + 1));
     for (int n = 0; n < count; n++)
         dt_memory_free(nodes[n]);
-    dt_reduce_free(reduce);
+    dt_allreduce_free(allreduce);
 }
 
 /* auto is flat on a single host and where every rank has a host of its own, and hierarchical in between. */
@@ -307,12 +312,13 @@ static void auto_follows_the_hosts(void **state) {
     (void)state;
     const int64_t bounds[] = {0, 64};
     for (int host_ranks = 0; host_ranks <= world.size; host_ranks++) {
-        const dt_reduce_options options = {DT_REDUCE_AUTO, DT_NUMBER_FP32, host_ranks};
+        const dt_allreduce_options options = {DT_ALGORITHM_AUTO, DT_DTYPE_FP32, host_ranks};
         const bool layered = host_ranks > 1 && host_ranks < world.size;
-        dt_reduce *reduce;
-        assert_ok(dt_reduce_create(&reduce, &world, world.size, 64, bounds, 1, &options));
-        assert_int_equal(dt_reduce_taken(reduce), layered ? DT_REDUCE_HIERARCHICAL : DT_REDUCE_FLAT);
-        dt_reduce_free(reduce);
+        dt_allreduce *allreduce;
+        assert_ok(dt_allreduce_create(&allreduce, &world, world.size, 64, bounds, 1, &options));
+        assert_int_equal(dt_allreduce_algorithm(allreduce),
+                         layered ? DT_ALGORITHM_HIERARCHICAL : DT_ALGORITHM_FLAT);
+        dt_allreduce_free(allreduce);
     }
 }
 

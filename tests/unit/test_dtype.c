@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "base/philox.h"
-#include "comm/number.h"
+#include "base/dtype.h"
 
 static float float_of(uint32_t bits) {
     float value;
@@ -40,7 +40,7 @@ static void check(uint32_t bits) {
     float value = float_of(bits), expected = value;
     if (!isnan(value) && !isinf(value))
         expected = nearest(value);
-    dt_number_round(DT_NUMBER_BF16, &value, 1);
+    dt_dtype_round(DT_DTYPE_BF16, &value, 1);
     if (isnan(expected))
         assert_true(isnan(value) && (bits_of(value) & 0xffffu) == 0);
     else
@@ -68,16 +68,16 @@ static void additions_round_both_children_and_the_parent(void **state) {
         left[i] = ldexpf((float)(int32_t)words.w0, (int)(words.w1 % 40) - 50);
         right[i] = ldexpf((float)(int32_t)words.w2, (int)(words.w3 % 40) - 50);
     }
-    dt_number_add(DT_NUMBER_BF16, out, left, right, COUNT);
+    dt_dtype_add(DT_DTYPE_BF16, out, left, right, COUNT);
     for (int i = 0; i < COUNT; i++)
         assert_int_equal(bits_of(out[i]), bits_of(nearest(nearest(left[i]) + nearest(right[i]))));
     memcpy(again, out, sizeof out);
-    dt_number_round(DT_NUMBER_BF16, again, COUNT);
+    dt_dtype_round(DT_DTYPE_BF16, again, COUNT);
     assert_memory_equal(again, out, sizeof out);
-    dt_number_pack(packed, out, COUNT);
-    dt_number_unpack(again, packed, COUNT);
+    dt_dtype_pack(packed, out, COUNT);
+    dt_dtype_unpack(again, packed, COUNT);
     assert_memory_equal(again, out, sizeof out);
-    dt_number_add(DT_NUMBER_BF16, left, left, right, COUNT);
+    dt_dtype_add(DT_DTYPE_BF16, left, left, right, COUNT);
     assert_memory_equal(left, out, sizeof out);
 }
 
@@ -85,12 +85,12 @@ static void additions_round_both_children_and_the_parent(void **state) {
 static void floats_stay_floats(void **state) {
     (void)state;
     float left = 1.0f + 0x1p-20f, right = 0x1p-22f, out;
-    dt_number_add(DT_NUMBER_FP32, &out, &left, &right, 1);
+    dt_dtype_add(DT_DTYPE_FP32, &out, &left, &right, 1);
     assert_int_equal(bits_of(out), bits_of(left + right));
-    dt_number_round(DT_NUMBER_FP32, &out, 1);
+    dt_dtype_round(DT_DTYPE_FP32, &out, 1);
     assert_int_equal(bits_of(out), bits_of(left + right));
-    assert_int_equal(dt_number_bytes(DT_NUMBER_FP32), 4);
-    assert_int_equal(dt_number_bytes(DT_NUMBER_BF16), 2);
+    assert_int_equal(dt_dtype_bytes(DT_DTYPE_FP32), 4);
+    assert_int_equal(dt_dtype_bytes(DT_DTYPE_BF16), 2);
 }
 
 static const struct CMUnitTest tests[] = {

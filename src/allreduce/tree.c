@@ -1,16 +1,18 @@
-/* The shape of the canonical tree, and nothing else. Who sends which node where is exchange.c's. */
-#include "comm/tree.h"
+/* The shape of the canonical tree, and nothing else. Who sends which node where is flat.c's and
+ * hierarchical.c's. */
+#include "allreduce/tree.h"
 
 #include <inttypes.h>
 #include <stdbool.h>
 
-dt_status dt_tree_expect_ranks(int size, int64_t leaves) {
-    if (size <= leaves)
+dt_status dt_tree_expect_ranks(int size, int64_t micro_batches) {
+    if (size <= micro_batches)
         return DT_OK;
-    return dt_usage("%d ranks for %" PRId64 " leaves: expected at most one rank a leaf "
-                    "(leaves = ceil(batch_size / micro_batch_size)); use at most %" PRId64 " ranks, "
+    return dt_usage("%d ranks for %" PRId64 " micro-batches: expected at most one rank per micro-batch "
+                    "(a step has ceil(batch_size / micro_batch_size) of them); use at most %" PRId64
+                    " ranks, "
                     "a larger batch_size or a smaller micro_batch_size",
-                    size, leaves, leaves);
+                    size, micro_batches, micro_batches);
 }
 
 int64_t dt_tree_split(int64_t count) {
@@ -20,14 +22,14 @@ int64_t dt_tree_split(int64_t count) {
     return half;
 }
 
-/* floor(rank * leaves / size), without the product of two large numbers. */
-static int64_t share_start(int64_t leaves, int rank, int size) {
-    return rank * (leaves / size) + rank * (leaves % size) / size;
+/* floor(rank * micro_batches / size), without the product of two large numbers. */
+static int64_t run_start(int64_t micro_batches, int rank, int size) {
+    return rank * (micro_batches / size) + rank * (micro_batches % size) / size;
 }
 
-void dt_tree_share(int64_t leaves, int rank, int size, int64_t *first, int64_t *end) {
-    *first = share_start(leaves, rank, size);
-    *end = share_start(leaves, rank + 1, size);
+void dt_tree_run(int64_t micro_batches, int rank, int size, int64_t *first, int64_t *end) {
+    *first = run_start(micro_batches, rank, size);
+    *end = run_start(micro_batches, rank + 1, size);
 }
 
 /* Appends what of [first, end) lies below `node`; `count` nodes are in `cover` already. Returns the count. */
@@ -43,14 +45,14 @@ static int cover_below(dt_tree_node node, int64_t first, int64_t end, dt_tree_no
     return cover_below((dt_tree_node){middle, node.end}, first, end, cover, count);
 }
 
-int dt_tree_cover(int64_t leaves, int64_t first, int64_t end, dt_tree_node cover[DT_TREE_COVER_MAX]) {
-    return first < end ? cover_below((dt_tree_node){0, leaves}, first, end, cover, 0) : 0;
+int dt_tree_cover(int64_t micro_batches, int64_t first, int64_t end, dt_tree_node cover[DT_TREE_COVER_MAX]) {
+    return first < end ? cover_below((dt_tree_node){0, micro_batches}, first, end, cover, 0) : 0;
 }
 
 /* A walk down the tree and, from left to right, along a list of its nodes. */
 typedef struct walk {
     const dt_tree_node *nodes;
-    int64_t first, end; /* the leaves that the list holds */
+    int64_t first, end; /* the micro-batches that the list holds */
     int64_t next;       /* the first node of the list that the walk has not met */
     dt_tree_add *adds;
     int64_t added;
@@ -72,19 +74,19 @@ static int64_t visit(walk *along, dt_tree_node node) {
     return left;
 }
 
-int64_t dt_tree_adds(int64_t leaves, const dt_tree_node *nodes, int64_t count, dt_tree_add *adds) {
+int64_t dt_tree_adds(int64_t micro_batches, const dt_tree_node *nodes, int64_t count, dt_tree_add *adds) {
     if (count == 0)
         return 0;
     walk along = {.nodes = nodes, .first = nodes[0].first, .end = nodes[count - 1].end, .adds = adds};
-    (void)visit(&along, (dt_tree_node){0, leaves});
+    (void)visit(&along, (dt_tree_node){0, micro_batches});
     return along.added;
 }
 
-double dt_tree_sum(const double *values, int64_t leaves) {
-    if (leaves <= 0)
+double dt_tree_sum(const double *values, int64_t micro_batches) {
+    if (micro_batches <= 0)
         return 0;
-    if (leaves == 1)
+    if (micro_batches == 1)
         return values[0];
-    int64_t half = dt_tree_split(leaves);
-    return dt_tree_sum(values, half) + dt_tree_sum(values + half, leaves - half);
+    int64_t half = dt_tree_split(micro_batches);
+    return dt_tree_sum(values, half) + dt_tree_sum(values + half, micro_batches - half);
 }

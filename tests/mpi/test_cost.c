@@ -1,7 +1,7 @@
 /* The count of what a sum moves against a sum that is carried out, and the measurement of the links. */
 #include "comm/link.h"
-#include "comm/reduce.h"
-#include "comm/traffic.h"
+#include "allreduce/allreduce.h"
+#include "allreduce/cost.h"
 #include "support/cmocka_mpi.h"
 
 #define LEAVES   11
@@ -9,24 +9,24 @@
 static const int64_t bounds[] = {0, 1600, 1600 + 16, ELEMENTS};
 #define BUCKETS 3
 
-/* The bytes that dt_reduce_take_sent_bytes reports are those of the formula. */
+/* The bytes that dt_allreduce_take_sent_bytes reports are those of the formula. */
 static void a_sum_sends_the_bytes_that_were_counted(void **state) {
     (void)state;
     static float vectors[DT_TREE_COVER_MAX][ELEMENTS] __attribute__((aligned(64)));
     float *nodes[DT_TREE_COVER_MAX];
-    dt_reduce *reduce;
-    dt_traffic counted;
-    const dt_reduce_options options = {0};
-    const dt_traffic_job job = {.ranks = world.size, .host_ranks = world.size, .leaves = LEAVES};
+    dt_allreduce *reduce;
+    dt_cost_traffic counted;
+    const dt_allreduce_options options = {0};
+    const dt_cost_job job = {.ranks = world.size, .host_ranks = world.size, .micro_batches = LEAVES};
     for (int i = 0; i < DT_TREE_COVER_MAX; i++)
         nodes[i] = vectors[i];
-    assert_ok(dt_reduce_create(&reduce, &world, LEAVES, ELEMENTS, bounds, BUCKETS, &options));
+    assert_ok(dt_allreduce_create(&reduce, &world, LEAVES, ELEMENTS, bounds, BUCKETS, &options));
     for (int64_t b = BUCKETS - 1; b >= 0; b--)
-        assert_ok(dt_reduce_start(reduce, b, nodes, nodes[0]));
-    assert_ok(dt_reduce_finish(reduce));
-    const int64_t sent_bytes = dt_reduce_take_sent_bytes(reduce);
-    dt_reduce_free(reduce);
-    assert_ok(dt_traffic_of_rank(&job, world.rank, bounds, BUCKETS, &counted));
+        assert_ok(dt_allreduce_start(reduce, b, nodes, nodes[0]));
+    assert_ok(dt_allreduce_finish(reduce));
+    const int64_t sent_bytes = dt_allreduce_take_sent_bytes(reduce);
+    dt_allreduce_free(reduce);
+    assert_ok(dt_cost_of_rank(&job, world.rank, bounds, BUCKETS, &counted));
     assert_int_equal(sent_bytes, counted.sent_bytes);
 }
 

@@ -1,0 +1,235 @@
+/* Dry runs of the schedules that generator.c writes, and the times that a model makes of what they count. */
+#include "allreduce/cost.h"
+
+#include "allreduce/generator.h"
+#include "base/memory.h"
+
+/* So many ranks are looked at one by one. */
+#define RANKS_COUNTED 512
+
+static int64_t larger(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+static int smaller(int a, int b) {
+    return a < b ? a : b;
+}
+
+/* ---- counting ---- */
+
+/* A job's generators and what they read. Memory and messages are two: the library's own are not known, so its
+ * messages are those of a flat allreduce. */
+typedef struct dry_run {
+    const dt_cost_job *job;
+    int hosts, *starts; /* [hosts + 1] */
+    dt_generator memory, messages;
+} dry_run;
+
+static dt_generator_job generator_job(const dt_cost_job *job, int hosts, const int *starts) {
+    return (dt_generator_job){.size = job->ranks,
+                              .hosts = hosts,
+                              .starts = starts,
+                              .micro_batches = job->micro_batches,
+                              .algorithm = job->algorithm};
+}
+
+static int count_hosts(const dt_cost_job *job) {
+    return (job->ranks + job->host_ranks - 1) / job->host_ranks;
+}
+
+dt_algorithm dt_cost_algorithm(const dt_cost_job *job) {
+    const dt_generator_job asked = generator_job(job, count_hosts(job), NULL);
+    dt_algorithm algorithm = job->algorithm;
+    (void)dt_generator_choose(&asked, &algorithm); /* the hosts are known, so it cannot fail */
+    return algorithm;
+}
+
+static dt_status create_dry_run(dry_run *d, const dt_cost_job *job, int rank) {
+    *d = (dry_run){.job = job, .hosts = count_hosts(job)};
+    d->starts = dt_memory_alloc(d->hosts + 1, sizeof *d->starts, "the hosts of a plan");
+    if (d->starts == NULL)
+        return DT_FAILED;
+    for (int h = 0; h <= d->hosts; h++)
+        d->starts[h] = smaller(h * job->host_ranks, job->ranks);
+    dt_generator_job planned = generator_job(job, d->hosts, d->starts);
+    DT_TRY(dt_generator_create(&d->memory, &planned, rank));
+    if (planned.algorithm == DT_ALGORITHM_LIBRARY)
+        planned.algorithm = DT_ALGORITHM_FLAT;
+    return dt_generator_create(&d->messages, &planned, rank);
+}
+
+static void free_dry_run(dry_run *d) {
+    dt_generator_free(&d->memory);
+    dt_generator_free(&d->messages);
+    dt_memory_free(d->starts);
+}
+
+static dt_status set_rank(dry_run *d, int rank) {
+    DT_TRY(dt_generator_set_rank(&d->memory, rank));
+    return dt_generator_set_rank(&d->messages, rank);
+}
+
+/* A rank's work for a bucket; its crossing bytes stand as its host's, which the caller adds up. */
+static dt_cost_traffic traffic_of(const dry_run *d, int64_t count) {
+    dt_schedule schedule = {0};
+    dt_generator_write(&d->messages, count, &schedule);
+    const dt_schedule_work *work = &schedule.work;
+    const int64_t bytes = (int64_t)dt_dtype_bytes(d->job->dtype);
+    return (dt_cost_traffic){
+        .messages = work->messages,
+        .inside_bytes = bytes * larger(work->sent_floats - work->crossing_sent_floats,
+                                       work->received_floats - work->crossing_received_floats),
+        .sent_bytes = bytes * work->sent_floats,
+        .received_bytes = bytes * work->received_floats,
+        .host_sent_bytes = bytes * work->crossing_sent_floats,
+        .host_received_bytes = bytes * work->crossing_received_floats,
+        .added_floats = work->added_floats,
+        .copied_floats = work->copied_floats,
+        .packed_floats = d->job->dtype == DT_DTYPE_FP32 ? 0 : work->sent_floats + work->received_floats};
+}
+
+static void raise_traffic(dt_cost_traffic *most, const dt_cost_traffic *one) {
+    most->messages = larger(most->messages, one->messages);
+    most->sent_bytes = larger(most->sent_bytes, one->sent_bytes);
+    most->received_bytes = larger(most->received_bytes, one->received_bytes);
+    most->inside_bytes = larger(most->inside_bytes, one->inside_bytes);
+    most->host_sent_bytes = larger(most->host_sent_bytes, one->host_sent_bytes);
+    most->host_received_bytes = larger(most->host_received_bytes, one->host_received_bytes);
+    most->added_floats = larger(most->added_floats, one->added_floats);
+    most->copied_floats = larger(most->copied_floats, one->copied_floats);
+    most->packed_floats = larger(most->packed_floats, one->packed_floats);
+}
+
+/* Adds one rank to the busiest, and its crossing bytes to its host's. */
+static dt_status count_rank(dry_run *d, int rank, const int64_t *bounds, int64_t buckets,
+                            dt_cost_traffic *busiest, dt_cost_traffic *host, int64_t *workspace_bytes) {
+    dt_schedule_needs needs = {0};
+    dt_cost_traffic here = {0};
+    int64_t longest = 0;
+    DT_TRY(set_rank(d, rank));
+    for (int64_t b = 0, before = -1; b < buckets; b++) {
+        const int64_t count = bounds[b + 1] - bounds[b];
+        if (count != before) {
+            here = traffic_of(d, count);
+            dt_generator_raise_needs(&d->memory, count, &needs);
+        }
+        before = count;
+        longest = larger(longest, count);
+        host[b].host_sent_bytes += here.host_sent_bytes;
+        host[b].host_received_bytes += here.host_received_bytes;
+        const dt_cost_traffic without_host = {.messages = here.messages,
+                                              .sent_bytes = here.sent_bytes,
+                                              .received_bytes = here.received_bytes,
+                                              .inside_bytes = here.inside_bytes,
+                                              .added_floats = here.added_floats,
+                                              .copied_floats = here.copied_floats,
+                                              .packed_floats = here.packed_floats};
+        raise_traffic(&busiest[b], &without_host);
+    }
+    *workspace_bytes =
+        larger(*workspace_bytes,
+               dt_generator_bytes(&d->memory, &needs, longest, dt_generator_slots(buckets), d->job->dtype));
+    return DT_OK;
+}
+
+static dt_status count_host(dry_run *d, int host, const int64_t *bounds, int64_t buckets,
+                            dt_cost_traffic *busiest, dt_cost_traffic *sum, int64_t *workspace_bytes) {
+    for (int64_t b = 0; b < buckets; b++)
+        sum[b] = (dt_cost_traffic){0};
+    for (int r = d->starts[host]; r < d->starts[host + 1]; r++)
+        DT_TRY(count_rank(d, r, bounds, buckets, busiest, sum, workspace_bytes));
+    for (int64_t b = 0; b < buckets; b++)
+        raise_traffic(&busiest[b], &sum[b]);
+    return DT_OK;
+}
+
+dt_status dt_cost_busiest(const dt_cost_job *job, const int64_t *bounds, int64_t buckets,
+                          dt_cost_traffic *busiest, int64_t *workspace_bytes) {
+    dry_run d = {0};
+    int64_t bytes = 0;
+    dt_cost_traffic *sum = dt_memory_alloc(buckets, sizeof *sum, "the traffic of a host");
+    dt_status status = sum ? create_dry_run(&d, job, 0) : DT_FAILED;
+    for (int64_t b = 0; b < buckets; b++)
+        busiest[b] = (dt_cost_traffic){0};
+    const int wanted = RANKS_COUNTED / job->host_ranks > 1 ? RANKS_COUNTED / job->host_ranks : 1;
+    const int stride = (d.hosts + wanted - 1) / wanted;
+    for (int h = 0; status == DT_OK && h < d.hosts; h += stride)
+        status = count_host(&d, h, bounds, buckets, busiest, sum, &bytes);
+    if (workspace_bytes)
+        *workspace_bytes = bytes;
+    free_dry_run(&d);
+    dt_memory_free(sum);
+    return status;
+}
+
+dt_status dt_cost_workspace_bytes(const dt_cost_job *job, int rank, int64_t longest, int64_t last,
+                                  int64_t buckets, int64_t *bytes) {
+    dry_run d;
+    dt_schedule_needs needs = {0};
+    const dt_status status = create_dry_run(&d, job, rank);
+    if (status == DT_OK) {
+        dt_generator_raise_needs(&d.memory, longest, &needs);
+        dt_generator_raise_needs(&d.memory, last, &needs);
+        *bytes = dt_generator_bytes(&d.memory, &needs, longest, dt_generator_slots(buckets), job->dtype);
+    }
+    free_dry_run(&d);
+    return status;
+}
+
+dt_status dt_cost_of_rank(const dt_cost_job *job, int rank, const int64_t *bounds, int64_t buckets,
+                          dt_cost_traffic *total) {
+    dry_run d;
+    *total = (dt_cost_traffic){0};
+    const dt_status status = create_dry_run(&d, job, rank);
+    for (int64_t b = 0; status == DT_OK && b < buckets; b++) {
+        const dt_cost_traffic here = traffic_of(&d, bounds[b + 1] - bounds[b]);
+        total->messages += here.messages;
+        total->sent_bytes += here.sent_bytes;
+        total->received_bytes += here.received_bytes;
+        total->inside_bytes += here.inside_bytes;
+        total->added_floats += here.added_floats;
+        total->copied_floats += here.copied_floats;
+        total->packed_floats += here.packed_floats;
+    }
+    free_dry_run(&d);
+    return status;
+}
+
+/* ---- times ---- */
+
+/* What a bucket costs on the network, and of a core beside it. */
+typedef struct bucket_cost {
+    double travel, cpu, core;
+} bucket_cost;
+
+static bucket_cost cost_of(const dt_cost_machine *m, const dt_cost_traffic *moved) {
+    const int64_t crossing = larger(moved->host_sent_bytes, moved->host_received_bytes);
+    const int64_t own = larger(moved->sent_bytes, moved->received_bytes) - moved->inside_bytes;
+    const double latency = crossing > 0 ? m->link.latency_seconds : 0.0;
+    const double inside = (double)moved->inside_bytes / m->inside.bandwidth_bytes +
+                          (crossing > 0 ? 0.0 : (double)moved->messages * m->inside.latency_seconds);
+    const double floats = (double)(moved->added_floats + moved->copied_floats + moved->packed_floats);
+    bucket_cost cost = {.travel =
+                            (double)moved->messages * latency + (double)crossing / m->link.bandwidth_bytes,
+                        .cpu = m->share * (double)own * m->link.cpu_seconds_per_byte,
+                        .core = m->share * (inside + floats * m->add_seconds)};
+    /* Where cores are what limits the network, it has no time of its own. */
+    cost.cpu = cost.cpu < cost.travel ? cost.cpu : cost.travel;
+    return cost;
+}
+
+dt_cost_time dt_cost_time_of(const dt_cost_machine *machine, double backward_seconds, const int64_t *bounds,
+                             int64_t buckets, const dt_cost_traffic *busiest) {
+    dt_cost_time time = {0};
+    double done = 0.0, core = 0.0;
+    for (int64_t b = buckets - 1; b >= 0; b--) {
+        const bucket_cost cost = cost_of(machine, &busiest[b]);
+        const double ready = backward_seconds * (1.0 - (double)bounds[b] / (double)bounds[buckets]);
+        done = (ready > done ? ready : done) + cost.travel - cost.cpu;
+        core += cost.cpu + cost.core;
+        time.total_seconds += cost.travel + cost.core;
+    }
+    time.exposed_seconds = done - backward_seconds + core;
+    time.seen_seconds = done - backward_seconds + core / machine->share;
+    return time;
+}

@@ -1,0 +1,124 @@
+/* Which algorithm a job takes, and who writes its schedules. */
+#include "allreduce/generator.h"
+
+#include <stdbool.h>
+
+#include "allreduce/flat.h"
+
+/* ---- the algorithms ---- */
+
+static void write_flat(const dt_generator *g, int64_t count, dt_schedule *schedule) {
+    dt_flat_write(schedule, &(dt_flat){.partition = &g->partition,
+                                       .self = g->rank,
+                                       .nodes = g->own,
+                                       .sum = {DT_ARRAY_SUM, 0},
+                                       .count = count});
+}
+
+static void write_hierarchical(const dt_generator *g, int64_t count, dt_schedule *schedule) {
+    dt_hierarchical_write(schedule, &g->hierarchical, count);
+}
+
+/* The rank's own nodes in one, in any order, and then the library's sum. */
+static void write_library(const dt_generator *g, int64_t count, dt_schedule *schedule) {
+    const dt_operand workspace = {DT_ARRAY_WORKSPACE, 0};
+    dt_schedule_copy(schedule, workspace, g->own[0], count);
+    for (int64_t i = 1; i < dt_partition_nodes(&g->partition, g->rank); i++)
+        dt_schedule_add(schedule, workspace, workspace, g->own[i], count);
+    dt_schedule_library(schedule, (dt_operand){DT_ARRAY_SUM, 0}, workspace, count);
+}
+
+static void (*const writers[])(const dt_generator *, int64_t, dt_schedule *) = {
+    [DT_ALGORITHM_FLAT] = write_flat,
+    [DT_ALGORITHM_HIERARCHICAL] = write_hierarchical,
+    [DT_ALGORITHM_LIBRARY] = write_library,
+};
+
+dt_status dt_generator_choose(const dt_generator_job *job, dt_algorithm *algorithm) {
+    *algorithm = job->algorithm;
+    if (job->algorithm == DT_ALGORITHM_FLAT || job->algorithm == DT_ALGORITHM_LIBRARY)
+        return DT_OK;
+    const bool layered = 1 < job->hosts && job->hosts < job->size;
+    if (job->size == 1 || (job->algorithm == DT_ALGORITHM_AUTO && !layered)) {
+        *algorithm = DT_ALGORITHM_FLAT;
+        return DT_OK;
+    }
+    if (job->hosts == 0)
+        return dt_usage("exchange: hierarchical needs the ranks of each host to follow each other, and here "
+                        "they are dealt out in turns; launch with mpirun --map-by slot or srun "
+                        "--distribution=block, or use exchange: flat");
+    *algorithm = DT_ALGORITHM_HIERARCHICAL;
+    return DT_OK;
+}
+
+/* ---- one rank after another ---- */
+
+dt_status dt_generator_set_rank(dt_generator *g, int rank) {
+    const dt_generator_job *job = &g->job;
+    g->rank = g->host_first = rank;
+    g->host_end = rank + 1;
+    for (int h = 0; h < job->hosts; h++)
+        if (job->starts[h] <= rank && rank < job->starts[h + 1]) {
+            g->host_first = job->starts[h];
+            g->host_end = job->starts[h + 1];
+        }
+    dt_hierarchical_free(&g->hierarchical);
+    return job->algorithm == DT_ALGORITHM_HIERARCHICAL
+               ? dt_hierarchical_create(&g->hierarchical, job->micro_batches, job->size, rank, job->starts,
+                                        job->hosts)
+               : DT_OK;
+}
+
+dt_status dt_generator_create(dt_generator *g, const dt_generator_job *job, int rank) {
+    *g = (dt_generator){.job = *job};
+    for (int i = 0; i < DT_TREE_COVER_MAX; i++)
+        g->own[i] = (dt_operand){DT_ARRAY_OWN + i, 0};
+    DT_TRY(dt_tree_expect_ranks(job->size, job->micro_batches));
+    DT_TRY(dt_generator_choose(job, &g->job.algorithm));
+    DT_TRY(dt_partition_create(&g->partition, job->micro_batches, job->size, 0, NULL, job->size));
+    return dt_generator_set_rank(g, rank);
+}
+
+void dt_generator_free(dt_generator *g) {
+    dt_hierarchical_free(&g->hierarchical);
+    dt_partition_free(&g->partition);
+}
+
+void dt_generator_write(const dt_generator *g, int64_t count, dt_schedule *schedule) {
+    schedule->host_first = g->host_first;
+    schedule->host_end = g->host_end;
+    dt_schedule_clear(schedule);
+    if (g->job.size > 1)
+        writers[g->job.algorithm](g, count, schedule);
+}
+
+/* ---- what schedules take ---- */
+
+void dt_generator_raise_needs(const dt_generator *g, int64_t count, dt_schedule_needs *needs) {
+    dt_schedule dry_run = {0};
+    dt_generator_write(g, count, &dry_run);
+    dt_schedule_raise_needs(needs, &dry_run);
+}
+
+int dt_generator_slots(int64_t buckets) {
+    return buckets < DT_SLOTS_MAX ? (int)buckets : DT_SLOTS_MAX;
+}
+
+int64_t dt_generator_arrays(const dt_generator *g) {
+    const bool shared = g->job.algorithm == DT_ALGORITHM_HIERARCHICAL;
+    return DT_ARRAY_SHARED + (shared ? dt_partition_all_nodes(&g->hierarchical.inside) : 0);
+}
+
+int64_t dt_generator_shared_floats(const dt_generator *g, int local, int64_t longest) {
+    if (g->job.algorithm != DT_ALGORITHM_HIERARCHICAL)
+        return 0;
+    return (dt_partition_nodes(&g->hierarchical.inside, local) + (local == 0)) * longest;
+}
+
+int64_t dt_generator_bytes(const dt_generator *g, const dt_schedule_needs *needs, int64_t longest, int slots,
+                           dt_dtype dtype) {
+    const int64_t shared = dt_generator_shared_floats(g, g->rank - g->host_first, longest);
+    const int64_t packed = dtype == DT_DTYPE_FP32 ? 0 : needs->travelling_floats;
+    return slots * ((needs->workspace_floats + shared) * (int64_t)sizeof(float) +
+                    packed * (int64_t)dt_dtype_bytes(dtype));
+}

@@ -1,0 +1,23 @@
+/* The names, and nothing else. */
+#include "config/choices.h"
+
+#include <stddef.h>
+
+const char *const dt_choices_lr_shape[] = {
+    [DT_LR_CONSTANT] = "constant", [DT_LR_COSINE] = "cosine", [DT_LR_WSD] = "wsd", NULL};
+
+const char *const dt_choices_leftover[] = {
+    [DT_LEFTOVER_DROP] = "drop", [DT_LEFTOVER_SPREAD] = "spread", NULL};
+
+const char *const dt_choices_algorithm[] = {[DT_ALGORITHM_AUTO] = "auto",
+                                            [DT_ALGORITHM_FLAT] = "flat",
+                                            [DT_ALGORITHM_HIERARCHICAL] = "hierarchical",
+                                            [DT_ALGORITHM_LIBRARY] = "library",
+                                            NULL};
+
+const char *const dt_choices_eval_on[] = {[DT_EVAL_RANK0] = "rank0", [DT_EVAL_ALL] = "all", NULL};
+
+const char *const dt_choices_on_nonfinite[] = {
+    [DT_NONFINITE_STOP] = "stop", [DT_NONFINITE_SKIP] = "skip", NULL};
+
+const char *const dt_choices_on_error[] = {[DT_ON_ERROR_STOP] = "stop", [DT_ON_ERROR_WARN] = "warn", NULL};
