@@ -11,7 +11,7 @@
 
 /** The values are the program's exit codes, but for the last one. */
 typedef enum dt_status {
-    DT_OK = 0,     /**< done, or stopped on request */
+    DT_OK = 0,     /**< done, or stopped by a signal or a deadline */
     DT_FAILED = 1, /**< something went wrong while running */
     DT_USAGE = 2,  /**< the command line or the config is wrong */
     DT_STOPPED = 3 /**< given up on request before it was done: whoever asked for the work makes it DT_OK */

@@ -8,8 +8,8 @@
 #include "train/need.h"
 #include "train/run.h"
 
-static bool never(void) {
-    return false;
+static int never(void) {
+    return 0;
 }
 
 /* Lanes of one window, filled with tokens that nothing can be learned from. */
@@ -58,7 +58,7 @@ static dt_status create_step(dt_rig *rig, const dt_world *world, const dt_config
         .schedule = {.peak = c->learning_rate, .max_steps = c->max_steps},
         .adamw = {.weight_decay = c->weight_decay, .beta1 = c->beta1, .beta2 = c->beta2},
         .grad_clip = c->grad_clip,
-        .stop_requested = never};
+        .stop_reason = never};
     return dt_step_create(&rig->step, &inputs);
 }
 

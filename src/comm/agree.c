@@ -1,6 +1,7 @@
 /* Finds the lowest rank that failed and carries its sentence to rank 0. Printing is left to main.c. */
 #include "comm/agree.h"
 
+#include <limits.h>
 #include <stdio.h>
 
 #include "base/progress.h"
@@ -36,13 +37,13 @@ dt_status dt_agree_lowest(const dt_world *world, dt_status mine) {
     return lowest.code;
 }
 
-dt_status dt_agree_any(const dt_world *world, bool mine, bool *any) {
-    const int here = mine;
-    int found = 0;
+dt_status dt_agree_least(const dt_world *world, int mine, int *least) {
+    const int here = mine == 0 ? INT_MAX : mine;
+    int found = here;
     dt_progress_meet();
-    DT_TRY(dt_mpi_world_check(MPI_Allreduce(&here, &found, 1, MPI_INT, MPI_MAX, world->mpi->comm),
+    DT_TRY(dt_mpi_world_check(MPI_Allreduce(&here, &found, 1, MPI_INT, MPI_MIN, world->mpi->comm),
                               "MPI_Allreduce"));
-    *any = found != 0;
+    *least = found == INT_MAX ? 0 : found;
     return DT_OK;
 }
 

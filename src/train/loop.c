@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -24,6 +25,14 @@
 
 /* A second, of a disk that many share. */
 #define SLOW_DISK_BYTES 50e6
+
+/* What is left after SIGTERM: mpirun kills a second later, unless it was told otherwise; others, a
+ * container's end or a batch system's, leave more. */
+#define MPIRUN_GRACE_SECONDS 1.0
+#define GRACE_SECONDS        5.0
+
+/* How often the thread that hears signals looks whether the loop has come to its last save. */
+#define LOOK_NANOSECONDS 2000000L
 
 /*
  * Hands the state to the writer of checkpoints, with the validation loss if this very step was evaluated.
@@ -48,12 +57,29 @@ static dt_status save_last(dt_run *run, const dt_report *report) {
     return DT_OK;
 }
 
-/* Rank 0's save in the signal thread, while the loop computes. */
-static void save_at_once(dt_run *run, const char *signal_name) {
-    if (run->world->rank != 0)
-        return;
-    dt_log_line("%s: saving the last finished step at once", signal_name);
-    dt_saver_begin(run->saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_NOW);
+/* Waits until no save comes from the loop any more, its last one being begun, or `seconds` are over. */
+static void await_last_save(const dt_run *run, double seconds) {
+    const struct timespec pause = {.tv_nsec = LOOK_NANOSECONDS};
+    const double until = dt_clock_seconds() + seconds;
+    while (!atomic_load(&run->saves_begun) && dt_clock_seconds() < until)
+        nanosleep(&pause, NULL);
+}
+
+/*
+ * Rank 0, in the signal thread, while the loop computes. The stop ends with a save of the loop's own, and one
+ * checkpoint is enough. But where the steps are too long to wait for that, or it does not come in half of the
+ * time that there is, the last finished step is saved from here, beside whatever is being done.
+ */
+static void save_in_time(dt_run *run, int reason, double step_seconds) {
+    const double measured = dt_saver_seconds(run->saver);
+    const double save_seconds =
+        measured > 0.0 ? measured : (double)dt_saver_bytes(&run->layout) / SLOW_DISK_BYTES;
+    const double grace = reason & DT_STOP_MPIRUN ? MPIRUN_GRACE_SECONDS : GRACE_SECONDS;
+    const double spare = 0.5 * grace - 2.0 * save_seconds;
+    if (2.0 * step_seconds < spare)
+        await_last_save(run, spare);
+    if (!atomic_load(&run->saves_begun))
+        dt_saver_begin(run->saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_MAKESHIFT);
     dt_saver_wait(run->saver);
 }
 
@@ -62,13 +88,14 @@ static void save_at_once(dt_run *run, const char *signal_name) {
  * which has died, and kills them much later. After two steps and two slow saves, ranks that have not met will
  * not: the watch names those that are missing and ends the job.
  */
-static void leave_soon(void *context, const char *signal_name) {
+static void leave_soon(void *context, int reason) {
     dt_run *run = context;
-    const double save_seconds = 3.0 * (double)run->layout.elements * (double)sizeof(float) / SLOW_DISK_BYTES;
-    save_at_once(run, signal_name);
+    const double save_seconds = (double)dt_saver_bytes(&run->layout) / SLOW_DISK_BYTES;
     pthread_mutex_lock(&run->state.at_rest);
     const double step_seconds = run->longest_step_seconds;
     pthread_mutex_unlock(&run->state.at_rest);
+    if (run->world->rank == 0)
+        save_in_time(run, reason, step_seconds);
     dt_watch_limit(
         fmin(run->about.config.hang_timeout_seconds, LEAVE_SECONDS + 2.0 * (step_seconds + save_seconds)));
 }
@@ -158,12 +185,12 @@ static void write_metrics(dt_run *run, const dt_step_result *result) {
  * What is due after a step. Rank 0 may be long at it and gives it up when a stop is asked for; it is then
  * done when the run goes on from here, so no rank may take the next step: `*stop` is the same on all.
  */
-static dt_status attend(dt_run *run, bool evaluation, bool sampling, bool *stop) {
+static dt_status attend(dt_run *run, bool evaluation, bool sampling, int *stop) {
     if (evaluation)
         DT_TRY(dt_validation_take(run, dt_stop_requested, HUGE_VAL));
     if (sampling && !run->validation.failed)
         DT_TRY(sample(run));
-    return evaluation || sampling ? dt_agree_any(run->world, dt_stop_requested(), stop) : DT_OK;
+    return evaluation || sampling ? dt_agree_least(run->world, dt_stop_reason_here(), stop) : DT_OK;
 }
 
 /* What rank 0 must know to end in time. */
@@ -237,7 +264,7 @@ static dt_status evaluate_stopped(dt_run *run) {
     return DT_OK;
 }
 
-static dt_status train(dt_run *run, dt_report *report, bool *stopped) {
+static dt_status train(dt_run *run, dt_report *report, int *stopped) {
     const dt_config *c = &run->about.config;
     dt_step_result result = {0};
     if (attend(run, run->missed_evaluation, run->missed_sample, &result.stop) != DT_OK)
@@ -252,7 +279,7 @@ static dt_status train(dt_run *run, dt_report *report, bool *stopped) {
     }
     if (run->validation.failed)
         return dt_failure_of_validation(run);
-    *stopped = result.stop && run->state.step < c->max_steps;
+    *stopped = run->state.step < c->max_steps ? result.stop : 0;
     if (run->state.step == run->start_step)
         return DT_OK;
     if (!*stopped)
@@ -262,16 +289,18 @@ static dt_status train(dt_run *run, dt_report *report, bool *stopped) {
 
 dt_status dt_loop_run(dt_run *run) {
     dt_report report = {.start_seconds = dt_clock_seconds()};
-    bool stopped = false;
+    int stopped = 0;
     if (run->world->rank == 0)
-        dt_deadline_find(&run->deadline, run->start_seconds, run->about.config.stop_after_seconds,
-                         3 * run->layout.elements * (int64_t)sizeof(float));
+        dt_deadline_start(&run->deadline, run->start_seconds, run->about.config.stop_after_seconds,
+                          3 * run->layout.elements * (int64_t)sizeof(float));
     dt_stop_attend(leave_soon, run);
     dt_status status = train(run, &report, &stopped);
+    atomic_store(&run->saves_begun, true);
     if (status == DT_OK && stopped && run->state.step > run->start_step)
         status = evaluate_stopped(run);
     if (status == DT_OK)
         status = dt_agree(run->world, dt_saver_finish(run->saver));
+    dt_deadline_stop(&run->deadline);
     dt_stop_finish();
     DT_TRY(status);
     dt_report_closing(&report, run, stopped);

@@ -13,6 +13,7 @@
 #include "comm/agree.h"
 #include "comm/placement.h"
 #include "config/json.h"
+#include "train/stop.h"
 
 void dt_report_placement(const dt_world *world, int threads) {
     const dt_placement placement = dt_placement_look(world, threads);
@@ -185,12 +186,15 @@ static void print_checkpoint(const dt_report *report, const dt_run *run, const c
     free(word);
 }
 
-void dt_report_closing(const dt_report *report, const dt_run *run, bool stopped) {
+void dt_report_closing(const dt_report *report, const dt_run *run, int stopped) {
     const dt_config *c = &run->about.config;
     const double tokens = (double)report->steps * (double)(c->batch_size * c->max_seq_len);
     dt_log_settle();
+    char end[DT_STOP_NAME_BYTES + 16] = "done", name[DT_STOP_NAME_BYTES];
+    if (stopped)
+        snprintf(end, sizeof end, "stopped by %s", dt_stop_name(stopped, name));
     if (report->steps == 0)
-        dt_log_line("stopped on request at step %" PRId64 ", before the next one", run->state.step);
+        dt_log_line("%s at step %" PRId64 ", before the next one", end, run->state.step);
     else {
         char validation[64] = "";
         if (run->validation.step >= 0)
@@ -198,9 +202,8 @@ void dt_report_closing(const dt_report *report, const dt_run *run, bool stopped)
                      run->validation.step);
         dt_log_line("%s after step %" PRId64 ": loss %.4f%s, %.0f tokens/s over %" PRId64
                     " steps without evaluation, samples and saves, %.0f with them",
-                    stopped ? "stopped on request" : "done", run->state.step, report->loss, validation,
-                    tokens / report->step_seconds, report->steps,
-                    tokens / (dt_clock_seconds() - report->start_seconds));
+                    end, run->state.step, report->loss, validation, tokens / report->step_seconds,
+                    report->steps, tokens / (dt_clock_seconds() - report->start_seconds));
     }
     if (report->skipped > 0)
         dt_log_warn("%" PRId64 " steps were skipped, since their loss or gradient was not finite",

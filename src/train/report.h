@@ -48,7 +48,7 @@ void dt_report_idle(const dt_run *run);
 bool dt_report_is_doubtful(const dt_report *report, const dt_run *run);
 
 /** The last lines: final losses, speed (of the steps alone, and by the clock), and how to go on. `stopped`:
- * on request, before max_steps. Local. */
-void dt_report_closing(const dt_report *report, const dt_run *run, bool stopped);
+ * why the run ends before max_steps (train/stop.h), 0 if it does not. Local. */
+void dt_report_closing(const dt_report *report, const dt_run *run, int stopped);
 
 #endif

@@ -132,7 +132,7 @@ static dt_status create_step(dt_run *run) {
         .grad_clip = c->grad_clip,
         .max_nonfinite = c->on_nonfinite == DT_NONFINITE_SKIP ? c->max_nonfinite : 1,
         .drift = &run->drift,
-        .stop_requested = dt_stop_requested,
+        .stop_reason = dt_stop_reason_here,
     };
     DT_TRY(dt_drift_create(&run->drift, run->world, &run->state, c->check_cadence));
     return dt_step_create(&run->step, &inputs);

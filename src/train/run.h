@@ -4,6 +4,7 @@
 #ifndef DT_TRAIN_RUN_H
 #define DT_TRAIN_RUN_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -62,6 +63,8 @@ typedef struct dt_run {
     double start_seconds;        /**< when it began to be made, of dt_clock_seconds */
     dt_deadline deadline;        /**< on rank 0 */
     double longest_step_seconds; /**< so far; guarded by state.at_rest */
+
+    atomic_bool saves_begun; /**< the loop has begun the last of its saves */
 
     bool missed_evaluation, missed_sample; /**< due at start_step, but the run stopped before */
 } dt_run;

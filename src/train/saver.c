@@ -15,6 +15,7 @@
 #include "base/memory.h"
 #include "base/quote.h"
 #include "train/checkpoint_keep.h"
+#include "train/checkpoint_place.h"
 #include "train/fingerprint.h"
 #include "train/finite.h"
 #include "train/stop.h"
@@ -28,6 +29,7 @@ struct dt_saver {
     uint64_t *hashes; /* of the state's parts when it was copied */
     int64_t saved_step;
     bool saved_val_loss;         /* whether that checkpoint has one */
+    int64_t makeshift_step;      /* of a checkpoint that goes when a later one stands, or -1 */
     double state_waited_seconds; /* what changes had waited for before the copy */
 
     pthread_t writer;
@@ -79,7 +81,7 @@ void dt_saver_bear(dt_saver *s, dt_status status) {
     if (s->failure[0] == 0)
         snprintf(s->failure, sizeof s->failure, "%s", dt_error());
     pthread_mutex_unlock(&s->mutex);
-    dt_stop_ask();
+    dt_stop_ask(DT_STOP_FAILURE);
 }
 
 /* How long training stood still for the save that has just been written: for who asked, and in the update. */
@@ -173,11 +175,28 @@ static dt_status put_copy(dt_saver *s, const dt_checkpoint_about *about, char **
                    (double)dt_saver_bytes(s->copy.layout) / 1e6, cause);
 }
 
-/* What follows once the checkpoint of `step` stands; one that goes wrong must not cost an older one. */
+/* The checkpoint of `step` takes the place of a makeshift before it. Whether it is one itself. */
+static bool replace_makeshift(dt_saver *s, int64_t step) {
+    const int64_t cadence = s->in.about->config.checkpoint_cadence, last = s->makeshift_step;
+    pthread_mutex_lock(&s->mutex);
+    const bool makeshift = s->kind == DT_SAVE_MAKESHIFT && (dt_is_null_int(cadence) || step % cadence != 0);
+    pthread_mutex_unlock(&s->mutex);
+    s->makeshift_step = makeshift ? step : -1;
+    if (last >= 0 && last != step && dt_checkpoint_place_remove(s->in.checkpoints_folder, &last, 1) != DT_OK)
+        dt_log_warn("step %" PRId64 " is saved, but the checkpoint of step %" PRId64
+                    ", which it replaces, is still there: %s",
+                    step, last, dt_error());
+    return makeshift;
+}
+
+/* What follows once the checkpoint of `step` stands; one that goes wrong must not cost an older one, and one
+ * that goes again is none of the newest that stay. */
 static void follow_up(dt_saver *s, int64_t step, double val_loss) {
     double unused = 0.0;
     dt_checkpoint_keep *keep = &s->keep;
     const int64_t last = keep->last;
+    if (replace_makeshift(s, step))
+        return;
     if (await_verdict(s, DT_SAVE_DOUBTFUL, &unused) != DT_SAVE_GOOD)
         keep->last = DT_NULL_INT;
     if (dt_checkpoint_keep_after(keep, step, val_loss) != DT_OK)
@@ -264,6 +283,7 @@ dt_status dt_saver_create(dt_saver **created, const dt_saver_inputs *inputs) {
         return dt_fail("out of memory for what saves checkpoints");
     s->in = *inputs;
     s->saved_step = inputs->state->step;
+    s->makeshift_step = -1;
     pthread_mutex_init(&s->mutex, NULL);
     pthread_cond_init(&s->changed, NULL);
     s->folder = strdup(inputs->checkpoints_folder);
@@ -318,12 +338,17 @@ void dt_saver_decide(dt_saver *s, dt_save_verdict verdict, uint64_t state_hash) 
     pthread_mutex_unlock(&s->mutex);
 }
 
+/* Whether a decision follows. */
+static bool waits(dt_save_kind kind) {
+    return kind == DT_SAVE_WATCHED || kind == DT_SAVE_ON_TRIAL;
+}
+
 void dt_saver_begin(dt_saver *s, double val_loss, double since_seconds, dt_save_kind kind) {
     if (s == NULL)
         return;
     pthread_mutex_lock(&s->mutex);
     while (s->done < s->asked) {
-        if (kind == DT_SAVE_NOW)
+        if (!waits(kind))
             decide(s, DT_SAVE_GOOD, DT_SAVE_UNSEEN);
         pthread_cond_wait(&s->changed, &s->mutex);
     }
@@ -331,7 +356,7 @@ void dt_saver_begin(dt_saver *s, double val_loss, double since_seconds, dt_save_
     s->val_loss = val_loss;
     s->kind = kind;
     s->verdict = DT_SAVE_GOOD;
-    s->pending = kind != DT_SAVE_NOW;
+    s->pending = waits(kind);
     pthread_cond_broadcast(&s->changed);
     while (s->held < mine)
         pthread_cond_wait(&s->changed, &s->mutex);

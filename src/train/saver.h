@@ -47,9 +47,11 @@ typedef struct dt_saver dt_saver;
 
 /** What a save waits for. */
 typedef enum dt_save_kind {
-    DT_SAVE_NOW,     /**< for nothing: there is no time to ask. Takes one before it that is still undecided */
-    DT_SAVE_WATCHED, /**< it gets its name, but older ones go only after dt_saver_decide */
-    DT_SAVE_ON_TRIAL /**< it gets its name after dt_saver_decide */
+    DT_SAVE_NOW, /**< for nothing: there is no time to ask. Takes one before it that is still undecided */
+    DT_SAVE_MAKESHIFT, /**< the same, of a step at which no save was planned, for when there may be no time to
+                          come to one that is: it goes again once the checkpoint of a later step stands */
+    DT_SAVE_WATCHED,   /**< it gets its name, but older ones go only after dt_saver_decide */
+    DT_SAVE_ON_TRIAL   /**< it gets its name after dt_saver_decide */
 } dt_save_kind;
 
 /** What became of the state that is saved, as the step after it shows. */
@@ -80,8 +82,8 @@ void dt_saver_free(dt_saver *saver);
  * validation loss, it is given `val_loss`. Waits for the write before it and until the state is held for the
  * copy, no longer. `val_loss` is of these weights, or DT_NULL_REAL; `since_seconds` is when
  * (dt_clock_seconds) training stopped for it. The caller must not hold state->at_rest; any thread may call
- * it. A state that is not finite is not saved, which is a failure. Unless `kind` is DT_SAVE_NOW,
- * dt_saver_decide must follow before the next begin that is not.
+ * it. A state that is not finite is not saved, which is a failure. Unless `kind` waits for
+ * nothing, dt_saver_decide must follow before the next begin that does not.
  */
 void dt_saver_begin(dt_saver *saver, double val_loss, double since_seconds, dt_save_kind kind);
 

@@ -215,11 +215,17 @@ static void put_hash(double *place, uint64_t hash) {
     memcpy(place, &hash, sizeof hash);
 }
 
+/* Of two reasons to stop the smaller, 0 being none: a signal comes before what another rank has heard of it.
+ */
+static int sooner(int a, int b) {
+    return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
 /* Every leaf's row on every rank, and from them the loss, whether to stop, and whether all ranks started from
  * the same state. */
 static dt_status gather_leaves(dt_step *s, dt_step_result *result, bool *same_state) {
     const int64_t T = s->in.gpt->layout->shape.T;
-    const double stop = s->in.stop_requested() ? 1.0 : 0.0;
+    const double stop = (double)s->in.stop_reason();
     const uint64_t hash = dt_drift_end(s->in.drift);
     for (int64_t l = s->plan.first; l < s->plan.end; l++) {
         s->leaf_values[l * s->values + LEAF_STOP] = stop;
@@ -227,12 +233,12 @@ static dt_status gather_leaves(dt_step *s, dt_step_result *result, bool *same_st
     }
     DT_TRY(dt_world_gather_all(s->in.world, s->leaf_values, s->values * (int64_t)sizeof(double),
                                s->values_counts));
-    result->stop = false;
+    result->stop = 0;
     *same_state = true;
     for (int64_t l = 0; l < s->leaves; l++) {
         const double *row = s->leaf_values + l * s->values;
         s->losses[l] = row[LEAF_LOSS];
-        result->stop |= row[LEAF_STOP] != 0.0;
+        result->stop = sooner(result->stop, (int)row[LEAF_STOP]);
         *same_state &= memcmp(&row[LEAF_STATE], &s->leaf_values[LEAF_STATE], sizeof(double)) == 0;
     }
     result->loss = dt_tree_sum(s->losses, s->leaves) / ((double)s->in.B * (double)T);

@@ -34,12 +34,12 @@ typedef struct dt_step_inputs {
     int64_t bucket_bytes; /**< of gradient that travel together */
     dt_allreduce_options exchange;
     dt_lr_schedule schedule;
-    dt_adamw adamw;               /**< learning rate and gradient scale are set in each step */
-    double grad_clip;             /**< DT_NULL_REAL for none */
-    int64_t max_nonfinite;        /**< the first step that is not finite is skipped if this is above 1, and so
-                                     on, up to this one in a row, which is to end the run */
-    dt_drift *drift;              /**< NULL for none */
-    bool (*stop_requested)(void); /**< asked as late in a step as the other ranks can still be told */
+    dt_adamw adamw;           /**< learning rate and gradient scale are set in each step */
+    double grad_clip;         /**< DT_NULL_REAL for none */
+    int64_t max_nonfinite;    /**< the first step that is not finite is skipped if this is above 1, and so
+                                 on, up to this one in a row, which is to end the run */
+    dt_drift *drift;          /**< NULL for none */
+    int (*stop_reason)(void); /**< 0, or why to stop; asked as late in a step as others can be told */
 } dt_step_inputs;
 
 /** What became of a step; the same on every rank, since they compare what they decide by (train/consent.h).
@@ -60,7 +60,7 @@ typedef struct dt_step_result {
     dt_overlap_times exchange; /**< of the gradient; all zero with one rank */
     dt_step_outcome outcome;
     int64_t nonfinite_in_a_row; /**< steps up to this one whose loss or gradient was not finite */
-    bool stop;                  /**< some rank was asked to stop before this step's losses were gathered */
+    int stop; /**< 0, or why some rank was asked to stop before this step's losses were gathered */
 } dt_step_result;
 
 typedef struct dt_step dt_step;

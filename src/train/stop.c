@@ -1,33 +1,44 @@
-/* A thread in sigwait may do anything, where a signal handler may do next to nothing. */
+/* A thread in sigwaitinfo may do anything, where a signal handler may do next to nothing. */
 #include "train/stop.h"
 
-#include <math.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 
-/* How long a moment set by dt_stop_by may come unnoticed. */
-#define LOOK_NANOSECONDS 100000000L
+/* What each signal asks for, as the header's table has it. */
+static const struct kind {
+    int number;
+    bool urgent;  /* whoever sent it may end the process soon */
+    bool insists; /* a second one means what it says */
+} kinds[] = {{SIGUSR1, false, false},   {SIGUSR2, false, false}, {SIGALRM, false, false},
+             {SIGVTALRM, false, false}, {SIGTERM, true, true},   {SIGINT, true, true},
+             {SIGHUP, true, false},     {SIGXCPU, true, false},  {SIGPWR, true, false}};
 
+enum { KINDS = sizeof kinds / sizeof *kinds };
+
+/* Wakes the thread, for its end. */
+#define WAKE SIGRTMIN
+
+static sigset_t heard; /* those of the table that were left to the program, and WAKE */
 static pthread_t listener;
-static atomic_bool listening, ending, attended, requested, hurried;
-static _Atomic double moment = HUGE_VAL;
+static atomic_bool listening, ending, attended, hurried;
+static atomic_int first_reason;
 static atomic_int urges; /* SIGTERMs and SIGINTs that came while the first one's save was under way */
-static void (*save_state)(void *context, const char *signal_name);
+static void (*save_state)(void *context, int reason);
 static void *save_context;
 
-static sigset_t stop_signals(void) {
+static sigset_t insisting_signals(void) {
     sigset_t set;
     sigemptyset(&set);
-    sigaddset(&set, SIGUSR1);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
+    for (int k = 0; k < KINDS; k++)
+        if (kinds[k].insists && sigismember(&heard, kinds[k].number))
+            sigaddset(&set, kinds[k].number);
     return set;
 }
 
@@ -42,45 +53,53 @@ static void die(int number) {
 }
 
 /* While it saves, impatience is heard (see below). */
-static void save_for(int number) {
-    sigset_t urgent;
-    sigemptyset(&urgent);
-    sigaddset(&urgent, SIGTERM);
-    sigaddset(&urgent, SIGINT);
+static void save_for(int reason) {
+    const sigset_t urgent = insisting_signals();
     pthread_sigmask(SIG_UNBLOCK, &urgent, NULL);
     if (save_state)
-        save_state(save_context, number == SIGTERM ? "SIGTERM" : "SIGINT");
+        save_state(save_context, reason);
     pthread_sigmask(SIG_BLOCK, &urgent, NULL);
 }
 
-static void look_at_the_clock(void) {
-    if (dt_clock_seconds() < atomic_load(&moment))
-        return;
-    atomic_store(&hurried, true);
-    if (!atomic_exchange(&requested, true))
-        dt_log_line("the time is nearly up: stopping when the step under way is done");
+/* The process that sent the signal: also when an older thread has passed it on, which then tells. */
+static pid_t sender(const siginfo_t *info) {
+    return info->si_code == SI_QUEUE && info->si_pid == getpid() ? (pid_t)info->si_value.sival_int
+                                                                 : info->si_pid;
+}
+
+/* mpirun ends its ranks by SIGTERM, whatever it was told; its daemon on each host is the rank's parent. */
+static int reason_of(int number, pid_t from) {
+    const bool from_mpirun = number == SIGTERM && from == getppid() && getenv("OMPI_COMM_WORLD_SIZE") != NULL;
+    return number + (from_mpirun ? DT_STOP_MPIRUN : 0);
+}
+
+static void handle(const struct kind *kind, const siginfo_t *info) {
+    static bool urged, saved;
+    const int reason = reason_of(kind->number, sender(info));
+    if (kind->urgent && !atomic_load(&attended))
+        die(kind->number);
+    if (kind->insists && urged)
+        die(kind->number);
+    urged |= kind->insists;
+    if (kind->urgent)
+        atomic_store(&hurried, true);
+    dt_stop_ask(reason);
+    if (kind->urgent && !saved) {
+        saved = true;
+        save_for(reason);
+    }
 }
 
 static void *listen_for_signals(void *unused) {
-    const sigset_t set = stop_signals();
-    const struct timespec pause = {.tv_nsec = LOOK_NANOSECONDS};
-    bool urged = false;
+    siginfo_t info;
     (void)unused;
     for (;;) {
-        const int number = sigtimedwait(&set, NULL, &pause);
+        const int number = sigwaitinfo(&heard, &info);
         if (atomic_load(&ending))
             return NULL;
-        look_at_the_clock();
-        if (number < 0)
-            continue;
-        if (number != SIGUSR1 && (urged || !atomic_load(&attended)))
-            die(number);
-        atomic_store(&requested, true);
-        if (number != SIGUSR1) {
-            urged = true;
-            atomic_store(&hurried, true);
-            save_for(number);
-        }
+        for (int k = 0; k < KINDS; k++)
+            if (number == kinds[k].number)
+                handle(&kinds[k], &info);
     }
 }
 
@@ -104,25 +123,39 @@ static void urge(int number) {
  * signals. When the kernel hands one to such a thread, this handler sends it on; without a handler the
  * process would die.
  */
-static void pass_on(int number) {
+static void pass_on(int number, siginfo_t *info, void *unused) {
+    (void)unused;
     if (!atomic_load(&listening))
         return;
     if (pthread_equal(pthread_self(), listener))
         urge(number);
     else
-        pthread_kill(listener, number);
+        (void)pthread_sigqueue(listener, number, (union sigval){.sival_int = (int)sender(info)});
+}
+
+/* Only what is left to the program is taken: see the header. */
+static void choose_signals(void) {
+    sigemptyset(&heard);
+    sigaddset(&heard, WAKE);
+    for (int k = 0; k < KINDS; k++) {
+        struct sigaction found;
+        if (sigaction(kinds[k].number, NULL, &found) == 0 && !(found.sa_flags & SA_SIGINFO) &&
+            found.sa_handler == SIG_DFL)
+            sigaddset(&heard, kinds[k].number);
+    }
 }
 
 static void handle_in_older_threads(void) {
-    const struct sigaction action = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
-    sigaction(SIGUSR1, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    sigaction(SIGINT, &action, NULL);
+    const struct sigaction action = {.sa_sigaction = pass_on, .sa_flags = SA_RESTART | SA_SIGINFO};
+    for (int k = 0; k < KINDS; k++)
+        if (sigismember(&heard, kinds[k].number))
+            sigaction(kinds[k].number, &action, NULL);
 }
 
 dt_status dt_stop_prepare(void) {
-    const sigset_t set = stop_signals();
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    choose_signals();
+    pthread_sigmask(SIG_BLOCK, &heard, NULL);
     int failed = pthread_create(&listener, NULL, listen_for_signals, NULL);
     if (failed)
         return dt_fail("cannot start the thread that hears signals: %s", strerror(failed));
@@ -131,26 +164,45 @@ dt_status dt_stop_prepare(void) {
     return DT_OK;
 }
 
-void dt_stop_attend(void (*save)(void *context, const char *signal_name), void *context) {
+void dt_stop_attend(void (*save)(void *context, int reason), void *context) {
     save_state = save;
     save_context = context;
     atomic_store(&attended, true);
 }
 
-void dt_stop_ask(void) {
-    atomic_store(&requested, true);
-}
-
-void dt_stop_by(double clock_seconds) {
-    atomic_store(&moment, clock_seconds);
+void dt_stop_ask(int reason) {
+    int none = 0;
+    char name[DT_STOP_NAME_BYTES];
+    if (reason == DT_STOP_AFTER_SECONDS || reason == DT_STOP_SLURM_END)
+        atomic_store(&hurried, true);
+    if (atomic_compare_exchange_strong(&first_reason, &none, reason) && reason != DT_STOP_FAILURE)
+        dt_log_line("stop asked for by %s: the step under way is the last", dt_stop_name(reason, name));
 }
 
 bool dt_stop_requested(void) {
-    return atomic_load(&requested);
+    return atomic_load(&first_reason) != 0;
 }
 
 bool dt_stop_hurries(void) {
     return atomic_load(&hurried);
+}
+
+int dt_stop_reason_here(void) {
+    return atomic_load(&first_reason);
+}
+
+const char *dt_stop_name(int reason, char name[DT_STOP_NAME_BYTES]) {
+    const char *words = reason == DT_STOP_AFTER_SECONDS      ? "the deadline (stop_after_seconds)"
+                        : reason == DT_STOP_SLURM_END        ? "the deadline (end of the Slurm job)"
+                        : reason == DT_STOP_FAILURE          ? "a failure"
+                        : reason == DT_STOP_OTHER_RANK       ? "a signal to another rank"
+                        : reason == SIGTERM + DT_STOP_MPIRUN ? "mpirun (SIGTERM; Ctrl-C arrives so)"
+                                                             : NULL;
+    if (words)
+        snprintf(name, DT_STOP_NAME_BYTES, "%s", words);
+    else
+        snprintf(name, DT_STOP_NAME_BYTES, "SIG%s", sigabbrev_np(reason));
+    return name;
 }
 
 void dt_stop_finish(void) {
@@ -158,6 +210,6 @@ void dt_stop_finish(void) {
         return;
     /* It ends by itself, after a save that it has begun, and is woken for it. */
     atomic_store(&ending, true);
-    pthread_kill(listener, SIGUSR1);
+    pthread_kill(listener, WAKE);
     pthread_join(listener, NULL);
 }

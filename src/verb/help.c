@@ -28,8 +28,9 @@ static void print_usage(void) {
         "CHECKPOINT is a folder, or \"latest\" or \"best\" for that of checkpoints/. FILE may be -: standard input\n"
         "where it is read, standard output where it is written; --data needs a file.\n"
         "Without --data eval takes the text that the checkpoint was trained on.\n"
-        "Threads per rank: OMP_NUM_THREADS (1 when unset). Exit codes: 0 done or stopped on request,\n"
-        "1 failed, 2 wrong command line or config.\n");
+        "Threads per rank: OMP_NUM_THREADS (1 when unset). Exit codes: 0 done, or stopped by a signal or a\n"
+        "deadline; 1 failed; 2 wrong command line or config. mpirun's own code is 1 after Ctrl-C, SIGTERM or\n"
+        "SIGHUP, whatever its ranks do; kill -USR1 to mpirun stops them with 0.\n");
     dt_reference_help(stdout);
 }
 

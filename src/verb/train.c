@@ -1,4 +1,5 @@
 /* `dtrain train`, also when no verb is given: join the job, make the run, run the loop. */
+#include <signal.h>
 #include <stdbool.h>
 
 #include "base/log.h"
@@ -11,8 +12,15 @@
 
 /* The config is YAML, which has escapes of its own. */
 static dt_status print_config(const dt_config *config) {
+    /* Here the text is the result: without a reader there is nothing left to do. */
+    signal(SIGPIPE, SIG_DFL);
     dt_config_print(config, stdout);
     return dt_verb_printed("the config");
+}
+
+/* A rank that waits was asked to stop. */
+static void stop_for_another(void) {
+    dt_stop_ask(DT_STOP_OTHER_RANK);
 }
 
 /* Start-up is watched too: until the config is known, by the default. */
@@ -22,7 +30,7 @@ static dt_status start_watch(const dt_world *world) {
     const double limit = defaults.hang_timeout_seconds;
     dt_config_free(&defaults);
     DT_TRY(dt_agree(world, status));
-    return dt_watch_start(world, limit, (dt_watch_request){dt_stop_requested, dt_stop_ask});
+    return dt_watch_start(world, limit, (dt_watch_request){dt_stop_requested, stop_for_another});
 }
 
 static dt_status train(const dt_world *world, int argc, char **argv) {

@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,14 +28,19 @@
 /* How many steps are taken after the stop. */
 #define MORE_STEPS 3
 
-/* What the run `out_dir` printed must hold `sentence`. */
-static void check_output(const char *out_dir, const char *sentence) {
+/* Whether what the run `out_dir` printed holds `sentence`. */
+static bool has_output(const char *out_dir, const char *sentence) {
     char path[80];
     snprintf(path, sizeof path, "%s.out", out_dir);
     char *text = command_read_file(path);
-    if (strstr(text, sentence) == NULL)
-        fail_msg("expected \"%s\" in:\n%s", sentence, text);
+    const bool found = strstr(text, sentence) != NULL;
     free(text);
+    return found;
+}
+
+static void check_output(const char *out_dir, const char *sentence) {
+    if (!has_output(out_dir, sentence))
+        fail_msg("%s: expected \"%s\" in what it printed", out_dir, sentence);
 }
 
 /* The checkpoint that the stop left is whole; the step it is of. */
@@ -46,6 +52,16 @@ static int64_t check_checkpoint(const char *out_dir) {
         fail_msg("%s", r.err);
     command_free(&r);
     return step;
+}
+
+/* How many checkpoints the run `out_dir` has left. */
+static int count_checkpoints(const char *out_dir) {
+    command_result r = command_run("ls -d %s/checkpoints/checkpoint_step_*", out_dir);
+    int count = 0;
+    for (const char *at = r.out; (at = strchr(at, '\n')) != NULL; at++)
+        count++;
+    command_free(&r);
+    return count;
 }
 
 /* Goes on from the stop on `ranks` ranks and compares with a run that was never stopped. */
@@ -72,7 +88,7 @@ static void usr1_to_mpirun_stops_all(void **state) {
         kill(job, SIGUSR1);
         assert_int_equal(training_end(job), 0);
         const int64_t stopped = check_checkpoint(out_dir);
-        snprintf(sentence, sizeof sentence, "stopped on request after step %" PRId64 ": ", stopped);
+        snprintf(sentence, sizeof sentence, "stopped by SIGUSR1 after step %" PRId64 ": ", stopped);
         check_output(out_dir, sentence);
         snprintf(sentence, sizeof sentence,
                  "to go on: the same command with --resume %s/checkpoints/checkpoint_step_%" PRId64 "\n",
@@ -89,22 +105,30 @@ static void usr1_to_one_rank_stops_all(void **state) {
     training_await_step(job, "one_rank", 3);
     kill(training_rank_process(job, 1), SIGUSR1);
     assert_int_equal(training_end(job), 0);
+    check_output("one_rank", "stopped by SIGUSR1 after step ");
     check_going_on("one_rank", 2, check_checkpoint("one_rank"));
 }
 
-/* Without mpirun nobody kills the process a second later: it saves and ends well. */
-static void term_and_int_stop_a_run_that_is_alone(void **state) {
+/* Without mpirun nobody kills the process a second later: it says which signal it was at once, saves one
+ * checkpoint and ends well. */
+static void a_signal_stops_a_run_that_is_alone(void **state) {
     (void)state;
-    const int signals[] = {SIGTERM, SIGINT, SIGUSR1};
+    const int signals[] = {SIGTERM, SIGINT, SIGUSR1, SIGHUP, SIGUSR2, SIGXCPU};
     for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
-        char out_dir[32];
+        char out_dir[32], sentence[64];
         snprintf(out_dir, sizeof out_dir, "alone_%d", signals[i]);
         const pid_t job = training_start(TRAINING_ALONE, out_dir, ENDLESS);
         training_await_step(job, out_dir, 3);
         kill(job, signals[i]);
         assert_int_equal(training_end(job), 0);
-        check_output(out_dir, "stopped on request after step ");
-        check_going_on(out_dir, 2, check_checkpoint(out_dir));
+        snprintf(sentence, sizeof sentence, "\nstop asked for by SIG%s: ", sigabbrev_np(signals[i]));
+        check_output(out_dir, sentence);
+        snprintf(sentence, sizeof sentence, "\nstopped by SIG%s after step ", sigabbrev_np(signals[i]));
+        check_output(out_dir, sentence);
+        assert_int_equal(count_checkpoints(out_dir), 1);
+        const int64_t stopped = check_checkpoint(out_dir);
+        if (i % 2 == 0)
+            check_going_on(out_dir, 2, stopped);
     }
 }
 
@@ -119,6 +143,9 @@ static void term_and_int_to_mpirun_leave_a_whole_checkpoint(void **state) {
         training_await_step(job, out_dir, 3);
         kill(job, signals[i]);
         (void)training_end(job); /* mpirun's own code, which says nothing of the ranks */
+        check_output(out_dir, "\nstop asked for by mpirun (SIGTERM; Ctrl-C arrives so): ");
+        if (has_output(out_dir, "\nstopped by mpirun (SIGTERM; Ctrl-C arrives so) after step "))
+            assert_int_equal(count_checkpoints(out_dir), 1); /* there was time to end well */
         check_going_on(out_dir, 3, check_checkpoint(out_dir));
     }
 }
@@ -166,11 +193,14 @@ static void stop_in_phase(size_t phase, int number, int target) {
     const int64_t stopped = check_checkpoint(out_dir);
     /* mpirun itself obeys SIGTERM and SIGINT; everything else lets the ranks end by themselves, all alike. */
     if (target != TO_MPIRUN || number == SIGUSR1) {
-        char sentence[64];
+        char sentence[96];
         if (code != 0)
             fail_msg("%s ended with exit code %d", out_dir, code);
-        snprintf(sentence, sizeof sentence, "stopped on request after step %" PRId64 ": ", stopped);
-        check_output(out_dir, sentence);
+        snprintf(sentence, sizeof sentence, "stopped by SIG%s after step %" PRId64 ": ", sigabbrev_np(number),
+                 stopped);
+        /* A rank that waits for rank 0 has said already that it was asked for nothing. */
+        if (target != TO_RANK1 || !has_output(out_dir, "stopped by a signal to another rank after step "))
+            check_output(out_dir, sentence);
     }
     if (strcmp(phases[phase].name, "sampling") == 0)
         assert_int_equal(stopped, 3);
@@ -191,6 +221,12 @@ static void any_signal_in_any_phase_leaves_the_last_step(void **state) {
     text_write("text.txt", 30000, 1);
 }
 
+/* Whether the process has ended; it stays for training_end to wait for. */
+static bool has_ended(pid_t process) {
+    siginfo_t info = {0};
+    return waitid(P_PID, (id_t)process, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == process;
+}
+
 /* While a run starts there is nothing new to save, and what was saved before stays as it is. */
 static void a_signal_at_the_start_damages_nothing(void **state) {
     (void)state;
@@ -200,6 +236,11 @@ static void a_signal_at_the_start_damages_nothing(void **state) {
         const pid_t job = training_start(i % 2 ? 2 : TRAINING_ALONE, "start", ENDLESS "--resume auto");
         nanosleep(&moment, NULL);
         kill(job, signals[i % 3]);
+        /* mpirun loses what comes before it has started the ranks. */
+        while (signals[i % 3] == SIGUSR1 && !has_ended(job)) {
+            nanosleep(&moment, NULL);
+            kill(job, SIGUSR1);
+        }
         (void)training_end(job);
         assert_true(check_checkpoint("start") >= 2);
     }
@@ -233,7 +274,10 @@ static void the_deadline_stops_in_time(void **state) {
     for (size_t phase = 0; phase < 4; phase += 2) {
         char flags[512];
         snprintf(flags, sizeof flags, ENDLESS "%s --stop-after-seconds 3", phases[phase].flags);
-        training_done(2, 1, phases[phase].name, flags);
+        command_result r = training_run(2, 1, phases[phase].name, flags);
+        assert_int_equal(r.exit_code, 0);
+        assert_non_null(strstr(r.out, "\nstopped by the deadline (stop_after_seconds) after step "));
+        command_free(&r);
         check_phase_going_on(phase, phases[phase].name, check_checkpoint(phases[phase].name));
     }
 }
@@ -254,7 +298,7 @@ static void what_a_killed_save_left_is_cleared_away(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(usr1_to_mpirun_stops_all),
                                        cmocka_unit_test(usr1_to_one_rank_stops_all),
-                                       cmocka_unit_test(term_and_int_stop_a_run_that_is_alone),
+                                       cmocka_unit_test(a_signal_stops_a_run_that_is_alone),
                                        cmocka_unit_test(term_and_int_to_mpirun_leave_a_whole_checkpoint),
                                        cmocka_unit_test(any_signal_in_any_phase_leaves_the_last_step),
                                        cmocka_unit_test(a_signal_at_the_start_damages_nothing),

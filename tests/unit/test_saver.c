@@ -149,6 +149,29 @@ static void training_goes_on_while_a_save_is_written(void **state) {
     end(&b);
 }
 
+/* What had to be saved between two steps that are saved anyway goes when the later one stands, and pushes
+ * none of those that stay out; the last one stays. */
+static void a_makeshift_goes_when_a_later_one_stands(void **state) {
+    (void)state;
+    bench b = make(DT_ON_ERROR_STOP);
+    b.t->about.config.keep_last = 2;
+    start(&b);
+    for (int64_t step = 4; step <= 7; step++) {
+        advance(&b, step);
+        if (step % 2 == 0)
+            dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_NOW);
+        else
+            dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_MAKESHIFT);
+        dt_saver_wait(b.saver);
+        expect_files(&b, step == 4   ? "checkpoint_step_4 latest "
+                         : step == 5 ? "checkpoint_step_4 checkpoint_step_5 latest "
+                         : step == 6 ? "checkpoint_step_4 checkpoint_step_6 latest "
+                                     : "checkpoint_step_4 checkpoint_step_6 checkpoint_step_7 latest ");
+    }
+    assert_done(dt_saver_finish(b.saver));
+    end(&b);
+}
+
 /* What is on trial gets its name, and older ones go, when it has been decided to be good; training goes on
  * meanwhile. What was bad leaves nothing. */
 static void what_is_on_trial_waits_for_the_verdict(void **state) {
@@ -403,6 +426,7 @@ int main(void) {
     /* Those that ask for a stop come last: a process does not forget that it was asked. */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(training_goes_on_while_a_save_is_written),
+        cmocka_unit_test(a_makeshift_goes_when_a_later_one_stands),
         cmocka_unit_test(what_is_on_trial_waits_for_the_verdict),
         cmocka_unit_test(a_save_that_cannot_wait_ends_the_trial),
         cmocka_unit_test(free_removes_what_is_on_trial),

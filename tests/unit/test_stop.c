@@ -9,12 +9,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "base/clock.h"
 
 #define HEARD   0
 #define SAVED   3
@@ -22,9 +21,9 @@
 
 static atomic_int saves;
 
-static void count_save(void *context, const char *signal_name) {
+static void count_save(void *context, int reason) {
     (void)context;
-    (void)signal_name;
+    (void)reason;
     atomic_fetch_add(&saves, 1);
 }
 
@@ -68,8 +67,9 @@ static int outcome(int number) {
 /* The listener alone hears signals, also those that the kernel hands to a thread that does not block them. */
 static void test_older_threads_pass_signals_on(void **unused) {
     (void)unused;
-    const int signals[] = {SIGUSR1, SIGTERM, SIGINT}, expected[] = {HEARD, SAVED, SAVED};
-    for (int i = 0; i < 3; i++) {
+    const int signals[] = {SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGTERM, SIGINT, SIGHUP, SIGXCPU, SIGPWR};
+    const int expected[] = {HEARD, HEARD, HEARD, HEARD, SAVED, SAVED, SAVED, SAVED, SAVED};
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
         const int status = outcome(signals[i]);
         assert_true(WIFEXITED(status));
         assert_int_equal(WEXITSTATUS(status), expected[i]);
@@ -77,9 +77,9 @@ static void test_older_threads_pass_signals_on(void **unused) {
 }
 
 /* Started: the save that the first signal asked for, which never ends. */
-static void save_for_ever(void *context, const char *signal_name) {
+static void save_for_ever(void *context, int reason) {
     (void)context;
-    (void)signal_name;
+    (void)reason;
     atomic_fetch_add(&saves, 1);
     for (;;)
         pause();
@@ -117,31 +117,114 @@ static void test_a_third_signal_ends_a_save_that_hangs(void **unused) {
     }
 }
 
-/* The clock asks for a stop at its moment, not before, and saves nothing by itself. */
-static _Noreturn void wait_for_the_clock(void) {
-    if (dt_stop_prepare() != DT_OK)
-        _exit(1);
-    dt_stop_attend(count_save, NULL);
-    const double moment = dt_clock_seconds() + 0.3;
-    dt_stop_by(moment);
-    const bool heard = wait_for_request(), early = dt_clock_seconds() < moment;
-    _exit(!heard || early ? UNHEARD : atomic_load(&saves) > 0 ? SAVED : HEARD);
-}
-
-static void test_the_clock_asks_for_a_stop(void **unused) {
-    (void)unused;
+/* Runs `run` in a process of its own; how it ends, as waitpid says. */
+static int end_of(void (*run)(void)) {
     int status = 0;
     const pid_t child = fork();
     if (child == 0)
-        wait_for_the_clock();
+        run();
     assert_true(child > 0);
     assert_int_equal(waitpid(child, &status, 0), child);
+    return status;
+}
+
+/* What nohup has ignored stays ignored, and what comes after it is heard. */
+static void send_an_ignored_one(void) {
+    signal(SIGHUP, SIG_IGN);
+    if (dt_stop_prepare() != DT_OK)
+        _exit(1);
+    dt_stop_attend(count_save, NULL);
+    kill(getpid(), SIGHUP);
+    kill(getpid(), SIGUSR2);
+    const bool heard = wait_for_request() && dt_stop_reason_here() == SIGUSR2;
+    dt_stop_finish();
+    _exit(heard && atomic_load(&saves) == 0 ? HEARD : UNHEARD);
+}
+
+/* A terminal that goes sends SIGHUP, and so may the shell in it; the kernel repeats SIGXCPU each second. */
+static void send_what_comes_twice(void) {
+    if (dt_stop_prepare() != DT_OK)
+        _exit(1);
+    dt_stop_attend(count_save, NULL);
+    for (int i = 0; i < 3; i++) {
+        kill(getpid(), SIGHUP);
+        kill(getpid(), SIGXCPU);
+        if (!wait_for_request())
+            _exit(1);
+    }
+    dt_stop_finish();
+    _exit(atomic_load(&saves) == 1 ? SAVED : UNHEARD);
+}
+
+/* A reader that has gone ends nothing, and a job that was suspended goes on. */
+static void write_to_nobody(void) {
+    int ends[2];
+    if (dt_stop_prepare() != DT_OK || pipe(ends) != 0)
+        _exit(1);
+    dt_stop_attend(count_save, NULL);
+    close(ends[0]);
+    const bool failed = write(ends[1], "x", 1) < 0;
+    kill(getpid(), SIGCONT);
+    const bool asked = dt_stop_requested();
+    dt_stop_finish();
+    _exit(failed && !asked && atomic_load(&saves) == 0 ? HEARD : UNHEARD);
+}
+
+static void test_only_what_means_an_end_ends_a_run(void **unused) {
+    (void)unused;
+    int status = end_of(send_an_ignored_one);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == HEARD);
+    status = end_of(send_what_comes_twice);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == SAVED);
+    status = end_of(write_to_nobody);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == HEARD);
+}
+
+/* SIGTERM from a rank's parent is mpirun's, whoever told it; from anybody else it is what it is. */
+static void test_the_sender_is_known(void **unused) {
+    (void)unused;
+    for (int from_parent = 0; from_parent <= 1; from_parent++) {
+        int ready[2], status = 0;
+        char byte;
+        assert_int_equal(pipe(ready), 0);
+        setenv("OMPI_COMM_WORLD_SIZE", "2", 1);
+        const pid_t child = fork();
+        if (child == 0) {
+            if (dt_stop_prepare() != DT_OK)
+                _exit(1);
+            dt_stop_attend(NULL, NULL);
+            (void)!write(ready[1], "x", 1);
+            if (!from_parent)
+                kill(getpid(), SIGTERM);
+            const int expected = SIGTERM + (from_parent ? DT_STOP_MPIRUN : 0);
+            _exit(wait_for_request() && dt_stop_reason_here() == expected ? HEARD : UNHEARD);
+        }
+        unsetenv("OMPI_COMM_WORLD_SIZE");
+        assert_true(child > 0);
+        assert_int_equal(read(ready[0], &byte, 1), 1);
+        if (from_parent)
+            kill(child, SIGTERM);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == HEARD);
+        close(ready[0]);
+        close(ready[1]);
+    }
+}
+
+static void test_reasons_have_names(void **unused) {
+    char name[DT_STOP_NAME_BYTES];
+    (void)unused;
+    assert_string_equal(dt_stop_name(SIGINT, name), "SIGINT");
+    assert_string_equal(dt_stop_name(SIGXCPU, name), "SIGXCPU");
+    assert_string_equal(dt_stop_name(SIGTERM + DT_STOP_MPIRUN, name), "mpirun (SIGTERM; Ctrl-C arrives so)");
+    assert_string_equal(dt_stop_name(DT_STOP_AFTER_SECONDS, name), "the deadline (stop_after_seconds)");
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_older_threads_pass_signals_on),
                                        cmocka_unit_test(test_a_third_signal_ends_a_save_that_hangs),
-                                       cmocka_unit_test(test_the_clock_asks_for_a_stop)};
+                                       cmocka_unit_test(test_only_what_means_an_end_ends_a_run),
+                                       cmocka_unit_test(test_the_sender_is_known),
+                                       cmocka_unit_test(test_reasons_have_names)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
