@@ -156,7 +156,7 @@ static void a_killed_run_ends_with_the_same_bits(void **state) {
     const int64_t kills = from_environment("DTRAIN_TEST_KILLS", 24);
     char flags[512];
     (void)state;
-    training_done(TRAINING_ALONE, 1, "killed", MODEL "--max-steps 2");
+    training_done(TRAINING_ALONE, 1, "killed", MODEL "--max-steps 3");
     const int watcher = inotify_init1(IN_NONBLOCK);
     assert_true(watcher >= 0);
     assert_true(inotify_add_watch(watcher, "killed/checkpoints",
