@@ -130,6 +130,18 @@ static bool remark_cadences(const dt_config *c, char *text, size_t bytes) {
     return true;
 }
 
+static bool remark_keep(const dt_config *c, char *text, size_t bytes) {
+    if (dt_is_null_int(c->keep_every) || dt_is_null_int(c->keep_last) ||
+        dt_is_null_int(c->checkpoint_cadence) || c->checkpoint_cadence > c->max_steps ||
+        first_common(c->keep_every, c->checkpoint_cadence) <= c->max_steps)
+        return false;
+    snprintf(text, bytes,
+             "keep_every is %" PRId64 " and checkpoint_cadence is %" PRId64
+             ": no checkpoint is of a step that keep_every keeps; let checkpoint_cadence divide keep_every",
+             c->keep_every, c->checkpoint_cadence);
+    return true;
+}
+
 static bool remark_rule(const dt_config *config, size_t rule, char *text, size_t bytes) {
     const dt_option *option = dt_options_find(rules[rule].key, strlen(rules[rule].key), false);
     char *now;
@@ -147,6 +159,8 @@ bool dt_config_remark(const dt_config *config, int index, char *text, size_t byt
     if (remark_sampling(config, text, bytes) && index-- == 0)
         return true;
     if (remark_cadences(config, text, bytes) && index-- == 0)
+        return true;
+    if (remark_keep(config, text, bytes) && index-- == 0)
         return true;
     for (size_t rule = 0; rule < sizeof rules / sizeof *rules; rule++)
         if (remark_rule(config, rule, text, bytes) && index-- == 0)

@@ -1,11 +1,11 @@
 /**
  * What all ranks must have found alike before they take a step, and who stands out where they have not.
  *
- * Every rank works out loss, norm and learning rate for itself, from numbers that should be the same on all.
- * Were one to find others, by bad memory, a bad processor or a hook that does not do the same everywhere, it
- * would skip a step that others take, or end a run that others wait in. So before anything is changed they
- * compare, by one message of 16 bytes, a hash of these numbers and of the gradient's bits. Only where hashes
- * differ, or something is not finite, is more exchanged, to name rank and tensor.
+ * Every rank works out loss, norm, learning rate and whether to stop for itself, from numbers that should be
+ * the same on all. Were one to find others, by bad memory, a bad processor or a hook that does not do the
+ * same everywhere, it would skip a step that others take, or end a run that others wait in. So before
+ * anything is changed they compare, by one message of 16 bytes, a hash of these numbers and of the gradient's
+ * bits. Only where hashes differ, or something is not finite, is more exchanged, to name rank and tensor.
  */
 #ifndef DT_TRAIN_CONSENT_H
 #define DT_TRAIN_CONSENT_H
@@ -25,6 +25,7 @@
 typedef struct dt_findings {
     double loss, grad_norm, learning_rate;
     uint64_t gradient_bits; /**< of dt_clip_norm */
+    int64_t step, stop;     /**< which step this is, and whether it is the last one */
 } dt_findings;
 
 typedef enum dt_consent {

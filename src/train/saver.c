@@ -204,6 +204,19 @@ static void follow_up(dt_saver *s, int64_t step, double val_loss) {
     keep->last = last;
 }
 
+/* A bit that turns in the copy can make a number infinite too, which is no fault of the run's. */
+static dt_status expect_finite(const dt_saver *s) {
+    const int64_t part = dt_finite_first_part(&s->copy);
+    char name[DT_TENSOR_NAME_BYTES + 16];
+    if (part < 0 || dt_fingerprint_part(&s->copy, part) == s->hashes[part])
+        return dt_finite_check(&s->copy);
+    dt_fingerprint_name(s->copy.layout, part, name, sizeof name);
+    return dt_fail("cannot save step %" PRId64
+                   ": tensor %s of the copy that was to be written is no longer what was "
+                   "copied; a bit has turned in the memory of this host",
+                   s->copy.step, name);
+}
+
 /* The writer's work on a copy. */
 static void write_copy(dt_saver *s, double val_loss) {
     dt_checkpoint_about about = *s->in.about;
@@ -213,7 +226,7 @@ static void write_copy(dt_saver *s, double val_loss) {
     about.val_loss = val_loss;
     /* The weights are worth more than the lines about them. */
     dt_saver_bear(s, dt_metrics_sync(s->in.metrics));
-    dt_status status = dt_finite_check(&s->copy);
+    dt_status status = expect_finite(s);
     if (status == DT_OK)
         status = put_copy(s, &about, &path, &seconds);
     dt_saver_bear(s, status);

@@ -287,7 +287,10 @@ static void decide(dt_step *s, dt_step_result *result, dt_consent consent) {
 
 /* Norm and learning rate, and what follows from them, on which all ranks agree before anything changes. */
 static dt_status judge_gradient(dt_step *s, int64_t step, dt_step_result *result) {
-    dt_findings found = {.loss = result->loss, .learning_rate = dt_lr_schedule_rate(&s->in.schedule, step)};
+    dt_findings found = {.loss = result->loss,
+                         .learning_rate = dt_lr_schedule_rate(&s->in.schedule, step),
+                         .step = step,
+                         .stop = result->stop};
     dt_consent consent;
     found.grad_norm = dt_clip_norm(s->sum, s->in.gpt->layout->elements, s->partial, &found.gradient_bits);
     DT_TRY(dt_consent_ask(s->in.world, s->in.drift, s->in.state, s->sum, &found, &consent, s->blame));

@@ -112,13 +112,17 @@ static void the_advice_leads_before_the_blow_up(void **state) {
 static void the_best_weights_are_saved(void **state) {
     (void)state;
 #define GENTLE "--learning-rate 1e-3 "
-    command_result r = training_run(TRAINING_ALONE, 1, "apart",
-                                    MODEL GENTLE "--max-steps 11 --eval-cadence 2 --checkpoint-cadence 7");
+    command_result r = training_run(
+        TRAINING_ALONE, 1, "apart",
+        MODEL GENTLE "--max-steps 11 --eval-cadence 2 --checkpoint-cadence 7 --keep-last 3 --keep-every 5");
     assert_int_equal(r.exit_code, 0);
     says(
         r.err,
         "dtrain: warning: eval_cadence is 2 and checkpoint_cadence is 7: before the last step no checkpoint "
         "is of a step that is evaluated, so none can become best; let one divide the other, or set save_best");
+    says(r.err,
+         "dtrain: warning: keep_every is 5 and checkpoint_cadence is 7: no checkpoint is of a step that "
+         "keep_every keeps; let checkpoint_cadence divide keep_every");
     command_free(&r);
     expect_metric("apart", "save_ms", "7 11 ");
     r = training_run(2, 1, "best",

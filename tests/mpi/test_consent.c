@@ -142,6 +142,20 @@ static void a_bit_on_one_rank_is_noticed(void **unused) {
         }
 }
 
+/* A rank that has lost count of the steps, or would stop alone. */
+static void a_step_of_its_own_is_noticed(void **unused) {
+    (void)unused;
+    for (int what = 0; what < 2; what++) {
+        dt_findings found = {.loss = 4.5, .grad_norm = 1.0, .learning_rate = 1e-3, .step = 7};
+        char blame[DT_CONSENT_BYTES];
+        dt_consent consent;
+        if (world.rank == world.size - 1)
+            *(what ? &found.step : &found.stop) += 1;
+        assert_ok(dt_consent_ask(&world, &drift, &state, gradient, &found, &consent, blame));
+        assert_int_equal(consent, world.size > 1 ? DT_CONSENT_UNEQUAL : DT_CONSENT_GIVEN);
+    }
+}
+
 /* A rank that computes otherwise from the same gradient. */
 static void a_loss_on_one_rank_is_noticed(void **unused) {
     (void)unused;
@@ -184,6 +198,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(what_blows_up_everywhere_is_nobodys_fault, set_up, tear_down),
     cmocka_unit_test_setup_teardown(a_number_on_one_rank_is_blamed_on_it, set_up, tear_down),
     cmocka_unit_test_setup_teardown(a_bit_on_one_rank_is_noticed, set_up, tear_down),
+    cmocka_unit_test_setup_teardown(a_step_of_its_own_is_noticed, set_up, tear_down),
     cmocka_unit_test_setup_teardown(a_loss_on_one_rank_is_noticed, set_up, tear_down),
     cmocka_unit_test_setup_teardown(a_replica_that_spoils_the_sum_is_named, set_up, tear_down)};
 

@@ -29,6 +29,7 @@ static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER; /* held: a write does n
 
 static dt_state *copy;   /* of the saver that was made last */
 static float *to_damage; /* in it, by the first write after */
+static int damaged_bit;
 
 dt_status __real_dt_state_create(dt_state *state, const dt_layout *layout);
 dt_status __wrap_dt_state_create(dt_state *state, const dt_layout *layout);
@@ -38,10 +39,10 @@ dt_status __wrap_dt_state_create(dt_state *state, const dt_layout *layout) {
     return __real_dt_state_create(state, layout);
 }
 
-static void turn_lowest_bit(float *number) {
+static void turn_bit(float *number) {
     uint32_t bits;
     memcpy(&bits, number, sizeof bits);
-    bits ^= 1u;
+    bits ^= UINT32_C(1) << damaged_bit;
     memcpy(number, &bits, sizeof bits);
 }
 
@@ -51,7 +52,7 @@ int __wrap_fsync(int descriptor);
 /* The first file that a save syncs is metrics.jsonl: the copy is made then, and nothing of it is written. */
 int __wrap_fsync(int descriptor) {
     if (to_damage != NULL)
-        turn_lowest_bit(to_damage);
+        turn_bit(to_damage);
     to_damage = NULL;
     pthread_mutex_lock(&gate);
     pthread_mutex_unlock(&gate);
@@ -336,6 +337,27 @@ static void a_copy_that_is_damaged_is_refused(void **state) {
     end(&b);
 }
 
+/* Of 1.0 one bit makes infinity: the memory is at fault, not the learning rate. */
+static void a_copy_that_becomes_infinite_is_not_blamed_on_the_run(void **state) {
+    (void)state;
+    bench b = make(DT_ON_ERROR_STOP);
+    start(&b);
+    const dt_tensor *tensor = dt_layout_find(&b.t->layout, "ln_f.weight");
+    advance(&b, 4);
+    b.t->state.parameters[tensor->offset] = 1.0f;
+    damaged_bit = 30;
+    to_damage = copy->parameters + tensor->offset;
+    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_NOW);
+    assert_int_equal(dt_saver_finish(b.saver), DT_FAILED);
+    damaged_bit = 0;
+    if (strstr(dt_error(),
+               "cannot save step 4: tensor ln_f.weight of the copy that was to be written is no longer "
+               "what was copied") == NULL)
+        fail_msg("%s", dt_error());
+    assert_false(dt_file_exists(b.t->folder));
+    end(&b);
+}
+
 /* Nor is a state saved that is another than the ranks compared, however whole its copy is. */
 static void a_state_that_nobody_compared_is_refused(void **state) {
     (void)state;
@@ -439,6 +461,7 @@ int main(void) {
         cmocka_unit_test(what_goes_wrong_costs_no_other),
         cmocka_unit_test(a_loss_that_comes_later_is_added),
         cmocka_unit_test(a_copy_that_is_damaged_is_refused),
+        cmocka_unit_test(a_copy_that_becomes_infinite_is_not_blamed_on_the_run),
         cmocka_unit_test(a_failure_stops_the_run),
     };
     dt_log_open(false, false);
