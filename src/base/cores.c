@@ -6,23 +6,35 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* Room for a list of every other of a thousand threads. */
+#define LIST_BYTES 4096
+
+/* Adds "4" or "0-3" to the set; where it ends, NULL where there is none. */
+static char *read_range(char *text, cpu_set_t *set) {
+    char *end;
+    const long first = strtol(text, &end, 10);
+    if (end == text)
+        return NULL;
+    const long last = *end == '-' ? strtol(end + 1, &end, 10) : first;
+    for (long thread = first < 0 ? 0 : first; thread <= last && thread < CPU_SETSIZE; thread++)
+        CPU_SET((size_t)thread, set);
+    return end;
+}
+
 /* Reads a list like "0-3,8,10-11". False where there is none. */
 static bool read_list(const char *path, cpu_set_t *set) {
+    char list[LIST_BYTES];
     FILE *file = fopen(path, "re");
-    long first, last;
-    bool some = false;
     CPU_ZERO(set);
-    while (file && fscanf(file, "%ld", &first) == 1) {
-        if (fscanf(file, "-%ld", &last) != 1)
-            last = first;
-        for (long thread = first < 0 ? 0 : first; thread <= last && thread < CPU_SETSIZE; thread++)
-            CPU_SET((size_t)thread, set);
+    if (file == NULL)
+        return false;
+    char *at = fgets(list, sizeof list, file);
+    fclose(file);
+    bool some = false;
+    while (at != NULL && (at = read_range(at, set)) != NULL) {
         some = true;
-        if (fgetc(file) != ',')
-            break;
+        at = *at == ',' ? at + 1 : NULL;
     }
-    if (file)
-        fclose(file);
     return some;
 }
 
