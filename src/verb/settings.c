@@ -134,7 +134,7 @@ dt_status dt_verb_checkpoint(const char *verb, int argc, char **argv, const dt_f
             dt_usage("%s: expected a checkpoint folder and one prompt, found %d words; a prompt of several "
                      "words needs quotes: dtrain %s checkpoints/latest \"Once upon\"",
                      verb, count, verb);
-    else if (status == DT_OK && (count == 0 || (count > 1 && text == NULL) || **checkpoint == 0))
+    else if (status == DT_OK && (*checkpoint == NULL || (count > 1 && text == NULL) || **checkpoint == 0))
         status = dt_usage("%s: expected one checkpoint folder, found %d%s; for example: dtrain %s "
                           "checkpoints/latest",
                           verb, count, count == 1 ? " word, which is empty" : "", verb);
