@@ -98,6 +98,8 @@ static const char markdown_opening[] =
     "value, and the log says so; *free* options are not compared. A seed that is null takes the one of the "
     "checkpoint.\n"
     "\n"
+    "Hooks are among them: `--hooks null` leaves out those of a checkpoint that you do not trust.\n"
+    "\n"
     "Names of files are as they were given to the run, and a relative one is read from the working folder of "
     "today: where\n"
     "the text is not found there, `--data` names it. Where the run writes follows the checkpoint instead: with "

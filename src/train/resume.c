@@ -135,6 +135,19 @@ static dt_status find(dt_resume *resume, dt_config *config, const char *checkpoi
     return *text ? DT_OK : dt_fail("out of memory for the config of %s", *path);
 }
 
+/* What is another than it was, and what a checkpoint from elsewhere could bring along. */
+static dt_status tell(const dt_config *saved, const dt_config *now, int64_t step) {
+    DT_TRY(dt_config_compare(saved, now, log_change));
+    if (saved->data && !dt_config_is_given(now, "data"))
+        dt_log_line("resume: the text is %s, as the checkpoint says; --data names another place",
+                    saved->data);
+    if (saved->hooks && !dt_config_is_given(now, "hooks"))
+        dt_log_line("resume: the hooks are those of the checkpoint, %s; --hooks null leaves them out",
+                    saved->hooks);
+    tell_schedule(saved, now, step);
+    return DT_OK;
+}
+
 /* Adds what the checkpoint's config `text` says to this rank's. */
 static dt_status adopt_text(const dt_world *world, dt_config *config, const char *text, int64_t step) {
     dt_config saved;
@@ -148,15 +161,11 @@ static dt_status adopt_text(const dt_world *world, dt_config *config, const char
         status = dt_resume_adopt(config, &saved);
     if (status == DT_OK)
         status = dt_config_compare(&saved, config, NULL);
+    if (status == DT_OK)
+        status = dt_config_check(config);
     /* Not before it is known that the run goes on. */
     if (status == DT_OK && world->rank == 0)
-        status = dt_config_compare(&saved, config, log_change);
-    if (status == DT_OK && world->rank == 0) {
-        if (saved.data && !dt_config_is_given(config, "data"))
-            dt_log_line("resume: the text is %s, as the checkpoint says; --data names another place",
-                        saved.data);
-        tell_schedule(&saved, config, step);
-    }
+        status = tell(&saved, config, step);
     json_decref(object);
     dt_config_free(&saved);
     return status;
@@ -175,9 +184,7 @@ dt_status dt_resume_find(dt_resume *resume, const dt_world *world, dt_config *co
     if (text)
         length = strlen(text);
     DT_TRY(dt_world_broadcast_block(world, &text, &length));
-    dt_status status = text ? adopt_text(world, config, text, resume->step) : DT_OK;
-    if (status == DT_OK)
-        status = dt_config_check(config);
+    const dt_status status = text ? adopt_text(world, config, text, resume->step) : dt_config_check(config);
     free(text);
     return dt_agree(world, status);
 }

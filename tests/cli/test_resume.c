@@ -190,6 +190,26 @@ static void a_checkpoint_alone_goes_on(void **state) {
     assert_int_equal(training_latest_step("broken"), 12);
 }
 
+/* Hooks go on too, by name; and what does not fit together with the checkpoint's options is refused before
+ * anything is said of changes. */
+static void what_a_checkpoint_brings_is_told(void **state) {
+    (void)state;
+    training_done(TRAINING_ALONE, 1, "hooked",
+                  STEADY "--max-steps 2 --hooks '{update: [{name: gradient_stats}]}'");
+    command_result r = goes_on(TRAINING_ALONE, "--resume hooked/checkpoints/latest --max-steps 3");
+    says(&r, "resume: the hooks are those of the checkpoint, {\"update\":[{\"name\":\"gradient_stats\"}]}; "
+             "--hooks null leaves them out\n");
+    command_free(&r);
+    r = command_run("%s --resume hooked/checkpoints/latest --max-steps 4 --min-learning-rate 1",
+                    DTRAIN_PROGRAM);
+    assert_int_equal(r.exit_code, 2);
+    says(
+        &r,
+        "min_learning_rate must be at most learning_rate, but min_learning_rate is 1 and learning_rate is 0.01");
+    assert_string_equal(r.out, "");
+    command_free(&r);
+}
+
 /* A checkpoint that lies alone does not say where its run writes. */
 static void a_copy_alone_asks_for_a_folder(void **state) {
     (void)state;
@@ -416,6 +436,7 @@ int main(void) {
                                        cmocka_unit_test(latest_needs_a_checkpoint),
                                        cmocka_unit_test(fixed_options_may_not_change),
                                        cmocka_unit_test(a_checkpoint_alone_goes_on),
+                                       cmocka_unit_test(what_a_checkpoint_brings_is_told),
                                        cmocka_unit_test(a_copy_alone_asks_for_a_folder),
                                        cmocka_unit_test(best_is_a_checkpoint_too),
                                        cmocka_unit_test(the_schedule_is_told),
