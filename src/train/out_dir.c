@@ -2,6 +2,8 @@
 #include "train/out_dir.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +14,7 @@
 #include "train/aside.h"
 #include "train/checkpoint.h"
 #include "train/checkpoint_links.h"
+#include "train/checkpoint_metadata.h"
 #include "train/checkpoint_place.h"
 #include "train/metrics.h"
 #include "train/metrics_lines.h"
@@ -39,15 +42,39 @@ static dt_status expect_link(const char *folder, const char *name, const char *o
     return status;
 }
 
+/* Makes and removes a folder and a file in it; 0, or the errno of what did not work. */
+static int try_files(const char *folder, const char *file) {
+    if (mkdir(folder, 0777) != 0)
+        return errno;
+    const int descriptor = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    const int failed = descriptor < 0 ? errno : 0;
+    if (descriptor >= 0) {
+        close(descriptor);
+        unlink(file);
+    }
+    rmdir(folder);
+    return failed;
+}
+
 /* Tries what a save will do: a folder beside its final place, and links called latest and best. */
 static dt_status try_checkpoints(const char *folder, const char *option) {
-    char *probe = NULL;
-    if (asprintf(&probe, "%s/" DT_CHECKPOINT_PROBE "%ld.tmp", folder, (long)getpid()) < 0)
+    /* As long as the name of any step, while it is written. */
+    static const char any[] = "/" DT_CHECKPOINT_PROBE DT_CHECKPOINT_PREFIX "999999999999999999.";
+    char *probe = NULL, *file = NULL;
+    const int written = asprintf(&probe, "%s%s%ld.tmp", folder, any, (long)getpid());
+    if (written < 0 || asprintf(&file, "%s/" DT_CHECKPOINT_OPTIMIZER, probe) < 0) {
+        if (written >= 0)
+            free(probe);
         return dt_fail("out of memory for a file's name");
-    const int failed = mkdir(probe, 0777) == 0 ? 0 : errno;
-    if (!failed)
-        rmdir(probe);
+    }
+    const int failed = try_files(probe, file), room = PATH_MAX - 1 - (int)(strlen(file) - strlen(folder));
     free(probe);
+    free(file);
+    if (failed == ENAMETOOLONG)
+        return dt_usage(
+            "%s: expected a path of at most %d bytes, which leaves room for the names of a checkpoint's "
+            "files, found %zu bytes; name a folder with a shorter path",
+            option, room, strlen(folder));
     if (failed)
         return dt_usage("%s: cannot write checkpoints into %s: %s; name a folder that can be written to",
                         option, folder, strerror(failed));

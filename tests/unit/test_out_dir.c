@@ -323,6 +323,27 @@ static void unusable_places_are_named(void **state) {
         "mounted?)");
 }
 
+/* A path into which a folder still fits, but not the files of a checkpoint, is found before step 1. */
+static void a_path_too_long_for_a_checkpoint_is_refused(void **state) {
+    static const size_t lengths[] = {3900, 4030};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        char path[PATH_MAX] = "run";
+        while (strlen(path) + 101 < lengths[i])
+            snprintf(path + strlen(path), sizeof path - strlen(path), "/%0100d", 0);
+        snprintf(path + strlen(path), sizeof path - strlen(path), "/%0*d",
+                 (int)(lengths[i] - strlen(path) - 1), 0);
+        assert_int_equal(strlen(path), lengths[i]);
+        const dt_status status = dt_out_dir_prepare(&claim, &config, path, DT_OUT_DIR_FRESH);
+        assert_int_equal(status, i == 0 ? DT_OK : DT_USAGE);
+        dt_out_dir_release(&claim);
+        assert_int_equal(dt_file_remove_tree("run"), DT_OK); /* by a path that is short enough */
+    }
+    assert_non_null(strstr(dt_error(), "out_dir: expected a path of at most "));
+    assert_non_null(strstr(
+        dt_error(), " bytes, which leaves room for the names of a checkpoint's files, found 4030 bytes;"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(fresh_runs_keep_what_was_there, set_up, tear_down),
@@ -336,6 +357,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(another_runs_folders_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(copied_links_become_links_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(unusable_places_are_named, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_path_too_long_for_a_checkpoint_is_refused, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
