@@ -15,7 +15,7 @@
 #include "train/checkpoint_place.h"
 #include "train/metrics_mend.h"
 
-/* The two things that a run writes, without links, and the names that they are kept under. */
+/* The two things that a run writes, without links, and the names that they are kept under, or NULL. */
 typedef struct aside {
     char *metrics, *checkpoints;
     char *kept_metrics, *kept_checkpoints;
@@ -54,11 +54,21 @@ static char *number_name(const char *path, int64_t number) {
     return asprintf(&name, "%s.%" PRId64, path, number) < 0 ? NULL : name;
 }
 
-/* The names with the first number that neither has been kept under. */
 static dt_status find(aside *a, const char *metrics, const char *checkpoints) {
     *a = (aside){.metrics = resolve(metrics), .checkpoints = resolve(checkpoints)};
-    if (a->metrics == NULL || a->checkpoints == NULL)
-        return no_memory();
+    return a->metrics && a->checkpoints ? DT_OK : no_memory();
+}
+
+/* A file without a line is nothing to keep. A link that leads nowhere says where the file is to be made. */
+static bool has_lines(const aside *a) {
+    struct stat info;
+    return stat(a->metrics, &info) == 0 && info.st_size > 0;
+}
+
+/* The names with the first number that neither has been kept under, once there is something to keep. */
+static dt_status choose_number(aside *a) {
+    if (a->kept_metrics)
+        return DT_OK;
     for (int64_t number = 1;; number++) {
         free(a->kept_metrics);
         free(a->kept_checkpoints);
@@ -98,13 +108,14 @@ static dt_status move_entry(const char *from, const char *to, const char *name) 
 }
 
 /* Moves what goes of `names`, `*moved` checkpoints among them; makes the folder for it when there is any. */
-static dt_status move_names(const aside *a, char *const *names, size_t count, int64_t step, bool links,
+static dt_status move_names(aside *a, char *const *names, size_t count, int64_t step, bool links,
                             int64_t *moved) {
     dt_status status = DT_OK;
     bool made = false;
     for (size_t i = 0; status == DT_OK && i < count; i++) {
         if (!goes(names[i], step, links))
             continue;
+        DT_TRY(choose_number(a));
         if (!made && mkdir(a->kept_checkpoints, 0777) != 0)
             return refuse(a->checkpoints, errno);
         made = true;
@@ -133,8 +144,8 @@ static dt_status turn_latest_back(const char *folder, char *const *names, size_t
                        : dt_checkpoint_place_unlink(folder, DT_CHECKPOINT_LATEST);
 }
 
-/* Moves the checkpoints of steps after `step` aside: of all of them, and their links, when that is -1. */
-static dt_status move_checkpoints(const aside *a, int64_t step, int64_t *moved) {
+/* Moves the checkpoints of steps after `step` aside: all of them, and their links, when that is -1. */
+static dt_status move_checkpoints(aside *a, int64_t step, int64_t *moved) {
     char **names;
     size_t count;
     *moved = 0;
@@ -148,14 +159,15 @@ static dt_status move_checkpoints(const aside *a, int64_t step, int64_t *moved) 
     return status;
 }
 
-static dt_status keep_all(const aside *a) {
+static dt_status keep_all(aside *a) {
     int64_t moved;
     DT_TRY(move_checkpoints(a, -1, &moved));
-    if (dt_file_is_folder(a->kept_checkpoints))
+    if (a->kept_checkpoints)
         dt_log_line("kept what another run left: the checkpoints of %s are now in %s", a->checkpoints,
                     a->kept_checkpoints);
-    if (!dt_file_exists(a->metrics)) /* also a link to where the new file is to be made */
+    if (!has_lines(a))
         return DT_OK;
+    DT_TRY(choose_number(a));
     if (rename(a->metrics, a->kept_metrics) != 0)
         return refuse(a->metrics, errno);
     dt_log_line("kept what another run left: %s is now %s", a->metrics, a->kept_metrics);
@@ -171,13 +183,16 @@ dt_status dt_aside_all(const char *metrics, const char *checkpoints_folder) {
     return status;
 }
 
-static dt_status keep_later(const aside *a, int64_t step) {
+static dt_status keep_later(aside *a, int64_t step) {
     int64_t moved, dropped;
     DT_TRY(move_checkpoints(a, step, &moved));
     if (moved > 0)
         dt_log_line("resume: %" PRId64 " checkpoint%s of steps after %" PRId64 " in %s %s now in %s", moved,
                     moved == 1 ? "" : "s", step, a->checkpoints, moved == 1 ? "is" : "are",
                     a->kept_checkpoints);
+    if (!has_lines(a))
+        return DT_OK;
+    DT_TRY(choose_number(a));
     DT_TRY(dt_metrics_mend(a->metrics, step, a->kept_metrics, &dropped));
     if (dropped > 0)
         dt_log_line("resume: %" PRId64 " line%s of steps after %" PRId64 " in %s %s now in %s", dropped,
