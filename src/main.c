@@ -1,4 +1,5 @@
 /* Picks the verb, and prints the sentence of a failure. */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -57,7 +58,16 @@ static dt_status pick_and_run(int argc, char **argv) {
                     word);
 }
 
+/* A descriptor that was closed by whoever started the program would be that of the first file it opens, and
+ * the console's text land in there. What is put in its place refuses, as a closed one does. */
+static void hold_standard_streams(void) {
+    for (int descriptor = 0; descriptor <= 2; descriptor++)
+        if (fcntl(descriptor, F_GETFD) < 0)
+            (void)open("/dev/null", descriptor == 0 ? O_WRONLY : O_RDONLY);
+}
+
 int main(int argc, char **argv) {
+    hold_standard_streams();
     dt_ending_watch();
     /* A file that may not grow further is told of by write(), with a sentence, and not by the process's end.
      */

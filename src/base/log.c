@@ -1,6 +1,7 @@
 /* Console output. metrics.jsonl, which programs read, is train/metrics.c. */
 #include "base/log.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -22,6 +23,16 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static bool speaks_here = true;
 static bool on_terminal = false;
+
+/* What a stream has not taken since it took something last. */
+typedef struct loss {
+    const char *name;
+    long long lines;
+    int cause;
+    bool taken; /* somebody has been told */
+} loss;
+static loss losses[2] = {{.name = "standard output"}, {.name = "standard error"}};
+
 static bool line_is_open = false; /* a redrawn line stands on the terminal without its newline */
 
 void dt_log_open(bool speaks, bool terminal) {
@@ -48,6 +59,42 @@ static void wipe(void) {
     line_is_open = false;
 }
 
+/*
+ * Text that cannot be written, to a full disk or a reader that has gone, ends no run. It is told once, on the
+ * other stream, and to whom asks; once there is room again the stream itself says how much is missing.
+ */
+static void lose(FILE *file, int cause) {
+    loss *of = &losses[file == stderr];
+    const bool first = of->lines++ == 0;
+    if (!first)
+        return;
+    of->cause = cause;
+    fprintf(file == stderr ? stdout : stderr,
+            "dtrain: warning: cannot write to %s: %s; going on without it\n", of->name, strerror(cause));
+    fflush(file == stderr ? stdout : stderr);
+}
+
+static void find_again(FILE *file) {
+    loss *of = &losses[file == stderr];
+    if (of->lines > 0)
+        fprintf(file, "dtrain: warning: %lld lines before this could not be written: %s\n", of->lines,
+                strerror(of->cause));
+    of->lines = 0;
+}
+
+bool dt_log_take_loss(const char **stream, const char **cause) {
+    bool found = false;
+    pthread_mutex_lock(&lock);
+    for (int s = 0; s < 2 && !found; s++)
+        if (losses[s].lines > 0 && !losses[s].taken) {
+            found = losses[s].taken = true;
+            *stream = losses[s].name;
+            *cause = strerrordesc_np(losses[s].cause);
+        }
+    pthread_mutex_unlock(&lock);
+    return found;
+}
+
 /* Everything that this program shows goes through here. Without memory for the escapes the text is left out.
  */
 static void show(FILE *file, const char *start, const char *text, dt_escape_shape shape, const char *end) {
@@ -57,8 +104,11 @@ static void show(FILE *file, const char *start, const char *text, dt_escape_shap
         text = escaped ? dt_escape(text, shape, escaped) : "(text that is not shown: out of memory)";
     }
     /* In one call, since other ranks write to the same stream. */
-    fprintf(file, "%s%s%s", start, text, end);
-    fflush(file);
+    const bool lost = (fprintf(file, "%s%s%s", start, text, end) < 0) | (fflush(file) != 0);
+    if (lost)
+        lose(file, errno);
+    else
+        find_again(file);
     free(escaped);
 }
 
@@ -189,7 +239,8 @@ void dt_log_settle(void) {
     pthread_mutex_lock(&lock);
     if (line_is_open) {
         fputc('\n', stdout);
-        fflush(stdout);
+        if (fflush(stdout) != 0)
+            lose(stdout, errno);
         line_is_open = false;
     }
     pthread_mutex_unlock(&lock);

@@ -173,11 +173,23 @@ static dt_status write_lines(dt_run *run, const dt_step_result *result, json_t *
     return skipped ? write_skipped(run, result) : DT_OK;
 }
 
+/* That what a person reads has come to nobody is written where it can still be read. */
+static dt_status write_loss_of_output(dt_run *run) {
+    const char *stream, *cause;
+    if (!dt_log_take_loss(&stream, &cause))
+        return DT_OK;
+    return dt_metrics_object(&run->metrics,
+                             json_pack("{s:s, s:I, s:s, s:s}", "event", "output_lost", "step",
+                                       (json_int_t)run->state.step, "stream", stream, "cause", cause));
+}
+
 /* Hooks report on every rank, so every rank takes the reports, if only to let them go. */
 static void write_metrics(dt_run *run, const dt_step_result *result) {
     json_t *reports = dt_hooks_take_reports(run->hooks);
     if (run->world->rank == 0)
         dt_saver_bear(run->saver, write_lines(run, result, reports));
+    if (run->world->rank == 0)
+        dt_saver_bear(run->saver, write_loss_of_output(run));
     json_decref(reports);
 }
 

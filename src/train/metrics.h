@@ -6,6 +6,7 @@
  *     {"step":N,"val_loss":..}
  *     {"step":N,"sample":".."}
  *     {"event":"loss_spike","step":N,"mean":..,"std":..,"z":..}
+ *     {"event":"output_lost","step":N,"stream":"standard output","cause":".."}
  *     {"event":"nonfinite","step":N,"first":"..","in_a_row":..}
  *     {"step":N,"save_ms":..,"write_ms":..}
  *

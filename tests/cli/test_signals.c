@@ -295,6 +295,47 @@ static void what_a_killed_save_left_is_cleared_away(void **state) {
     check_going_on("killed", 2, 2);
 }
 
+/* How many lines of metrics.jsonl hold `piece`. */
+static int count_lines(const char *out_dir, const char *piece) {
+    char path[80];
+    snprintf(path, sizeof path, "%s/metrics.jsonl", out_dir);
+    char *text = command_read_file(path);
+    int count = 0;
+    for (const char *at = text; (at = strstr(at, piece)) != NULL; at++)
+        count++;
+    free(text);
+    return count;
+}
+
+/* A reader that has gone, a disk that is full, a stream that was closed: training needs none of them, says so
+ * on the other stream, and leaves the numbers where they belong. */
+static void output_that_is_lost_ends_no_run(void **state) {
+    static const struct {
+        const char *out_dir, *end, *warning;
+        int events;
+    } cases[] = {
+        {"reader", "| head -n 1", "dtrain: warning: cannot write to standard output: Broken pipe", 1},
+        {"disk", "> /dev/full", "dtrain: warning: cannot write to standard output: No space left on device",
+         1},
+        {"closed", ">&-", "dtrain: warning: cannot write to standard output: Bad file descriptor", 1},
+        {"both", "> /dev/full 2>&1", "", 1}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        command_result r = command_run("{ OMP_NUM_THREADS=1 %s " TRAINING_MODEL
+                                       "--max-steps 300 --log-cadence 1 --out-dir %s; echo $? > code; } %s",
+                                       DTRAIN, cases[i].out_dir, cases[i].end);
+        char *code = command_read_file("code");
+        assert_string_equal(code, "0\n");
+        free(code);
+        if (strstr(r.err, cases[i].warning) == NULL)
+            fail_msg("%s: expected \"%s\", found \"%s\"", cases[i].out_dir, cases[i].warning, r.err);
+        command_free(&r);
+        assert_int_equal(count_lines(cases[i].out_dir, "\"loss\":"), 300);
+        assert_int_equal(count_lines(cases[i].out_dir, "\"event\":\"output_lost\""), cases[i].events);
+        assert_int_equal(training_latest_step(cases[i].out_dir), 300);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(usr1_to_mpirun_stops_all),
                                        cmocka_unit_test(usr1_to_one_rank_stops_all),
@@ -304,6 +345,7 @@ int main(void) {
                                        cmocka_unit_test(a_signal_at_the_start_damages_nothing),
                                        cmocka_unit_test(a_request_ends_the_reading_of_the_text),
                                        cmocka_unit_test(the_deadline_stops_in_time),
-                                       cmocka_unit_test(what_a_killed_save_left_is_cleared_away)};
+                                       cmocka_unit_test(what_a_killed_save_left_is_cleared_away),
+                                       cmocka_unit_test(output_that_is_lost_ends_no_run)};
     return cmocka_run_group_tests(tests, training_set_up, training_tear_down);
 }
