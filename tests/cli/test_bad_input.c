@@ -123,8 +123,9 @@ static void test_sentence_is_in_time(void **state) {
 static void test_base_is_accepted(void **state) {
     (void)state;
     put("c.yaml", "n_layers: 1\n");
-    run_quietly(DTRAIN " " CONFIG " --out-dir run && " DTRAIN " " RESUME "good --max-steps 4 && " DTRAIN
-                       " sample good --max-length 2 && " DTRAIN " verify good && rm -r run c.yaml");
+    run_quietly(DTRAIN " " CONFIG " --out-dir run && rm -r run && " DTRAIN " " RESUME
+                       "good --max-steps 4 && " DTRAIN " sample good --max-length 2 && " DTRAIN
+                       " verify good && rm -r run c.yaml");
 }
 
 /* Root reads what nobody may: such rows run as nobody, where nobody can run the program. */
