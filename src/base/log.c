@@ -59,25 +59,18 @@ static void wipe(void) {
     line_is_open = false;
 }
 
-/*
- * Text that cannot be written, to a full disk or a reader that has gone, ends no run. It is told once, on the
- * other stream, and to whom asks; once there is room again the stream itself says how much is missing.
- */
+/* Text that cannot be written, to a full disk or a reader that has gone, is told to whom asks; once there is
+ * room again the stream itself says how much is missing. */
 static void lose(FILE *file, int cause) {
     loss *of = &losses[file == stderr];
-    const bool first = of->lines++ == 0;
-    if (!first)
-        return;
-    of->cause = cause;
-    fprintf(file == stderr ? stdout : stderr,
-            "dtrain: warning: cannot write to %s: %s; going on without it\n", of->name, strerror(cause));
-    fflush(file == stderr ? stdout : stderr);
+    if (of->lines++ == 0)
+        of->cause = cause;
 }
 
 static void find_again(FILE *file) {
     loss *of = &losses[file == stderr];
     if (of->lines > 0)
-        fprintf(file, "dtrain: warning: %lld lines before this could not be written: %s\n", of->lines,
+        fprintf(file, "dtrain: warning: %lld lines before the last one could not be written: %s\n", of->lines,
                 strerror(of->cause));
     of->lines = 0;
 }
@@ -104,8 +97,8 @@ static void show(FILE *file, const char *start, const char *text, dt_escape_shap
         text = escaped ? dt_escape(text, shape, escaped) : "(text that is not shown: out of memory)";
     }
     /* In one call, since other ranks write to the same stream. */
-    const bool lost = (fprintf(file, "%s%s%s", start, text, end) < 0) | (fflush(file) != 0);
-    if (lost)
+    const int printed = fprintf(file, "%s%s%s", start, text, end);
+    if (fflush(file) != 0 || printed < 0)
         lose(file, errno);
     else
         find_again(file);

@@ -47,11 +47,8 @@ void dt_log_output(const char *text);
  */
 void dt_log_redraw(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/**
- * Whether lines for standard output or standard error could not be written, which has not been told by this
- * function before; then which stream it was and why, in static text. Either goes on without them, and says so
- * on the other. Local.
- */
+/** Whether lines for standard output or standard error could not be written, which has not been told by this
+ * function before; then which stream it was and why, in static text. Local. */
 bool dt_log_take_loss(const char **stream, const char **cause);
 
 /** Ends the redrawn line, if there is one, so that what follows starts on a line of its own. Local. */

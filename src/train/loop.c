@@ -173,11 +173,12 @@ static dt_status write_lines(dt_run *run, const dt_step_result *result, json_t *
     return skipped ? write_skipped(run, result) : DT_OK;
 }
 
-/* That what a person reads has come to nobody is written where it can still be read. */
+/* That what a person reads comes to nobody any more is told where it can still be read: it ends no run. */
 static dt_status write_loss_of_output(dt_run *run) {
     const char *stream, *cause;
     if (!dt_log_take_loss(&stream, &cause))
         return DT_OK;
+    dt_log_warn("cannot write to %s: %s; going on without it", stream, cause);
     return dt_metrics_object(&run->metrics,
                              json_pack("{s:s, s:I, s:s, s:s}", "event", "output_lost", "step",
                                        (json_int_t)run->state.step, "stream", stream, "cause", cause));

@@ -318,7 +318,7 @@ static void output_that_is_lost_ends_no_run(void **state) {
         {"disk", "> /dev/full", "dtrain: warning: cannot write to standard output: No space left on device",
          1},
         {"closed", ">&-", "dtrain: warning: cannot write to standard output: Bad file descriptor", 1},
-        {"both", "> /dev/full 2>&1", "", 1}};
+        {"both", "> /dev/full 2>&1", "", 2}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         command_result r = command_run("{ OMP_NUM_THREADS=1 %s " TRAINING_MODEL
