@@ -194,7 +194,9 @@ dt_status dt_lock_take(dt_lock *lock, const char *folder, double patience_second
         free(own_purpose);
         return status;
     }
-    *lock = (dt_lock){own_folder, own_purpose, taken.home, taken.descriptor};
+    taken.folder = own_folder;
+    taken.purpose = own_purpose;
+    *lock = taken;
     return DT_OK;
 }
 

@@ -268,8 +268,8 @@ static dt_status add_study(merger *m, json_t *all, const char *file) {
 
 static dt_status add_file(merger *m, const char *file) {
     json_t *all;
-    char *bytes;
-    size_t length;
+    char *bytes = NULL;
+    size_t length = 0;
     const bool input = strcmp(file, "-") == 0;
     if ((input ? dt_file_read : dt_file_read_regular)(file, FILE_BYTES_MOST, &bytes, &length) != DT_OK)
         return dt_usage("--merge: %s; name the JSON files of studies", dt_error());
