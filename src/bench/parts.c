@@ -36,7 +36,7 @@ static dt_status create_leaf(dt_parts *p, const dt_config *c, int64_t leaves) {
     int64_t first, end, first_slot, end_slot;
     dt_tree_run(leaves, p->world->rank, p->world->size, &first, &end);
     dt_step_slots(c->batch_size, c->micro_batch_size, p->world->rank, p->world->size, &first_slot, &end_slot);
-    DT_TRY(dt_leaves_plan(&p->plan, leaves, first, end, p->rig->workers.threads));
+    DT_TRY(dt_micro_batches_schedule(&p->plan, leaves, first, end, p->rig->workers.threads));
     const int64_t slots = end_slot - first_slot,
                   sequences = slots < c->micro_batch_size ? slots : c->micro_batch_size;
     p->windows = dt_memory_alloc(sequences, sizeof *p->windows, "a benchmark's leaf");
@@ -50,7 +50,7 @@ static dt_status create_leaf(dt_parts *p, const dt_config *c, int64_t leaves) {
 }
 
 static dt_status create_table(dt_parts *p) {
-    const dt_leaves *plan = &p->plan;
+    const dt_micro_batches *plan = &p->plan;
     const int64_t leaf_parts = dt_part_leaf_count(), elements = p->rig->layout.elements;
     const int ranks = p->world->size;
     const int64_t step_calls[DT_PART_STEPS] = {
@@ -88,7 +88,7 @@ static void fill(dt_parts *p) {
     }
 }
 
-dt_status dt_parts_create(dt_parts *parts, const dt_world *world, dt_rig *rig, const dt_config *config) {
+dt_status dt_parts_create(dt_parts *parts, const dt_world *world, dt_harness *rig, const dt_config *config) {
     const int64_t leaves = dt_step_leaves(config->batch_size, config->micro_batch_size);
     *parts = (dt_parts){.rig = rig, .world = world};
     DT_TRY(dt_agree(world, create(parts, config, leaves)));
@@ -108,7 +108,7 @@ void dt_parts_free(dt_parts *p) {
     free(p->view);
     dt_gpt_view_free(&p->weights);
     dt_overlap_free(p->overlap);
-    dt_leaves_free(&p->plan);
+    dt_micro_batches_free(&p->plan);
     dt_memory_free(p->windows);
     dt_memory_free(p->part);
     dt_memory_free(p->partial);
@@ -141,7 +141,7 @@ static void run_leaf_part(dt_parts *p, int64_t index) {
     }
 }
 
-/* As train/step.c adds. */
+/* As step/step.c adds. */
 static void run_tree(dt_parts *p, int64_t additions) {
     const int64_t elements = p->rig->layout.elements;
     float *restrict into = p->gradient[0];

@@ -8,18 +8,18 @@
 
 #include "base/status.h"
 #include "bench/part.h"
-#include "bench/rig.h"
+#include "plan/harness.h"
 #include "comm/world.h"
-#include "train/leaves.h"
-#include "train/overlap.h"
+#include "step/micro_batches.h"
+#include "step/overlap.h"
 
 typedef struct dt_parts {
-    dt_rig *rig;
+    dt_harness *rig;
     const dt_world *world;
     int64_t count;
     dt_part *part; /**< [count]: those of a leaf, then those of a step */
 
-    dt_leaves plan;
+    dt_micro_batches plan;
     dt_leaf leaf; /**< the rank's first, for all threads, each in its own memory */
     const uint8_t **windows;
     int64_t vectors;
@@ -36,7 +36,7 @@ typedef struct dt_parts {
  * use for training afterwards. The parts are to be freed also on failure. On failure all ranks return the
  * same code. Collective.
  */
-dt_status dt_parts_create(dt_parts *parts, const dt_world *world, dt_rig *rig, const dt_config *config);
+dt_status dt_parts_create(dt_parts *parts, const dt_world *world, dt_harness *rig, const dt_config *config);
 
 /** Frees; all zero is fine. Collective, unless all zero. */
 void dt_parts_free(dt_parts *parts);

@@ -9,7 +9,7 @@
 #include "base/memory.h"
 #include "bench/part.h"
 #include "bench/parts.h"
-#include "bench/rig.h"
+#include "plan/harness.h"
 #include "comm/agree.h"
 #include "math/matmul.h"
 #include "train/need.h"
@@ -71,10 +71,10 @@ static dt_status gather(const dt_world *world, const samples *s, void *all, size
     return dt_world_gather_all(world, all, (int64_t)element_bytes, s->counts);
 }
 
-static dt_status take_steps(dt_rig *rig, int64_t repetitions, step_sample *mine) {
+static dt_status take_steps(dt_harness *rig, int64_t repetitions, step_sample *mine) {
     for (int64_t step = -WARM_UP_STEPS; step < repetitions; step++) {
         dt_step_result result;
-        DT_TRY(dt_rig_step(rig, &result));
+        DT_TRY(dt_harness_step(rig, &result));
         if (step >= 0)
             mine[step] = (step_sample){result.step_seconds, result.exchange.exposed, result.loss};
     }
@@ -148,7 +148,7 @@ static void must(const dt_world *world, dt_status status) {
 }
 
 /* All measurements of this rank, each in its place among those of all ranks. */
-static dt_status measure(dt_profile *p, samples *s, dt_parts *parts, dt_rig *rig, const dt_world *world,
+static dt_status measure(dt_profile *p, samples *s, dt_parts *parts, dt_harness *rig, const dt_world *world,
                          const dt_config *config) {
     const int64_t rank = world->rank, repetitions = p->repetitions;
     rank_facts *facts = &s->facts[rank];
@@ -178,7 +178,7 @@ static dt_status create(dt_profile *p, samples *s) {
 
 dt_status dt_profile_run(dt_profile *p, const dt_world *world, const dt_config *config, int threads,
                          int64_t repetitions) {
-    dt_rig rig;
+    dt_harness rig;
     dt_parts parts = {0};
     samples s = {0};
     *p = (dt_profile){.ranks = world->size,
@@ -187,7 +187,7 @@ dt_status dt_profile_run(dt_profile *p, const dt_world *world, const dt_config *
                       .repetitions = repetitions,
                       .tokens = config->batch_size * config->max_seq_len,
                       .count = dt_part_leaf_count() + DT_PART_STEPS};
-    dt_status status = dt_rig_create(&rig, world, config, threads);
+    dt_status status = dt_harness_create(&rig, world, config, threads);
     if (status == DT_OK)
         status = dt_agree(world, create(p, &s));
     if (status == DT_OK)
@@ -201,7 +201,7 @@ dt_status dt_profile_run(dt_profile *p, const dt_world *world, const dt_config *
     }
     free_samples(&s);
     dt_parts_free(&parts);
-    dt_rig_free(&rig);
+    dt_harness_free(&rig);
     return status;
 }
 

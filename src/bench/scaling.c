@@ -4,17 +4,16 @@
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "bench/handover.h"
-#include "bench/rig.h"
+#include "infer/model_file.h"
+#include "plan/harness.h"
 #include "bench/study.h"
 #include "comm/agree.h"
 #include "train/run.h"
-#include "train/workers.h"
+#include "step/workers.h"
 
 /* Connections, caches and clock rates settle within a few steps; a dozen more give an interval of a few per
  * cent. */
@@ -41,9 +40,7 @@ static dt_status read_options(const dt_world *world, const dt_scaling_options *o
         DT_TRY(dt_ranks_parse(ranks, options->ranks, world->size, "the size of the job; mpirun -np sets it"));
     else
         dt_ranks_doubling(ranks, world->size);
-    if (world->rank != 0)
-        return DT_OK;
-    return dt_handover_check(options->json, options->report);
+    return DT_OK;
 }
 
 /* A rank that cannot go on while others wait for it: its line, and the end of the job. */
@@ -53,12 +50,13 @@ static _Noreturn void give_up(const dt_world *world) {
 }
 
 /* Times the steps of a rig; on every rank, though rank 0's times are the ones that count. */
-static dt_status time_steps(const dt_world *part, dt_rig *rig, int64_t repetitions, dt_study_point *point) {
+static dt_status time_steps(const dt_world *part, dt_harness *rig, int64_t repetitions,
+                            dt_study_point *point) {
     dt_step_result result;
     double *seconds = dt_memory_alloc(repetitions, sizeof *seconds, "the measured times");
     DT_TRY(dt_agree(part, seconds ? DT_OK : DT_FAILED));
     for (int64_t i = -WARMUPS; i < repetitions; i++) {
-        if (dt_rig_step(rig, &result) != DT_OK)
+        if (dt_harness_step(rig, &result) != DT_OK)
             give_up(part);
         if (i < 0)
             continue;
@@ -74,12 +72,12 @@ static dt_status time_steps(const dt_world *part, dt_rig *rig, int64_t repetitio
 /* Measures one point on the ranks of `part`. */
 static dt_status measure(const dt_world *part, const dt_study *study, dt_study_point *point) {
     dt_config config = *study->config; /* borrows the strings */
-    dt_rig rig;
+    dt_harness rig;
     config.batch_size = point->batch;
-    dt_status status = dt_rig_create(&rig, part, &config, study->machine.threads);
+    dt_status status = dt_harness_create(&rig, part, &config, study->machine.threads);
     if (status == DT_OK)
         status = time_steps(part, &rig, study->repetitions, point);
-    dt_rig_free(&rig);
+    dt_harness_free(&rig);
     return status;
 }
 
@@ -120,7 +118,7 @@ static dt_status run_kind(const dt_world *world, dt_study *study, const dt_ranks
 static dt_status run_study(const dt_world *world, dt_study *study, const kinds *wanted,
                            const dt_ranks *ranks) {
     dt_layout layout;
-    dt_status status = dt_layout_create(&layout, dt_run_shape(study->config));
+    dt_status status = dt_layout_create(&layout, dt_model_file_shape(study->config));
     study->parameters = layout.parameters;
     dt_layout_free(&layout);
     DT_TRY(dt_agree(world, status));
@@ -132,27 +130,16 @@ static dt_status run_study(const dt_world *world, dt_study *study, const kinds *
     return wanted->weak ? run_kind(world, study, ranks, true) : DT_OK;
 }
 
-dt_status dt_scaling_verb(const dt_world *world, const dt_config *config, const dt_scaling_options *options) {
+dt_status dt_scaling_run(dt_study *study, const dt_world *world, const dt_config *config,
+                         const dt_scaling_options *options) {
     kinds wanted = {0};
     dt_ranks ranks = {0};
-    dt_study *study = calloc(1, sizeof *study);
-    dt_status status = study ? DT_OK : dt_fail("out of memory for a scaling study");
-    if (status == DT_OK)
-        status = read_options(world, options, &wanted, &ranks);
+    *study = (dt_study){.config = config,
+                        .warmups = WARMUPS,
+                        .repetitions = options->repetitions > 0 ? options->repetitions : REPETITIONS};
+    dt_status status = read_options(world, options, &wanted, &ranks);
     if (status == DT_OK)
         status = dt_workers_count(&study->machine.threads);
-    status = dt_agree(world, status);
-    if (status == DT_OK) {
-        study->config = config;
-        study->warmups = WARMUPS;
-        study->repetitions = options->repetitions > 0 ? options->repetitions : REPETITIONS;
-        status = run_study(world, study, &wanted, &ranks);
-    }
-    if (status == DT_OK)
-        status =
-            dt_agree(world, world->rank == 0 ? dt_handover(study, options->json, options->report) : DT_OK);
-    if (study)
-        dt_machine_free(&study->machine);
-    free(study);
-    return status;
+    DT_TRY(dt_agree(world, status));
+    return run_study(world, study, &wanted, &ranks);
 }

@@ -1,5 +1,5 @@
 /**
- * The result of a scaling study: its points, what follows from them, and its table and JSON.
+ * The result of a scaling study: its points, and what follows from them.
  *
  * All functions are local.
  */
@@ -11,9 +11,9 @@
 #include <stdint.h>
 
 #include "base/status.h"
-#include "bench/machine.h"
-#include "bench/plan.h"
-#include "bench/ranks.h"
+#include "plan/machine.h"
+#include "plan/plan.h"
+#include "plan/ranks.h"
 #include "bench/statistics.h"
 #include "config/config.h"
 
@@ -28,7 +28,7 @@ typedef struct dt_study_point {
     double share;     /**< threads that took turns on a core; 1 when each had its own */
 
     dt_statistics step;                       /**< seconds */
-    double exchange_seconds, exposed_seconds; /**< means, as in train/overlap.h */
+    double exchange_seconds, exposed_seconds; /**< means, as in step/overlap.h */
     dt_plan_point plan;
 
     /* What dt_study_derive makes of the above. */
@@ -57,6 +57,9 @@ typedef struct dt_study {
  */
 double dt_study_serial_fraction(double speedup, int ranks);
 
+/** Whether the point was measured; otherwise its `reason` says why not. */
+bool dt_study_measured(const dt_study_point *point);
+
 /**
  * Completes all points from their step times. With R tokens/s, the speed-up on p ranks is S = p0 R(p) /
  * R(p0), where p0 is the smallest number of ranks that was measured, normally 1. That is T(1) / T(p) in
@@ -71,11 +74,5 @@ void dt_study_derive(dt_study *study);
  * the `index`-th such pair (from 0) as a sentence into `text`; returns false when there are not so many.
  */
 bool dt_study_disagreement(const dt_study *study, int index, char *text, size_t text_bytes);
-
-/** Prints what ran where and a table for each kind, by dt_log_line. */
-void dt_study_print(const dt_study *study);
-
-/** The study as a new JSON object; NULL when out of memory. */
-json_t *dt_study_json(const dt_study *study);
 
 #endif

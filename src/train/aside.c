@@ -12,7 +12,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "train/checkpoint_place.h"
+#include "checkpoint/path.h"
 #include "train/metrics_mend.h"
 
 /* The two things that a run writes, without links, and the names that they are kept under, or NULL. */
@@ -92,7 +92,7 @@ static bool is_link_of_ours(const char *name) {
 
 /* Whether `name` is a checkpoint of a step after `step`; with `links`, latest and best go as well. */
 static bool goes(const char *name, int64_t step, bool links) {
-    return dt_checkpoint_place_step(name) > step || (links && is_link_of_ours(name));
+    return dt_checkpoint_path_step(name) > step || (links && is_link_of_ours(name));
 }
 
 static dt_status move_entry(const char *from, const char *to, const char *name) {
@@ -120,7 +120,7 @@ static dt_status move_names(aside *a, char *const *names, size_t count, int64_t 
             return refuse(a->checkpoints, errno);
         made = true;
         status = move_entry(a->checkpoints, a->kept_checkpoints, names[i]);
-        *moved += status == DT_OK && dt_checkpoint_place_step(names[i]) >= 0;
+        *moved += status == DT_OK && dt_checkpoint_path_step(names[i]) >= 0;
     }
     if (!made)
         return DT_OK;
@@ -134,14 +134,14 @@ static dt_status move_names(aside *a, char *const *names, size_t count, int64_t 
 /* Lets latest name the newest of `names` that stays. */
 static dt_status turn_latest_back(const char *folder, char *const *names, size_t count, int64_t step) {
     int64_t newest = -1;
-    if (dt_checkpoint_place_follow(folder, DT_CHECKPOINT_LATEST) <= step)
+    if (dt_checkpoint_path_follow(folder, DT_CHECKPOINT_LATEST) <= step)
         return DT_OK;
     for (size_t i = 0; i < count; i++) {
-        const int64_t other = dt_checkpoint_place_step(names[i]);
+        const int64_t other = dt_checkpoint_path_step(names[i]);
         newest = other > newest && other <= step ? other : newest;
     }
-    return newest >= 0 ? dt_checkpoint_place_point(folder, DT_CHECKPOINT_LATEST, newest)
-                       : dt_checkpoint_place_unlink(folder, DT_CHECKPOINT_LATEST);
+    return newest >= 0 ? dt_checkpoint_path_point(folder, DT_CHECKPOINT_LATEST, newest)
+                       : dt_checkpoint_path_unlink(folder, DT_CHECKPOINT_LATEST);
 }
 
 /* Moves the checkpoints of steps after `step` aside: all of them, and their links, when that is -1. */

@@ -9,7 +9,7 @@
 #include "base/status.h"
 #include "comm/world.h"
 #include "data/corpus.h"
-#include "train/checkpoint.h"
+#include "checkpoint/checkpoint.h"
 
 /**
  * Opens `path`, or what dt_corpus_find finds on rank 0 when it is NULL, and indexes it: each rank reads its

@@ -61,7 +61,7 @@ static dt_status unequal(const dt_run *run) {
 dt_status dt_failure_of_step(dt_run *run, const dt_step_result *result) {
     dt_log_settle();
     if (result->outcome == DT_STEP_DRIFTED)
-        return dt_drift_name(&run->drift);
+        return dt_replica_check_name(&run->drift);
     return dt_agree(run->world, result->outcome == DT_STEP_UNEQUAL ? unequal(run) : diverged(run, result));
 }
 

@@ -11,7 +11,7 @@
 #include "comm/agree.h"
 #include "comm/odd.h"
 #include "math/kernels.h"
-#include "train/checksum.h"
+#include "base/checksum.h"
 
 #define PROGRAM     "/proc/self/exe"
 #define PIECE_BYTES ((size_t)1 << 16)

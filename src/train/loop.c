@@ -12,8 +12,8 @@
 #include "comm/agree.h"
 #include "comm/watch.h"
 #include "train/failure.h"
-#include "train/report.h"
-#include "train/sample.h"
+#include "train/opening.h"
+#include "infer/sample.h"
 #include "train/stop.h"
 
 /* What ranks that have been told to end may wait for others, beside the time of their steps. */
@@ -42,16 +42,16 @@
 static void save(dt_run *run) {
     const double start = dt_clock_seconds();
     dt_progress_enter(run->state.step, "saving a checkpoint");
-    const dt_save_kind kind = dt_drift_want(&run->drift) ? DT_SAVE_ON_TRIAL : DT_SAVE_WATCHED;
+    const dt_save_kind kind = dt_replica_check_want(&run->drift) ? DT_SAVE_ON_TRIAL : DT_SAVE_WATCHED;
     dt_saver_begin(run->saver, dt_validation_save(run), start, kind);
 }
 
 /* The last one: no step follows that could compare. */
 static dt_status save_last(dt_run *run, const dt_report *report) {
     const double start = dt_clock_seconds();
-    const bool doubtful = dt_report_is_doubtful(report, run);
+    const bool doubtful = dt_opening_is_doubtful(report, run);
     dt_progress_enter(run->state.step, "saving a checkpoint");
-    DT_TRY(dt_drift_check(&run->drift));
+    DT_TRY(dt_replica_check_check(&run->drift));
     dt_saver_begin(run->saver, dt_validation_save(run), start, DT_SAVE_ON_TRIAL);
     dt_saver_decide(run->saver, doubtful ? DT_SAVE_DOUBTFUL : DT_SAVE_GOOD, run->drift.hash);
     return DT_OK;
@@ -238,7 +238,7 @@ static dt_status advance(dt_run *run, dt_report *report, dt_step_result *result)
     write_metrics(run, result);
     run->longest_step_seconds = fmax(run->longest_step_seconds, result->step_seconds);
     pthread_mutex_unlock(&run->state.at_rest);
-    dt_report_step(report, run, result);
+    dt_opening_step(report, run, result);
     measure(run, result);
     if (result->stop)
         return DT_OK;
@@ -316,6 +316,6 @@ dt_status dt_loop_run(dt_run *run) {
     dt_deadline_stop(&run->deadline);
     dt_stop_finish();
     DT_TRY(status);
-    dt_report_closing(&report, run, stopped);
+    dt_opening_closing(&report, run, stopped);
     return dt_agree(run->world, dt_metrics_close(&run->metrics));
 }

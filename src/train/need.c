@@ -4,8 +4,8 @@
 #include "base/available.h"
 #include "comm/agree.h"
 #include "model/activations.h"
-#include "train/overlap.h"
-#include "train/step.h"
+#include "step/overlap.h"
+#include "step/step.h"
 
 int64_t dt_need_sum(const dt_layout *layout, const dt_config *config, int threads, int64_t gradients,
                     int64_t workspace_bytes, int64_t tokens) {

@@ -12,10 +12,10 @@
 
 #include "base/file.h"
 #include "train/aside.h"
-#include "train/checkpoint.h"
-#include "train/checkpoint_links.h"
-#include "train/checkpoint_metadata.h"
-#include "train/checkpoint_place.h"
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/links.h"
+#include "checkpoint/metadata.h"
+#include "checkpoint/path.h"
 #include "train/metrics.h"
 #include "train/metrics_lines.h"
 
@@ -112,7 +112,7 @@ dt_status dt_out_dir_claim_existing(dt_out_dir_claim *claim, const dt_config *co
     if (!dt_file_is_folder(checkpoints_folder))
         return DT_OK;
     DT_TRY(claim_both(claim, config, checkpoints_folder, DT_OUT_DIR_PATIENCE_SECONDS));
-    return dt_checkpoint_place_clear(checkpoints_folder);
+    return dt_checkpoint_path_clear(checkpoints_folder);
 }
 
 dt_lock *dt_out_dir_checkpoints_lock(dt_out_dir_claim *claim) {
@@ -149,7 +149,7 @@ static dt_status find_other_run(const char *folder, const char *run_id, char oth
     DT_TRY(dt_file_list(folder, &names, &count));
     dt_status status = DT_OK;
     for (size_t i = 0; status == DT_OK && *other == 0 && i < count; i++) {
-        if (dt_checkpoint_place_step(names[i]) >= 0)
+        if (dt_checkpoint_path_step(names[i]) >= 0)
             status = read_run_id(folder, names[i], other);
         if (strcmp(other, run_id) == 0)
             other[0] = 0;
@@ -197,7 +197,7 @@ static dt_status open_places(dt_out_dir_claim *claim, const dt_config *config, c
     DT_TRY(make_folder(config->out_dir, "out_dir"));
     DT_TRY(make_folder(checkpoints_folder, option));
     DT_TRY(claim_both(claim, config, checkpoints_folder, 0.0));
-    DT_TRY(dt_checkpoint_place_clear(checkpoints_folder));
+    DT_TRY(dt_checkpoint_path_clear(checkpoints_folder));
     DT_TRY(dt_checkpoint_links_restore(checkpoints_folder));
     return try_checkpoints(checkpoints_folder, option);
 }

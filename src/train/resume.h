@@ -7,8 +7,8 @@
 #include "base/status.h"
 #include "comm/world.h"
 #include "config/config.h"
-#include "train/checkpoint.h"
-#include "train/state.h"
+#include "checkpoint/checkpoint.h"
+#include "optim/state.h"
 
 /** What every rank must know of the checkpoint; plain bytes, broadcast by rank 0. */
 typedef struct dt_resume {

@@ -1,5 +1,6 @@
 /* From a config to a run, phase by phase; after each phase in which one rank alone can fail, the ranks agree.
  */
+#include "infer/model_file.h"
 #include "train/run.h"
 
 #include <inttypes.h>
@@ -22,10 +23,6 @@
 
 /* Of the 64 bits that are drawn, 53 make a seed: every reader of JSON has those. */
 #define SEED_SHIFT 11
-
-dt_shape dt_run_shape(const dt_config *c) {
-    return (dt_shape){c->n_layers, c->d_model, c->n_heads, c->d_ff, c->max_seq_len, DT_VOCAB};
-}
 
 dt_allreduce_options dt_run_exchange(const dt_config *c) {
     return (dt_allreduce_options){.algorithm = (dt_algorithm)c->exchange,
@@ -134,7 +131,7 @@ static dt_status create_step(dt_run *run) {
         .drift = &run->drift,
         .stop_reason = dt_stop_reason_here,
     };
-    DT_TRY(dt_drift_create(&run->drift, run->world, &run->state, c->check_cadence));
+    DT_TRY(dt_replica_check_create(&run->drift, run->world, &run->state, c->check_cadence));
     return dt_step_create(&run->step, &inputs);
 }
 
@@ -251,7 +248,7 @@ static dt_status create(dt_run *run) {
     /* What the text cannot change is refused before it is read. */
     DT_TRY(dt_agree(run->world, dt_tree_expect_ranks(run->world->size,
                                                      dt_step_leaves(c->batch_size, c->micro_batch_size))));
-    DT_TRY(dt_agree(run->world, dt_layout_create(&run->layout, dt_run_shape(c))));
+    DT_TRY(dt_agree(run->world, dt_layout_create(&run->layout, dt_model_file_shape(c))));
     DT_TRY(draw_identity(run, &resume));
     dt_progress_enter(run->start_step, "reading the text");
     DT_TRY(create_data(run, &resume));
@@ -277,7 +274,7 @@ void dt_run_free(dt_run *run) {
     dt_decode_free(&run->decoder);
     dt_evaluate_free(&run->evaluator);
     dt_step_free(run->step);
-    dt_drift_free(&run->drift);
+    dt_replica_check_free(&run->drift);
     dt_spike_free(&run->spike);
     dt_hooks_free(run->hooks);
     dt_workers_free(&run->workers);

@@ -16,19 +16,19 @@
 #include "model/decode.h"
 #include "model/gpt.h"
 #include "optim/lr_schedule.h"
-#include "train/checkpoint.h"
+#include "checkpoint/checkpoint.h"
 #include "train/deadline.h"
-#include "train/drift.h"
-#include "train/evaluate.h"
-#include "train/hooks.h"
+#include "step/replica_check.h"
+#include "infer/evaluate.h"
+#include "step/hooks.h"
 #include "train/metrics.h"
 #include "train/out_dir.h"
 #include "train/saver.h"
 #include "train/spike.h"
-#include "train/state.h"
-#include "train/step.h"
+#include "optim/state.h"
+#include "step/step.h"
 #include "train/validation.h"
-#include "train/workers.h"
+#include "step/workers.h"
 
 typedef struct dt_run {
     const dt_world *world;
@@ -51,7 +51,7 @@ typedef struct dt_run {
 
     dt_workers workers;
     dt_hooks *hooks;
-    dt_drift drift;
+    dt_replica_check drift;
     dt_step *step;
     dt_evaluator evaluator; /**< all zero when eval_cadence is null */
     dt_validation validation;
@@ -92,8 +92,5 @@ dt_lr_schedule dt_run_schedule(const dt_config *config);
 
 /** How the gradients of `config` travel. Local. */
 dt_allreduce_options dt_run_exchange(const dt_config *config);
-
-/** `shape` of the model that `config` describes. Local. */
-dt_shape dt_run_shape(const dt_config *config);
 
 #endif

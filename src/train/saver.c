@@ -14,10 +14,10 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/quote.h"
-#include "train/checkpoint_keep.h"
-#include "train/checkpoint_place.h"
-#include "train/fingerprint.h"
-#include "train/finite.h"
+#include "checkpoint/keep.h"
+#include "checkpoint/path.h"
+#include "optim/fingerprint.h"
+#include "optim/finite.h"
 #include "train/stop.h"
 
 /* A save is a number: it has been asked for, the state is held for it, it is done. done <= held <= asked. */
@@ -131,7 +131,7 @@ static dt_status expect_compared(dt_saver *s) {
 }
 
 /* Lets what is written appear as `*path`, unless it must not: then that stays NULL. */
-static dt_status publish(dt_saver *s, dt_checkpoint_place *place, char **path, double *waited_seconds) {
+static dt_status publish(dt_saver *s, dt_checkpoint_path *place, char **path, double *waited_seconds) {
     pthread_mutex_lock(&s->mutex);
     const bool on_trial = s->kind == DT_SAVE_ON_TRIAL;
     pthread_mutex_unlock(&s->mutex);
@@ -159,7 +159,7 @@ static dt_status follow_folder(dt_saver *s) {
 static dt_status put_copy(dt_saver *s, const dt_checkpoint_about *about, char **path, double *seconds) {
     const double start = dt_clock_seconds();
     double waited = 0.0;
-    dt_checkpoint_place place;
+    dt_checkpoint_path place;
     dt_status status = follow_folder(s);
     *path = NULL;
     if (status == DT_OK)
@@ -182,7 +182,7 @@ static bool replace_makeshift(dt_saver *s, int64_t step) {
     const bool makeshift = s->kind == DT_SAVE_MAKESHIFT && (dt_is_null_int(cadence) || step % cadence != 0);
     pthread_mutex_unlock(&s->mutex);
     s->makeshift_step = makeshift ? step : -1;
-    if (last >= 0 && last != step && dt_checkpoint_place_remove(s->in.checkpoints_folder, &last, 1) != DT_OK)
+    if (last >= 0 && last != step && dt_checkpoint_path_remove(s->in.checkpoints_folder, &last, 1) != DT_OK)
         dt_log_warn("step %" PRId64 " is saved, but the checkpoint of step %" PRId64
                     ", which it replaces, is still there: %s",
                     step, last, dt_error());

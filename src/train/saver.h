@@ -30,9 +30,9 @@
 
 #include "base/lock.h"
 #include "base/status.h"
-#include "train/checkpoint.h"
+#include "checkpoint/checkpoint.h"
 #include "train/metrics.h"
-#include "train/state.h"
+#include "optim/state.h"
 
 /** Everything stays the caller's and must outlive the saver. */
 typedef struct dt_saver_inputs {
@@ -88,7 +88,7 @@ void dt_saver_free(dt_saver *saver);
 void dt_saver_begin(dt_saver *saver, double val_loss, double since_seconds, dt_save_kind kind);
 
 /**
- * Decides on the save that waits for it. `state_hash`, of train/fingerprint.h, is what the caller compared,
+ * Decides on the save that waits for it. `state_hash`, of optim/fingerprint.h, is what the caller compared,
  * or DT_SAVE_UNSEEN: a copy on trial that has another is removed too, which is a failure. Of one that is BAD
  * nothing is said: the caller knows why. Does nothing when none waits. Any thread.
  */

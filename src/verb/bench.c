@@ -7,15 +7,17 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "bench/output.h"
+#include "report/output.h"
 #include "bench/profile.h"
 #include "bench/scaling.h"
 #include "bench/statistics.h"
-#include "bench/table.h"
-#include "bench/ways.h"
+#include "report/algorithms_table.h"
+#include "report/study_output.h"
+#include "report/table.h"
+#include "bench/algorithms.h"
 #include "comm/agree.h"
-#include "train/report.h"
-#include "train/workers.h"
+#include "train/opening.h"
+#include "step/workers.h"
 #include "verb/verb.h"
 
 #define DEFAULT_REPETITIONS 10
@@ -48,7 +50,7 @@ static dt_status run(const dt_world *world, const dt_config *config, const flags
     dt_profile profile = {0};
     dt_status status = dt_agree(world, prepare(world, f, &repetitions, &threads));
     if (status == DT_OK) {
-        dt_report_placement(world, threads);
+        dt_opening_placement(world, threads);
         status = dt_profile_run(&profile, world, config, threads, repetitions);
     }
     if (status == DT_OK) {
@@ -86,24 +88,42 @@ static dt_status read_share(const char *text, double *share) {
     return DT_OK;
 }
 
-static dt_status prepare_ways(const dt_world *world, const flags *f, dt_ways_options *options, int *threads) {
-    DT_TRY(prepare(world, f, &options->repetitions, threads));
-    return f->share ? read_share(f->share, &options->share) : DT_OK;
-}
-
-static dt_status compare_ways(const dt_world *world, const dt_config *config, const flags *f) {
-    dt_ways_options options = {.json = f->json};
+static dt_status compare(const dt_world *world, const dt_config *config, const flags *f) {
+    dt_algorithms result;
+    int64_t repetitions;
     int threads;
-    DT_TRY(dt_agree(world, prepare_ways(world, f, &options, &threads)));
-    dt_report_placement(world, threads);
-    return dt_ways_run(world, config, threads, &options);
+    double share = 0.0;
+    DT_TRY(dt_agree(world, prepare(world, f, &repetitions, &threads)));
+    DT_TRY(dt_agree(world, f->share ? read_share(f->share, &share) : DT_OK));
+    dt_opening_placement(world, threads);
+    DT_TRY(dt_algorithms_run(&result, world, config, threads, repetitions, share));
+    dt_status status = DT_OK;
+    if (world->rank == 0) {
+        dt_algorithms_table_print(&result);
+        if (f->json)
+            status = dt_output_json(f->json, dt_algorithms_table_json(&result), 0);
+    }
+    return dt_agree(world, status);
 }
 
-static dt_status study(const dt_world *world, const dt_config *config, const flags *f) {
-    dt_scaling_options options = {
-        .kinds = f->scaling, .ranks = f->ranks, .json = f->json, .report = f->report};
-    DT_TRY(read_repetitions(f, &options.repetitions));
-    return dt_scaling_verb(world, config, &options);
+static dt_status study_scaling(const dt_world *world, const dt_config *config, const flags *f) {
+    const bool first = world->rank == 0;
+    dt_scaling_options options = {.kinds = f->scaling, .ranks = f->ranks};
+    dt_study *study = calloc(1, sizeof *study);
+    dt_status status = study ? DT_OK : dt_fail("out of memory for a scaling study");
+    if (status == DT_OK)
+        status = read_repetitions(f, &options.repetitions);
+    if (status == DT_OK && first)
+        status = dt_study_output_check(f->json, f->report);
+    status = dt_agree(world, status);
+    if (status == DT_OK)
+        status = dt_scaling_run(study, world, config, &options);
+    if (status == DT_OK)
+        status = dt_agree(world, first ? dt_study_output(study, f->json, f->report) : DT_OK);
+    if (study)
+        dt_machine_free(&study->machine);
+    free(study);
+    return status;
 }
 
 static bool wants_merge(int argc, char **argv) {
@@ -144,8 +164,8 @@ dt_status dt_verb_bench(int argc, char **argv) {
     if (status == DT_OK)
         status = dt_agree(&world, check_flags(&f));
     if (status == DT_OK)
-        status = f.scaling ? dt_agree(&world, study(&world, &config, &f))
-                 : f.ways  ? compare_ways(&world, &config, &f)
+        status = f.scaling ? dt_agree(&world, study_scaling(&world, &config, &f))
+                 : f.ways  ? compare(&world, &config, &f)
                            : run(&world, &config, &f);
     if (status == DT_OK)
         status = dt_agree(&world, world.rank == 0 ? dt_verb_printed("the benchmark") : DT_OK);

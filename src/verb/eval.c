@@ -9,8 +9,8 @@
 #include "comm/agree.h"
 #include "data/batch.h"
 #include "train/corpus_index.h"
-#include "train/evaluate.h"
-#include "train/model_file.h"
+#include "infer/evaluate.h"
+#include "infer/model_file.h"
 #include "verb/verb.h"
 
 typedef struct flags {

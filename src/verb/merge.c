@@ -1,7 +1,7 @@
 /* `dtrain bench --merge FILE ..`: studies of separate allocations as one table and one page. */
 #include <stdlib.h>
 
-#include "bench/merge.h"
+#include "report/merge.h"
 #include "verb/verb.h"
 
 dt_status dt_verb_merge(int argc, char **argv) {

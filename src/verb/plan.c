@@ -7,13 +7,13 @@
 
 #include "base/log.h"
 #include "base/version.h"
-#include "bench/machine.h"
-#include "bench/output.h"
-#include "bench/plan.h"
-#include "bench/ranks.h"
+#include "plan/machine.h"
+#include "report/output.h"
+#include "plan/plan.h"
+#include "plan/ranks.h"
 #include "comm/agree.h"
-#include "train/step.h"
-#include "train/workers.h"
+#include "step/step.h"
+#include "step/workers.h"
 #include "verb/verb.h"
 
 typedef struct flags {

@@ -9,7 +9,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "train/checkpoint.h"
+#include "checkpoint/checkpoint.h"
 #include "train/resume.h"
 #include "verb/verb.h"
 

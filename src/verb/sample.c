@@ -6,9 +6,9 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "train/checkpoint.h"
-#include "train/model_file.h"
-#include "train/sample.h"
+#include "checkpoint/checkpoint.h"
+#include "infer/model_file.h"
+#include "infer/sample.h"
 #include "verb/verb.h"
 
 /* The verb's flags: those of the table's sampling options, without "sampling-". */

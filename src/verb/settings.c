@@ -9,7 +9,7 @@
 #include "base/file.h"
 #include "comm/agree.h"
 #include "comm/odd.h"
-#include "train/checksum.h"
+#include "base/checksum.h"
 #include "train/launch.h"
 #include "verb/verb.h"
 

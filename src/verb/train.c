@@ -6,7 +6,7 @@
 #include "comm/agree.h"
 #include "comm/watch.h"
 #include "train/loop.h"
-#include "train/report.h"
+#include "train/opening.h"
 #include "train/stop.h"
 #include "verb/verb.h"
 
@@ -47,9 +47,9 @@ static dt_status train(const dt_world *world, int argc, char **argv) {
     } else if (status == DT_OK) {
         status = dt_run_create(&run, world, &config);
         if (status == DT_OK && run.idle)
-            dt_report_idle(&run);
+            dt_opening_idle(&run);
         else if (status == DT_OK) {
-            status = dt_report_opening(&run);
+            status = dt_opening_opening(&run);
             if (status == DT_OK)
                 status = dt_loop_run(&run);
         }

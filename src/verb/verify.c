@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "train/checkpoint.h"
-#include "train/model_file.h"
+#include "checkpoint/checkpoint.h"
+#include "infer/model_file.h"
 #include "verb/verb.h"
 
 dt_status dt_verb_verify(int argc, char **argv) {

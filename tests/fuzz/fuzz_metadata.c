@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "support/sign.h"
-#include "train/checkpoint_metadata.h"
+#include "checkpoint/metadata.h"
 
 bool fuzz_accepted;
 

@@ -11,8 +11,8 @@
 
 #include "base/memory.h"
 #include "support/scratch.h"
-#include "train/checksum.h"
-#include "train/safetensors.h"
+#include "base/checksum.h"
+#include "checkpoint/safetensors.h"
 
 bool fuzz_accepted;
 

@@ -8,11 +8,11 @@
 #include "base/memory.h"
 #include "config/config.h"
 #include "optim/clip.h"
-#include "train/consent.h"
+#include "step/consent.h"
 
 static dt_layout layout;
 static dt_state state;
-static dt_drift drift;
+static dt_replica_check drift;
 static float *gradient;
 static double *partial;
 
@@ -21,7 +21,7 @@ static int set_up(void **unused) {
     (void)unused;
     assert_ok(dt_layout_create(&layout, shape));
     assert_ok(dt_state_create(&state, &layout));
-    assert_ok(dt_drift_create(&drift, &world, &state, DT_NULL_INT));
+    assert_ok(dt_replica_check_create(&drift, &world, &state, DT_NULL_INT));
     gradient = dt_memory_alloc(layout.elements, sizeof *gradient, "test");
     partial = dt_memory_alloc(dt_clip_chunks(layout.elements), sizeof *partial, "test");
     for (int64_t i = 0; i < layout.elements; i++)
@@ -35,7 +35,7 @@ static int tear_down(void **unused) {
     (void)unused;
     dt_memory_free(partial);
     dt_memory_free(gradient);
-    dt_drift_free(&drift);
+    dt_replica_check_free(&drift);
     dt_state_free(&state);
     dt_layout_free(&layout);
     return 0;
@@ -181,7 +181,7 @@ static void a_replica_that_spoils_the_sum_is_named(void **unused) {
             if (world.rank == odd)
                 *place = finite ? 3e38f : NAN;
             assert_int_equal(ask((double)NAN, &found, blame), DT_CONSENT_DRIFTED);
-            assert_int_equal(dt_drift_name(&drift), DT_FAILED);
+            assert_int_equal(dt_replica_check_name(&drift), DT_FAILED);
             snprintf(expected, sizeof expected,
                      "rank %d on %s alone has NaN or infinity; first in tensor h.0.ln_1.weight;", odd,
                      world.host);

@@ -14,7 +14,7 @@
 #include "base/file.h"
 #include "support/text.h"
 #include "train/loop.h"
-#include "train/model_file.h"
+#include "infer/model_file.h"
 #include "train/run.h"
 
 /* Allocations until one fails; below 0 none does. */

@@ -5,7 +5,7 @@
 #include <math.h>
 
 #include "base/clock.h"
-#include "bench/probe.h"
+#include "plan/probe.h"
 
 /* What readings of the clock add, in turn: at the start and at the end of a forward pass, and of a backward
  * pass, as the first readings of a bout are. */

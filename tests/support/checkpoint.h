@@ -5,7 +5,7 @@
 
 #include "data/tokenizer.h"
 #include "support/scratch.h"
-#include "train/checkpoint.h"
+#include "checkpoint/checkpoint.h"
 
 typedef struct tiny {
     char *folder; /* scratch/checkpoints */
@@ -61,7 +61,7 @@ static inline void tiny_free(tiny *t) {
 
 /* Saves the state as folder/checkpoint_step_N; `*path` and failures are as by dt_checkpoint_publish. */
 static inline dt_status tiny_save_in(const tiny *t, const char *folder, char **path) {
-    dt_checkpoint_place place;
+    dt_checkpoint_path place;
     if (path != NULL)
         *path = NULL;
     DT_TRY(dt_checkpoint_write(&place, folder, &t->about, &t->state, NULL));

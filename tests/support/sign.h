@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "train/checksum.h"
+#include "base/checksum.h"
 
 /* Sets the digits in text[0..length); false when the text has no place for them. */
 static inline bool sign_metadata(char *text, size_t length) {

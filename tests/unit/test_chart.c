@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "bench/chart.h"
+#include "report/chart.h"
 
 static int64_t count_of(const char *text, const char *part) {
     int64_t count = 0;

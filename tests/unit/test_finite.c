@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "train/finite.h"
+#include "optim/finite.h"
 
 static const dt_shape shape = {.n_layers = 1, .C = 12, .H = 2, .F = 24, .T = 8, .V = 99};
 

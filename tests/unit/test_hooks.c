@@ -13,7 +13,7 @@
 
 #include "support/scratch.h"
 #include "support/sentence.h"
-#include "train/hooks.h"
+#include "step/hooks.h"
 
 enum { LAYERS = 2, WIDTH = 8, CONTEXT = 4, SEQUENCES = 3, LEAVES = 3 };
 

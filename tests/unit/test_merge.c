@@ -15,7 +15,8 @@
 #include <cmocka.h>
 
 #include "base/log.h"
-#include "bench/merge.h"
+#include "report/merge.h"
+#include "report/study_output.h"
 #include "support/scratch.h"
 #include "support/sentence.h"
 #include "support/small_study.h"
@@ -47,7 +48,7 @@ static void put_study(const char *file, int ranks, json_t *hosts, double seconds
     study->measured.link = (dt_link){.latency_seconds = 1e-6, .bandwidth_bytes = 1e9};
     study->point[0] = point(false, ranks, seconds);
     dt_study_derive(study);
-    json_t *all = dt_study_json(study);
+    json_t *all = dt_study_output_object(study);
     assert_int_equal(json_dump_file(all, file, 0), 0);
     json_decref(all);
     small_study_drop(study, &config);
@@ -69,7 +70,7 @@ static int enter(void **state) {
     study->point[2] = point(true, 1, 8.0);
     study->point[3] = (dt_study_point){.weak = true, .ranks = 2, .batch = 16, .reason = "no memory"};
     dt_study_derive(study);
-    json_t *all = dt_study_json(study);
+    json_t *all = dt_study_output_object(study);
     const int written = json_dump_file(all, "good.json", 0);
     json_decref(all);
     small_study_drop(study, &config);

@@ -11,8 +11,8 @@
 #include <cmocka.h>
 
 #include "base/file.h"
-#include "bench/plan.h"
-#include "bench/ranks.h"
+#include "plan/plan.h"
+#include "plan/ranks.h"
 
 static dt_plan_machine machine(double latency, double bandwidth, double add) {
     return (dt_plan_machine){.probe = {.threads = 1, .add_alone_seconds = add},

@@ -13,7 +13,7 @@
 
 #include "base/memory.h"
 #include "support/scratch.h"
-#include "train/safetensors.h"
+#include "checkpoint/safetensors.h"
 
 /* Two parts of a tiny layout, written once for each test. */
 typedef struct fixture {

@@ -15,7 +15,7 @@
 
 #include "config/config.h"
 #include "data/tokenizer.h"
-#include "train/sample.h"
+#include "infer/sample.h"
 
 #define DRAWS      20000
 #define CHARACTERS (DT_VOCAB - DT_TOKEN_TEXT)

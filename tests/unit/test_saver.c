@@ -21,7 +21,7 @@
 #include "base/log.h"
 #include "support/checkpoint.h"
 #include "support/sentence.h"
-#include "train/fingerprint.h"
+#include "optim/fingerprint.h"
 #include "train/saver.h"
 #include "train/stop.h"
 

@@ -12,7 +12,8 @@
 #include <cmocka.h>
 
 #include "base/file.h"
-#include "bench/page.h"
+#include "report/page.h"
+#include "report/study_output.h"
 #include "support/scratch.h"
 #include "support/small_study.h"
 
@@ -79,7 +80,7 @@ static void json_holds_every_point(void **state) {
     (void)state;
     dt_config config;
     dt_study *study = make_study(&config);
-    json_t *all = dt_study_json(study);
+    json_t *all = dt_study_output_object(study);
     assert_non_null(all);
     const json_t *points = json_object_get(all, "points");
     assert_int_equal(json_array_size(points), 6);

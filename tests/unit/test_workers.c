@@ -10,7 +10,7 @@
 #include <omp.h>
 
 #include "support/sentence.h"
-#include "train/workers.h"
+#include "step/workers.h"
 
 static int count_with(const char *text) {
     int threads = -1;

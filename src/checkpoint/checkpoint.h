@@ -1,0 +1,115 @@
+/**
+ * Checkpoints: folders from which a run goes on with the same bits, and which Hugging Face's GPT2LMHeadModel
+ * reads.
+ *
+ *     checkpoints/
+ *       latest -> checkpoint_step_2000        a symbolic link, replaced by rename
+ *       best -> checkpoint_step_1500          another, see checkpoint/keep.h
+ *       checkpoint_step_2000/
+ *         model.safetensors       the weights, F32, by the table's names
+ *         config.json             the architecture, as Hugging Face's GPT2Config
+ *         optimizer.safetensors   exp_avg.<name> and exp_avg_sq.<name>
+ *         vocab.json              token text -> id
+ *         metadata.json           step, val_loss, seed, config, corpus, run_id, and size and checksums
+ *                                 of every file; see checkpoint/metadata.h
+ *
+ * Nothing in a checkpoint depends on the number of ranks. A folder is written under a temporary name beside
+ * its final one, every file is fsynced, then the folder is renamed and its parent fsynced: a reader never
+ * sees half of one, and a process that dies leaves nothing but a temporary folder that the next start
+ * removes.
+ */
+#ifndef DT_CHECKPOINT_CHECKPOINT_H
+#define DT_CHECKPOINT_CHECKPOINT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "config/config.h"
+#include "checkpoint/path.h"
+#include "optim/state.h"
+
+#define DT_CHECKPOINT_VERSION 1
+#define DT_RUN_ID_BYTES       40
+
+/** What identifies the content of a corpus. */
+typedef struct dt_corpus_identity {
+    int64_t file_bytes, tokens;
+    uint64_t hash;
+} dt_corpus_identity;
+
+/** What a checkpoint says beside the vectors. */
+typedef struct dt_checkpoint_about {
+    dt_config config; /**< its seed is the one in use, never null */
+    dt_corpus_identity corpus;
+    char run_id[DT_RUN_ID_BYTES];
+    int64_t step;
+    double val_loss; /**< of these weights, in nats; DT_NULL_REAL when they were not evaluated */
+} dt_checkpoint_about;
+
+/**
+ * The first half of a save: writes `state` under a temporary name and makes it durable. `hashes` (NULL: none)
+ * are those that its parts must have (optim/fingerprint.h): what was to be written and was damaged since
+ * fails. `*place` is for one of the two functions that follow, and `checkpoints_folder` must live until then;
+ * after a failure nothing is left of it. Rank 0 alone; may run in a thread of its own while nothing writes to
+ * the state. Local.
+ */
+dt_status dt_checkpoint_write(dt_checkpoint_path *place, const char *checkpoints_folder,
+                              const dt_checkpoint_about *about, const dt_state *state,
+                              const uint64_t *hashes);
+
+/**
+ * The second half: gives what was written its name, checkpoints_folder/checkpoint_step_N, in the place of an
+ * older checkpoint of that step, and points `latest` to it. `*path` (may be NULL) becomes a new string that
+ * the caller frees, NULL on failure; then nothing that was there before the save has changed. Frees the
+ * place, after failure too. Local.
+ */
+dt_status dt_checkpoint_publish(dt_checkpoint_path *place, char **path);
+
+/** Gives the checkpoint at `path`, which stands, the validation loss that was found for its weights since:
+ * its metadata.json is replaced at once. A failure changes nothing. Local. */
+dt_status dt_checkpoint_amend(const char *path, double val_loss);
+
+/** Or else: removes what was written, and frees the place; the sentence of a failure stays the last one.
+ * Local.
+ */
+void dt_checkpoint_discard(dt_checkpoint_path *place);
+
+/** Whether `resume` is latest, best or auto, and not a path. Local. */
+bool dt_checkpoint_find_is_name(const char *resume);
+
+/**
+ * Which folder `resume` means: "latest" and "best" are the folders that the links of these names in
+ * checkpoints_folder point to, anything else is a path; where neither is a checkpoint the call fails with
+ * DT_USAGE. "auto" is the latest when every byte of it is as saved, or else, with a warning that says what
+ * was refused and why, the newest older one of which that is true (where the link is broken, the newest); it
+ * fails when there are checkpoints but none is whole, and is NULL when there are none. It reads every
+ * candidate through; the other forms look only whether there is a checkpoint. `*path` becomes a new string
+ * that the caller frees, or NULL. Local.
+ */
+dt_status dt_checkpoint_find(const char *checkpoints_folder, const char *resume, char **path);
+
+/**
+ * The newest checkpoint in `checkpoints_folder` of a step before `before` of which every byte is as saved, as
+ * a new string that the caller frees, or NULL for none; a warning names each one that is refused. Local.
+ */
+dt_status dt_checkpoint_find_before(const char *checkpoints_folder, int64_t before, char **path);
+
+/**
+ * Reads and verifies metadata.json, and makes sure that the file of weights is large enough for the model it
+ * names, so that memory can be allocated for that. The caller frees about->config, which a failure leaves
+ * empty. Local.
+ */
+dt_status dt_checkpoint_read_about(const char *path, dt_checkpoint_about *about);
+
+/**
+ * Reads weights and, when `moments`, the optimizer's moments into `state`, verifying every checksum of
+ * every file but that of the moments when they are not read. The checkpoint must hold a model of
+ * state->layout's sizes. A failure leaves the vectors half read. Local.
+ */
+dt_status dt_checkpoint_load(const char *path, dt_state *state, bool moments);
+
+/** Verifies every file of the folder; allocates no model. `about` as by dt_checkpoint_read_about. Local. */
+dt_status dt_checkpoint_verify(const char *path, dt_checkpoint_about *about);
+
+#endif

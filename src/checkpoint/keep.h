@@ -1,0 +1,34 @@
+/**
+ * What becomes of the other checkpoints once a new one stands: `best` names the one with the lowest
+ * validation loss, and those that need not stay are removed.
+ *
+ * Stay: the `keep_last` newest, every step that is a multiple of `keep_every`, the best, and checkpoints of
+ * steps after the new one's. Only checkpoints whose
+ * very weights were evaluated can be the best.
+ */
+#ifndef DT_CHECKPOINT_KEEP_H
+#define DT_CHECKPOINT_KEEP_H
+
+#include <stdint.h>
+
+#include "base/status.h"
+
+typedef struct dt_checkpoint_keep {
+    const char *folder;   /**< the caller's: where checkpoints stand */
+    int64_t last, every;  /**< keep_last and keep_every, or DT_NULL_INT */
+    int64_t best_step;    /**< what `best` names, or -1 */
+    double best_val_loss; /**< in nats; infinite when it is not known */
+} dt_checkpoint_keep;
+
+/** Finds what is the best so far, by the metadata of every checkpoint that can be read, and lets the link
+ * name it; where none was evaluated there is no link. Local. */
+dt_status dt_checkpoint_keep_open(dt_checkpoint_keep *keep, const char *folder, int64_t last, int64_t every);
+
+/**
+ * Follows up the checkpoint of `step`, which is durable: points `best` to it when `val_loss` (DT_NULL_REAL:
+ * not evaluated) is the lowest, then removes what need not stay. When it has replaced the best, that is first
+ * chosen again from what stands. A failure leaves more checkpoints than wanted, never fewer. Local.
+ */
+dt_status dt_checkpoint_keep_after(dt_checkpoint_keep *keep, int64_t step, double val_loss);
+
+#endif

@@ -1,0 +1,17 @@
+/**
+ * `latest` and `best` as folders: what is left of the links when a tree is copied with its links resolved
+ * (cp -rL, rsync -L, object stores).
+ */
+#ifndef DT_CHECKPOINT_LINKS_H
+#define DT_CHECKPOINT_LINKS_H
+
+#include "base/status.h"
+
+/**
+ * Makes links of `latest` and `best` in `folder` again where they are folders that hold a checkpoint: such a
+ * copy becomes checkpoint_step_N, or, where that is there, latest.1 and so on; the log says so. What holds no
+ * checkpoint stays as it is. Local.
+ */
+dt_status dt_checkpoint_links_restore(const char *folder);
+
+#endif

@@ -1,0 +1,242 @@
+/* Names, links and renames. What is in the folder is checkpoint.c's matter. */
+#include "checkpoint/path.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/log.h"
+
+#define HIDDEN_PREFIX   "." DT_CHECKPOINT_PREFIX
+#define HIDDEN_LINK     "." DT_CHECKPOINT_LATEST "."
+#define HIDDEN_BEST     "." DT_CHECKPOINT_BEST "."
+#define TEMPORARY_END   ".tmp"
+#define REPLACED_END    ".replaced"
+#define NAME_DIGITS_MAX 18 /* so that the number fits an int64_t */
+
+static bool starts(const char *name, const char *with) {
+    return strncmp(name, with, strlen(with)) == 0;
+}
+
+static bool ends(const char *name, const char *with) {
+    size_t length = strlen(name), end = strlen(with);
+    return length >= end && strcmp(name + length - end, with) == 0;
+}
+
+int64_t dt_checkpoint_path_step(const char *name) {
+    if (!starts(name, DT_CHECKPOINT_PREFIX))
+        return -1;
+    const char *digits = name + strlen(DT_CHECKPOINT_PREFIX);
+    size_t length = strlen(digits);
+    if (length == 0 || length > NAME_DIGITS_MAX || strspn(digits, "0123456789") != length)
+        return -1;
+    return strtoll(digits, NULL, 10);
+}
+
+static dt_status make_names(dt_checkpoint_path *place, const char *folder, int64_t step) {
+    long pid = (long)getpid();
+    *place = (dt_checkpoint_path){.folder = folder};
+    place->latest = dt_file_join(folder, DT_CHECKPOINT_LATEST);
+    /* asprintf leaves its pointer undefined on failure. */
+    if (asprintf(&place->final, "%s/" DT_CHECKPOINT_PREFIX "%" PRId64, folder, step) < 0)
+        place->final = NULL;
+    if (asprintf(&place->temporary, "%s/" HIDDEN_PREFIX "%" PRId64 ".%ld" TEMPORARY_END, folder, step, pid) <
+        0)
+        place->temporary = NULL;
+    if (asprintf(&place->aside, "%s/" HIDDEN_PREFIX "%" PRId64 REPLACED_END, folder, step) < 0)
+        place->aside = NULL;
+    if (asprintf(&place->link, "%s/" HIDDEN_LINK "%ld" TEMPORARY_END, folder, pid) < 0)
+        place->link = NULL;
+    bool complete = place->latest && place->final && place->temporary && place->aside && place->link;
+    return complete ? DT_OK : dt_fail("out of memory while saving a checkpoint in %s", folder);
+}
+
+/* ".checkpoint_step_N.replaced": the save that moved it aside died before or after the new one took its
+ * place. */
+static dt_status settle_replaced(const char *path, const char *folder, const char *name) {
+    char *visible = NULL;
+    int length = (int)(strlen(name) - 1 - strlen(REPLACED_END));
+    if (asprintf(&visible, "%s/%.*s", folder, length, name + 1) < 0)
+        return dt_fail("out of memory while saving a checkpoint in %s", folder);
+    dt_status status = DT_OK;
+    if (dt_file_is_there(visible))
+        status = dt_file_remove_tree(path);
+    else if (rename(path, visible) != 0)
+        status = dt_fail("cannot rename %s to %s: %s", path, visible, strerror(errno));
+    free(visible);
+    return status;
+}
+
+/* What this file and the trial of the place make for a moment. */
+static bool is_leftover(const char *name) {
+    return ends(name, TEMPORARY_END) && (starts(name, HIDDEN_PREFIX) || starts(name, HIDDEN_LINK) ||
+                                         starts(name, HIDDEN_BEST) || starts(name, DT_CHECKPOINT_PROBE));
+}
+
+static dt_status remove_leftovers(const char *folder) {
+    char **names;
+    size_t count;
+    DT_TRY(dt_file_list(folder, &names, &count));
+    dt_status status = DT_OK;
+    for (size_t i = 0; status == DT_OK && i < count; i++) {
+        bool replaced = starts(names[i], HIDDEN_PREFIX) && ends(names[i], REPLACED_END);
+        if (!replaced && !is_leftover(names[i]))
+            continue;
+        char *path = dt_file_join(folder, names[i]);
+        if (path == NULL)
+            status = dt_fail("out of memory while saving a checkpoint in %s", folder);
+        else
+            status = replaced ? settle_replaced(path, folder, names[i]) : dt_file_remove_tree(path);
+        free(path);
+    }
+    dt_file_free_names(names, count);
+    return status;
+}
+
+dt_status dt_checkpoint_path_prepare(dt_checkpoint_path *place, const char *folder, int64_t step) {
+    struct stat info;
+    DT_TRY(make_names(place, folder, step));
+    DT_TRY(dt_file_make_folder(folder));
+    DT_TRY(remove_leftovers(folder));
+    if (lstat(place->latest, &info) == 0 && !S_ISLNK(info.st_mode))
+        return dt_fail(
+            "cannot save a checkpoint: expected %s to be a symbolic link, found a file or folder of that "
+            "name; move it away",
+            place->latest);
+    if (mkdir(place->temporary, 0777) != 0)
+        return dt_fail("cannot make folder %s: %s", place->temporary, strerror(errno));
+    return DT_OK;
+}
+
+/* Gives `temporary` and `final` each the other's name. Repeating it undoes it. */
+static dt_status exchange(const dt_checkpoint_path *place) {
+    if (renameat2(AT_FDCWD, place->temporary, AT_FDCWD, place->final, RENAME_EXCHANGE) == 0)
+        return DT_OK;
+    int cause = errno;
+    if (cause == EINVAL || cause == ENOSYS || cause == EOPNOTSUPP) {
+        /* A file system without the exchange (NFS, for one). Each step that fails takes back those before it.
+         */
+        if (rename(place->final, place->aside) == 0) {
+            if (rename(place->temporary, place->final) == 0) {
+                if (rename(place->aside, place->temporary) == 0)
+                    return DT_OK;
+                cause = errno;
+                rename(place->final, place->temporary);
+            } else
+                cause = errno;
+            rename(place->aside, place->final);
+        } else
+            cause = errno;
+    }
+    return dt_fail("cannot replace %s: %s", place->final, strerror(cause));
+}
+
+static dt_status move(const char *from, const char *to) {
+    return rename(from, to) == 0 ? DT_OK : dt_fail("cannot rename %s to %s: %s", from, to, strerror(errno));
+}
+
+dt_status dt_checkpoint_path_publish(const dt_checkpoint_path *place) {
+    bool replaces = dt_file_is_there(place->final);
+    if (symlink(strrchr(place->final, '/') + 1, place->link) != 0)
+        return dt_fail("cannot make the link %s: %s", place->link, strerror(errno));
+    DT_TRY(replaces ? exchange(place) : move(place->temporary, place->final));
+    if (rename(place->link, place->latest) != 0) {
+        int cause = errno;
+        dt_status undone = replaces ? exchange(place) : move(place->final, place->temporary);
+        return dt_fail("cannot replace %s: %s%s", place->latest, strerror(cause),
+                       undone == DT_OK ? "" : ", and the checkpoint it should name stays in its place");
+    }
+    /* From here on the new one stands, whole: what still fails is worth a warning, not the loss of the save.
+     */
+    if (dt_file_sync_folder(place->folder) != DT_OK)
+        dt_log_warn("%s is saved, but might not outlast a power failure: %s", place->final, dt_error());
+    else if (replaces && dt_file_remove_tree(place->temporary) != DT_OK)
+        dt_log_warn("%s is saved, but what it replaces is still there: %s", place->final, dt_error());
+    return DT_OK;
+}
+
+void dt_checkpoint_path_abandon(const dt_checkpoint_path *place) {
+    char cause[DT_ERROR_BYTES];
+    snprintf(cause, sizeof cause, "%s", dt_error());
+    if (place->link != NULL)
+        unlink(place->link);
+    if (place->temporary != NULL && dt_file_is_there(place->temporary) &&
+        dt_file_remove_tree(place->temporary) != DT_OK)
+        dt_log_warn("a checkpoint that could not be saved is still there: %s", dt_error());
+    (void)dt_fail("%s", cause);
+}
+
+void dt_checkpoint_path_free(dt_checkpoint_path *place) {
+    free(place->final);
+    free(place->temporary);
+    free(place->aside);
+    free(place->latest);
+    free(place->link);
+    *place = (dt_checkpoint_path){0};
+}
+
+dt_status dt_checkpoint_path_clear(const char *folder) {
+    return dt_file_is_folder(folder) ? remove_leftovers(folder) : DT_OK;
+}
+
+int64_t dt_checkpoint_path_follow(const char *folder, const char *link) {
+    /* A longer path leads nowhere. */
+    char target[NAME_MAX + 1], path[PATH_MAX];
+    const int needed = snprintf(path, sizeof path, "%s/%s", folder, link);
+    const ssize_t length =
+        needed < 0 || (size_t)needed >= sizeof path ? -1 : readlink(path, target, sizeof target - 1);
+    if (length < 0)
+        return -1;
+    target[length] = 0;
+    return dt_checkpoint_path_step(target);
+}
+
+dt_status dt_checkpoint_path_point(const char *folder, const char *link, int64_t step) {
+    char target[sizeof DT_CHECKPOINT_PREFIX + NAME_DIGITS_MAX + 2];
+    char *path = dt_file_join(folder, link), *temporary = NULL;
+    snprintf(target, sizeof target, DT_CHECKPOINT_PREFIX "%" PRId64, step);
+    if (asprintf(&temporary, "%s/.%s.%ld" TEMPORARY_END, folder, link, (long)getpid()) < 0)
+        temporary = NULL;
+    dt_status status = DT_OK;
+    if (path == NULL || temporary == NULL)
+        status = dt_fail("out of memory while pointing %s in %s to a checkpoint", link, folder);
+    else if (symlink(target, temporary) != 0)
+        status = dt_fail("cannot make the link %s: %s", temporary, strerror(errno));
+    else if ((status = move(temporary, path)) != DT_OK)
+        unlink(temporary);
+    free(path);
+    free(temporary);
+    return status;
+}
+
+dt_status dt_checkpoint_path_unlink(const char *folder, const char *link) {
+    struct stat info;
+    char *path = dt_file_join(folder, link);
+    dt_status status = path ? DT_OK : dt_fail("out of memory for a file's name");
+    if (path && lstat(path, &info) == 0 && S_ISLNK(info.st_mode) && unlink(path) != 0)
+        status = dt_fail("cannot remove the link %s: %s", path, strerror(errno));
+    free(path);
+    return status;
+}
+
+dt_status dt_checkpoint_path_remove(const char *folder, const int64_t *steps, size_t count) {
+    /* Those that stay come first: not one goes before their names are known to outlast a power failure. */
+    dt_status status = dt_file_sync_folder(folder);
+    for (size_t i = 0; status == DT_OK && i < count; i++) {
+        dt_checkpoint_path place;
+        status = make_names(&place, folder, steps[i]);
+        if (status == DT_OK)
+            status = move(place.final, place.temporary);
+        dt_checkpoint_path_free(&place);
+    }
+    DT_TRY(status);
+    DT_TRY(dt_file_sync_folder(folder));
+    return remove_leftovers(folder);
+}

@@ -1,0 +1,173 @@
+/* Reading back: every file is held against what metadata.json promises of it before anything is made of it.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "data/tokenizer.h"
+#include "checkpoint/checkpoint.h"
+#include "checkpoint/metadata.h"
+#include "base/checksum.h"
+#include "checkpoint/safetensors.h"
+
+#define LARGEST_JSON_BYTES ((int64_t)16 << 20)
+
+static dt_status no_memory(const char *path) {
+    return dt_fail("out of memory while reading the checkpoint %s", path);
+}
+
+static dt_shape shape_of(const dt_config *config) {
+    return (dt_shape){.n_layers = config->n_layers,
+                      .C = config->d_model,
+                      .H = config->n_heads,
+                      .F = config->d_ff,
+                      .T = config->max_seq_len,
+                      .V = DT_VOCAB};
+}
+
+/* The config is not trusted with an allocation: the file `name` must be large enough for `floats`. */
+static dt_status check_room(const char *path, const char *name, int64_t floats) {
+    int descriptor;
+    int64_t size_bytes;
+    char *file = dt_file_join(path, name);
+    dt_status status = file == NULL ? no_memory(path) : dt_file_open(file, &descriptor, &size_bytes);
+    if (status == DT_OK) {
+        close(descriptor);
+        if (floats > size_bytes / (int64_t)sizeof(float))
+            status = dt_fail("%s is damaged: its %" PRId64 " bytes cannot hold the %" PRId64
+                             " floats of the model that the config names; use another checkpoint",
+                             file, size_bytes, floats);
+    }
+    free(file);
+    return status;
+}
+
+/* metadata.json, and the layout of the model that it names, which the files have room for. On failure there
+ * is nothing to free. */
+static dt_status open_checkpoint(const char *path, dt_checkpoint_about *about, json_t **files,
+                                 dt_layout *layout) {
+    DT_TRY(dt_checkpoint_metadata_read(path, about, files));
+    dt_status status = dt_layout_create(layout, shape_of(&about->config));
+    if (status == DT_OK) {
+        status = check_room(path, DT_CHECKPOINT_MODEL, layout->parameters);
+        if (status != DT_OK)
+            dt_layout_free(layout);
+    }
+    if (status != DT_OK) {
+        dt_config_free(&about->config);
+        json_decref(*files);
+    }
+    return status;
+}
+
+dt_status dt_checkpoint_read_about(const char *path, dt_checkpoint_about *about) {
+    json_t *files;
+    dt_layout layout;
+    DT_TRY(open_checkpoint(path, about, &files, &layout));
+    dt_layout_free(&layout);
+    json_decref(files);
+    return DT_OK;
+}
+
+static dt_status read_tensors(const char *path, const char *name, const dt_layout *layout,
+                              const dt_safetensors_part *parts, int count, const json_t *files) {
+    char *file = dt_file_join(path, name);
+    dt_status status = file == NULL
+                           ? no_memory(path)
+                           : dt_safetensors_read(file, layout, parts, count, json_object_get(files, name));
+    free(file);
+    return status;
+}
+
+/* Weights and, when `moments`, both moments; with a state of NULL vectors they are verified only. */
+static dt_status read_state(const char *path, const dt_state *state, bool moments, const json_t *files) {
+    const dt_safetensors_part model[] = {{"", state->parameters}};
+    const dt_safetensors_part both[] = {{"exp_avg.", state->exp_avg}, {"exp_avg_sq.", state->exp_avg_sq}};
+    DT_TRY(read_tensors(path, DT_CHECKPOINT_MODEL, state->layout, model, 1, files));
+    return moments ? read_tensors(path, DT_CHECKPOINT_OPTIMIZER, state->layout, both, 2, files) : DT_OK;
+}
+
+/* Names the first size in which the checkpoint's model differs from the one it is to be read into. */
+static dt_status compare_shapes(const char *path, const dt_shape *saved, const dt_shape *wanted) {
+    const struct {
+        const char *name;
+        int64_t saved, wanted;
+    } sizes[] = {
+        {"n_layers", saved->n_layers, wanted->n_layers},
+        {"d_model", saved->C, wanted->C},
+        {"n_heads", saved->H, wanted->H},
+        {"d_ff", saved->F, wanted->F},
+        {"max_seq_len", saved->T, wanted->T},
+        {"the vocabulary", saved->V, wanted->V},
+    };
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+        if (sizes[i].saved != sizes[i].wanted)
+            return dt_fail("the checkpoint %s holds another model: its %s is %" PRId64 ", expected %" PRId64,
+                           path, sizes[i].name, sizes[i].saved, sizes[i].wanted);
+    return DT_OK;
+}
+
+/* A small file of text: its size and checksum. */
+static dt_status verify_json(const char *path, const char *name, const json_t *files) {
+    const json_t *sums = json_object_get(files, name);
+    const json_t *bytes = json_object_get(sums, "bytes");
+    const char *expected = json_string_value(json_object_get(sums, "xxh3_128"));
+    char *file = dt_file_join(path, name), *text = NULL, digits[DT_CHECKSUM_TEXT_BYTES];
+    size_t length = 0;
+    dt_status status =
+        file == NULL ? no_memory(path) : dt_file_read_regular(file, LARGEST_JSON_BYTES, &text, &length);
+    if (status == DT_OK) {
+        dt_checksum_block(text, length, digits);
+        if (!json_is_integer(bytes) || expected == NULL)
+            status =
+                dt_fail("cannot verify %s: the checkpoint's metadata hold no size and checksum for it", file);
+        else if (json_integer_value(bytes) != (json_int_t)length || strcmp(digits, expected) != 0)
+            status = dt_fail("%s is damaged: it has %zu bytes with XXH3-128 %s, but %" PRId64
+                             " with %s were saved; use another checkpoint",
+                             file, length, digits, (int64_t)json_integer_value(bytes), expected);
+    }
+    free(file);
+    free(text);
+    return status;
+}
+
+/* What programs other than dtrain read of the folder is held to its promise too. */
+static dt_status verify_texts(const char *path, const json_t *files) {
+    DT_TRY(verify_json(path, DT_CHECKPOINT_CONFIG, files));
+    return verify_json(path, DT_CHECKPOINT_VOCAB, files);
+}
+
+dt_status dt_checkpoint_load(const char *path, dt_state *state, bool moments) {
+    dt_checkpoint_about about;
+    json_t *files;
+    dt_layout layout;
+    DT_TRY(open_checkpoint(path, &about, &files, &layout));
+    dt_status status = compare_shapes(path, &layout.shape, &state->layout->shape);
+    if (status == DT_OK)
+        status = verify_texts(path, files);
+    if (status == DT_OK)
+        status = read_state(path, state, moments, files);
+    if (status == DT_OK)
+        state->step = about.step;
+    dt_layout_free(&layout);
+    dt_config_free(&about.config);
+    json_decref(files);
+    return status;
+}
+
+dt_status dt_checkpoint_verify(const char *path, dt_checkpoint_about *about) {
+    json_t *files;
+    dt_layout layout;
+    DT_TRY(open_checkpoint(path, about, &files, &layout));
+    const dt_state nowhere = {.layout = &layout};
+    dt_status status = verify_texts(path, files);
+    if (status == DT_OK)
+        status = read_state(path, &nowhere, true, files);
+    if (status != DT_OK)
+        dt_config_free(&about->config);
+    dt_layout_free(&layout);
+    json_decref(files);
+    return status;
+}

@@ -1,0 +1,168 @@
+/* The forward half of step.c, on other windows. */
+#include "infer/evaluate.h"
+
+#include <inttypes.h>
+#include <omp.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/progress.h"
+#include "allreduce/tree.h"
+#include "comm/agree.h"
+#include "config/config.h"
+#include "data/tokenizer.h"
+#include "model/forward.h"
+#include "optim/finite.h"
+
+/* Stands for the loss of a leaf that was left out: a cross-entropy is never negative. */
+#define LEFT_OUT (-1.0)
+
+/* Which leaves a rank takes. */
+static void share(const dt_evaluator *e, bool on_all, int rank, int64_t *first, int64_t *end) {
+    if (on_all)
+        dt_tree_run(e->leaves, rank, e->world->size, first, end);
+    else {
+        *first = rank == 0 ? 0 : e->leaves;
+        *end = e->leaves;
+    }
+}
+
+/* Where window `window` begins, in targets of the part, the shorter one being the last; and where all end. */
+static int64_t start_of(const dt_evaluator *e, int64_t window) {
+    const int64_t start = window * e->T, end = e->windows * e->T + e->rest;
+    return start < end ? start : end;
+}
+
+/* The windows of leaf `leaf` begin with this one: the rest has a leaf of its own. */
+static int64_t first_window(const dt_evaluator *e, int64_t leaf) {
+    const int64_t first = leaf * e->u;
+    if (first < e->windows)
+        return first;
+    return leaf < e->leaves ? e->windows : e->windows + (e->rest > 0);
+}
+
+static dt_status load(dt_evaluator *e, const dt_corpus *corpus, int64_t first_token) {
+    const int64_t first = first_window(e, e->first_leaf), end = first_window(e, e->end_leaf);
+    e->targets = start_of(e, end) - start_of(e, first);
+    e->tokens = dt_memory_alloc(e->targets + 1, 1, "the text to evaluate on");
+    e->window = dt_memory_alloc(end - first, sizeof *e->window, "the windows to evaluate on");
+    if (e->tokens == NULL || e->window == NULL)
+        return DT_FAILED;
+    if (e->targets == 0)
+        return DT_OK;
+    for (int64_t w = 0; w < end - first; w++)
+        e->window[w] = e->tokens + w * e->T;
+    const int64_t at = first_token + start_of(e, first);
+    return dt_corpus_read(corpus, at, at + e->targets + 1, e->tokens);
+}
+
+static dt_status refuse(const dt_evaluate_part *part, int64_t T) {
+    const int64_t tokens = part->end_token - part->first_token;
+    return part->with_rest
+               ? dt_usage(
+                     "expected a text to evaluate on, found in that part of it %" PRId64
+                     " of the 2 tokens that a loss needs, one to predict the other from; use a longer text",
+                     tokens)
+               : dt_usage("the text to evaluate on has %" PRId64 " tokens, but one window needs %" PRId64
+                          " (max_seq_len + 1); use a longer text, or in training a smaller max_seq_len or "
+                          "train_ratio, or no eval_cadence",
+                          tokens, T + 1);
+}
+
+dt_status dt_evaluate_create(dt_evaluator *e, const dt_world *world, const dt_corpus *corpus, int64_t T,
+                             int64_t u, const dt_evaluate_part *part) {
+    const int64_t tokens = part->end_token - part->first_token, targets = tokens > 0 ? tokens - 1 : 0;
+    *e = (dt_evaluator){.world = world, .T = T, .u = u, .windows = targets / T};
+    if (!dt_is_null_int(part->most_windows) && part->most_windows <= e->windows)
+        e->windows = part->most_windows;
+    else if (part->with_rest)
+        e->rest = targets % T;
+    if (e->windows < 1 && e->rest < 1)
+        return refuse(part, T);
+    e->leaves = (e->windows + u - 1) / u + (e->rest > 0);
+    e->losses = dt_memory_alloc(e->leaves, sizeof(double), "the validation losses");
+    e->counts = dt_memory_alloc(world->size, sizeof(int64_t), "the ranks' numbers of validation leaves");
+    if (e->losses == NULL || e->counts == NULL)
+        return DT_FAILED;
+    for (int r = 0; r < world->size; r++) {
+        int64_t first, end;
+        share(e, part->on_all, r, &first, &end);
+        e->counts[r] = end - first;
+    }
+    share(e, part->on_all, world->rank, &e->first_leaf, &e->end_leaf);
+    return load(e, corpus, part->first_token);
+}
+
+void dt_evaluate_free(dt_evaluator *e) {
+    dt_memory_free(e->tokens);
+    dt_memory_free(e->window);
+    dt_memory_free(e->losses);
+    dt_memory_free(e->counts);
+    *e = (dt_evaluator){0};
+}
+
+/* The loss of one leaf; that of the rest is the same model's with a shorter context. */
+static double run_leaf(const dt_evaluator *e, const dt_gpt *gpt, const dt_gpt_view *weights, int64_t l,
+                       dt_activations *a) {
+    const int64_t first = first_window(e, l), from = first_window(e, e->first_leaf);
+    const bool is_rest = first == e->windows;
+    const dt_leaf leaf = {.sequences = is_rest ? 1 : first_window(e, l + 1) - first,
+                          .windows = e->window + (first - from)};
+    dt_layout layout = *gpt->layout;
+    dt_gpt shorter = *gpt;
+    shorter.layout = &layout;
+    if (is_rest)
+        layout.shape.T = e->rest;
+    dt_forward_run(&shorter, weights, &leaf, a);
+    return dt_forward_loss(&shorter, &leaf, a);
+}
+
+static bool is_over(const dt_evaluator *e) {
+    return (e->stop_requested && e->stop_requested()) ||
+           (e->until_seconds > 0.0 && dt_clock_seconds() > e->until_seconds);
+}
+
+dt_status dt_evaluate_run(dt_evaluator *e, const dt_gpt *gpt, const dt_gpt_view *weights, dt_workers *workers,
+                          double *loss, bool *complete) {
+#pragma omp parallel for schedule(static, 1) num_threads(workers->threads)
+    for (int64_t l = e->first_leaf; l < e->end_leaf; l++) {
+        if (is_over(e)) {
+            e->losses[l] = LEFT_OUT;
+            continue;
+        }
+        e->losses[l] = run_leaf(e, gpt, weights, l, &workers->activations[omp_get_thread_num()]);
+        dt_progress_mark();
+    }
+    DT_TRY(dt_world_gather_all(e->world, e->losses, (int64_t)sizeof(double), e->counts));
+    *complete = true;
+    for (int64_t l = 0; l < e->leaves; l++)
+        *complete = *complete && e->losses[l] != LEFT_OUT;
+    const int64_t whole_leaves = e->leaves - (e->rest > 0);
+    const double whole_targets = (double)e->windows * (double)e->T;
+    double sum = whole_leaves > 0 ? dt_tree_sum(e->losses, whole_leaves) : 0.0;
+    *loss = dt_finite_plain(sum / whole_targets);
+    if (e->rest > 0)
+        sum += e->losses[whole_leaves];
+    e->loss_with_rest = dt_finite_plain(sum / (whole_targets + (double)e->rest));
+    if (whole_leaves == 0)
+        *loss = e->loss_with_rest;
+    return DT_OK;
+}
+
+dt_status dt_evaluate_unknown(const dt_evaluator *e, int64_t *targets, int64_t *unknown) {
+    const int size = e->world->size;
+    int64_t *found = dt_memory_alloc(size, sizeof *found, "the ranks' numbers of unknown tokens");
+    dt_status status = dt_agree(e->world, found ? DT_OK : DT_FAILED);
+    if (status == DT_OK) {
+        found[e->world->rank] = 0;
+        for (int64_t t = 1; t <= e->targets; t++)
+            found[e->world->rank] += e->tokens[t] == DT_TOKEN_UNK;
+        status = dt_world_gather_same(e->world, found, (int64_t)sizeof *found);
+    }
+    *targets = start_of(e, e->windows + 1);
+    *unknown = 0;
+    for (int r = 0; status == DT_OK && r < size; r++)
+        *unknown += found[r];
+    dt_memory_free(found);
+    return status;
+}

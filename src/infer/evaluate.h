@@ -1,0 +1,72 @@
+/**
+ * The mean cross-entropy of a part of a text: without dropout, over all of its windows or the first few.
+ *
+ * The windows are dealt into leaves of micro_batch_size as in training, and the leaves' losses are summed
+ * along the canonical tree, so the value is the same bit for bit whether rank 0 computes it alone or all
+ * ranks share the leaves. Behind the last whole window there may be a rest of fewer than T targets: it can be
+ * evaluated too, as a leaf of its own with one shorter window. What is said of whole windows stays the same.
+ */
+#ifndef DT_INFER_EVALUATE_H
+#define DT_INFER_EVALUATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "comm/world.h"
+#include "data/corpus.h"
+#include "model/gpt.h"
+#include "step/workers.h"
+
+/** What to evaluate on. */
+typedef struct dt_evaluate_part {
+    int64_t first_token, end_token; /**< tokens [first, end) of the corpus */
+    int64_t most_windows;           /**< from the first; DT_NULL_INT: all */
+    bool with_rest;                 /**< and, behind all of them, the rest */
+    bool on_all;                    /**< all ranks share the windows; otherwise rank 0 takes them */
+} dt_evaluate_part;
+
+typedef struct dt_evaluator {
+    const dt_world *world;
+    int64_t T, u;
+    int64_t windows; /**< whole ones; 0 only where there is a rest alone */
+    int64_t rest;    /**< targets of the shorter window; 0: none */
+    int64_t leaves;
+    double loss_with_rest; /**< found by dt_evaluate_run: of whole windows and rest, each target counting
+                              alike */
+    int64_t first_leaf, end_leaf; /**< this rank's */
+    int64_t targets;              /* in this rank's windows */
+    uint8_t *tokens;              /* of this rank's windows, and one more */
+    const uint8_t **window;       /* [this rank's windows] */
+    double *losses;               /* [leaves] */
+    int64_t *counts;              /* [size]: leaves of each rank */
+    bool (*stop_requested)(
+        void);            /**< set by the caller; asked by any thread before each leaf. NULL: never stop */
+    double until_seconds; /**< set by the caller: a moment of dt_clock_seconds after which it stops too; 0:
+                             none */
+} dt_evaluator;
+
+/**
+ * Loads this rank's part of the windows of T tokens. Fails when there is nothing to evaluate on (not one
+ * window or, with the rest, not two tokens), and says how many tokens there are and how many are needed. The
+ * caller frees. Local; all but the rank must agree.
+ */
+dt_status dt_evaluate_create(dt_evaluator *evaluator, const dt_world *world, const dt_corpus *corpus,
+                             int64_t T, int64_t u, const dt_evaluate_part *part);
+
+/** Frees; all zero is fine. Local. */
+void dt_evaluate_free(dt_evaluator *evaluator);
+
+/**
+ * The mean cross-entropy of the whole windows in nats (of the rest where there are none), with the weights as
+ * they are, the same on every rank. `*complete` becomes
+ * false, and `*loss` means nothing, when a rank with leaves was to stop before it had done them all.
+ * Collective.
+ */
+dt_status dt_evaluate_run(dt_evaluator *evaluator, const dt_gpt *gpt, const dt_gpt_view *weights,
+                          dt_workers *workers, double *loss, bool *complete);
+
+/** How many targets there are and how many of them are <UNK>, all ranks' together. Collective. */
+dt_status dt_evaluate_unknown(const dt_evaluator *evaluator, int64_t *targets, int64_t *unknown);
+
+#endif

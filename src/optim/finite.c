@@ -1,0 +1,49 @@
+/* Looked for where something is wrong already, or before a save: speed matters little here. */
+#include "optim/finite.h"
+
+#include <float.h>
+#include <inttypes.h>
+#include <math.h>
+
+#include "optim/fingerprint.h"
+
+/* What is not at most the largest number is infinite, or a NaN, for which every comparison is false. */
+bool dt_finite_all(const float *x, int64_t count) {
+    int odd = 0;
+#pragma omp simd reduction(| : odd)
+    for (int64_t i = 0; i < count; i++)
+        odd |= !(fabsf(x[i]) <= FLT_MAX);
+    return odd == 0;
+}
+
+double dt_finite_plain(double x) {
+    return isnan(x) ? fabs(x) : x;
+}
+
+const dt_tensor *dt_finite_first(const dt_layout *layout, const float *vector) {
+    for (int64_t t = 0; t < layout->tensors; t++)
+        if (!dt_finite_all(vector + layout->tensor[t].offset, layout->tensor[t].count))
+            return &layout->tensor[t];
+    return NULL;
+}
+
+int64_t dt_finite_first_part(const dt_state *state) {
+    for (int64_t part = 0; part < dt_fingerprint_parts(state->layout); part++) {
+        int64_t count;
+        const float *elements = dt_fingerprint_elements(state, part, &count);
+        if (!dt_finite_all(elements, count))
+            return part;
+    }
+    return -1;
+}
+
+dt_status dt_finite_check(const dt_state *state) {
+    char name[DT_TENSOR_NAME_BYTES + 16];
+    const int64_t part = dt_finite_first_part(state);
+    if (part < 0)
+        return DT_OK;
+    dt_fingerprint_name(state->layout, part, name, sizeof name);
+    return dt_fail("step %" PRId64 " was not saved: expected finite numbers, found others in tensor "
+                   "%s; lower learning_rate or set grad_clip, and go on from the last checkpoint",
+                   state->step, name);
+}

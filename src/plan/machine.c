@@ -1,0 +1,112 @@
+/* Names from the kernel and the libraries; numbers from bench/probe and comm/link. */
+#include "plan/machine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/version.h"
+#include "comm/agree.h"
+#include "comm/placement.h"
+#include "math/kernels.h"
+#include "math/matmul.h"
+#include "train/opening.h"
+
+/* The processor's name as Linux tells it, "model name : ..."; other lines and systems leave it unknown. */
+static void read_processor(char *name, size_t name_bytes) {
+    char *line = NULL;
+    size_t room = 0;
+    FILE *file = fopen("/proc/cpuinfo", "r");
+    snprintf(name, name_bytes, "unknown processor");
+    while (file && getline(&line, &room, file) > 0) {
+        const char *colon = strchr(line, ':');
+        if (strncmp(line, "model name", strlen("model name")) != 0 || colon == NULL)
+            continue;
+        line[strcspn(line, "\n")] = 0;
+        snprintf(name, name_bytes, "%s", colon + 1 + strspn(colon + 1, " "));
+        break;
+    }
+    free(line);
+    if (file)
+        fclose(file);
+}
+
+dt_status dt_machine_look(dt_machine *machine, const dt_world *world, int threads) {
+    const dt_placement placement = dt_placement_look(world, threads);
+    *machine = (dt_machine){.ranks = world->size,
+                            .threads = threads,
+                            .host_cores = placement.host_cores,
+                            .host_ranks = world->host_ranks,
+                            .version = dt_version(),
+                            .commit = dt_version_commit(),
+                            .kernels = dt_kernels_best()->name,
+                            .openblas_core = dt_matmul_core()};
+    read_processor(machine->processor, sizeof machine->processor);
+    dt_clock_stamp(machine->stamp, sizeof machine->stamp);
+    return dt_opening_hosts(world, &machine->hosts);
+}
+
+void dt_machine_free(dt_machine *machine) {
+    json_decref(machine->hosts);
+    machine->hosts = NULL;
+}
+
+double dt_machine_share(const dt_machine *machine, int host_ranks) {
+    const double share = (double)host_ranks * machine->threads / machine->host_cores;
+    return share > 1.0 ? share : 1.0;
+}
+
+static int ring_size(const dt_world *world, int threads) {
+    const int cores = dt_placement_look(world, threads).host_cores, fitting = cores > 2 ? cores : 2;
+    return world->hosts > 1 || world->size < fitting ? world->size : fitting;
+}
+
+static dt_status measure_link(const dt_world *world, int threads, dt_plan_machine *measured) {
+    int ranks = ring_size(world, threads);
+    dt_world part;
+    dt_status status = DT_OK;
+    DT_TRY(dt_world_broadcast(world, &ranks, (int64_t)sizeof ranks)); /* hosts may differ in cores */
+    DT_TRY(dt_world_split(world, ranks, &part));
+    if (part.mpi)
+        status = dt_link_measure(&part, &measured->link);
+    dt_world_rejoin(world, &part);
+    return dt_agree(world, status);
+}
+
+/* Between the ranks of rank 0's host, which are the first where hosts are filled one after another. */
+static dt_status measure_inside(const dt_world *world, dt_plan_machine *measured) {
+    int ranks = world->host_ranks;
+    dt_world part;
+    dt_status status = DT_OK;
+    DT_TRY(dt_world_broadcast(world, &ranks, (int64_t)sizeof ranks));
+    measured->host_ranks = ranks;
+    if (ranks == 1)
+        return DT_OK;
+    DT_TRY(dt_world_split(world, ranks, &part));
+    if (part.mpi)
+        status = dt_link_measure(&part, &measured->inside);
+    dt_world_rejoin(world, &part);
+    return dt_agree(world, status);
+}
+
+dt_status dt_machine_measure_links(const dt_world *world, int threads, const dt_link *link,
+                                   dt_plan_machine *measured) {
+    *measured = (dt_plan_machine){
+        .link = link ? *link : dt_plan_assumed_link(), .inside = dt_plan_assumed_inside(), .host_ranks = 1};
+    if (link || world->size == 1)
+        return DT_OK;
+    measured->link_measured = true;
+    measured->same_host = world->hosts == 1;
+    DT_TRY(measure_link(world, threads, measured));
+    if (!measured->same_host)
+        return measure_inside(world, measured);
+    measured->inside = measured->link;
+    return DT_OK;
+}
+
+dt_status dt_machine_measure(const dt_world *world, const dt_config *config, int threads, double share,
+                             const dt_link *link, dt_plan_machine *measured) {
+    DT_TRY(dt_machine_measure_links(world, threads, link, measured));
+    return dt_probe_run(&measured->probe, world, config, threads, share);
+}

@@ -1,0 +1,117 @@
+/* The formulas of the header; what they are fed with is counted by allreduce/cost and measured by
+ * bench/probe. */
+#include "infer/model_file.h"
+#include "plan/plan.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "allreduce/cost.h"
+#include "base/memory.h"
+#include "train/need.h"
+#include "step/overlap.h"
+#include "train/run.h"
+#include "train/saver.h"
+#include "step/step.h"
+
+dt_link dt_plan_assumed_link(void) {
+    return (dt_link){.latency_seconds = 1.5e-6, .bandwidth_bytes = 100e9 / 8};
+}
+
+dt_link dt_plan_assumed_inside(void) {
+    return (dt_link){.latency_seconds = 1e-6, .bandwidth_bytes = 4e9};
+}
+
+/* The most vectors of gradient, and the most additions of a rank's own tree, that any rank has. */
+static dt_status count_gradients(int64_t leaves, int ranks, int threads, int64_t *buffers, int64_t *adds) {
+    *buffers = *adds = 0;
+    for (int r = 0; r < ranks; r++) {
+        int64_t first, end, own;
+        dt_tree_node cover[DT_TREE_COVER_MAX];
+        DT_TRY(dt_step_gradient_buffers(leaves, r, ranks, threads, &own));
+        *buffers = own > *buffers ? own : *buffers;
+        dt_tree_run(leaves, r, ranks, &first, &end);
+        own = end - first - dt_tree_cover(leaves, first, end, cover);
+        *adds = own > *adds ? own : *adds;
+    }
+    return DT_OK;
+}
+
+/* Counts and times the allreduce. */
+static dt_status predict_allreduce(const dt_plan_machine *machine, dt_allreduce_options options,
+                                   const int64_t *bounds, int64_t buckets, double share,
+                                   double backward_seconds, dt_plan_point *point, int64_t *workspace_bytes,
+                                   dt_cost_time *time) {
+    const bool one_host = machine->same_host || machine->host_ranks > point->ranks;
+    const dt_cost_job job = {.ranks = point->ranks,
+                             .host_ranks = one_host ? point->ranks : machine->host_ranks,
+                             .micro_batches = point->leaves,
+                             .algorithm = options.algorithm,
+                             .dtype = options.dtype};
+    const dt_cost_machine costs = {.link = machine->link,
+                                   .inside = machine->inside,
+                                   .add_seconds = machine->probe.add_alone_seconds,
+                                   .share = share};
+    dt_cost_traffic *busiest = dt_memory_alloc(buckets, sizeof *busiest, "the traffic of the buckets");
+    dt_status status = busiest ? DT_OK : DT_FAILED;
+    if (status == DT_OK)
+        status = dt_cost_busiest(&job, bounds, buckets, busiest, workspace_bytes);
+    if (status == DT_OK) {
+        *time = dt_cost_time_of(&costs, backward_seconds, bounds, buckets, busiest);
+        point->algorithm = dt_cost_algorithm(&job);
+        for (int64_t b = 0; b < buckets; b++) {
+            point->sent_messages += busiest[b].messages;
+            point->sent_bytes += busiest[b].sent_bytes;
+        }
+    }
+    dt_memory_free(busiest);
+    return status;
+}
+
+static dt_status predict(const dt_plan_machine *machine, const dt_config *c, const dt_layout *layout,
+                         double share, dt_plan_point *point) {
+    const dt_probe *probe = &machine->probe;
+    const int64_t own_leaves = (point->leaves + point->ranks - 1) / point->ranks;
+    const int64_t waves = (own_leaves + probe->threads - 1) / probe->threads, u = c->micro_batch_size;
+    /* A batch smaller than a leaf makes one small leaf; the probe's are whole. */
+    const double whole = point->batch < u ? (double)point->batch / (double)u : 1.0;
+    int64_t buffers, adds, *bounds, buckets, workspace_bytes = 0;
+    dt_cost_time allreduce = {0};
+    DT_TRY(count_gradients(point->leaves, point->ranks, probe->threads, &buffers, &adds));
+    DT_TRY(dt_overlap_cut(layout->elements, c->bucket_bytes, &bounds, &buckets));
+    dt_status status = DT_OK;
+    if (point->ranks > 1)
+        /* The library's sums are made one after another when they are asked for: nothing hides them. */
+        status = predict_allreduce(
+            machine, dt_run_exchange(c), bounds, buckets, share,
+            c->exchange == DT_ALGORITHM_LIBRARY ? 0.0 : share * whole * probe->backward_seconds, point,
+            &workspace_bytes, &allreduce);
+    free(bounds);
+    DT_TRY(status);
+    point->memory_bytes =
+        dt_saver_bytes(layout) + dt_need_sum(layout, c, probe->threads, buffers, workspace_bytes, 0);
+    point->compute_seconds =
+        share * ((double)waves * whole * (probe->forward_seconds + probe->backward_seconds) +
+                 (double)adds * (double)layout->elements * probe->add_seconds);
+    point->exchange_seconds = allreduce.total_seconds;
+    point->exposed_seconds = allreduce.exposed_seconds;
+    point->seen_seconds = allreduce.seen_seconds;
+    point->update_seconds = share * probe->update_seconds;
+    point->step_seconds = point->compute_seconds + point->exposed_seconds + point->update_seconds +
+                          ceil(log2((double)point->ranks)) * machine->link.latency_seconds;
+    point->tokens_per_second = (double)(point->batch * c->max_seq_len) / point->step_seconds;
+    return DT_OK;
+}
+
+dt_status dt_plan_predict(const dt_plan_machine *machine, const dt_config *config, int64_t batch, int ranks,
+                          double share, dt_plan_point *point) {
+    dt_layout layout;
+    *point = (dt_plan_point){
+        .ranks = ranks, .batch = batch, .leaves = dt_step_leaves(batch, config->micro_batch_size)};
+    DT_TRY(dt_tree_expect_ranks(ranks, point->leaves));
+    dt_status status = dt_layout_create(&layout, dt_model_file_shape(config));
+    if (status == DT_OK)
+        status = predict(machine, config, &layout, share, point);
+    dt_layout_free(&layout);
+    return status;
+}

@@ -1,0 +1,62 @@
+/**
+ * What a step would take on any number of ranks: memory, time and what of the allreduce is not hidden.
+ *
+ * With p ranks, t threads a rank and L = ceil(B / u) leaves, the rank with the most leaves sets the pace:
+ *
+ *     step     = waves x (forward + backward) + tree additions + exposed + gather of losses + update
+ *     waves    = ceil(ceil(L / p) / t)
+ *     gather   = ceil(log2 p) x latency
+ *
+ * What of the allreduce is exposed is allreduce/cost.h's model over the counts of its schedules.
+ */
+#ifndef DT_PLAN_PLAN_H
+#define DT_PLAN_PLAN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "plan/probe.h"
+#include "comm/link.h"
+#include "config/config.h"
+
+/** What is known or assumed of the machine. */
+typedef struct dt_plan_machine {
+    dt_probe probe;
+    dt_link link;       /**< between hosts: what a host's ranks share */
+    dt_link inside;     /**< between ranks of a host, whose cores move the messages */
+    int host_ranks;     /**< ranks on a host */
+    bool same_host;     /**< all ranks share a host, however many they are */
+    bool link_measured; /**< otherwise the link is given or assumed */
+} dt_plan_machine;
+
+typedef struct dt_plan_point {
+    int ranks;
+    int64_t batch, leaves;
+    int64_t
+        memory_bytes; /**< of the rank that needs the most, by the two tables and the allreduce's workspace */
+    dt_algorithm algorithm;
+    int64_t sent_messages; /**< a step, of the busiest rank */
+    int64_t sent_bytes;
+    double compute_seconds;                   /**< forward, backward and tree additions of the own leaves */
+    double exchange_seconds, exposed_seconds; /**< of the step's time */
+    double seen_seconds;                      /**< exposed as a rank sees it: see step/overlap.h */
+    double update_seconds;
+    double step_seconds, tokens_per_second;
+} dt_plan_point;
+
+/** The link between hosts that is assumed where none is measured or given: 1.5 us and 100 Gbit/s. */
+dt_link dt_plan_assumed_link(void);
+
+/** The link inside a host that is assumed where none is measured: 1 us and 4 GB/s. */
+dt_link dt_plan_assumed_inside(void);
+
+/**
+ * Predicts `config` with `batch` for its batch_size on `ranks` ranks. `share` is how many threads take turns
+ * on a core, 1 where each has its own; it slows all that a core does, but not the network. Fails with
+ * DT_USAGE with more ranks than leaves. Local.
+ */
+dt_status dt_plan_predict(const dt_plan_machine *machine, const dt_config *config, int64_t batch, int ranks,
+                          double share, dt_plan_point *point);
+
+#endif

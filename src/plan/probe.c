@@ -1,0 +1,263 @@
+/* The same calls as in step/step.c, one kind at a time. */
+#include "plan/probe.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "plan/harness.h"
+#include "comm/agree.h"
+#include "model/backward.h"
+#include "model/forward.h"
+#include "optim/clip.h"
+
+/* How long a bout does each part for: the passes of leaves about as long as a step does between exchanges,
+ * the others for several times the few milliseconds that ranks on one core take turns by. */
+#define PASSES_SECONDS 0.25
+#define OTHERS_SECONDS 0.05
+
+#define SIZING_TRIES 3
+
+/* Bouts of a probe by itself: enough to see a core at its best and at its worst. */
+#define BOUTS 6
+
+/* What is timed. */
+enum { FORWARD, BACKWARD, ADD, ADD_ALONE, UPDATE, PARTS };
+
+struct dt_probing {
+    const dt_world *world;
+    dt_harness rig;
+    dt_gpt_view weights;
+    int64_t leaf_sequences;
+    const uint8_t **windows; /* [threads * leaf_sequences] */
+    float **gradient;        /* [threads + 1], each of layout->elements: one for additions to add to */
+    dt_gpt_view *view;       /* [threads] */
+    double *partial;
+    int64_t repetitions[PARTS]; /* of a bout */
+    double (*bout)[PARTS];      /* [size]: each rank's seconds of one repetition, on average, in a bout */
+    double slowest[PARTS];      /* of the last bout */
+    double sum[PARTS];          /* of all bouts */
+    int64_t bouts;
+};
+
+static dt_leaf leaf_of(const dt_probing *p, int thread) {
+    const int64_t first = thread * p->leaf_sequences;
+    return (dt_leaf){
+        .sequences = p->leaf_sequences, .windows = p->windows + first, .first_slot = first, .step = 1};
+}
+
+static void run_forward(dt_probing *p) {
+#pragma omp parallel num_threads(p->rig.workers.threads)
+    {
+        const dt_leaf leaf = leaf_of(p, omp_get_thread_num());
+        dt_forward_run(&p->rig.gpt, &p->weights, &leaf, &p->rig.workers.activations[omp_get_thread_num()]);
+    }
+}
+
+/* It uses up what the forward pass left, but takes as long whatever the numbers are, as long as they are
+ * finite. */
+static void run_backward(dt_probing *p) {
+#pragma omp parallel num_threads(p->rig.workers.threads)
+    {
+        const int t = omp_get_thread_num();
+        const dt_leaf leaf = leaf_of(p, t);
+        dt_backward_run(&p->rig.gpt, &p->weights, &leaf, 1e-4F, &p->rig.workers.activations[t], &p->view[t],
+                        NULL);
+    }
+}
+
+static void add(dt_probing *p, int threads) {
+    float *restrict into = p->gradient[p->rig.workers.threads];
+    const float *restrict from = p->gradient[0];
+#pragma omp parallel for simd schedule(static) num_threads(threads)
+    for (int64_t i = 0; i < p->rig.layout.elements; i++)
+        into[i] += from[i];
+}
+
+static void run_add(dt_probing *p) {
+    add(p, p->rig.workers.threads);
+}
+
+static void run_add_alone(dt_probing *p) {
+    add(p, 1);
+}
+
+static void run_update(dt_probing *p) {
+    dt_state *state = &p->rig.state;
+    const dt_adamw adamw = {.learning_rate = 1e-6, .weight_decay = 0.1, .beta1 = 0.9, .beta2 = 0.95};
+    uint64_t bits;
+    const double norm = dt_clip_norm(p->gradient[0], state->layout->elements, p->partial, &bits);
+    dt_adamw options = adamw;
+    options.gradient_scale = dt_clip_scale(norm, 1.0);
+    dt_adamw_step(state->layout, &options, ++state->step, p->gradient[0], state->parameters, state->exp_avg,
+                  state->exp_avg_sq);
+}
+
+static double time_of(dt_probing *p, void (*part)(dt_probing *)) {
+    const double start = dt_clock_seconds();
+    part(p);
+    return dt_clock_seconds() - start;
+}
+
+/* This rank's part of a bout. Forward and backward passes alternate, as in a step. */
+static void run_parts(dt_probing *p, double seconds[PARTS]) {
+    static void (*const run[PARTS])(dt_probing *) = {run_forward, run_backward, run_add, run_add_alone,
+                                                     run_update};
+    for (int part = 0; part < PARTS; part++)
+        seconds[part] = 0.0;
+    dt_world_barrier(p->world);
+    for (int64_t i = 0; i < p->repetitions[FORWARD]; i++) {
+        seconds[FORWARD] += time_of(p, run[FORWARD]);
+        seconds[BACKWARD] += time_of(p, run[BACKWARD]);
+    }
+    for (int part = ADD; part < PARTS; part++) {
+        dt_world_barrier(p->world);
+        for (int64_t i = 0; i < p->repetitions[part]; i++)
+            seconds[part] += time_of(p, run[part]);
+    }
+    for (int part = 0; part < PARTS; part++)
+        seconds[part] /= (double)p->repetitions[part];
+}
+
+/* A leaf is as slow as on the rank whose passes took longest, and any other part as on its own slowest. */
+static void find_slowest(dt_probing *p) {
+    memcpy(p->slowest, p->bout[0], sizeof p->slowest);
+    for (int r = 1; r < p->world->size; r++) {
+        const double *own = p->bout[r];
+        if (own[FORWARD] + own[BACKWARD] > p->slowest[FORWARD] + p->slowest[BACKWARD]) {
+            p->slowest[FORWARD] = own[FORWARD];
+            p->slowest[BACKWARD] = own[BACKWARD];
+        }
+        for (int part = ADD; part < PARTS; part++)
+            p->slowest[part] = fmax(p->slowest[part], own[part]);
+    }
+}
+
+static dt_status run_bout(dt_probing *p) {
+    run_parts(p, p->bout[p->world->rank]);
+    DT_TRY(dt_world_gather_same(p->world, p->bout, (int64_t)sizeof *p->bout));
+    find_slowest(p);
+    return DT_OK;
+}
+
+dt_status dt_probe_bout(dt_probing *p) {
+    DT_TRY(run_bout(p));
+    for (int part = 0; part < PARTS; part++)
+        p->sum[part] += p->slowest[part];
+    p->bouts++;
+    return DT_OK;
+}
+
+static int64_t repetitions_of(double seconds, double one) {
+    return one < seconds ? (int64_t)ceil(seconds / fmax(one, 1e-6)) : 1;
+}
+
+/*
+ * How many repetitions take as long as a bout should; the same on every rank, since all have the slowest
+ * rank's times. The first try, of one repetition, also warms caches and touches memory; a single repetition
+ * may have waited for its turn on a core, so the next tries tell better.
+ */
+static dt_status size_bouts(dt_probing *p) {
+    for (int part = 0; part < PARTS; part++)
+        p->repetitions[part] = 1;
+    for (int try = 0; try < SIZING_TRIES; try++) {
+        DT_TRY(run_bout(p));
+        p->repetitions[FORWARD] = p->repetitions[BACKWARD] =
+            repetitions_of(PASSES_SECONDS, p->slowest[FORWARD] + p->slowest[BACKWARD]);
+        for (int part = ADD; part < PARTS; part++)
+            p->repetitions[part] = repetitions_of(OTHERS_SECONDS, p->slowest[part]);
+    }
+    return DT_OK;
+}
+
+/* A batch with a leaf for each thread of each rank. */
+static dt_status create_rig(dt_probing *p, const dt_config *config, int threads) {
+    dt_config own = *config; /* borrows the strings */
+    own.batch_size = p->world->size * threads * config->micro_batch_size;
+    return dt_harness_create(&p->rig, p->world, &own, threads);
+}
+
+/* What a rank needs by itself, beside the rig. */
+static dt_status create_own(dt_probing *p, const dt_config *config) {
+    const int threads = p->rig.workers.threads;
+    const int64_t u = config->micro_batch_size, T = config->max_seq_len;
+    const dt_layout *layout = &p->rig.layout;
+    DT_TRY(dt_gpt_view_create(&p->weights, layout, p->rig.state.parameters));
+    p->leaf_sequences = u;
+    p->windows = calloc((size_t)(threads * u), sizeof *p->windows);
+    p->gradient = calloc((size_t)threads + 1, sizeof *p->gradient);
+    p->view = calloc((size_t)threads, sizeof *p->view);
+    p->bout = calloc((size_t)p->world->size, sizeof *p->bout);
+    p->partial = dt_memory_alloc(dt_clip_chunks(layout->elements), sizeof *p->partial, "partial norms");
+    if (!p->windows || !p->gradient || !p->view || !p->bout || !p->partial)
+        return dt_fail("out of memory for a probe of %d threads", threads);
+    for (int64_t s = 0; s < threads * u; s++)
+        p->windows[s] = p->rig.shard.tokens + s * T;
+    for (int t = 0; t <= threads; t++) {
+        p->gradient[t] = dt_memory_alloc(layout->elements, sizeof(float), "a probe's gradient");
+        if (p->gradient[t] == NULL)
+            return DT_FAILED;
+        if (t < threads)
+            DT_TRY(dt_gpt_view_create(&p->view[t], layout, p->gradient[t]));
+    }
+    return DT_OK;
+}
+
+dt_status dt_probe_create(dt_probing **created, const dt_world *world, const dt_config *config, int threads) {
+    dt_probing *p = calloc(1, sizeof *p);
+    *created = p;
+    DT_TRY(dt_agree(world, p ? DT_OK : dt_fail("out of memory for a probe")));
+    p->world = world;
+    DT_TRY(create_rig(p, config, threads));
+    DT_TRY(dt_agree(world, create_own(p, config)));
+    return size_bouts(p);
+}
+
+dt_probe dt_probe_read(const dt_probing *p, double share) {
+    double mean[PARTS];
+    const double floats = (double)p->rig.layout.elements;
+    /* Where one thread of each rank works, only ranks take turns. */
+    const double share_alone = fmax(share / p->rig.workers.threads, 1.0);
+    for (int part = 0; part < PARTS; part++)
+        mean[part] = p->sum[part] / (double)p->bouts / (part == ADD_ALONE ? share_alone : share);
+    return (dt_probe){.threads = p->rig.workers.threads,
+                      .forward_seconds = mean[FORWARD],
+                      .backward_seconds = mean[BACKWARD],
+                      .add_seconds = mean[ADD] / floats,
+                      .add_alone_seconds = mean[ADD_ALONE] / floats,
+                      .update_seconds = mean[UPDATE]};
+}
+
+void dt_probe_free(dt_probing *p) {
+    if (p == NULL)
+        return;
+    const int threads = p->rig.workers.threads;
+    for (int t = 0; p->gradient && t <= threads; t++)
+        dt_memory_free(p->gradient[t]);
+    for (int t = 0; p->view && t < threads; t++)
+        dt_gpt_view_free(&p->view[t]);
+    free(p->gradient);
+    free(p->view);
+    free(p->windows);
+    free(p->bout);
+    dt_memory_free(p->partial);
+    dt_gpt_view_free(&p->weights);
+    dt_harness_free(&p->rig);
+    free(p);
+}
+
+dt_status dt_probe_run(dt_probe *probe, const dt_world *world, const dt_config *config, int threads,
+                       double share) {
+    dt_probing *probing;
+    dt_status status = dt_probe_create(&probing, world, config, threads);
+    for (int i = 0; i < BOUTS && status == DT_OK; i++)
+        status = dt_probe_bout(probing);
+    if (status == DT_OK)
+        *probe = dt_probe_read(probing, share);
+    dt_probe_free(probing);
+    return status;
+}

@@ -1,0 +1,73 @@
+/* Columns in the order in which a person reads them. */
+#include "report/algorithms_table.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "base/log.h"
+#include "base/version.h"
+
+static void print_head(const dt_algorithms *a) {
+    const dt_plan_machine *m = &a->measured;
+    dt_log_line("dtrain bench --ways %s (%s)", dt_version(), dt_version_commit());
+    dt_log_line("machine   %d ranks x %d thread%s on %d host%s, %.3g threads a core", a->ranks, a->threads,
+                a->threads == 1 ? "" : "s", a->hosts, a->hosts == 1 ? "" : "s", a->share);
+    dt_log_line("link      %.3g us, %.4g Gbit/s%s, %.3g ns of a core a byte", 1e6 * m->link.latency_seconds,
+                8e-9 * m->link.bandwidth_bytes, m->same_host ? " inside the host" : " between hosts",
+                1e9 * m->link.cpu_seconds_per_byte);
+    dt_log_line("probe     leaf %.2f ms forward + %.2f ms backward, update %.2f ms",
+                1e3 * m->probe.forward_seconds, 1e3 * m->probe.backward_seconds,
+                1e3 * m->probe.update_seconds);
+    dt_log_line("times     medians of %" PRId64 " step%s of each way, taken in turn, the probe among them",
+                a->repetitions, a->repetitions == 1 ? "" : "s");
+    dt_log_line("exposed   as the rank sees it that comes last; late is what the first one waited for it; "
+                "hidden is of what can be");
+    dt_log_line("%s", "");
+    dt_log_line("%-13s %10s %10s %10s %10s %10s %10s %10s %11s", "way", "step", "alone", "exposed", "least",
+                "late", "hidden", "predicted", "error");
+    dt_log_line("%-13s %10s %10s %10s %10s %10s %10s %10s %11s", "", "(ms)", "(ms)", "(ms)", "(ms)", "(ms)",
+                "(%)", "(ms)", "(% of step)");
+}
+
+void dt_algorithms_table_print(const dt_algorithms *a) {
+    print_head(a);
+    for (int i = 0; i < a->count; i++) {
+        const dt_algorithms_row *r = &a->row[i];
+        char hidden[16] = "-";
+        if (!isnan(r->hidden))
+            snprintf(hidden, sizeof hidden, "%.0f", 100.0 * r->hidden);
+        dt_log_line("%-13s %10.2f %10.2f %10.2f %10.2f %10.2f %10s %10.2f %+11.1f", r->name,
+                    1e3 * r->step_seconds, 1e3 * r->alone_seconds, 1e3 * r->exposed_seconds,
+                    1e3 * r->plan.seen_seconds, 1e3 * r->skew_seconds, hidden, 1e3 * r->plan.step_seconds,
+                    100.0 * (r->plan.step_seconds / r->step_seconds - 1.0));
+    }
+}
+
+static json_t *row_json(const dt_algorithms_row *r) {
+    return json_pack("{s:s, s:f, s:f, s:f, s:f, s:f, s:o, s:f, s:f, s:I, s:I}", "way", r->name, "step_ms",
+                     1e3 * r->step_seconds, "alone_ms", 1e3 * r->alone_seconds, "exposed_ms",
+                     1e3 * r->exposed_seconds, "least_exposed_ms", 1e3 * r->plan.seen_seconds, "late_ms",
+                     1e3 * r->skew_seconds, "hidden", isnan(r->hidden) ? json_null() : json_real(r->hidden),
+                     "predicted_step_ms", 1e3 * r->plan.step_seconds, "predicted_exposed_ms",
+                     1e3 * r->plan.exposed_seconds, "sent_messages", (json_int_t)r->plan.sent_messages,
+                     "sent_bytes", (json_int_t)r->plan.sent_bytes);
+}
+
+json_t *dt_algorithms_table_json(const dt_algorithms *a) {
+    const dt_link *link = &a->measured.link;
+    json_t *rows = json_array();
+    bool complete = rows != NULL;
+    for (int i = 0; i < a->count; i++)
+        complete = json_array_append_new(rows, row_json(&a->row[i])) == 0 && complete;
+    json_t *all = json_pack("{s:s, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:I, s:o}", "git_commit",
+                            dt_version_commit(), "ranks", a->ranks, "hosts", a->hosts, "threads", a->threads,
+                            "share", a->share, "latency_us", 1e6 * link->latency_seconds, "bandwidth_gbps",
+                            8e-9 * link->bandwidth_bytes, "touch_ns_a_byte", 1e9 * link->cpu_seconds_per_byte,
+                            "bucket_bytes", (json_int_t)a->bucket_bytes, "ways", rows);
+    if (complete)
+        return all;
+    json_decref(all);
+    return NULL;
+}

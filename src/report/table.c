@@ -1,0 +1,151 @@
+/* Columns and units; the numbers come from bench/profile.h. */
+#include "report/table.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/version.h"
+
+#define CELL_BYTES 16
+
+/* What stands in a column where a part has no such number. */
+static const char *cell(char text[CELL_BYTES], double value, int digits) {
+    if (value > 0.0)
+        snprintf(text, CELL_BYTES, "%.*f", digits, value);
+    else
+        snprintf(text, CELL_BYTES, "-");
+    return text;
+}
+
+static void print_head(const dt_profile *p, const dt_config *c) {
+    dt_log_line("dtrain bench %s (%s)", dt_version(), dt_version_commit());
+    dt_log_line("machine   %d rank%s x %d thread%s on %d host%s, kernels %s, OpenBLAS %s", p->ranks,
+                p->ranks == 1 ? "" : "s", p->threads, p->threads == 1 ? "" : "s", p->hosts,
+                p->hosts == 1 ? "" : "s", p->kernels, p->core);
+    dt_log_line("model     %" PRId64 " parameters: %" PRId64 " layers, d_model %" PRId64 ", %" PRId64
+                " heads, d_ff %" PRId64 ", context %" PRId64 ", dropout %g",
+                p->parameters, c->n_layers, c->d_model, c->n_heads, c->d_ff, c->max_seq_len, c->dropout);
+    dt_log_line("step      %" PRId64 " sequences in leaves of %" PRId64 ": %" PRId64
+                " tokens, %.4g model GFLOP",
+                c->batch_size, c->micro_batch_size, p->tokens, 1e-9 * p->model_flop);
+    dt_log_line("ceilings  a rank: FMA %.1f GFLOP/s, sgemm %.1f GFLOP/s, memory copy %.1f GB/s",
+                1e-9 * p->peak.fma_flops, 1e-9 * p->peak.sgemm_flops, 1e-9 * p->peak.copy_bytes);
+    dt_log_line("times     %" PRId64 " repetitions on each rank after warming up; each part by itself",
+                p->repetitions);
+}
+
+static void print_row(const dt_profile *p, const dt_profile_row *r) {
+    char flops[CELL_BYTES], fma[CELL_BYTES], sgemm[CELL_BYTES], bytes[CELL_BYTES];
+    dt_log_line("%-25s %6" PRId64 " %10.3f %10.3f %10.3f %7.1f %8s %6s %6s %8s", r->name, r->calls,
+                1e3 * r->seconds.median, 1e3 * r->seconds.minimum, 1e3 * r->seconds.maximum,
+                1e2 * r->seconds.median / p->step.median, cell(flops, 1e-9 * r->flops, 1),
+                cell(fma, 1e2 * r->flops / p->peak.fma_flops, 1),
+                cell(sgemm, 1e2 * r->flops / p->peak.sgemm_flops, 1), cell(bytes, 1e-9 * r->bytes_rate, 1));
+}
+
+/* A line below the parts, in the columns of the times and of the share. */
+static void print_total(const dt_profile *p, const char *name, double seconds) {
+    dt_log_line("%-25s %6s %10.3f %10s %10s %7.1f", name, "", 1e3 * seconds, "", "",
+                1e2 * seconds / p->step.median);
+}
+
+static void print_step(const dt_profile *p) {
+    const dt_statistics *s = &p->step;
+    dt_log_line("%-25s %6d %10.3f %10.3f %10.3f %7.1f %8.1f %6.1f %6.1f", "whole step", 1, 1e3 * s->median,
+                1e3 * s->minimum, 1e3 * s->maximum, 100.0, 1e-9 * p->model_flop / p->ranks / s->median,
+                1e2 * dt_profile_model_utilisation(p),
+                1e2 * p->model_flop / p->ranks / s->median / p->peak.sgemm_flops);
+    if (s->count > 1) {
+        dt_log_line("%s", "");
+        dt_log_line("step mean %.3f ms +- %.3f ms (95 %% confidence, Student's t, %" PRId64 " times)",
+                    1e3 * s->mean, 1e3 * s->half_width, s->count);
+    }
+    dt_log_line("speed     %.0f tokens/s; model FLOP %.1f %% of the FMA ceiling of all ranks",
+                (double)p->tokens / s->median, 1e2 * dt_profile_model_utilisation(p));
+    if (p->ranks > 1)
+        dt_log_line("exchange  %.3f ms exposed in the step, %.3f ms hidden behind the backward pass",
+                    1e3 * p->exposed_seconds, 1e3 * p->hidden_seconds);
+    dt_log_line("memory    %.1f MB resident on the largest rank, of which the tables count %.1f MB",
+                1e-6 * (double)p->resident_bytes, 1e-6 * (double)p->computed_bytes);
+    dt_log_line("check     loss %.9g, finite and the same on all ranks in every timed step: %s", p->loss,
+                p->losses_hold ? "PASSED" : "FAILED");
+}
+
+void dt_table_print(const dt_profile *p, const dt_config *c) {
+    print_head(p, c);
+    dt_log_line("%s", "");
+    dt_log_line("%-25s %6s %10s %10s %10s %7s %8s %6s %6s %8s", "part", "calls", "median", "min", "max",
+                "share", "rate", "of FMA", "sgemm", "moved");
+    dt_log_line("%-25s %6s %10s %10s %10s %7s %8s %6s %6s %8s", "", "/step", "ms/step", "ms/step", "ms/step",
+                "%", "GFLOP/s", "%", "%", "GB/s");
+    for (int64_t i = 0; i < p->count; i++)
+        if (p->row[i].calls > 0)
+            print_row(p, &p->row[i]);
+    print_total(p, "sum of the parts", p->sum_seconds);
+    if (p->ranks > 1)
+        print_total(p, "exchange hidden", 0.0 - p->hidden_seconds);
+    print_total(p, "unaccounted", dt_profile_unaccounted(p));
+    print_step(p);
+    char text[256];
+    if (dt_profile_warning(p, text, sizeof text))
+        dt_log_warn("%s", text);
+}
+
+static json_t *number_or_null(double value) {
+    return value > 0.0 ? json_real(value) : json_null();
+}
+
+static json_t *times_json(const dt_statistics *s) {
+    return json_pack("{s:f, s:f, s:f, s:f, s:o}", "median_ms", 1e3 * s->median, "min_ms", 1e3 * s->minimum,
+                     "max_ms", 1e3 * s->maximum, "mean_ms", 1e3 * s->mean, "mean_half_width_95_ms",
+                     isnan(s->half_width) ? json_null() : json_real(1e3 * s->half_width));
+}
+
+static json_t *rows_json(const dt_profile *p) {
+    json_t *parts = json_array();
+    for (int64_t i = 0; i < p->count; i++) {
+        const dt_profile_row *r = &p->row[i];
+        if (r->calls == 0)
+            continue;
+        json_t *part =
+            json_pack("{s:s, s:I, s:f, s:o, s:o, s:o, s:o}", "part", r->name, "calls", (json_int_t)r->calls,
+                      "share", r->seconds.median / p->step.median, "gflops", number_or_null(1e-9 * r->flops),
+                      "of_fma", number_or_null(r->flops / p->peak.fma_flops), "of_sgemm",
+                      number_or_null(r->flops / p->peak.sgemm_flops), "gbytes_per_s",
+                      number_or_null(1e-9 * r->bytes_rate));
+        json_object_update_new(part, times_json(&r->seconds));
+        json_array_append_new(parts, part);
+    }
+    return parts;
+}
+
+static json_t *step_json(const dt_profile *p) {
+    json_t *step = json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "sum_of_parts_ms", 1e3 * p->sum_seconds,
+                             "exchange_hidden_ms", 1e3 * p->hidden_seconds, "exchange_exposed_ms",
+                             1e3 * p->exposed_seconds, "unaccounted_ms", 1e3 * dt_profile_unaccounted(p),
+                             "tokens_per_s", (double)p->tokens / p->step.median, "model_gflop",
+                             1e-9 * p->model_flop, "of_fma", dt_profile_model_utilisation(p));
+    json_object_update_new(step, times_json(&p->step));
+    return step;
+}
+
+json_t *dt_table_json(const dt_profile *p, const dt_config *c) {
+    char stamp[32];
+    dt_clock_stamp(stamp, sizeof stamp);
+    json_t *machine = json_pack("{s:i, s:i, s:i, s:s, s:s}", "ranks", p->ranks, "threads", p->threads,
+                                "hosts", p->hosts, "kernels", p->kernels, "openblas_core", p->core);
+    json_t *ceilings = json_pack("{s:f, s:f, s:f}", "fma_gflops", 1e-9 * p->peak.fma_flops, "sgemm_gflops",
+                                 1e-9 * p->peak.sgemm_flops, "copy_gbytes_per_s", 1e-9 * p->peak.copy_bytes);
+    json_t *memory = json_pack("{s:I, s:I}", "resident_bytes", (json_int_t)p->resident_bytes,
+                               "computed_bytes", (json_int_t)p->computed_bytes);
+    json_t *check = json_pack("{s:o, s:b}", "loss", isfinite(p->loss) ? json_real(p->loss) : json_null(),
+                              "passed", p->losses_hold);
+    return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "benchmark",
+                     "parts", "version", dt_version(), "git_commit", dt_version_commit(), "time", stamp,
+                     "parameters", (json_int_t)p->parameters, "repetitions", (json_int_t)p->repetitions,
+                     "config", dt_config_to_json(c), "machine", machine, "ceilings", ceilings, "parts",
+                     rows_json(p), "step", step_json(p), "memory", memory, "check", check);
+}

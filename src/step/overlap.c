@@ -1,0 +1,238 @@
+/* Buckets go from the end of the table to its start, as the backward pass completes them. */
+#include "step/overlap.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/progress.h"
+#include "comm/agree.h"
+#include "allreduce/cost.h"
+
+/* One thread's view of its backward pass. */
+typedef struct watcher {
+    dt_overlap *overlap;
+    int thread;
+    int64_t next; /* the bucket that it has to pass next */
+    dt_backward_progress progress;
+} watcher;
+
+struct dt_overlap {
+    const dt_micro_batches *plan;
+    float *const *gradient;
+    int ranks;
+    dt_dtype dtype;
+    dt_allreduce *allreduce;
+    int64_t buckets;
+    int64_t *bounds; /* [buckets + 1] */
+    float *node[DT_TREE_COVER_MAX];
+    int64_t wave_leaves;         /* leaves of the last wave: how often a bucket has to be passed */
+    atomic_int_fast64_t *passed; /* [buckets] */
+    watcher *watchers;           /* [plan->wave_leaves], one a thread */
+    int64_t next;                /* the bucket to start next; -1 when all are */
+    double first_start;          /* when the first was, or 0 */
+    double (*now)(void);         /* the clock for calls beside a pass */
+    double exposed;              /* seconds so far */
+    dt_status status;            /* of the first call that failed */
+};
+
+static int64_t bucket_floats(int64_t bucket_bytes) {
+    const int64_t asked =
+        bucket_bytes / (int64_t)sizeof(float) / DT_MEMORY_ALIGN_FLOATS * DT_MEMORY_ALIGN_FLOATS;
+    return asked > DT_MEMORY_ALIGN_FLOATS ? asked : DT_MEMORY_ALIGN_FLOATS;
+}
+
+static int64_t count_buckets(int64_t elements, int64_t floats) {
+    return elements / floats + (elements % floats != 0);
+}
+
+dt_status dt_overlap_cut(int64_t elements, int64_t bucket_bytes, int64_t **bounds, int64_t *buckets) {
+    const int64_t floats = bucket_floats(bucket_bytes);
+    *buckets = count_buckets(elements, floats);
+    *bounds = calloc((size_t)*buckets + 1, sizeof **bounds);
+    if (*bounds == NULL)
+        return dt_fail("out of memory for %" PRId64 " buckets; use a larger bucket_bytes", *buckets);
+    for (int64_t b = 0; b <= *buckets; b++)
+        (*bounds)[b] = b < *buckets ? b * floats : elements;
+    return DT_OK;
+}
+
+dt_status dt_overlap_workspace_bytes(const dt_world *world, int64_t leaves, int64_t elements,
+                                     int64_t bucket_bytes, const dt_allreduce_options *options,
+                                     int64_t *bytes) {
+    const int64_t floats = bucket_floats(bucket_bytes);
+    const int64_t buckets = count_buckets(elements, floats);
+    const dt_cost_job job = {.ranks = world->size,
+                             .host_ranks = world->host_ranks,
+                             .micro_batches = leaves,
+                             .algorithm = options->algorithm,
+                             .dtype = options->dtype};
+    return dt_cost_workspace_bytes(&job, world->rank, floats < elements ? floats : elements,
+                                   elements - (buckets - 1) * floats, buckets, bytes);
+}
+
+/* Hands over the next bucket, whose leaves have all passed it, after the additions that are left for it.
+ * `now` is the clock for what the reduction takes. */
+static void start_next(dt_overlap *o, double (*now)(void)) {
+    const dt_micro_batches *plan = o->plan;
+    const int64_t last = plan->waves - 1, first = o->bounds[o->next], end = o->bounds[o->next + 1];
+    for (int64_t a = last > 0 ? plan->wave_adds_end[last - 1] : 0; a < plan->wave_adds_end[last]; a++) {
+        float *into = o->gradient[plan->add[a].into] + first;
+        dt_dtype_add(o->dtype, into, into, o->gradient[plan->add[a].from] + first, end - first);
+    }
+    if (o->first_start == 0.0)
+        o->first_start = dt_clock_seconds();
+    dt_progress_meet();
+    const double begun = now();
+    o->status = dt_allreduce_start(o->allreduce, o->next--, o->node, o->node[0]);
+    o->exposed += now() - begun;
+}
+
+static bool next_is_complete(const dt_overlap *o) {
+    return o->next >= 0 && atomic_load(&o->passed[o->next]) == o->wave_leaves;
+}
+
+/*
+ * For the main thread, between kernels: moves messages, and hands over what has become complete as long as
+ * that needs no waiting. On a slow network buckets become complete faster than they leave; then the next ones
+ * bide their time while the pass goes on.
+ */
+static void advance(dt_overlap *o) {
+    bool ready = true;
+    while (o->status == DT_OK && ready) {
+        /* Before the first start nothing is on its way, and looking after it would be no part of the
+         * exchange. */
+        if (o->first_start > 0.0) {
+            const double begun = o->now();
+            o->status = dt_allreduce_poll(o->allreduce, &ready);
+            o->exposed += o->now() - begun;
+        }
+        ready = ready && next_is_complete(o);
+        if (o->status == DT_OK && ready)
+            start_next(o, o->now);
+    }
+}
+
+static void reached(void *context, int64_t offset) {
+    watcher *w = context;
+    dt_overlap *o = w->overlap;
+    for (; w->next >= 0 && o->bounds[w->next] >= offset; w->next--)
+        atomic_fetch_add(&o->passed[w->next], 1);
+    if (w->thread == 0)
+        advance(o);
+}
+
+/* What this rank needs by itself. */
+static dt_status create(dt_overlap *o, int64_t elements, int64_t bucket_bytes) {
+    const dt_micro_batches *plan = o->plan;
+    DT_TRY(dt_overlap_cut(elements, bucket_bytes, &o->bounds, &o->buckets));
+    o->passed = calloc((size_t)o->buckets + 1, sizeof *o->passed); /* never 0 bytes, which may be NULL */
+    o->watchers = calloc((size_t)plan->wave_leaves, sizeof *o->watchers);
+    if (o->passed == NULL || o->watchers == NULL)
+        return dt_fail("out of memory for the progress of %" PRId64 " threads", plan->wave_leaves);
+    for (int64_t t = 0; t < plan->wave_leaves; t++) {
+        watcher *w = &o->watchers[t];
+        *w = (watcher){.overlap = o, .thread = (int)t, .progress = {reached, w}};
+    }
+    o->wave_leaves = plan->end - plan->first - (plan->waves - 1) * plan->wave_leaves;
+    for (int64_t c = 0; c < plan->cover_count; c++)
+        o->node[c] = o->gradient[plan->cover_buffer[c]];
+    return DT_OK;
+}
+
+dt_status dt_overlap_create(dt_overlap **created, const dt_world *world, const dt_micro_batches *plan,
+                            float *const *gradient, int64_t leaves, int64_t elements, int64_t bucket_bytes,
+                            const dt_allreduce_options *options) {
+    dt_overlap *o = calloc(1, sizeof *o);
+    dt_status status = o ? DT_OK : dt_fail("out of memory for the exchange of gradients");
+    *created = o;
+    if (o != NULL) {
+        o->plan = plan;
+        o->gradient = gradient;
+        o->ranks = world->size;
+        o->dtype = options->dtype;
+        status = create(o, elements, bucket_bytes);
+    }
+    DT_TRY(dt_agree(world, status));
+    DT_TRY(dt_allreduce_create(&o->allreduce, world, leaves, elements, o->bounds, o->buckets, options));
+    /*
+     * Calls beside a pass do not wait, so what they take from it is their core's time. A clock on the wall
+     * may show more: where ranks share cores MPI gives the core to another rank, which computes. The
+     * library's sums do wait.
+     */
+    o->now = options->algorithm == DT_ALGORITHM_LIBRARY ? dt_clock_seconds : dt_clock_core_seconds;
+    return DT_OK;
+}
+
+void dt_overlap_free(dt_overlap *o) {
+    if (o == NULL)
+        return;
+    dt_allreduce_free(o->allreduce);
+    free(o->bounds);
+    free(o->passed);
+    free(o->watchers);
+    free(o);
+}
+
+dt_algorithm dt_overlap_algorithm(const dt_overlap *o) {
+    return dt_allreduce_algorithm(o->allreduce);
+}
+
+bool dt_overlap_wanted(const dt_overlap *o) {
+    return o->ranks > 1;
+}
+
+void dt_overlap_begin(dt_overlap *o) {
+    for (int64_t b = 0; b < o->buckets; b++)
+        atomic_store(&o->passed[b], 0);
+    for (int64_t t = 0; t < o->plan->wave_leaves; t++)
+        o->watchers[t].next = o->buckets - 1;
+    o->next = o->buckets - 1;
+    o->first_start = o->exposed = 0.0;
+    o->status = DT_OK;
+}
+
+const dt_backward_progress *dt_overlap_progress(dt_overlap *o, int thread) {
+    return &o->watchers[thread].progress;
+}
+
+dt_status dt_overlap_finish(dt_overlap *o, float **sum, dt_overlap_times *times) {
+    *sum = o->node[0];
+    *times = (dt_overlap_times){0};
+    if (!dt_overlap_wanted(o)) {
+        dt_dtype_round(o->dtype, o->node[0], o->bounds[o->buckets]);
+        return DT_OK;
+    }
+    while (o->status == DT_OK && next_is_complete(o))
+        start_next(o, dt_clock_seconds);
+    DT_TRY(o->status);
+    /* Without this check the bucket's sum would be this rank's alone, and nobody would know. */
+    if (o->next >= 0)
+        return dt_fail("fault in the program: bucket %" PRId64 " of the gradient was passed by %" PRId64
+                       " of %" PRId64 " leaves",
+                       o->next, (int64_t)atomic_load(&o->passed[o->next]), o->wave_leaves);
+    dt_progress_meet();
+    const double begun = dt_clock_seconds();
+    DT_TRY(dt_allreduce_finish(o->allreduce));
+    const double end = dt_clock_seconds();
+    times->total = end - o->first_start;
+    /* Every part of it lies inside the total, but the core's clock and the one on the wall drift apart. */
+    times->exposed = fmin(o->exposed + end - begun, times->total);
+    return DT_OK;
+}
+
+dt_status dt_overlap_alone(dt_overlap *o, double *seconds) {
+    float *sum;
+    dt_overlap_times times;
+    dt_overlap_begin(o);
+    /* Every thread says at once that its pass is done; the main one last, since it acts on it. */
+    for (int64_t thread = o->wave_leaves - 1; thread >= 0; thread--)
+        reached(&o->watchers[thread], 0);
+    DT_TRY(dt_overlap_finish(o, &sum, &times));
+    *seconds = times.exposed;
+    return DT_OK;
+}

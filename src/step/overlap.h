@@ -1,0 +1,80 @@
+/**
+ * The exchange of the gradient beside the backward pass: each bucket leaves as soon as it is complete.
+ *
+ * A bucket of this rank's nodes is complete when every leaf of the last wave (step/micro_batches.h) has
+ * passed it in its backward pass. Then the last additions are carried out for that bucket alone, and it is
+ * handed to the reduction, as soon as that can take it. Passes report from all threads; only the main thread
+ * acts on it, and gives MPI a chance to move messages at every report, since MPI moves them at no other time.
+ */
+#ifndef DT_STEP_OVERLAP_H
+#define DT_STEP_OVERLAP_H
+
+#include <stdint.h>
+
+#include "base/status.h"
+#include "allreduce/allreduce.h"
+#include "comm/world.h"
+#include "model/backward.h"
+#include "step/micro_batches.h"
+
+typedef struct dt_overlap dt_overlap;
+
+/** What one step's exchange took, in seconds. */
+typedef struct dt_overlap_times {
+    double total;   /**< from the first bucket's start to the last one's end */
+    double exposed; /**< of these, never more, not hidden: what the exchange took of the core beside the
+                       passes, and how long it was waited for after them, for late ranks too */
+} dt_overlap_times;
+
+/**
+ * Cuts `elements` floats into buckets of about `bucket_bytes`: bucket b is the floats [(*bounds)[b],
+ * (*bounds)[b + 1]). The caller frees the bounds with free(). Local.
+ */
+dt_status dt_overlap_cut(int64_t elements, int64_t bucket_bytes, int64_t **bounds, int64_t *buckets);
+
+/**
+ * Bytes that an overlap of these arguments takes on this rank, beside the gradients' own buffers: what
+ * arrives from other ranks, and its part of what the host shares. Local.
+ */
+dt_status dt_overlap_workspace_bytes(const dt_world *world, int64_t leaves, int64_t elements,
+                                     int64_t bucket_bytes, const dt_allreduce_options *options,
+                                     int64_t *bytes);
+
+/**
+ * Prepares exchanges of `elements` floats over `leaves` leaves in buckets of about `bucket_bytes`, which
+ * travel as `options` say. `plan` is this rank's, and gradient[plan->buffers] its buffers; both must outlive
+ * the overlap. All but these must agree. On failure all ranks fail. The caller frees it. Collective.
+ */
+dt_status dt_overlap_create(dt_overlap **overlap, const dt_world *world, const dt_micro_batches *plan,
+                            float *const *gradient, int64_t leaves, int64_t elements, int64_t bucket_bytes,
+                            const dt_allreduce_options *options);
+
+/** Frees; NULL is allowed. Collective, unless NULL. */
+void dt_overlap_free(dt_overlap *overlap);
+
+/** Whether the last wave should report its progress: with one rank there is nothing to exchange. Local. */
+bool dt_overlap_wanted(const dt_overlap *overlap);
+
+/** The way that the exchange takes, which is never DT_ALGORITHM_AUTO. Local. */
+dt_algorithm dt_overlap_algorithm(const dt_overlap *overlap);
+
+/** Forgets the step before. Before the last wave of a step, by the main thread. Local. */
+void dt_overlap_begin(dt_overlap *overlap);
+
+/** What thread `thread` tells its backward pass of the last wave; owned by the overlap. Thread 0 is the main
+ * one. Local. */
+const dt_backward_progress *dt_overlap_progress(dt_overlap *overlap, int thread);
+
+/**
+ * After the last wave: starts what has not been started, waits, and leaves the sum over all ranks in `*sum`,
+ * a vector of `elements` that belongs to the overlap's first buffer of the cover. Collective.
+ */
+dt_status dt_overlap_finish(dt_overlap *overlap, float **sum, dt_overlap_times *times);
+
+/**
+ * An exchange of whatever the buffers hold, with nothing beside it: for measurements. `*seconds` is what went
+ * to the exchange, and not to the additions of the last wave. Collective.
+ */
+dt_status dt_overlap_alone(dt_overlap *overlap, double *seconds);
+
+#endif

@@ -1,0 +1,341 @@
+/*
+ * batch -> forward -> loss -> backward -> tree reduction -> clip -> consent -> AdamW. Every line of
+ * dt_step_run is one of these words; how each is done is the business of the room that does it.
+ */
+#include "step/step.h"
+
+#include <inttypes.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/progress.h"
+#include "comm/agree.h"
+#include "model/backward.h"
+#include "model/forward.h"
+#include "optim/clip.h"
+#include "optim/finite.h"
+
+/* Floats of a vector that a thread adds at once: small beside a thread's share, large beside a call. */
+#define ADDED_TOGETHER 4096
+
+/* What a leaf leaves behind beside its gradient: a row of doubles, gathered by all ranks. Hooks' values
+ * follow. */
+enum { LEAF_LOSS, LEAF_STOP, LEAF_STATE, LEAF_HOOKS };
+
+struct dt_step {
+    dt_step_inputs in;
+    int64_t leaves;
+    dt_micro_batches plan;
+    const uint8_t **window; /* [slots of this rank] */
+    int64_t first_slot, end_slot;
+
+    dt_gpt_view weights;
+    dt_gpt_view *gradient_view; /* [plan.buffers] */
+    float **gradient;           /* [plan.buffers], each of layout->elements */
+    dt_overlap *overlap;
+    float *sum; /* the gradient of the batch, once reduced: one of the buffers */
+
+    double *leaf_values; /* [leaves, values] */
+    double *losses;      /* [leaves] */
+    int64_t values;
+    int64_t *values_counts; /* [size]: leaves of each rank */
+    double *partial;        /* scratch of the norm */
+    int64_t nonfinite_in_a_row;
+    char blame[DT_CONSENT_BYTES]; /* for the last step; "" when there is none */
+};
+
+int64_t dt_step_leaves(int64_t B, int64_t u) {
+    return (B + u - 1) / u;
+}
+
+void dt_step_slots(int64_t B, int64_t u, int rank, int size, int64_t *first, int64_t *end) {
+    dt_tree_run(dt_step_leaves(B, u), rank, size, first, end);
+    *first *= u;
+    *end = *end * u < B ? *end * u : B;
+}
+
+dt_status dt_step_gradient_buffers(int64_t leaves, int rank, int size, int threads, int64_t *buffers) {
+    int64_t first, end;
+    dt_micro_batches plan;
+    dt_tree_run(leaves, rank, size, &first, &end);
+    dt_status status = dt_micro_batches_schedule(&plan, leaves, first, end, threads);
+    *buffers = plan.buffers;
+    dt_micro_batches_free(&plan);
+    return status;
+}
+
+static dt_status create_gradients(dt_step *s) {
+    const dt_layout *layout = s->in.gpt->layout;
+    s->gradient = calloc((size_t)s->plan.buffers, sizeof *s->gradient);
+    s->gradient_view = calloc((size_t)s->plan.buffers, sizeof *s->gradient_view);
+    if (s->gradient == NULL || s->gradient_view == NULL)
+        return dt_fail("out of memory for the gradients of %" PRId64 " leaves", s->plan.buffers);
+    for (int64_t b = 0; b < s->plan.buffers; b++) {
+        s->gradient[b] = dt_memory_alloc(layout->elements, sizeof(float), "a leaf's gradient");
+        if (s->gradient[b] == NULL)
+            return DT_FAILED;
+        DT_TRY(dt_gpt_view_create(&s->gradient_view[b], layout, s->gradient[b]));
+    }
+    return DT_OK;
+}
+
+static dt_status create_values(dt_step *s) {
+    const int size = s->in.world->size;
+    DT_TRY(dt_hooks_expect_memory(s->in.hooks, s->leaves));
+    s->values = LEAF_HOOKS + dt_hooks_leaf_values(s->in.hooks);
+    s->leaf_values = dt_memory_alloc(s->leaves * s->values, sizeof(double), "the values of the leaves");
+    s->losses = dt_memory_alloc(s->leaves, sizeof(double), "the losses of the leaves");
+    s->values_counts = dt_memory_alloc(size, sizeof(int64_t), "the ranks' numbers of leaves");
+    s->partial =
+        dt_memory_alloc(dt_clip_chunks(s->in.gpt->layout->elements), sizeof(double), "partial norms");
+    s->window = dt_memory_alloc(s->end_slot - s->first_slot, sizeof *s->window, "the batch");
+    if (!s->leaf_values || !s->losses || !s->values_counts || !s->partial || !s->window)
+        return DT_FAILED;
+    for (int r = 0; r < size; r++) {
+        int64_t first, end;
+        dt_tree_run(s->leaves, r, size, &first, &end);
+        s->values_counts[r] = end - first;
+    }
+    return DT_OK;
+}
+
+/* What a rank makes by itself. */
+static dt_status create_own(dt_step *s) {
+    const dt_world *world = s->in.world;
+    int64_t first, end;
+    s->leaves = dt_step_leaves(s->in.B, s->in.u);
+    dt_tree_run(s->leaves, world->rank, world->size, &first, &end);
+    dt_step_slots(s->in.B, s->in.u, world->rank, world->size, &s->first_slot, &s->end_slot);
+    DT_TRY(dt_micro_batches_schedule(&s->plan, s->leaves, first, end, s->in.workers->threads));
+    DT_TRY(dt_gpt_view_create(&s->weights, s->in.gpt->layout, s->in.state->parameters));
+    DT_TRY(create_gradients(s));
+    return create_values(s);
+}
+
+dt_status dt_step_create(dt_step **created, const dt_step_inputs *inputs) {
+    dt_step *s = calloc(1, sizeof *s);
+    dt_status status = s ? DT_OK : dt_fail("out of memory for the training step");
+    *created = s;
+    if (s != NULL) {
+        s->in = *inputs;
+        status = create_own(s);
+    }
+    DT_TRY(dt_agree(inputs->world, status));
+    return dt_overlap_create(&s->overlap, inputs->world, &s->plan, s->gradient, s->leaves,
+                             inputs->gpt->layout->elements, inputs->bucket_bytes, &inputs->exchange);
+}
+
+dt_algorithm dt_step_algorithm(const dt_step *s) {
+    return dt_overlap_algorithm(s->overlap);
+}
+
+void dt_step_free(dt_step *s) {
+    if (s == NULL)
+        return;
+    for (int64_t b = 0; s->gradient && s->gradient_view && b < s->plan.buffers; b++) {
+        dt_gpt_view_free(&s->gradient_view[b]);
+        dt_memory_free(s->gradient[b]);
+    }
+    free(s->gradient);
+    free(s->gradient_view);
+    dt_gpt_view_free(&s->weights);
+    dt_micro_batches_free(&s->plan);
+    dt_overlap_free(s->overlap);
+    dt_memory_free(s->leaf_values);
+    dt_memory_free(s->losses);
+    dt_memory_free(s->values_counts);
+    dt_memory_free(s->partial);
+    dt_memory_free(s->window);
+    free(s);
+}
+
+static void draw_batch(dt_step *s, int64_t step) {
+    for (int64_t slot = s->first_slot; slot < s->end_slot; slot++)
+        s->window[slot - s->first_slot] =
+            dt_shard_window(s->in.shard, s->in.lanes, dt_lanes_window(s->in.lanes, step, slot));
+}
+
+/* Forward, loss and backward of leaf `index` of this rank, on the calling thread's activations. */
+static void run_leaf(dt_step *s, int64_t step, int64_t index, const dt_backward_progress *progress) {
+    const int64_t T = s->in.gpt->layout->shape.T, leaf_index = s->plan.first + index;
+    const int64_t first = leaf_index * s->in.u, left = s->in.B - first;
+    const dt_leaf leaf = {.sequences = left < s->in.u ? left : s->in.u,
+                          .windows = s->window + (first - s->first_slot),
+                          .first_slot = first,
+                          .step = step};
+    const float scale = (float)(1.0 / ((double)s->in.B * (double)T));
+    dt_activations *a = &s->in.workers->activations[omp_get_thread_num()];
+    double *values = s->leaf_values + leaf_index * s->values;
+    dt_forward_run(s->in.gpt, &s->weights, &leaf, a);
+    dt_hooks_forward(s->in.hooks, step, a, leaf.sequences * T, values + LEAF_HOOKS);
+    values[LEAF_LOSS] = dt_backward_run(s->in.gpt, &s->weights, &leaf, scale, a,
+                                        &s->gradient_view[s->plan.buffer[index]], progress);
+    dt_progress_mark();
+}
+
+/* into += from, this thread's part of it; any cut gives the same bits. */
+static void add_vectors(dt_dtype dtype, float *into, const float *from, int64_t elements) {
+#pragma omp for schedule(static)
+    for (int64_t first = 0; first < elements; first += ADDED_TOGETHER) {
+        const int64_t left = elements - first, count = left < ADDED_TOGETHER ? left : ADDED_TOGETHER;
+        dt_dtype_add(dtype, into + first, into + first, from + first, count);
+    }
+}
+
+/*
+ * All leaves of this rank, wave by wave, and after each wave the additions of the tree that it makes
+ * possible. Those of the last wave are the overlap's, bucket by bucket, when there are other ranks to send
+ * to.
+ */
+static void run_leaves(dt_step *s, int64_t step) {
+    const dt_micro_batches *plan = &s->plan;
+    const int64_t run = plan->end - plan->first, elements = s->in.gpt->layout->elements;
+    dt_overlap_begin(s->overlap);
+#pragma omp parallel num_threads(s->in.workers->threads)
+    for (int64_t wave = 0, add = 0; wave < plan->waves; wave++) {
+        const int64_t first = wave * plan->wave_leaves;
+        const int64_t end = first + plan->wave_leaves < run ? first + plan->wave_leaves : run;
+        const bool overlapped = wave == plan->waves - 1 && dt_overlap_wanted(s->overlap);
+#pragma omp for schedule(static, 1)
+        for (int64_t index = first; index < end; index++)
+            run_leaf(s, step, index,
+                     overlapped ? dt_overlap_progress(s->overlap, omp_get_thread_num()) : NULL);
+        for (; !overlapped && add < plan->wave_adds_end[wave]; add++)
+            add_vectors(s->in.exchange.dtype, s->gradient[plan->add[add].into],
+                        s->gradient[plan->add[add].from], elements);
+    }
+}
+
+/* A hash in a place for a double: its bytes travel as they are, whatever number they would be. */
+static void put_hash(double *place, uint64_t hash) {
+    _Static_assert(sizeof *place == sizeof hash, "a hash takes the place of one double");
+    memcpy(place, &hash, sizeof hash);
+}
+
+/* Of two reasons to stop the smaller, 0 being none: a signal comes before what another rank has heard of it.
+ */
+static int sooner(int a, int b) {
+    return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+/* Every leaf's row on every rank, and from them the loss, whether to stop, and whether all ranks started from
+ * the same state. */
+static dt_status gather_leaves(dt_step *s, dt_step_result *result, bool *same_state) {
+    const int64_t T = s->in.gpt->layout->shape.T;
+    const double stop = (double)s->in.stop_reason();
+    const uint64_t hash = dt_replica_check_end(s->in.drift);
+    for (int64_t l = s->plan.first; l < s->plan.end; l++) {
+        s->leaf_values[l * s->values + LEAF_STOP] = stop;
+        put_hash(&s->leaf_values[l * s->values + LEAF_STATE], hash);
+    }
+    DT_TRY(dt_world_gather_all(s->in.world, s->leaf_values, s->values * (int64_t)sizeof(double),
+                               s->values_counts));
+    result->stop = 0;
+    *same_state = true;
+    for (int64_t l = 0; l < s->leaves; l++) {
+        const double *row = s->leaf_values + l * s->values;
+        s->losses[l] = row[LEAF_LOSS];
+        result->stop = sooner(result->stop, (int)row[LEAF_STOP]);
+        *same_state &= memcmp(&row[LEAF_STATE], &s->leaf_values[LEAF_STATE], sizeof(double)) == 0;
+    }
+    result->loss = dt_tree_sum(s->losses, s->leaves) / ((double)s->in.B * (double)T);
+    return DT_OK;
+}
+
+/*
+ * Gives the state the number of the step, with new weights if it was taken, while nobody else looks at it;
+ * the caller of the step lets others look again. AdamW corrects its moments by the number of the step also
+ * after skipped ones, so that the state stays all that a resumed run must know.
+ */
+static void update_state(dt_step *s, int64_t step, const dt_step_result *result) {
+    dt_state *state = s->in.state;
+    dt_adamw adamw = s->in.adamw;
+    adamw.learning_rate = result->learning_rate;
+    adamw.gradient_scale = dt_clip_scale(result->grad_norm, s->in.grad_clip);
+    const double look_seconds = s->in.drift ? s->in.drift->waited_seconds : 0.0;
+    const double asked = dt_clock_seconds();
+    pthread_mutex_lock(&state->at_rest);
+    state->waited_seconds += dt_clock_seconds() - asked + look_seconds;
+    if (result->outcome == DT_STEP_TAKEN)
+        dt_adamw_step(state->layout, &adamw, step, s->sum, state->parameters, state->exp_avg,
+                      state->exp_avg_sq);
+    state->step = step;
+}
+
+/* On every rank alike. */
+static void decide(dt_step *s, dt_step_result *result, dt_consent consent) {
+    s->nonfinite_in_a_row = consent == DT_CONSENT_NOT_FINITE ? s->nonfinite_in_a_row + 1 : 0;
+    result->nonfinite_in_a_row = s->nonfinite_in_a_row;
+    switch (consent) {
+    case DT_CONSENT_GIVEN:
+        result->outcome = DT_STEP_TAKEN;
+        break;
+    case DT_CONSENT_NOT_FINITE:
+        result->outcome = s->nonfinite_in_a_row < s->in.max_nonfinite ? DT_STEP_SKIPPED : DT_STEP_NOT_FINITE;
+        break;
+    case DT_CONSENT_UNEQUAL:
+        result->outcome = DT_STEP_UNEQUAL;
+        break;
+    case DT_CONSENT_DRIFTED:
+        result->outcome = DT_STEP_DRIFTED;
+        break;
+    }
+}
+
+/* Norm and learning rate, and what follows from them, on which all ranks agree before anything changes. */
+static dt_status judge_gradient(dt_step *s, int64_t step, dt_step_result *result) {
+    dt_findings found = {.loss = result->loss,
+                         .learning_rate = dt_lr_schedule_rate(&s->in.schedule, step),
+                         .step = step,
+                         .stop = result->stop};
+    dt_consent consent;
+    found.grad_norm = dt_clip_norm(s->sum, s->in.gpt->layout->elements, s->partial, &found.gradient_bits);
+    DT_TRY(dt_consent_ask(s->in.world, s->in.drift, s->in.state, s->sum, &found, &consent, s->blame));
+    result->loss = dt_finite_plain(found.loss);
+    result->grad_norm = dt_finite_plain(found.grad_norm);
+    result->learning_rate = found.learning_rate;
+    decide(s, result, consent);
+    return DT_OK;
+}
+
+/* Whether the step counts, and the state takes its number. */
+static bool counts(const dt_step_result *result) {
+    return result->outcome == DT_STEP_TAKEN || result->outcome == DT_STEP_SKIPPED;
+}
+
+dt_status dt_step_run(dt_step *s, dt_step_result *result) {
+    const double start = dt_clock_seconds();
+    const int64_t step = s->in.state->step + 1;
+    bool same_state;
+    dt_progress_enter(step, "computing gradients");
+    dt_replica_check_begin(s->in.drift);
+    draw_batch(s, step);
+    run_leaves(s, step);
+    dt_progress_enter(step, "exchanging gradients");
+    DT_TRY(dt_overlap_finish(s->overlap, &s->sum, &result->exchange));
+    dt_progress_enter(step, "exchanging losses");
+    DT_TRY(gather_leaves(s, result, &same_state));
+    if (!same_state) {
+        result->outcome = DT_STEP_DRIFTED;
+        return DT_OK;
+    }
+    dt_progress_enter(step, "updating the weights");
+    DT_TRY(dt_hooks_collect(s->in.hooks, step, s->leaf_values + LEAF_HOOKS, s->leaves, s->values));
+    DT_TRY(dt_hooks_update(s->in.hooks, step, s->sum));
+    DT_TRY(judge_gradient(s, step, result));
+    if (counts(result))
+        update_state(s, step, result);
+    result->step_seconds = dt_clock_seconds() - start;
+    return DT_OK;
+}
+
+const char *dt_step_blame(const dt_step *s) {
+    return s->blame;
+}
+
+dt_status dt_step_exchange_alone(dt_step *s, double *seconds) {
+    return dt_overlap_alone(s->overlap, seconds);
+}

@@ -1,0 +1,103 @@
+/**
+ * One training step, from the batch to the new weights.
+ */
+#ifndef DT_STEP_STEP_H
+#define DT_STEP_STEP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "comm/world.h"
+#include "data/batch.h"
+#include "model/gpt.h"
+#include "optim/adamw.h"
+#include "optim/lr_schedule.h"
+#include "step/consent.h"
+#include "step/replica_check.h"
+#include "step/hooks.h"
+#include "step/micro_batches.h"
+#include "step/overlap.h"
+#include "optim/state.h"
+#include "step/workers.h"
+
+/** What a step needs that somebody else owns; all must outlive the step. */
+typedef struct dt_step_inputs {
+    const dt_world *world;
+    const dt_gpt *gpt;
+    const dt_lanes *lanes;
+    const dt_shard *shard; /**< the lanes of this rank's slots, see dt_step_slots */
+    dt_workers *workers;
+    dt_hooks *hooks;
+    dt_state *state;
+    int64_t B, u;         /**< batch_size, micro_batch_size */
+    int64_t bucket_bytes; /**< of gradient that travel together */
+    dt_allreduce_options exchange;
+    dt_lr_schedule schedule;
+    dt_adamw adamw;           /**< learning rate and gradient scale are set in each step */
+    double grad_clip;         /**< DT_NULL_REAL for none */
+    int64_t max_nonfinite;    /**< the first step that is not finite is skipped if this is above 1, and so
+                                 on, up to this one in a row, which is to end the run */
+    dt_replica_check *drift;  /**< NULL for none */
+    int (*stop_reason)(void); /**< 0, or why to stop; asked as late in a step as others can be told */
+} dt_step_inputs;
+
+/** What became of a step; the same on every rank, since they compare what they decide by (step/consent.h).
+ */
+typedef enum dt_step_outcome {
+    DT_STEP_TAKEN,
+    DT_STEP_SKIPPED,    /**< loss or gradient was not finite: the step counts, but the state is as before */
+    DT_STEP_NOT_FINITE, /**< the same, and the run is to stop; the step does not count */
+    DT_STEP_UNEQUAL, /**< the states are the same, but not what the ranks made of them: see dt_step_blame */
+    DT_STEP_DRIFTED  /**< the ranks' states before the step differ: see dt_replica_check_name */
+} dt_step_outcome;
+
+/** What a step measured; all but the times are the same on every rank. */
+typedef struct dt_step_result {
+    double loss; /**< mean cross-entropy of the batch before the update, in nats */
+    double learning_rate, grad_norm;
+    double step_seconds;
+    dt_overlap_times exchange; /**< of the gradient; all zero with one rank */
+    dt_step_outcome outcome;
+    int64_t nonfinite_in_a_row; /**< steps up to this one whose loss or gradient was not finite */
+    int stop; /**< 0, or why some rank was asked to stop before this step's losses were gathered */
+} dt_step_result;
+
+typedef struct dt_step dt_step;
+
+/** The leaves of a step: ceil(B / u). Local. */
+int64_t dt_step_leaves(int64_t B, int64_t u);
+
+/** The slots [*first, *end) whose lanes rank `rank` of `size` needs. Local. */
+void dt_step_slots(int64_t B, int64_t u, int rank, int size, int64_t *first, int64_t *end);
+
+/** How many vectors of gradient a rank with these leaves and threads holds at once.
+ * Local. */
+dt_status dt_step_gradient_buffers(int64_t leaves, int rank, int size, int threads, int64_t *buffers);
+
+/** Allocates all that steps need. The caller frees it. Fails with DT_USAGE with more ranks than leaves; on
+ * failure all ranks fail. Collective. */
+dt_status dt_step_create(dt_step **step, const dt_step_inputs *inputs);
+
+/** The way that the exchange takes, which is never DT_ALGORITHM_AUTO. Local. */
+dt_algorithm dt_step_algorithm(const dt_step *step);
+
+/** Frees; NULL is allowed. Collective, unless NULL. */
+void dt_step_free(dt_step *step);
+
+/**
+ * Takes the step after state->step. After one that was taken or skipped this thread holds state->at_rest, for
+ * the caller to give back when it has written down what the step was. A failure on one rank leaves others
+ * waiting: the caller must end the job. Collective.
+ */
+dt_status dt_step_run(dt_step *step, dt_step_result *result);
+
+/** Exchanges the gradients once more with nothing beside it, for measurements; `*seconds` as in overlap.h.
+ * Collective. */
+dt_status dt_step_exchange_alone(dt_step *step, double *seconds);
+
+/** What to blame after a step that was skipped, not finite or unequal, as in step/consent.h; the same on
+ * every rank. Owned by the step. Local. */
+const char *dt_step_blame(const dt_step *step);
+
+#endif

@@ -1,0 +1,214 @@
+/* Sentences and units; the numbers come from elsewhere. */
+#include "train/opening.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/quote.h"
+#include "base/version.h"
+#include "comm/agree.h"
+#include "comm/placement.h"
+#include "config/json.h"
+#include "train/stop.h"
+
+void dt_opening_placement(const dt_world *world, int threads) {
+    const dt_placement placement = dt_placement_look(world, threads);
+    char text[512];
+    for (int i = 0; dt_placement_warning(&placement, i, text, sizeof text); i++)
+        dt_log_warn("%s", text);
+}
+
+dt_status dt_opening_hosts(const dt_world *world, json_t **hosts) {
+    char *names = dt_memory_alloc(world->size, DT_HOST_BYTES, "the hosts' names");
+    dt_status status = dt_agree(world, names ? DT_OK : DT_FAILED);
+    if (status == DT_OK) {
+        memcpy(names + (size_t)world->rank * DT_HOST_BYTES, world->host, DT_HOST_BYTES);
+        status = dt_world_gather_same(world, names, DT_HOST_BYTES);
+    }
+    *hosts = json_array();
+    for (int r = 0; status == DT_OK && r < world->size; r++) {
+        const char *name = names + (size_t)r * DT_HOST_BYTES;
+        bool known = false;
+        for (size_t i = 0; i < json_array_size(*hosts); i++)
+            known |= strcmp(name, json_string_value(json_array_get(*hosts, i))) == 0;
+        if (!known && json_array_append_new(*hosts, json_string(name)) != 0)
+            status = dt_fail("cannot list host %s: expected a name in UTF-8 and memory for it", name);
+    }
+    dt_memory_free(names);
+    return status;
+}
+
+static const char *exchange_name(const dt_run *run) {
+    return dt_choices_algorithm[dt_step_algorithm(run->step)];
+}
+
+/* What may make the run worth less than it seems. */
+static void print_warnings(const dt_run *run) {
+    char unused[512];
+    dt_corpus_warn(&run->corpus);
+    if (dt_lanes_warning(&run->lanes, unused, sizeof unused))
+        dt_log_warn("%s", unused);
+    dt_opening_placement(run->world, run->workers.threads);
+    char remark[512];
+    for (int i = 0; dt_config_remark(&run->about.config, i, remark, sizeof remark); i++)
+        dt_log_warn("%s", remark);
+    if (dt_step_algorithm(run->step) == DT_ALGORITHM_LIBRARY)
+        dt_log_warn(
+            "exchange: library is for comparisons: the bits of this run depend on the number of ranks; "
+            "use exchange: auto");
+}
+
+static void print_opening(const dt_run *run, const json_t *hosts) {
+    const dt_world *world = run->world;
+    const dt_config *c = &run->about.config;
+    const dt_corpus *corpus = &run->corpus;
+    const int64_t train = dt_lanes_train_tokens(corpus->total.tokens, c->train_ratio);
+    const int64_t copy_bytes = dt_saver_bytes(&run->layout);
+    dt_log_line("dtrain %s (%s), run %s, seed %" PRId64, dt_version(), dt_version_commit(), run->about.run_id,
+                c->seed);
+    dt_log_line("machine   %d rank%s x %d thread%s on %zu host%s (%s%s), kernels %s", world->size,
+                world->size == 1 ? "" : "s", run->workers.threads, run->workers.threads == 1 ? "" : "s",
+                json_array_size(hosts), json_array_size(hosts) == 1 ? "" : "s",
+                json_string_value(json_array_get(hosts, 0)), json_array_size(hosts) > 1 ? ", .." : "",
+                run->gpt.kernels->name);
+    dt_log_line("model     %" PRId64 " parameters: %" PRId64 " layers, d_model %" PRId64 ", %" PRId64
+                " heads, d_ff %" PRId64 ", context %" PRId64,
+                run->layout.parameters, c->n_layers, c->d_model, c->n_heads, c->d_ff, c->max_seq_len);
+    dt_log_line(
+        "memory    %.0f MB a rank for weights, gradients, activations, exchange and tokens; %.0f MB more on rank "
+        "0 to save from",
+        (double)(dt_run_memory_bytes(run) - copy_bytes) / 1e6, (double)copy_bytes / 1e6);
+    dt_log_line("corpus    %s: %" PRId64 " bytes, %" PRId64 " tokens, of which %" PRId64 " unknown (%" PRId64
+                " for invalid UTF-8)",
+                corpus->path, corpus->file_bytes, corpus->total.tokens, corpus->total.unknown,
+                corpus->total.invalid);
+    char epoch[64] = "";
+    if (run->lanes.longer_lanes > 0)
+        snprintf(epoch, sizeof epoch, " or %" PRId64, run->lanes.lane_windows + 1);
+    dt_log_line("split     %" PRId64 " tokens to train on, %" PRId64 " to validate; %" PRId64
+                " lanes of %" PRId64 "%s windows, %" PRId64 " windows unused",
+                train, corpus->total.tokens - train, run->lanes.B, run->lanes.lane_windows, epoch,
+                run->lanes.unused_windows);
+    dt_log_line("step      %" PRId64 " sequences in %" PRId64 " leaves of %" PRId64 "; an epoch is %" PRId64
+                "%s steps",
+                c->batch_size, dt_step_leaves(c->batch_size, c->micro_batch_size), c->micro_batch_size,
+                run->lanes.lane_windows, epoch);
+    if (world->size > 1)
+        dt_log_line("exchange  %s, in %s", exchange_name(run), dt_dtype_names[c->gradient_dtype]);
+    if (run->resumed_from)
+        dt_log_line("resume    from %s, after step %" PRId64, run->resumed_from, run->start_step);
+    print_warnings(run);
+}
+
+static json_t *run_event(const dt_run *run, json_t *hosts) {
+    const dt_config *c = &run->about.config;
+    char hash[17], stamp[32];
+    snprintf(hash, sizeof hash, "%016" PRIx64, dt_config_hash(c));
+    dt_clock_stamp(stamp, sizeof stamp);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:o, s:i, s:i, s:s, s:O, s:s, s:I, s:I, s:I, s:I}",
+                     "event", "run", "run_id", run->about.run_id, "time", stamp, "version", dt_version(),
+                     "git_commit", dt_version_commit(), "config_hash", hash, "seed", dt_json_integer(c->seed),
+                     "ranks", run->world->size, "threads", run->workers.threads, "exchange",
+                     exchange_name(run), "hosts", hosts, "kernels", run->gpt.kernels->name, "parameters",
+                     (json_int_t)run->layout.parameters, "corpus_tokens",
+                     (json_int_t)run->corpus.total.tokens, "corpus_unknown",
+                     (json_int_t)run->corpus.total.unknown, "start_step", (json_int_t)run->start_step);
+}
+
+dt_status dt_opening_opening(dt_run *run) {
+    json_t *hosts;
+    dt_status status = dt_opening_hosts(run->world, &hosts);
+    if (status == DT_OK && run->world->rank == 0) {
+        print_opening(run, hosts);
+        status = dt_metrics_object(&run->metrics, run_event(run, hosts));
+    }
+    json_decref(hosts);
+    return dt_agree(run->world, status);
+}
+
+void dt_opening_step(dt_report *report, const dt_run *run, const dt_step_result *result) {
+    const dt_config *c = &run->about.config;
+    const double tokens = (double)(c->batch_size * c->max_seq_len);
+    const int64_t step = run->state.step;
+    report->steps++;
+    report->step_seconds += result->step_seconds;
+    report->loss = result->loss;
+    report->nonfinite_in_a_row = result->nonfinite_in_a_row;
+    report->skipped += result->outcome == DT_STEP_SKIPPED;
+    const int64_t left = (int64_t)((dt_clock_seconds() - report->start_seconds) / (double)report->steps *
+                                   (double)(c->max_steps - step));
+    if (dt_log_redraws()) {
+        /* Ten times a second is as often as an eye follows. */
+        const double now = dt_clock_seconds();
+        if (now - report->redrawn_seconds < 0.1 && step < c->max_steps)
+            return;
+        report->redrawn_seconds = now;
+        dt_log_redraw("step %" PRId64 "/%" PRId64 "  loss %.4f  %.0f tokens/s  %" PRId64 ":%02" PRId64
+                      ":%02" PRId64 " left",
+                      step, c->max_steps, result->loss, tokens * (double)report->steps / report->step_seconds,
+                      left / 3600, left / 60 % 60, left % 60);
+        return;
+    }
+    if (step % c->log_cadence == 0 || step == c->max_steps || result->stop)
+        dt_log_line("step %" PRId64 "/%" PRId64
+                    "  loss %.4f  lr %.3e  grad_norm %.3f  %.1f ms  %.0f tokens/s",
+                    step, c->max_steps, result->loss, result->learning_rate, result->grad_norm,
+                    1e3 * result->step_seconds, tokens / result->step_seconds);
+}
+
+void dt_opening_idle(const dt_run *run) {
+    dt_log_line("nothing to do: the checkpoint is at step %" PRId64 " and max_steps is %" PRId64
+                "; raise --max-steps to go on",
+                run->start_step, run->about.config.max_steps);
+}
+
+bool dt_opening_is_doubtful(const dt_report *report, const dt_run *run) {
+    return report->nonfinite_in_a_row > 0 || run->validation.nonfinite_in_a_row > 0;
+}
+
+/* Where to go on, if that is a good idea. */
+static void print_checkpoint(const dt_report *report, const dt_run *run, const char *saved, bool stopped) {
+    if (dt_opening_is_doubtful(report, run)) {
+        dt_log_warn(
+            "checkpoint %s holds weights with which the last loss was not finite; go on from an earlier "
+            "one",
+            saved);
+        return;
+    }
+    char *word = dt_quote(saved);
+    if (word)
+        dt_log_line("checkpoint %s; to go on: the same command with --resume %s%s", saved, word,
+                    stopped ? "" : " --max-steps N");
+    free(word);
+}
+
+void dt_opening_closing(const dt_report *report, const dt_run *run, int stopped) {
+    const dt_config *c = &run->about.config;
+    const double tokens = (double)report->steps * (double)(c->batch_size * c->max_seq_len);
+    dt_log_settle();
+    char end[DT_STOP_NAME_BYTES + 16] = "done", name[DT_STOP_NAME_BYTES];
+    if (stopped)
+        snprintf(end, sizeof end, "stopped by %s", dt_stop_name(stopped, name));
+    if (report->steps == 0)
+        dt_log_line("%s at step %" PRId64 ", before the next one", end, run->state.step);
+    else {
+        char validation[64] = "";
+        if (run->validation.step >= 0)
+            snprintf(validation, sizeof validation, ", val_loss %.4f at step %" PRId64, run->validation.loss,
+                     run->validation.step);
+        dt_log_line("%s after step %" PRId64 ": loss %.4f%s, %.0f tokens/s over %" PRId64
+                    " steps without evaluation, samples and saves, %.0f with them",
+                    end, run->state.step, report->loss, validation, tokens / report->step_seconds,
+                    report->steps, tokens / (dt_clock_seconds() - report->start_seconds));
+    }
+    if (report->skipped > 0)
+        dt_log_warn("%" PRId64 " steps were skipped, since their loss or gradient was not finite",
+                    report->skipped);
+    const char *saved = dt_saver_path(run->saver);
+    if (saved)
+        print_checkpoint(report, run, saved, stopped);
+}
