@@ -14,7 +14,8 @@
 
 typedef struct dt_peak {
     double fma_flops;   /**< multiply-adds in registers, with the widest vectors there are, FLOP/s */
-    double sgemm_flops; /**< the fastest of OpenBLAS's products at the model's shapes, FLOP/s */
+    double sgemm_flops; /**< the fastest of OpenBLAS's products at the model's shapes, FLOP/s; NaN where
+                           it is not installed */
     double copy_bytes;  /**< memcpy between blocks beyond the caches, bytes read and written a second */
 } dt_peak;
 

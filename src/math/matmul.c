@@ -1,21 +1,59 @@
 /* Nothing that training computes comes from here. */
 #include "math/matmul.h"
 
-#include <cblas.h>
+#include <dlfcn.h>
+#include <stdlib.h>
 
 #include "base/narrow.h"
 
-void dt_matmul_prepare(void) {
-    openblas_set_num_threads(1);
+#define LIBRARY "libopenblas.so.0"
+
+/* Of CBLAS's header, what is used here (BLAS Technical Forum Standard, 2001, annex B). */
+enum { ROW_MAJOR = 101, NO_TRANSPOSE = 111, TRANSPOSE = 112 };
+typedef void sgemm_function(int order, int transpose_a, int transpose_b, int m, int n, int k, float alpha,
+                            const float *a, int a_stride, const float *b, int b_stride, float beta, float *c,
+                            int c_stride);
+
+/* What was found in the library; `sgemm` is set last, so it tells whether all was. */
+static struct {
+    void (*set_num_threads)(int);
+    char *(*get_corename)(void);
+    sgemm_function *sgemm;
+} blas;
+
+static dt_status find(void *library, const char *name, void *function) {
+    void *const found = dlsym(library, name);
+    if (found == NULL)
+        return dt_fail("%s has no function %s: expected OpenBLAS; install Debian's libopenblas0", LIBRARY,
+                       name);
+    *(void **)function = found;
+    return DT_OK;
+}
+
+dt_status dt_matmul_open(void) {
+    if (blas.sgemm)
+        return DT_OK;
+    /* Read when it is loaded: later a thread per core would be there already. */
+    (void)setenv("OPENBLAS_NUM_THREADS", "1", 1);
+    void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
+    if (library == NULL)
+        return dt_fail("cannot load OpenBLAS, the yardstick of matrix products: %s; install Debian's "
+                       "libopenblas0",
+                       dlerror());
+    DT_TRY(find(library, "openblas_set_num_threads", &blas.set_num_threads));
+    DT_TRY(find(library, "openblas_get_corename", &blas.get_corename));
+    DT_TRY(find(library, "cblas_sgemm", &blas.sgemm));
+    blas.set_num_threads(1);
+    return DT_OK;
 }
 
 const char *dt_matmul_core(void) {
-    return openblas_get_corename();
+    return blas.sgemm ? blas.get_corename() : "none";
 }
 
 void dt_matmul_sgemm(const dt_product *x) {
-    cblas_sgemm(CblasRowMajor, x->transpose_a ? CblasTrans : CblasNoTrans,
-                x->transpose_b ? CblasTrans : CblasNoTrans, dt_narrow(x->m), dt_narrow(x->n), dt_narrow(x->k),
-                1.0f, x->a, dt_narrow(x->a_stride), x->b, dt_narrow(x->b_stride), 0.0f, x->c,
-                dt_narrow(x->c_stride));
+    blas.sgemm(ROW_MAJOR, x->transpose_a ? TRANSPOSE : NO_TRANSPOSE,
+               x->transpose_b ? TRANSPOSE : NO_TRANSPOSE, dt_narrow(x->m), dt_narrow(x->n), dt_narrow(x->k),
+               1.0f, x->a, dt_narrow(x->a_stride), x->b, dt_narrow(x->b_stride), 0.0f, x->c,
+               dt_narrow(x->c_stride));
 }

@@ -10,7 +10,6 @@
 #include "comm/agree.h"
 #include "comm/placement.h"
 #include "math/kernels.h"
-#include "math/matmul.h"
 #include "train/opening.h"
 
 /* The processor's name as Linux tells it, "model name : ..."; other lines and systems leave it unknown. */
@@ -40,8 +39,7 @@ dt_status dt_machine_look(dt_machine *machine, const dt_world *world, int thread
                             .host_ranks = world->host_ranks,
                             .version = dt_version(),
                             .commit = dt_version_commit(),
-                            .kernels = dt_kernels_best()->name,
-                            .openblas_core = dt_matmul_core()};
+                            .kernels = dt_kernels_best()->name};
     read_processor(machine->processor, sizeof machine->processor);
     dt_clock_stamp(machine->stamp, sizeof machine->stamp);
     return dt_opening_hosts(world, &machine->hosts);

@@ -18,7 +18,7 @@ typedef struct dt_machine {
     json_t *hosts;      /**< their names, each once */
     char processor[128];
     const char *version, *commit; /**< of the program that measured */
-    const char *kernels, *openblas_core;
+    const char *kernels;
     char stamp[32]; /**< when, in UTC */
 } dt_machine;
 

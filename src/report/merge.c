@@ -94,7 +94,6 @@ static void read_machine(dt_reader *r, dt_machine *m) {
     m->version = dt_reader_text(r, "version", sizeof m->processor);
     m->commit = dt_reader_text(r, "git_commit", sizeof m->processor);
     m->kernels = dt_reader_text(r, "kernels", sizeof m->processor);
-    m->openblas_core = dt_reader_text(r, "openblas_core", sizeof m->processor);
     snprintf(m->processor, sizeof m->processor, "%s", dt_reader_text(r, "processor", sizeof m->processor));
     snprintf(m->stamp, sizeof m->stamp, "%s", dt_reader_text(r, "time", sizeof m->stamp));
     m->hosts = (json_t *)read_hosts(r, "hosts");
@@ -194,8 +193,7 @@ static void compare_machines(const merger *m, const dt_machine *added, const cha
     } texts[] = {{"dtrain", added->version, kept->version},
                  {"commit", added->commit, kept->commit},
                  {"processor", added->processor, kept->processor},
-                 {"kernels", added->kernels, kept->kernels},
-                 {"OpenBLAS core", added->openblas_core, kept->openblas_core}};
+                 {"kernels", added->kernels, kept->kernels}};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (strcmp(texts[i].added, texts[i].kept) != 0)
             dt_log_warn("%s was measured with %s %s, %s with %s", file, texts[i].name, texts[i].added,

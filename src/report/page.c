@@ -274,8 +274,7 @@ static void put_machine(const dt_study *study, int number, FILE *f) {
              "%d rank%s of %d thread%s; in rows of fewer ranks than their job has, the others slept",
              m->ranks, m->ranks == 1 ? "" : "s", m->threads, m->threads == 1 ? "" : "s");
     put_fact(f, "Largest job", text);
-    snprintf(text, sizeof text, "dtrain %s, commit %s; kernels %s, OpenBLAS core %s", m->version, m->commit,
-             m->kernels, m->openblas_core);
+    snprintf(text, sizeof text, "dtrain %s, commit %s; kernels %s", m->version, m->commit, m->kernels);
     put_fact(f, "Program", text);
     snprintf(text, sizeof text,
              "%" PRId64 " layers, d_model %" PRId64 ", %" PRId64 " heads, d_ff %" PRId64 ", context %" PRId64

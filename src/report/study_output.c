@@ -15,11 +15,10 @@ static void print_machine(const dt_study *study) {
     const dt_config *c = study->config;
     const size_t hosts = json_array_size(m->hosts);
     dt_log_line("dtrain %s (%s): scaling study, %s", m->version, m->commit, m->stamp);
-    dt_log_line(
-        "machine   %d rank%s x %d thread%s on %zu host%s (%s%s): %d cores, %s; kernels %s, OpenBLAS %s",
-        m->ranks, m->ranks == 1 ? "" : "s", m->threads, m->threads == 1 ? "" : "s", hosts,
-        hosts == 1 ? "" : "s", json_string_value(json_array_get(m->hosts, 0)), hosts > 1 ? ", .." : "",
-        m->host_cores, m->processor, m->kernels, m->openblas_core);
+    dt_log_line("machine   %d rank%s x %d thread%s on %zu host%s (%s%s): %d cores, %s; kernels %s", m->ranks,
+                m->ranks == 1 ? "" : "s", m->threads, m->threads == 1 ? "" : "s", hosts,
+                hosts == 1 ? "" : "s", json_string_value(json_array_get(m->hosts, 0)),
+                hosts > 1 ? ", .." : "", m->host_cores, m->processor, m->kernels);
     if (json_array_size(study->other_hosts) > 0)
         dt_log_line("          smaller jobs also on %zu other host%s (%s%s)",
                     json_array_size(study->other_hosts), json_array_size(study->other_hosts) == 1 ? "" : "s",
@@ -134,14 +133,13 @@ json_t *dt_study_output_object(const dt_study *study) {
                               "backward_ms", number(1e3 * measured->probe.backward_seconds), "update_ms",
                               number(1e3 * measured->probe.update_seconds));
     json_t *all = json_pack(
-        "{s:s, s:s, s:s, s:O, s:i, s:i, s:i, s:i, s:s, s:s, s:s, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o}",
+        "{s:s, s:s, s:s, s:O, s:i, s:i, s:i, s:i, s:s, s:s, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o}",
         "version", m->version, "git_commit", m->commit, "time", m->stamp, "hosts", m->hosts, "ranks",
         m->ranks, "threads", m->threads, "host_ranks", m->host_ranks, "cores", m->host_cores, "processor",
-        m->processor, "kernels", m->kernels, "openblas_core", m->openblas_core, "config",
-        dt_config_to_json(study->config), "parameters", (json_int_t)study->parameters, "repetitions",
-        (json_int_t)study->repetitions, "warmups", (json_int_t)study->warmups, "latency_us",
-        number(1e6 * measured->link.latency_seconds), "bandwidth_gbps",
-        number(8e-9 * measured->link.bandwidth_bytes), "probe", probe, "points", points);
+        m->processor, "kernels", m->kernels, "config", dt_config_to_json(study->config), "parameters",
+        (json_int_t)study->parameters, "repetitions", (json_int_t)study->repetitions, "warmups",
+        (json_int_t)study->warmups, "latency_us", number(1e6 * measured->link.latency_seconds),
+        "bandwidth_gbps", number(8e-9 * measured->link.bandwidth_bytes), "probe", probe, "points", points);
     if (json_array_size(study->other_hosts) > 0)
         json_object_set(all, "other_hosts", study->other_hosts);
     return all;

@@ -21,6 +21,7 @@ static const char *cell(char text[CELL_BYTES], double value, int digits) {
 }
 
 static void print_head(const dt_profile *p, const dt_config *c) {
+    char sgemm[CELL_BYTES];
     dt_log_line("dtrain bench %s (%s)", dt_version(), dt_version_commit());
     dt_log_line("machine   %d rank%s x %d thread%s on %d host%s, kernels %s, OpenBLAS %s", p->ranks,
                 p->ranks == 1 ? "" : "s", p->threads, p->threads == 1 ? "" : "s", p->hosts,
@@ -31,8 +32,9 @@ static void print_head(const dt_profile *p, const dt_config *c) {
     dt_log_line("step      %" PRId64 " sequences in leaves of %" PRId64 ": %" PRId64
                 " tokens, %.4g model GFLOP",
                 c->batch_size, c->micro_batch_size, p->tokens, 1e-9 * p->model_flop);
-    dt_log_line("ceilings  a rank: FMA %.1f GFLOP/s, sgemm %.1f GFLOP/s, memory copy %.1f GB/s",
-                1e-9 * p->peak.fma_flops, 1e-9 * p->peak.sgemm_flops, 1e-9 * p->peak.copy_bytes);
+    dt_log_line("ceilings  a rank: FMA %.1f GFLOP/s, sgemm %s GFLOP/s, memory copy %.1f GB/s",
+                1e-9 * p->peak.fma_flops, cell(sgemm, 1e-9 * p->peak.sgemm_flops, 1),
+                1e-9 * p->peak.copy_bytes);
     dt_log_line("times     %" PRId64 " repetitions on each rank after warming up; each part by itself",
                 p->repetitions);
 }
@@ -54,10 +56,11 @@ static void print_total(const dt_profile *p, const char *name, double seconds) {
 
 static void print_step(const dt_profile *p) {
     const dt_statistics *s = &p->step;
-    dt_log_line("%-25s %6d %10.3f %10.3f %10.3f %7.1f %8.1f %6.1f %6.1f", "whole step", 1, 1e3 * s->median,
+    char sgemm[CELL_BYTES];
+    dt_log_line("%-25s %6d %10.3f %10.3f %10.3f %7.1f %8.1f %6.1f %6s", "whole step", 1, 1e3 * s->median,
                 1e3 * s->minimum, 1e3 * s->maximum, 100.0, 1e-9 * p->model_flop / p->ranks / s->median,
                 1e2 * dt_profile_model_utilisation(p),
-                1e2 * p->model_flop / p->ranks / s->median / p->peak.sgemm_flops);
+                cell(sgemm, 1e2 * p->model_flop / p->ranks / s->median / p->peak.sgemm_flops, 1));
     if (s->count > 1) {
         dt_log_line("%s", "");
         dt_log_line("step mean %.3f ms +- %.3f ms (95 %% confidence, Student's t, %" PRId64 " times)",
@@ -137,8 +140,9 @@ json_t *dt_table_json(const dt_profile *p, const dt_config *c) {
     dt_clock_stamp(stamp, sizeof stamp);
     json_t *machine = json_pack("{s:i, s:i, s:i, s:s, s:s}", "ranks", p->ranks, "threads", p->threads,
                                 "hosts", p->hosts, "kernels", p->kernels, "openblas_core", p->core);
-    json_t *ceilings = json_pack("{s:f, s:f, s:f}", "fma_gflops", 1e-9 * p->peak.fma_flops, "sgemm_gflops",
-                                 1e-9 * p->peak.sgemm_flops, "copy_gbytes_per_s", 1e-9 * p->peak.copy_bytes);
+    json_t *ceilings =
+        json_pack("{s:f, s:o, s:f}", "fma_gflops", 1e-9 * p->peak.fma_flops, "sgemm_gflops",
+                  number_or_null(1e-9 * p->peak.sgemm_flops), "copy_gbytes_per_s", 1e-9 * p->peak.copy_bytes);
     json_t *memory = json_pack("{s:I, s:I}", "resident_bytes", (json_int_t)p->resident_bytes,
                                "computed_bytes", (json_int_t)p->computed_bytes);
     json_t *check = json_pack("{s:o, s:b}", "loss", isfinite(p->loss) ? json_real(p->loss) : json_null(),

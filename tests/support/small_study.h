@@ -30,7 +30,6 @@ static inline dt_study *small_study(dt_config *config, int ranks, const char *ho
                                   .version = "1.2.3",
                                   .commit = "0123abc",
                                   .kernels = "avx2",
-                                  .openblas_core = "Haswell",
                                   .stamp = "2031-05-30T12:00:00Z"};
     snprintf(study->machine.processor, sizeof study->machine.processor, "%s", processor);
     return study;

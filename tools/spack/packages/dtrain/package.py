@@ -16,7 +16,7 @@ class Dtrain(CMakePackage):
     depends_on("cmake@3.25:", type="build")
     depends_on("pkgconfig", type="build")
     depends_on("openmpi@4.1:")
-    depends_on("openblas@0.3:")
+    depends_on("openblas@0.3:", type="run")
     depends_on("libyaml")
     depends_on("jansson@2.13:")
     depends_on("xxhash@0.8:")
