@@ -182,7 +182,7 @@ static bool replace_makeshift(dt_saver *s, int64_t step) {
     const bool makeshift = s->kind == DT_SAVE_MAKESHIFT && (dt_is_null_int(cadence) || step % cadence != 0);
     pthread_mutex_unlock(&s->mutex);
     s->makeshift_step = makeshift ? step : -1;
-    if (last >= 0 && last != step && dt_checkpoint_path_remove(s->in.checkpoints_folder, &last, 1) != DT_OK)
+    if (last >= 0 && last != step && dt_checkpoint_path_remove(s->folder, &last, 1) != DT_OK)
         dt_log_warn("step %" PRId64 " is saved, but the checkpoint of step %" PRId64
                     ", which it replaces, is still there: %s",
                     step, last, dt_error());

@@ -65,6 +65,7 @@ typedef struct bench {
     dt_metrics metrics;
     dt_saver *saver;
     char *metrics_path;
+    dt_lock *lock; /* of the folder of checkpoints, or NULL */
 } bench;
 
 static bench make(dt_on_error on_error) {
@@ -80,7 +81,8 @@ static void start(bench *b) {
     const dt_saver_inputs inputs = {.checkpoints_folder = b->t->folder,
                                     .about = &b->t->about,
                                     .state = &b->t->state,
-                                    .metrics = &b->metrics};
+                                    .metrics = &b->metrics,
+                                    .lock = b->lock};
     assert_done(dt_saver_create(&b->saver, &inputs));
 }
 
@@ -170,6 +172,37 @@ static void a_makeshift_goes_when_a_later_one_stands(void **state) {
                                      : "checkpoint_step_4 checkpoint_step_6 checkpoint_step_7 latest ");
     }
     assert_done(dt_saver_finish(b.saver));
+    end(&b);
+}
+
+/* Moved with its folder, a makeshift goes from there, and a stranger of its name where it was stays. */
+static void a_makeshift_goes_from_where_its_folder_is_now(void **state) {
+    (void)state;
+    bench b = make(DT_ON_ERROR_STOP);
+    dt_lock lock = {0};
+    char *moved = dt_file_join(b.t->scratch, "moved"),
+         *stranger = dt_file_join(b.t->folder, "checkpoint_step_4");
+    assert_done(dt_file_make_folder(b.t->folder));
+    assert_done(dt_lock_take(&lock, b.t->folder, 0.0, "checkpoint_dir"));
+    b.lock = &lock;
+    start(&b);
+    advance(&b, 4);
+    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_MAKESHIFT);
+    dt_saver_wait(b.saver);
+    assert_int_equal(rename(b.t->folder, moved), 0);
+    assert_done(dt_file_make_folder(b.t->folder));
+    assert_done(dt_file_make_folder(stranger));
+    advance(&b, 6);
+    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_NOW);
+    assert_done(dt_saver_finish(b.saver));
+    expect_files(&b, "checkpoint_step_4 ");
+    char *folder = b.t->folder;
+    b.t->folder = moved;
+    expect_files(&b, "checkpoint_step_6 latest run.lock ");
+    b.t->folder = folder;
+    dt_lock_release(&lock);
+    free(moved);
+    free(stranger);
     end(&b);
 }
 
@@ -449,6 +482,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(training_goes_on_while_a_save_is_written),
         cmocka_unit_test(a_makeshift_goes_when_a_later_one_stands),
+        cmocka_unit_test(a_makeshift_goes_from_where_its_folder_is_now),
         cmocka_unit_test(what_is_on_trial_waits_for_the_verdict),
         cmocka_unit_test(a_save_that_cannot_wait_ends_the_trial),
         cmocka_unit_test(free_removes_what_is_on_trial),
