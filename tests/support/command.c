@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
+#include "support/signals.h"
 
 int command_limit_seconds = 120;
 
@@ -64,6 +65,7 @@ command_result command_run(const char *format, ...) {
     assert_true(child >= 0);
     if (child == 0) {
         int nothing = open("/dev/null", O_RDONLY);
+        signals_restore();
         setpgid(0, 0);
         dup2(nothing, STDIN_FILENO);
         dup2(out, STDOUT_FILENO);

@@ -18,6 +18,7 @@
 
 #include "base/file.h"
 #include "support/job.h"
+#include "support/signals.h"
 #include "support/text.h"
 
 #define LINE_BYTES 4096
@@ -80,8 +81,7 @@ pid_t training_start(int ranks, const char *out_dir, const char *flags) {
     assert_true(process >= 0);
     if (process == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves no run behind */
-        /* Where the tests run in the background of a script they ignore it, and a run then would too. */
-        signal(SIGINT, SIG_DFL);
+        signals_restore();
         if (freopen("/dev/null", "r", stdin) && freopen(out, "w", stdout) && freopen(err, "w", stderr))
             execl("/bin/sh", "sh", "-c", line, (char *)NULL);
         _exit(127);

@@ -1,5 +1,6 @@
 /* Signals that ask for a stop: heard whichever thread the kernel hands them to. Each case is a process of its
  * own, since what is tested is whether it lives. */
+#include "support/signals.h"
 #include "train/stop.h"
 
 #include <setjmp.h>
@@ -226,5 +227,6 @@ int main(void) {
                                        cmocka_unit_test(test_only_what_means_an_end_ends_a_run),
                                        cmocka_unit_test(test_the_sender_is_known),
                                        cmocka_unit_test(test_reasons_have_names)};
+    signals_restore();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
