@@ -16,6 +16,14 @@ dt_status dt_state_create(dt_state *state, const dt_layout *layout) {
     return state->parameters && state->exp_avg && state->exp_avg_sq ? DT_OK : DT_FAILED;
 }
 
+void dt_state_hold(dt_state *state) {
+    pthread_mutex_lock(&state->at_rest);
+}
+
+void dt_state_release(dt_state *state) {
+    pthread_mutex_unlock(&state->at_rest);
+}
+
 void dt_state_free(dt_state *state) {
     dt_memory_free(state->parameters);
     dt_memory_free(state->exp_avg);

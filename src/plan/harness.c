@@ -87,8 +87,5 @@ void dt_harness_free(dt_harness *rig) {
 }
 
 dt_status dt_harness_step(dt_harness *rig, dt_step_result *result) {
-    DT_TRY(dt_step_run(rig->step, result));
-    if (result->outcome == DT_STEP_TAKEN)
-        pthread_mutex_unlock(&rig->state.at_rest);
-    return DT_OK;
+    return dt_step_run(rig->step, result, NULL, NULL);
 }

@@ -246,18 +246,18 @@ static dt_status gather_leaves(dt_step *s, dt_step_result *result, bool *same_st
 }
 
 /*
- * Gives the state the number of the step, with new weights if it was taken, while nobody else looks at it;
- * the caller of the step lets others look again. AdamW corrects its moments by the number of the step also
- * after skipped ones, so that the state stays all that a resumed run must know.
+ * Gives the state the number of the step, with new weights if it was taken, and keeps it from others. AdamW
+ * corrects its moments by the number of the step also after skipped ones, so that the state stays all that a
+ * resumed run must know.
  */
-static void update_state(dt_step *s, int64_t step, const dt_step_result *result) {
+static void update_and_hold_state(dt_step *s, int64_t step, const dt_step_result *result) {
     dt_state *state = s->in.state;
     dt_adamw adamw = s->in.adamw;
     adamw.learning_rate = result->learning_rate;
     adamw.gradient_scale = dt_clip_scale(result->grad_norm, s->in.grad_clip);
     const double look_seconds = s->in.drift ? s->in.drift->waited_seconds : 0.0;
     const double asked = dt_clock_seconds();
-    pthread_mutex_lock(&state->at_rest);
+    dt_state_hold(state);
     state->waited_seconds += dt_clock_seconds() - asked + look_seconds;
     if (result->outcome == DT_STEP_TAKEN)
         dt_adamw_step(state->layout, &adamw, step, s->sum, state->parameters, state->exp_avg,
@@ -306,10 +306,12 @@ static bool counts(const dt_step_result *result) {
     return result->outcome == DT_STEP_TAKEN || result->outcome == DT_STEP_SKIPPED;
 }
 
-dt_status dt_step_run(dt_step *s, dt_step_result *result) {
-    const double start = dt_clock_seconds();
+dt_status dt_step_run(dt_step *s, dt_step_result *result,
+                      void (*tell)(void *context, const dt_step_result *result), void *context) {
+    const double start_seconds = dt_clock_seconds();
     const int64_t step = s->in.state->step + 1;
     bool same_state;
+    *result = (dt_step_result){0};
     dt_progress_enter(step, "computing gradients");
     dt_replica_check_begin(s->in.drift);
     draw_batch(s, step);
@@ -326,9 +328,13 @@ dt_status dt_step_run(dt_step *s, dt_step_result *result) {
     DT_TRY(dt_hooks_collect(s->in.hooks, step, s->leaf_values + LEAF_HOOKS, s->leaves, s->values));
     DT_TRY(dt_hooks_update(s->in.hooks, step, s->sum));
     DT_TRY(judge_gradient(s, step, result));
-    if (counts(result))
-        update_state(s, step, result);
-    result->step_seconds = dt_clock_seconds() - start;
+    if (!counts(result))
+        return DT_OK;
+    update_and_hold_state(s, step, result);
+    result->step_seconds = dt_clock_seconds() - start_seconds;
+    if (tell)
+        tell(context, result);
+    dt_state_release(s->in.state);
     return DT_OK;
 }
 

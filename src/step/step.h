@@ -21,27 +21,6 @@
 #include "optim/state.h"
 #include "step/workers.h"
 
-/** What a step needs that somebody else owns; all must outlive the step. */
-typedef struct dt_step_inputs {
-    const dt_world *world;
-    const dt_gpt *gpt;
-    const dt_lanes *lanes;
-    const dt_shard *shard; /**< the lanes of this rank's slots, see dt_step_slots */
-    dt_workers *workers;
-    dt_hooks *hooks;
-    dt_state *state;
-    int64_t B, u;         /**< batch_size, micro_batch_size */
-    int64_t bucket_bytes; /**< of gradient that travel together */
-    dt_allreduce_options exchange;
-    dt_lr_schedule schedule;
-    dt_adamw adamw;           /**< learning rate and gradient scale are set in each step */
-    double grad_clip;         /**< DT_NULL_REAL for none */
-    int64_t max_nonfinite;    /**< the first step that is not finite is skipped if this is above 1, and so
-                                 on, up to this one in a row, which is to end the run */
-    dt_replica_check *drift;  /**< NULL for none */
-    int (*stop_reason)(void); /**< 0, or why to stop; asked as late in a step as others can be told */
-} dt_step_inputs;
-
 /** What became of a step; the same on every rank, since they compare what they decide by (step/consent.h).
  */
 typedef enum dt_step_outcome {
@@ -62,6 +41,27 @@ typedef struct dt_step_result {
     int64_t nonfinite_in_a_row; /**< steps up to this one whose loss or gradient was not finite */
     int stop; /**< 0, or why some rank was asked to stop before this step's losses were gathered */
 } dt_step_result;
+
+/** What a step needs that somebody else owns; all must outlive the step. */
+typedef struct dt_step_inputs {
+    const dt_world *world;
+    const dt_gpt *gpt;
+    const dt_lanes *lanes;
+    const dt_shard *shard; /**< the lanes of this rank's slots, see dt_step_slots */
+    dt_workers *workers;
+    dt_hooks *hooks;
+    dt_state *state;
+    int64_t B, u;         /**< batch_size, micro_batch_size */
+    int64_t bucket_bytes; /**< of gradient that travel together */
+    dt_allreduce_options exchange;
+    dt_lr_schedule schedule;
+    dt_adamw adamw;           /**< learning rate and gradient scale are set in each step */
+    double grad_clip;         /**< DT_NULL_REAL for none */
+    int64_t max_nonfinite;    /**< the first step that is not finite is skipped if this is above 1, and so
+                                 on, up to this one in a row, which is to end the run */
+    dt_replica_check *drift;  /**< NULL for none */
+    int (*stop_reason)(void); /**< 0, or why to stop; asked as late in a step as others can be told */
+} dt_step_inputs;
 
 typedef struct dt_step dt_step;
 
@@ -86,11 +86,13 @@ dt_algorithm dt_step_algorithm(const dt_step *step);
 void dt_step_free(dt_step *step);
 
 /**
- * Takes the step after state->step. After one that was taken or skipped this thread holds state->at_rest, for
- * the caller to give back when it has written down what the step was. A failure on one rank leaves others
- * waiting: the caller must end the job. Collective.
+ * Takes the step after state->step. Of one that counts, since it was taken or skipped, `tell` is called when
+ * the state has become that step's and nobody else can hold it yet: the place to write down what the step
+ * was, before a checkpoint can have it. It may be NULL. A failure on one rank leaves others waiting: the
+ * caller must end the job. Collective.
  */
-dt_status dt_step_run(dt_step *step, dt_step_result *result);
+dt_status dt_step_run(dt_step *step, dt_step_result *result,
+                      void (*tell)(void *context, const dt_step_result *result), void *context);
 
 /** Exchanges the gradients once more with nothing beside it, for measurements; `*seconds` as in overlap.h.
  * Collective. */

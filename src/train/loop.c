@@ -91,9 +91,9 @@ static void save_in_time(dt_run *run, int reason, double step_seconds) {
 static void leave_soon(void *context, int reason) {
     dt_run *run = context;
     const double save_seconds = (double)dt_saver_bytes(&run->layout) / SLOW_DISK_BYTES;
-    pthread_mutex_lock(&run->state.at_rest);
+    dt_state_hold(&run->state);
     const double step_seconds = run->longest_step_seconds;
-    pthread_mutex_unlock(&run->state.at_rest);
+    dt_state_release(&run->state);
     if (run->world->rank == 0)
         save_in_time(run, reason, step_seconds);
     dt_watch_limit(
@@ -185,13 +185,15 @@ static dt_status write_loss_of_output(dt_run *run) {
 }
 
 /* Hooks report on every rank, so every rank takes the reports, if only to let them go. */
-static void write_metrics(dt_run *run, const dt_step_result *result) {
+static void write_step(void *context, const dt_step_result *result) {
+    dt_run *run = context;
     json_t *reports = dt_hooks_take_reports(run->hooks);
     if (run->world->rank == 0)
         dt_saver_bear(run->saver, write_lines(run, result, reports));
     if (run->world->rank == 0)
         dt_saver_bear(run->saver, write_loss_of_output(run));
     json_decref(reports);
+    run->longest_step_seconds = fmax(run->longest_step_seconds, result->step_seconds);
 }
 
 /*
@@ -231,13 +233,10 @@ static dt_save_verdict judge_saved(const dt_step_result *result) {
 /* One step and what is due after it, but for checkpoints. A rank that fails here ends the job. */
 static dt_status advance(dt_run *run, dt_report *report, dt_step_result *result) {
     const dt_config *c = &run->about.config;
-    DT_TRY(dt_step_run(run->step, result));
+    DT_TRY(dt_step_run(run->step, result, write_step, run));
     dt_saver_decide(run->saver, judge_saved(result), run->drift.hash);
     if (!counts(result))
         return DT_OK;
-    write_metrics(run, result);
-    run->longest_step_seconds = fmax(run->longest_step_seconds, result->step_seconds);
-    pthread_mutex_unlock(&run->state.at_rest);
     dt_opening_step(report, run, result);
     measure(run, result);
     if (result->stop)

@@ -62,7 +62,7 @@ typedef struct dt_run {
 
     double start_seconds;        /**< when it began to be made, of dt_clock_seconds */
     dt_deadline deadline;        /**< on rank 0 */
-    double longest_step_seconds; /**< so far; guarded by state.at_rest */
+    double longest_step_seconds; /**< so far; by whoever holds the state */
 
     atomic_bool saves_begun; /**< the loop has begun the last of its saves */
 

@@ -34,7 +34,7 @@ struct dt_saver {
 
     pthread_t writer;
     bool started;
-    pthread_mutex_t mutex; /* guards what follows; taken after state->at_rest by who holds both */
+    pthread_mutex_t mutex; /* guards what follows; taken after the state by who holds both */
     pthread_cond_t changed;
     int64_t asked, held, done;
     bool leaving;
@@ -54,7 +54,7 @@ int64_t dt_saver_bytes(const dt_layout *layout) {
     return __builtin_mul_overflow(layout->elements, 3 * (int64_t)sizeof(float), &bytes) ? INT64_MAX : bytes;
 }
 
-/* The caller holds at_rest. */
+/* The caller holds the state. */
 static void copy_state(dt_saver *s) {
     const dt_state *from = s->in.state;
     for (int64_t part = 0; part < dt_fingerprint_parts(from->layout); part++) {
@@ -87,9 +87,9 @@ void dt_saver_bear(dt_saver *s, dt_status status) {
 /* How long training stood still for the save that has just been written: for who asked, and in the update. */
 static double stalled_seconds(dt_saver *s) {
     dt_state *state = s->in.state;
-    pthread_mutex_lock(&state->at_rest);
+    dt_state_hold(state);
     double seconds = state->waited_seconds - s->state_waited_seconds;
-    pthread_mutex_unlock(&state->at_rest);
+    dt_state_release(state);
     pthread_mutex_lock(&s->mutex);
     seconds += s->begin_seconds;
     pthread_mutex_unlock(&s->mutex);
@@ -255,7 +255,7 @@ static void amend(dt_saver *s, double val_loss) {
 /* One save, from the state at rest to the disk. */
 static void serve(dt_saver *s) {
     dt_state *state = s->in.state;
-    pthread_mutex_lock(&state->at_rest);
+    dt_state_hold(state);
     pthread_mutex_lock(&s->mutex);
     s->held = s->asked;
     const double val_loss = s->val_loss;
@@ -264,7 +264,7 @@ static void serve(dt_saver *s) {
     const bool fresh = state->step != s->saved_step;
     if (fresh)
         copy_state(s);
-    pthread_mutex_unlock(&state->at_rest);
+    dt_state_release(state);
     if (fresh)
         write_copy(s, val_loss);
     else if (s->path != NULL && !s->saved_val_loss && isfinite(val_loss))

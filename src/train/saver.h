@@ -12,7 +12,7 @@
  * compared.
  *
  * The copy is made while the next step computes its gradient, which only reads the weights; the update at its
- * end waits for what is left of the copy (state->at_rest), and nothing else waits for the disk but the next
+ * end waits for what is left of the copy (dt_state_hold), and nothing else waits for the disk but the next
  * save, a stop and the end. One checkpoint is written at a time, and who asked first comes first: a save that
  * the loop began is finished before that of a signal starts, since what is half written is nearer to being
  * whole than what has not begun.
@@ -81,7 +81,7 @@ void dt_saver_free(dt_saver *saver);
  * Asks for a checkpoint of the last finished step, unless that step is saved; if it is, but without a
  * validation loss, it is given `val_loss`. Waits for the write before it and until the state is held for the
  * copy, no longer. `val_loss` is of these weights, or DT_NULL_REAL; `since_seconds` is when
- * (dt_clock_seconds) training stopped for it. The caller must not hold state->at_rest; any thread may call
+ * (dt_clock_seconds) training stopped for it. The caller must not hold the state; any thread may call
  * it. A state that is not finite is not saved, which is a failure. Unless `kind` waits for
  * nothing, dt_saver_decide must follow before the next begin that does not.
  */

@@ -96,9 +96,9 @@ static void end(bench *b) {
 /* A step of training: the state becomes another while nobody looks. */
 static void advance(bench *b, int64_t step) {
     dt_state *state = &b->t->state;
-    pthread_mutex_lock(&state->at_rest);
+    dt_state_hold(state);
     tiny_advance(b->t, step, 1);
-    pthread_mutex_unlock(&state->at_rest);
+    dt_state_release(state);
 }
 
 /* The checkpoint of `step` is that state, whatever the state is now. */
