@@ -21,9 +21,8 @@ static void advise(const dt_run *run, int64_t step, char advice[ADVICE_BYTES]) {
     *advice = 0;
     if (run->world->rank != 0)
         return;
-    dt_saver_wait(run->saver);
     const bool found =
-        dt_checkpoint_find_before(run->checkpoints_folder, step, &path) == DT_OK && path != NULL;
+        dt_checkpoint_find_before(dt_saver_folder(run->saver), step, &path) == DT_OK && path != NULL;
     char *word = found ? dt_quote(path) : NULL;
     if (word)
         snprintf(advice, ADVICE_BYTES,

@@ -403,6 +403,14 @@ const char *dt_saver_path(const dt_saver *s) {
     return s == NULL ? NULL : s->path;
 }
 
+const char *dt_saver_folder(dt_saver *s) {
+    if (s == NULL)
+        return NULL;
+    dt_saver_wait(s);
+    (void)follow_folder(s); /* it was where it was seen last */
+    return s->folder;
+}
+
 double dt_saver_best(const dt_saver *s) {
     return s == NULL ? (double)INFINITY : s->keep.best_val_loss;
 }

@@ -125,6 +125,30 @@ static void what_one_rank_finds_all_act_upon(void **state) {
     free(first);
 }
 
+/* The advice leads to where the checkpoints are by then, and not to a copy in the old place. The run waits at
+ * a pipe without a reader meanwhile. */
+static void the_advice_follows_a_moved_folder(void **state) {
+    (void)state;
+    command_result r = command_run("mkfifo gate");
+    command_free(&r);
+    const pid_t run =
+        training_start(TRAINING_ALONE, "old",
+                       MODEL "--checkpoint-cadence 2 --hooks '{update: [{name: fault, library: " HOOK_FAULT
+                             ", place: update, step: 5, mark: gate}, {name: fault, library: " HOOK_FAULT
+                             ", place: update, step: 6, how: nan}]}'");
+    training_await_step(run, "old", 4);
+    r = command_run(
+        "until test \"$(readlink old/checkpoints/latest)\" = checkpoint_step_4; do sleep 0.02; done; "
+        "mv old moved && cp -r moved old && : < gate");
+    assert_int_equal(r.exit_code, 0);
+    command_free(&r);
+    assert_int_equal(training_end(run), 1);
+    char *err = command_read_file("old.err");
+    if (strstr(err, "/moved/checkpoints/checkpoint_step_4, the newest from before it") == NULL)
+        fail_msg("%s", err);
+    free(err);
+}
+
 /* The lowest bit of one element on one rank: too little for the norm, but no step is taken on it. With two
  * ranks nobody can know which is right, and the sentence says so. */
 static void a_gradient_that_differs_is_not_taken(void **state) {
@@ -147,6 +171,7 @@ int main(void) {
                                        cmocka_unit_test(a_state_that_is_not_finite_is_not_saved),
                                        cmocka_unit_test(what_one_rank_finds_all_act_upon),
                                        cmocka_unit_test(a_gradient_that_differs_is_not_taken),
+                                       cmocka_unit_test(the_advice_follows_a_moved_folder),
                                        cmocka_unit_test(spikes_are_found_alike),
                                        cmocka_unit_test(a_hook_that_strays_ends_the_run)};
     return cmocka_run_group_tests(tests, training_set_up, training_tear_down);
