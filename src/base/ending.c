@@ -2,6 +2,7 @@
  * place. */
 #include "base/ending.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -17,6 +18,9 @@ static pid_t watched; /* a child that was forked is not this process */
 
 /* Of the calling thread; NULL while it runs dtrain's own code. */
 static _Thread_local const char *running, *running_place;
+
+/* Has a value in each thread that has run foreign code, so that the end of the thread is seen. */
+static pthread_key_t threads;
 
 static _Noreturn void leave(int code) {
     for (;;)
@@ -65,11 +69,23 @@ void _Exit(int code) {
     _exit(code);
 }
 
+/* A thread that ends in foreign code, by pthread_exit, leaves the others waiting for it for ever. */
+static void look_at_thread(void *unused) {
+    (void)unused;
+    if (running == NULL || !atomic_load(&watching))
+        return;
+    dt_log_error("%s ended its thread in its %s; what was trained since the last checkpoint is lost; a hook "
+                 "that cannot go on returns something other than 0",
+                 running, running_place);
+    leave(FAILED);
+}
+
 void dt_ending_watch(void) {
     watched = getpid();
     /* Without memory for a handler that end goes unseen, as all did. */
     (void)on_exit(look_at_exit, NULL);
     (void)at_quick_exit(look_at_quick_exit);
+    (void)pthread_key_create(&threads, look_at_thread);
     atomic_store(&watching, true);
 }
 
@@ -80,6 +96,8 @@ void dt_ending_allow(void) {
 void dt_ending_enter(const char *who, const char *place) {
     running = who;
     running_place = place;
+    if (atomic_load(&watching))
+        (void)pthread_setspecific(threads, &threads);
 }
 
 void dt_ending_leave(void) {

@@ -2,7 +2,8 @@
  * Who may end the process: main, and nobody else with a code that says all is well.
  *
  * A plug-in can call exit(0) in the middle of a run, and whoever started the run would take it for done. So
- * each way out that can be seen from inside (exit, quick_exit, _exit) is held against whether main has
+ * each way out that can be seen from inside (exit, quick_exit, _exit; pthread_exit, which would leave the
+ * process waiting) is held against whether main has
  * allowed it: what is not main's becomes a sentence with the name of who did it, and a code other than 0. A
  * child process that a plug-in forks may end as it likes.
  *

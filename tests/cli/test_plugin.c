@@ -103,6 +103,16 @@ static void a_hook_that_ends_the_process_is_named(void **state) {
                  cases[i].code == 5 ? 5 : 0, cases[i].place);
         training_refused(cases[i].ranks, "ended", flags, cases[i].code, sentence);
     }
+    for (int threads = 1; threads <= 2; threads++) {
+        char flags[1024];
+        snprintf(flags, sizeof flags,
+                 MODEL "--hooks '{%s: [{name: f, library: " HOOK_FAULT ", place: %s, how: pthread_exit}]}'",
+                 threads == 1 ? "update" : "forward", threads == 1 ? "update" : "leaf");
+        command_result r = training_run(TRAINING_ALONE, threads, "ended", flags);
+        assert_int_equal(r.exit_code, 1);
+        assert_non_null(strstr(r.err, "dtrain: error: hook f ended its thread in its "));
+        command_free(&r);
+    }
     /* From a thread of its own the hook is not known, but that the end is not main's is. */
     training_refused(TRAINING_ALONE, "ended",
                      MODEL "--max-steps 100000000 --hooks '{forward: [{name: f, library: " HOOK_FAULT

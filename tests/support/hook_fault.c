@@ -6,11 +6,10 @@
  *     "place": "create"  before step 1; "leaf": before the exchange of gradients, while they are computed;
  *                        "thread": from another thread `ms` later, when the rank waits in the exchange;
  *                        "collect", "update": after it
- *     "how": "kill", "segv", "abort", "stop": signals; "exit", "quick_exit", "_exit" with `code`; "fork": a
- *            child that ends by exit(0), which is no fault; or "sleep" for `ms`;
- *            in "update" also "nan", "inf" or "flip": the last element of the gradient of tensor "tensor"
- *            (0) becomes so, or has its lowest bit turned
- *     "mark": path       this file is made at the moment of the fault
+ *     "how": "kill", "segv", "abort", "stop": signals; "exit", "quick_exit", "_exit" with `code`;
+ * "pthread_exit"; "fork": a child that ends by exit(0), which is no fault; or "sleep" for `ms`; in "update"
+ * also "nan", "inf" or "flip": the last element of the gradient of tensor "tensor" (0) becomes so, or has its
+ * lowest bit turned "mark": path       this file is made at the moment of the fault
  */
 #include <dtrain/hook.h>
 #include <fcntl.h>
@@ -60,6 +59,8 @@ static void end_by(const char *how, int code) {
         quick_exit(code);
     if (strcmp(how, "_exit") == 0)
         _exit(code);
+    if (strcmp(how, "pthread_exit") == 0)
+        pthread_exit(NULL);
     if (strcmp(how, "fork") == 0)
         end_a_child();
 }
