@@ -39,8 +39,8 @@ typedef struct dt_hook_tensor {
 /** What dtrain offers a hook while one of its functions runs. */
 typedef struct dt_hook_host {
     void *context;
-    /** Adds "key": value to this hook's line of this step in metrics.jsonl; the key, UTF-8, is copied.
-     */
+    /** Adds "key": value to this hook's line of this step in metrics.jsonl. The key, UTF-8, is copied; one
+     * that says what a line is (step, hook, event, loss, val_loss, save_ms, sample) ends the run. */
     void (*report)(void *context, const char *key, double value);
 } dt_hook_host;
 

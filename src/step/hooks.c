@@ -34,6 +34,16 @@ struct dt_hooks {
     bool lost; /* a value that was reported could not be kept */
 };
 
+/* What a line says itself: a hook that reported under such a key would take its place, and a resume would
+ * look for the line at another step, or take what it holds for the run's own. */
+static bool is_of_the_line(const char *key) {
+    static const char *const keys[] = {"step", "hook", "event", "loss", "val_loss", "save_ms", "sample"};
+    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++)
+        if (strcmp(key, keys[k]) == 0)
+            return true;
+    return false;
+}
+
 static void report(void *context, const char *key, double value) {
     dt_hooks *hooks = context;
     if (hooks->report == NULL) {
@@ -45,6 +55,7 @@ static void report(void *context, const char *key, double value) {
             hooks->report = NULL; /* which the next line cannot add to either */
     }
     hooks->lost |=
+        is_of_the_line(key) ||
         json_object_set_new(hooks->report, key, isfinite(value) ? json_real(value) : json_null()) != 0;
 }
 
@@ -261,7 +272,8 @@ static dt_status close_report(const dt_hooks *hooks, int failed, const char *fun
     if (failed)
         return dt_fail("hook %s failed in its %s function", hooks->running->name, function);
     return hooks->lost ? dt_fail("hook %s: a value that its %s function reported cannot be kept; expected a "
-                                 "key in UTF-8, and memory for it",
+                                 "key in UTF-8 that is none of the line's own (step, hook, event, loss, "
+                                 "val_loss, save_ms, sample), and memory for it",
                                  hooks->running->name, function)
                        : DT_OK;
 }

@@ -3,8 +3,8 @@
  *
  *     "leaf_values": n     how many doubles a leaf it asks for; leaf() marks each of them with the layer
  *     "refuse": "reason"   create() fails with this sentence, with none when it is ""
- *     "fail": "collect"    collect() fails; "update": update() does; "key": update() reports under a key
- *                          that is not UTF-8
+ *     "fail": "collect"    collect() fails; "update": update() does; "key": update() reports under the key
+ *                          that "key" says, or one that is not UTF-8
  *     "spoil": [n, ..]     update() makes the first gradient a NaN in these steps
  *     "stray": n           update() changes the first gradient on rank n alone, as a hook must not
  *     "farewell": path     destroy() makes this file
@@ -112,7 +112,7 @@ static int update_probe(void *state, int64_t step, const dt_hook_tensor *tensors
     host->report(host->context, tensors[count - 1].name,
                  (double)(tensors[count - 1].rows * 1000 + tensors[count - 1].cols));
     if (strcmp(text_of(p, "fail"), "key") == 0)
-        host->report(host->context, "\xff", 1.0);
+        host->report(host->context, *text_of(p, "key") ? text_of(p, "key") : "\xff", 1.0);
     return strcmp(text_of(p, "fail"), "update") == 0;
 }
 

@@ -386,8 +386,29 @@ static void a_failing_function_is_named(void **state) {
     assert_string_equal(dt_error(), "hook p failed in its update function");
     make_hooks(f, "{\"update\":[{\"name\":\"p\",\"library\":\"" PROBE "\",\"fail\":\"key\"}]}");
     assert_int_equal(dt_hooks_update(f->hooks, 1, f->gradient), DT_FAILED);
-    assert_string_equal(dt_error(), "hook p: a value that its update function reported cannot be kept; "
-                                    "expected a key in UTF-8, and memory for it");
+    assert_string_equal(dt_error(),
+                        "hook p: a value that its update function reported cannot be kept; "
+                        "expected a key in UTF-8 that is none of the line's own (step, hook, event, "
+                        "loss, val_loss, save_ms, sample), and memory for it");
+}
+
+/* Of a line that says another step than its own, or has a loss, a resume would think that it is what it looks
+ * like. */
+static void keys_of_the_line_itself_are_refused(void **state) {
+    static const char *const keys[] = {"step", "hook", "event", "loss", "val_loss", "save_ms", "sample"};
+    fixture *f = *state;
+    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
+        char text[512];
+        snprintf(text, sizeof text,
+                 "{\"update\":[{\"name\":\"p\",\"library\":\"" PROBE "\",\"fail\":\"key\",\"key\":\"%s\"}]}",
+                 keys[k]);
+        make_hooks(f, text);
+        assert_int_equal(dt_hooks_update(f->hooks, 7, f->gradient), DT_FAILED);
+        json_t *reports = dt_hooks_take_reports(f->hooks), *line = json_array_get(reports, 0);
+        assert_int_equal(json_integer_value(json_object_get(line, "step")), 7);
+        assert_string_equal(json_string_value(json_object_get(line, "hook")), "p");
+        json_decref(reports);
+    }
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -407,6 +428,7 @@ int main(void) {
                                        TEST(refuses_a_hook_in_the_wrong_list),
                                        TEST(refuses_a_negative_number_of_values),
                                        TEST(refuses_what_is_no_map_of_lists),
-                                       TEST(a_failing_function_is_named)};
+                                       TEST(a_failing_function_is_named),
+                                       TEST(keys_of_the_line_itself_are_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
