@@ -1,11 +1,13 @@
-/* Handlers that the C library calls at each way out, and for _exit, which calls none, a function in its
- * place. */
+/* Handlers that the C library calls at each way out, and for those of which it calls none, functions in the
+ * place of its own. */
 #include "base/ending.h"
 
+#include <dlfcn.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -18,9 +20,6 @@ static pid_t watched; /* a child that was forked is not this process */
 
 /* Of the calling thread; NULL while it runs dtrain's own code. */
 static _Thread_local const char *running, *running_place;
-
-/* Has a value in each thread that has run foreign code, so that the end of the thread is seen. */
-static pthread_key_t threads;
 
 static _Noreturn void leave(int code) {
     for (;;)
@@ -69,15 +68,26 @@ void _Exit(int code) {
     _exit(code);
 }
 
-/* A thread that ends in foreign code, by pthread_exit, leaves the others waiting for it for ever. */
-static void look_at_thread(void *unused) {
-    (void)unused;
-    if (running == NULL || !atomic_load(&watching))
-        return;
-    dt_log_error("%s ended its thread in its %s; what was trained since the last checkpoint is lost; a hook "
-                 "that cannot go on returns something other than 0",
-                 running, running_place);
-    leave(FAILED);
+/*
+ * The end of a thread in foreign code would leave the others waiting for it for ever. In the place of the C
+ * library's too, since what is called at a thread's end comes after OpenMP's own, which may wait already.
+ */
+_Noreturn void pthread_exit(void *result) {
+    static atomic_flag told = ATOMIC_FLAG_INIT;
+    void (*real)(void *result);
+    if (running && atomic_load(&watching)) {
+        while (atomic_flag_test_and_set(&told)) /* by another thread, which ends the process */
+            (void)pause();
+        dt_log_error("%s ended its thread in its %s; what was trained since the last checkpoint is lost; a "
+                     "hook that cannot go on returns something other than 0",
+                     running, running_place);
+        leave(FAILED);
+    }
+    /* POSIX: a data pointer from dlsym holds a function's address; ISO C wants the detour by memcpy. */
+    void *symbol = dlsym(RTLD_NEXT, "pthread_exit");
+    memcpy(&real, &symbol, sizeof real);
+    for (;;) /* never twice */
+        real(result);
 }
 
 void dt_ending_watch(void) {
@@ -85,7 +95,6 @@ void dt_ending_watch(void) {
     /* Without memory for a handler that end goes unseen, as all did. */
     (void)on_exit(look_at_exit, NULL);
     (void)at_quick_exit(look_at_quick_exit);
-    (void)pthread_key_create(&threads, look_at_thread);
     atomic_store(&watching, true);
 }
 
@@ -96,8 +105,6 @@ void dt_ending_allow(void) {
 void dt_ending_enter(const char *who, const char *place) {
     running = who;
     running_place = place;
-    if (atomic_load(&watching))
-        (void)pthread_setspecific(threads, &threads);
 }
 
 void dt_ending_leave(void) {
