@@ -51,13 +51,13 @@ static dt_status check(int descriptor, const char *path) {
     if (fstat(descriptor, &info) != 0)
         return DT_OK;
     if (!S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode))
-        return dt_usage("%s is no file but a pipe or a device", path);
+        return dt_usage("%s is a pipe or a device, not a file", path);
     if (pread(descriptor, &header, sizeof header, 0) != (ssize_t)sizeof header || !is_native(&header))
         return DT_OK;
     const uint64_t told = told_bytes(descriptor, &header);
     if (told <= (uint64_t)info.st_size)
         return DT_OK;
-    return dt_usage("%s was cut short: its headers speak of %" PRIu64 " bytes, and it has %" PRId64, path,
+    return dt_usage("%s was cut short: its headers describe %" PRIu64 " bytes, but it has %" PRId64, path,
                     told, (int64_t)info.st_size);
 }
 

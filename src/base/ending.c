@@ -31,12 +31,12 @@ static bool blame(int code) {
     if (!atomic_load(&watching) || getpid() != watched)
         return false;
     if (running)
-        dt_log_error("%s ended the process with exit code %d in its %s; what was trained since the last "
-                     "checkpoint is lost; a hook that cannot go on returns something other than 0",
+        dt_log_error("%s ended the process with exit code %d in its %s; the steps since the last "
+                     "checkpoint are lost; a hook that cannot go on must return a value other than 0",
                      running, code, running_place);
     else if (code == 0)
-        dt_log_error("the process was ended with exit code 0 before its work was done, by a library or a "
-                     "thread that a hook has made; what was trained since the last checkpoint is lost");
+        dt_log_error("a library, or a thread that a hook started, ended the process with exit code 0 "
+                     "before its work was done; the steps since the last checkpoint are lost");
     else /* as MPI_Abort does, whose caller has said why */
         return false;
     return true;

@@ -90,7 +90,8 @@ static dt_status read_some(const source *from, char *bytes, size_t room, ssize_t
     if (*got < 0 && errno != EAGAIN)
         return dt_fail("cannot read %s: %s", from->path, strerror(errno));
     return dt_fail(
-        "cannot read %s: it is a pipe or a device, and %s; name a file, or start what writes to it first",
+        "cannot read %s: it is a pipe or a device, and %s; name a file, or start the program that writes "
+        "to it first",
         from->path, *got == 0 ? "no program writes to it" : "nothing has come from it for a minute");
 }
 
@@ -234,9 +235,9 @@ static dt_status refuse_folder(const char *path, const char *partial, int cause)
     if (cause != EEXIST)
         return dt_fail("cannot make folder %s: %s", path, strerror(cause));
     if (length < 0 || dt_file_exists(partial))
-        return dt_fail("cannot make folder %s: a file stands in its place or above it", path);
+        return dt_fail("cannot make folder %s: it, or a folder above it, is a file", path);
     target[length] = 0;
-    return dt_fail("cannot make folder %s: %s is a link to %s, which is not there (is its disk mounted?)",
+    return dt_fail("cannot make folder %s: %s is a link to %s, which does not exist (is its disk mounted?)",
                    path, partial, target);
 }
 

@@ -163,17 +163,16 @@ static dt_status take(dt_lock *lock, const char *folder, double patience_seconds
             "it, or name another folder for this run",
             purpose, holder);
     case FOREIGN:
-        return dt_usage("%s: expected %s/" DT_LOCK_NAME
-                        " to be a lock file or nothing yet, found a symbolic link, a folder or something "
-                        "else; remove it, or name another folder",
+        return dt_usage("%s: expected %s/" DT_LOCK_NAME " to be a lock file or not to exist yet, found a "
+                        "symbolic link, a folder or something else; remove it, or name another folder",
                         purpose, folder);
     case REPLACED:
     case BROKEN:
-        return dt_usage("%s: cannot lock %s/" DT_LOCK_NAME ": %s; name a folder that can be written to",
+        return dt_usage("%s: cannot lock %s/" DT_LOCK_NAME ": %s; name a folder that you can write to",
                         purpose, folder, strerror(errno));
     case WITHOUT_LOCKS:
-        dt_log_warn("%s: the file system cannot lock %s/" DT_LOCK_NAME
-                    " (%s): nothing but you keeps a second run from writing there too",
+        dt_log_warn("%s: the file system cannot lock %s/" DT_LOCK_NAME " (%s): make sure that no second "
+                    "run writes there",
                     purpose, folder, strerror(errno));
         return DT_OK;
     case TAKEN:
@@ -220,8 +219,8 @@ static dt_status make_anew(dt_lock *lock) {
     dt_lock made = {0};
     DT_TRY(dt_file_make_folder(lock->folder));
     DT_TRY(dt_lock_take(&made, lock->folder, 0.0, lock->purpose));
-    dt_log_warn("%s was removed while the run was writing to it, with all that was there; it is made anew "
-                "and written to from here on",
+    dt_log_warn("%s was removed, with all that was in it, while the run was writing to it; the run makes "
+                "it again and goes on writing there",
                 made.purpose);
     dt_lock_release(lock);
     *lock = made;
@@ -237,9 +236,8 @@ static dt_status follow(dt_lock *lock) {
         char *folder = strdup(moved);
         if (folder == NULL)
             return dt_fail("out of memory for a folder's name");
-        dt_log_warn(
-            "%s was moved to %s while the run was writing to it, and is written to there from here on",
-            lock->purpose, folder);
+        dt_log_warn("%s was moved to %s while the run was writing to it; the run goes on writing there",
+                    lock->purpose, folder);
         free(lock->folder);
         lock->folder = folder;
         return DT_OK;

@@ -70,7 +70,7 @@ static void lose(FILE *file, int cause) {
 static void find_again(FILE *file) {
     loss *of = &losses[file == stderr];
     if (of->lines > 0)
-        fprintf(file, "dtrain: warning: %lld lines before the last one could not be written: %s\n", of->lines,
+        fprintf(file, "dtrain: warning: %lld earlier lines could not be written: %s\n", of->lines,
                 strerror(of->cause));
     of->lines = 0;
 }

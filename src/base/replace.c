@@ -146,7 +146,7 @@ static dt_status write_through(const place *p, const void *bytes, size_t length)
     if (descriptor < 0 && errno == ENXIO)
         return dt_fail(
             "cannot write %s: it is a pipe or a device, and no program reads from it; name a file, or "
-            "start what reads from it first",
+            "start the program that reads from it first",
             p->target);
     if (descriptor < 0)
         return refuse(p->target, errno);

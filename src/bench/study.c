@@ -57,9 +57,9 @@ bool dt_study_disagreement(const dt_study *study, int index, char *text, size_t 
                 continue;
             snprintf(
                 text, text_bytes,
-                "strong and weak scaling on %d rank%s are the same work and took %.1f +- %.1f ms and %.1f +- "
-                "%.1f ms: the machine was not the same for both, and speed-ups inherit that; measure again "
-                "when nothing else runs",
+                "strong and weak scaling on %d rank%s are the same work and took %.1f +- %.1f ms and %.1f "
+                "+- %.1f ms: the machine was not equally fast for both, so the speed-ups are as uncertain; "
+                "measure again when nothing else runs",
                 a->ranks, a->ranks == 1 ? "" : "s", 1e3 * a->step.mean, 1e3 * a->step.half_width,
                 1e3 * b->step.mean, 1e3 * b->step.half_width);
             return true;

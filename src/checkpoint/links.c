@@ -40,7 +40,8 @@ static dt_status make_link(const char *folder, const char *link, const char *cop
     else
         status = dt_checkpoint_path_point(folder, link, step);
     if (status == DT_OK)
-        dt_log_line("%s was a folder, as copying a tree makes it of a link; it is %s now, and a link again",
+        dt_log_line("%s was a folder, as a copy that follows links makes it; the folder is now %s, and the "
+                    "link is back",
                     copy, name);
     free(name);
     return status;

@@ -83,10 +83,8 @@ static dt_status put(writer *out, const void *bytes, size_t length) {
 static dt_status expect_hash(const writer *out, const char *name, uint64_t found, uint64_t expected) {
     if (found == expected)
         return DT_OK;
-    return dt_fail("%s: tensor %s was copied to be written, but its copy has XXH3-64 %016" PRIx64
-                   " and not %016" PRIx64
-                   ", as the state of the run has; a bit has turned in the memory of this "
-                   "host",
+    return dt_fail("%s: the copy of tensor %s that was to be written has XXH3-64 %016" PRIx64 ", but the "
+                   "state of the run has %016" PRIx64 "; a bit has flipped in the memory of this host",
                    out->path, name, found, expected);
 }
 

@@ -221,8 +221,8 @@ static dt_status read_tensor(reader *in, const place *at) {
             in->path, at->name, digits, expected);
     if (!finite)
         return dt_fail(
-            "cannot use %s: expected finite numbers, found NaN or infinity in tensor %s, as it was "
-            "saved; use an earlier checkpoint",
+            "cannot use %s: expected finite numbers, found NaN or infinity in tensor %s, which was saved "
+            "so; use an earlier checkpoint",
             in->path, at->name);
     return DT_OK;
 }

@@ -214,9 +214,9 @@ static _Noreturn void end_job(double limit) {
     tell_all(TAG_VERDICT);
     dt_log_settle();
     dt_log_error(
-        "no progress for %g s (hang_timeout_seconds), %s at step %" PRId64
-        ": %d of %d ranks have not arrived%s%s; the job ends here; look at the hosts and the links between "
-        "them, then go on from the last checkpoint with --resume latest",
+        "no progress for %g s (hang_timeout_seconds), %s at step %" PRId64 ": %d of %d ranks have not "
+        "arrived%s%s; the job ends here; check the hosts and the links between them, then go on from the "
+        "last checkpoint with --resume latest",
         limit, furthest->phase, furthest->step, missing, watch.world->size, missing ? ": " : ", all wait",
         missing && names ? names : "");
     watch.spoken_at = watch.now;
@@ -256,10 +256,9 @@ static _Noreturn void end_caught(void) {
     dt_log_settle();
     if (watch.spoken_at < 0.0)
         dt_log_error(
-            "rank %d on %s cannot ask where the other ranks are, since MPI does not come "
-            "back, while it is %s at step %" PRId64
-            "; the job ends here; look at the hosts and the links between them, then go on from the last "
-            "checkpoint with --resume latest",
+            "rank %d on %s cannot ask where the other ranks are, since a call of MPI does not return; it "
+            "is %s at step %" PRId64 "; the job ends here; check the hosts and the links between them, "
+            "then go on from the last checkpoint with --resume latest",
             watch.world->rank, watch.world->host, here.phase, here.step);
     _exit(DT_FAILED);
 }

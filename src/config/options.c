@@ -74,15 +74,17 @@ static const dt_option table[] = {
     {FIELD(decay_steps), INT("null", 1, MAX_COUNT), OR_NULL, GROUP(TRAINING), CHANGEABLE, UNIT("steps"),
      HELP("Length of the linear decay at the end of wsd; null is a tenth of max_steps")},
     {FIELD(min_learning_rate), REAL("0", 0, HUGE_VAL), GROUP(TRAINING), CHANGEABLE,
-     HELP("Learning rate of step max_steps under cosine and wsd; with 0 that last step changes no weight")},
+     HELP("Learning rate at step max_steps under cosine and wsd; with 0 that last step changes no weight")},
     {FIELD(grad_clip), REAL("null", 0, HUGE_VAL), ABOVE, OR_NULL, GROUP(TRAINING), CHANGEABLE,
      HELP("Largest global norm of the gradient; a larger gradient is scaled down to it; null never clips")},
     {FIELD(on_nonfinite), CHOICE("stop", dt_choices_on_nonfinite), GROUP(TRAINING), CHANGEABLE,
-     HELP("What a loss, gradient or val_loss that is not finite does: stop the run, or skip the update of that step")},
+     HELP("What to do about a loss, gradient or val_loss that is not finite: stop the run, or skip the "
+          "update of that step")},
     {FIELD(max_nonfinite), INT("10", 1, MAX_COUNT), GROUP(TRAINING), CHANGEABLE, UNIT("steps"),
-     HELP("Steps, or evaluations, in a row that are not finite at which a run that skips them stops")},
+     HELP("Non-finite steps, or evaluations, in a row that stop a run with on_nonfinite: skip")},
     {FIELD(eval_cadence), INT("null", 1, MAX_COUNT), OR_NULL, GROUP(EVALUATION), CHANGEABLE, UNIT("steps"),
-     HELP("Steps between evaluations on the validation split, the last step is evaluated too; null evaluates never")},
+     HELP("Steps between evaluations on the validation split; the last step is evaluated too; null never "
+          "evaluates")},
     {FIELD(eval_max_windows), INT("null", 1, INT64_MAX), OR_NULL, GROUP(EVALUATION), CHANGEABLE, UNIT("windows"),
      HELP("Validation windows to use, from the first; null is all")},
     {FIELD(eval_on), CHOICE("rank0", dt_choices_eval_on), GROUP(EVALUATION), CHANGEABLE,
@@ -90,16 +92,16 @@ static const dt_option table[] = {
     {FIELD(checkpoint_cadence), INT("1000", 1, MAX_COUNT), OR_NULL, GROUP(CHECKPOINTS), CHANGEABLE, UNIT("steps"),
      HELP("Steps between checkpoints; null writes only the final one")},
     {FIELD(sampling_cadence), INT("null", 1, MAX_COUNT), OR_NULL, GROUP(SAMPLING), CHANGEABLE, UNIT("steps"),
-     HELP("Steps between samples of generated text; null samples never")},
+     HELP("Steps between samples of generated text; null never samples")},
     {FIELD(sampling_temperature), REAL("1.0", 0, HUGE_VAL), GROUP(SAMPLING), CHANGEABLE,
-     HELP("Divides the logits: below 1 the text is more likely, above 1 more varied; 0 is greedy, always the "
-          "likeliest token")},
+     HELP("Divides the logits: below 1 the text is more predictable, above 1 more varied; 0 always takes "
+          "the likeliest token (greedy)")},
     {FIELD(sampling_top_k), INT("null", 1, INT64_MAX), OR_NULL, GROUP(SAMPLING), CHANGEABLE, UNIT("tokens"),
      HELP("Draw from this many of the likeliest tokens only; null is all")},
     {FIELD(sampling_top_p), REAL("null", 0, 1), ABOVE, OR_NULL, GROUP(SAMPLING), CHANGEABLE,
      HELP("Draw from the fewest likeliest tokens whose probabilities reach this sum; null is all")},
     {FIELD(sampling_prompt), STRING("The"), OR_EMPTY, GROUP(SAMPLING), CHANGEABLE,
-     HELP("Text that a sample goes on from; an empty one counts as a newline, which is not shown")},
+     HELP("Text that a sample continues; an empty one counts as a newline, which is not printed")},
     {FIELD(sampling_max_length), INT("100", 1, MAX_COUNT), GROUP(SAMPLING), CHANGEABLE, UNIT("tokens"),
      HELP("Tokens to generate after the prompt")},
     {FIELD(sampling_seed), INT("42", 0, INT64_MAX), GROUP(SAMPLING), CHANGEABLE,
@@ -109,20 +111,21 @@ static const dt_option table[] = {
     {FIELD(shuffle), BOOL("true"), GROUP(DATA), FIXED,
      HELP("Draw the windows of each lane in a shuffled order, another one every epoch")},
     {FIELD(leftover_windows), CHOICE("drop", dt_choices_leftover), GROUP(DATA), FIXED,
-     HELP("What becomes of the last windows of the train split when batch_size does not divide their number: "
-          "drop leaves them out of every epoch, spread gives one more to as many lanes, so that all are used")},
+     HELP("What to do with the windows that are left over when batch_size does not divide the number of "
+          "windows in the train split: drop leaves them out of every epoch, spread gives them to as many "
+          "lanes, one each, so that all are used")},
     {FIELD(bucket_bytes), INT("1048576", 4096, (int64_t)1 << 30), GROUP(TRAINING), IRRELEVANT, UNIT("bytes"),
      HELP("Gradient that travels between ranks in one piece, as soon as it is complete")},
     {FIELD(hang_timeout_seconds), REAL("600", 0, HUGE_VAL), ABOVE, OR_NULL, GROUP(TRAINING), IRRELEVANT,
      UNIT("seconds"),
-     HELP("Time without progress of any rank after which the ranks that are missing are named and the job ends; "
+     HELP("Time without progress of any rank after which dtrain names the missing ranks and ends the job; "
           "null waits for ever")},
     {FIELD(stop_after_seconds), REAL("null", 0, HUGE_VAL), ABOVE, OR_NULL, GROUP(TRAINING), IRRELEVANT,
      UNIT("seconds"),
      HELP("Time from the start within which the run saves and ends, done or not; null is none, and under "
           "Slurm the job's own end always counts too")},
     {FIELD(check_cadence), INT("100", 1, MAX_COUNT), OR_NULL, GROUP(TRAINING), IRRELEVANT, UNIT("steps"),
-     HELP("Steps between comparisons of all ranks' weights, also made before a save; null compares never")},
+     HELP("Steps between comparisons of all ranks' weights, also made before a save; null never compares")},
     {FIELD(exchange), CHOICE("auto", dt_choices_algorithm), GROUP(TRAINING), IRRELEVANT,
      HELP("How gradients travel: flat, hierarchical (through shared memory inside hosts), or auto by the hosts; "
           "library is MPI_Allreduce, for comparisons only")},
@@ -140,21 +143,23 @@ static const dt_option table[] = {
     {FIELD(keep_last), INT("null", 1, MAX_COUNT), OR_NULL, GROUP(CHECKPOINTS), CHANGEABLE, UNIT("checkpoints"),
      HELP("Newest checkpoints to keep, beside the best; older ones are removed; null keeps all")},
     {FIELD(keep_every), INT("null", 1, MAX_COUNT), OR_NULL, GROUP(CHECKPOINTS), CHANGEABLE, UNIT("steps"),
-     HELP("Keep checkpoints of steps that are multiples of this, whatever keep_last says; null keeps none so")},
+     HELP("Keep checkpoints of steps that are multiples of this, whatever keep_last says; null leaves it "
+          "to keep_last")},
     {FIELD(save_best), BOOL("false"), GROUP(CHECKPOINTS), CHANGEABLE,
-     HELP("Save a checkpoint, due or not, after an evaluation that finds a lower val_loss than any checkpoint has")},
+     HELP("Save a checkpoint, due or not, after every evaluation with a lower val_loss than any checkpoint "
+          "has")},
     {FIELD(resume), STRING("null"), OR_NULL, GROUP(CHECKPOINTS), IRRELEVANT,
-     HELP("Go on from a checkpoint: its path, latest, best, or auto (the newest whole one, or from the start "
-          "without any)")},
+     HELP("Checkpoint to go on from: its path, latest, best, or auto (the newest whole one, or the start "
+          "if there is none)")},
     {FIELD(log_cadence), INT("1", 1, MAX_COUNT), GROUP(OUTPUT), IRRELEVANT, UNIT("steps"),
      HELP("Steps between lines on the console where it is not a terminal")},
     {FIELD(metrics_cadence), INT("1", 1, MAX_COUNT), GROUP(OUTPUT), IRRELEVANT, UNIT("steps"),
-     HELP("Steps between the lines of steps in metrics.jsonl, each about 150 bytes; the last step's, and whatever "
-          "else happens, always have theirs")},
+     HELP("Steps between step lines in metrics.jsonl, about 150 bytes each; the last step and all other "
+          "events always get a line")},
     {FIELD(loss_spike_window), INT("100", 2, 1000000), OR_NULL, GROUP(OUTPUT), IRRELEVANT, UNIT("steps"),
-     HELP("Losses that a loss is compared with to tell a spike; null looks for none")},
+     HELP("Earlier losses that a loss is compared with to find a spike; null looks for none")},
     {FIELD(loss_spike_threshold), REAL("6.0", 0, HUGE_VAL), ABOVE, GROUP(OUTPUT), IRRELEVANT,
-     HELP("Standard deviations above the mean of the window from which on a loss is logged as a spike")},
+     HELP("Standard deviations above the mean of the window at which a loss is logged as a spike")},
     {FIELD(hooks), TREE("null"), OR_NULL, GROUP(HOOKS), CHANGEABLE,
      HELP("Hooks to call: {forward: [..], update: [..]}, each a list of {name: .., enabled: true, ..}")},
 };

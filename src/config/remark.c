@@ -86,8 +86,8 @@ static bool remark_schedule(const dt_config *c, char *text, size_t bytes) {
                  c->max_steps, names[c->lr_schedule]);
     else if (left > 0 && c->lr_schedule == DT_LR_WSD && decay > left)
         snprintf(text, bytes,
-                 "decay_steps is %" PRId64 ", but the warm-up leaves %" PRId64
-                 " of max_steps: the decay takes those; lower decay_steps or warmup_steps",
+                 "decay_steps is %" PRId64 ", but the warm-up leaves %" PRId64 " of max_steps, and the "
+                 "decay takes only these; lower decay_steps or warmup_steps",
                  decay, left);
     else
         return false;
@@ -121,12 +121,11 @@ static bool remark_cadences(const dt_config *c, char *text, size_t bytes) {
         c->eval_cadence >= c->max_steps || c->checkpoint_cadence >= c->max_steps ||
         first_common(c->eval_cadence, c->checkpoint_cadence) < c->max_steps)
         return false;
-    snprintf(
-        text, bytes,
-        "eval_cadence is %" PRId64 " and checkpoint_cadence is %" PRId64
-        ": before the last step no checkpoint is of a step that is evaluated, so none can become best; let one "
-        "divide the other, or set save_best",
-        c->eval_cadence, c->checkpoint_cadence);
+    snprintf(text, bytes,
+             "eval_cadence is %" PRId64 " and checkpoint_cadence is %" PRId64 ": no step before the last is "
+             "both evaluated and saved, so none can become best; make one a multiple of the other, or set "
+             "save_best",
+             c->eval_cadence, c->checkpoint_cadence);
     return true;
 }
 
@@ -136,8 +135,8 @@ static bool remark_keep(const dt_config *c, char *text, size_t bytes) {
         first_common(c->keep_every, c->checkpoint_cadence) <= c->max_steps)
         return false;
     snprintf(text, bytes,
-             "keep_every is %" PRId64 " and checkpoint_cadence is %" PRId64
-             ": no checkpoint is of a step that keep_every keeps; let checkpoint_cadence divide keep_every",
+             "keep_every is %" PRId64 " and checkpoint_cadence is %" PRId64 ": no checkpoint is of a step "
+             "that keep_every keeps; make keep_every a multiple of checkpoint_cadence",
              c->keep_every, c->checkpoint_cadence);
     return true;
 }
@@ -147,7 +146,7 @@ static bool remark_rule(const dt_config *config, size_t rule, char *text, size_t
     char *now;
     if (!rules[rule].is_idle(config) || !is_changed(config, option, &now))
         return false;
-    snprintf(text, bytes, "%s is %s, which has an effect with %s only; give that too, or leave %s out",
+    snprintf(text, bytes, "%s is %s, which has an effect only with %s; give that too, or leave %s out",
              option->key, now, rules[rule].needs, option->key);
     free(now);
     return true;

@@ -59,8 +59,8 @@ static dt_status set_int(dt_config *config, const dt_option *option, const char 
     if (scalar.kind == DT_SCALAR_INT_TOO_LARGE)
         return refuse_text(option, where, text, DT_VALUE_PLAIN,
                            text[0] == '-'
-                               ? ", which is below -9223372036854775807, the least that is taken"
-                               : ", which is above 9223372036854775807, the largest that is taken");
+                               ? ", which is below -9223372036854775807, the smallest value allowed"
+                               : ", which is above 9223372036854775807, the largest value allowed");
     if (scalar.kind == DT_SCALAR_REAL && scalar.real == floor(scalar.real) && fabs(scalar.real) < 1e15) {
         char advice[48];
         snprintf(advice, sizeof advice, "; write it as %.0f", scalar.real);

@@ -250,11 +250,12 @@ static dt_status node_to_json(reader *read, int id, int64_t depth, json_t **json
         read->bytes += (int64_t)node->data.scalar.length;
     if (read->bytes > DT_YAML_MAX_BYTES)
         return refuse_at(read->name, node->start_mark,
-                         "expected values of at most %d bytes together, found more once aliases are unfolded",
+                         "expected values of at most %d bytes together, found more once aliases are "
+                         "expanded",
                          DT_YAML_MAX_BYTES);
     if (++read->visits > DT_YAML_MAX_NODES)
         return refuse_at(read->name, node->start_mark,
-                         "expected at most %d values, found more once aliases are unfolded",
+                         "expected at most %d values, found more once aliases are expanded",
                          DT_YAML_MAX_NODES);
     if (node->type == YAML_SCALAR_NODE)
         return scalar_to_json(read, node, json);

@@ -83,9 +83,10 @@ bool dt_lanes_warning(const dt_lanes *lanes, char *text, size_t text_bytes) {
     const double share = (double)lanes->unused_tokens / (double)(used + lanes->unused_tokens);
     if (share <= UNUSED_SHARE)
         return false;
-    const int used_bytes =
-        snprintf(text, text_bytes, "%.1f %% of the train split, its last %" PRId64 " tokens, are in no epoch",
-                 100.0 * share, lanes->unused_tokens);
+    const int used_bytes = snprintf(text, text_bytes,
+                                    "every epoch leaves out %.1f %% of the train split, its last %" PRId64 " "
+                                    "tokens",
+                                    100.0 * share, lanes->unused_tokens);
     if (used_bytes < 0 || (size_t)used_bytes >= text_bytes)
         return true;
     text += used_bytes;
@@ -93,14 +94,13 @@ bool dt_lanes_warning(const dt_lanes *lanes, char *text, size_t text_bytes) {
     if ((double)unused > UNUSED_SHARE * (double)W) {
         const int64_t better = better_batch(B, W);
         snprintf(text, text_bytes,
-                 ", since batch_size %" PRId64 " leaves over %" PRId64 " of %" PRId64
-                 " windows; with leftover_windows: spread all windows are used, and with batch_size %" PRId64
-                 " all but %" PRId64,
+                 ", since batch_size %" PRId64 " leaves over %" PRId64 " of %" PRId64 " windows; "
+                 "leftover_windows: spread uses all windows, and batch_size %" PRId64 " all but %" PRId64,
                  B, unused, W, better, W % better);
     } else
         snprintf(text, text_bytes,
-                 ", mostly since they do not fill a window of max_seq_len %" PRId64
-                 "; with a smaller one fewer are left over",
+                 ", mostly since they do not fill a window of max_seq_len %" PRId64 "; a smaller "
+                 "max_seq_len leaves fewer over",
                  lanes->T);
     return true;
 }

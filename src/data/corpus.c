@@ -83,8 +83,8 @@ dt_status dt_corpus_open(dt_corpus *corpus, const char *path) {
     *corpus = (dt_corpus){0};
     if (strcmp(path, "-") == 0)
         return dt_usage(
-            "no corpus: - is standard input, which can be read only once, but a text is read in parts "
-            "and by every rank; write it to a file and name that (a file of this very name is ./-)");
+            "no corpus: - is standard input, which can be read only once, but every rank reads parts of "
+            "the text; write it to a file and name that (a file that is called - is ./-)");
     if (dt_file_open(path, &descriptor, &file_bytes) != DT_OK)
         return dt_usage("no corpus: %s; name a text file with --data FILE or `data: FILE`", dt_error());
     corpus->file_bytes = file_bytes;
@@ -231,21 +231,20 @@ void dt_corpus_warn(const dt_corpus *corpus) {
     const double share = (double)total->unknown / (double)total->tokens;
     if (corpus->marked)
         dt_log_warn(
-            "%s begins with a byte order mark, which counts as one <UNK>; tail -c +4 FILE >NEW leaves "
-            "it out",
+            "%s begins with a byte order mark, which counts as one <UNK>; tail -c +4 FILE >NEW removes it",
             corpus->path);
     if (total->zero > 0)
-        dt_log_warn("%s holds %" PRId64 " NUL bytes, each one <UNK>, as a copy that was cut short does; look "
-                    "whether it is whole",
+        dt_log_warn("%s holds %" PRId64 " NUL bytes, which count as one <UNK> each; a copy that was cut "
+                    "short can have them; check that the file is whole",
                     corpus->path, total->zero);
     if (share > UNKNOWN_SHARE)
         dt_log_warn(
-            "%.1f %% of %s (%" PRId64 " of %" PRId64 " characters, %" PRId64
-            " for bytes that are not UTF-8) are not in the vocabulary and count as <UNK>: the model "
-            "cannot learn them, and its losses look better for it; iconv -f %s -t ASCII//TRANSLIT FILE "
-            ">NEW spells many in ASCII",
+            "%.1f %% of %s (%" PRId64 " of %" PRId64 " characters, %" PRId64 " for bytes that are not "
+            "UTF-8) are not in the vocabulary and count as <UNK>: the model cannot learn them, and they "
+            "make its losses look lower; iconv -f %s -t ASCII//TRANSLIT FILE >NEW writes many of them in "
+            "ASCII",
             100.0 * share, corpus->path, total->unknown, total->tokens, total->invalid,
-            2 * total->invalid > total->unknown ? "LATIN1 (or what it is coded in)" : "UTF-8");
+            2 * total->invalid > total->unknown ? "LATIN1 (or its real encoding)" : "UTF-8");
 }
 
 /* The block that holds token `token`: the last one whose first token is not behind it. */

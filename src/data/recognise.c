@@ -40,8 +40,8 @@ static const signature signatures[] = {
     {0, BYTES("Rar!\x1A\x07"), "a RAR archive", UNPACK("unrar x FILE")},
     {257, BYTES("ustar\0"), "a tar archive", UNPACK("tar xf FILE")},
     {257, BYTES("ustar  \0"), "a tar archive", UNPACK("tar xf FILE")},
-    {0, BYTES("%PDF-"), "a PDF document", "take its text out (pdftotext FILE) and name that"},
-    {0, BYTES("\xD0\xCF\x11\xE0"), "a document of an old office program",
+    {0, BYTES("%PDF-"), "a PDF document", "extract its text (pdftotext FILE) and name that"},
+    {0, BYTES("\xD0\xCF\x11\xE0"), "a document of an old office format",
      "save it as plain text in UTF-8 and name that"},
     {0, BYTES("SQLite format 3\0"), "an SQLite database", "write its text to a file and name that"},
     {0, BYTES("PAR1\x15"), "a Parquet table", "write its text to a file and name that"},
@@ -142,9 +142,9 @@ dt_status dt_recognise_text(const char *path, const uint8_t *bytes, int64_t leng
             path, e->name, e->name);
     if (zero != NULL)
         return dt_usage(
-            "cannot use %s: expected a text in UTF-8, found a NUL byte at offset %td, as in binary "
-            "files (token ids of another program, say) but in no text; name the text that it was made "
-            "from, or take such bytes out (tr -d '\\000' <FILE >NEW)",
+            "cannot use %s: expected a text in UTF-8, found a NUL byte at offset %td, which a text does "
+            "not have but a binary file does (token ids of another program, say); name the text that it "
+            "was made from, or remove such bytes (tr -d '\\000' <FILE >NEW)",
             path, zero - bytes);
     return DT_OK;
 }

@@ -60,8 +60,9 @@ static dt_status refuse(const dt_evaluate_part *part, int64_t T) {
     const int64_t tokens = part->end_token - part->first_token;
     return part->with_rest
                ? dt_usage(
-                     "expected a text to evaluate on, found in that part of it %" PRId64
-                     " of the 2 tokens that a loss needs, one to predict the other from; use a longer text",
+                     "expected at least 2 tokens to evaluate on, one to predict the other from, found %" PRId64
+                     "; "
+                     "use a longer text",
                      tokens)
                : dt_usage("the text to evaluate on has %" PRId64 " tokens, but one window needs %" PRId64
                           " (max_seq_len + 1); use a longer text, or in training a smaller max_seq_len or "

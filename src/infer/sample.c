@@ -96,9 +96,8 @@ static void draw(const dt_decoder *decoder, const dt_sample_options *options, in
 static dt_status check_logits(const dt_decoder *decoder, int64_t drawn) {
     if (dt_finite_all(decoder->logits, decoder->streams * decoder->gpt->layout->shape.V))
         return DT_OK;
-    return dt_fail("cannot go on with the sample after %" PRId64
-                   " tokens: expected finite logits, found others; the "
-                   "weights have blown up; use an earlier checkpoint",
+    return dt_fail("cannot go on with the sample after %" PRId64 " tokens: expected finite logits, found "
+                   "NaN or infinity; the weights are too large to compute with; use an earlier checkpoint",
                    drawn);
 }
 

@@ -43,7 +43,7 @@ dt_status dt_finite_check(const dt_state *state) {
     if (part < 0)
         return DT_OK;
     dt_fingerprint_name(state->layout, part, name, sizeof name);
-    return dt_fail("step %" PRId64 " was not saved: expected finite numbers, found others in tensor "
-                   "%s; lower learning_rate or set grad_clip, and go on from the last checkpoint",
+    return dt_fail("step %" PRId64 " was not saved: expected finite numbers, found NaN or infinity in "
+                   "tensor %s; lower learning_rate or set grad_clip, and go on from the last checkpoint",
                    state->step, name);
 }

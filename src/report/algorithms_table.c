@@ -12,9 +12,9 @@
 static void print_head(const dt_algorithms *a) {
     const dt_plan_machine *m = &a->measured;
     dt_log_line("dtrain bench --ways %s (%s)", dt_version(), dt_version_commit());
-    dt_log_line("machine   %d ranks x %d thread%s on %d host%s, %.3g threads a core", a->ranks, a->threads,
+    dt_log_line("machine   %d ranks x %d thread%s on %d host%s, %.3g threads per core", a->ranks, a->threads,
                 a->threads == 1 ? "" : "s", a->hosts, a->hosts == 1 ? "" : "s", a->share);
-    dt_log_line("link      %.3g us, %.4g Gbit/s%s, %.3g ns of a core a byte", 1e6 * m->link.latency_seconds,
+    dt_log_line("link      %.3g us, %.4g Gbit/s%s, %.3g ns of a core per byte", 1e6 * m->link.latency_seconds,
                 8e-9 * m->link.bandwidth_bytes, m->same_host ? " inside the host" : " between hosts",
                 1e9 * m->link.cpu_seconds_per_byte);
     dt_log_line("probe     leaf %.2f ms forward + %.2f ms backward, update %.2f ms",

@@ -123,7 +123,7 @@ static void put_summary_of(const dt_study *study, bool weak, FILE *f) {
             " sequences %s: on %d rank%s a step takes %.4g&nbsp;ms (%s tokens/s), a "
             "speed-up of %.2f and an efficiency of %.0f&nbsp;%%. Predicted were %.4g&nbsp;ms and "
             "%.0f&nbsp;%%.</li>\n",
-            name_of(weak), study->config->batch_size, weak ? "a rank" : "in all", last->ranks,
+            name_of(weak), study->config->batch_size, weak ? "per rank" : "in all", last->ranks,
             last->ranks == 1 ? "" : "s", 1e3 * last->step.mean, group(throughput, last->tokens_per_second),
             last->speedup, 100.0 * last->efficiency, 1e3 * last->plan.step_seconds,
             100.0 * last->plan_speedup / last->ranks);
@@ -179,7 +179,7 @@ static void put_figure(const dt_study *study, bool weak, int number, FILE *f) {
             "<figcaption><b class=\"n\">Figure %d.</b> %s scaling: %" PRId64 " sequences of %" PRId64
             " tokens %s. Left, speed-up; right, efficiency.</figcaption>\n</figure>\n",
             number, name_of(weak), study->config->batch_size, study->config->max_seq_len,
-            weak ? "a rank" : "in every step");
+            weak ? "per rank" : "in every step");
 }
 
 static void put_row(const dt_study_point *p, FILE *f) {

@@ -63,7 +63,7 @@ static void print_kind(const dt_study *study, bool weak) {
         if (!any) {
             dt_log_line("%s", "");
             dt_log_line("%s scaling: %" PRId64 " sequences %s", weak ? "weak" : "strong",
-                        study->config->batch_size, weak ? "a rank" : "in all");
+                        study->config->batch_size, weak ? "per rank" : "in all");
             dt_log_line("%6s %7s %9s %7s %9s %9s %8s %9s %8s %8s | %9s %8s %9s", "ranks", "batch", "step",
                         "+-", "median", "tokens/s", "speed-up", "effic.", "exposed", "serial", "predicted",
                         "exposed", "effic.");

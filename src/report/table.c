@@ -32,7 +32,7 @@ static void print_head(const dt_profile *p, const dt_config *c) {
     dt_log_line("step      %" PRId64 " sequences in leaves of %" PRId64 ": %" PRId64
                 " tokens, %.4g model GFLOP",
                 c->batch_size, c->micro_batch_size, p->tokens, 1e-9 * p->model_flop);
-    dt_log_line("ceilings  a rank: FMA %.1f GFLOP/s, sgemm %s GFLOP/s, memory copy %.1f GB/s",
+    dt_log_line("ceilings  per rank: FMA %.1f GFLOP/s, sgemm %s GFLOP/s, memory copy %.1f GB/s",
                 1e-9 * p->peak.fma_flops, cell(sgemm, 1e-9 * p->peak.sgemm_flops, 1),
                 1e-9 * p->peak.copy_bytes);
     dt_log_line("times     %" PRId64 " repetitions on each rank after warming up; each part by itself",

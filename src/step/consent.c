@@ -102,7 +102,7 @@ static dt_status blame_unequal(const evidence *e, char blame[DT_CONSENT_BYTES]) 
         snprintf(blame, DT_CONSENT_BYTES, "%s; first in the gradient of %s", found,
                  e->layout->tensor[t].name);
     else
-        snprintf(blame, DT_CONSENT_BYTES, "%s in what was made of the same gradient", found);
+        snprintf(blame, DT_CONSENT_BYTES, "%s in a number computed from equal gradients", found);
     return DT_OK;
 }
 

@@ -138,7 +138,7 @@ static dt_status create_hook(dt_hooks *hooks, entry *e, const json_t *object) {
         return dt_usage("hook %s: %s", e->name, *error ? error : "it refused to start and gave no reason");
     e->created = true;
     if (e->values < 0)
-        return dt_usage("hook %s: expected it to keep 0 or more doubles a leaf, but it asks for %" PRId64,
+        return dt_usage("hook %s: expected it to keep 0 or more doubles per leaf, but it asks for %" PRId64,
                         e->name, e->values);
     e->first_value = hooks->leaf_values;
     if (__builtin_add_overflow(hooks->leaf_values, e->values, &hooks->leaf_values))
@@ -227,10 +227,9 @@ dt_status dt_hooks_expect_memory(const dt_hooks *hooks, int64_t leaves) {
         if (!__builtin_add_overflow(all, e->values, &all) && !__builtin_mul_overflow(all, leaves, &bytes) &&
             !__builtin_mul_overflow(bytes, (int64_t)sizeof(double), &bytes) && bytes <= available)
             continue;
-        return dt_usage("hook %s: expected the doubles that it keeps for each of %" PRId64
-                        " leaves to fit in "
-                        "memory, of which %.1f MB are available, found %" PRId64
-                        " doubles a leaf; mend what its create function asks for",
+        return dt_usage("hook %s: expected the doubles that it keeps for %" PRId64 " leaves to fit in the "
+                        "%.1f MB of memory that are available, found %" PRId64 " doubles per leaf; lower "
+                        "the number that its create function asks for",
                         e->name, leaves, (double)available / 1e6, e->values);
     }
     return DT_OK;

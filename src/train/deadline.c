@@ -89,7 +89,7 @@ static double read_stamp(const char *stamp) {
 }
 
 #define STOP_IN_TIME                                                                                         \
-    "so the run does not stop before that by itself; give it --stop-after-seconds, or the job "              \
+    "so the run does not stop before that by itself; give the run --stop-after-seconds, or the job "         \
     "--signal=USR1@300"
 
 /* The end by squeue: HUGE_VAL for a job without a limit, NAN where it is not told, which `why` then says. */
@@ -106,7 +106,8 @@ static double find_by_squeue(const char *job, char *why, size_t why_bytes) {
     else if (end <= (double)time(NULL))
         snprintf(
             why, why_bytes,
-            "squeue says that Slurm job %s ended at %s, and this is another job or it runs beyond its limit",
+            "squeue says that Slurm job %s ended at %s, but it still runs, so this is another job or one "
+            "past its limit",
             job, answer);
     else
         return end;

@@ -37,13 +37,12 @@ static void advise(const dt_run *run, int64_t step, char advice[ADVICE_BYTES]) {
 static dt_status diverged(const dt_run *run, const dt_step_result *result) {
     char in_a_row[64] = "", advice[ADVICE_BYTES];
     if (result->nonfinite_in_a_row > 1)
-        snprintf(in_a_row, sizeof in_a_row, ", as number %" PRId64 " in a row", result->nonfinite_in_a_row);
+        snprintf(in_a_row, sizeof in_a_row, ", number %" PRId64 " in a row", result->nonfinite_in_a_row);
     /* Skipped steps have left the weights of the last that was taken. */
     advise(run, run->state.step + 1 - result->nonfinite_in_a_row, advice);
-    return dt_fail("step %" PRId64
-                   ": expected a finite loss and gradient, found loss %g and grad_norm %g%s; the first that "
-                   "is not finite is the %s; the step was not taken and nothing was saved over the "
-                   "checkpoints before it; " REMEDY "%s",
+    return dt_fail("step %" PRId64 ": expected a finite loss and gradient, found loss %g and grad_norm "
+                   "%g%s; the first that is not finite is the %s; the step was not taken, and the "
+                   "checkpoints before it are untouched; " REMEDY "%s",
                    run->state.step + 1, result->loss, result->grad_norm, in_a_row, dt_step_blame(run->step),
                    advice);
 }
@@ -51,9 +50,9 @@ static dt_status diverged(const dt_run *run, const dt_step_result *result) {
 /* The state is still the same everywhere: what was made of it is not. */
 static dt_status unequal(const dt_run *run) {
     return dt_fail(
-        "step %" PRId64 ": expected the same loss and gradient on every rank, found that %s; the step "
-        "was not taken; the cause is bad memory, a bad processor, or a hook that does not do the same "
-        "on every rank; leave out that host, or mend the hook, and go on from the last checkpoint",
+        "step %" PRId64 ": expected the same loss and gradient on every rank, found that %s; the step was "
+        "not taken; the cause is bad memory, a bad processor, or a hook that does not do the same on every "
+        "rank; leave out that host, or fix the hook, and go on from the last checkpoint",
         run->state.step + 1, dt_step_blame(run->step));
 }
 
@@ -69,10 +68,10 @@ dt_status dt_failure_of_validation(dt_run *run) {
     const int64_t count = run->validation.nonfinite_in_a_row;
     dt_log_settle();
     if (count > 1)
-        snprintf(in_a_row, sizeof in_a_row, ", as number %" PRId64 " in a row", count);
+        snprintf(in_a_row, sizeof in_a_row, ", number %" PRId64 " in a row", count);
     advise(run, run->state.step, advice);
     return dt_agree(run->world,
-                    dt_fail("step %" PRId64 ": expected a finite val_loss, found none%s; the weights are "
-                            "finite, but too large to compute with; " REMEDY "%s",
+                    dt_fail("step %" PRId64 ": expected a finite val_loss, found NaN or infinity%s; the "
+                            "weights are finite, but too large to compute with; " REMEDY "%s",
                             run->state.step, in_a_row, advice));
 }

@@ -144,9 +144,8 @@ static dt_status write_spike(dt_run *run, double loss, const dt_spike_finding *s
 
 static dt_status write_skipped(dt_run *run, const dt_step_result *result) {
     const char *first = dt_step_blame(run->step);
-    dt_log_warn("step %" PRId64 " was skipped, as number %" PRId64
-                " in a row: loss %g, grad_norm %g; the first "
-                "that is not finite is the %s",
+    dt_log_warn("step %" PRId64 " was skipped, number %" PRId64 " in a row: loss %g, grad_norm %g; the "
+                "first that is not finite is the %s",
                 run->state.step, result->nonfinite_in_a_row, result->loss, result->grad_norm, first);
     return dt_metrics_object(&run->metrics, json_pack("{s:s, s:I, s:s, s:I}", "event", "nonfinite", "step",
                                                       (json_int_t)run->state.step, "first", first, "in_a_row",

@@ -85,8 +85,8 @@ static dt_status stay_behind_name(dt_metrics *metrics) {
         return DT_OK;
     DT_TRY(open_file(metrics->path, &descriptor));
     dt_log_warn(
-        "%s was moved away or removed while the run was writing to it: lines go to a new file of that "
-        "name from here on",
+        "%s was moved away or removed while the run was writing to it; lines now go to a new file of that "
+        "name",
         metrics->path);
     const dt_status status = dt_file_finish(metrics->descriptor, metrics->path);
     metrics->descriptor = descriptor;

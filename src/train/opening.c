@@ -79,8 +79,8 @@ static void print_opening(const dt_run *run, const json_t *hosts) {
                 " heads, d_ff %" PRId64 ", context %" PRId64,
                 run->layout.parameters, c->n_layers, c->d_model, c->n_heads, c->d_ff, c->max_seq_len);
     dt_log_line(
-        "memory    %.0f MB a rank for weights, gradients, activations, exchange and tokens; %.0f MB more on rank "
-        "0 to save from",
+        "memory    %.0f MB per rank for weights, gradients, activations, exchange and tokens; %.0f MB more "
+        "on rank 0 to save from",
         (double)(dt_run_memory_bytes(run) - copy_bytes) / 1e6, (double)copy_bytes / 1e6);
     dt_log_line("corpus    %s: %" PRId64 " bytes, %" PRId64 " tokens, of which %" PRId64 " unknown (%" PRId64
                 " for invalid UTF-8)",

@@ -22,7 +22,7 @@
 /* A folder named by an option that cannot be is a wrong config, not a fault of the run. */
 static dt_status make_folder(const char *path, const char *option) {
     if (dt_file_make_folder(path) != DT_OK)
-        return dt_usage("%s: %s; name a folder that can be written to", option, dt_error());
+        return dt_usage("%s: %s; name a folder that you can write to", option, dt_error());
     return DT_OK;
 }
 
@@ -76,7 +76,7 @@ static dt_status try_checkpoints(const char *folder, const char *option) {
             "files, found %zu bytes; name a folder with a shorter path",
             option, room, strlen(folder));
     if (failed)
-        return dt_usage("%s: cannot write checkpoints into %s: %s; name a folder that can be written to",
+        return dt_usage("%s: cannot write checkpoints into %s: %s; name a folder that you can write to",
                         option, folder, strerror(failed));
     DT_TRY(expect_link(folder, DT_CHECKPOINT_LATEST, option));
     return expect_link(folder, DT_CHECKPOINT_BEST, option);
@@ -161,9 +161,9 @@ static dt_status find_other_run(const char *folder, const char *run_id, char oth
 static dt_status refuse_run(const char *folder, const char *other, const char *option, const char *run_id,
                             const char *resumed_from) {
     return dt_usage(
-        "cannot resume: %s is a checkpoint of run %s, but %s holds run %s, which it would write over; "
-        "name another folder by %s (a new one, or that of run %s), or leave --resume out: then a "
-        "new run starts there, and what is there is kept beside it",
+        "cannot resume: %s is a checkpoint of run %s, but %s holds run %s, which it would overwrite; name "
+        "another folder with %s (a new one, or that of run %s), or leave --resume out: then a new run "
+        "starts there, and what is there is kept beside it",
         resumed_from, run_id, folder, other, option, run_id);
 }
 

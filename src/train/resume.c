@@ -41,7 +41,7 @@ static void tell_schedule(const dt_config *saved, const dt_config *now, int64_t 
              next, step + 1, dt_lr_schedule_rate(&after, after.max_steps), after.max_steps);
     /* A warm-up is meant to rise. */
     if (next > last && step >= after.warmup_steps)
-        dt_log_warn("%s: it rises again; give another lr_schedule or learning_rate if that is not meant",
+        dt_log_warn("%s: it rises again; give another lr_schedule or learning_rate if you do not want that",
                     text);
     else
         dt_log_line("%s", text);
@@ -63,9 +63,10 @@ static dt_status place_beside(dt_config *config, dt_config *saved, const char *p
     if (known)
         return dt_config_set(config, "out_dir", saved->out_dir, "resume");
     if (strcmp(name, "/" CHECKPOINTS) != 0)
-        return dt_usage("resume: cannot tell where the run of %s is to go on, since it does not lie in the "
-                        "folder " CHECKPOINTS "/ of a run; name the folder to write to by --out-dir",
-                        path);
+        return dt_usage(
+            "resume: cannot tell which folder to write to, since %s is not in the folder " CHECKPOINTS
+            "/ of a run; name the folder with --out-dir",
+            path);
     name[name == parent] = 0;
     return dt_config_set(config, "out_dir", parent, "resume");
 }
@@ -85,9 +86,8 @@ static dt_status place(dt_config *config, dt_config *saved, const char *path) {
             status = dt_config_set(config, "checkpoint_dir", saved->checkpoint_dir, "resume");
     } else
         status =
-            dt_usage("resume: cannot tell where the run of %s is to go on: it kept its checkpoints in %s, "
-                     "which is not where this one lies; name the folders to write to by --out-dir and "
-                     "--checkpoint-dir",
+            dt_usage("resume: cannot tell which folders to write to: the run of %s kept its checkpoints in "
+                     "%s, but this one is elsewhere; name the folders with --out-dir and --checkpoint-dir",
                      path, saved->checkpoint_dir);
     free(parent);
     return status;

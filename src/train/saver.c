@@ -125,8 +125,8 @@ static dt_status expect_compared(dt_saver *s) {
     if (compared == DT_SAVE_UNSEEN || compared == copied)
         return DT_OK;
     return dt_fail("the state of the run had the hash %016" PRIx64
-                   " when the ranks compared it, but %016" PRIx64
-                   " when it was copied to be written; a bit has turned in the memory of this host",
+                   " when the ranks compared it, but %016" PRIx64 " "
+                   "when it was copied to be written; a bit has flipped in the memory of this host",
                    compared, copied);
 }
 
@@ -211,9 +211,8 @@ static dt_status expect_finite(const dt_saver *s) {
     if (part < 0 || dt_fingerprint_part(&s->copy, part) == s->hashes[part])
         return dt_finite_check(&s->copy);
     dt_fingerprint_name(s->copy.layout, part, name, sizeof name);
-    return dt_fail("cannot save step %" PRId64
-                   ": tensor %s of the copy that was to be written is no longer what was "
-                   "copied; a bit has turned in the memory of this host",
+    return dt_fail("cannot save step %" PRId64 ": tensor %s has changed since it was copied to be written; "
+                   "a bit has flipped in the memory of this host",
                    s->copy.step, name);
 }
 
@@ -249,7 +248,7 @@ static void amend(dt_saver *s, double val_loss) {
         s->saved_val_loss = true;
         follow_up(s, s->saved_step, val_loss);
     } else
-        dt_log_warn("%s stands, but its validation loss could not be added: %s", s->path, dt_error());
+        dt_log_warn("%s is saved, but its validation loss could not be added to it: %s", s->path, dt_error());
 }
 
 /* One save, from the state at rest to the disk. */
@@ -392,7 +391,7 @@ dt_status dt_saver_finish(dt_saver *s) {
         return DT_OK;
     char *word = s->path ? dt_quote(s->path) : NULL;
     const dt_status status =
-        dt_fail("%s; the run stopped after step %" PRId64 ": mend the cause, then go on by the same command "
+        dt_fail("%s; the run stopped after step %" PRId64 ": fix the cause, then go on by the same command "
                 "with --resume %s",
                 s->failure, s->in.state->step, word ? word : "auto");
     free(word);

@@ -23,8 +23,8 @@ static void write_loss(dt_run *run, double loss, double seconds) {
 
 /* The same for one that is let pass. */
 static dt_status write_event(dt_run *run) {
-    dt_log_warn("step %" PRId64 ": val_loss is not finite, as number %" PRId64
-                " in a row; training goes on, as on_nonfinite says",
+    dt_log_warn("step %" PRId64 ": val_loss is not finite, number %" PRId64 " in a row; training goes on, "
+                "since on_nonfinite is skip",
                 run->state.step, run->validation.nonfinite_in_a_row);
     return dt_metrics_object(&run->metrics,
                              json_pack("{s:s, s:I, s:s, s:I}", "event", "nonfinite", "step",

@@ -69,7 +69,7 @@ static void print_assumptions(const planning *plan) {
                 m->probe.threads, m->probe.threads == 1 ? "" : "s", plan->here.processor,
                 1e3 * m->probe.forward_seconds, 1e3 * m->probe.backward_seconds,
                 1e3 * m->probe.update_seconds, 1e9 * m->probe.add_alone_seconds);
-    dt_log_line("link      %.3g us and %.4g Gbit/s a host each way, %.3g ns of a core a byte, %s",
+    dt_log_line("link      %.3g us and %.4g Gbit/s per host each way, %.3g ns of a core per byte, %s",
                 1e6 * m->link.latency_seconds, 8e-9 * m->link.bandwidth_bytes,
                 1e9 * m->link.cpu_seconds_per_byte,
                 m->link_measured   ? m->same_host ? "measured inside this host, whose cores copy the messages"
@@ -77,25 +77,25 @@ static void print_assumptions(const planning *plan) {
                 : plan->link_given ? "as given"
                                    : "assumed; --latency-us and --bandwidth-gbps set it");
     if (!m->same_host)
-        dt_log_line("hosts     of %d rank%s; inside, %.3g us and %.4g Gbit/s a rank", m->host_ranks,
+        dt_log_line("hosts     of %d rank%s; inside, %.3g us and %.4g Gbit/s per rank", m->host_ranks,
                     m->host_ranks == 1 ? "" : "s", 1e6 * m->inside.latency_seconds,
                     8e-9 * m->inside.bandwidth_bytes);
     dt_log_line("assumed   each thread has a core like this one's to itself; the network lets all hosts send "
                 "at once");
     dt_log_line(
-        "memory    of rank 0, the largest, by the tables: weights, moments and a copy of them to save from, "
-        "gradients, activations, what arrives; the text, program and libraries come on top. Other ranks have "
-        "no copy");
+        "memory    of rank 0, which has the most: weights, moments and a copy of both to save from, "
+        "gradients, activations and receive buffers; text, program and libraries come on top. Other ranks "
+        "have no copy");
 }
 
 static void print_headings(const dt_config *c, bool weak) {
     dt_log_line("%s", "");
     dt_log_line("%s scaling: %" PRId64 " sequences %s", weak ? "weak" : "strong", c->batch_size,
-                weak ? "a rank" : "in all");
+                weak ? "per rank" : "in all");
     dt_log_line("%6s %9s %9s %10s %11s %11s %10s %10s %9s %10s %9s %10s", "ranks", "batch", "memory", "step",
                 "compute", "exposed", "update", "sent", "messages", "tokens/s", "speed-up", "efficiency");
     dt_log_line("%6s %9s %9s %10s %11s %11s %10s %10s %9s %10s %9s %10s", "", "(seq.)", "(MB/rank)", "(ms)",
-                "(ms)", "(ms)", "(ms)", "(MB/rank)", "(a rank)", "", "", "(%)");
+                "(ms)", "(ms)", "(ms)", "(MB/rank)", "(/rank)", "", "", "(%)");
 }
 
 static void print_point(const dt_plan_point *point, double speedup) {

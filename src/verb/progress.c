@@ -39,16 +39,15 @@ static dt_status expect_folder(const dt_config *config, const char *option, cons
     if (stat(path, &info) == 0)
         return S_ISDIR(info.st_mode)
                    ? DT_OK
-                   : dt_usage(
-                         "%s: expected %s to be a run's folder, found a file; give the words that the run "
-                         "is started with",
-                         option, path);
+                   : dt_usage("%s: expected %s to be a run's folder, found a file; give the options that the "
+                              "run is started with",
+                              option, path);
     if (errno != ENOENT)
         return dt_usage("%s: cannot look at %s: %s; expected a run's folder", option, path, strerror(errno));
     if (config->resume != NULL && strcmp(config->resume, "auto") == 0)
         return DT_OK;
-    return dt_fail("%s: expected %s to be a run's folder, found nothing there; with --resume auto that is a "
-                   "run that has not begun",
+    return dt_fail("%s: expected %s to be a run's folder, found nothing there; give --resume auto too if "
+                   "the run may not have begun",
                    option, path);
 }
 

@@ -78,15 +78,15 @@ static void a_loss_that_is_not_finite_ends_the_run(void **state) {
 #define BLOWN MODEL "--learning-rate 1e37 --max-steps 1 --eval-cadence 5 "
     training_refused(
         2, "nan", BLOWN, 1,
-        "dtrain: error: step 1: expected a finite val_loss, found none; the weights are finite, but "
-        "too large to compute with; lower learning_rate, set grad_clip or lengthen warmup_steps, and "
+        "dtrain: error: step 1: expected a finite val_loss, found NaN or infinity; the weights are finite, "
+        "but too large to compute with; lower learning_rate, set grad_clip or lengthen warmup_steps, and "
         "start anew: there is no whole checkpoint of a step before 1");
     expect_metric("nan", "val_loss", "");
     assert_int_equal(training_latest_step("nan"), -1);
     command_result r = training_run(2, 1, "skip", BLOWN "--on-nonfinite skip");
     assert_int_equal(r.exit_code, 0);
     says(r.out, "step 1  val_loss nan over ");
-    says(r.err, "dtrain: warning: step 1: val_loss is not finite, as number 1 in a row");
+    says(r.err, "dtrain: warning: step 1: val_loss is not finite, number 1 in a row");
     says(r.err, "holds weights with which the last loss was not finite; go on from an earlier one");
     command_free(&r);
     char *lines = training_metric("skip", "val_loss");
@@ -116,13 +116,12 @@ static void the_best_weights_are_saved(void **state) {
         TRAINING_ALONE, 1, "apart",
         MODEL GENTLE "--max-steps 11 --eval-cadence 2 --checkpoint-cadence 7 --keep-last 3 --keep-every 5");
     assert_int_equal(r.exit_code, 0);
-    says(
-        r.err,
-        "dtrain: warning: eval_cadence is 2 and checkpoint_cadence is 7: before the last step no checkpoint "
-        "is of a step that is evaluated, so none can become best; let one divide the other, or set save_best");
+    says(r.err,
+         "dtrain: warning: eval_cadence is 2 and checkpoint_cadence is 7: no step before the last is both "
+         "evaluated and saved, so none can become best; make one a multiple of the other, or set save_best");
     says(r.err,
          "dtrain: warning: keep_every is 5 and checkpoint_cadence is 7: no checkpoint is of a step that "
-         "keep_every keeps; let checkpoint_cadence divide keep_every");
+         "keep_every keeps; make keep_every a multiple of checkpoint_cadence");
     command_free(&r);
     expect_metric("apart", "save_ms", "7 11 ");
     r = training_run(2, 1, "best",

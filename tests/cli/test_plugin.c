@@ -117,7 +117,7 @@ static void a_hook_that_ends_the_process_is_named(void **state) {
     training_refused(TRAINING_ALONE, "ended",
                      MODEL "--max-steps 100000000 --hooks '{forward: [{name: f, library: " HOOK_FAULT
                            ", place: thread, how: exit}]}'",
-                     1, "dtrain: error: the process was ended with exit code 0 before its work was done");
+                     1, "ended the process with exit code 0 before its work was done");
     training_done(TRAINING_ALONE, 1, "forked",
                   MODEL "--hooks '{update: [{name: f, library: " HOOK_FAULT ", place: update, how: fork}]}'");
 }
@@ -137,7 +137,8 @@ static void a_library_that_was_cut_short_is_refused(void **state) {
     command_result r = command_run("mkfifo pipe.so");
     command_free(&r);
     training_refused(2, "cut", MODEL "--hooks '{update: [{name: p, library: ./pipe.so}]}'", 2,
-                     "dtrain: error: hook p: cannot load its library: ./pipe.so is no file but a pipe");
+                     "dtrain: error: hook p: cannot load its library: ./pipe.so is a pipe or a device, not "
+                     "a file");
 }
 
 int main(void) {

@@ -217,8 +217,8 @@ static void a_copy_alone_asks_for_a_folder(void **state) {
     command_free(&r);
     r = command_run("%s --resume lone --max-steps 3", DTRAIN_PROGRAM);
     assert_int_equal(r.exit_code, 2);
-    says(&r, "resume: cannot tell where the run of lone is to go on, since it does not lie in the folder "
-             "checkpoints/ of a run; name the folder to write to by --out-dir");
+    says(&r, "resume: cannot tell which folder to write to, since lone is not in the folder checkpoints/ "
+             "of a run; name the folder with --out-dir");
     command_free(&r);
     r = goes_on(2, "--resume lone --max-steps 3 --out-dir lone_run");
     command_free(&r);
@@ -272,11 +272,10 @@ static void what_has_no_effect_is_said(void **state) {
     says(&r,
          "dtrain: warning: warmup_steps is 8 and max_steps is 2: the run ends while the learning rate still "
          "rises, at 0.0025 of 0.01; lower warmup_steps or raise max_steps\n");
-    says(
-        &r,
-        "dtrain: warning: decay_steps is 3, which has an effect with lr_schedule: wsd only; give that too, or "
-        "leave decay_steps out\n");
-    says(&r, "dtrain: warning: keep_every is 2, which has an effect with a keep_last only");
+    says(&r,
+         "dtrain: warning: decay_steps is 3, which has an effect only with lr_schedule: wsd; give that too, "
+         "or leave decay_steps out\n");
+    says(&r, "dtrain: warning: keep_every is 2, which has an effect only with a keep_last");
     command_free(&r);
     r = training_run(1, 1, "busy",
                      TRAINING_MODEL "--max-steps 2 --warmup-steps 1 --lr-schedule wsd --decay-steps 1 "

@@ -71,7 +71,7 @@ static void another_runs_folder_is_refused(void **state) {
                      "cannot resume: y/checkpoints/latest is a checkpoint of run ");
     training_refused(TRAINING_ALONE, "z",
                      MODEL "--max-steps 4 --checkpoint-dir x/checkpoints --resume y/checkpoints/latest", 2,
-                     "name another folder by --checkpoint-dir ");
+                     "name another folder with --checkpoint-dir ");
     char *after = print("find x | sort && cat x/metrics.jsonl");
     assert_string_equal(before, after);
     free(before);
@@ -141,8 +141,8 @@ static void a_rotated_log_goes_on_in_a_new_file(void **state) {
     char *err = command_read_file("logs.err");
     expect_text(
         err,
-        "logs/metrics.jsonl was moved away or removed while the run was writing to it: lines go to a new "
-        "file of that name from here on\n");
+        "logs/metrics.jsonl was moved away or removed while the run was writing to it; lines now go to a "
+        "new file of that name\n");
     free(err);
     run_line(
         "cat logs/metrics.jsonl-1 logs/metrics.jsonl-2 logs/metrics.jsonl | sed -n 's/.*\"step\":\\([0-9]*\\),"
@@ -167,8 +167,7 @@ static void a_moved_out_dir_is_followed(void **state) {
     training_no_leftovers("moved");
     run_line("test \"$(ls old)\" = metrics.jsonl && test \"$(cat old/metrics.jsonl)\" = other");
     char *err = command_read_file("old.err");
-    expect_text(err,
-                "/moved/checkpoints while the run was writing to it, and is written to there from here on\n");
+    expect_text(err, "/moved/checkpoints while the run was writing to it; the run goes on writing there\n");
     free(err);
 }
 
@@ -207,7 +206,7 @@ static void no_pipe_keeps_a_run_waiting(void **state) {
     training_refused(2, "pipes", "--n-layers 1 --data pipe", 2, "cannot read pipe: expected a regular file");
     training_refused(TRAINING_ALONE, "pipes",
                      MODEL "--max-steps 2 --hooks '{update: [{name: x, library: ./pipe}]}'", 2,
-                     "./pipe is no file but a pipe or a device");
+                     "./pipe is a pipe or a device, not a file");
     training_refused(TRAINING_ALONE, "piped", MODEL "--max-steps 8 --resume latest", 1,
                      "vocab.json: expected a regular file");
     run_line("bash -c '" DTRAIN

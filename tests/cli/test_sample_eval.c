@@ -393,7 +393,7 @@ static void no_window_is_left_over_when_they_are_spread(void **state) {
     static const char line[] = "data --data text.txt --max-seq-len 32 --seed 3 --batch-size 300 "
                                "--leftover-windows";
     static const char warning[] =
-        "dtrain: warning: 32.6 % of the train split, its last 9299 tokens, are in no epoch";
+        "dtrain: warning: every epoch leaves out 32.6 % of the train split, its last 9299 tokens";
     command_result dropped = command_run("%s %s drop", DTRAIN, line);
     command_result spread = command_run("%s %s spread", DTRAIN, line);
     assert_int_equal(dropped.exit_code, 0);
@@ -522,12 +522,12 @@ static void weights_that_have_blown_up_are_refused(void **state) {
             "weights are finite, but too large to compute with; use an earlier checkpoint\n");
     refused(
         "sample blown/checkpoints/latest", 1,
-        "dtrain: error: cannot go on with the sample after 0 tokens: expected finite logits, found others; "
-        "the weights have blown up; use an earlier checkpoint\n");
+        "dtrain: error: cannot go on with the sample after 0 tokens: expected finite logits, found NaN or "
+        "infinity; the weights are too large to compute with; use an earlier checkpoint\n");
     refused(
         "sample blown/checkpoints/latest --count 2", 1,
-        "dtrain: error: cannot go on with the sample after 0 tokens: expected finite logits, found others; "
-        "the weights have blown up; use an earlier checkpoint\n");
+        "dtrain: error: cannot go on with the sample after 0 tokens: expected finite logits, found NaN or "
+        "infinity; the weights are too large to compute with; use an earlier checkpoint\n");
 }
 
 int main(void) {

@@ -35,7 +35,7 @@ static void test_study(void **state) {
     if (r.exit_code != 0)
         fail_msg("exit code %d: %s", r.exit_code, r.err);
     assert_non_null(strstr(r.out, "strong scaling: 4 sequences in all"));
-    assert_non_null(strstr(r.out, "weak scaling: 4 sequences a rank"));
+    assert_non_null(strstr(r.out, "weak scaling: 4 sequences per rank"));
     assert_non_null(strstr(r.out, "more ranks than the batch's 2 leaves"));
     json_t *study = json_load_file("study.json", 0, NULL);
     assert_non_null(study);
@@ -185,7 +185,7 @@ static void test_plan_of_hosts(void **state) {
     /* What two ranks of one host measure between them is no network. */
     r = command_run(DTRAIN_MPIRUN " -np 2 " DTRAIN " plan " TINY " --ranks 2 --ranks-per-host 1");
     assert_int_equal(r.exit_code, 0);
-    assert_non_null(strstr(r.out, "1.5 us and 100 Gbit/s a host each way"));
+    assert_non_null(strstr(r.out, "1.5 us and 100 Gbit/s per host each way"));
     assert_non_null(strstr(r.out, "assumed; --latency-us and --bandwidth-gbps set it"));
     command_free(&r);
     command_leave_folder(folder);

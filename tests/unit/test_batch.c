@@ -142,8 +142,8 @@ static void test_unused_windows_are_warned_of(void **state) {
     assert_int_equal(dt_lanes_plan(&lanes, 30000, 0.95, 300, 32, 1, true), DT_OK); /* W 890, K 2 */
     assert_true(dt_lanes_warning(&lanes, text, sizeof text));
     assert_string_equal(
-        text, "32.6 % of the train split, its last 9299 tokens, are in no epoch, since batch_size 300 leaves "
-              "over 290 of 890 windows; with leftover_windows: spread all windows are used, and with "
+        text, "every epoch leaves out 32.6 % of the train split, its last 9299 tokens, since batch_size "
+              "300 leaves over 290 of 890 windows; leftover_windows: spread uses all windows, and "
               "batch_size 296 all but 2");
     assert_int_equal(dt_lanes_plan(&lanes, 30000, 0.95, 296, 32, 1, true), DT_OK);
     assert_false(dt_lanes_warning(&lanes, text, sizeof text));
@@ -154,8 +154,8 @@ static void test_unused_windows_are_warned_of(void **state) {
     assert_int_equal(dt_lanes_plan(&lanes, 4000, 0.5, 1, 1000, 1, true), DT_OK);
     assert_true(dt_lanes_warning(&lanes, text, sizeof text));
     assert_string_equal(
-        text, "50.0 % of the train split, its last 999 tokens, are in no epoch, mostly since they do "
-              "not fill a window of max_seq_len 1000; with a smaller one fewer are left over");
+        text, "every epoch leaves out 50.0 % of the train split, its last 999 tokens, mostly since they do "
+              "not fill a window of max_seq_len 1000; a smaller max_seq_len leaves fewer over");
     /* The largest batch there is room for is no reason to look for long. */
     lanes = (dt_lanes){.B = (int64_t)1 << 29, .T = 1, .windows = ((int64_t)1 << 30) - 1, .lane_windows = 1};
     lanes.unused_tokens = lanes.unused_windows = lanes.windows - lanes.B;

@@ -199,7 +199,7 @@ static void numbers_that_are_not_finite_are_refused(void **state) {
                                       "tensor wpe.weight"},
                 {t->state.exp_avg, "optimizer.safetensors: expected finite numbers, found NaN or infinity in "
                                    "tensor exp_avg.wpe.weight"},
-                {t->state.exp_avg_sq, "tensor exp_avg_sq.wpe.weight, as it was saved; use an earlier "
+                {t->state.exp_avg_sq, "tensor exp_avg_sq.wpe.weight, which was saved so; use an earlier "
                                       "checkpoint"}};
     for (int i = 0; i < 3; i++) {
         dt_checkpoint_about about;

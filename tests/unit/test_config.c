@@ -94,14 +94,14 @@ static void test_yaml_refusals(void **state) {
         {"max_steps: {a: 1}", "t:1:12: max_steps must be an integer from 1 to 4294967295, but is a map"},
         {"max_steps: [1]", "t:1:12: max_steps must be an integer from 1 to 4294967295, but is a list"},
         {"seed: 9223372036854775808",
-         "t:1:7: seed must be an integer of at least 0, or null, but is "
-         "9223372036854775808, which is above 9223372036854775807, the largest that is taken"},
+         "t:1:7: seed must be an integer of at least 0, or null, but is 9223372036854775808, which is "
+         "above 9223372036854775807, the largest value allowed"},
         {"seed: 18446744073709551615",
-         "t:1:7: seed must be an integer of at least 0, or null, but is 18446744073709551615, which is above "
-         "9223372036854775807, the largest that is taken"},
+         "t:1:7: seed must be an integer of at least 0, or null, but is 18446744073709551615, which is "
+         "above 9223372036854775807, the largest value allowed"},
         {"seed: -9223372036854775808",
-         "t:1:7: seed must be an integer of at least 0, or null, but is -9223372036854775808, which is below "
-         "-9223372036854775807, the least that is taken"},
+         "t:1:7: seed must be an integer of at least 0, or null, but is -9223372036854775808, which is "
+         "below -9223372036854775807, the smallest value allowed"},
         {"dropout: \"0.1\"",
          "t:1:10: dropout must be a number from 0 to 1, but is the string \"0.1\"; remove the quotes"},
         {"dropout: .nan", "t:1:10: dropout must be a number from 0 to 1, but is .nan, which is not finite"},

@@ -1,5 +1,5 @@
 /*
- * Files that lie: whatever happens to a file of a checkpoint, verify and load refuse it with a sentence that
+ * Damaged files: whatever happens to a file of a checkpoint, verify and load refuse it with a sentence that
  * names it. Damage that no checksum agrees with comes first, then files that vouch for their own lies.
  */
 #include <inttypes.h>

@@ -36,7 +36,7 @@ static void folders_are_made_with_those_above_them(void **state) {
 /* The cause is mkdir's own, not that of the look at what stands there instead. */
 static void what_stands_in_the_way_is_named(void **state) {
     (void)state;
-    static const char sentence[] = "cannot make folder %s: a file stands in its place or above it";
+    static const char sentence[] = "cannot make folder %s: it, or a folder above it, is a file";
     char expected[128];
     scratch_put("file", "x", 1);
     assert_int_equal(symlink("nowhere", "link"), 0);
@@ -51,7 +51,7 @@ static void what_stands_in_the_way_is_named(void **state) {
         assert_int_equal(dt_file_make_folder(dangling[i]), DT_FAILED);
         snprintf(
             expected, sizeof expected,
-            "cannot make folder %s: link is a link to nowhere, which is not there (is its disk mounted?)",
+            "cannot make folder %s: link is a link to nowhere, which does not exist (is its disk mounted?)",
             dangling[i]);
         assert_string_equal(dt_error(), expected);
     }
@@ -95,8 +95,8 @@ static void pipes_are_read_while_somebody_writes(void **state) {
     alarm(30);
     assert_int_equal(dt_file_read("silent", 100, &bytes, &length), DT_FAILED);
     assert_string_equal(dt_error(),
-                        "cannot read silent: it is a pipe or a device, and no program writes to it; name "
-                        "a file, or start what writes to it first");
+                        "cannot read silent: it is a pipe or a device, and no program writes to it; name a "
+                        "file, or start the program that writes to it first");
     assert_int_equal(system("mkfifo named && { (echo 1; sleep 0.1; echo 2) > named & }"), 0);
     expect_read("named", "1\n2\n");
     /* What a shell's <(..) names: with bytes in it, and with none. */

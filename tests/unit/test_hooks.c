@@ -359,7 +359,7 @@ static void refuses_a_hook_in_the_wrong_list(void **state) {
 static void refuses_a_negative_number_of_values(void **state) {
     fixture *f = *state;
     refuse(f, "{\"forward\":[{\"name\":\"p\",\"library\":\"" PROBE "\",\"leaf_values\":-2}]}",
-           "hook p: expected it to keep 0 or more doubles a leaf, but it asks for -2");
+           "hook p: expected it to keep 0 or more doubles per leaf, but it asks for -2");
 }
 
 /* Shapes that no config lets through (its own check comes first) are refused all the same. */

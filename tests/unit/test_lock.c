@@ -107,7 +107,7 @@ static void what_is_no_lock_file_is_refused(void **state) {
                                      : mkfifo(DT_LOCK_NAME, 0666),
                          0);
         assert_int_equal(dt_lock_take(&lock, ".", 0.0, "place"), DT_USAGE);
-        assert_non_null(strstr(dt_error(), "expected ./run.lock to be a lock file or nothing yet"));
+        assert_non_null(strstr(dt_error(), "expected ./run.lock to be a lock file or not to exist yet"));
         assert_int_equal(remove(DT_LOCK_NAME), 0);
     }
     assert_false(dt_file_exists("nowhere"));

@@ -260,18 +260,19 @@ static void another_runs_folders_are_refused(void **state) {
     expect_other_run(
         "theirs", NULL, "theirs/checkpoints",
         "cannot resume: my/checkpoint_step_4 is a checkpoint of run mine, but theirs/checkpoints holds run "
-        "theirs, which it would write over; name another folder by --out-dir (a new one, or that of run mine), "
-        "or leave --resume out: then a new run starts there, and what is there is kept beside it");
+        "theirs, which it would overwrite; name another folder with --out-dir (a new one, or that of run "
+        "mine), or leave --resume out: then a new run starts there, and what is there is kept beside it");
     expect_other_run(
         "new", "theirs/checkpoints", "theirs/checkpoints",
         "cannot resume: my/checkpoint_step_4 is a checkpoint of run mine, but theirs/checkpoints holds run "
-        "theirs, which it would write over; name another folder by --checkpoint-dir (a new one, or that of run "
-        "mine), or leave --resume out: then a new run starts there, and what is there is kept beside it");
+        "theirs, which it would overwrite; name another folder with --checkpoint-dir (a new one, or that "
+        "of run mine), or leave --resume out: then a new run starts there, and what is there is kept "
+        "beside it");
     expect_other_run(
         "lines", NULL, "lines/checkpoints",
-        "cannot resume: my/checkpoint_step_4 is a checkpoint of run mine, but lines holds run theirs, which it "
-        "would write over; name another folder by --out-dir (a new one, or that of run mine), or leave --resume "
-        "out: then a new run starts there, and what is there is kept beside it");
+        "cannot resume: my/checkpoint_step_4 is a checkpoint of run mine, but lines holds run theirs, "
+        "which it would overwrite; name another folder with --out-dir (a new one, or that of run mine), or "
+        "leave --resume out: then a new run starts there, and what is there is kept beside it");
 }
 
 static void expect_link(const char *path, const char *expected) {
@@ -315,11 +316,11 @@ static void unusable_places_are_named(void **state) {
     dt_out_dir_release(&claim);
     assert_int_equal(dt_file_remove_tree("run"), DT_OK);
     scratch_put("run", "x", 1);
-    expect_refusal("out_dir: cannot make folder run: a file stands in its place or above it");
+    expect_refusal("out_dir: cannot make folder run: it, or a folder above it, is a file");
     assert_int_equal(unlink("run"), 0);
     assert_int_equal(symlink("disk/run", "run"), 0);
     expect_refusal(
-        "out_dir: cannot make folder run: run is a link to disk/run, which is not there (is its disk "
+        "out_dir: cannot make folder run: run is a link to disk/run, which does not exist (is its disk "
         "mounted?)");
 }
 

@@ -82,7 +82,7 @@ static void the_table_of_the_docs_is_the_schedules(void **state) {
     size_t length;
     assert_int_equal(dt_file_read(DTRAIN_SOURCE_DIR "/docs/performance.md", 1 << 20, &page, &length), DT_OK);
     expect_rows(page, 1, "flat");
-    expect_rows(page, 16, "16 ranks a host, hierarchical");
+    expect_rows(page, 16, "16 ranks per host, hierarchical");
     free(page);
 }
 

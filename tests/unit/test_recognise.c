@@ -38,7 +38,7 @@ static void packed_files_are_named(void **state) {
     EXPECT("BZh91AY&SY\x01", "a file packed by bzip2");
     EXPECT("\x04\x22\x4D\x18\x64", "a file packed by lz4");
     EXPECT("PK\x03\x04\x14\x00", "a zip archive");
-    EXPECT("%PDF-1.7\n", "a PDF document; take its text out (pdftotext FILE)");
+    EXPECT("%PDF-1.7\n", "a PDF document; extract its text (pdftotext FILE)");
     EXPECT("\x7F"
            "ELF\x02\x01",
            "a compiled program (ELF)");
@@ -98,7 +98,7 @@ static void binary_files_are_named(void **state) {
     }
     expect(ids, sizeof ids, "found a NUL byte at offset ");
     expect(wide, sizeof wide, "found a NUL byte at offset ");
-    EXPECT("some text\0and more", "found a NUL byte at offset 9, as in binary files");
+    EXPECT("some text\0and more", "found a NUL byte at offset 9, which a text does not have");
     EXPECT("\0", "found a NUL byte at offset 0");
 }
 

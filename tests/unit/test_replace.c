@@ -142,7 +142,7 @@ static void a_pipe_is_written_to_while_somebody_reads(void **state) {
     assert_int_equal(dt_replace_write("pipe", "new", 3), DT_FAILED);
     assert_string_equal(dt_error(),
                         "cannot write pipe: it is a pipe or a device, and no program reads from it; name a "
-                        "file, or start what reads from it first");
+                        "file, or start the program that reads from it first");
     assert_int_equal(system("{ cat pipe > read; mv read done; } &"), 0);
     assert_done(dt_replace_write("pipe", "new", 3));
     while (access("done", F_OK) != 0)

@@ -113,7 +113,7 @@ static const struct refusal {
         "c: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\n"
         "d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\n"
         "e: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\n",
-        "t:1:4: expected at most 10000 values, found more once aliases are unfolded"),
+        "t:1:4: expected at most 10000 values, found more once aliases are expanded"),
 };
 
 static void test_refusals(void **state) {
@@ -191,7 +191,7 @@ static void test_many(void **state) {
     dt_yaml_document document;
     assert_refused(
         dt_yaml_read("t", repeated, strlen(repeated), &document),
-        "t:2:4: expected values of at most 1048576 bytes together, found more once aliases are unfolded");
+        "t:2:4: expected values of at most 1048576 bytes together, found more once aliases are expanded");
     dt_yaml_free(&document);
     free(repeated);
     free(start);

@@ -56,7 +56,7 @@ static const bad_row rows[] = {
          "case/c.yaml:1:1: a key must have at most 128 bytes, but this one has 300"),
      .prepare = "mkdir case && printf \"%0300d: 1\\n\" 7 >case/c.yaml"},
     {ROW(TINY " --data text.txt --config case/c.yaml",
-         "expected at most 10000 values, found more once aliases are unfolded"),
+         "expected at most 10000 values, found more once aliases are expanded"),
      .prepare =
          "mkdir case && { echo \"hooks:\"; echo \"  a: &a [1,1,1,1,1,1,1,1,1,1]\"; for i in b:a c:b d:c e:d f:e; do echo \"  ${i%:*}: &${i%:*} [*${i#*:},*${i#*:},*${i#*:},*${i#*:},*${i#*:},*${i#*:},*${i#*:},*${i#*:},*${i#*:},*${i#*:}]\"; done; } >case/c.yaml"},
 };

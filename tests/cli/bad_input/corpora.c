@@ -30,7 +30,7 @@ static const bad_row rows[] = {
          "cannot use case/wide.txt: expected a text in UTF-8, found one in UTF-16LE; convert it"),
      .prepare = "mkdir case && iconv -t UTF-16LE text.txt >case/wide.txt"},
     {ROW("data " TINY " --seed 1 --data $(command -v sh)", "found a compiled program (ELF); name a text")},
-    {ROW(TINY " --data case/hole.txt", "found a NUL byte at offset 20000, as in binary files"),
+    {ROW(TINY " --data case/hole.txt", "found a NUL byte at offset 20000, which a text does not have"),
      .prepare = "mkdir case && { cat text.txt && printf \"\\000\"; } >case/hole.txt"},
     {ROW(
         TRAIN "--batch-size 1000000",

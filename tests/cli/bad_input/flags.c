@@ -60,7 +60,7 @@ static const bad_row rows[] = {
     {ROW("--n-layers 0x", "n_layers must be an integer from 1 to 1024, but is 0x")},
     {ROW(TRAIN "--bucket-bytes 1", "bucket_bytes must be an integer from 4096 to 1073741824, but is 1")},
     {ROW(TRAIN "--seed 99999999999999999999",
-         "99999999999999999999, which is above 9223372036854775807, the largest that is taken")},
+         "99999999999999999999, which is above 9223372036854775807, the largest value allowed")},
     {ROW(TRAIN "--learning-rate 1e999", "1e999, which is too large")},
     {ROW(TRAIN "--out-dir \"$(printf \"\\377\")\"", "out_dir must be a string, but is not valid UTF-8")},
     {ROW(TRAIN "--data \"$(printf \"\\377\")\"", "data must be a string, or null, but is not valid UTF-8")},

@@ -47,14 +47,14 @@ static const bad_row rows[] = {
     {ROW(TRAIN "--hooks '{update: [{name: p, library: " HOOK_PROBE ", refuse: \"\"}]}'",
          "hook p: it refused to start and gave no reason")},
     {ROW(TRAIN "--hooks '{forward: [{name: p, library: " HOOK_PROBE ", leaf_values: -1}]}'",
-         "hook p: expected it to keep 0 or more doubles a leaf, but it asks for -1")},
+         "hook p: expected it to keep 0 or more doubles per leaf, but it asks for -1")},
     {ROW(TRAIN "--hooks '{forward: [{name: p, library: " HOOK_PROBE ", leaf_values: 9223372036854775807}]}'",
-         "hook p: expected the doubles that it keeps for each of ")},
+         "hook p: expected the doubles that it keeps for ")},
     {ROW(TRAIN "--hooks '{forward: [{name: p, library: " HOOK_PROBE ", leaf_values: 1000000000000}]}'",
-         "leaves to fit in memory")},
+         "leaves to fit in the ")},
     {ROW(TRAIN "--hooks '{forward: [{name: a, library: " HOOK_PROBE
                ", leaf_values: 1}, {name: p, library: " HOOK_PROBE ", leaf_values: 9223372036854775807}]}'",
-         "found 9223372036854775807 doubles a leaf")},
+         "found 9223372036854775807 doubles per leaf")},
     {ROW(TRAIN "--hooks identity", "hooks must be a map, or null, but is identity")},
     {ROW(TRAIN "--hooks '{update: ['", "--hooks:2:1: this is not YAML: did not find expected node content")},
 };

@@ -5,7 +5,8 @@ static const bad_row rows[] = {
     {ROW(TINY " --config nope.yaml", "--config: cannot open nope.yaml: No such file or directory")},
     {ROW(TINY " --config folder", "--config: cannot read folder: Is a directory")},
     {ROW(TINY " --config -", "standard input:1:1: unknown key n_layer; did"), .before = "echo n_layer: 1 |"},
-    {ROW(TRAIN "--out-dir plain.txt/run", "out_dir: cannot make folder plain.txt/run: a file stands")},
+    {ROW(TRAIN "--out-dir plain.txt/run",
+         "out_dir: cannot make folder plain.txt/run: it, or a folder above it, is a file")},
     {ROW(TRAIN "--checkpoint-dir plain.txt", "checkpoint_dir: cannot make folder plain.txt")},
     {ROW(TRAIN "--config empty.txt --n-layers 0", "--n-layers: n_layers must be")},
     {ROW(TRAIN "--config plain.txt", "plain.txt:1:1: expected lines of \"key: value\"")},
@@ -18,15 +19,16 @@ static const bad_row rows[] = {
     {ROW(TRAIN "--config plain.txt/c.yaml", "cannot open plain.txt/c.yaml: Not a directory")},
     {ROW("data " TRAIN "--config case/c.yaml", "--config: cannot open case/c.yaml: Permission denied"),
      .prepare = "mkdir case && echo seed: 1 >case/c.yaml && chmod 0 case/c.yaml", .as_nobody = true},
-    {ROW(
-        TRAIN "--out-dir plain.txt",
-        "out_dir: cannot make folder plain.txt: a file stands in its place or above it; name a folder that can be written to")},
+    {ROW(TRAIN "--out-dir plain.txt",
+         "out_dir: cannot make folder plain.txt: it, or a folder above it, is a file; name a folder that "
+         "you can write to")},
     {ROW(TRAIN "--out-dir /proc/run",
          "out_dir: cannot make folder /proc/run: No such file or directory; name a folder")},
     {ROW(TRAIN "--out-dir case",
          "out_dir: expected case/metrics.jsonl to be a file or nothing yet, found a folder; move it away"),
      .prepare = "mkdir -p case/metrics.jsonl"},
-    {ROW(TRAIN "--out-dir case", "out_dir: cannot make folder case/checkpoints: a file stands in its place"),
+    {ROW(TRAIN "--out-dir case", "out_dir: cannot make folder case/checkpoints: it, or a folder above it, "
+                                 "is a file"),
      .prepare = "mkdir case && touch case/checkpoints"},
     {ROW(TRAIN "--out-dir case", "expected case/checkpoints/latest to be a symbolic link to a checkpoint"),
      .prepare = "mkdir -p case/checkpoints/latest"},
@@ -37,7 +39,7 @@ static const bad_row rows[] = {
     {ROW(
         TINY
         " --data text.txt --batch-size 1 --micro-batch-size 1 --d-model 65536 --max-seq-len 1000 --d-ff 262144 --n-layers 100",
-        "use a smaller model, micro_batch_size, bucket_bytes or OMP_NUM_THREADS, or fewer ranks a host")},
+        "use a smaller model, micro_batch_size, bucket_bytes or OMP_NUM_THREADS, or fewer ranks per host")},
     {ROW("bench " TINY " --n-layers 1000 --d-model 65536", "not enough memory on host")},
     {ROW("bench " TINY " --batch-size 1073741824 --micro-batch-size 1", "not enough memory on host")},
     {ROW("bench " TINY

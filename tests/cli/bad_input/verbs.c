@@ -45,7 +45,7 @@ static const bad_row rows[] = {
     {ROW("sample -- Once", "a prompt comes after the checkpoint: dtrain sample CHECKPOINT -- TEXT")},
     {ROW("sample good --prompt a -- b", "sample: expected one prompt, found two: --prompt \"a\" and \"b\"")},
     {ROW("data --seed 1 --data -", "- is standard input, which can be read only once")},
-    {ROW("eval good --data -", "write it to a file and name that (a file of this very name is ./-)")},
+    {ROW("eval good --data -", "write it to a file and name that (a file that is called - is ./-)")},
     {ROW("bench --merge -", "cannot use -: line 1 is not JSON"), .before = "echo x |"},
     {ROW("sample good --prompt \"$(printf '\\377')\"",
          "--prompt: sampling_prompt must be a string, but is not valid UTF-8")},
@@ -66,7 +66,8 @@ static const bad_row rows[] = {
     {ROW("eval good --windows", "--windows needs a value")},
     {ROW("eval good --data nope.txt",
          "no corpus: cannot open nope.txt: No such file or directory; name a text")},
-    {ROW("eval good --data case/one.txt", "found in that part of it 1 of the 2 tokens that a loss needs"),
+    {ROW("eval good --data case/one.txt", "expected at least 2 tokens to evaluate on, one to predict the "
+                                          "other from, found 1; use"),
      .prepare = "mkdir case && printf x >case/one.txt"},
     {ROW("eval good --seed 2", "--seed is an option of training, which this verb does not take")},
     {ROW("verify good good", "verify: expected one checkpoint folder, found 2")},
