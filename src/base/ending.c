@@ -78,8 +78,8 @@ _Noreturn void pthread_exit(void *result) {
     if (running && atomic_load(&watching)) {
         while (atomic_flag_test_and_set(&told)) /* by another thread, which ends the process */
             (void)pause();
-        dt_log_error("%s ended its thread in its %s; what was trained since the last checkpoint is lost; a "
-                     "hook that cannot go on returns something other than 0",
+        dt_log_error("%s ended its thread in its %s; the steps since the last checkpoint are lost; a hook "
+                     "that cannot go on must return a value other than 0",
                      running, running_place);
         leave(FAILED);
     }
