@@ -101,6 +101,8 @@ static void a_signal_ends_all_hosts(void **state) {
     command_result r = command_run("timeout --foreground --kill-after 20 3 " DTRAIN_SOURCE_DIR
                                    "/tools/hosts 2 full 1 sleep 600");
     const int code = r.exit_code;
+    if (code == 77)
+        print_message("%s", r.err);
     command_free(&r);
     if (code == 77)
         skip();

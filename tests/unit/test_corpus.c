@@ -186,7 +186,7 @@ static void test_beyond_4_gib(void **state) {
                 pwrite(descriptor, start, sizeof start, 0) == (ssize_t)sizeof start;
     close(descriptor);
     if (!fits) {
-        print_message("the disk of %s cannot hold a sparse file of more than 4 GiB\n", folder->path);
+        print_message("skipped: the disk of %s cannot hold a sparse file of more than 4 GiB\n", folder->path);
         skip();
     }
     dt_corpus corpus;

@@ -140,8 +140,10 @@ static void test_configs_are_valid(void **state) {
 
 static void test_manual_page(void **state) {
     (void)state;
-    if (system("command -v mandoc >/dev/null") != 0)
-        skip(); /* mandoc judges the page; without it there is no judge */
+    if (system("command -v mandoc >/dev/null") != 0) {
+        print_message("skipped: needs mandoc, which judges the page; tools/install-packages test\n");
+        skip();
+    }
     char folder[] = "/tmp/dtrain-reference-XXXXXX";
     assert_non_null(mkdtemp(folder));
     char *text = printed(dt_reference_man), *path = dt_file_join(folder, "dtrain.1"), command[256];
