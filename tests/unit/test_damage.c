@@ -13,20 +13,13 @@
 
 #include <cmocka.h>
 
+#include "support/bits.h"
 #include "support/checkpoint.h"
 #include "support/sign.h"
 
 static const char *const names[] = {"metadata.json", "config.json", "vocab.json", "model.safetensors",
                                     "optimizer.safetensors"};
 #define NAMES ((int)(sizeof names / sizeof names[0]))
-
-/* gcc's build turns every bit. Another compiler would find nothing more, and a sanitizer takes its time:
- * there it is one in seven, a prime number, so that all eight places in a byte have their turn. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__clang__)
-#define BITS_APART 7
-#else
-#define BITS_APART 1
-#endif
 
 static tiny *t;
 static char *path; /* of the checkpoint of step 3 */
