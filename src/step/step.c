@@ -328,10 +328,11 @@ dt_status dt_step_run(dt_step *s, dt_step_result *result,
     DT_TRY(dt_hooks_collect(s->in.hooks, step, s->leaf_values + LEAF_HOOKS, s->leaves, s->values));
     DT_TRY(dt_hooks_update(s->in.hooks, step, s->sum));
     DT_TRY(judge_gradient(s, step, result));
+    if (counts(result))
+        update_and_hold_state(s, step, result);
+    result->step_seconds = dt_clock_seconds() - start_seconds;
     if (!counts(result))
         return DT_OK;
-    update_and_hold_state(s, step, result);
-    result->step_seconds = dt_clock_seconds() - start_seconds;
     if (tell)
         tell(context, result);
     dt_state_release(s->in.state);
