@@ -1,14 +1,18 @@
 /* The words for a person, and JSON as text; files are base/replace's. */
 #include "report/output.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/replace.h"
 
 dt_status dt_output_check(const char *flag, const char *path) {
-    if (path && dt_replace_check(path) != DT_OK)
+    if (path == NULL)
+        return DT_OK;
+    if (dt_replace_check(path) != DT_OK)
         return dt_usage("--%s: %s; name a file in a folder that exists", flag, dt_error());
+    signal(SIGPIPE, SIG_IGN);
     return DT_OK;
 }
 

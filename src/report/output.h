@@ -13,7 +13,8 @@
 
 /**
  * Refuses, with DT_USAGE, a `path`, the value of --`flag`, that cannot be written. Leaves nothing behind, and
- * what stands there as it is. NULL, a flag that is not given, is fine.
+ * what stands there as it is. From then on a reader of standard output that has gone does not end the
+ * process, whose file is still to come. NULL, a flag that is not given, is fine.
  */
 dt_status dt_output_check(const char *flag, const char *path);
 
