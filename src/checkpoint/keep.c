@@ -1,4 +1,4 @@
-/* Which checkpoints stay. How one is linked to or removed is checkpoint_place.c's matter. */
+/* Which checkpoints stay. How one is linked to or removed is path.c's matter. */
 #include "checkpoint/keep.h"
 
 #include <inttypes.h>
@@ -101,9 +101,24 @@ dt_status dt_checkpoint_keep_open(dt_checkpoint_keep *keep, const char *folder, 
     return dt_file_is_folder(folder) ? choose_best(keep) : DT_OK;
 }
 
+/* Whether what was the best can no longer be gone back to: people make room while a run goes on. */
+static dt_status look_for_best(const dt_checkpoint_keep *keep, bool *gone) {
+    char *path = NULL;
+    *gone = false;
+    if (keep->best_step < 0)
+        return DT_OK;
+    if (asprintf(&path, "%s/" DT_CHECKPOINT_PREFIX "%" PRId64, keep->folder, keep->best_step) < 0)
+        return no_memory(keep->folder);
+    *gone = !dt_file_is_there(path);
+    free(path);
+    return DT_OK;
+}
+
 static dt_status follow_best(dt_checkpoint_keep *keep, int64_t step, double val_loss) {
-    /* Its weights have been replaced, and with them what was known of them. */
-    if (step == keep->best_step)
+    bool gone;
+    DT_TRY(look_for_best(keep, &gone));
+    /* Its weights have been removed or replaced, and with them what was known of them. */
+    if (gone || step == keep->best_step)
         return choose_best(keep);
     return val_loss < keep->best_val_loss ? set_best(keep, step, val_loss) : DT_OK;
 }

@@ -26,8 +26,8 @@ dt_status dt_checkpoint_keep_open(dt_checkpoint_keep *keep, const char *folder, 
 
 /**
  * Follows up the checkpoint of `step`, which is durable: points `best` to it when `val_loss` (DT_NULL_REAL:
- * not evaluated) is the lowest, then removes what need not stay. When it has replaced the best, that is first
- * chosen again from what stands. A failure leaves more checkpoints than wanted, never fewer. Local.
+ * not evaluated) is the lowest, then removes what need not stay. When the best was replaced or is gone, it is
+ * first chosen again from what stands. A failure leaves more checkpoints than wanted, never fewer. Local.
  */
 dt_status dt_checkpoint_keep_after(dt_checkpoint_keep *keep, int64_t step, double val_loss);
 

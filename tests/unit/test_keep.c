@@ -170,6 +170,28 @@ static void a_dangling_best_is_replaced(void **state) {
     expect_steps(t, "2 best 2");
 }
 
+static void remove_step(const tiny *t, const char *name) {
+    char *path = dt_file_join(t->folder, name);
+    assert_done(dt_file_remove_tree(path));
+    free(path);
+}
+
+/* Somebody makes room while the run goes on: the best of what is left takes over at the next save. */
+static void a_best_that_is_removed_is_not_missed(void **state) {
+    tiny *t = *state;
+    dt_checkpoint_keep keep = open_keep(t, 2, DT_NULL_INT);
+    assert_done(save(t, &keep, 1, 2.0));
+    assert_done(save(t, &keep, 2, 4.0));
+    assert_done(save(t, &keep, 3, 3.0));
+    remove_step(t, "checkpoint_step_1");
+    assert_done(save(t, &keep, 4, 5.0));
+    expect_steps(t, "3 4 best 3");
+    remove_step(t, "checkpoint_step_3");
+    remove_step(t, "checkpoint_step_4");
+    assert_done(save(t, &keep, 5, DT_NULL_REAL));
+    expect_steps(t, "5 no best");
+}
+
 /* A run that went back to step 4 does not remove what it has not come to again. */
 static void later_steps_are_left_alone(void **state) {
     tiny *t = *state;
@@ -216,6 +238,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(the_next_best_outlives_the_best, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_link_is_chosen_anew, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_dangling_best_is_replaced, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_best_that_is_removed_is_not_missed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(later_steps_are_left_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_failing_removal_leaves_whole_checkpoints, set_up, tear_down),
     };
