@@ -22,10 +22,12 @@
 /* One line at a time: the thread that writes checkpoints has lines of its own. */
 static pthread_mutex_t line_lock = PTHREAD_MUTEX_INITIALIZER;
 
-static dt_status open_file(const char *path, int *descriptor) {
+static dt_status open_file(const char *path, int create, int *descriptor) {
     struct stat info;
     /* A pipe without a reader would be waited for. */
-    *descriptor = open(path, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_CLOEXEC, 0666);
+    *descriptor = open(path, O_WRONLY | create | O_APPEND | O_NONBLOCK | O_CLOEXEC, 0666);
+    if (*descriptor < 0 && !create && (errno == ENOENT || errno == ENOTDIR))
+        return DT_OK;
     if (*descriptor < 0)
         return dt_fail("cannot open %s to append: %s", path,
                        errno == ENXIO ? "it is a pipe or a device, not a file" : strerror(errno));
@@ -35,10 +37,19 @@ static dt_status open_file(const char *path, int *descriptor) {
     return dt_fail("cannot open %s to append: it is a pipe or a device, not a file", path);
 }
 
+dt_status dt_metrics_expect(const char *path) {
+    int descriptor;
+    if (open_file(path, 0, &descriptor) != DT_OK)
+        return dt_usage("%s; move it away or name another out_dir", dt_error());
+    if (descriptor >= 0)
+        close(descriptor);
+    return DT_OK;
+}
+
 dt_status dt_metrics_open(dt_metrics *metrics, const char *path, dt_lock *home) {
     int descriptor;
     *metrics = (dt_metrics){.descriptor = -1};
-    DT_TRY(open_file(path, &descriptor));
+    DT_TRY(open_file(path, O_CREAT, &descriptor));
     metrics->path = strdup(path);
     if (metrics->path == NULL) {
         close(descriptor);
@@ -83,7 +94,7 @@ static dt_status stay_behind_name(dt_metrics *metrics) {
     DT_TRY(follow_home(metrics));
     if (is_behind_name(metrics))
         return DT_OK;
-    DT_TRY(open_file(metrics->path, &descriptor));
+    DT_TRY(open_file(metrics->path, O_CREAT, &descriptor));
     dt_log_warn(
         "%s was moved away or removed while the run was writing to it; lines now go to a new file of that "
         "name",

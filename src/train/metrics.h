@@ -39,6 +39,10 @@ typedef struct dt_metrics {
     dt_lock *home; /**< the caller's, of the file's folder, which may be moved; or NULL */
 } dt_metrics;
 
+/** Fails with DT_USAGE where dt_metrics_open could not append to what stands at `path`; nothing there is
+ * fine. */
+dt_status dt_metrics_expect(const char *path);
+
 /** Opens `path`, a regular file or nothing yet, to append. `home` (may be NULL) must outlive it. */
 dt_status dt_metrics_open(dt_metrics *metrics, const char *path, dt_lock *home);
 

@@ -194,6 +194,8 @@ static dt_status open_places(dt_out_dir_claim *claim, const dt_config *config, c
         return dt_usage("out_dir: expected %s to be a file or nothing yet, found a folder; move "
                         "it away or name another out_dir",
                         metrics);
+    DT_TRY(dt_metrics_expect(metrics));
+    DT_TRY(claim_both(claim, config, checkpoints_folder, 0.0));
     DT_TRY(make_folder(config->out_dir, "out_dir"));
     DT_TRY(make_folder(checkpoints_folder, option));
     DT_TRY(claim_both(claim, config, checkpoints_folder, 0.0));

@@ -192,6 +192,9 @@ static void a_second_run_is_kept_out(void **state) {
     expect_kept_out("elsewhere", "run", "checkpoint_dir: run is in use by process ");
     expect_kept_out("run/checkpoints", NULL, "out_dir: run/checkpoints is in use by process ");
     expect_kept_out("third", NULL, "out_dir: third/checkpoints is in use by process ");
+    /* Nor does it leave anything there. */
+    assert_false(dt_file_is_there("elsewhere"));
+    assert_false(dt_file_is_there("run/checkpoints/checkpoints"));
     dt_out_dir_release(&claim);
     assert_false(dt_file_exists("run/run.lock"));
     assert_false(dt_file_exists("run/checkpoints/run.lock"));

@@ -27,6 +27,13 @@ static const bad_row rows[] = {
     {ROW(TRAIN "--out-dir case",
          "out_dir: expected case/metrics.jsonl to be a file or nothing yet, found a folder; move it away"),
      .prepare = "mkdir -p case/metrics.jsonl"},
+    {ROW(TRAIN "--out-dir case",
+         "cannot open case/metrics.jsonl to append: it is a pipe or a device, not a file; move it away"),
+     .prepare = "mkdir -p case/checkpoints/checkpoint_step_4 && mkfifo case/metrics.jsonl"},
+    {ROW(TRAIN "--resume good --out-dir case", "cannot open case/metrics.jsonl to append: Permission denied"),
+     .prepare = "mkdir -p -m 777 case case/checkpoints case/checkpoints/checkpoint_step_4 && "
+                ">case/metrics.jsonl && chmod 444 case/metrics.jsonl",
+     .as_nobody = true},
     {ROW(TRAIN "--out-dir case", "out_dir: cannot make folder case/checkpoints: it, or a folder above it, "
                                  "is a file"),
      .prepare = "mkdir case && touch case/checkpoints"},
