@@ -53,6 +53,17 @@ static outcome lock_file(int descriptor) {
     return errno == ENOSYS || errno == EOPNOTSUPP || errno == ENOLCK ? WITHOUT_LOCKS : BROKEN;
 }
 
+/*
+ * With the file in hand, the folder itself as well: people remove the file of a run that lives, taking it for
+ * a leftover. NFS cannot lock a folder, which is no reason to do without the file.
+ */
+static outcome lock_folder(int home) {
+    if (lock_file(home) != BUSY)
+        return TAKEN;
+    (void)unlinkat(home, DT_LOCK_NAME, 0);
+    return BUSY;
+}
+
 /* What is opened is a file of this lock alone: what is written into it shows nowhere else. */
 static outcome open_file(int home, int *descriptor) {
     struct stat info;
@@ -79,6 +90,8 @@ static outcome try_in(const char *folder, int home, int *descriptor) {
     if (found == TAKEN && fstat(*descriptor, &info) == 0 && info.st_nlink > 1 &&
         unlinkat(home, DT_LOCK_NAME, 0) == 0)
         found = REPLACED;
+    if (found == TAKEN)
+        found = lock_folder(home);
     if (found == WITHOUT_LOCKS)
         (void)unlinkat(home, DT_LOCK_NAME, 0);
     if (found != TAKEN)
@@ -90,7 +103,9 @@ static outcome try_in(const char *folder, int home, int *descriptor) {
 /* On TAKEN and WITHOUT_LOCKS `*home` stays open. */
 static outcome try_once(const char *folder, int *home, int *descriptor) {
     *descriptor = -1;
-    *home = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    *home = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (*home < 0 && errno == EACCES)
+        *home = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (*home < 0)
         return BROKEN;
     const outcome found = try_in(folder, *home, descriptor);
@@ -262,6 +277,7 @@ dt_status dt_lock_follow(dt_lock *lock, char **folder) {
 void dt_lock_release(dt_lock *lock) {
     if (lock->folder == NULL)
         return;
+    (void)flock(lock->home, LOCK_UN); /* before another can take the file, for which it asks first */
     /* While it is still locked: a file that another process has taken over is not removed. */
     if (lock->descriptor >= 0) {
         if (is_in_place(lock->home, lock->descriptor))

@@ -8,6 +8,8 @@
  * between hosts; after a host has died the server keeps it until the lease of NFSv4 is over, 90 s by default.
  * A file system without locks (some mounts of Lustre) is used without, and the log warns.
  *
+ * Where a file system can, the folder itself is locked as well: then nobody gets in by removing the file.
+ *
  * The file holds one line for people, "process 4711 on node3 since 2031-05-30T12:00:00Z", and is removed by
  * whoever releases the lock. Whoever holds it can also tell where the folder has been moved to.
  */

@@ -88,6 +88,24 @@ static void a_killed_holder_holds_nothing(void **state) {
     dt_lock_release(&lock);
 }
 
+/* Who takes the file for a leftover and removes it does not get in while the holder lives. */
+static void removing_the_file_lets_nobody_in(void **state) {
+    (void)state;
+    dt_lock lock = {0};
+    const pid_t holder = start_holder();
+    for (int i = 0; i < 2; i++) {
+        (void)unlink(DT_LOCK_NAME);
+        assert_int_equal(dt_lock_take(&lock, ".", 0.2, "out_dir: here"), DT_USAGE);
+        assert_non_null(strstr(dt_error(), "out_dir: here is in use by another process"));
+        assert_false(dt_file_exists(DT_LOCK_NAME));
+    }
+    kill(holder, SIGKILL);
+    waitpid(holder, NULL, 0);
+    assert_int_equal(dt_lock_take(&lock, ".", 0.0, "place"), DT_OK);
+    assert_true(dt_file_exists(DT_LOCK_NAME));
+    dt_lock_release(&lock);
+}
+
 static void a_place_without_a_folder_is_refused(void **state) {
     (void)state;
     dt_lock lock = {0};
@@ -186,6 +204,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(what_is_no_lock_file_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(every_name_of_a_folder_meets_the_same_lock, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_moved_folder_is_followed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(removing_the_file_lets_nobody_in, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_place_without_a_folder_is_refused, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
