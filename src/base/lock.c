@@ -208,6 +208,7 @@ dt_status dt_lock_take(dt_lock *lock, const char *folder, double patience_second
         free(own_purpose);
         return status;
     }
+    taken.within = lock->within;
     taken.folder = own_folder;
     taken.purpose = own_purpose;
     *lock = taken;
@@ -229,11 +230,27 @@ static bool find_moved(const dt_lock *lock, char path[PATH_MAX]) {
     return leads_to(path, lock->home);
 }
 
-/* The folder is gone, and nothing has taken its name. */
+/* Makes the folder of a lock, but not those around one that lies within another: they are that one's. */
+static dt_status make_folder(const dt_lock *lock, const char *folder) {
+    if (lock->within == NULL)
+        return dt_file_make_folder(folder);
+    if (!dt_file_is_folder(folder) && mkdir(folder, 0777) != 0)
+        return dt_fail("cannot make folder %s: %s", folder, strerror(errno));
+    return DT_OK;
+}
+
+/* The folder is gone, and nothing, or an empty one, has taken its name. */
 static dt_status make_anew(dt_lock *lock) {
-    dt_lock made = {0};
-    DT_TRY(dt_file_make_folder(lock->folder));
-    DT_TRY(dt_lock_take(&made, lock->folder, 0.0, lock->purpose));
+    dt_lock made = {.within = lock->within};
+    const char *slash = strrchr(lock->folder, '/');
+    char *folder = lock->within && lock->within->folder && slash
+                       ? dt_file_join(lock->within->folder, slash + 1)
+                       : strdup(lock->folder);
+    dt_status status = folder ? make_folder(lock, folder) : dt_fail("out of memory for a folder's name");
+    if (status == DT_OK)
+        status = dt_lock_take(&made, folder, 0.0, lock->purpose);
+    free(folder);
+    DT_TRY(status);
     dt_log_warn("%s was removed, with all that was in it, while the run was writing to it; the run makes "
                 "it again and goes on writing there",
                 made.purpose);
@@ -242,9 +259,29 @@ static dt_status make_anew(dt_lock *lock) {
     return DT_OK;
 }
 
+/* Whether the folder is gone, and one of its name that holds nothing yet stands there, as this process may
+ * have made it to write into it. */
+static bool is_refilled(const dt_lock *lock) {
+    struct stat info;
+    char **names;
+    size_t count;
+    bool empty = true;
+    if (fstat(lock->home, &info) != 0 || info.st_nlink != 0 ||
+        dt_file_list(lock->folder, &names, &count) != DT_OK)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        empty = empty && names[i][0] == '.';
+    dt_file_free_names(names, count);
+    return empty;
+}
+
 static dt_status follow(dt_lock *lock) {
     char moved[PATH_MAX];
     struct stat info;
+    /* Else the folder around this one would be made on the way to it, and be another than the one that is
+     * held. */
+    if (lock->within && lock->within->folder)
+        DT_TRY(follow(lock->within));
     if (leads_to(lock->folder, lock->home))
         return DT_OK;
     if (find_moved(lock, moved)) {
@@ -257,7 +294,7 @@ static dt_status follow(dt_lock *lock) {
         lock->folder = folder;
         return DT_OK;
     }
-    if (lstat(lock->folder, &info) != 0 && errno == ENOENT)
+    if ((lstat(lock->folder, &info) != 0 && errno == ENOENT) || is_refilled(lock))
         return make_anew(lock);
     return dt_fail("%s was moved away while the run was writing to it, and %s is another folder now",
                    lock->purpose, lock->folder);

@@ -24,10 +24,12 @@
 
 /** All zero when nothing is held. */
 typedef struct dt_lock {
-    char *folder;   /**< where it was seen last, or NULL when nothing is held */
-    char *purpose;  /**< opens the sentences, as in "out_dir: runs/a" */
-    int home;       /**< the folder's descriptor */
-    int descriptor; /**< the file's; -1 on a file system without locks */
+    struct dt_lock *within; /**< of the folder that this one lies in, where that is locked too: it is followed
+                               first. Set by who took both, which must not move; NULL for none */
+    char *folder;           /**< where it was seen last, or NULL when nothing is held */
+    char *purpose;          /**< opens the sentences, as in "out_dir: runs/a" */
+    int home;               /**< the folder's descriptor */
+    int descriptor;         /**< the file's; -1 on a file system without locks */
 } dt_lock;
 
 /**

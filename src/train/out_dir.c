@@ -103,6 +103,7 @@ static dt_status claim_both(dt_out_dir_claim *claim, const dt_config *config, co
         DT_TRY(claim_folder(&claim->out_dir, config->out_dir, "out_dir", patience_seconds));
     if (!dt_file_is_folder(checkpoints_folder) || dt_lock_covers(&claim->out_dir, checkpoints_folder))
         return DT_OK;
+    claim->checkpoints.within = config->checkpoint_dir ? NULL : &claim->out_dir;
     return claim_folder(&claim->checkpoints, checkpoints_folder, option_of_checkpoints(config),
                         patience_seconds);
 }

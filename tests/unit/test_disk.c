@@ -121,8 +121,10 @@ static int fail_each_call(tiny *t, int with) {
         const dt_status status = tiny_save(t, NULL);
         const bool reached = failing_call == 0;
         failing_call = 0;
-        if (!reached)
+        if (!reached) {
+            assert_done(dt_file_remove_tree(t->folder));
             return call - 1;
+        }
         if (status ==
             DT_OK) { /* the new one stood already: only its name might not outlast a power failure */
             expect_names(t, "checkpoint_step_3 checkpoint_step_4 latest ");

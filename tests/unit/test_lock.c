@@ -189,12 +189,41 @@ static void a_moved_folder_is_followed(void **state) {
     assert_int_equal(dt_file_remove_tree("run"), DT_OK);
     expect_folder(&lock, "run");
     assert_true(dt_file_exists("run/run.lock"));
+    /* What stands at its name is taken only while it is empty. */
     assert_int_equal(dt_file_remove_tree("run"), DT_OK);
     assert_int_equal(mkdir("run", 0777), 0);
+    assert_int_equal(mkdir("run/.being-written.tmp", 0777), 0);
+    expect_folder(&lock, "run");
+    assert_true(dt_file_exists("run/run.lock"));
+    assert_int_equal(dt_file_remove_tree("run"), DT_OK);
+    assert_int_equal(mkdir("run", 0777), 0);
+    assert_int_equal(mkdir("run/theirs", 0777), 0);
     assert_int_equal(dt_lock_follow(&lock, &found), DT_FAILED);
     assert_non_null(strstr(dt_error(), "is another folder now"));
     assert_false(dt_file_exists("run/run.lock"));
     dt_lock_release(&lock);
+}
+
+/* A locked folder in another that is locked: where both are gone, the outer one is made anew and locked
+ * first, by whichever is asked for; and where the outer one has moved, the inner one is made anew there. */
+static void a_folder_within_another_follows_it(void **state) {
+    (void)state;
+    dt_lock outer = {0}, inner = {.within = &outer};
+    assert_int_equal(mkdir("run", 0777), 0);
+    assert_int_equal(mkdir("run/checkpoints", 0777), 0);
+    assert_int_equal(dt_lock_take(&outer, "run", 0.0, "out_dir"), DT_OK);
+    assert_int_equal(dt_lock_take(&inner, "run/checkpoints", 0.0, "out_dir"), DT_OK);
+    assert_int_equal(dt_file_remove_tree("run"), DT_OK);
+    expect_folder(&inner, "run/checkpoints");
+    expect_folder(&outer, "run");
+    assert_true(dt_file_exists("run/run.lock") && dt_file_exists("run/checkpoints/run.lock"));
+
+    assert_int_equal(rename("run", "moved"), 0);
+    assert_int_equal(dt_file_remove_tree("moved/checkpoints"), DT_OK);
+    expect_folder(&inner, "moved/checkpoints");
+    assert_false(dt_file_exists("run"));
+    dt_lock_release(&inner);
+    dt_lock_release(&outer);
 }
 
 int main(void) {
@@ -205,6 +234,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(every_name_of_a_folder_meets_the_same_lock, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_moved_folder_is_followed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(removing_the_file_lets_nobody_in, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_folder_within_another_follows_it, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_place_without_a_folder_is_refused, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

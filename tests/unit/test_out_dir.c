@@ -251,6 +251,8 @@ static void another_runs_folders_are_refused(void **state) {
     (void)state;
     tiny *t = tiny_make();
     strcpy(t->about.run_id, "theirs");
+    assert_done(dt_file_make_folder("theirs"));
+    assert_done(dt_file_make_folder("mine"));
     assert_done(tiny_save_in(t, "theirs/checkpoints", NULL));
     strcpy(t->about.run_id, "mine");
     assert_done(tiny_save_in(t, "mine/checkpoints", NULL));
@@ -289,6 +291,7 @@ static void copied_links_become_links_again(void **state) {
     (void)state;
     tiny *t = tiny_make();
     tiny_advance(t, 4, 1);
+    assert_done(dt_file_make_folder("run"));
     assert_done(tiny_save_in(t, "run/checkpoints", NULL));
     assert_int_equal(unlink("run/checkpoints/latest"), 0);
     assert_int_equal(rename("run/checkpoints/checkpoint_step_4", "run/checkpoints/best"), 0);
