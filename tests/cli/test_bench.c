@@ -196,8 +196,8 @@ static void test_refusals(void **state) {
 
 /* What is to be in a file comes there, though nobody reads the table any more; which is told at the end. */
 static void test_reader_gone(void **state) {
-    static const char *const verbs[] = {"bench " TINY, "bench " TINY " --scaling strong --ranks 1",
-                                        "plan " TINY_MODEL};
+    static const char *const verbs[] = {("bench " TINY), ("bench " TINY " --scaling strong --ranks 1"),
+                                        ("plan " TINY_MODEL)};
     (void)state;
     for (size_t v = 0; v < sizeof verbs / sizeof *verbs; v++) {
         command_result r = command_run("{ %s %s --json gone.json; echo $? >code; } | true", DTRAIN, verbs[v]);
