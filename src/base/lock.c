@@ -254,8 +254,9 @@ static dt_status make_anew(dt_lock *lock) {
     dt_log_warn("%s was removed, with all that was in it, while the run was writing to it; the run makes "
                 "it again and goes on writing there",
                 made.purpose);
-    dt_lock_release(lock);
+    dt_lock gone = *lock;
     *lock = made;
+    dt_lock_release(&gone);
     return DT_OK;
 }
 
