@@ -31,6 +31,10 @@
 #define MPIRUN_GRACE_SECONDS 1.0
 #define GRACE_SECONDS        5.0
 
+/* A loop that goes on comes to its last save within two steps and this. Longer, with a rank that has died,
+ * this one would not look yet whether the others are there, nor answer them that it is. */
+#define COMES_SECONDS 0.2
+
 /* How often the thread that hears signals looks whether the loop has come to its last save. */
 #define LOOK_NANOSECONDS 2000000L
 
@@ -77,7 +81,7 @@ static void save_in_time(dt_run *run, int reason, double step_seconds) {
     const double grace = reason & DT_STOP_MPIRUN ? MPIRUN_GRACE_SECONDS : GRACE_SECONDS;
     const double spare = 0.5 * grace - 2.0 * save_seconds;
     if (2.0 * step_seconds < spare)
-        await_last_save(run, spare);
+        await_last_save(run, fmin(spare, 2.0 * step_seconds + COMES_SECONDS));
     if (!atomic_load(&run->saves_begun))
         dt_saver_begin(run->saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_MAKESHIFT);
     dt_saver_wait(run->saver);
