@@ -71,8 +71,8 @@ static void await_last_save(const dt_run *run, double seconds) {
 
 /*
  * Rank 0, in the signal thread, while the loop computes. The stop ends with a save of the loop's own, and one
- * checkpoint is enough. But where the steps are too long to wait for that, or it does not come in half of the
- * time that there is, the last finished step is saved from here, beside whatever is being done.
+ * checkpoint is enough. But where the steps are too long to wait for that, or it does not come when two of
+ * them should be over, the last finished step is saved from here, beside whatever is being done.
  */
 static void save_in_time(dt_run *run, int reason, double step_seconds) {
     const double measured = dt_saver_seconds(run->saver);
