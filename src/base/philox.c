@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#include "base/elementary.h"
+
 dt_philox_key dt_philox_derive(uint64_t seed, dt_purpose purpose, uint32_t minor) {
     dt_philox_key root = {(uint32_t)seed, (uint32_t)(seed >> 32)};
     dt_philox_words words = dt_philox(root, (uint32_t)purpose, minor, 0, 0);
@@ -16,8 +18,9 @@ double dt_philox_unit(uint32_t high, uint32_t low) {
 }
 
 void dt_philox_normal(dt_philox_words words, double normal[2]) {
-    double radius = sqrt(-2.0 * log(dt_philox_unit(words.w0, words.w1)));
-    double angle = 2.0 * 3.14159265358979323846 * dt_philox_unit(words.w2, words.w3);
-    normal[0] = radius * cos(angle);
-    normal[1] = radius * sin(angle);
+    double radius = sqrt(-2.0 * dt_elementary_log(dt_philox_unit(words.w0, words.w1)));
+    double cosine, sine;
+    dt_elementary_turn(dt_philox_unit(words.w2, words.w3), &cosine, &sine);
+    normal[0] = radius * cosine;
+    normal[1] = radius * sine;
 }

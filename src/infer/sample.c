@@ -2,11 +2,11 @@
 #include "infer/sample.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/elementary.h"
 #include "base/memory.h"
 #include "base/progress.h"
 #include "config/config.h"
@@ -42,9 +42,10 @@ uint8_t dt_sample_draw(const float *logits, int64_t V, const dt_sample_options *
     if (options->temperature == 0.0)
         return (uint8_t)(argmax(text, count) + DT_TOKEN_TEXT);
     for (int64_t i = 1; i < count; i++)
-        most = fmax(most, (double)text[i]);
+        most = (double)text[i] > most ? (double)text[i] : most;
     for (int64_t i = 0; i < count; i++)
-        list[i] = (candidate){exp(((double)text[i] - most) / options->temperature), (int)i + DT_TOKEN_TEXT};
+        list[i] = (candidate){dt_elementary_exp(((double)text[i] - most) / options->temperature),
+                              (int)i + DT_TOKEN_TEXT};
     qsort(list, (size_t)count, sizeof *list, by_weight);
     if (!dt_is_null_int(options->top_k) && options->top_k < count)
         count = options->top_k;

@@ -11,6 +11,7 @@
 #include <math.h>
 #include <stddef.h>
 
+#include "base/elementary.h"
 #include "math/exp.h"
 #include "math/row.h"
 #include "math/tile.h"
@@ -145,7 +146,7 @@ static float softmax(float *score, int64_t n) {
     for (int64_t j = 0; j < n; j += 16)
         for (int64_t l = 0; l < 16; l++)
             score[j + l] *= scale;
-    return most + logf(sum);
+    return (float)((double)most + dt_elementary_log((double)sum));
 }
 
 static void multiply(float *restrict row, const float *restrict factor, int64_t n) {

@@ -1,8 +1,7 @@
 /* A row is V logits: small enough to stay in the first-level cache through all of this. */
 #include "math/loss.h"
 
-#include <math.h>
-
+#include "base/elementary.h"
 #include "math/exp.h"
 #include "math/row.h"
 
@@ -15,7 +14,7 @@ static double forward(const float *logits, const uint8_t *targets, int64_t rows,
 #pragma omp simd reduction(+ : sum)
         for (int64_t v = 0; v < V; v++)
             sum += dt_exp(row[v] - most);
-        loss += log((double)sum) + (double)most - (double)row[targets[i]];
+        loss += dt_elementary_log((double)sum) + (double)most - (double)row[targets[i]];
     }
     return loss;
 }
@@ -39,7 +38,7 @@ static double backward(float *logits, const uint8_t *targets, int64_t rows, int6
         for (int64_t v = V; v < stride; v++)
             row[v] = 0.0f;
         row[targets[i]] -= scale;
-        loss += log((double)sum) + (double)most - chosen;
+        loss += dt_elementary_log((double)sum) + (double)most - chosen;
     }
     return loss;
 }

@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "base/elementary.h"
+
 #define CHUNK 16384
 
 /* The step's scalars, in the precision in which they meet the elements. */
@@ -27,8 +29,8 @@ static void update(const coefficients *k, int64_t count, const float *restrict g
 
 void dt_adamw_step(const dt_layout *layout, const dt_adamw *options, int64_t step, const float *gradient,
                    float *parameters, float *exp_avg, float *exp_avg_sq) {
-    const double correction1 = 1.0 - pow(options->beta1, (double)step);
-    const double correction2 = 1.0 - pow(options->beta2, (double)step);
+    const double correction1 = 1.0 - dt_elementary_power(options->beta1, step);
+    const double correction2 = 1.0 - dt_elementary_power(options->beta2, step);
     const coefficients plain = {
         .keep = 1.0f,
         .beta1 = (float)options->beta1,

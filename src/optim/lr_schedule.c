@@ -1,7 +1,7 @@
 /* Each shape is one line of its formula in the header. */
 #include "optim/lr_schedule.h"
 
-#include <math.h>
+#include "base/elementary.h"
 
 /* How far step `step` is on the way from `from` to max_steps. */
 static double progress(const dt_lr_schedule *s, int64_t from, int64_t step) {
@@ -10,13 +10,14 @@ static double progress(const dt_lr_schedule *s, int64_t from, int64_t step) {
 
 double dt_lr_schedule_rate(const dt_lr_schedule *s, int64_t step) {
     const double fall = s->peak - s->least;
+    double cosine, sine;
     const int64_t now = step < s->max_steps ? step : s->max_steps, decay = s->max_steps - s->decay_steps;
     if (now <= s->warmup_steps)
         return s->peak * (double)now / (double)s->warmup_steps;
     switch (s->shape) {
     case DT_LR_COSINE:
-        return s->least +
-               fall * 0.5 * (1.0 + cos(3.14159265358979323846 * progress(s, s->warmup_steps, now)));
+        dt_elementary_turn(0.5 * progress(s, s->warmup_steps, now), &cosine, &sine);
+        return s->least + fall * 0.5 * (1.0 + cosine);
     case DT_LR_WSD:
         return s->peak - fall * progress(s, decay > s->warmup_steps ? decay : s->warmup_steps, now);
     case DT_LR_CONSTANT:

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/elementary.h"
 #include "base/log.h"
 #include "comm/agree.h"
 #include "data/batch.h"
@@ -52,8 +53,8 @@ static void print_windows(const dt_model_file *model, const dt_corpus *corpus, c
 }
 
 static void print_loss(const char *before, double loss, const char *after) {
-    dt_log_line("%sloss %.9g nats  perplexity %.6g  %.6g bits per character%s", before, loss, exp(loss),
-                loss / log(2.0), after);
+    dt_log_line("%sloss %.9g nats  perplexity %.6g  %.6g bits per character%s", before, loss,
+                dt_elementary_exp(loss), loss / DT_ELEMENTARY_LN2, after);
 }
 
 /* The first loss is that of whole windows, as in training; only the second has the rest too. */

@@ -21,6 +21,7 @@ class Dtrain(CMakePackage):
     depends_on("jansson@2.13:")
     depends_on("xxhash@0.8:")
     depends_on("cmocka", type="test")
+    depends_on("mpfr", type="test")
 
     def cmake_args(self):
         return [self.define("BUILD_TESTING", self.run_tests)]
