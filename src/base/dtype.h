@@ -2,12 +2,11 @@
  * Element types of gradients: floats, or floats that are rounded to bfloat16 at every node of the canonical
  * tree (allreduce/tree.h).
  *
- * bfloat16 is the upper half of a float: 8 bits of exponent, 8 of precision. Rounding is to nearest, ties to
- * even; what is above the largest becomes infinite, and what is not a number stays so. With DT_DTYPE_BF16
- * every node of the tree is rounded, the micro-batches and the root included, and each addition is made in
- * float between two rounded numbers. Any node may be the one that travels when ranks are more, so only a rule
- * that names them all gives the same bits on any number of ranks, one among them. Rounding twice changes
- * nothing. All functions are local.
+ * Rounding is that of base/bf16.h: to nearest, ties to even, denormals to zero. With DT_DTYPE_BF16 every node
+ * of the tree is rounded, the micro-batches and the root included, and each addition is made in float between
+ * two rounded numbers. Any node may be the one that travels when ranks are more, so only a rule that names
+ * them all gives the same bits on any number of ranks, one among them. Rounding twice changes nothing. All
+ * functions are local.
  */
 #ifndef DT_BASE_DTYPE_H
 #define DT_BASE_DTYPE_H
