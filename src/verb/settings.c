@@ -14,17 +14,29 @@
 #include "verb/verb.h"
 
 #define CONFIG_LIMIT_BYTES ((int64_t)1 << 20)
-#define MOST_OWN_FLAGS     8
+
+/* Reads the flags of the command line into `config`: the options, the verb's own, and --config. */
+static dt_status read_flags(dt_config *config, int argc, char **argv, const dt_flag *own, const char **path) {
+    size_t count = 0;
+    while (own && own[count].name)
+        count++;
+    dt_flag *flags = calloc(count + 2, sizeof *flags); /* the last stays all zero, which ends the array */
+    if (flags == NULL)
+        return dt_fail("out of memory for the command line");
+    flags[0] = (dt_flag){"config", true, path};
+    if (count > 0)
+        memcpy(flags + 1, own, count * sizeof *flags);
+    const dt_status status = dt_config_read_flags(config, argc, argv, flags, NULL, NULL);
+    free(flags);
+    return status;
+}
 
 /* Where --config stands is known only once the flags are read, so they are read twice: now for it alone. */
 static dt_status find_config(int argc, char **argv, const dt_flag *own, const char **path) {
-    dt_flag flags[MOST_OWN_FLAGS + 2] = {{"config", true, path}};
     dt_config unused;
-    for (int i = 0; own && own[i].name && i < MOST_OWN_FLAGS; i++)
-        flags[i + 1] = own[i];
     dt_status status = dt_config_init(&unused);
     if (status == DT_OK)
-        status = dt_config_read_flags(&unused, argc, argv, flags, NULL, NULL);
+        status = read_flags(&unused, argc, argv, own, path);
     dt_config_free(&unused);
     return status;
 }
@@ -91,9 +103,6 @@ dt_status dt_verb_settings(dt_config *config, const dt_world *world, int argc, c
     const char *path = NULL, *again = NULL;
     char *bytes = NULL;
     size_t length = 0;
-    dt_flag flags[MOST_OWN_FLAGS + 2] = {{"config", true, &again}};
-    for (int i = 0; own && own[i].name && i < MOST_OWN_FLAGS; i++)
-        flags[i + 1] = own[i];
     const dt_status defaults = dt_config_init(config);
     if (world == NULL)
         DT_TRY(defaults);
@@ -111,7 +120,7 @@ dt_status dt_verb_settings(dt_config *config, const dt_world *world, int argc, c
     if (status == DT_OK && bytes)
         status = dt_config_read_yaml(config, name, bytes, length);
     if (status == DT_OK)
-        status = dt_config_read_flags(config, argc, argv, flags, NULL, NULL);
+        status = read_flags(config, argc, argv, own, &again);
     if (status == DT_OK && (start == DT_VERB_AFRESH || config->resume == NULL))
         status = dt_config_check_document(config, name, bytes, length);
     free(bytes);
