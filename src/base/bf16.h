@@ -26,14 +26,14 @@ static inline uint32_t dt_bf16_round_bits(uint32_t bits) {
 }
 
 /** `value` as bfloat16. */
-static inline uint16_t dt_bf16_of(float value) {
+static inline uint16_t dt_bf16_round(float value) {
     uint32_t bits;
     memcpy(&bits, &value, sizeof bits);
     return (uint16_t)(dt_bf16_round_bits(bits) >> 16);
 }
 
 /** The float that a bfloat16 stands for. */
-static inline float dt_bf16_float(uint16_t number) {
+static inline float dt_bf16_widen(uint16_t number) {
     const uint32_t bits = (uint32_t)number << 16;
     float value;
     memcpy(&value, &bits, sizeof value);

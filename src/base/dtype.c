@@ -42,10 +42,10 @@ void dt_dtype_round(dt_dtype dtype, float *values, int64_t count) {
 
 void dt_dtype_pack(uint16_t *packed, const float *values, int64_t count) {
     for (int64_t i = 0; i < count; i++)
-        packed[i] = dt_bf16_of(values[i]);
+        packed[i] = dt_bf16_round(values[i]);
 }
 
 void dt_dtype_unpack(float *values, const uint16_t *packed, int64_t count) {
     for (int64_t i = 0; i < count; i++)
-        values[i] = dt_bf16_float(packed[i]);
+        values[i] = dt_bf16_widen(packed[i]);
 }
