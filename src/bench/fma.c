@@ -1,8 +1,9 @@
 /*
- * A core starts up to two vector multiply-adds a cycle, and each takes four or five cycles; ten in flight
- * fill it. Twelve accumulators and two operands fit in the sixteen registers that AVX2 has. Each accumulator
- * starts from a value of its own and passes through an empty asm in every round: otherwise a compiler would
- * see that accumulators hold the same values and compute them once, or compute the loop beforehand.
+ * A core starts up to two vector multiply-adds a cycle, four with NEON on large cores, and each takes four or
+ * five cycles: ten in flight fill it, or twenty. Twelve accumulators and two operands fit in the sixteen
+ * registers that AVX2 has, twenty-four in NEON's thirty-two. Each accumulator starts from a value of its own
+ * and passes through an empty asm in every round: otherwise a compiler would see that accumulators hold the
+ * same values and compute them once, or compute the loop beforehand.
  */
 #include "bench/fma.h"
 
@@ -11,40 +12,53 @@
 #elif defined(__AVX2__)
 #define VECTOR_BYTES 32
 #else
-#define VECTOR_BYTES 16 /* without fused multiply-adds: a multiplication and an addition */
+#define VECTOR_BYTES 16 /* on x86-64 without fused multiply-adds: a multiplication and an addition */
 #endif
-
-#define LANES        ((int64_t)(VECTOR_BYTES / sizeof(float)))
-#define ACCUMULATORS 12
 
 typedef float vector __attribute__((vector_size(VECTOR_BYTES)));
 
-/* x = x multiplier + addend, held in a register. */
-#define STEP(x)                                                                                              \
+/* X(accumulator, what it starts from) for each, by name: those of an array do not all stay in registers. */
+#define TWELVE(X)                                                                                            \
+    X(a, 1.0f)                                                                                               \
+    X(b, 1.1f)                                                                                               \
+    X(c, 1.2f)                                                                                               \
+    X(d, 1.3f) X(e, 1.4f) X(f, 1.5f) X(g, 1.6f) X(h, 1.7f) X(i, 1.8f) X(j, 1.9f) X(k, 2.0f) X(l, 2.1f)
+/*
+ * x = x multiplier + addend on x86-64, from values near 1 towards addend / (1 - multiplier) = 1. NEON's
+ * multiply-add overwrites its addend, so there x += multiplier addend, a sum that stops growing far below
+ * infinity; the multiplier passes through the asm as well, or the product would be taken out of the loop.
+ */
+#if defined __aarch64__
+#define ACCUMULATORS 24
+#define EACH(X)                                                                                              \
+    TWELVE(X)                                                                                                \
+    X(m, 2.2f)                                                                                               \
+    X(n, 2.3f)                                                                                               \
+    X(o, 2.4f)                                                                                               \
+    X(p, 2.5f) X(q, 2.6f) X(r, 2.7f) X(s, 2.8f) X(t, 2.9f) X(u, 3.0f) X(v, 3.1f) X(w, 3.2f) X(x, 3.3f)
+#define STEP(x, value)                                                                                       \
+    x += multiplier * addend;                                                                                \
+    __asm__ volatile("" : "+w"(x), "+w"(multiplier));
+#else
+#define ACCUMULATORS 12
+#define EACH(X)      TWELVE(X)
+#define STEP(x, value)                                                                                       \
     x = x * multiplier + addend;                                                                             \
-    __asm__ volatile("" : "+x"(x))
+    __asm__ volatile("" : "+x"(x));
+#endif
+#define START(x, value) vector x = addend + (value);
+#define TAKE(x, value)  all += x;
+#define LANES           ((int64_t)(VECTOR_BYTES / sizeof(float)))
 
-/* Values near 1 that move towards addend / (1 - multiplier) = 1: neither overflow nor denormals. */
 static float run(int64_t rounds) {
-    vector multiplier = (vector){0} + 0.875f, addend = (vector){0} + 0.125f;
-    vector a = addend + 1.0f, b = addend + 1.1f, c = addend + 1.2f, d = addend + 1.3f, e = addend + 1.4f,
-           f = addend + 1.5f, g = addend + 1.6f, h = addend + 1.7f, i = addend + 1.8f, j = addend + 1.9f,
-           k = addend + 2.0f, l = addend + 2.1f;
+    vector multiplier = (vector){0} + 0.875f;
+    const vector addend = (vector){0} + 0.125f;
+    EACH(START)
     for (int64_t round = 0; round < rounds; round++) {
-        STEP(a);
-        STEP(b);
-        STEP(c);
-        STEP(d);
-        STEP(e);
-        STEP(f);
-        STEP(g);
-        STEP(h);
-        STEP(i);
-        STEP(j);
-        STEP(k);
-        STEP(l);
+        EACH(STEP)
     }
-    const vector all = a + b + c + d + e + f + g + h + i + j + k + l;
+    vector all = {0};
+    EACH(TAKE)
     float sum = 0.0f;
     for (int64_t lane = 0; lane < LANES; lane++)
         sum += all[lane];

@@ -26,9 +26,13 @@ static volatile float kept;
 /* The widest that the processor has, also where DTRAIN_ISA asks for slower kernels: a ceiling stays where it
  * is. */
 static const struct dt_fma *widest_fma(void) {
-    if (dt_kernels_get(0))
-        return &dt_fma_avx512;
-    return dt_kernels_get(1) ? &dt_fma_avx2 : &dt_fma_baseline;
+#define FMA(isa, with) &dt_fma_##isa,
+    static const struct dt_fma *const all[DT_KERNELS_SETS] = {DT_ISA_EACH(FMA, )};
+#undef FMA
+    int index = 0;
+    while (dt_kernels_get(index) == NULL)
+        index++;
+    return all[index];
 }
 
 static double measure_fma(int threads) {

@@ -38,11 +38,11 @@ uint8_t dt_sample_draw(const float *logits, int64_t V, const dt_sample_options *
     candidate list[DT_VOCAB] = {{0.0, 0}};
     int64_t count = (V < DT_VOCAB ? V : DT_VOCAB) - DT_TOKEN_TEXT;
     const float *const text = logits + DT_TOKEN_TEXT; /* <PAD> and <UNK> have no part in it */
-    double most = (double)text[0], total = 0.0, reached = 0.0;
+    const int likeliest = argmax(text, count);
+    const double most = (double)text[likeliest];
+    double total = 0.0, reached = 0.0;
     if (options->temperature == 0.0)
-        return (uint8_t)(argmax(text, count) + DT_TOKEN_TEXT);
-    for (int64_t i = 1; i < count; i++)
-        most = (double)text[i] > most ? (double)text[i] : most;
+        return (uint8_t)(likeliest + DT_TOKEN_TEXT);
     for (int64_t i = 0; i < count; i++)
         list[i] = (candidate){dt_elementary_exp(((double)text[i] - most) / options->temperature),
                               (int)i + DT_TOKEN_TEXT};

@@ -1,12 +1,13 @@
 /**
- * How one source becomes code for three kinds of processor.
+ * How one source becomes code for several kinds of processor.
  *
- * The kernel files of math/ (all but matmul.c, which is OpenBLAS's) are compiled three times, for AVX-512,
- * for AVX2 and for every x86-64 processor. Each exports one constant, a struct of functions, whose name ends
- * in the instruction set: gelu.c exports dt_gelu_avx512, dt_gelu_avx2 and dt_gelu_baseline. kernels.c picks
- * one set when the program starts. The loops are plain C, or the compilers' vector types, and become vector
- * code by themselves; one multiplication alone is named to the processor (philox_lanes.h). Nothing else
- * depends on the instruction set.
+ * The kernel files of math/ (all but matmul.c, which is OpenBLAS's) are compiled once for each set in
+ * DT_ISA_EACH: on x86-64 for AVX-512, for AVX2 and for every such processor, on 64-bit Arm for NEON, which
+ * each has. Each exports one constant, a struct of functions, whose name ends in the instruction set: gelu.c
+ * exports dt_gelu_avx512, dt_gelu_avx2 and dt_gelu_baseline. kernels.c picks one set when the program starts.
+ * The loops are plain C, or the compilers' vector types, and become vector code by themselves; one
+ * multiplication alone is named to the processor (philox_lanes.h). Nothing else depends on the instruction
+ * set.
  */
 #ifndef DT_MATH_ISA_H
 #define DT_MATH_ISA_H
@@ -14,10 +15,21 @@
 #define DT_ISA_JOIN2(name, isa) name##_##isa
 #define DT_ISA_JOIN(name, isa)  DT_ISA_JOIN2(name, isa)
 
-/** The name of this compilation's variant: DT_ISA is avx512, avx2 or baseline. */
+/** The name of this compilation's variant: DT_ISA is one of the sets below. */
 #define DT_ISA_NAME(name) DT_ISA_JOIN(name, DT_ISA)
 
-/** Declares all three variants of a struct of kernels. */
-#define DT_ISA_DECLARE(type) extern const struct type type##_avx512, type##_avx2, type##_baseline
+/** X(isa, with) for each set of the architecture, from the fastest to the one that every processor runs. The
+ * flags of each are in CMakeLists.txt. */
+#if defined __x86_64__
+#define DT_ISA_EACH(X, with) X(avx512, with) X(avx2, with) X(baseline, with)
+#elif defined __aarch64__
+#define DT_ISA_EACH(X, with) X(neon, with)
+#else
+#error "Kernels are compiled for x86-64 and for 64-bit Arm only."
+#endif
+
+/** Declares all variants of a struct of kernels. What follows them takes the semicolon. */
+#define DT_ISA_DECLARE(type)          DT_ISA_EACH(DT_ISA_DECLARE_ONE, type) struct type
+#define DT_ISA_DECLARE_ONE(isa, type) extern const struct type type##_##isa;
 
 #endif

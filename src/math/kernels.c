@@ -1,4 +1,4 @@
-/* Which kernels this processor runs. Levels are those of the x86-64 psABI: avx512 is v4, avx2 is v3. */
+/* Which kernels this processor runs. On x86-64 levels are those of the psABI: avx512 is v4, avx2 is v3. */
 #include "math/kernels.h"
 
 #include <stdbool.h>
@@ -8,24 +8,47 @@
 
 #define NAMES_BYTES 64
 
-#define SET(isa)                                                                                             \
-    {                                                                                                        \
-        .name = #isa, .embedding = &dt_embedding_##isa, .layernorm = &dt_layernorm_##isa,                    \
-        .attention = &dt_attention_##isa, .gelu = &dt_gelu_##isa, .residual = &dt_residual_##isa,            \
-        .gemm = &dt_gemm_##isa, .linear = &dt_linear_##isa, .loss = &dt_loss_##isa,                          \
-        .matvec = &dt_matvec_##isa                                                                           \
-    }
+#define SET(isa, with)                                                                                       \
+    {.name = #isa,                                                                                           \
+     .embedding = &dt_embedding_##isa,                                                                       \
+     .layernorm = &dt_layernorm_##isa,                                                                       \
+     .attention = &dt_attention_##isa,                                                                       \
+     .gelu = &dt_gelu_##isa,                                                                                 \
+     .residual = &dt_residual_##isa,                                                                         \
+     .gemm = &dt_gemm_##isa,                                                                                 \
+     .linear = &dt_linear_##isa,                                                                             \
+     .loss = &dt_loss_##isa,                                                                                 \
+     .matvec = &dt_matvec_##isa},
 
-static const dt_kernels sets[DT_KERNELS_SETS] = {SET(avx512), SET(avx2), SET(baseline)};
+static const dt_kernels sets[DT_KERNELS_SETS] = {DT_ISA_EACH(SET, )};
+
+#if defined __x86_64__
+static bool has_avx2(void) {
+    __builtin_cpu_init();
+    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
+}
+
+static bool has_avx512(void) {
+    return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vl");
+}
+
+static bool has_baseline(void) {
+    return true;
+}
+#else
+/* NEON belongs to the architecture. */
+static bool has_neon(void) {
+    return true;
+}
+#endif
 
 static bool runs(int index) {
-    __builtin_cpu_init();
-    bool v3 =
-        __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi2");
-    bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-              __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
-              __builtin_cpu_supports("avx512vl");
-    return index == 0 ? v4 : index == 1 ? v3 : true;
+#define HAS(isa, with) has_##isa,
+    static bool (*const has[DT_KERNELS_SETS])(void) = {DT_ISA_EACH(HAS, )};
+#undef HAS
+    return has[index]();
 }
 
 const dt_kernels *dt_kernels_get(int index) {

@@ -20,7 +20,7 @@
 #include "math/matvec.h"
 
 typedef struct dt_kernels {
-    const char *name; /**< "avx512", "avx2" or "baseline" */
+    const char *name; /**< "avx512", "avx2" or "baseline"; on Arm "neon" */
     const struct dt_embedding *embedding;
     const struct dt_layernorm *layernorm;
     const struct dt_attention *attention;
@@ -32,15 +32,16 @@ typedef struct dt_kernels {
     const struct dt_matvec *matvec;
 } dt_kernels;
 
-/** How many sets there are; 0 is the fastest. */
-#define DT_KERNELS_SETS 3
+/** How many sets the architecture has (math/isa.h); 0 is the fastest, and every processor runs the last. */
+#define DT_KERNELS_SETS                   (0 DT_ISA_EACH(DT_KERNELS_ONE_MORE, ))
+#define DT_KERNELS_ONE_MORE(isa, nothing) +1
 
 /** Set `index`, or NULL when this processor cannot run it. Local. */
 const dt_kernels *dt_kernels_get(int index);
 
 /**
  * The fastest set that this processor can run, or the slower one that the environment variable DTRAIN_ISA
- * (avx512, avx2 or baseline) asks for. Sets differ in bits, so a job whose ranks use several is refused
+ * asks for by its name. Sets differ in bits, so a job whose ranks use several is refused
  * (train/launch.h). Local.
  */
 const dt_kernels *dt_kernels_best(void);

@@ -10,7 +10,11 @@
 #ifndef DT_MATH_PHILOX_LANES_H
 #define DT_MATH_PHILOX_LANES_H
 
+#if defined __aarch64__
+#include <arm_neon.h>
+#else
 #include <immintrin.h>
+#endif
 #include <stdint.h>
 
 #include "base/philox.h"
@@ -36,6 +40,8 @@ static inline dt_philox_wide dt_philox_multiply(dt_philox_wide a, dt_philox_wide
     return (dt_philox_wide)_mm512_mul_epu32((__m512i)a, (__m512i)b);
 #elif defined __AVX2__
     return (dt_philox_wide)_mm256_mul_epu32((__m256i)a, (__m256i)b);
+#elif defined __aarch64__
+    return (dt_philox_wide)vmull_u32(vmovn_u64((uint64x2_t)a), vmovn_u64((uint64x2_t)b));
 #else
     return (dt_philox_wide)_mm_mul_epu32((__m128i)a, (__m128i)b);
 #endif

@@ -5,9 +5,9 @@
  *
  * B comes as panels of DT_TILE_COLS columns, row after row without a gap, so that a step of k reads two
  * vectors of B, broadcasts one number of each row of A, and adds 2 x rows products. The tile is as large as
- * the registers allow: 14 rows of two vectors leave 4 of AVX-512's 32 registers for A and B, 6 rows leave 4
- * of 16. Such a kernel and the packing around it are after Goto, van de Geijn, "Anatomy of High-Performance
- * Matrix Multiplication" (2008), and Van Zee, van de Geijn, "BLIS" (2015).
+ * the registers allow: 14 rows of two vectors leave 4 of AVX-512's and NEON's 32 registers for A and B, 6
+ * rows leave 4 of 16. Such a kernel and the packing around it are after Goto, van de Geijn, "Anatomy of
+ * High-Performance Matrix Multiplication" (2008), and Van Zee, van de Geijn, "BLIS" (2015).
  *
  * A sum over k is taken in the order of k, one fused multiply-add after the other (without AVX2 a product and
  * an addition), so an element's bits do not depend on where in which tile it stands. All functions are local;
@@ -27,6 +27,9 @@
 #elif defined __AVX2__
 #define DT_TILE_ROWS  6
 #define DT_TILE_LANES 8
+#elif defined __aarch64__
+#define DT_TILE_ROWS  14
+#define DT_TILE_LANES 4
 #else
 #define DT_TILE_ROWS  6
 #define DT_TILE_LANES 4

@@ -15,24 +15,24 @@
 /* Arguments are worked through in blocks, so that the loops below become the vector code that kernels run. */
 #define BLOCK 1024
 
-static void exp_baseline(float *y, const float *x) {
-    for (int i = 0; i < BLOCK; i++)
-        y[i] = dt_exp(x[i]);
-}
+#if defined __x86_64__
+#define TARGET_avx512   __attribute__((target("avx2,fma,avx512f,avx512bw,avx512cd,avx512dq,avx512vl")))
+#define TARGET_avx2     __attribute__((target("avx2,fma")))
+#define TARGET_baseline /* what the compiler takes for every processor */
+#else
+#define TARGET_neon
+#endif
 
-__attribute__((target("avx2,fma"))) static void exp_avx2(float *y, const float *x) {
-    for (int i = 0; i < BLOCK; i++)
-        y[i] = dt_exp(x[i]);
-}
-
-__attribute__((target("avx2,fma,avx512f,avx512bw,avx512cd,avx512dq,avx512vl"))) static void
-exp_avx512(float *y, const float *x) {
-    for (int i = 0; i < BLOCK; i++)
-        y[i] = dt_exp(x[i]);
-}
+#define VARIANT(isa, nothing)                                                                                \
+    TARGET_##isa static void exp_##isa(float *y, const float *x) {                                           \
+        for (int i = 0; i < BLOCK; i++)                                                                      \
+            y[i] = dt_exp(x[i]);                                                                             \
+    }
+DT_ISA_EACH(VARIANT, )
 
 /* In the order of dt_kernels_get, which says whether this processor can run them. */
-static void (*const variants[DT_KERNELS_SETS])(float *, const float *) = {exp_avx512, exp_avx2, exp_baseline};
+#define NAME(isa, nothing) exp_##isa,
+static void (*const variants[DT_KERNELS_SETS])(float *, const float *) = {DT_ISA_EACH(NAME, )};
 
 static float float_of(uint32_t bits) {
     float x;
