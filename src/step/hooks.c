@@ -11,6 +11,7 @@
 #include "base/available.h"
 #include "base/elf.h"
 #include "base/ending.h"
+#include "base/ieee.h"
 
 /* One hook of the config. */
 typedef struct entry {
@@ -146,6 +147,16 @@ static dt_status create_hook(dt_hooks *hooks, entry *e, const json_t *object) {
     return DT_OK;
 }
 
+/* What it changes would change every number of the run, and only on hosts where it is loaded so. */
+static dt_status check_arithmetic(const entry *e) {
+    const char *fault = dt_ieee_find_fault();
+    return fault ? dt_usage(
+                       "hook %s: expected a library that leaves arithmetic as IEEE 754 has it, found that %s "
+                       "since it was loaded; compile and link it without -ffast-math",
+                       e->name, fault)
+                 : DT_OK;
+}
+
 static dt_status add_list(dt_hooks *hooks, const json_t *root, const char *list) {
     const json_t *array = json_object_get(root, list);
     size_t i;
@@ -163,6 +174,7 @@ static dt_status add_list(dt_hooks *hooks, const json_t *root, const char *list)
             return dt_fail("out of memory for the hooks");
         DT_TRY(find_hook(e, list, object));
         DT_TRY(create_hook(hooks, e, object));
+        DT_TRY(check_arithmetic(e));
     }
     return DT_OK;
 }

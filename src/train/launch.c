@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/ieee.h"
 #include "base/version.h"
 #include "comm/agree.h"
 #include "comm/odd.h"
@@ -62,6 +63,12 @@ static dt_status check_arithmetic(const dt_world *world) {
 dt_status dt_launch_check(const dt_world *world) {
     if (world->size > 1)
         DT_TRY(check_program(world));
+    const char *fault = dt_ieee_find_fault();
+    DT_TRY(dt_agree(world,
+                    fault ? dt_fail("expected arithmetic as IEEE 754 has it, found that %s on %s; look for a "
+                                    "library in LD_PRELOAD that is linked with -ffast-math",
+                                    fault, world->host)
+                          : DT_OK));
     DT_TRY(dt_agree(world, dt_kernels_check()));
     return world->size > 1 ? check_arithmetic(world) : DT_OK;
 }

@@ -53,6 +53,15 @@ static void another_program_is_named(void **state) {
             "; no majority says which is right");
 }
 
+/* One rank alone, so that its results would be others than the rest's. */
+static void flush_to_zero_is_refused(void **state) {
+    (void)state;
+    refused(2, DTRAIN TRAIN, "env LD_PRELOAD=" FLUSH_TO_ZERO " " DTRAIN TRAIN,
+            "dtrain: error: expected arithmetic as IEEE 754 has it, found that denormal numbers become 0 "
+            "(flush-to-zero) on ",
+            "; look for a library in LD_PRELOAD that is linked with -ffast-math");
+}
+
 static void other_kernels_are_named(void **state) {
     (void)state;
     refused(3, DTRAIN TRAIN, "env DTRAIN_ISA=baseline " DTRAIN TRAIN,
@@ -121,7 +130,9 @@ static void ranks_on_one_core_by_a_mask_are_warned_of(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ranks_on_one_core_by_a_mask_are_warned_of),
-        cmocka_unit_test(another_program_is_named), cmocka_unit_test(other_kernels_are_named),
+        cmocka_unit_test(another_program_is_named),
+        cmocka_unit_test(flush_to_zero_is_refused),
+        cmocka_unit_test(other_kernels_are_named),
         cmocka_unit_test(another_text_is_named),
         cmocka_unit_test(a_letter_outside_the_sample_is_noticed_where_it_is_trained_on)};
     return cmocka_run_group_tests(tests, set_up, tear_down);

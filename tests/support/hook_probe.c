@@ -7,10 +7,13 @@
  *                          that "key" says, or one that is not UTF-8
  *     "spoil": [n, ..]     update() makes the first gradient a NaN in these steps
  *     "stray": n           update() changes the first gradient on rank n alone, as a hook must not
+ *     "flush": true        create() switches flush-to-zero on
  *     "farewell": path     destroy() makes this file
  *
  * Compiled with PROBE_VERSION it claims to be of that version of the interface.
  */
+#include "support/arithmetic.h"
+
 #include <dtrain/hook.h>
 #include <jansson.h>
 #include <math.h>
@@ -40,6 +43,8 @@ static int create_probe(const dt_hook_setup *setup, void **state, int64_t *leaf_
     p->leaf_values = json_integer_value(json_object_get(p->options, "leaf_values"));
     *leaf_values = p->leaf_values;
     *state = p;
+    if (json_is_true(json_object_get(p->options, "flush")))
+        arithmetic_flush(1);
     const json_t *reason = json_object_get(p->options, "refuse");
     if (reason == NULL)
         return 0;

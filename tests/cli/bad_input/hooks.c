@@ -46,6 +46,10 @@ static const bad_row rows[] = {
          "hook p: too few layers (1 layers of 4)")},
     {ROW(TRAIN "--hooks '{update: [{name: p, library: " HOOK_PROBE ", refuse: \"\"}]}'",
          "hook p: it refused to start and gave no reason")},
+    {ROW(
+        TRAIN "--hooks '{update: [{name: p, library: " HOOK_PROBE ", flush: true}]}'",
+        "hook p: expected a library that leaves arithmetic as IEEE 754 has it, found that denormal numbers become 0 "
+        "(flush-to-zero) since it was loaded; compile and link it without -ffast-math")},
     {ROW(TRAIN "--hooks '{forward: [{name: p, library: " HOOK_PROBE ", leaf_values: -1}]}'",
          "hook p: expected it to keep 0 or more doubles per leaf, but it asks for -1")},
     {ROW(TRAIN "--hooks '{forward: [{name: p, library: " HOOK_PROBE ", leaf_values: 9223372036854775807}]}'",
