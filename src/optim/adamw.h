@@ -6,6 +6,15 @@
  *     m = b1 m + (1 - b1) g             g: the gradient times the clipping scale
  *     v = b2 v + (1 - b2) g^2
  *     p -= lr / (1 - b1^t) m / (sqrt(v) / sqrt(1 - b2^t) + eps)
+ *
+ * In bits: keep = 1 - lr wd, rest1 = 1 - b1, rest2 = 1 - b2, rate = lr / (1 - b1^t) and root = sqrt(1 - b2^t)
+ * are worked out in double and rounded to float once, as b1, b2, eps and the scale are. Each element then
+ * takes these operations in float, each rounded by itself:
+ *
+ *     g = gradient scale
+ *     m = (b1 m) + (rest1 g)
+ *     v = (b2 v) + ((rest2 g) g)
+ *     p = (p keep) - (rate (m / ((sqrt(v) / root) + eps)))
  */
 #ifndef DT_OPTIM_ADAMW_H
 #define DT_OPTIM_ADAMW_H

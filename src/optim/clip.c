@@ -4,18 +4,30 @@
 #include <math.h>
 #include <string.h>
 
-#define CHUNK 4096
+#include "allreduce/tree.h"
+
+/* Part of every result, as the lanes are. */
+#define CHUNK 1024
+#define LANES 16
 
 int64_t dt_clip_chunks(int64_t elements) {
     return (elements + CHUNK - 1) / CHUNK;
 }
 
+/* Squares of floats are exact in double, so only additions round: element i goes to lane i mod 16, whatever
+ * the width of a vector. */
 static double chunk_squares(const float *x, int64_t count) {
-    double sum = 0.0;
-#pragma omp simd reduction(+ : sum)
-    for (int64_t i = 0; i < count; i++)
-        sum += (double)x[i] * (double)x[i];
-    return sum;
+    double lane[LANES] = {0};
+    int64_t i = 0;
+    for (; i + LANES <= count; i += LANES)
+        for (int64_t l = 0; l < LANES; l++)
+            lane[l] += (double)x[i + l] * (double)x[i + l];
+    for (int64_t l = 0; i + l < count; l++)
+        lane[l] += (double)x[i + l] * (double)x[i + l];
+    for (int64_t half = LANES / 2; half > 0; half /= 2)
+        for (int64_t l = 0; l < half; l++)
+            lane[l] += lane[l + half];
+    return lane[0];
 }
 
 /* A turned bit adds a power of two that 32 bits hold, either way. */
@@ -41,10 +53,7 @@ double dt_clip_norm(const float *vector, int64_t elements, double *partial, uint
         all += (uint64_t)(2 * c + 1) * chunk_bits(vector + first, count);
     }
     *bits = all;
-    double sum = 0.0;
-    for (int64_t c = 0; c < chunks; c++)
-        sum += partial[c];
-    return sqrt(sum);
+    return sqrt(dt_tree_sum(partial, chunks));
 }
 
 double dt_clip_scale(double norm, double limit) {

@@ -7,10 +7,12 @@
 #include <stdint.h>
 
 /**
- * The square root of the sum of squares of vector[0..elements), in double. Summed in chunks of a fixed size
- * and the chunks in their order, so the bits do not depend on how many OpenMP threads share the work.
- * `partial` is scratch of dt_clip_chunks(elements) doubles. `*bits` becomes a sum of the elements' bits, in
- * which any single one that turns shows, however small its number is beside the norm. Local.
+ * The square root of the sum of squares of vector[0..elements), in double. Chunks of 1,024 elements are
+ * summed in 16 lanes, element i in lane i mod 16, and lane l then takes on lane l + 8, + 4, + 2 and + 1;
+ * chunks are summed along the canonical tree (allreduce/tree.h). So whoever holds a range of chunks that is a
+ * node of the tree can sum it alone, and no bit depends on how many OpenMP threads share the work. `partial`
+ * is scratch of dt_clip_chunks(elements) doubles. `*bits` becomes a sum of the elements' bits, in which any
+ * single one that turns shows, however small its number is beside the norm. Local.
  */
 double dt_clip_norm(const float *vector, int64_t elements, double *partial, uint64_t *bits);
 

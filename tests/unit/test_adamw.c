@@ -131,6 +131,63 @@ static void a_zero_gradient_moves_nothing(void **state) {
     dt_layout_free(&layout);
 }
 
+/* The header's operations for one element, each rounded to float by itself: what is volatile is not
+ * contracted. */
+static void rounded_update(const float c[8], float gradient, float *p, float *m, float *v) {
+    enum { SCALE, BETA1, REST1, BETA2, REST2, ROOT, KEEP, RATE };
+    volatile float g = gradient * c[SCALE], kept1 = c[BETA1] * *m, new1 = c[REST1] * g;
+    volatile float kept2 = c[BETA2] * *v, new2 = c[REST2] * g;
+    new2 = new2 * g;
+    volatile float mean = kept1 + new1, square = kept2 + new2;
+    volatile float root = sqrtf(square);
+    root = root / c[ROOT];
+    root = root + 1e-8f;
+    volatile float change = mean / root, kept = *p * c[KEEP];
+    change = c[RATE] * change;
+    *m = mean;
+    *v = square;
+    *p = kept - change;
+}
+
+/* Identity: the very bits of the operations that the header states. */
+static void every_operation_is_rounded_by_itself(void **state) {
+    (void)state;
+    const dt_adamw o = {
+        .learning_rate = 0.01, .weight_decay = 0.1, .beta1 = 0.9, .beta2 = 0.95, .gradient_scale = 0.7};
+    dt_layout layout;
+    assert_int_equal(dt_layout_create(&layout, shape), DT_OK);
+    vectors v = start(&layout), expected = start(&layout);
+    double power1 = 1.0, power2 = 1.0;
+    for (int64_t step = 1; step <= 3; step++) {
+        float *gradient = gradient_of(&layout, step);
+        dt_adamw_step(&layout, &o, step, gradient, v.parameters, v.exp_avg, v.exp_avg_sq);
+        power1 *= o.beta1;
+        power2 *= o.beta2;
+        for (int64_t t = 0; t < layout.tensors; t++) {
+            const double decay = layout.tensor[t].dims == 2 ? o.weight_decay : 0.0;
+            const float c[8] = {(float)o.gradient_scale,
+                                (float)o.beta1,
+                                (float)(1.0 - o.beta1),
+                                (float)o.beta2,
+                                (float)(1.0 - o.beta2),
+                                (float)sqrt(1.0 - power2),
+                                (float)(1.0 - o.learning_rate * decay),
+                                (float)(o.learning_rate / (1.0 - power1))};
+            const int64_t first = layout.tensor[t].offset;
+            for (int64_t e = first; e < first + layout.tensor[t].count; e++)
+                rounded_update(c, gradient[e], &expected.parameters[e], &expected.exp_avg[e],
+                               &expected.exp_avg_sq[e]);
+        }
+        free(gradient);
+    }
+    assert_same_bits("adamw", "parameters", v.parameters, expected.parameters, layout.elements);
+    assert_same_bits("adamw", "exp_avg", v.exp_avg, expected.exp_avg, layout.elements);
+    assert_same_bits("adamw", "exp_avg_sq", v.exp_avg_sq, expected.exp_avg_sq, layout.elements);
+    vectors_free(v);
+    vectors_free(expected);
+    dt_layout_free(&layout);
+}
+
 static void bits_do_not_depend_on_threads(void **state) {
     (void)state;
     const dt_adamw options = {
@@ -160,6 +217,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fifty_steps_are_the_formula),
         cmocka_unit_test(a_zero_gradient_moves_nothing),
+        cmocka_unit_test(every_operation_is_rounded_by_itself),
         cmocka_unit_test(bits_do_not_depend_on_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
