@@ -10,7 +10,7 @@
  *         config.json             the architecture, as Hugging Face's GPT2Config
  *         optimizer.safetensors   exp_avg.<name> and exp_avg_sq.<name>
  *         vocab.json              token text -> id
- *         metadata.json           step, val_loss, seed, config, corpus, run_id, and size and checksums
+ *         metadata.json           step, val_loss, seed, config, corpus, the run, and size and checksums
  *                                 of every file; see checkpoint/metadata.h
  *
  * Nothing in a checkpoint depends on the number of ranks. A folder is written under a temporary name beside
@@ -43,6 +43,7 @@ typedef struct dt_checkpoint_about {
     dt_config config; /**< its seed is the one in use, never null */
     dt_corpus_identity corpus;
     char run_id[DT_RUN_ID_BYTES];
+    char parent_run_id[DT_RUN_ID_BYTES]; /**< the run from whose checkpoint this one began; "": from none */
     int64_t step;
     double val_loss; /**< of these weights, in nats; DT_NULL_REAL when they were not evaluated */
 } dt_checkpoint_about;

@@ -91,10 +91,11 @@ static json_t *make_object(const dt_checkpoint_about *about, json_t *files) {
     snprintf(hash, sizeof hash, "%016" PRIx64, about->corpus.hash);
     /* "o" takes the config, also when the rest fails, and NULL for it makes the whole fail. */
     json_t *val_loss = isfinite(about->val_loss) ? json_real(about->val_loss) : json_null();
-    return json_pack("{s:i, s:s, s:I, s:o, s:o, s:s, s:s, s:{s:I, s:I, s:s}, s:o, s:O}", "checkpoint_version",
-                     DT_CHECKPOINT_VERSION, "metadata_xxh3_128", BLANK_DIGITS, "step",
+    return json_pack("{s:i, s:s, s:I, s:o, s:o, s:s, s:o, s:s, s:{s:I, s:I, s:s}, s:o, s:O}",
+                     "checkpoint_version", DT_CHECKPOINT_VERSION, "metadata_xxh3_128", BLANK_DIGITS, "step",
                      (json_int_t)about->step, "val_loss", val_loss, "seed",
-                     dt_json_integer(about->config.seed), "run_id", about->run_id, "kernels",
+                     dt_json_integer(about->config.seed), "run_id", about->run_id, "parent_run_id",
+                     about->parent_run_id[0] ? json_string(about->parent_run_id) : json_null(), "kernels",
                      dt_kernels_best()->name, "corpus", "file_bytes", (json_int_t)about->corpus.file_bytes,
                      "tokens", (json_int_t)about->corpus.tokens, "hash", hash, "config",
                      dt_config_to_json(&about->config), "files", files);
@@ -197,21 +198,31 @@ static dt_status read_config(const char *path, const json_t *object, int64_t see
     return status;
 }
 
+/* The name of a run. One that began from no other run's checkpoint, or before that was recorded, has no
+ * parent. */
+static dt_status read_run(const char *path, const json_t *object, const char *key, bool optional,
+                          char run_id[DT_RUN_ID_BYTES]) {
+    const json_t *value = json_object_get(object, key);
+    const char *text = optional && (value == NULL || json_is_null(value)) ? "" : json_string_value(value);
+    if (text == NULL || strlen(text) >= DT_RUN_ID_BYTES)
+        return dt_fail("cannot use %s: expected less than %d bytes of text as \"%s\"", path, DT_RUN_ID_BYTES,
+                       key);
+    memcpy(run_id, text, strlen(text) + 1);
+    return DT_OK;
+}
+
 static dt_status read_fields(const char *path, const json_t *object, dt_checkpoint_about *about) {
     static const char *const names[] = {DT_CHECKPOINT_CONFIG, DT_CHECKPOINT_VOCAB, DT_CHECKPOINT_MODEL,
                                         DT_CHECKPOINT_OPTIMIZER};
     const json_t *files = json_object_get(object, "files");
-    const char *run_id = json_string_value(json_object_get(object, "run_id"));
     int64_t seed, version;
     DT_TRY(read_count(path, object, "checkpoint_version", &version));
     DT_TRY(check_version(path, version));
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (!json_is_object(json_object_get(files, names[i])))
             return dt_fail("cannot use %s: expected %s among its \"files\"", path, names[i]);
-    if (run_id == NULL || strlen(run_id) >= sizeof about->run_id)
-        return dt_fail("cannot use %s: expected less than %d bytes of text as \"run_id\"", path,
-                       DT_RUN_ID_BYTES);
-    memcpy(about->run_id, run_id, strlen(run_id) + 1);
+    DT_TRY(read_run(path, object, "run_id", false, about->run_id));
+    DT_TRY(read_run(path, object, "parent_run_id", true, about->parent_run_id));
     DT_TRY(read_count(path, object, "step", &about->step));
     DT_TRY(read_val_loss(path, object, &about->val_loss));
     DT_TRY(read_count(path, object, "seed", &seed));

@@ -3,7 +3,7 @@
  *
  *     {"checkpoint_version": 1,
  *      "metadata_xxh3_128": 32 hex digits: the XXH3-128 of this file with 32 zeros in their place,
- *      "step": .., "val_loss": .. or null, "seed": .., "run_id": "..",
+ *      "step": .., "val_loss": .. or null, "seed": .., "run_id": "..", "parent_run_id": ".." or null,
  *      "corpus": {"file_bytes": .., "tokens": .., "hash": 16 hex digits},
  *      "config": {every option},
  *      "files": {"config.json": {"bytes": .., "xxh3_128": ..}, "vocab.json": {the same},

@@ -111,28 +111,45 @@ dt_status dt_metrics_losses(const char *path, void (*take)(void *context, double
     return dt_file_exists(path) ? dt_metrics_walk(path, read_loss, &task) : DT_OK;
 }
 
-/* Where dt_metrics_run_id puts what it finds. */
-typedef struct name {
-    char *text;
-    size_t bytes;
-} name;
+static void copy_name(char name[DT_RUN_ID_BYTES], const char *text) {
+    snprintf(name, DT_RUN_ID_BYTES, "%s", text ? text : "");
+}
 
-static dt_status read_run_id(void *context, const char *line, size_t length) {
-    const name *task = context;
+static dt_status read_run(void *context, const char *line, size_t length) {
+    dt_metrics_run *run = context;
     /* Few of a long run's lines are worth parsing. */
     if (memmem(line, length, "\"run_id\"", strlen("\"run_id\"")) == NULL)
         return DT_OK;
     json_t *object = json_loadb(line, length, 0, NULL);
     const char *event = json_string_value(json_object_get(object, "event"));
     const char *run_id = json_string_value(json_object_get(object, "run_id"));
-    if (event && strcmp(event, "run") == 0 && run_id)
-        snprintf(task->text, task->bytes, "%s", run_id);
+    if (event && strcmp(event, "run") == 0 && run_id) {
+        copy_name(run->run_id, run_id);
+        copy_name(run->parent_run_id, json_string_value(json_object_get(object, "parent_run_id")));
+        run->start_step = json_integer_value(json_object_get(object, "start_step"));
+    }
     json_decref(object);
     return DT_OK;
 }
 
-dt_status dt_metrics_run_id(const char *path, char *run_id, size_t bytes) {
-    name task = {run_id, bytes};
-    run_id[0] = 0;
-    return dt_file_exists(path) ? dt_metrics_walk(path, read_run_id, &task) : DT_OK;
+dt_status dt_metrics_last_run(const char *path, dt_metrics_run *run) {
+    memset(run, 0, sizeof *run);
+    return dt_file_exists(path) ? dt_metrics_walk(path, read_run, run) : DT_OK;
+}
+
+static dt_status read_save(void *context, const char *line, size_t length) {
+    int64_t *saved = context;
+    if (memmem(line, length, "\"save_ms\"", strlen("\"save_ms\"")) == NULL)
+        return DT_OK;
+    json_t *object = json_loadb(line, length, 0, NULL);
+    const json_t *step = json_object_get(object, "step");
+    if (json_is_integer(step) && json_object_get(object, "save_ms") != NULL)
+        *saved = json_integer_value(step);
+    json_decref(object);
+    return DT_OK;
+}
+
+dt_status dt_metrics_last_save(const char *path, int64_t *step) {
+    *step = -1;
+    return dt_file_exists(path) ? dt_metrics_walk(path, read_save, step) : DT_OK;
 }

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "checkpoint/checkpoint.h"
 
 /** Called with each line; `length` bytes with its newline, which a torn last line lacks. */
 typedef dt_status dt_metrics_handler(void *context, const char *line, size_t length);
@@ -25,8 +26,16 @@ dt_status dt_metrics_holds(const char *path, int64_t step, const char *key, bool
  * left out. */
 dt_status dt_metrics_losses(const char *path, void (*take)(void *context, double loss), void *context);
 
-/** The run that wrote the file last, by its last `run` event, into `run_id` of `bytes` bytes; "" where no run
- * has. */
-dt_status dt_metrics_run_id(const char *path, char *run_id, size_t bytes);
+/** A run as its `run` event names it. */
+typedef struct dt_metrics_run {
+    char run_id[DT_RUN_ID_BYTES], parent_run_id[DT_RUN_ID_BYTES]; /**< "" for none */
+    int64_t start_step;
+} dt_metrics_run;
+
+/** The run that wrote the file last, by its last `run` event; all zero where no run has. */
+dt_status dt_metrics_last_run(const char *path, dt_metrics_run *run);
+
+/** The step of the last save that the file tells of, or -1. */
+dt_status dt_metrics_last_save(const char *path, int64_t *step);
 
 #endif

@@ -140,8 +140,10 @@ static dt_status read_run_id(const char *folder, const char *name, char run_id[D
     return DT_OK;
 }
 
-/* A run other than `run_id` that has checkpoints in `folder`, or "". */
-static dt_status find_other_run(const char *folder, const char *run_id, char other[DT_RUN_ID_BYTES]) {
+/* A run other than `run_id` that has checkpoints in `folder`, or ""; `*holds` becomes true where `run_id` has
+ * one. */
+static dt_status find_other_run(const char *folder, const char *run_id, char other[DT_RUN_ID_BYTES],
+                                bool *holds) {
     char **names;
     size_t count;
     other[0] = 0;
@@ -152,8 +154,10 @@ static dt_status find_other_run(const char *folder, const char *run_id, char oth
     for (size_t i = 0; status == DT_OK && *other == 0 && i < count; i++) {
         if (dt_checkpoint_path_step(names[i]) >= 0)
             status = read_run_id(folder, names[i], other);
-        if (strcmp(other, run_id) == 0)
+        if (strcmp(other, run_id) == 0) {
+            *holds = true;
             other[0] = 0;
+        }
     }
     dt_file_free_names(names, count);
     return status;
@@ -163,27 +167,40 @@ static dt_status refuse_run(const char *folder, const char *other, const char *o
                             const char *resumed_from) {
     return dt_usage(
         "cannot resume: %s is a checkpoint of run %s, but %s holds run %s, which it would overwrite; name "
-        "another folder with %s (a new one, or that of run %s), or leave --resume out: then a new run "
-        "starts there, and what is there is kept beside it",
-        resumed_from, run_id, folder, other, option, run_id);
+        "another folder with %s (a new one, or that of run %s), go on with run %s by --resume auto, or leave "
+        "--resume out: then a new run starts there, and what is there is kept beside it",
+        resumed_from, run_id, folder, other, option, run_id, other);
 }
 
-dt_status dt_out_dir_expect_run(const dt_config *config, const char *checkpoints_folder, const char *run_id,
-                                const char *resumed_from) {
-    char other[DT_RUN_ID_BYTES] = "";
+/* By the lines of the run; one that another has begun from this very checkpoint is its own. */
+static dt_status find_run_in_lines(const dt_config *config, const char *run_id, int64_t step,
+                                   const char *resumed_from, char own_run_id[DT_RUN_ID_BYTES]) {
+    dt_metrics_run last = {0};
     char *metrics = dt_file_join(config->out_dir, DT_METRICS_NAME);
     if (metrics == NULL)
         return dt_fail("out of memory for a file's name");
-    dt_status status = dt_file_is_folder(metrics) ? DT_OK : dt_metrics_run_id(metrics, other, sizeof other);
-    if (status == DT_OK && *other && strcmp(other, run_id) != 0)
-        status = refuse_run(config->out_dir, other, "--out-dir", run_id, resumed_from);
+    const dt_status status = dt_file_is_folder(metrics) ? DT_OK : dt_metrics_last_run(metrics, &last);
     free(metrics);
     DT_TRY(status);
-    DT_TRY(find_other_run(checkpoints_folder, run_id, other));
-    return *other
-               ? refuse_run(checkpoints_folder, other,
-                            config->checkpoint_dir ? "--checkpoint-dir" : "--out-dir", run_id, resumed_from)
-               : DT_OK;
+    const bool began_here = strcmp(last.parent_run_id, run_id) == 0 && last.start_step == step;
+    if (*last.run_id && strcmp(last.run_id, run_id) != 0 && !began_here)
+        return refuse_run(config->out_dir, last.run_id, "--out-dir", run_id, resumed_from);
+    memcpy(own_run_id, last.run_id, sizeof last.run_id);
+    return DT_OK;
+}
+
+dt_status dt_out_dir_find_run(const dt_config *config, const char *checkpoints_folder, const char *run_id,
+                              int64_t step, const char *resumed_from, char own_run_id[DT_RUN_ID_BYTES]) {
+    char other[DT_RUN_ID_BYTES];
+    bool holds = false;
+    DT_TRY(find_run_in_lines(config, run_id, step, resumed_from, own_run_id));
+    DT_TRY(find_other_run(checkpoints_folder, run_id, other, &holds));
+    if (*other)
+        return refuse_run(checkpoints_folder, other,
+                          config->checkpoint_dir ? "--checkpoint-dir" : "--out-dir", run_id, resumed_from);
+    if (holds)
+        snprintf(own_run_id, DT_RUN_ID_BYTES, "%s", run_id);
+    return DT_OK;
 }
 
 /* All that can be wrong with the places, before anything in them is changed. */

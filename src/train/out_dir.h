@@ -9,6 +9,7 @@
 
 #include "base/lock.h"
 #include "base/status.h"
+#include "checkpoint/checkpoint.h"
 #include "config/config.h"
 
 /** How long a run that resumes waits for the one before it to be gone: a job that is being ended takes its
@@ -40,12 +41,13 @@ dt_lock *dt_out_dir_checkpoints_lock(dt_out_dir_claim *claim);
 void dt_out_dir_release(dt_out_dir_claim *claim);
 
 /**
- * Refuses, with DT_USAGE, folders that hold another run than `run_id`, that of the checkpoint `resumed_from`:
- * by the last run that wrote metrics.jsonl, and by every checkpoint that can be read. Changes nothing. Rank 0
- * alone. Local.
+ * Which run goes on in the folders of `config` from the checkpoint `resumed_from` of step `step` of run
+ * `run_id`, by the last run that wrote metrics.jsonl and by every checkpoint that can be read: that very run,
+ * or one that began from there and has saved nothing yet, or a new one, "", where they hold none. Folders of
+ * another run are refused with DT_USAGE. Changes nothing. Rank 0 alone. Local.
  */
-dt_status dt_out_dir_expect_run(const dt_config *config, const char *checkpoints_folder, const char *run_id,
-                                const char *resumed_from);
+dt_status dt_out_dir_find_run(const dt_config *config, const char *checkpoints_folder, const char *run_id,
+                              int64_t step, const char *resumed_from, char own_run_id[DT_RUN_ID_BYTES]);
 
 /**
  * Makes the folders of `config`, claims what is not claimed yet without waiting, checks that a checkpoint

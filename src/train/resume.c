@@ -128,6 +128,7 @@ static dt_status find(dt_resume *resume, dt_config *config, const char *checkpoi
     resume->seed = about.config.seed;
     resume->corpus = about.corpus;
     memcpy(resume->run_id, about.run_id, sizeof resume->run_id);
+    memcpy(resume->parent_run_id, about.parent_run_id, sizeof resume->parent_run_id);
     json_t *object = dt_config_to_json(&about.config);
     *text = json_dumps(object, JSON_COMPACT);
     json_decref(object);

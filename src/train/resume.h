@@ -15,7 +15,9 @@ typedef struct dt_resume {
     int64_t found; /**< 0: a fresh run */
     int64_t step, seed;
     dt_corpus_identity corpus;
-    char run_id[DT_RUN_ID_BYTES];
+    char run_id[DT_RUN_ID_BYTES], parent_run_id[DT_RUN_ID_BYTES]; /**< of the checkpoint */
+    char
+        own_run_id[DT_RUN_ID_BYTES]; /**< of the run that goes on; "": a new one begins from the checkpoint */
 } dt_resume;
 
 /**

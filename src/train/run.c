@@ -38,7 +38,8 @@ dt_lr_schedule dt_run_schedule(const dt_config *c) {
                             .max_steps = c->max_steps};
 }
 
-/* Rank 0 draws what is random about a run, its seed and its name, and all use it. */
+/* Rank 0 draws what is random about a run, its seed and its name, and all use it. A run goes on under its
+ * name; one that begins elsewhere from its checkpoint is another, since the first may go on too. */
 static dt_status draw_identity(dt_run *run, const dt_resume *resume) {
     struct {
         uint64_t seed, name;
@@ -51,10 +52,12 @@ static dt_status draw_identity(dt_run *run, const dt_resume *resume) {
     DT_TRY(dt_world_broadcast(run->world, &drawn, (int64_t)sizeof drawn));
     if (dt_is_null_int(config->seed))
         config->seed = resume->found ? resume->seed : (int64_t)(drawn.seed >> SEED_SHIFT);
-    if (resume->found)
-        memcpy(run->about.run_id, resume->run_id, sizeof run->about.run_id);
-    else
-        snprintf(run->about.run_id, sizeof run->about.run_id, "%016" PRIx64, drawn.name);
+    snprintf(run->about.run_id, sizeof run->about.run_id, "%016" PRIx64, drawn.name);
+    if (*resume->own_run_id)
+        memcpy(run->about.run_id, resume->own_run_id, sizeof run->about.run_id);
+    run->begins_apart = resume->found && strcmp(run->about.run_id, resume->run_id) != 0;
+    memcpy(run->about.parent_run_id, run->begins_apart ? resume->run_id : resume->parent_run_id,
+           sizeof run->about.parent_run_id);
     return DT_OK;
 }
 
@@ -215,11 +218,14 @@ static dt_status claim(dt_run *run) {
                                     : DT_OK);
 }
 
-static dt_status expect_own_folders(const dt_run *run, const dt_resume *resume) {
-    return dt_agree(run->world, run->resumed_from
-                                    ? dt_out_dir_expect_run(&run->about.config, run->checkpoints_folder,
-                                                            resume->run_id, run->resumed_from)
-                                    : DT_OK);
+/* Only where the folders of the run hold something of it does it go on; otherwise another one begins. */
+static dt_status find_own_run(const dt_run *run, dt_resume *resume) {
+    DT_TRY(dt_agree(run->world,
+                    run->resumed_from
+                        ? dt_out_dir_find_run(&run->about.config, run->checkpoints_folder, resume->run_id,
+                                              resume->step, run->resumed_from, resume->own_run_id)
+                        : DT_OK));
+    return dt_world_broadcast(run->world, resume->own_run_id, (int64_t)sizeof resume->own_run_id);
 }
 
 /* Where the run writes, and nobody else. */
@@ -240,7 +246,7 @@ static dt_status create(dt_run *run) {
     DT_TRY(create_place(run));
     DT_TRY(dt_resume_find(&resume, run->world, c, run->checkpoints_folder, &run->resumed_from));
     run->start_step = resume.step;
-    DT_TRY(expect_own_folders(run, &resume));
+    DT_TRY(find_own_run(run, &resume));
     run->idle = resume.found && resume.step >= c->max_steps;
     if (run->idle)
         return DT_OK;

@@ -36,6 +36,7 @@ typedef struct dt_run {
         about;          /**< config (with the seed in use), corpus, run_id; owns the config's strings */
     int64_t start_step; /**< the step of the checkpoint that the run goes on from, or 0 */
     char *resumed_from; /**< that checkpoint's path on rank 0, or NULL */
+    bool begins_apart;  /**< that checkpoint is another run's, from which this one begins in other folders */
     bool idle; /**< the checkpoint is at max_steps or beyond: nothing more is made, nothing is opened */
     char *checkpoints_folder;
     dt_out_dir_claim claim; /**< on rank 0: what keeps other runs out of what this one writes */

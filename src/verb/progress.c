@@ -10,8 +10,29 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "checkpoint/checkpoint.h"
+#include "train/metrics.h"
+#include "train/metrics_lines.h"
 #include "train/resume.h"
 #include "verb/verb.h"
+
+static bool starts_anew(const dt_config *config) {
+    return config->resume != NULL && strcmp(config->resume, "auto") == 0;
+}
+
+/* A run whose checkpoints are elsewhere has not come to step 0, unless the same words would start it anew. */
+static dt_status expect_none_saved(const dt_config *config, const char *checkpoints_folder) {
+    int64_t saved;
+    char *metrics = dt_file_join(config->out_dir, DT_METRICS_NAME);
+    if (metrics == NULL)
+        return dt_fail("out of memory for a file's name");
+    dt_status status = dt_metrics_last_save(metrics, &saved);
+    if (status == DT_OK && saved >= 0)
+        status = dt_fail("out_dir: %s tells of a checkpoint of step %" PRId64 ", but %s holds none; name the "
+                         "folder of checkpoints with --checkpoint-dir",
+                         metrics, saved, checkpoints_folder);
+    free(metrics);
+    return status;
+}
 
 /* The step of the checkpoint that --resume auto would go on from, 0 without one; it also says what no word of
  * the run does, above all max_steps. */
@@ -21,7 +42,7 @@ static dt_status find_step(dt_config *config, const char *checkpoints_folder, in
     *step = 0;
     DT_TRY(dt_checkpoint_find(checkpoints_folder, "auto", &path));
     if (path == NULL)
-        return DT_OK;
+        return starts_anew(config) ? DT_OK : expect_none_saved(config, checkpoints_folder);
     dt_status status = dt_checkpoint_read_about(path, &about);
     if (status == DT_OK) {
         *step = about.step;
@@ -44,7 +65,7 @@ static dt_status expect_folder(const dt_config *config, const char *option, cons
                               option, path);
     if (errno != ENOENT)
         return dt_usage("%s: cannot look at %s: %s; expected a run's folder", option, path, strerror(errno));
-    if (config->resume != NULL && strcmp(config->resume, "auto") == 0)
+    if (starts_anew(config))
         return DT_OK;
     return dt_fail("%s: expected %s to be a run's folder, found nothing there; give --resume auto too if "
                    "the run may not have begun",

@@ -18,8 +18,8 @@ dt_status dt_verb_verify(int argc, char **argv) {
     if (status == DT_OK)
         status = dt_checkpoint_verify(path, &about);
     if (status == DT_OK) {
-        dt_log_line("%s: whole; step %" PRId64 " of run %s, every checksum matches", path, about.step,
-                    about.run_id);
+        dt_log_line("%s: whole; step %" PRId64 " of run %s%s%s, every checksum matches", path, about.step,
+                    about.run_id, *about.parent_run_id ? ", which began from run " : "", about.parent_run_id);
         status = dt_verb_printed("what was found");
         dt_config_free(&about.config);
     }

@@ -142,11 +142,30 @@ static void the_best_weights_are_saved(void **state) {
     expect_link("best", "best", "checkpoint_step_11");
 }
 
+/* The last line of a run has the speed of its steps alone and that by the clock, which is never higher. */
+static void the_closing_line_has_both_speeds(void **state) {
+    (void)state;
+    command_result r =
+        training_run(TRAINING_ALONE, 1, "closing", TRAINING_MODEL "--max-steps 3 --eval-cadence 1");
+    double alone = 0.0, with = 0.0;
+    const char *line = strstr(r.out, "tokens/s over 3 steps without evaluation");
+    assert_non_null(line);
+    while (line > r.out && line[-1] != ',')
+        line--;
+    assert_int_equal(
+        sscanf(line, " %lf tokens/s over 3 steps without evaluation, samples and saves, %lf with them\n",
+               &alone, &with),
+        2);
+    assert_true(with > 0.0 && with <= alone);
+    command_free(&r);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(the_last_weights_are_evaluated),
                                        cmocka_unit_test(weights_left_at_a_stop_are_evaluated),
                                        cmocka_unit_test(a_loss_that_is_not_finite_ends_the_run),
                                        cmocka_unit_test(the_advice_leads_before_the_blow_up),
-                                       cmocka_unit_test(the_best_weights_are_saved)};
+                                       cmocka_unit_test(the_best_weights_are_saved),
+                                       cmocka_unit_test(the_closing_line_has_both_speeds)};
     return cmocka_run_group_tests(tests, training_set_up, training_tear_down);
 }

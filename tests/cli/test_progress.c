@@ -67,6 +67,26 @@ static void what_is_no_folder_is_refused(void **state) {
     command_leave_folder(folder);
 }
 
+/* What lies elsewhere has not been lost, and step 0 would be a wrong answer, unless the words say that the
+ * run would be started anew. */
+static void checkpoints_that_are_elsewhere_are_asked_for(void **state) {
+    (void)state;
+    char *folder = command_enter_folder();
+    text_write("text.txt", 30000, 1);
+    training_done(TRAINING_ALONE, 1, "run",
+                  TRAINING_MODEL "--batch-size 4 --max-steps 2 --checkpoint-dir far");
+    expect_progress("--out-dir run --checkpoint-dir far", "complete: step 2 of 2 in run\n");
+    expect_refusal(
+        "--out-dir run", 1,
+        "out_dir: run/metrics.jsonl tells of a checkpoint of step 2, but run/checkpoints holds none; "
+        "name the folder of checkpoints with --checkpoint-dir\n");
+    expect_progress("--out-dir run --max-steps 4 --resume auto", "unfinished: step 0 of 4 in run\n");
+    /* A run that has saved nothing is at step 0. */
+    assert_int_equal(mkdir("new", 0777), 0);
+    expect_progress("--out-dir new --max-steps 4", "unfinished: step 0 of 4 in new\n");
+    command_leave_folder(folder);
+}
+
 /* With nothing but damaged checkpoints there is no answer. The sentence stands for itself: what the log of a
  * training would have said before it is not there. */
 static void damaged_checkpoints_are_no_progress(void **state) {
@@ -105,6 +125,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(progress_follows_the_checkpoint),
         cmocka_unit_test(what_is_no_folder_is_refused),
+        cmocka_unit_test(checkpoints_that_are_elsewhere_are_asked_for),
         cmocka_unit_test(damaged_checkpoints_are_no_progress),
         cmocka_unit_test(a_second_run_is_refused),
     };

@@ -34,6 +34,7 @@ static void check_round_trip(const dt_checkpoint_about *about, json_t *files, si
     const size_t length = strlen(text);
     FUZZ_EXPECT(parse(text, length, &again, &again_files) == DT_OK);
     FUZZ_EXPECT(again.step == about->step && strcmp(again.run_id, about->run_id) == 0);
+    FUZZ_EXPECT(strcmp(again.parent_run_id, about->parent_run_id) == 0);
     FUZZ_EXPECT(memcmp(&again.corpus, &about->corpus, sizeof again.corpus) == 0);
     FUZZ_EXPECT(dt_config_hash(&again.config) == dt_config_hash(&about->config));
     FUZZ_EXPECT(json_equal(files, again_files));

@@ -43,6 +43,7 @@ static inline tiny *tiny_make(void) {
     t->about.config.seed = 5;
     t->about.corpus = (dt_corpus_identity){.file_bytes = 1234, .tokens = 1200, .hash = 0xfedcba9876543210u};
     strcpy(t->about.run_id, "2031-05-30T12:00:00Z-1a2b");
+    strcpy(t->about.parent_run_id, "2031-05-29T12:00:00Z-3c4d");
     dt_shape shape = {.n_layers = 1, .C = 2, .H = 2, .F = 3, .T = 2, .V = DT_VOCAB};
     if (dt_layout_create(&t->layout, shape) != DT_OK || dt_state_create(&t->state, &t->layout) != DT_OK)
         abort();

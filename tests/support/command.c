@@ -79,6 +79,11 @@ command_result command_run(const char *format, ...) {
     return result;
 }
 
+void command_says(const command_result *result, const char *sentence) {
+    if (strstr(result->out, sentence) == NULL && strstr(result->err, sentence) == NULL)
+        fail_msg("expected \"%s\" in:\n%s%s", sentence, result->out, result->err);
+}
+
 void command_free(command_result *result) {
     free(result->out);
     free(result->err);

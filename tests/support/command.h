@@ -34,6 +34,9 @@ command_result command_run(const char *format, ...) __attribute__((format(printf
 /** How long a command may take; 120 at the start. */
 extern int command_limit_seconds;
 
+/** Fails the test unless the sentence is in what was printed, to either stream. */
+void command_says(const command_result *result, const char *sentence);
+
 /** Frees what a result holds. */
 void command_free(command_result *result);
 

@@ -71,6 +71,15 @@ void training_refused(int ranks, const char *out_dir, const char *flags, int exi
     command_free(&r);
 }
 
+command_result training_goes_on(int ranks, const char *words) {
+    command_result r = ranks == TRAINING_ALONE ? command_run("%s %s", DTRAIN_PROGRAM, words)
+                                               : command_run("%s --oversubscribe -np %d %s %s", DTRAIN_MPIRUN,
+                                                             ranks, DTRAIN_PROGRAM, words);
+    if (r.exit_code != 0)
+        fail_msg("%s: exit code %d: %s", words, r.exit_code, r.err);
+    return r;
+}
+
 pid_t training_start(int ranks, const char *out_dir, const char *flags) {
     char line[LINE_BYTES], out[PATH_BYTES], err[PATH_BYTES];
     make_line(line, ranks, 1, out_dir, flags);

@@ -33,6 +33,9 @@ void training_done(int ranks, int threads, const char *out_dir, const char *flag
 /** The same, and the run must end with `exit_code` and `sentence` on standard error, once. */
 void training_refused(int ranks, const char *out_dir, const char *flags, int exit_code, const char *sentence);
 
+/** Runs dtrain with nothing but `words`, which must end with exit code 0; what it said. */
+command_result training_goes_on(int ranks, const char *words);
+
 /** Starts a run that goes on beside the test; returns the process of mpirun, or of dtrain when it is alone.
  * What it prints goes to the files OUT_DIR.out and OUT_DIR.err. */
 pid_t training_start(int ranks, const char *out_dir, const char *flags);

@@ -43,6 +43,7 @@ static void round_trip_keeps_everything(void **state) {
     assert_int_equal(back.config.seed, 5);
     assert_true(dt_config_hash(&back.config) == dt_config_hash(&t->about.config));
     assert_string_equal(back.run_id, t->about.run_id);
+    assert_string_equal(back.parent_run_id, t->about.parent_run_id);
     assert_memory_equal(&back.corpus, &t->about.corpus, sizeof back.corpus);
     dt_config_free(&back.config);
     free(latest);

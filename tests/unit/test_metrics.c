@@ -302,18 +302,29 @@ static void lines_follow_the_folder(void **state) {
     free(moved);
 }
 
-/* The last run event names the run; no other line does. */
+/* The last run event names the run and the one it began from; no other line does. */
 static void the_run_is_found(void **state) {
     (void)state;
-    char run_id[8];
-    assert_int_equal(dt_metrics_run_id("missing.jsonl", run_id, sizeof run_id), DT_OK);
-    assert_string_equal(run_id, "");
+    dt_metrics_run run;
+    assert_int_equal(dt_metrics_last_run("missing.jsonl", &run), DT_OK);
+    assert_string_equal(run.run_id, "");
     const char text[] =
-        "{\"event\":\"run\",\"run_id\":\"a\"}\n{\"step\":1}\n{\"event\":\"run\",\"run_id\":\"b\"}\n"
+        "{\"event\":\"run\",\"run_id\":\"a\",\"parent_run_id\":\"z\",\"start_step\":1}\n{\"step\":1}\n"
+        "{\"event\":\"run\",\"run_id\":\"b\",\"parent_run_id\":\"y\",\"start_step\":4}\n"
         "{\"step\":2,\"sample\":\"\\\"run_id\\\"\"}\n{\"run_id\":\"c\"}\n{\"event\":\"run\",\"run_id\":\"d";
     scratch_put(path, text, strlen(text));
-    assert_int_equal(dt_metrics_run_id(path, run_id, sizeof run_id), DT_OK);
-    assert_string_equal(run_id, "b");
+    assert_int_equal(dt_metrics_last_run(path, &run), DT_OK);
+    assert_string_equal(run.run_id, "b");
+    assert_string_equal(run.parent_run_id, "y");
+    assert_int_equal(run.start_step, 4);
+    /* A run of its own has none, as one from before it was recorded. */
+    const char alone[] = "{\"event\":\"run\",\"run_id\":\"a\",\"parent_run_id\":\"z\",\"start_step\":1}\n"
+                         "{\"event\":\"run\",\"run_id\":\"e\",\"parent_run_id\":null}\n";
+    scratch_put(path, alone, strlen(alone));
+    assert_int_equal(dt_metrics_last_run(path, &run), DT_OK);
+    assert_string_equal(run.run_id, "e");
+    assert_string_equal(run.parent_run_id, "");
+    assert_int_equal(run.start_step, 0);
 }
 
 /* Failures say where: a folder that is missing, a folder in the place of the file, a file that is not open.

@@ -230,23 +230,34 @@ static void a_mount_does_not_lead_around_the_lock(void **state) {
     assert_int_equal(umount2("mounted", MNT_DETACH), 0);
 }
 
-static void expect_other_run(const char *out_dir, const char *checkpoint_dir,
-                             const char *folder_of_checkpoints, const char *sentence) {
+/* Run "mine" is to go on from its step 4 in these folders: as the run `own`, unless refused by `sentence`. */
+static void expect_run(const char *out_dir, const char *checkpoint_dir, const char *folder_of_checkpoints,
+                       const char *own, const char *sentence) {
     dt_config mine;
+    char found[DT_RUN_ID_BYTES] = "unknown";
     dt_config_init(&mine);
     assert_done(dt_config_set(&mine, "out_dir", out_dir, "test"));
     if (checkpoint_dir)
         assert_done(dt_config_set(&mine, "checkpoint_dir", checkpoint_dir, "test"));
     const dt_status status =
-        dt_out_dir_expect_run(&mine, folder_of_checkpoints, "mine", "my/checkpoint_step_4");
+        dt_out_dir_find_run(&mine, folder_of_checkpoints, "mine", 4, "my/checkpoint_step_4", found);
     if (sentence)
         assert_refused(status, sentence);
-    else
+    else {
         assert_done(status);
+        assert_string_equal(found, own);
+    }
     dt_config_free(&mine);
 }
 
-/* A run goes on in its own folders and in empty ones, not in those of another. */
+static void put_lines(const char *out_dir, const char *text) {
+    char path[64];
+    assert_done(dt_file_make_folder(out_dir));
+    snprintf(path, sizeof path, "%s/metrics.jsonl", out_dir);
+    scratch_put(path, text, strlen(text));
+}
+
+/* A run goes on in its own folders, not in those of another; in empty ones another run begins. */
 static void another_runs_folders_are_refused(void **state) {
     (void)state;
     tiny *t = tiny_make();
@@ -257,27 +268,46 @@ static void another_runs_folders_are_refused(void **state) {
     strcpy(t->about.run_id, "mine");
     assert_done(tiny_save_in(t, "mine/checkpoints", NULL));
     tiny_free(t);
-    assert_done(dt_file_make_folder("lines"));
-    const char metrics[] = "{\"event\":\"run\",\"run_id\":\"theirs\"}\n";
-    scratch_put("lines/metrics.jsonl", metrics, strlen(metrics));
-    expect_other_run("new", NULL, "new/checkpoints", NULL);
-    expect_other_run("mine", NULL, "mine/checkpoints", NULL);
-    expect_other_run(
-        "theirs", NULL, "theirs/checkpoints",
+    put_lines("lines", "{\"event\":\"run\",\"run_id\":\"theirs\"}\n");
+    expect_run("new", NULL, "new/checkpoints", "", NULL);
+    expect_run("mine", NULL, "mine/checkpoints", "mine", NULL);
+    expect_run(
+        "theirs", NULL, "theirs/checkpoints", NULL,
         "cannot resume: my/checkpoint_step_4 is a checkpoint of run mine, but theirs/checkpoints holds run "
         "theirs, which it would overwrite; name another folder with --out-dir (a new one, or that of run "
-        "mine), or leave --resume out: then a new run starts there, and what is there is kept beside it");
-    expect_other_run(
-        "new", "theirs/checkpoints", "theirs/checkpoints",
+        "mine), go on with run theirs by --resume auto, or leave --resume out: then a new run starts there, "
+        "and what is there is kept beside it");
+    expect_run(
+        "new", "theirs/checkpoints", "theirs/checkpoints", NULL,
         "cannot resume: my/checkpoint_step_4 is a checkpoint of run mine, but theirs/checkpoints holds run "
         "theirs, which it would overwrite; name another folder with --checkpoint-dir (a new one, or that "
-        "of run mine), or leave --resume out: then a new run starts there, and what is there is kept "
-        "beside it");
-    expect_other_run(
-        "lines", NULL, "lines/checkpoints",
+        "of run mine), go on with run theirs by --resume auto, or leave --resume out: then a new run starts "
+        "there, and what is there is kept beside it");
+    expect_run(
+        "lines", NULL, "lines/checkpoints", NULL,
         "cannot resume: my/checkpoint_step_4 is a checkpoint of run mine, but lines holds run theirs, "
-        "which it would overwrite; name another folder with --out-dir (a new one, or that of run mine), or "
-        "leave --resume out: then a new run starts there, and what is there is kept beside it");
+        "which it would overwrite; name another folder with --out-dir (a new one, or that of run mine), go "
+        "on with run theirs by --resume auto, or leave --resume out: then a new run starts there, and what "
+        "is there is kept beside it");
+}
+
+/* One that has begun from this checkpoint and was killed before its first save goes on under its name; from
+ * any other checkpoint it would be a mixture. */
+static void a_run_that_began_there_goes_on(void **state) {
+    (void)state;
+    put_lines("began",
+              "{\"event\":\"run\",\"run_id\":\"child\",\"parent_run_id\":\"mine\",\"start_step\":4}\n");
+    put_lines("later",
+              "{\"event\":\"run\",\"run_id\":\"child\",\"parent_run_id\":\"mine\",\"start_step\":6}\n");
+    put_lines("cousin",
+              "{\"event\":\"run\",\"run_id\":\"child\",\"parent_run_id\":\"yours\",\"start_step\":4}\n");
+    expect_run("began", NULL, "began/checkpoints", "child", NULL);
+    expect_run(
+        "later", NULL, "later/checkpoints", NULL,
+        "cannot resume: my/checkpoint_step_4 is a checkpoint of run mine, but later holds run child, which it would overwrite; name another folder with --out-dir (a new one, or that of run mine), go on with run child by --resume auto, or leave --resume out: then a new run starts there, and what is there is kept beside it");
+    expect_run(
+        "cousin", NULL, "cousin/checkpoints", NULL,
+        "cannot resume: my/checkpoint_step_4 is a checkpoint of run mine, but cousin holds run child, which it would overwrite; name another folder with --out-dir (a new one, or that of run mine), go on with run child by --resume auto, or leave --resume out: then a new run starts there, and what is there is kept beside it");
 }
 
 static void expect_link(const char *path, const char *expected) {
@@ -362,6 +392,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(one_folder_may_be_both, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_mount_does_not_lead_around_the_lock, set_up, tear_down),
         cmocka_unit_test_setup_teardown(another_runs_folders_are_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_run_that_began_there_goes_on, set_up, tear_down),
         cmocka_unit_test_setup_teardown(copied_links_become_links_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(unusable_places_are_named, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_path_too_long_for_a_checkpoint_is_refused, set_up, tear_down),
