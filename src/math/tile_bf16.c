@@ -8,6 +8,8 @@
 
 #if DT_TILE_BF16_NATIVE || defined __AVX2__
 #include <immintrin.h>
+#elif defined __aarch64__
+#include <arm_neon.h>
 #endif
 
 #include "math/denormals.h"
@@ -127,6 +129,11 @@ INLINE lanes multiply_add(lanes a, lanes b, lanes sum) {
 INLINE lanes multiply_add(lanes a, lanes b, lanes sum) {
     return (lanes)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)sum);
 }
+#elif defined __aarch64__
+#define FUSED 1
+INLINE lanes multiply_add(lanes a, lanes b, lanes sum) {
+    return (lanes)vfmaq_f32((float32x4_t)sum, (float32x4_t)a, (float32x4_t)b);
+}
 #else
 #define FUSED 0
 INLINE lanes multiply_add(lanes a, lanes b, lanes sum) {
@@ -134,7 +141,9 @@ INLINE lanes multiply_add(lanes a, lanes b, lanes sum) {
 }
 #endif
 
-#if DT_DENORMALS_FLUSH
+/* Whether results out of the range of normal numbers may have other bits than the definition. */
+#define INEXACT (!FUSED || !DT_DENORMALS_AFTER_ROUNDING)
+
 /* Adds to tile[rows, COLS], in the mode in which denormals are zeros. */
 INLINE void sums(const int64_t rows, float *restrict tile, const float *restrict a, int64_t row_step,
                  int64_t step, const float *restrict panel, int64_t pairs) {
@@ -174,9 +183,8 @@ static __attribute__((noinline)) void for_rows(bool turned, int64_t rows, float 
 #undef CASE
     }
 }
-#endif
 
-#if !DT_DENORMALS_FLUSH || !FUSED
+#if INEXACT
 /* The definition, a step at a time. */
 static void exactly(bool turned, int64_t rows, float *tile, const float *a, int64_t stride,
                     const float *panel, int64_t pairs) {
@@ -217,20 +225,16 @@ INLINE void compute(bool turned, const dt_tile_bf16_target *c, int64_t rows, con
                     const float *panel, int64_t pairs) {
     float tile[ROWS * COLS];
     start(c, rows, tile);
-#if DT_DENORMALS_FLUSH
-    const uint32_t mode = dt_denormals_flush();
+    const dt_denormals_mode mode = dt_denormals_flush();
     for_rows(turned, rows, tile, a, stride, panel, pairs);
     const bool out_of_range = dt_denormals_restore(mode);
-#if !FUSED
+#if INEXACT
     if (out_of_range) {
         start(c, rows, tile);
         exactly(turned, rows, tile, a, stride, panel, pairs);
     }
 #else
     (void)out_of_range;
-#endif
-#else
-    exactly(turned, rows, tile, a, stride, panel, pairs);
 #endif
     finish(c, rows, tile);
 }

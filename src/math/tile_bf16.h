@@ -14,8 +14,10 @@
  * where a denormal input is a zero of its sign and so is a result that is tiny after rounding; an odd k is
  * filled up with a pair's other half of zeros. dt_tile_bf16_step is one such line. The set avx512_bf16 has
  * the instruction. The others compute the same bits by multiply-adds of floats in a mode in which denormals
- * are zeros (math/denormals.h), at the rate of fp32; for that they read A and B expanded to floats, and
- * `dt_factor` is what they read. Matrix units that add in another order (AMX, Arm's BFDOT) are not used.
+ * are zeros (math/denormals.h), at the rate of fp32, and where a result has left the range of normal numbers,
+ * once more a step at a time, as far as the mode or a missing multiply-add asks for it; for that they read A
+ * and B expanded to floats, and `dt_factor` is what they read. Matrix units that add in another order (AMX,
+ * Arm's BFDOT) are not used.
  *
  * NaN comes out as NaN, of no defined payload. All functions are local; they belong to one instruction set
  * and are for the files of math/ that are compiled with them.
@@ -123,6 +125,8 @@ struct dt_tile_bf16 {
     void (*pack_transposed)(void *panel, const uint16_t *b, int64_t stride, int64_t k, int64_t cols);
 };
 DT_ISA_DECLARE(dt_tile_bf16);
+#if defined __x86_64__
 extern const struct dt_tile_bf16 dt_tile_bf16_avx512_bf16;
+#endif
 
 #endif
