@@ -79,7 +79,7 @@ static void attention_forward(const dt_part_leaf *at) {
     for (int64_t s = 0; s < at->leaf->sequences; s++) {
         dt_dropout drop;
         at->gpt->kernels->attention->forward(
-            l->attended + s * T * C, l->lse + s * H * T, l->qkv + s * T * 3 * C, T, C, H,
+            (float *)l->attended + s * T * C, l->lse + s * H * T, (float *)l->qkv + s * T * 3 * C, T, C, H,
             dt_gpt_dropout(at->gpt, at->leaf, s, at->layer, DT_DROPOUT_ATTENTION, &drop),
             at->activations->scratch);
     }
@@ -93,22 +93,21 @@ static void attention_backward(const dt_part_leaf *at) {
         dt_dropout drop;
         const int64_t first = s * T * C;
         at->gpt->kernels->attention->backward(
-            a->dqkv + 3 * first, a->dnorm + first, l->attended + first, l->lse + s * H * T,
-            l->qkv + 3 * first, T, C, H,
+            (float *)a->dqkv + 3 * first, a->dnorm + first, (float *)l->attended + first, l->lse + s * H * T,
+            (float *)l->qkv + 3 * first, T, C, H,
             dt_gpt_dropout(at->gpt, at->leaf, s, at->layer, DT_DROPOUT_ATTENTION, &drop), a->scratch);
     }
 }
 
 static void gelu_forward(const dt_part_leaf *at) {
     dt_layer_activations *l = &at->activations->layer[at->layer];
-    at->gpt->kernels->gelu->forward(at->activations->act, l->pre, at->weights->layer[at->layer].c_fc_bias,
-                                    rows_of(at), at->gpt->layout->shape.F);
+    at->gpt->kernels->gelu->forward(at->activations->act, l->pre, rows_of(at) * at->gpt->layout->shape.F);
 }
 
 static void gelu_backward(const dt_part_leaf *at) {
     dt_activations *a = at->activations;
-    at->gpt->kernels->gelu->backward(a->dact, a->act, a->dact, a->layer[at->layer].pre, rows_of(at),
-                                     at->gpt->layout->shape.F);
+    at->gpt->kernels->gelu->backward(a->dact, a->act, a->dact, a->layer[at->layer].pre,
+                                     rows_of(at) * at->gpt->layout->shape.F);
 }
 
 static void residual_forward(const dt_part_leaf *at) {
@@ -176,6 +175,7 @@ static product c_fc(const dt_part_leaf *at) {
     const dt_gpt_layer *w = &at->weights->layer[at->layer], *d = &at->gradient->layer[at->layer];
     return (product){.x = a->layer[at->layer].ln_2,
                      .w = w->c_fc_weight,
+                     .bias = w->c_fc_bias,
                      .y = a->layer[at->layer].pre,
                      .dy = a->dact,
                      .dx = a->dnorm,
@@ -214,59 +214,38 @@ static product head(const dt_part_leaf *at) {
 }
 
 static void forward(const dt_part_leaf *at, const product *p) {
-    at->gpt->kernels->linear->forward(p->y, p->x, p->w, p->bias, rows_of(at), p->in, p->out,
-                                      at->activations->room);
+    const dt_linear_shape shape = dt_linear_dense(rows_of(at), p->in, p->out);
+    at->gpt->kernels->linear->forward(p->y, DT_RESULT_FLOAT, p->x, &(dt_weight){.values = p->w}, p->bias,
+                                      &shape, at->activations->room);
 }
 
 static void backward_input(const dt_part_leaf *at, const product *p) {
-    at->gpt->kernels->linear->backward_input(p->dx, p->dy, p->w, rows_of(at), p->in, p->out,
-                                             at->activations->room);
+    const dt_linear_shape shape = dt_linear_dense(rows_of(at), p->in, p->out);
+    at->gpt->kernels->linear->backward_input(p->dx, DT_RESULT_FLOAT, p->dy, &(dt_weight){.values = p->w},
+                                             &shape, at->activations->room);
 }
 
 static void backward_weight(const dt_part_leaf *at, const product *p) {
-    at->gpt->kernels->linear->backward_weight(p->dw, p->dbias, p->x, p->dy, rows_of(at), p->in, p->out,
-                                              at->activations->room);
+    const dt_linear_shape shape = dt_linear_dense(rows_of(at), p->in, p->out);
+    at->gpt->kernels->linear->backward_weight(p->dw, p->dbias, p->x, p->dy, &shape, at->activations->room);
 }
 
+/* The head's products are a linear layer's read the other way round (math/linear.h). */
 static void head_forward(const dt_part_leaf *at, const product *p) {
-    at->gpt->kernels->gemm->multiply(&(dt_product){.transpose_b = true,
-                                                   .m = rows_of(at),
-                                                   .n = p->out,
-                                                   .k = p->in,
-                                                   .a = p->x,
-                                                   .a_stride = p->in,
-                                                   .b = p->w,
-                                                   .b_stride = p->in,
-                                                   .c = p->y,
-                                                   .c_stride = p->stride},
-                                     at->activations->room);
+    const dt_linear_shape shape = {rows_of(at), p->out, p->in, p->stride, p->in};
+    at->gpt->kernels->linear->backward_input(p->y, DT_RESULT_FLOAT, p->x, &(dt_weight){.values = p->w},
+                                             &shape, at->activations->room);
 }
 
 static void head_backward_input(const dt_part_leaf *at, const product *p) {
-    at->gpt->kernels->gemm->multiply(&(dt_product){.m = rows_of(at),
-                                                   .n = p->in,
-                                                   .k = p->out,
-                                                   .a = p->dy,
-                                                   .a_stride = p->stride,
-                                                   .b = p->w,
-                                                   .b_stride = p->in,
-                                                   .c = p->dx,
-                                                   .c_stride = p->in},
-                                     at->activations->room);
+    const dt_linear_shape shape = {rows_of(at), p->out, p->in, p->stride, p->in};
+    at->gpt->kernels->linear->forward(p->dx, DT_RESULT_FLOAT, p->dy, &(dt_weight){.values = p->w}, NULL,
+                                      &shape, at->activations->room);
 }
 
 static void head_backward_weight(const dt_part_leaf *at, const product *p) {
-    at->gpt->kernels->gemm->multiply(&(dt_product){.transpose_a = true,
-                                                   .m = p->out,
-                                                   .n = p->in,
-                                                   .k = rows_of(at),
-                                                   .a = p->dy,
-                                                   .a_stride = p->stride,
-                                                   .b = p->x,
-                                                   .b_stride = p->in,
-                                                   .c = p->dw,
-                                                   .c_stride = p->in},
-                                     at->activations->room);
+    const dt_linear_shape shape = {rows_of(at), p->out, p->in, p->stride, p->in};
+    at->gpt->kernels->linear->backward_weight(p->dw, NULL, p->dy, p->x, &shape, at->activations->room);
 }
 
 /*

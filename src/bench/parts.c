@@ -71,7 +71,6 @@ static dt_status create(dt_parts *p, const dt_config *c, int64_t leaves) {
     DT_TRY(create_leaf(p, c, leaves));
     DT_TRY(create_gradients(p));
     DT_TRY(create_table(p));
-    DT_TRY(dt_gpt_view_create(&p->weights, &p->rig->layout, p->rig->state.parameters));
     p->partial = dt_memory_alloc(dt_clip_chunks(p->rig->layout.elements), sizeof(double), "partial norms");
     return p->partial ? DT_OK : DT_FAILED;
 }
@@ -83,8 +82,8 @@ static void fill(dt_parts *p) {
     {
         const int thread = omp_get_thread_num();
         dt_activations *a = &p->rig->workers.activations[thread];
-        dt_forward_run(&p->rig->gpt, &p->weights, &p->leaf, a);
-        (void)dt_backward_run(&p->rig->gpt, &p->weights, &p->leaf, scale, a, &p->view[thread], NULL);
+        dt_forward_run(&p->rig->gpt, &p->rig->weights, &p->leaf, a);
+        (void)dt_backward_run(&p->rig->gpt, &p->rig->weights, &p->leaf, scale, a, &p->view[thread], NULL);
     }
 }
 
@@ -106,7 +105,6 @@ void dt_parts_free(dt_parts *p) {
     }
     free(p->gradient);
     free(p->view);
-    dt_gpt_view_free(&p->weights);
     dt_overlap_free(p->overlap);
     dt_micro_batches_free(&p->plan);
     dt_memory_free(p->windows);
@@ -132,7 +130,7 @@ static void run_leaf_part(dt_parts *p, int64_t index) {
         dt_part_leaf at = {.gpt = &p->rig->gpt,
                            .leaf = &p->leaf,
                            .activations = &p->rig->workers.activations[thread],
-                           .weights = &p->weights,
+                           .weights = &p->rig->weights.view,
                            .gradient = &p->view[thread]};
         for (int64_t call = 0; call < calls; call++) {
             at.layer = call % layers;

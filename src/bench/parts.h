@@ -25,7 +25,6 @@ typedef struct dt_parts {
     int64_t vectors;
     float **gradient;  /**< [vectors]: as many as a step of this rank has, and two at least */
     dt_gpt_view *view; /**< [vectors] */
-    dt_gpt_view weights;
     dt_overlap *overlap;
     double *partial;
 } dt_parts;

@@ -30,7 +30,7 @@ static const struct dt_fma *widest_fma(void) {
     static const struct dt_fma *const all[DT_KERNELS_SETS] = {DT_ISA_EACH(FMA, )};
 #undef FMA
     int index = 0;
-    while (dt_kernels_get(index) == NULL)
+    while (dt_kernels_get(index, DT_DTYPE_FP32) == NULL)
         index++;
     return all[index];
 }

@@ -96,9 +96,9 @@ static json_t *make_object(const dt_checkpoint_about *about, json_t *files) {
                      (json_int_t)about->step, "val_loss", val_loss, "seed",
                      dt_json_integer(about->config.seed), "run_id", about->run_id, "parent_run_id",
                      about->parent_run_id[0] ? json_string(about->parent_run_id) : json_null(), "kernels",
-                     dt_kernels_best()->name, "corpus", "file_bytes", (json_int_t)about->corpus.file_bytes,
-                     "tokens", (json_int_t)about->corpus.tokens, "hash", hash, "config",
-                     dt_config_to_json(&about->config), "files", files);
+                     dt_kernels_best(DT_DTYPE_FP32)->name, "corpus", "file_bytes",
+                     (json_int_t)about->corpus.file_bytes, "tokens", (json_int_t)about->corpus.tokens, "hash",
+                     hash, "config", dt_config_to_json(&about->config), "files", files);
 }
 
 char *dt_checkpoint_metadata_text(const dt_checkpoint_about *about, json_t *files) {

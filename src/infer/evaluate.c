@@ -103,7 +103,7 @@ void dt_evaluate_free(dt_evaluator *e) {
 }
 
 /* The loss of one leaf; that of the rest is the same model's with a shorter context. */
-static double run_leaf(const dt_evaluator *e, const dt_gpt *gpt, const dt_gpt_view *weights, int64_t l,
+static double run_leaf(const dt_evaluator *e, const dt_gpt *gpt, const dt_weights *weights, int64_t l,
                        dt_activations *a) {
     const int64_t first = first_window(e, l), from = first_window(e, e->first_leaf);
     const bool is_rest = first == e->windows;
@@ -123,7 +123,7 @@ static bool is_over(const dt_evaluator *e) {
            (e->until_seconds > 0.0 && dt_clock_seconds() > e->until_seconds);
 }
 
-dt_status dt_evaluate_run(dt_evaluator *e, const dt_gpt *gpt, const dt_gpt_view *weights, dt_workers *workers,
+dt_status dt_evaluate_run(dt_evaluator *e, const dt_gpt *gpt, const dt_weights *weights, dt_workers *workers,
                           double *loss, bool *complete) {
 #pragma omp parallel for schedule(static, 1) num_threads(workers->threads)
     for (int64_t l = e->first_leaf; l < e->end_leaf; l++) {

@@ -16,6 +16,7 @@
 #include "comm/world.h"
 #include "data/corpus.h"
 #include "model/gpt.h"
+#include "model/weights.h"
 #include "step/workers.h"
 
 /** What to evaluate on. */
@@ -63,7 +64,7 @@ void dt_evaluate_free(dt_evaluator *evaluator);
  * false, and `*loss` means nothing, when a rank with leaves was to stop before it had done them all.
  * Collective.
  */
-dt_status dt_evaluate_run(dt_evaluator *evaluator, const dt_gpt *gpt, const dt_gpt_view *weights,
+dt_status dt_evaluate_run(dt_evaluator *evaluator, const dt_gpt *gpt, const dt_weights *weights,
                           dt_workers *workers, double *loss, bool *complete);
 
 /** How many targets there are and how many of them are <UNK>, all ranks' together. Collective. */

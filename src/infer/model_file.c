@@ -28,8 +28,8 @@ static dt_status load(dt_model_file *m, const char *name) {
     if (m->state.parameters == NULL)
         return DT_FAILED;
     DT_TRY(dt_checkpoint_load(m->path, &m->state, false));
-    m->gpt = (dt_gpt){.layout = &m->layout, .kernels = dt_kernels_best()};
-    return dt_gpt_view_create(&m->weights, &m->layout, m->state.parameters);
+    m->gpt = (dt_gpt){.layout = &m->layout, .kernels = dt_kernels_best(DT_DTYPE_FP32)};
+    return dt_weights_create(&m->weights, &m->layout, m->state.parameters);
 }
 
 dt_status dt_model_file_load(dt_model_file *model, const char *name) {
@@ -38,7 +38,7 @@ dt_status dt_model_file_load(dt_model_file *model, const char *name) {
 }
 
 void dt_model_file_free(dt_model_file *model) {
-    dt_gpt_view_free(&model->weights);
+    dt_weights_free(&model->weights);
     dt_state_free(&model->state);
     dt_layout_free(&model->layout);
     dt_config_free(&model->about.config);

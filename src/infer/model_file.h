@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "model/gpt.h"
+#include "model/weights.h"
 #include "checkpoint/checkpoint.h"
 #include "optim/state.h"
 
@@ -15,7 +16,7 @@ typedef struct dt_model_file {
     dt_layout layout;
     dt_state state; /**< parameters; the moments are NULL */
     dt_gpt gpt;     /**< without dropout */
-    dt_gpt_view weights;
+    dt_weights weights;
 } dt_model_file;
 
 /** The shape of the model that `config` describes, with the vocabulary of its tokenizer. Local. */

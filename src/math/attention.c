@@ -177,8 +177,9 @@ static void forward_head(const head *h, float *y, float *lse, int64_t C, uint32_
     }
 }
 
-static void forward(float *y, float *lse, const float *qkv, int64_t T, int64_t C, int64_t H,
+static void forward(dt_operand *result, float *lse, const dt_operand *qkv, int64_t T, int64_t C, int64_t H,
                     const dt_dropout *drop, float *scratch) {
+    float *y = result;
     head h = prepare(qkv, T, C, H, scratch);
     for (int64_t i = 0; i < H; i++, h.q += h.D, h.k += h.D, h.v += h.D)
         forward_head(&h, y + i * h.D, lse + i * T, C, (uint32_t)(i * T), drop);
@@ -251,8 +252,11 @@ static void backward_head(const head *h, float *dqkv, const float *dy, const flo
     }
 }
 
-static void backward(float *dqkv, const float *dy, const float *y, const float *lse, const float *qkv,
-                     int64_t T, int64_t C, int64_t H, const dt_dropout *drop, float *scratch) {
+static void backward(dt_operand *result, const dt_operand *of_y, const dt_operand *made, const float *lse,
+                     const dt_operand *qkv, int64_t T, int64_t C, int64_t H, const dt_dropout *drop,
+                     float *scratch) {
+    float *dqkv = result;
+    const float *dy = of_y, *y = made;
     head h = prepare(qkv, T, C, H, scratch);
     for (int64_t i = 0; i < H; i++, h.q += h.D, h.k += h.D, h.v += h.D)
         backward_head(&h, dqkv + i * h.D, dy + i * h.D, y + i * h.D, lse + i * T, C, (uint32_t)(i * T), drop);
@@ -267,7 +271,10 @@ static void fetch(const float *row, int64_t D) {
         __builtin_prefetch(row + d);
 }
 
-static void query(float *y, const float *qkv, int64_t t, int64_t C, int64_t H, float *scratch) {
+static void query(dt_operand *result, const dt_operand *given, int64_t t, int64_t C, int64_t H,
+                  float *scratch) {
+    float *y = result;
+    const float *qkv = given;
     const int64_t D = C / H, row = 3 * C;
     const float root = 1.0f / sqrtf((float)D);
     for (int64_t h = 0; h < H; h++) {
@@ -287,4 +294,5 @@ static void query(float *y, const float *qkv, int64_t t, int64_t C, int64_t H, f
     }
 }
 
-const struct dt_attention DT_ISA_NAME(dt_attention) = {forward, backward, query};
+const struct dt_attention DT_COMPUTE_NAME(dt_attention) = {forward, backward, query,
+                                                           dt_attention_scratch_floats};

@@ -21,27 +21,32 @@
 
 #include "math/dropout.h"
 #include "math/isa.h"
+#include "math/operand.h"
 
 /** Tiles of rows (math/tile.h) that the backward pass takes at a time. */
 #define DT_ATTENTION_GROUP_TILES 4
 
-/** Floats of scratch that any of the functions below needs for sequences up to T with heads D wide, on any
- * instruction set. Local. */
+/** Floats of scratch that fp32's functions need for sequences up to T with heads D wide, on any instruction
+ * set. Local. */
 int64_t dt_attention_scratch_floats(int64_t T, int64_t D);
 
 struct dt_attention {
     /** y[T, C] and lse[H, T] of qkv[T, 3C]. Local. */
-    void (*forward)(float *y, float *lse, const float *qkv, int64_t T, int64_t C, int64_t H,
+    void (*forward)(dt_operand *y, float *lse, const dt_operand *qkv, int64_t T, int64_t C, int64_t H,
                     const dt_dropout *drop, float *scratch);
 
     /** dqkv[T, 3C] (all of it) from dy[T, C] and what forward took and made, with the same `drop`. Local. */
-    void (*backward)(float *dqkv, const float *dy, const float *y, const float *lse, const float *qkv,
-                     int64_t T, int64_t C, int64_t H, const dt_dropout *drop, float *scratch);
+    void (*backward)(dt_operand *dqkv, const dt_operand *dy, const dt_operand *y, const float *lse,
+                     const dt_operand *qkv, int64_t T, int64_t C, int64_t H, const dt_dropout *drop,
+                     float *scratch);
 
     /** y[C] of the query in row t of qkv[t + 1, 3C] alone, without dropout: one token more in generation.
      * Local. */
-    void (*query)(float *y, const float *qkv, int64_t t, int64_t C, int64_t H, float *scratch);
+    void (*query)(dt_operand *y, const dt_operand *qkv, int64_t t, int64_t C, int64_t H, float *scratch);
+
+    /** Floats of scratch that any of the three needs for sequences up to T with heads D wide. Local. */
+    int64_t (*scratch_floats)(int64_t T, int64_t D);
 };
-DT_ISA_DECLARE(dt_attention);
+DT_COMPUTE_DECLARE(dt_attention);
 
 #endif

@@ -17,20 +17,20 @@ static void forward(float *out, const float *residual, const float *x, const flo
     }
 }
 
-static void backward(float *dx, const float *dout, int64_t T, int64_t C, const dt_dropout *drop,
+static void backward(dt_operand *dx, const float *dout, int64_t T, int64_t C, const dt_dropout *drop,
                      float *factor) {
     for (int64_t t = 0; t < T; t++) {
         const float *o = dout + t * C;
-        float *d = dx + t * C;
+        dt_element *d = (dt_element *)dx + t * C;
         if (drop) {
             dt_dropout_factors(factor, drop, (uint32_t)t, C);
             for (int64_t c = 0; c < C; c++)
-                d[c] = factor[c] * o[c];
+                d[c] = dt_operand_make(factor[c] * o[c]);
         } else {
             for (int64_t c = 0; c < C; c++)
-                d[c] = o[c];
+                d[c] = dt_operand_make(o[c]);
         }
     }
 }
 
-const struct dt_residual DT_ISA_NAME(dt_residual) = {forward, backward};
+const struct dt_residual DT_COMPUTE_NAME(dt_residual) = {forward, backward};

@@ -16,6 +16,7 @@
 
 #include "base/philox.h"
 #include "math/isa.h"
+#include "math/operand.h"
 #include "math/philox_lanes.h"
 
 #define DT_DROPOUT_BLOCK 64
@@ -76,9 +77,9 @@ struct dt_residual {
                     int64_t C, const dt_dropout *drop, float *factor);
 
     /** dx[T, C] = factor * dout[T, C]. Local. */
-    void (*backward)(float *dx, const float *dout, int64_t T, int64_t C, const dt_dropout *drop,
+    void (*backward)(dt_operand *dx, const float *dout, int64_t T, int64_t C, const dt_dropout *drop,
                      float *factor);
 };
-DT_ISA_DECLARE(dt_residual);
+DT_COMPUTE_DECLARE(dt_residual);
 
 #endif

@@ -7,16 +7,14 @@
 #define TWO_ROOT  1.5957691216057308f
 #define TWO_CUBIC 0.0713548162726009f
 
-static void forward(float *y, float *pre, const float *bias, int64_t rows, int64_t F) {
-    for (int64_t i = 0; i < rows; i++) {
-        float *p = pre + i * F, *out = y + i * F;
+static void forward(dt_operand *result, const dt_operand *given, int64_t count) {
+    const dt_element *pre = given;
+    dt_element *y = result;
 #pragma omp simd
-        for (int64_t f = 0; f < F; f++) {
-            float x = p[f] + bias[f];
-            p[f] = x;
-            float s = 1.0f / (1.0f + dt_exp(-x * (TWO_ROOT + TWO_CUBIC * x * x)));
-            out[f] = x * s;
-        }
+    for (int64_t i = 0; i < count; i++) {
+        const float x = dt_operand_get(pre[i]);
+        const float s = 1.0f / (1.0f + dt_exp(-x * (TWO_ROOT + TWO_CUBIC * x * x)));
+        y[i] = dt_operand_make(x * s);
     }
 }
 
@@ -24,17 +22,20 @@ static void forward(float *y, float *pre, const float *bias, int64_t rows, int64
  * With e = exp(-2u) and s = 1 / (1 + e): gelu = x s and gelu' = s + x s (1 - s) 2u'. 1 - s is taken as e s,
  * which keeps its digits where s is next to 1 and x 2u' is large.
  */
-static void backward(float *dpre, float *y, const float *dy, const float *pre, int64_t rows, int64_t F) {
+static void backward(dt_operand *result, dt_operand *again, const dt_operand *of_y, const dt_operand *given,
+                     int64_t count) {
+    const dt_element *dy = of_y, *pre = given;
+    dt_element *dpre = result, *y = again;
 #pragma omp simd
-    for (int64_t i = 0; i < rows * F; i++) {
-        float x = pre[i];
+    for (int64_t i = 0; i < count; i++) {
+        float x = dt_operand_get(pre[i]);
         float e = dt_exp(-x * (TWO_ROOT + TWO_CUBIC * x * x));
         float s = 1.0f / (1.0f + e);
         float slope = TWO_ROOT + 3.0f * TWO_CUBIC * x * x;
         float act = x * s;
-        dpre[i] = dy[i] * (s + act * (e * s) * slope);
-        y[i] = act;
+        dpre[i] = dt_operand_make(dt_operand_get(dy[i]) * (s + act * (e * s) * slope));
+        y[i] = dt_operand_make(act);
     }
 }
 
-const struct dt_gelu DT_ISA_NAME(dt_gelu) = {forward, backward};
+const struct dt_gelu DT_COMPUTE_NAME(dt_gelu) = {forward, backward};

@@ -1,6 +1,5 @@
 /**
- * The Gaussian error linear unit in its tanh form (Hendrycks, Gimpel 2016), with the bias of the projection
- * before it.
+ * The Gaussian error linear unit in its tanh form (Hendrycks, Gimpel 2016).
  *
  *     gelu(x) = x/2 (1 + tanh(u)) = x / (1 + exp(-2u)),   u = sqrt(2/pi) (x + 0.044715 x^3)
  */
@@ -10,16 +9,17 @@
 #include <stdint.h>
 
 #include "math/isa.h"
+#include "math/operand.h"
 
 struct dt_gelu {
-    /** pre[rows, F] += bias[F], kept for the backward pass; y[rows, F] = gelu(pre). `y` may be `pre`. Local.
-     */
-    void (*forward)(float *y, float *pre, const float *bias, int64_t rows, int64_t F);
+    /** y[count] = gelu(pre[count]). `y` may be `pre`. Local. */
+    void (*forward)(dt_operand *y, const dt_operand *pre, int64_t count);
 
-    /** dpre[rows, F] = dy[rows, F] gelu'(pre[rows, F]), and once more y[rows, F] = gelu(pre), which costs
-     * less here than keeping it would. `dpre` may be `dy`. Local. */
-    void (*backward)(float *dpre, float *y, const float *dy, const float *pre, int64_t rows, int64_t F);
+    /** dpre[count] = dy[count] gelu'(pre[count]), and once more y[count] = gelu(pre), which costs less here
+     * than keeping it would. `dpre` may be `dy`. Local. */
+    void (*backward)(dt_operand *dpre, dt_operand *y, const dt_operand *dy, const dt_operand *pre,
+                     int64_t count);
 };
-DT_ISA_DECLARE(dt_gelu);
+DT_COMPUTE_DECLARE(dt_gelu);
 
 #endif

@@ -10,17 +10,30 @@
 
 #define SET(isa, with)                                                                                       \
     {.name = #isa,                                                                                           \
+     .compute = DT_DTYPE_FP32,                                                                               \
+     .operand_bytes = sizeof(float),                                                                         \
      .embedding = &dt_embedding_##isa,                                                                       \
-     .layernorm = &dt_layernorm_##isa,                                                                       \
-     .attention = &dt_attention_##isa,                                                                       \
-     .gelu = &dt_gelu_##isa,                                                                                 \
-     .residual = &dt_residual_##isa,                                                                         \
-     .gemm = &dt_gemm_##isa,                                                                                 \
-     .linear = &dt_linear_##isa,                                                                             \
-     .loss = &dt_loss_##isa,                                                                                 \
-     .matvec = &dt_matvec_##isa},
+     .layernorm = &dt_layernorm_fp32_##isa,                                                                  \
+     .attention = &dt_attention_fp32_##isa,                                                                  \
+     .gelu = &dt_gelu_fp32_##isa,                                                                            \
+     .residual = &dt_residual_fp32_##isa,                                                                    \
+     .linear = &dt_linear_fp32_##isa,                                                                        \
+     .loss = &dt_loss_fp32_##isa,                                                                            \
+     .gemm = &dt_gemm_##isa},
+
+#define SET_BF16(isa, with)                                                                                  \
+    {.name = #isa,                                                                                           \
+     .compute = DT_DTYPE_BF16,                                                                               \
+     .operand_bytes = sizeof(uint16_t),                                                                      \
+     .embedding = &dt_embedding_##isa,                                                                       \
+     .layernorm = &dt_layernorm_bf16_##isa,                                                                  \
+     .gelu = &dt_gelu_bf16_##isa,                                                                            \
+     .residual = &dt_residual_bf16_##isa,                                                                    \
+     .loss = &dt_loss_bf16_##isa,                                                                            \
+     .gemm = &dt_gemm_##isa},
 
 static const dt_kernels sets[DT_KERNELS_SETS] = {DT_ISA_EACH(SET, )};
+static const dt_kernels sets_bf16[DT_KERNELS_SETS] = {DT_ISA_EACH(SET_BF16, )};
 
 #if defined __x86_64__
 static bool has_avx2(void) {
@@ -44,6 +57,10 @@ static bool has_neon(void) {
 }
 #endif
 
+static const dt_kernels *set_of(int index, dt_dtype compute) {
+    return compute == DT_DTYPE_BF16 ? &sets_bf16[index] : &sets[index];
+}
+
 static bool runs(int index) {
 #define HAS(isa, with) has_##isa,
     static bool (*const has[DT_KERNELS_SETS])(void) = {DT_ISA_EACH(HAS, )};
@@ -51,8 +68,8 @@ static bool runs(int index) {
     return has[index]();
 }
 
-const dt_kernels *dt_kernels_get(int index) {
-    return runs(index) ? &sets[index] : NULL;
+const dt_kernels *dt_kernels_get(int index, dt_dtype compute) {
+    return runs(index) ? set_of(index, compute) : NULL;
 }
 
 /* What DTRAIN_ISA says; NULL where it is unset or empty. */
@@ -61,12 +78,12 @@ static const char *find_wanted(void) {
     return wanted && *wanted ? wanted : NULL;
 }
 
-const dt_kernels *dt_kernels_best(void) {
+const dt_kernels *dt_kernels_best(dt_dtype compute) {
     const char *wanted = find_wanted();
     const dt_kernels *best = NULL;
     for (int index = DT_KERNELS_SETS - 1; index >= 0; index--)
         if (runs(index)) {
-            best = &sets[index];
+            best = set_of(index, compute);
             if (wanted && strcmp(wanted, best->name) == 0)
                 break;
         }
@@ -86,7 +103,7 @@ static const char *list_sets(bool only_here, char names[NAMES_BYTES]) {
 dt_status dt_kernels_check(void) {
     char names[NAMES_BYTES];
     const char *wanted = find_wanted();
-    if (wanted == NULL || strcmp(wanted, dt_kernels_best()->name) == 0)
+    if (wanted == NULL || strcmp(wanted, dt_kernels_best(DT_DTYPE_FP32)->name) == 0)
         return DT_OK;
     for (int index = 0; index < DT_KERNELS_SETS; index++)
         if (strcmp(wanted, sets[index].name) == 0)

@@ -1,13 +1,14 @@
 /**
- * The set of kernels for one kind of processor: the wall between the algorithm, which is in model/, and
- * vector code.
+ * The set of kernels for one kind of processor and one compute dtype: the wall between the algorithm, which
+ * is in model/, and vector code.
  *
- *     const dt_kernels *k = dt_kernels_best();
+ *     const dt_kernels *k = dt_kernels_best(DT_DTYPE_FP32);
  *     k->layernorm->forward(y, mean, rstd, x, weight, bias, rows, C);
  */
 #ifndef DT_MATH_KERNELS_H
 #define DT_MATH_KERNELS_H
 
+#include "base/dtype.h"
 #include "base/status.h"
 #include "math/attention.h"
 #include "math/dropout.h"
@@ -17,34 +18,41 @@
 #include "math/layernorm.h"
 #include "math/linear.h"
 #include "math/loss.h"
-#include "math/matvec.h"
+#include "math/operand.h"
 
 typedef struct dt_kernels {
-    const char *name; /**< "avx512", "avx2" or "baseline"; on Arm "neon" */
+    const char *name;      /**< "avx512", "avx2" or "baseline"; on Arm "neon" */
+    dt_dtype compute;      /**< what products and attention multiply; they add in fp32 */
+    int64_t operand_bytes; /**< of an element of what they take */
     const struct dt_embedding *embedding;
     const struct dt_layernorm *layernorm;
     const struct dt_attention *attention;
     const struct dt_gelu *gelu;
-    const struct dt_gemm *gemm;
     const struct dt_linear *linear;
     const struct dt_residual *residual;
     const struct dt_loss *loss;
-    const struct dt_matvec *matvec;
+    const struct dt_gemm *gemm; /**< products of floats, whatever the compute dtype */
 } dt_kernels;
+
+/** Where element `index` of an array of operands stands. Local. */
+static inline dt_operand *dt_kernels_operand(const dt_kernels *kernels, const dt_operand *array,
+                                             int64_t index) {
+    return (char *)array + index * kernels->operand_bytes;
+}
 
 /** How many sets the architecture has (math/isa.h); 0 is the fastest, and every processor runs the last. */
 #define DT_KERNELS_SETS                   (0 DT_ISA_EACH(DT_KERNELS_ONE_MORE, ))
 #define DT_KERNELS_ONE_MORE(isa, nothing) +1
 
-/** Set `index`, or NULL when this processor cannot run it. Local. */
-const dt_kernels *dt_kernels_get(int index);
+/** The set for instruction set `index`, or NULL when this processor cannot run it. Local. */
+const dt_kernels *dt_kernels_get(int index, dt_dtype compute);
 
 /**
  * The fastest set that this processor can run, or the slower one that the environment variable DTRAIN_ISA
  * asks for by its name. Sets differ in bits, so a job whose ranks use several is refused
  * (train/launch.h). Local.
  */
-const dt_kernels *dt_kernels_best(void);
+const dt_kernels *dt_kernels_best(dt_dtype compute);
 
 /**
  * Fails with DT_USAGE where DTRAIN_ISA asks for a set that there is not, or that this processor does not run:

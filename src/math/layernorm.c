@@ -4,11 +4,12 @@
 #include <math.h>
 #include <string.h>
 
-static void forward(float *restrict y, float *restrict mean, float *restrict rstd, const float *restrict x,
-                    const float *weight, const float *bias, int64_t rows, int64_t C) {
+static void forward(dt_operand *restrict y, float *restrict mean, float *restrict rstd,
+                    const float *restrict x, const float *weight, const float *bias, int64_t rows,
+                    int64_t C) {
     for (int64_t i = 0; i < rows; i++) {
         const float *in = x + i * C;
-        float *out = y + i * C;
+        dt_element *out = (dt_element *)y + i * C;
         float sum = 0.0f, squares = 0.0f;
 #pragma omp simd reduction(+ : sum)
         for (int64_t c = 0; c < C; c++)
@@ -19,7 +20,7 @@ static void forward(float *restrict y, float *restrict mean, float *restrict rst
             squares += (in[c] - m) * (in[c] - m);
         const float r = 1.0f / sqrtf(squares / (float)C + DT_LAYERNORM_EPS);
         for (int64_t c = 0; c < C; c++)
-            out[c] = (in[c] - m) * r * weight[c] + bias[c];
+            out[c] = dt_operand_make((in[c] - m) * r * weight[c] + bias[c]);
         mean[i] = m;
         rstd[i] = r;
     }
@@ -51,4 +52,4 @@ static void backward(float *restrict dx, float *restrict dweight, float *restric
     }
 }
 
-const struct dt_layernorm DT_ISA_NAME(dt_layernorm) = {forward, backward};
+const struct dt_layernorm DT_COMPUTE_NAME(dt_layernorm) = {forward, backward};

@@ -8,12 +8,13 @@
 #include <stdint.h>
 
 #include "math/isa.h"
+#include "math/operand.h"
 
 #define DT_LAYERNORM_EPS 1e-5f
 
 struct dt_layernorm {
     /** y[rows, C], mean[rows], rstd[rows] of x[rows, C] with weight[C] and bias[C]. Local. */
-    void (*forward)(float *y, float *mean, float *rstd, const float *x, const float *weight,
+    void (*forward)(dt_operand *y, float *mean, float *rstd, const float *x, const float *weight,
                     const float *bias, int64_t rows, int64_t C);
 
     /**
@@ -25,6 +26,6 @@ struct dt_layernorm {
     void (*backward)(float *dx, float *dweight, float *dbias, const float *dy, const float *x,
                      const float *mean, const float *rstd, const float *weight, int64_t rows, int64_t C);
 };
-DT_ISA_DECLARE(dt_layernorm);
+DT_COMPUTE_DECLARE(dt_layernorm);
 
 #endif

@@ -1,6 +1,7 @@
 /**
  * A linear layer, y = x w + bias, with w[in, out] as GPT-2's files have it, and the two products of its
- * gradient.
+ * gradient. The head is one whose w is the token embedding [V, C], read the other way round: its logits are
+ * this layer's input, and the last LayerNorm's output is this layer's output.
  */
 #ifndef DT_MATH_LINEAR_H
 #define DT_MATH_LINEAR_H
@@ -9,21 +10,64 @@
 
 #include "math/gemm.h"
 #include "math/isa.h"
+#include "math/operand.h"
 
-/** In all of these `room` is scratch of DT_GEMM_ROOM floats, and no output overlaps an input. Local. */
+/**
+ * A matrix of weights as products take it. In fp32 they read `values`; in bf16 the panels, which hold the
+ * values rounded, in the order in which products read them: `panels` for y, `panels_t` for dx.
+ */
+typedef struct dt_weight {
+    const float *values; /**< [in, out] */
+    const void *panels, *panels_t;
+} dt_weight;
+
+/** The sides of a call, and how many elements lie between the starts of two rows. */
+typedef struct dt_linear_shape {
+    int64_t rows, in, out;
+    int64_t x_stride; /**< of x or dx, rows of `in` */
+    int64_t y_stride; /**< of y or dy, rows of `out` */
+} dt_linear_shape;
+
+/** The shape of a call whose rows follow each other without a gap. Local. */
+static inline dt_linear_shape dt_linear_dense(int64_t rows, int64_t in, int64_t out) {
+    return (dt_linear_shape){rows, in, out, in, out};
+}
+
+/**
+ * No output overlaps an input. `room` is scratch of room_floats floats. A y or dx is stored as `result` says,
+ * its stride counted in elements of that type. All functions are local.
+ */
 struct dt_linear {
-    /** y[rows, out] = x[rows, in] w[in, out] + bias[out]; no bias where that is NULL. */
-    void (*forward)(float *y, const float *x, const float *w, const float *bias, int64_t rows, int64_t in,
-                    int64_t out, float *room);
+    /** y[rows, out] = x[rows, in] w + bias[out]; no bias where that is NULL. */
+    void (*forward)(void *y, dt_result result, const dt_operand *x, const dt_weight *w, const float *bias,
+                    const dt_linear_shape *shape, float *room);
 
-    /** dx[rows, in] = dy[rows, out] w[in, out]^T. */
-    void (*backward_input)(float *dx, const float *dy, const float *w, int64_t rows, int64_t in, int64_t out,
-                           float *room);
+    /** dx[rows, in] = dy[rows, out] w^T. */
+    void (*backward_input)(void *dx, dt_result result, const dt_operand *dy, const dt_weight *w,
+                           const dt_linear_shape *shape, float *room);
 
-    /** dw[in, out] = x[rows, in]^T dy[rows, out], and dbias[out] = the sum of dy's rows, in their order. */
-    void (*backward_weight)(float *dw, float *dbias, const float *x, const float *dy, int64_t rows,
-                            int64_t in, int64_t out, float *room);
+    /** dw[in, out] = x[rows, in]^T dy[rows, out], and dbias[out] = the sum of dy's rows, in their order; no
+     * dbias where that is NULL. */
+    void (*backward_weight)(float *dw, float *dbias, const dt_operand *x, const dt_operand *dy,
+                            const dt_linear_shape *shape, float *room);
+
+    /** Floats of room that any of the three needs for up to `rows` rows. */
+    int64_t (*room_floats)(int64_t rows, int64_t in, int64_t out);
+
+    /** Bytes of the panels of w[in, out], which start on a cache line; those of w^T take
+     * panels_bytes(out, in). NULL in fp32, which has no panels. */
+    int64_t (*panels_bytes)(int64_t in, int64_t out);
+
+    /** How many panels w[in, out] has; those of w^T are panel_count(out, in). NULL in fp32. */
+    int64_t (*panel_count)(int64_t in, int64_t out);
+
+    /**
+     * Fills panels [first, end) of w[in, out], or with `transposed` of w^T, so that threads can share the
+     * work. NULL in fp32.
+     */
+    void (*pack_weight)(void *panels, const float *w, int64_t in, int64_t out, bool transposed, int64_t first,
+                        int64_t end);
 };
-DT_ISA_DECLARE(dt_linear);
+DT_COMPUTE_DECLARE(dt_linear);
 
 #endif

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "math/isa.h"
+#include "math/operand.h"
 
 struct dt_loss {
     /**
@@ -17,11 +18,12 @@ struct dt_loss {
 
     /**
      * As forward, and replaces the logits by their gradient, scale (softmax(logits) - onehot(target)).
-     * Columns V to stride become 0. Local.
+     * Columns V to stride become 0. The gradient's elements are operands: a row of them starts where the row
+     * of logits did, and in bf16 takes the first half of it. Local.
      */
     double (*backward)(float *logits, const uint8_t *targets, int64_t rows, int64_t V, int64_t stride,
                        float scale);
 };
-DT_ISA_DECLARE(dt_loss);
+DT_COMPUTE_DECLARE(dt_loss);
 
 #endif

@@ -5,82 +5,108 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
-#include "math/attention.h"
 #include "math/dropout.h"
-#include "math/gemm.h"
 
-/* Takes the next `count` floats. With no block it only counts, so that one list of arrays serves both
- * purposes. */
-static float *carve(float *block, int64_t *used, int64_t count) {
-    float *start = block ? block + *used : NULL;
-    *used += dt_memory_round_floats(count);
+/* What is being shared out. With no block it only counts, so that one list of arrays serves both purposes. */
+typedef struct carver {
+    const dt_kernels *kernels;
+    const dt_shape *shape;
+    int64_t sequences;
+    float *block;
+    int64_t used; /* floats */
+} carver;
+
+/* The next `count` floats. */
+static float *floats(carver *c, int64_t count) {
+    float *start = c->block ? c->block + c->used : NULL;
+    c->used += dt_memory_round_floats(count);
     return start;
 }
 
-static void carve_layer(dt_layer_activations *a, const dt_shape *s, int64_t sequences, float *block,
-                        int64_t *used) {
-    const int64_t n = sequences * s->T;
-    a->ln_1 = carve(block, used, n * s->C);
-    a->mean_1 = carve(block, used, n);
-    a->rstd_1 = carve(block, used, n);
-    a->qkv = carve(block, used, n * 3 * s->C);
-    a->attended = carve(block, used, n * s->C);
-    a->lse = carve(block, used, n * s->H);
-    a->middle = carve(block, used, n * s->C);
-    a->ln_2 = carve(block, used, n * s->C);
-    a->mean_2 = carve(block, used, n);
-    a->rstd_2 = carve(block, used, n);
-    a->pre = carve(block, used, n * s->F);
-    a->output = carve(block, used, n * s->C);
+/* The next `count` operands. */
+static dt_operand *operands(carver *c, int64_t count) {
+    const int64_t each = (int64_t)sizeof(float) / c->kernels->operand_bytes;
+    return floats(c, (count + each - 1) / each);
 }
 
-static int64_t carve_all(dt_activations *a, const dt_shape *s, int64_t sequences, float *block) {
-    const int64_t n = sequences * s->T;
-    int64_t used = 0;
+static void carve_layer(dt_layer_activations *a, carver *c) {
+    const dt_shape *s = c->shape;
+    const int64_t n = c->sequences * s->T;
+    a->ln_1 = operands(c, n * s->C);
+    a->mean_1 = floats(c, n);
+    a->rstd_1 = floats(c, n);
+    a->qkv = operands(c, n * 3 * s->C);
+    a->attended = operands(c, n * s->C);
+    a->lse = floats(c, n * s->H);
+    a->middle = floats(c, n * s->C);
+    a->ln_2 = operands(c, n * s->C);
+    a->mean_2 = floats(c, n);
+    a->rstd_2 = floats(c, n);
+    a->pre = operands(c, n * s->F);
+    a->output = floats(c, n * s->C);
+}
+
+static int64_t most(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+int64_t dt_activations_room_floats(const dt_kernels *kernels, const dt_shape *s, int64_t rows) {
+    int64_t (*const of)(int64_t, int64_t, int64_t) = kernels->linear->room_floats;
+    const int64_t attention = most(of(rows, s->C, 3 * s->C), of(rows, s->C, s->C));
+    const int64_t mlp = most(of(rows, s->C, s->F), of(rows, s->F, s->C));
+    return most(of(rows, s->V, s->C), most(attention, mlp));
+}
+
+static int64_t carve_all(dt_activations *a, carver *c) {
+    const dt_shape *s = c->shape;
+    const int64_t n = c->sequences * s->T;
     a->logits_stride = dt_memory_round_floats(s->V);
-    a->input = carve(block, &used, n * s->C);
+    a->input = floats(c, n * s->C);
     for (int64_t l = 0; l < s->n_layers; l++) {
         dt_layer_activations counted;
-        carve_layer(a->layer ? &a->layer[l] : &counted, s, sequences, block, &used);
+        carve_layer(a->layer ? &a->layer[l] : &counted, c);
     }
-    a->ln_f = carve(block, &used, n * s->C);
-    a->mean_f = carve(block, &used, n);
-    a->rstd_f = carve(block, &used, n);
-    a->logits = carve(block, &used, n * a->logits_stride);
-    a->targets = (uint8_t *)carve(block, &used, (n + 3) / 4);
-    a->act = carve(block, &used, n * s->F);
-    a->room = carve(block, &used, DT_GEMM_ROOM);
-    a->projection = carve(block, &used, n * s->C);
-    a->scratch = carve(block, &used, dt_attention_scratch_floats(s->T, s->C / s->H) + DT_DROPOUT_ROOM(s->C));
-    a->dx = carve(block, &used, n * s->C);
-    a->dnorm = carve(block, &used, n * s->C);
-    a->dqkv = carve(block, &used, n * 3 * s->C);
-    a->dact = carve(block, &used, n * s->F);
-    return used;
+    a->ln_f = operands(c, n * s->C);
+    a->mean_f = floats(c, n);
+    a->rstd_f = floats(c, n);
+    a->logits = floats(c, n * a->logits_stride);
+    a->targets = (uint8_t *)floats(c, (n + 3) / 4);
+    a->act = operands(c, n * s->F);
+    a->room = floats(c, dt_activations_room_floats(c->kernels, s, n));
+    a->projection = floats(c, n * s->C);
+    a->dprojection = a->projection;
+    a->scratch = floats(c, c->kernels->attention->scratch_floats(s->T, s->C / s->H) + DT_DROPOUT_ROOM(s->C));
+    a->dx = floats(c, n * s->C);
+    a->dnorm = floats(c, n * s->C);
+    a->dattended = a->dnorm;
+    a->dqkv = operands(c, n * 3 * s->C);
+    a->dact = operands(c, n * s->F);
+    return c->used;
 }
 
 /* Far beyond any memory, and far enough below 2^63 for every sum and product of carve_all. */
 #define LARGEST_FLOATS 0x1p58
 
-int64_t dt_activations_floats(const dt_shape *shape, int64_t sequences) {
+int64_t dt_activations_floats(const dt_kernels *kernels, const dt_shape *shape, int64_t sequences) {
     dt_activations counted = {0};
     const double tokens = (double)sequences * (double)shape->T;
     const double layer = (double)(16 * shape->C + 4 * shape->F + shape->H + shape->V);
     if (tokens * layer * (double)(shape->n_layers + 1) > LARGEST_FLOATS)
         return INT64_MAX;
-    return carve_all(&counted, shape, sequences, NULL);
+    return carve_all(&counted, &(carver){.kernels = kernels, .shape = shape, .sequences = sequences});
 }
 
-dt_status dt_activations_create(dt_activations *activations, const dt_shape *shape, int64_t sequences) {
+dt_status dt_activations_create(dt_activations *activations, const dt_kernels *kernels, const dt_shape *shape,
+                                int64_t sequences) {
     *activations = (dt_activations){.sequences = sequences};
-    activations->block =
-        dt_memory_alloc(dt_activations_floats(shape, sequences), sizeof(float), "the activations of a leaf");
+    activations->block = dt_memory_alloc(dt_activations_floats(kernels, shape, sequences), sizeof(float),
+                                         "the activations of a leaf");
     activations->layer = calloc((size_t)shape->n_layers, sizeof *activations->layer);
     if (activations->block == NULL)
         return DT_FAILED;
     if (activations->layer == NULL)
         return dt_fail("out of memory for the activations of %" PRId64 " layers", shape->n_layers);
-    (void)carve_all(activations, shape, sequences, activations->block);
+    (void)carve_all(activations, &(carver){kernels, shape, sequences, activations->block, 0});
     return DT_OK;
 }
 

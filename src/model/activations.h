@@ -10,46 +10,58 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "math/kernels.h"
 #include "model/layout.h"
 
 /** What one layer's forward pass leaves for its backward pass; n = sequences x T rows. */
 typedef struct dt_layer_activations {
-    float *ln_1, *mean_1, *rstd_1; /* [n, C], [n], [n] */
-    float *qkv;                    /* [n, 3C] */
-    float *attended, *lse;         /* [n, C], [sequences, H, T] */
-    float *middle;                 /* [n, C]: the residual stream between the two branches */
-    float *ln_2, *mean_2, *rstd_2; /* [n, C], [n], [n] */
-    float *pre;                    /* [n, F]: before GELU; what comes after it is made again */
-    float *output;                 /* [n, C]: the residual stream after the layer */
+    dt_operand *ln_1;       /* [n, C] */
+    float *mean_1, *rstd_1; /* [n], [n] */
+    dt_operand *qkv;        /* [n, 3C] */
+    dt_operand *attended;   /* [n, C] */
+    float *lse;             /* [sequences, H, T] */
+    float *middle;          /* [n, C]: the residual stream between the two branches */
+    dt_operand *ln_2;       /* [n, C] */
+    float *mean_2, *rstd_2; /* [n], [n] */
+    dt_operand *pre;        /* [n, F]: before GELU; what comes after it is made again */
+    float *output;          /* [n, C]: the residual stream after the layer */
 } dt_layer_activations;
 
 typedef struct dt_activations {
-    int64_t sequences;             /**< the most that fit */
-    float *input;                  /* [n, C]: the embedded tokens */
-    dt_layer_activations *layer;   /* [n_layers] */
-    float *ln_f, *mean_f, *rstd_f; /* [n, C], [n], [n] */
-    float *logits;                 /* [n, logits_stride]; the backward pass turns them into their gradient */
-    uint8_t *targets;              /* [n] */
-    int64_t logits_stride;         /**< V rounded up to a whole vector */
-    float *projection; /* [n, C]: scratch, a branch before it joins the residual stream, or its gradient */
-    float *act;        /* [n, F]: one layer's GELU */
-    float *room;       /* [DT_GEMM_ROOM]: for matrix products */
-    float *scratch;    /* for attention, and a row of dropout factors */
-    float *dx;         /* [n, C]: gradient of the residual stream */
-    float *dnorm;      /* [n, C]: gradient of a LayerNorm's output, or of `attended` */
-    float *dqkv;       /* [n, 3C] */
-    float *dact;       /* [n, F] */
-    float *block;      /* owns all the above but the layers' structs */
+    int64_t sequences;           /**< the most that fit */
+    float *input;                /* [n, C]: the embedded tokens */
+    dt_layer_activations *layer; /* [n_layers] */
+    dt_operand *ln_f;            /* [n, C] */
+    float *mean_f, *rstd_f;      /* [n], [n] */
+    float *logits;               /* [n, logits_stride]; the backward pass turns them into their gradient */
+    uint8_t *targets;            /* [n] */
+    int64_t logits_stride;       /**< V rounded up to a whole vector */
+    float *projection;           /* [n, C]: scratch, a branch before it joins the residual stream */
+    dt_operand *dprojection;     /* [n, C]: its gradient, in the same place */
+    dt_operand *act;             /* [n, F]: one layer's GELU */
+    float *room;                 /* for matrix products */
+    float *scratch;              /* for attention, and a row of dropout factors */
+    float *dx;                   /* [n, C]: gradient of the residual stream */
+    float *dnorm;                /* [n, C]: gradient of a LayerNorm's output */
+    dt_operand *dattended;       /* [n, C]: gradient of `attended`, in the same place */
+    dt_operand *dqkv;            /* [n, 3C] */
+    dt_operand *dact;            /* [n, F] */
+    float *block;                /* owns all the above but the layers' structs */
 } dt_activations;
 
 /**
  * Floats that a set for `sequences` sequences holds: what dt_activations_create will allocate. INT64_MAX,
  * which no allocation grants, where 63 bits would be too few to count with. Local.
  */
-int64_t dt_activations_floats(const dt_shape *shape, int64_t sequences);
+int64_t dt_activations_floats(const dt_kernels *kernels, const dt_shape *shape, int64_t sequences);
 
-/** Allocates a set for leaves of up to `sequences` sequences of shape->T tokens. The caller frees it. */
-dt_status dt_activations_create(dt_activations *activations, const dt_shape *shape, int64_t sequences);
+/** Allocates a set for leaves of up to `sequences` sequences of shape->T tokens, in the operands of
+ * `kernels`. The caller frees it. */
+dt_status dt_activations_create(dt_activations *activations, const dt_kernels *kernels, const dt_shape *shape,
+                                int64_t sequences);
+
+/** Floats of room for any of the model's products of up to `rows` rows. */
+int64_t dt_activations_room_floats(const dt_kernels *kernels, const dt_shape *shape, int64_t rows);
 
 /** Frees the set; one that is all zero is fine. */
 void dt_activations_free(dt_activations *activations);

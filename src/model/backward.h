@@ -6,6 +6,7 @@
 
 #include "model/activations.h"
 #include "model/gpt.h"
+#include "model/weights.h"
 
 /**
  * Told between the kernels of a backward pass: every element of the gradient from `offset` (in floats, as in
@@ -23,7 +24,7 @@ typedef struct dt_backward_progress {
  * table to its start, the tied embedding last, and `progress` (may be NULL) is told. Uses up the activations.
  * Returns the sum of the cross-entropies, in nats.
  */
-double dt_backward_run(const dt_gpt *gpt, const dt_gpt_view *weights, const dt_leaf *leaf, float scale,
+double dt_backward_run(const dt_gpt *gpt, const dt_weights *weights, const dt_leaf *leaf, float scale,
                        dt_activations *activations, const dt_gpt_view *gradient,
                        const dt_backward_progress *progress);
 

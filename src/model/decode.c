@@ -4,41 +4,50 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "model/activations.h"
 
-int64_t dt_decode_stream_bytes(const dt_shape *s) {
-    return s->n_layers * s->T * 3 * s->C * (int64_t)sizeof(float);
+static int64_t round_bytes(int64_t bytes) {
+    return (bytes + DT_MEMORY_ALIGN - 1) / DT_MEMORY_ALIGN * DT_MEMORY_ALIGN;
 }
 
-dt_status dt_decode_create(dt_decoder *decoder, const dt_gpt *gpt, const dt_gpt_view *weights,
+int64_t dt_decode_stream_bytes(const dt_gpt *gpt) {
+    const dt_shape *s = &gpt->layout->shape;
+    return s->n_layers * s->T * 3 * s->C * gpt->kernels->operand_bytes;
+}
+
+dt_status dt_decode_create(dt_decoder *decoder, const dt_gpt *gpt, const dt_weights *weights,
                            int64_t streams) {
     const dt_shape *s = &gpt->layout->shape;
-    const int64_t T = s->T, C = s->C, n = streams > T ? streams : T;
+    const dt_kernels *k = gpt->kernels;
+    const int64_t T = s->T, C = s->C, n = streams > T ? streams : T, half = k->operand_bytes;
+    const int64_t whole = (int64_t)sizeof(float);
     *decoder = (dt_decoder){.gpt = gpt, .weights = weights, .streams = streams};
     const struct {
-        float **array;
-        int64_t count;
-    } parts[] = {{&decoder->qkv, s->n_layers * streams * T * 3 * C},
-                 {&decoder->logits, streams * s->V},
-                 {&decoder->x, n * C},
-                 {&decoder->norm, n * C},
-                 {&decoder->attended, n * C},
-                 {&decoder->act, n * s->F},
-                 {&decoder->mean, n},
-                 {&decoder->rstd, n},
-                 {&decoder->scratch, dt_attention_scratch_floats(T, C / s->H)},
-                 {&decoder->room, DT_GEMM_ROOM}};
+        void *array; /* the pointer to set */
+        int64_t bytes;
+    } parts[] = {{&decoder->qkv, streams * dt_decode_stream_bytes(gpt)},
+                 {&decoder->logits, streams * s->V * whole},
+                 {&decoder->x, n * C * whole},
+                 {&decoder->projection, n * C * whole},
+                 {&decoder->norm, n * C * half},
+                 {&decoder->attended, n * C * half},
+                 {&decoder->act, n * s->F * half},
+                 {&decoder->mean, n * whole},
+                 {&decoder->rstd, n * whole},
+                 {&decoder->scratch, k->attention->scratch_floats(T, C / s->H) * whole},
+                 {&decoder->room, dt_activations_room_floats(k, s, n) * whole}};
     const size_t count = sizeof parts / sizeof *parts;
     int64_t total = 0;
     for (size_t i = 0; i < count; i++)
-        total += dt_memory_round_floats(parts[i].count);
+        total += round_bytes(parts[i].bytes);
     decoder->tokens = dt_memory_alloc(streams * T, 1, "the context");
-    decoder->block = dt_memory_alloc(total, sizeof(float), "the keys and values of the context");
+    decoder->block = dt_memory_alloc(total, 1, "the keys and values of the context");
     if (decoder->tokens == NULL || decoder->block == NULL)
         return DT_FAILED;
-    float *next = decoder->block;
+    char *next = (char *)decoder->block;
     for (size_t i = 0; i < count; i++) {
-        *parts[i].array = next;
-        next += dt_memory_round_floats(parts[i].count);
+        memcpy(parts[i].array, &next, sizeof next);
+        next += round_bytes(parts[i].bytes);
     }
     return DT_OK;
 }
@@ -59,73 +68,69 @@ typedef struct intake {
     int64_t stream, streams, count;
 } intake;
 
-/* y[rows, out] = x[rows, in] w[in, out] + bias, rows of y `stride` apart. A single row is bound by reading w,
- * and has a kernel of its own. */
-static void multiply(const dt_decoder *decoder, float *y, int64_t stride, const float *x, const float *w,
-                     const float *bias, int64_t rows, int64_t in, int64_t out) {
-    const dt_kernels *k = decoder->gpt->kernels;
-    if (rows == 1)
-        k->matvec->forward(y, x, w, bias, in, out);
-    else
-        k->gemm->multiply(&(dt_product){.m = rows,
-                                        .n = out,
-                                        .k = in,
-                                        .a = x,
-                                        .a_stride = in,
-                                        .b = w,
-                                        .b_stride = out,
-                                        .c = y,
-                                        .c_stride = stride,
-                                        .bias = bias},
-                          decoder->room);
+/* y[rows, out] = x[rows, in] w[in, out] + bias, rows of y `stride` apart. */
+static void multiply(const dt_decoder *decoder, void *y, int64_t stride, dt_result result,
+                     const dt_operand *x, const dt_weight *w, const float *bias, int64_t rows, int64_t in,
+                     int64_t out) {
+    const dt_linear_shape shape = {rows, in, out, in, stride};
+    decoder->gpt->kernels->linear->forward(y, result, x, w, bias, &shape, decoder->room);
 }
 
 static void embed(const dt_decoder *decoder, const uint8_t *tokens, const intake *in) {
-    const dt_gpt_view *w = decoder->weights;
+    const dt_gpt_view *w = &decoder->weights->view;
     const int64_t C = decoder->gpt->layout->shape.C;
     for (int64_t s = 0; s < in->streams; s++)
         decoder->gpt->kernels->embedding->forward(decoder->x + s * C, tokens + s, w->wte, w->wpe,
                                                   decoder->length, in->count, C, NULL, NULL);
 }
 
+/* The keys and values of `layer` in the context of stream `stream`, from position `t` on. */
+static dt_operand *cached(const dt_decoder *decoder, int64_t layer, int64_t stream, int64_t t) {
+    const dt_shape *s = &decoder->gpt->layout->shape;
+    const int64_t row = (layer * decoder->streams + stream) * s->T + t;
+    return dt_kernels_operand(decoder->gpt->kernels, decoder->qkv, row * 3 * s->C);
+}
+
 /* The new rows' queries, against the keys of their own streams in this layer. */
 static void attend(const dt_decoder *decoder, int64_t layer, const intake *in) {
     const dt_shape *s = &decoder->gpt->layout->shape;
+    const dt_kernels *k = decoder->gpt->kernels;
     for (int64_t row = 0; row < in->streams * in->count; row++) {
         const int64_t stream = in->stream + row / in->count, t = decoder->length + row % in->count;
-        decoder->gpt->kernels->attention->query(decoder->attended + row * s->C,
-                                                decoder->qkv +
-                                                    (layer * decoder->streams + stream) * s->T * 3 * s->C,
-                                                t, s->C, s->H, decoder->scratch);
+        k->attention->query(dt_kernels_operand(k, decoder->attended, row * s->C),
+                            cached(decoder, layer, stream, 0), t, s->C, s->H, decoder->scratch);
     }
 }
 
 static void run_layer(const dt_decoder *decoder, int64_t layer, const intake *in) {
     const dt_shape *s = &decoder->gpt->layout->shape;
-    const dt_gpt_layer *w = &decoder->weights->layer[layer];
+    const dt_gpt_layer *w = &decoder->weights->view.layer[layer];
+    const dt_layer_matrices *m = &decoder->weights->layer[layer];
     const dt_kernels *k = decoder->gpt->kernels;
-    const int64_t C = s->C, F = s->F, T = s->T, n = in->streams * in->count;
-    float *x = decoder->x, *norm = decoder->norm, *mean = decoder->mean, *rstd = decoder->rstd;
-    float *qkv = decoder->qkv + ((layer * decoder->streams + in->stream) * T + decoder->length) * 3 * C;
+    const int64_t C = s->C, F = s->F, n = in->streams * in->count;
+    const int64_t qkv_stride = in->count > 1 ? 3 * C : s->T * 3 * C;
+    float *x = decoder->x, *y = decoder->projection, *mean = decoder->mean, *rstd = decoder->rstd;
+    dt_operand *norm = decoder->norm;
     k->layernorm->forward(norm, mean, rstd, x, w->ln_1_weight, w->ln_1_bias, n, C);
-    multiply(decoder, qkv, in->count > 1 ? 3 * C : T * 3 * C, norm, w->c_attn_weight, w->c_attn_bias, n, C,
-             3 * C);
+    multiply(decoder, cached(decoder, layer, in->stream, decoder->length), qkv_stride, DT_RESULT_OPERAND,
+             norm, &m->c_attn, w->c_attn_bias, n, C, 3 * C);
     attend(decoder, layer, in);
-    multiply(decoder, norm, C, decoder->attended, w->attn_proj_weight, NULL, n, C, C);
-    k->residual->forward(x, x, norm, w->attn_proj_bias, n, C, NULL, NULL);
+    multiply(decoder, y, C, DT_RESULT_FLOAT, decoder->attended, &m->attn_proj, NULL, n, C, C);
+    k->residual->forward(x, x, y, w->attn_proj_bias, n, C, NULL, NULL);
 
     k->layernorm->forward(norm, mean, rstd, x, w->ln_2_weight, w->ln_2_bias, n, C);
-    multiply(decoder, decoder->act, F, norm, w->c_fc_weight, NULL, n, C, F);
-    k->gelu->forward(decoder->act, decoder->act, w->c_fc_bias, n, F);
-    multiply(decoder, norm, C, decoder->act, w->mlp_proj_weight, NULL, n, F, C);
-    k->residual->forward(x, x, norm, w->mlp_proj_bias, n, C, NULL, NULL);
+    multiply(decoder, decoder->act, F, DT_RESULT_OPERAND, norm, &m->c_fc, w->c_fc_bias, n, C, F);
+    k->gelu->forward(decoder->act, decoder->act, n * F);
+    multiply(decoder, y, C, DT_RESULT_FLOAT, decoder->act, &m->mlp_proj, NULL, n, F, C);
+    k->residual->forward(x, x, y, w->mlp_proj_bias, n, C, NULL, NULL);
 }
 
 /* Takes tokens in where there is room for them, behind decoder->length, and leaves the streams' logits. */
 static void append(const dt_decoder *decoder, const uint8_t *tokens, const intake *in) {
     const dt_shape *s = &decoder->gpt->layout->shape;
-    const dt_gpt_view *w = decoder->weights;
+    const dt_gpt_view *w = &decoder->weights->view;
     const dt_kernels *k = decoder->gpt->kernels;
+    const dt_linear_shape head = dt_linear_dense(1, s->V, s->C);
     embed(decoder, tokens, in);
     for (int64_t i = 0; i < s->n_layers; i++)
         run_layer(decoder, i, in);
@@ -133,8 +138,8 @@ static void append(const dt_decoder *decoder, const uint8_t *tokens, const intak
         const float *last = decoder->x + (stream * in->count + in->count - 1) * s->C;
         k->layernorm->forward(decoder->norm, decoder->mean, decoder->rstd, last, w->ln_f_weight, w->ln_f_bias,
                               1, s->C);
-        k->matvec->transposed(decoder->logits + (in->stream + stream) * s->V, decoder->norm, w->wte, s->V,
-                              s->C);
+        k->linear->backward_input(decoder->logits + (in->stream + stream) * s->V, DT_RESULT_FLOAT,
+                                  decoder->norm, &decoder->weights->wte, &head, decoder->room);
     }
     for (int64_t stream = 0; stream < in->streams; stream++)
         memmove(decoder->tokens + (in->stream + stream) * s->T + decoder->length, tokens + stream,

@@ -14,26 +14,29 @@
 
 #include "base/status.h"
 #include "model/gpt.h"
+#include "model/weights.h"
 
 typedef struct dt_decoder {
     const dt_gpt *gpt;
-    const dt_gpt_view *weights;
-    int64_t streams;                  /**< texts that are continued side by side */
-    int64_t length;                   /**< tokens in each context, 0..T */
-    uint8_t *tokens;                  /* [streams, T] */
-    float *qkv;                       /* [n_layers, streams, T, 3C]: keys and values of the contexts */
-    float *logits;                    /* [streams, V], after the last token taken in */
-    float *x, *norm, *attended, *act; /* [n, C], [n, C], [n, C], [n, F]: n new rows, T or streams */
-    float *mean, *rstd;               /* [n], [n] */
-    float *scratch, *room;            /* for attention and for matrix products */
-    float *block;                     /* owns all the floats */
+    const dt_weights *weights;
+    int64_t streams;             /**< texts that are continued side by side */
+    int64_t length;              /**< tokens in each context, 0..T */
+    uint8_t *tokens;             /* [streams, T] */
+    dt_operand *qkv;             /* [n_layers, streams, T, 3C]: keys and values of the contexts */
+    float *logits;               /* [streams, V], after the last token taken in */
+    float *x, *projection;       /* [n, C], [n, C]: n new rows, T or streams */
+    dt_operand *norm, *attended; /* [n, C], [n, C] */
+    dt_operand *act;             /* [n, F] */
+    float *mean, *rstd;          /* [n], [n] */
+    float *scratch, *room;       /* for attention and for matrix products */
+    float *block;                /* owns all of these */
 } dt_decoder;
 
 /**
  * Allocates a decoder of `streams` >= 1 empty contexts; `gpt` and `weights` must outlive it. The caller frees
  * it.
  */
-dt_status dt_decode_create(dt_decoder *decoder, const dt_gpt *gpt, const dt_gpt_view *weights,
+dt_status dt_decode_create(dt_decoder *decoder, const dt_gpt *gpt, const dt_weights *weights,
                            int64_t streams);
 
 /** Frees it; one that is all zero is fine. */
@@ -43,7 +46,7 @@ void dt_decode_free(dt_decoder *decoder);
 void dt_decode_reset(dt_decoder *decoder);
 
 /** Bytes of keys and values that a stream takes. */
-int64_t dt_decode_stream_bytes(const dt_shape *shape);
+int64_t dt_decode_stream_bytes(const dt_gpt *gpt);
 
 /**
  * Takes tokens[count] into every context, sliding them whenever they are full, and leaves the logits of the

@@ -28,49 +28,50 @@ static void embed(const dt_gpt *gpt, const dt_gpt_view *weights, const dt_leaf *
 
 static void attend(const dt_gpt *gpt, const dt_leaf *leaf, int64_t layer, dt_layer_activations *l,
                    float *scratch) {
+    const dt_kernels *k = gpt->kernels;
     const int64_t T = gpt->layout->shape.T, C = gpt->layout->shape.C, H = gpt->layout->shape.H;
     for (int64_t s = 0; s < leaf->sequences; s++) {
         dt_dropout drop;
-        gpt->kernels->attention->forward(
-            l->attended + s * T * C, l->lse + s * H * T, l->qkv + s * T * 3 * C, T, C, H,
-            dt_gpt_dropout(gpt, leaf, s, layer, DT_DROPOUT_ATTENTION, &drop), scratch);
+        k->attention->forward(dt_kernels_operand(k, l->attended, s * T * C), l->lse + s * H * T,
+                              dt_kernels_operand(k, l->qkv, s * T * 3 * C), T, C, H,
+                              dt_gpt_dropout(gpt, leaf, s, layer, DT_DROPOUT_ATTENTION, &drop), scratch);
     }
 }
 
-void dt_forward_run(const dt_gpt *gpt, const dt_gpt_view *weights, const dt_leaf *leaf, dt_activations *a) {
+/* y = x w + bias for all n rows of the leaf. */
+static void multiply(const dt_gpt *gpt, void *y, dt_result result, const dt_operand *x, const dt_weight *w,
+                     const float *bias, int64_t n, int64_t in, int64_t out, float *room) {
+    const dt_linear_shape shape = dt_linear_dense(n, in, out);
+    gpt->kernels->linear->forward(y, result, x, w, bias, &shape, room);
+}
+
+void dt_forward_run(const dt_gpt *gpt, const dt_weights *weights, const dt_leaf *leaf, dt_activations *a) {
     const dt_shape *shape = &gpt->layout->shape;
     const dt_kernels *k = gpt->kernels;
     const int64_t C = shape->C, F = shape->F, n = leaf->sequences * shape->T;
-    embed(gpt, weights, leaf, a);
+    embed(gpt, &weights->view, leaf, a);
     const float *x = a->input;
     for (int64_t i = 0; i < shape->n_layers; i++) {
-        const dt_gpt_layer *w = &weights->layer[i];
+        const dt_gpt_layer *w = &weights->view.layer[i];
+        const dt_layer_matrices *m = &weights->layer[i];
         dt_layer_activations *l = &a->layer[i];
         k->layernorm->forward(l->ln_1, l->mean_1, l->rstd_1, x, w->ln_1_weight, w->ln_1_bias, n, C);
-        k->linear->forward(l->qkv, l->ln_1, w->c_attn_weight, w->c_attn_bias, n, C, 3 * C, a->room);
+        multiply(gpt, l->qkv, DT_RESULT_OPERAND, l->ln_1, &m->c_attn, w->c_attn_bias, n, C, 3 * C, a->room);
         attend(gpt, leaf, i, l, a->scratch);
-        k->linear->forward(a->projection, l->attended, w->attn_proj_weight, NULL, n, C, C, a->room);
+        multiply(gpt, a->projection, DT_RESULT_FLOAT, l->attended, &m->attn_proj, NULL, n, C, C, a->room);
         join_residual(gpt, leaf, i, DT_DROPOUT_RESIDUAL_1, l->middle, x, w->attn_proj_bias, a);
 
         k->layernorm->forward(l->ln_2, l->mean_2, l->rstd_2, l->middle, w->ln_2_weight, w->ln_2_bias, n, C);
-        k->linear->forward(l->pre, l->ln_2, w->c_fc_weight, NULL, n, C, F, a->room);
-        k->gelu->forward(a->act, l->pre, w->c_fc_bias, n, F);
-        k->linear->forward(a->projection, a->act, w->mlp_proj_weight, NULL, n, F, C, a->room);
+        multiply(gpt, l->pre, DT_RESULT_OPERAND, l->ln_2, &m->c_fc, w->c_fc_bias, n, C, F, a->room);
+        k->gelu->forward(a->act, l->pre, n * F);
+        multiply(gpt, a->projection, DT_RESULT_FLOAT, a->act, &m->mlp_proj, NULL, n, F, C, a->room);
         join_residual(gpt, leaf, i, DT_DROPOUT_RESIDUAL_2, l->output, l->middle, w->mlp_proj_bias, a);
         x = l->output;
     }
-    k->layernorm->forward(a->ln_f, a->mean_f, a->rstd_f, x, weights->ln_f_weight, weights->ln_f_bias, n, C);
-    k->gemm->multiply(&(dt_product){.transpose_b = true,
-                                    .m = n,
-                                    .n = shape->V,
-                                    .k = C,
-                                    .a = a->ln_f,
-                                    .a_stride = C,
-                                    .b = weights->wte,
-                                    .b_stride = C,
-                                    .c = a->logits,
-                                    .c_stride = a->logits_stride},
-                      a->room);
+    const dt_gpt_view *view = &weights->view;
+    const dt_linear_shape head = {n, shape->V, C, a->logits_stride, C};
+    k->layernorm->forward(a->ln_f, a->mean_f, a->rstd_f, x, view->ln_f_weight, view->ln_f_bias, n, C);
+    k->linear->backward_input(a->logits, DT_RESULT_FLOAT, a->ln_f, &weights->wte, &head, a->room);
 }
 
 double dt_forward_loss(const dt_gpt *gpt, const dt_leaf *leaf, dt_activations *a) {

@@ -35,11 +35,13 @@ static dt_status create_tokens(dt_harness *rig, const dt_world *world, const dt_
 
 /* What a rank makes by itself. */
 static dt_status create_own(dt_harness *rig, const dt_world *world, const dt_config *c, int threads) {
-    rig->gpt = (dt_gpt){&rig->layout, dt_kernels_best(), c->dropout, 0};
+    rig->gpt = (dt_gpt){&rig->layout, dt_kernels_best(DT_DTYPE_FP32), c->dropout, 0};
     DT_TRY(dt_state_create(&rig->state, &rig->layout));
     dt_layout_init_parameters(&rig->layout, 0, rig->state.parameters);
+    DT_TRY(dt_weights_create(&rig->weights, &rig->layout, rig->state.parameters));
     DT_TRY(create_tokens(rig, world, c));
-    DT_TRY(dt_workers_create(&rig->workers, threads, &rig->layout.shape, c->micro_batch_size));
+    DT_TRY(
+        dt_workers_create(&rig->workers, threads, rig->gpt.kernels, &rig->layout.shape, c->micro_batch_size));
     return dt_hooks_create(&rig->hooks, NULL, &rig->layout);
 }
 
@@ -47,6 +49,7 @@ static dt_status create_step(dt_harness *rig, const dt_world *world, const dt_co
     const dt_step_inputs inputs = {
         .world = world,
         .gpt = &rig->gpt,
+        .weights = &rig->weights,
         .lanes = &rig->lanes,
         .shard = &rig->shard,
         .workers = &rig->workers,
@@ -80,6 +83,7 @@ void dt_harness_free(dt_harness *rig) {
     dt_hooks_free(rig->hooks);
     dt_workers_free(&rig->workers);
     dt_shard_free(&rig->shard);
+    dt_weights_free(&rig->weights);
     if (rig->state.layout)
         dt_state_free(&rig->state);
     dt_layout_free(&rig->layout);

@@ -17,6 +17,7 @@
 typedef struct dt_harness {
     dt_layout layout;
     dt_gpt gpt;
+    dt_weights weights;
     dt_state state;
     dt_lanes lanes; /**< one window each */
     dt_shard shard;

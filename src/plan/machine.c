@@ -39,7 +39,7 @@ dt_status dt_machine_look(dt_machine *machine, const dt_world *world, int thread
                             .host_ranks = world->host_ranks,
                             .version = dt_version(),
                             .commit = dt_version_commit(),
-                            .kernels = dt_kernels_best()->name};
+                            .kernels = dt_kernels_best(DT_DTYPE_FP32)->name};
     read_processor(machine->processor, sizeof machine->processor);
     dt_clock_stamp(machine->stamp, sizeof machine->stamp);
     return dt_opening_hosts(world, &machine->hosts);

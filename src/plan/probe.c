@@ -31,7 +31,6 @@ enum { FORWARD, BACKWARD, ADD, ADD_ALONE, UPDATE, PARTS };
 struct dt_probing {
     const dt_world *world;
     dt_harness rig;
-    dt_gpt_view weights;
     int64_t leaf_sequences;
     const uint8_t **windows; /* [threads * leaf_sequences] */
     float **gradient;        /* [threads + 1], each of layout->elements: one for additions to add to */
@@ -54,7 +53,8 @@ static void run_forward(dt_probing *p) {
 #pragma omp parallel num_threads(p->rig.workers.threads)
     {
         const dt_leaf leaf = leaf_of(p, omp_get_thread_num());
-        dt_forward_run(&p->rig.gpt, &p->weights, &leaf, &p->rig.workers.activations[omp_get_thread_num()]);
+        dt_forward_run(&p->rig.gpt, &p->rig.weights, &leaf,
+                       &p->rig.workers.activations[omp_get_thread_num()]);
     }
 }
 
@@ -65,8 +65,8 @@ static void run_backward(dt_probing *p) {
     {
         const int t = omp_get_thread_num();
         const dt_leaf leaf = leaf_of(p, t);
-        dt_backward_run(&p->rig.gpt, &p->weights, &leaf, 1e-4F, &p->rig.workers.activations[t], &p->view[t],
-                        NULL);
+        dt_backward_run(&p->rig.gpt, &p->rig.weights, &leaf, 1e-4F, &p->rig.workers.activations[t],
+                        &p->view[t], NULL);
     }
 }
 
@@ -186,7 +186,6 @@ static dt_status create_own(dt_probing *p, const dt_config *config) {
     const int threads = p->rig.workers.threads;
     const int64_t u = config->micro_batch_size, T = config->max_seq_len;
     const dt_layout *layout = &p->rig.layout;
-    DT_TRY(dt_gpt_view_create(&p->weights, layout, p->rig.state.parameters));
     p->leaf_sequences = u;
     p->windows = calloc((size_t)(threads * u), sizeof *p->windows);
     p->gradient = calloc((size_t)threads + 1, sizeof *p->gradient);
@@ -245,7 +244,6 @@ void dt_probe_free(dt_probing *p) {
     free(p->windows);
     free(p->bout);
     dt_memory_free(p->partial);
-    dt_gpt_view_free(&p->weights);
     dt_harness_free(&p->rig);
     free(p);
 }

@@ -32,7 +32,6 @@ struct dt_step {
     const uint8_t **window; /* [slots of this rank] */
     int64_t first_slot, end_slot;
 
-    dt_gpt_view weights;
     dt_gpt_view *gradient_view; /* [plan.buffers] */
     float **gradient;           /* [plan.buffers], each of layout->elements */
     dt_overlap *overlap;
@@ -110,7 +109,6 @@ static dt_status create_own(dt_step *s) {
     dt_tree_run(s->leaves, world->rank, world->size, &first, &end);
     dt_step_slots(s->in.B, s->in.u, world->rank, world->size, &s->first_slot, &s->end_slot);
     DT_TRY(dt_micro_batches_schedule(&s->plan, s->leaves, first, end, s->in.workers->threads));
-    DT_TRY(dt_gpt_view_create(&s->weights, s->in.gpt->layout, s->in.state->parameters));
     DT_TRY(create_gradients(s));
     return create_values(s);
 }
@@ -141,7 +139,6 @@ void dt_step_free(dt_step *s) {
     }
     free(s->gradient);
     free(s->gradient_view);
-    dt_gpt_view_free(&s->weights);
     dt_micro_batches_free(&s->plan);
     dt_overlap_free(s->overlap);
     dt_memory_free(s->leaf_values);
@@ -169,9 +166,9 @@ static void run_leaf(dt_step *s, int64_t step, int64_t index, const dt_backward_
     const float scale = (float)(1.0 / ((double)s->in.B * (double)T));
     dt_activations *a = &s->in.workers->activations[omp_get_thread_num()];
     double *values = s->leaf_values + leaf_index * s->values;
-    dt_forward_run(s->in.gpt, &s->weights, &leaf, a);
+    dt_forward_run(s->in.gpt, s->in.weights, &leaf, a);
     dt_hooks_forward(s->in.hooks, step, a, leaf.sequences * T, values + LEAF_HOOKS);
-    values[LEAF_LOSS] = dt_backward_run(s->in.gpt, &s->weights, &leaf, scale, a,
+    values[LEAF_LOSS] = dt_backward_run(s->in.gpt, s->in.weights, &leaf, scale, a,
                                         &s->gradient_view[s->plan.buffer[index]], progress);
     dt_progress_mark();
 }

@@ -11,6 +11,7 @@
 #include "comm/world.h"
 #include "data/batch.h"
 #include "model/gpt.h"
+#include "model/weights.h"
 #include "optim/adamw.h"
 #include "optim/lr_schedule.h"
 #include "step/consent.h"
@@ -46,6 +47,7 @@ typedef struct dt_step_result {
 typedef struct dt_step_inputs {
     const dt_world *world;
     const dt_gpt *gpt;
+    const dt_weights *weights; /**< the parameters of `state` */
     const dt_lanes *lanes;
     const dt_shard *shard; /**< the lanes of this rank's slots, see dt_step_slots */
     dt_workers *workers;

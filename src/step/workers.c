@@ -38,13 +38,14 @@ static int granted(int threads) {
     return found;
 }
 
-dt_status dt_workers_create(dt_workers *workers, int threads, const dt_shape *shape, int64_t sequences) {
+dt_status dt_workers_create(dt_workers *workers, int threads, const dt_kernels *kernels,
+                            const dt_shape *shape, int64_t sequences) {
     workers->threads = granted(threads);
     workers->activations = calloc((size_t)workers->threads, sizeof *workers->activations);
     if (workers->activations == NULL)
         return dt_fail("out of memory for the activations of %d threads", workers->threads);
     for (int t = 0; t < workers->threads; t++)
-        DT_TRY(dt_activations_create(&workers->activations[t], shape, sequences));
+        DT_TRY(dt_activations_create(&workers->activations[t], kernels, shape, sequences));
     return DT_OK;
 }
 

@@ -51,7 +51,8 @@ static dt_status check_program(const dt_world *world) {
 
 static dt_status check_arithmetic(const dt_world *world) {
     char mine[DT_ODD_TEXT_BYTES], found[DT_ODD_BYTES];
-    snprintf(mine, sizeof mine, "kernels %s, C library %s", dt_kernels_best()->name, gnu_get_libc_version());
+    snprintf(mine, sizeof mine, "kernels %s, C library %s", dt_kernels_best(DT_DTYPE_FP32)->name,
+             gnu_get_libc_version());
     DT_TRY(dt_odd_find(world, mine, found));
     return dt_agree(world, *found
                                ? dt_fail("expected ranks that compute alike, found that %s; give all ranks "

@@ -9,7 +9,8 @@
 
 int64_t dt_need_sum(const dt_layout *layout, const dt_config *config, int threads, int64_t gradients,
                     int64_t workspace_bytes, int64_t tokens) {
-    const int64_t activations = dt_activations_floats(&layout->shape, config->micro_batch_size);
+    const int64_t activations =
+        dt_activations_floats(dt_kernels_best(DT_DTYPE_FP32), &layout->shape, config->micro_batch_size);
     int64_t vectors, own, bytes;
     if (__builtin_mul_overflow(3 + gradients, layout->elements, &vectors) ||
         __builtin_mul_overflow((int64_t)threads, activations, &own) ||

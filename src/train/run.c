@@ -96,9 +96,9 @@ static dt_status create_model(dt_run *run, const dt_resume *resume) {
     const dt_config *c = &run->about.config;
     dt_status status = dt_state_create(&run->state, &run->layout);
     if (status == DT_OK)
-        status = dt_gpt_view_create(&run->weights, &run->layout, run->state.parameters);
+        status = dt_weights_create(&run->weights, &run->layout, run->state.parameters);
     DT_TRY(dt_agree(run->world, status));
-    run->gpt = (dt_gpt){&run->layout, dt_kernels_best(), c->dropout, (uint64_t)c->seed};
+    run->gpt = (dt_gpt){&run->layout, dt_kernels_best(DT_DTYPE_FP32), c->dropout, (uint64_t)c->seed};
     if (resume->found)
         return dt_resume_load(run->world, run->resumed_from, &run->state);
     dt_layout_init_parameters(&run->layout, (uint64_t)c->seed, run->state.parameters);
@@ -110,7 +110,8 @@ static dt_status create_workers(dt_run *run) {
     int threads;
     DT_TRY(dt_workers_count(&threads));
     DT_TRY(dt_hooks_create(&run->hooks, c->hooks, &run->layout));
-    return dt_workers_create(&run->workers, threads, &run->layout.shape, c->micro_batch_size);
+    return dt_workers_create(&run->workers, threads, run->gpt.kernels, &run->layout.shape,
+                             c->micro_batch_size);
 }
 
 static dt_status create_step(dt_run *run) {
@@ -118,6 +119,7 @@ static dt_status create_step(dt_run *run) {
     const dt_step_inputs inputs = {
         .world = run->world,
         .gpt = &run->gpt,
+        .weights = &run->weights,
         .lanes = &run->lanes,
         .shard = &run->shard,
         .workers = &run->workers,
@@ -284,7 +286,7 @@ void dt_run_free(dt_run *run) {
     dt_spike_free(&run->spike);
     dt_hooks_free(run->hooks);
     dt_workers_free(&run->workers);
-    dt_gpt_view_free(&run->weights);
+    dt_weights_free(&run->weights);
     dt_state_free(&run->state);
     dt_layout_free(&run->layout);
     dt_shard_free(&run->shard);

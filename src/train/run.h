@@ -47,7 +47,7 @@ typedef struct dt_run {
 
     dt_layout layout;
     dt_gpt gpt;
-    dt_gpt_view weights;
+    dt_weights weights;
     dt_state state;
 
     dt_workers workers;

@@ -87,7 +87,8 @@ static dt_status evaluate(const dt_world *world, const dt_model_file *model, con
     DT_TRY(choose_split(f, &model->about, corpus, &part, &what));
     dt_status status = dt_workers_count(&threads);
     if (status == DT_OK)
-        status = dt_workers_create(workers, threads, &model->layout.shape, c->micro_batch_size);
+        status = dt_workers_create(workers, threads, model->gpt.kernels, &model->layout.shape,
+                                   c->micro_batch_size);
     if (status == DT_OK)
         status = dt_evaluate_create(evaluator, world, corpus, c->max_seq_len, c->micro_batch_size, &part);
     DT_TRY(dt_agree(world, status));

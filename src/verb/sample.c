@@ -98,7 +98,7 @@ static dt_status stream(const dt_model_file *model, const dt_config *config, int
                                  .top_k = config->sampling_top_k,
                                  .top_p = config->sampling_top_p,
                                  .seed = (uint64_t)config->sampling_seed};
-    const int64_t fit = CACHE_BYTES / dt_decode_stream_bytes(&model->gpt.layout->shape);
+    const int64_t fit = CACHE_BYTES / dt_decode_stream_bytes(&model->gpt);
     const int64_t together = fit < 1 ? 1 : fit < MOST_STREAMS ? fit : MOST_STREAMS;
     for (int64_t i = 0; i < count; i += together)
         DT_TRY(print_samples(model, &options, i, count - i < together ? count - i : together));

@@ -25,7 +25,7 @@
 /** Runs what follows once for each set of kernels that this processor can run, as `const dt_kernels *k`. */
 #define for_each_kernels(k)                                                                                  \
     for (int k##_index = 0; k##_index < DT_KERNELS_SETS; k##_index++)                                        \
-        for (const dt_kernels *k = dt_kernels_get(k##_index); k != NULL; k = NULL)
+        for (const dt_kernels *k = dt_kernels_get(k##_index, DT_DTYPE_FP32); k != NULL; k = NULL)
 
 static inline void *numbers_block(int64_t count, size_t size) {
     void *block = malloc((size_t)count * size);

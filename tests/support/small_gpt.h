@@ -10,15 +10,16 @@
 #include "base/status.h"
 #include "model/activations.h"
 #include "model/gpt.h"
+#include "model/weights.h"
 #include "support/numbers.h"
 
 #define SMALL_GPT_WINDOWS 3
 
 typedef struct small_gpt {
     dt_layout layout;
-    dt_gpt gpt; /**< its kernels are to be set */
+    dt_gpt gpt; /**< of the fastest kernels in fp32; others may be set */
     float *parameters;
-    dt_gpt_view weights;
+    dt_weights weights;
     uint8_t *tokens; /* [SMALL_GPT_WINDOWS, T + 1] */
     const uint8_t *windows[SMALL_GPT_WINDOWS];
 } small_gpt;
@@ -27,7 +28,10 @@ typedef struct small_gpt {
 static inline small_gpt *small_gpt_make(dt_shape shape, double dropout) {
     small_gpt *small = numbers_block(1, sizeof *small);
     assert_int_equal(dt_layout_create(&small->layout, shape), DT_OK);
-    small->gpt = (dt_gpt){.layout = &small->layout, .dropout = dropout, .seed = 0xfeedc0de12345678u};
+    small->gpt = (dt_gpt){.layout = &small->layout,
+                          .kernels = dt_kernels_best(DT_DTYPE_FP32),
+                          .dropout = dropout,
+                          .seed = 0xfeedc0de12345678u};
     small->parameters = numbers_poisoned(small->layout.elements);
     for (int64_t t = 0; t < small->layout.tensors; t++) {
         const dt_tensor *tensor = &small->layout.tensor[t];
@@ -37,7 +41,7 @@ static inline small_gpt *small_gpt_make(dt_shape shape, double dropout) {
             small->parameters[tensor->offset + e] = chosen[e] + (tensor->init == DT_INIT_ONE ? 1.0f : 0.0f);
         free(chosen);
     }
-    assert_int_equal(dt_gpt_view_create(&small->weights, &small->layout, small->parameters), DT_OK);
+    assert_int_equal(dt_weights_create(&small->weights, &small->layout, small->parameters), DT_OK);
     small->tokens = numbers_tokens(SMALL_GPT_WINDOWS * (shape.T + 1), 99, shape.V);
     for (int64_t w = 0; w < SMALL_GPT_WINDOWS; w++)
         small->windows[w] = small->tokens + w * (shape.T + 1);
@@ -45,7 +49,7 @@ static inline small_gpt *small_gpt_make(dt_shape shape, double dropout) {
 }
 
 static inline void small_gpt_free(small_gpt *small) {
-    dt_gpt_view_free(&small->weights);
+    dt_weights_free(&small->weights);
     dt_layout_free(&small->layout);
     free(small->parameters);
     free(small->tokens);
@@ -60,8 +64,9 @@ static inline dt_leaf small_gpt_leaf(const small_gpt *small, int64_t sequences, 
 /** A set of activations for `sequences` sequences that is NaN all over. The caller frees it. */
 static inline dt_activations small_gpt_activations(const small_gpt *small, int64_t sequences) {
     dt_activations activations;
-    assert_int_equal(dt_activations_create(&activations, &small->layout.shape, sequences), DT_OK);
-    numbers_poison(activations.block, dt_activations_floats(&small->layout.shape, sequences));
+    const dt_kernels *k = small->gpt.kernels;
+    assert_int_equal(dt_activations_create(&activations, k, &small->layout.shape, sequences), DT_OK);
+    numbers_poison(activations.block, dt_activations_floats(k, &small->layout.shape, sequences));
     return activations;
 }
 

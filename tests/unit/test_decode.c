@@ -20,8 +20,9 @@ static dt_decoder *decoder_of(const small_gpt *small, int64_t streams) {
     const int64_t n = streams > s->T ? streams : s->T;
     numbers_poison(decoder->qkv, s->n_layers * streams * s->T * 3 * s->C);
     numbers_poison(decoder->scratch, dt_attention_scratch_floats(s->T, s->C / s->H));
-    float *rows[] = {decoder->logits, decoder->x, decoder->norm, decoder->attended, decoder->act};
-    const int64_t lengths[] = {streams * s->V, n * s->C, n * s->C, n * s->C, n * s->F};
+    float *rows[] = {decoder->logits, decoder->x,        decoder->projection,
+                     decoder->norm,   decoder->attended, decoder->act};
+    const int64_t lengths[] = {streams * s->V, n * s->C, n * s->C, n * s->C, n * s->C, n * s->F};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         numbers_poison(rows[i], lengths[i]);
     return decoder;

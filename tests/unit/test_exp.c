@@ -83,15 +83,17 @@ static void error_is_below_its_bound(void **state) {
                 exact[i] = exp((double)x[i]);
             }
             for (int index = 0; index < DT_KERNELS_SETS; index++)
-                if (dt_kernels_get(index))
+                if (dt_kernels_get(index, DT_DTYPE_FP32))
                     worst[index] = worst_of(index, x, exact, worst[index]);
         }
     }
     for (int index = 0; index < DT_KERNELS_SETS; index++)
-        if (dt_kernels_get(index)) {
-            print_message("%s: worst error %.3f ulp\n", dt_kernels_get(index)->name, worst[index]);
+        if (dt_kernels_get(index, DT_DTYPE_FP32)) {
+            print_message("%s: worst error %.3f ulp\n", dt_kernels_get(index, DT_DTYPE_FP32)->name,
+                          worst[index]);
             if (!(worst[index] < 1.1))
-                fail_msg("%s: worst error %.3f ulp", dt_kernels_get(index)->name, worst[index]);
+                fail_msg("%s: worst error %.3f ulp", dt_kernels_get(index, DT_DTYPE_FP32)->name,
+                         worst[index]);
         }
 }
 
@@ -105,7 +107,7 @@ static void outside_is_moved_to_the_nearer_end(void **state) {
     float x[BLOCK] = {DT_EXP_LEAST, DT_EXP_MOST}, y[BLOCK];
     memcpy(x + 2, beyond, sizeof beyond);
     for (int index = 0; index < DT_KERNELS_SETS; index++) {
-        if (dt_kernels_get(index) == NULL)
+        if (dt_kernels_get(index, DT_DTYPE_FP32) == NULL)
             continue;
         variants[index](y, x);
         assert_true(y[0] >= 1e-38f && y[0] < 2e-38f && y[1] > 1e38f && isfinite(y[1]));
@@ -122,7 +124,7 @@ static void rises_towards_the_ends(void **state) {
     (void)state;
     float x[BLOCK], y[BLOCK];
     for (int index = 0; index < DT_KERNELS_SETS; index++) {
-        if (dt_kernels_get(index) == NULL)
+        if (dt_kernels_get(index, DT_DTYPE_FP32) == NULL)
             continue;
         for (int end = 0; end < 2; end++) {
             const uint32_t last = bits_of(end ? DT_EXP_MOST : -DT_EXP_LEAST);
@@ -132,8 +134,8 @@ static void rises_towards_the_ends(void **state) {
             for (int i = 1; i < BLOCK; i++)
                 if (!(y[i] > y[i - 1]))
                     fail_msg("%s: exp(%.9g) = %.9g is not above exp(%.9g) = %.9g",
-                             dt_kernels_get(index)->name, (double)x[i], (double)y[i], (double)x[i - 1],
-                             (double)y[i - 1]);
+                             dt_kernels_get(index, DT_DTYPE_FP32)->name, (double)x[i], (double)y[i],
+                             (double)x[i - 1], (double)y[i - 1]);
         }
         memset(x, 0, sizeof x);
         x[1] = -0.0f;

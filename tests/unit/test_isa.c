@@ -17,17 +17,17 @@ static const char *const names[DT_KERNELS_SETS] = {"neon"};
 
 static const dt_kernels *fastest(void) {
     for (int index = 0; index < DT_KERNELS_SETS; index++)
-        if (dt_kernels_get(index))
-            return dt_kernels_get(index);
+        if (dt_kernels_get(index, DT_DTYPE_FP32))
+            return dt_kernels_get(index, DT_DTYPE_FP32);
     return NULL;
 }
 
 /* Sets are whole, stand from fast to slow under their names, and every processor runs the last. */
 static void sets_are_whole(void **state) {
     (void)state;
-    assert_non_null(dt_kernels_get(DT_KERNELS_SETS - 1));
+    assert_non_null(dt_kernels_get(DT_KERNELS_SETS - 1, DT_DTYPE_FP32));
     for (int index = 0; index < DT_KERNELS_SETS; index++) {
-        const dt_kernels *k = dt_kernels_get(index);
+        const dt_kernels *k = dt_kernels_get(index, DT_DTYPE_FP32);
         if (k == NULL)
             continue;
         print_message("this processor runs %s\n", k->name);
@@ -35,19 +35,23 @@ static void sets_are_whole(void **state) {
         assert_true(k->embedding && k->layernorm && k->attention && k->gelu && k->residual && k->loss);
         /* A processor that runs a set runs the slower ones too. */
         for (int slower = index + 1; slower < DT_KERNELS_SETS; slower++)
-            assert_non_null(dt_kernels_get(slower));
+            assert_non_null(dt_kernels_get(slower, DT_DTYPE_FP32));
     }
     /* Each set has functions of its own: a table that names one set's twice would never run the other's. */
     for (int a = 0; a < DT_KERNELS_SETS; a++)
-        for (int b = 0; b < a; b++)
-            if (dt_kernels_get(a) && dt_kernels_get(b)) {
-                assert_ptr_not_equal(dt_kernels_get(a)->embedding, dt_kernels_get(b)->embedding);
-                assert_ptr_not_equal(dt_kernels_get(a)->layernorm, dt_kernels_get(b)->layernorm);
-                assert_ptr_not_equal(dt_kernels_get(a)->attention, dt_kernels_get(b)->attention);
-                assert_ptr_not_equal(dt_kernels_get(a)->gelu, dt_kernels_get(b)->gelu);
-                assert_ptr_not_equal(dt_kernels_get(a)->residual, dt_kernels_get(b)->residual);
-                assert_ptr_not_equal(dt_kernels_get(a)->loss, dt_kernels_get(b)->loss);
-            }
+        for (int b = 0; b < a; b++) {
+            const dt_kernels *one = dt_kernels_get(a, DT_DTYPE_FP32);
+            const dt_kernels *other = dt_kernels_get(b, DT_DTYPE_FP32);
+            if (one == NULL || other == NULL)
+                continue;
+            assert_ptr_not_equal(one->embedding, other->embedding);
+            assert_ptr_not_equal(one->layernorm, other->layernorm);
+            assert_ptr_not_equal(one->attention, other->attention);
+            assert_ptr_not_equal(one->gelu, other->gelu);
+            assert_ptr_not_equal(one->residual, other->residual);
+            assert_ptr_not_equal(one->loss, other->loss);
+            assert_ptr_not_equal(one->linear, other->linear);
+        }
 }
 
 /* What DTRAIN_ISA names is taken where the processor runs it; otherwise it is refused with what would do. */
@@ -55,9 +59,9 @@ static void the_environment_asks_for_a_set(void **state) {
     (void)state;
     for (int index = 0; index < DT_KERNELS_SETS; index++) {
         setenv("DTRAIN_ISA", names[index], 1);
-        if (dt_kernels_get(index)) {
+        if (dt_kernels_get(index, DT_DTYPE_FP32)) {
             assert_done(dt_kernels_check());
-            assert_ptr_equal(dt_kernels_best(), dt_kernels_get(index));
+            assert_ptr_equal(dt_kernels_best(DT_DTYPE_FP32), dt_kernels_get(index, DT_DTYPE_FP32));
         } else {
             assert_int_equal(dt_kernels_check(), DT_USAGE);
             assert_non_null(strstr(dt_error(), "this processor does not run"));
@@ -80,10 +84,10 @@ static void an_unknown_name_is_refused(void **state) {
     }
     setenv("DTRAIN_ISA", "", 1);
     assert_done(dt_kernels_check());
-    assert_ptr_equal(dt_kernels_best(), fastest());
+    assert_ptr_equal(dt_kernels_best(DT_DTYPE_FP32), fastest());
     unsetenv("DTRAIN_ISA");
     assert_done(dt_kernels_check());
-    assert_ptr_equal(dt_kernels_best(), fastest());
+    assert_ptr_equal(dt_kernels_best(DT_DTYPE_FP32), fastest());
 }
 
 /*
@@ -97,7 +101,7 @@ static void fast_sets_fuse_multiplication_and_addition(void **state) {
     const float zeros[C] = {0}, product = (float)(0.75 * (double)drop.scale);
     assert_true(product == 1.0f && 0.75 * (double)drop.scale > 1.0);
     for (int index = 0; index < DT_KERNELS_SETS; index++) {
-        const dt_kernels *k = dt_kernels_get(index);
+        const dt_kernels *k = dt_kernels_get(index, DT_DTYPE_FP32);
         float out[C], x[C], residual[C], factor[DT_DROPOUT_ROOM(C)];
         if (k == NULL)
             continue;

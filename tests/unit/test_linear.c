@@ -20,16 +20,18 @@ static void forward_is_the_formula(void **state) {
     for_each_kernels(k) for (int s = 0; s < shape_count; s++) {
         const int64_t rows = shapes[s].rows, in = shapes[s].in, out = shapes[s].out;
         float *x = numbers_random(rows * in, 1, 1.0), *w = numbers_random(in * out, 2, 1.0);
+        const dt_weight weight = {.values = w};
+        const dt_linear_shape shape = dt_linear_dense(rows, in, out);
         float *bias = numbers_random(out, 3, 1.0), *y = numbers_poisoned(rows * out);
         double *wx = numbers_widen(x, rows * in), *ww = numbers_widen(w, in * out),
                *wb = numbers_widen(bias, out);
         double *plain = numbers_wide(rows * out), *biased = numbers_wide(rows * out);
         reference_linear(plain, wx, ww, NULL, rows, in, out);
         reference_linear(biased, wx, ww, wb, rows, in, out);
-        k->linear->forward(y, x, w, NULL, rows, in, out, room);
+        k->linear->forward(y, DT_RESULT_FLOAT, x, &weight, NULL, &shape, room);
         assert_close(k->name, "y", y, plain, rows * out, tolerance_of(in));
         numbers_poison(y, rows * out);
-        k->linear->forward(y, x, w, bias, rows, in, out, room);
+        k->linear->forward(y, DT_RESULT_FLOAT, x, &weight, bias, &shape, room);
         assert_close(k->name, "y with bias", y, biased, rows * out, tolerance_of(in));
         void *blocks[] = {x, w, bias, y, wx, ww, wb, plain, biased};
         for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
@@ -45,6 +47,8 @@ static void backward_is_the_formula(void **state) {
     for_each_kernels(k) for (int s = 0; s < shape_count; s++) {
         const int64_t rows = shapes[s].rows, in = shapes[s].in, out = shapes[s].out;
         float *x = numbers_random(rows * in, 1, 1.0), *w = numbers_random(in * out, 2, 1.0);
+        const dt_weight weight = {.values = w};
+        const dt_linear_shape shape = dt_linear_dense(rows, in, out);
         float *dy = numbers_random(rows * out, 3, 1.0), *dx = numbers_poisoned(rows * in);
         float *dw = numbers_poisoned(in * out), *dbias = numbers_poisoned(out);
         double *dx_expected = calloc((size_t)(rows * in), sizeof(double));
@@ -59,8 +63,8 @@ static void backward_is_the_formula(void **state) {
                     dw_expected[l * out + o] += d * (double)x[i * in + l];
                 }
             }
-        k->linear->backward_input(dx, dy, w, rows, in, out, room);
-        k->linear->backward_weight(dw, dbias, x, dy, rows, in, out, room);
+        k->linear->backward_input(dx, DT_RESULT_FLOAT, dy, &weight, &shape, room);
+        k->linear->backward_weight(dw, dbias, x, dy, &shape, room);
         assert_close(k->name, "dx", dx, dx_expected, rows * in, tolerance_of(out));
         assert_close(k->name, "dw", dw, dw_expected, in * out, tolerance_of(rows));
         assert_close(k->name, "dbias", dbias, dbias_expected, out, tolerance_of(rows));

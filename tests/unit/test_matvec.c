@@ -1,4 +1,4 @@
-/* One row times a matrix, both ways round, against the formula in double. */
+/* A linear layer of one row, both ways round, against the formula in double. */
 #include "math/kernels.h"
 #include "support/numbers.h"
 #include "support/reference.h"
@@ -24,13 +24,25 @@ static void forward_is_the_formula(void **state) {
         double *wx = numbers_widen(x, in), *ww = numbers_widen(w, in * out), *wb = numbers_widen(bias, out);
         double *expected = numbers_wide(out);
         reference_linear(expected, wx, ww, NULL, 1, in, out);
-        k->matvec->forward(y, x, w, NULL, in, out);
+        const dt_weight weight = {.values = w};
+        const dt_linear_shape shape = dt_linear_dense(1, in, out);
+        k->linear->forward(y, DT_RESULT_FLOAT, x, &weight, NULL, &shape, room);
         assert_close(k->name, "y", y, expected, out, tolerance_of(in));
         numbers_poison(y, out);
         reference_linear(expected, wx, ww, wb, 1, in, out);
-        k->matvec->forward(y, x, w, bias, in, out);
+        k->linear->forward(y, DT_RESULT_FLOAT, x, &weight, bias, &shape, room);
         assert_close(k->name, "y with bias", y, expected, out, tolerance_of(in));
-        k->linear->forward(same, x, w, bias, 1, in, out, room);
+        k->gemm->multiply(&(dt_product){.m = 1,
+                                        .n = out,
+                                        .k = in,
+                                        .a = x,
+                                        .a_stride = in,
+                                        .b = w,
+                                        .b_stride = out,
+                                        .c = same,
+                                        .c_stride = out,
+                                        .bias = bias},
+                          room);
         assert_same_bits(k->name, "y with bias, as a product", y, same, out);
         void *blocks[] = {x, w, bias, y, same, room, wx, ww, wb, expected};
         for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
@@ -51,7 +63,8 @@ static void transposed_is_the_formula(void **state) {
             for (int64_t i = 0; i < in; i++)
                 expected[r] += (double)w[r * in + i] * (double)x[i];
         }
-        k->matvec->transposed(y, x, w, rows, in);
+        const dt_linear_shape shape = dt_linear_dense(1, rows, in);
+        k->linear->backward_input(y, DT_RESULT_FLOAT, x, &(dt_weight){.values = w}, &shape, NULL);
         assert_close(k->name, "y", y, expected, rows, tolerance_of(in));
         void *blocks[] = {x, w, y, expected};
         for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)

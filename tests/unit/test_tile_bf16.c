@@ -20,12 +20,12 @@ static int find_sets(tile_set sets[SETS]) {
     static const tile *const tiles[DT_KERNELS_SETS] = {DT_ISA_EACH(TILE, )};
     int count = 0;
 #if defined __x86_64__
-    if (dt_kernels_get(0) && __builtin_cpu_supports("avx512bf16"))
+    if (dt_kernels_get(0, DT_DTYPE_FP32) && __builtin_cpu_supports("avx512bf16"))
         sets[count++] = (tile_set){"avx512_bf16", &dt_tile_bf16_avx512_bf16};
 #endif
     for (int index = 0; index < DT_KERNELS_SETS; index++)
-        if (dt_kernels_get(index))
-            sets[count++] = (tile_set){dt_kernels_get(index)->name, tiles[index]};
+        if (dt_kernels_get(index, DT_DTYPE_FP32))
+            sets[count++] = (tile_set){dt_kernels_get(index, DT_DTYPE_FP32)->name, tiles[index]};
     return count;
 }
 
