@@ -9,6 +9,7 @@
 #include <setjmp.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <jansson.h>
 
@@ -116,10 +117,27 @@ static void assert_report(const json_t *report, int ranks) {
     assert_int_equal(number(json_object_get(report, "config"), "d_model"), 32);
 }
 
-/* Runs `launcher dtrain bench ARGUMENTS --json FILE`, and judges both outputs. */
+/* The picture has every part that multiplies, as a mark, and every other that moves memory, as a bar. */
+static void assert_picture(const char *path) {
+    char *picture = command_read_file(path);
+    assert_int_equal(strncmp(picture, "<svg ", 5), 0);
+    assert_string_equal(picture + strlen(picture) - 7, "</svg>\n");
+    for (size_t i = 0; i < LEAF_PARTS; i++) {
+        char title[64];
+        snprintf(title, sizeof title, "<title>%s: ", leaf_parts[i]);
+        if (strstr(picture, title) == NULL)
+            fail_msg("the picture has no \"%s\"", leaf_parts[i]);
+    }
+    assert_null(strstr(picture, "nan"));
+    assert_null(strstr(picture, "inf"));
+    free(picture);
+}
+
+/* Runs `launcher dtrain bench ARGUMENTS --json FILE --report FILE`, and judges all outputs. */
 static void run_and_judge(const char *launcher, const char *arguments, int ranks) {
     char *folder = command_enter_folder();
-    command_result r = command_run("%s " DTRAIN " bench %s --json report.json", launcher, arguments);
+    command_result r =
+        command_run("%s " DTRAIN " bench %s --json report.json --report roofline.svg", launcher, arguments);
     if (r.exit_code != 0)
         fail_msg("exit code %d: %s", r.exit_code, r.err);
     assert_non_null(strstr(r.out, "\npart "));
@@ -135,6 +153,7 @@ static void run_and_judge(const char *launcher, const char *arguments, int ranks
     if (report == NULL)
         fail_msg("report.json: %s", error.text);
     assert_report(report, ranks);
+    assert_picture("roofline.svg");
     json_decref(report);
     command_leave_folder(folder);
 }
