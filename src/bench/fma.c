@@ -7,15 +7,9 @@
  */
 #include "bench/fma.h"
 
-#if defined(__AVX512F__)
-#define VECTOR_BYTES 64
-#elif defined(__AVX2__)
-#define VECTOR_BYTES 32
-#else
-#define VECTOR_BYTES 16 /* on x86-64 without fused multiply-adds: a multiplication and an addition */
-#endif
+#include "math/fma.h"
 
-typedef float vector __attribute__((vector_size(VECTOR_BYTES)));
+typedef float vector __attribute__((vector_size(DT_FMA_LANES * sizeof(float))));
 
 /* X(accumulator, what it starts from) for each, by name: those of an array do not all stay in registers. */
 #define TWELVE(X)                                                                                            \
@@ -37,9 +31,15 @@ typedef float vector __attribute__((vector_size(VECTOR_BYTES)));
     X(o, 2.4f)                                                                                               \
     X(p, 2.5f) X(q, 2.6f) X(r, 2.7f) X(s, 2.8f) X(t, 2.9f) X(u, 3.0f) X(v, 3.1f) X(w, 3.2f) X(x, 3.3f)
 #define STEP(x, value)                                                                                       \
-    x += multiplier * addend;                                                                                \
+    x = (vector)dt_fma_vector(multiplier, addend, x);                                                        \
     __asm__ volatile("" : "+w"(x), "+w"(multiplier));
-#else
+#elif defined __FMA__
+#define ACCUMULATORS 12
+#define EACH(X)      TWELVE(X)
+#define STEP(x, value)                                                                                       \
+    x = (vector)dt_fma_vector(x, multiplier, addend);                                                        \
+    __asm__ volatile("" : "+x"(x));
+#else /* no such instruction: a multiplication and an addition, which is what the processor can do */
 #define ACCUMULATORS 12
 #define EACH(X)      TWELVE(X)
 #define STEP(x, value)                                                                                       \
@@ -48,7 +48,7 @@ typedef float vector __attribute__((vector_size(VECTOR_BYTES)));
 #endif
 #define START(x, value) vector x = addend + (value);
 #define TAKE(x, value)  all += x;
-#define LANES           ((int64_t)(VECTOR_BYTES / sizeof(float)))
+#define LANES           DT_FMA_LANES
 
 static float run(int64_t rounds) {
     vector multiplier = (vector){0} + 0.875f;

@@ -22,7 +22,7 @@
 #define GROUP (DT_ATTENTION_GROUP_TILES * DT_TILE_ROWS)
 
 /* Rows of scores are worked on sixteen at a time: a loop without a rest is whole vectors. */
-#define WHOLE(n) (((n) + 15) / 16 * 16)
+#define WHOLE(n) (((n) + DT_ROW_LANES - 1) / DT_ROW_LANES * DT_ROW_LANES)
 
 static int64_t least(int64_t a, int64_t b) {
     return a < b ? a : b;
@@ -96,19 +96,22 @@ static void against_keys(const head *h, float *s, const float *left, int64_t row
                       h->D, panels + j * h->D, h->D);
 }
 
-/* out[rows, D] = s[rows, keys] times the first `keys` rows of panels [T, D]. */
+/* out[rows, D] = s[rows, keys] times the first `keys` rows of panels [T, D], of which the last query sees
+ * all, the one before all but one, and so on. */
 static void over_keys(const head *h, float *out, int64_t stride, const float *s, int64_t rows, int64_t keys,
                       const float *panels) {
     for (int64_t d = 0; d < h->D; d += DT_TILE_COLS)
-        tile.multiply(
-            &(dt_tile_target){.at = out + d, .stride = stride, .cols = least(h->D - d, DT_TILE_COLS)}, rows,
-            s, h->stride, panels + d * h->T, keys);
+        tile.multiply(&(dt_tile_target){.at = out + d,
+                                        .stride = stride,
+                                        .cols = least(h->D - d, DT_TILE_COLS),
+                                        .sum = DT_TILE_TRIANGLE},
+                      rows, s, h->stride, panels + d * h->T, keys);
 }
 
 /*
  * out[keys, D] (+)= s[queries, keys]^T times panels [queries, D], for all keys up to the group's last query.
- * A tile of keys begins with its own queries, as earlier ones do not see it; groups before this one have
- * added theirs already where there are any.
+ * A tile of keys begins with its own queries, as earlier ones do not see it, and goes on from what groups
+ * before this one have come to: the sum of a key is over all its queries in their order, whatever the tile.
  */
 static void over_queries(const head *h, float *out, const float *s, int64_t first, int64_t queries,
                          const float *panels) {
@@ -118,7 +121,7 @@ static void over_queries(const head *h, float *out, const float *s, int64_t firs
             tile.multiply_transposed(&(dt_tile_target){.at = out + key * h->row + d,
                                                        .stride = h->row,
                                                        .cols = least(h->D - d, DT_TILE_COLS),
-                                                       .add = key < first},
+                                                       .sum = key < first ? DT_TILE_GO_ON : DT_TILE_TRIANGLE},
                                      keys, s + from * h->stride + key, h->stride,
                                      panels + d * queries + from * DT_TILE_COLS, queries - from);
     }
@@ -131,20 +134,18 @@ static void fill(float *row, int64_t from, int64_t to, float value) {
 
 /* Replaces score[0..n) by its softmax and returns log(sum exp(score)); score[n..WHOLE(n)) is lost. */
 static float softmax(float *score, int64_t n) {
-    float lane[16] = {0}, sum = 0.0f;
-    fill(score, n, WHOLE(n), -FLT_MAX);
+    float lane[DT_ROW_LANES] = {0};
+    fill(score, n, WHOLE(n), -FLT_MAX); /* whose exponential is 0 */
     const float most = dt_row_max(score, WHOLE(n));
-    for (int64_t j = 0; j < n; j += 16)
+    for (int64_t j = 0; j < n; j += DT_ROW_LANES)
 #pragma omp simd
-        for (int64_t l = 0; l < 16; l++) {
-            score[j + l] = dt_exp(score[j + l] - most);
+        for (int64_t l = 0; l < DT_ROW_LANES; l++) {
+            score[j + l] = dt_exp_flushed(score[j + l] - most);
             lane[l] += score[j + l];
         }
-    for (int64_t l = 0; l < 16; l++)
-        sum += lane[l];
-    const float scale = 1.0f / sum;
-    for (int64_t j = 0; j < n; j += 16)
-        for (int64_t l = 0; l < 16; l++)
+    const float sum = dt_row_fold(lane), scale = 1.0f / sum;
+    for (int64_t j = 0; j < n; j += DT_ROW_LANES)
+        for (int64_t l = 0; l < DT_ROW_LANES; l++)
             score[j + l] *= scale;
     return (float)((double)most + dt_elementary_log((double)sum));
 }
@@ -171,7 +172,6 @@ static void forward_head(const head *h, float *y, float *lse, int64_t C, uint32_
                 dt_dropout_factors(h->factor, drop, first_row + (uint32_t)t, t + 1);
                 multiply(p, h->factor, t + 1);
             }
-            fill(p, t + 1, keys, 0.0f);
         }
         over_keys(h, y + first * C, C, h->s, rows, keys, h->values);
     }
@@ -196,14 +196,14 @@ static void backward_row(float *restrict s, float *restrict dz, const float *res
         if (factor) {
 #pragma omp simd
             for (int64_t l = j; l < j + 16; l++) {
-                const float p = dt_exp(s[l] - lse);
-                dz[l] = p * (factor[l] * dz[l] - delta);
+                const float p = dt_exp_flushed(s[l] - lse);
+                dz[l] = p * dt_fma(factor[l], dz[l], -delta);
                 s[l] = p * factor[l];
             }
         } else {
 #pragma omp simd
             for (int64_t l = j; l < j + 16; l++) {
-                const float p = dt_exp(s[l] - lse);
+                const float p = dt_exp_flushed(s[l] - lse);
                 dz[l] = p * (dz[l] - delta);
                 s[l] = p;
             }
@@ -225,8 +225,6 @@ static void backward_tile(const head *h, float *dq, const float *dy, const float
         if (drop)
             dt_dropout_factors(h->factor, drop, first_row + (uint32_t)t, t + 1);
         backward_row(z, ds, drop ? h->factor : NULL, lse[t], dt_row_dot(dy + t * C, y + t * C, h->D), t + 1);
-        fill(z, t + 1, keys, 0.0f);
-        fill(ds, t + 1, keys, 0.0f);
     }
     over_keys(h, dq + (first + start) * h->row, h->row, dz, rows, keys, h->keys);
 }
@@ -289,7 +287,7 @@ static void query(dt_operand *result, const dt_operand *given, int64_t t, int64_
         for (int64_t j = 0; j <= t; j++) {
             fetch(v + (j + AHEAD) * row, D);
             for (int64_t d = 0; d < D; d++)
-                out[d] += scratch[j] * v[j * row + d];
+                out[d] = dt_fma(scratch[j], v[j * row + d], out[d]);
         }
     }
 }

@@ -1,6 +1,8 @@
 /* Dropout on the way into the residual stream. The masks are in the header, for whoever fuses them. */
 #include "math/dropout.h"
 
+#include "math/fma.h"
+
 static void forward(float *out, const float *residual, const float *x, const float *bias, int64_t T,
                     int64_t C, const dt_dropout *drop, float *factor) {
     for (int64_t t = 0; t < T; t++) {
@@ -9,7 +11,7 @@ static void forward(float *out, const float *residual, const float *x, const flo
         if (drop) {
             dt_dropout_factors(factor, drop, (uint32_t)t, C);
             for (int64_t c = 0; c < C; c++)
-                o[c] = r[c] + factor[c] * (p[c] + bias[c]);
+                o[c] = dt_fma(factor[c], p[c] + bias[c], r[c]);
         } else {
             for (int64_t c = 0; c < C; c++)
                 o[c] = r[c] + (p[c] + bias[c]);

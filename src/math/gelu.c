@@ -13,7 +13,7 @@ static void forward(dt_operand *result, const dt_operand *given, int64_t count) 
 #pragma omp simd
     for (int64_t i = 0; i < count; i++) {
         const float x = dt_operand_get(pre[i]);
-        const float s = 1.0f / (1.0f + dt_exp(-x * (TWO_ROOT + TWO_CUBIC * x * x)));
+        const float s = 1.0f / (1.0f + dt_exp(-x * dt_fma(TWO_CUBIC, x * x, TWO_ROOT)));
         y[i] = dt_operand_make(x * s);
     }
 }
@@ -29,11 +29,11 @@ static void backward(dt_operand *result, dt_operand *again, const dt_operand *of
 #pragma omp simd
     for (int64_t i = 0; i < count; i++) {
         float x = dt_operand_get(pre[i]);
-        float e = dt_exp(-x * (TWO_ROOT + TWO_CUBIC * x * x));
+        float e = dt_exp(-x * dt_fma(TWO_CUBIC, x * x, TWO_ROOT));
         float s = 1.0f / (1.0f + e);
-        float slope = TWO_ROOT + 3.0f * TWO_CUBIC * x * x;
+        float slope = dt_fma(3.0f * TWO_CUBIC, x * x, TWO_ROOT);
         float act = x * s;
-        dpre[i] = dt_operand_make(dt_operand_get(dy[i]) * (s + act * (e * s) * slope));
+        dpre[i] = dt_operand_make(dt_operand_get(dy[i]) * dt_fma(act * (e * s), slope, s));
         y[i] = dt_operand_make(act);
     }
 }

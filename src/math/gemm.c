@@ -98,8 +98,8 @@ static void multiply(const dt_product *x, float *room) {
                 const dt_tile_target c = {.at = x->c + i * x->c_stride + j,
                                           .stride = x->c_stride,
                                           .cols = least(x->n - j, DT_TILE_COLS),
-                                          .add = p > 0,
-                                          .bias = x->bias ? x->bias + j : NULL};
+                                          .sum = p > 0 ? DT_TILE_GO_ON : DT_TILE_WHOLE,
+                                          .bias = x->bias && p + k == x->k ? x->bias + j : NULL};
                 const source now = source_of(x, p, k, j), next = source_of(x, p, k, j + c.cols);
                 if (x->transpose_b)
                     tile.pack_transposed(panel, now.at, now.stride, k, c.cols);

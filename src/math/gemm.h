@@ -1,9 +1,8 @@
 /**
  * Matrix products on one thread: where some 80 % of a step is spent.
  *
- * All matrices are row-major. A call's shape alone decides its bits, and shapes never depend on ranks or
- * threads. Sums over k are taken in blocks of DT_GEMM_K, each in the order of k, one block added to the
- * other.
+ * All matrices are row-major. An element is what math/tile.h says, whatever its call's shape, blocks and
+ * instruction set: fused multiply-adds in the order of k, from 0, and then the bias.
  */
 #ifndef DT_MATH_GEMM_H
 #define DT_MATH_GEMM_H

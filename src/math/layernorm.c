@@ -4,26 +4,56 @@
 #include <math.h>
 #include <string.h>
 
+#include "math/row.h"
+
+/* The sum of (x - mean)^2. */
+static float squares_about(const float *x, float mean, int64_t n) {
+    float lane[DT_ROW_LANES] = {0};
+    int64_t i = 0;
+    for (; i + DT_ROW_LANES <= n; i += DT_ROW_LANES)
+        for (int l = 0; l < DT_ROW_LANES; l++)
+            lane[l] = dt_fma(x[i + l] - mean, x[i + l] - mean, lane[l]);
+    for (int l = 0; i + l < n; l++)
+        lane[l] = dt_fma(x[i + l] - mean, x[i + l] - mean, lane[l]);
+    return dt_row_fold(lane);
+}
+
 static void forward(dt_operand *restrict y, float *restrict mean, float *restrict rstd,
                     const float *restrict x, const float *weight, const float *bias, int64_t rows,
                     int64_t C) {
     for (int64_t i = 0; i < rows; i++) {
         const float *in = x + i * C;
         dt_element *out = (dt_element *)y + i * C;
-        float sum = 0.0f, squares = 0.0f;
-#pragma omp simd reduction(+ : sum)
+        const float m = dt_row_sum(in, C) / (float)C;
+        const float r = 1.0f / sqrtf(squares_about(in, m, C) / (float)C + DT_LAYERNORM_EPS);
         for (int64_t c = 0; c < C; c++)
-            sum += in[c];
-        const float m = sum / (float)C;
-#pragma omp simd reduction(+ : squares)
-        for (int64_t c = 0; c < C; c++)
-            squares += (in[c] - m) * (in[c] - m);
-        const float r = 1.0f / sqrtf(squares / (float)C + DT_LAYERNORM_EPS);
-        for (int64_t c = 0; c < C; c++)
-            out[c] = dt_operand_make((in[c] - m) * r * weight[c] + bias[c]);
+            out[c] = dt_operand_make(dt_fma((in[c] - m) * r, weight[c], bias[c]));
         mean[i] = m;
         rstd[i] = r;
     }
+}
+
+/* Of one row, with n = (x - mean) rstd and g = dy weight. */
+typedef struct sums {
+    float g, gn; /* sum of g, and of g n */
+} sums;
+
+static sums add_gradients(const float *x, const float *dy, const float *weight, float mean, float rstd,
+                          int64_t C) {
+    float g_lane[DT_ROW_LANES] = {0}, gn_lane[DT_ROW_LANES] = {0};
+    int64_t c = 0;
+    for (; c + DT_ROW_LANES <= C; c += DT_ROW_LANES)
+        for (int l = 0; l < DT_ROW_LANES; l++) {
+            const float n = (x[c + l] - mean) * rstd, g = dy[c + l] * weight[c + l];
+            g_lane[l] += g;
+            gn_lane[l] = dt_fma(g, n, gn_lane[l]);
+        }
+    for (int l = 0; c + l < C; l++) {
+        const float n = (x[c + l] - mean) * rstd, g = dy[c + l] * weight[c + l];
+        g_lane[l] += g;
+        gn_lane[l] = dt_fma(g, n, gn_lane[l]);
+    }
+    return (sums){dt_row_fold(g_lane), dt_row_fold(gn_lane)};
 }
 
 static void backward(float *restrict dx, float *restrict dweight, float *restrict dbias,
@@ -35,19 +65,13 @@ static void backward(float *restrict dx, float *restrict dweight, float *restric
         const float *in = x + i * C, *dout = dy + i * C;
         float *din = dx + i * C;
         const float m = mean[i], r = rstd[i];
-        float sum_g = 0.0f, sum_gn = 0.0f;
-#pragma omp simd reduction(+ : sum_g, sum_gn)
+        const sums sum = add_gradients(in, dout, weight, m, r, C);
+        const float mean_g = sum.g / (float)C, mean_gn = sum.gn / (float)C;
         for (int64_t c = 0; c < C; c++) {
-            float n = (in[c] - m) * r, g = dout[c] * weight[c];
-            sum_g += g;
-            sum_gn += g * n;
-        }
-        const float mean_g = sum_g / (float)C, mean_gn = sum_gn / (float)C;
-        for (int64_t c = 0; c < C; c++) {
-            float n = (in[c] - m) * r;
+            const float n = (in[c] - m) * r, g = dout[c] * weight[c];
             dbias[c] += dout[c];
-            dweight[c] += dout[c] * n;
-            din[c] += r * (dout[c] * weight[c] - mean_g - n * mean_gn);
+            dweight[c] = dt_fma(dout[c], n, dweight[c]);
+            din[c] = dt_fma(r, dt_fma(-n, mean_gn, g - mean_g), din[c]);
         }
     }
 }

@@ -7,15 +7,32 @@
 #include "math/exp.h"
 #include "math/row.h"
 
+/* The sum of exp(row - most). */
+static float add_exponentials(const float *row, int64_t n, float most) {
+    float lane[DT_ROW_LANES] = {0};
+    int64_t i = 0;
+    for (; i + DT_ROW_LANES <= n; i += DT_ROW_LANES)
+#pragma omp simd
+        for (int l = 0; l < DT_ROW_LANES; l++)
+            lane[l] += dt_exp_flushed(row[i + l] - most);
+    for (int l = 0; i + l < n; l++)
+        lane[l] += dt_exp_flushed(row[i + l] - most);
+    return dt_row_fold(lane);
+}
+
+/* The same sum; the exponentials replace the row. */
+static float take_exponentials(float *row, int64_t n, float most) {
+    for (int64_t i = 0; i < n; i++)
+        row[i] = dt_exp_flushed(row[i] - most);
+    return dt_row_sum(row, n);
+}
+
 static double forward(const float *logits, const uint8_t *targets, int64_t rows, int64_t V, int64_t stride) {
     double loss = 0.0;
     for (int64_t i = 0; i < rows; i++) {
         const float *row = logits + i * stride;
         const float most = dt_row_max(row, V);
-        float sum = 0.0f;
-#pragma omp simd reduction(+ : sum)
-        for (int64_t v = 0; v < V; v++)
-            sum += dt_exp(row[v] - most);
+        const float sum = add_exponentials(row, V, most);
         loss += dt_elementary_log((double)sum) + (double)most - (double)row[targets[i]];
     }
     return loss;
@@ -39,13 +56,7 @@ static double backward(float *logits, const uint8_t *targets, int64_t rows, int6
         float *row = logits + i * stride;
         const float most = dt_row_max(row, V);
         const double chosen = (double)row[targets[i]];
-        float sum = 0.0f;
-#pragma omp simd reduction(+ : sum)
-        for (int64_t v = 0; v < V; v++) {
-            row[v] = dt_exp(row[v] - most);
-            sum += row[v];
-        }
-        const float factor = scale / sum;
+        const float sum = take_exponentials(row, V, most), factor = scale / sum;
         for (int64_t v = 0; v < V; v++)
             row[v] *= factor;
         for (int64_t v = V; v < stride; v++)

@@ -7,7 +7,6 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "math/gemm.h"
 #include "math/row.h"
 
 #define LINE  16   /* floats */
@@ -25,10 +24,10 @@ static void add_up(float *restrict sum, const float *restrict x, const float *re
             __builtin_prefetch(row + j + AHEAD);
 #pragma omp simd
             for (int64_t l = j; l < j + LINE; l++)
-                sum[l] += x[i] * row[l];
+                sum[l] = dt_fma(x[i], row[l], sum[l]);
         }
         for (; j < cols; j++)
-            sum[j] += x[i] * row[j];
+            sum[j] = dt_fma(x[i], row[j], sum[j]);
     }
 }
 
@@ -37,12 +36,9 @@ static void forward(float *restrict y, const float *restrict x, const float *res
     float sum[COLS];
     for (int64_t j = 0; j < out; j += COLS) {
         const int64_t cols = out - j < COLS ? out - j : COLS;
-        for (int64_t i = 0; i < in; i += DT_GEMM_K) {
-            const float *more = i > 0 ? y + j : bias ? bias + j : NULL;
-            add_up(sum, x + i, w + i * out + j, out, in - i < DT_GEMM_K ? in - i : DT_GEMM_K, cols);
-            for (int64_t l = 0; l < cols; l++)
-                y[j + l] = more ? sum[l] + more[l] : sum[l];
-        }
+        add_up(sum, x, w + j, out, in, cols);
+        for (int64_t l = 0; l < cols; l++)
+            y[j + l] = bias ? sum[l] + bias[j + l] : sum[l];
     }
 }
 

@@ -1,14 +1,16 @@
 /* Written with the compilers' vector types, which one source turns into each instruction set's registers. */
 #include "math/tile.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #define ROWS  DT_TILE_ROWS
 #define LANES DT_TILE_LANES
 #define COLS  DT_TILE_COLS
 
-/* A vector that may be anywhere a float may be. */
-typedef float lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(sizeof(float)), may_alias));
+typedef dt_fma_lanes lanes;
+
+/* As four numbers anywhere that a float may be. */
 typedef float four __attribute__((vector_size(4 * sizeof(float)), aligned(sizeof(float)), may_alias));
 
 /* The sums stay in registers only where every loop over rows is unrolled whole. */
@@ -18,34 +20,56 @@ typedef float four __attribute__((vector_size(4 * sizeof(float)), aligned(sizeof
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
 
-/* Row i of A at step p is a[i * row_step + p * step]; `rows` and one of the steps are constants of the
- * caller. */
-static inline __attribute__((always_inline)) void sums(const int64_t rows, float *restrict c,
-                                                       int64_t c_stride, bool add, const float *bias,
-                                                       const float *restrict a, int64_t row_step,
-                                                       int64_t step, const float *restrict panel, int64_t k) {
+#define INLINE static inline __attribute__((always_inline))
+
+/* One step of k: `row` of B times number i of A, i rows apart by `step`, for rows [from, to) of `rows`. */
+INLINE void add_products(lanes sum[ROWS][2], const int64_t rows, int64_t from, int64_t to, const float *a,
+                         int64_t step, const float *row) {
+    const lanes b0 = *(const lanes *)row, b1 = *(const lanes *)(row + LANES);
+    UNROLL for (int64_t i = 0; i < rows; i++) {
+        if (i < from || i >= to)
+            continue;
+        const lanes x = dt_fma_all(a[i * step]);
+        sum[i][0] = dt_fma_vector(x, b0, sum[i][0]);
+        sum[i][1] = dt_fma_vector(x, b1, sum[i][1]);
+    }
+}
+
+/*
+ * A tile whose number of rows and whose kind are constants, so that its loop has no branch. A is stored by
+ * columns where it is `turned`: row i of step p is a[p * stride + i], else a[i * stride + p].
+ */
+INLINE void sums(const int64_t rows, const dt_tile_sum kind, const bool turned, const dt_tile_target *c,
+                 const float *restrict a, int64_t stride, const float *restrict panel, int64_t k) {
+    const int64_t row_step = turned ? 1 : stride, step = turned ? stride : 1;
+    float *restrict const at = c->at;
     lanes sum[ROWS][2];
     UNROLL for (int64_t i = 0; i < rows; i++) {
-        __builtin_prefetch(c + i * c_stride, 1);
-        __builtin_prefetch(c + i * c_stride + COLS - 1, 1);
-        sum[i][0] = sum[i][1] = (lanes){0};
-    }
-    for (int64_t p = 0; p < k; p++) {
-        const lanes b0 = *(const lanes *)(panel + p * COLS), b1 = *(const lanes *)(panel + p * COLS + LANES);
-        UNROLL for (int64_t i = 0; i < rows; i++) {
-            const float x = a[i * row_step + p * step];
-            sum[i][0] += x * b0;
-            sum[i][1] += x * b1;
+        float *from = at + i * c->stride;
+        if (kind == DT_TILE_GO_ON) {
+            sum[i][0] = *(const lanes *)from;
+            sum[i][1] = *(const lanes *)(from + LANES);
+        } else {
+            __builtin_prefetch(from, 1);
+            __builtin_prefetch(from + COLS - 1, 1);
+            sum[i][0] = sum[i][1] = (lanes){0};
         }
     }
+    const int64_t lacking = kind == DT_TILE_TRIANGLE ? rows : 0; /* steps that lack rows */
+    int64_t p = 0;
+    if (turned)
+        UNROLL for (; p < lacking; p++)
+            add_products(sum, rows, 0, p + 1, a + p * step, row_step, panel + p * COLS);
+    for (; p < (turned ? k : k - lacking); p++)
+        add_products(sum, rows, 0, rows, a + p * step, row_step, panel + p * COLS);
+    if (!turned)
+        UNROLL for (int64_t q = 0; q < lacking; q++)
+            add_products(sum, rows, q, rows, a + (p + q) * step, row_step, panel + (p + q) * COLS);
     UNROLL for (int64_t i = 0; i < rows; i++) {
-        lanes *out = (lanes *)(c + i * c_stride), *next = (lanes *)(c + i * c_stride + LANES);
-        if (add) {
-            sum[i][0] += *out;
-            sum[i][1] += *next;
-        } else if (bias) {
-            sum[i][0] += *(const lanes *)bias;
-            sum[i][1] += *(const lanes *)(bias + LANES);
+        lanes *out = (lanes *)(at + i * c->stride), *next = (lanes *)(at + i * c->stride + LANES);
+        if (c->bias) {
+            sum[i][0] += *(const lanes *)c->bias;
+            sum[i][1] += *(const lanes *)(c->bias + LANES);
         }
         *out = sum[i][0];
         *next = sum[i][1];
@@ -61,68 +85,75 @@ static inline __attribute__((always_inline)) void sums(const int64_t rows, float
 #define EACH_ROWS(CASE) CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
 #endif
 
-static void whole(const dt_tile_target *c, int64_t rows, const float *a, int64_t stride, const float *panel,
-                  int64_t k) {
+INLINE void for_rows(const dt_tile_sum kind, const bool turned, const dt_tile_target *c, int64_t rows,
+                     const float *a, int64_t stride, const float *panel, int64_t k) {
     switch (rows) {
 #define CASE(n)                                                                                              \
     case n:                                                                                                  \
-        sums(n, c->at, c->stride, c->add, c->bias, a, stride, 1, panel, k);                                  \
+        sums(n, kind, turned, c, a, stride, panel, k);                                                       \
         break;
         EACH_ROWS(CASE)
 #undef CASE
     }
+}
+
+INLINE void for_kind(const bool turned, const dt_tile_target *c, int64_t rows, const float *a, int64_t stride,
+                     const float *panel, int64_t k) {
+    if (c->sum == DT_TILE_WHOLE)
+        for_rows(DT_TILE_WHOLE, turned, c, rows, a, stride, panel, k);
+    else if (c->sum == DT_TILE_GO_ON)
+        for_rows(DT_TILE_GO_ON, turned, c, rows, a, stride, panel, k);
+    else
+        for_rows(DT_TILE_TRIANGLE, turned, c, rows, a, stride, panel, k);
+}
+
+static void whole(const dt_tile_target *c, int64_t rows, const float *a, int64_t stride, const float *panel,
+                  int64_t k) {
+    for_kind(false, c, rows, a, stride, panel, k);
 }
 
 static void whole_transposed(const dt_tile_target *c, int64_t rows, const float *a, int64_t stride,
                              const float *panel, int64_t k) {
-    switch (rows) {
-#define CASE(n)                                                                                              \
-    case n:                                                                                                  \
-        sums(n, c->at, c->stride, c->add, c->bias, a, 1, stride, panel, k);                                  \
-        break;
-        EACH_ROWS(CASE)
-#undef CASE
-    }
+    for_kind(true, c, rows, a, stride, panel, k);
+}
+
+/* Copies the columns that C has of each row. */
+static void copy(float *restrict to, int64_t to_stride, const float *restrict from, int64_t from_stride,
+                 int64_t rows, int64_t cols) {
+    for (int64_t i = 0; i < rows; i++)
+        memcpy(to + i * to_stride, from + i * from_stride, (size_t)cols * sizeof *to);
 }
 
 /*
- * A narrow tile is computed whole beside C, and the columns that C has are taken from there. All its rows
- * were written, since their number is one of EACH_ROWS; the static checker takes another for possible.
- * NOLINTBEGIN(clang-analyzer-core.*)
+ * A narrow tile is computed whole beside C; the columns that C has are taken from there, and go there before
+ * where the sums start from them.
  */
-static void take(const dt_tile_target *c, int64_t rows, float *tile) {
-    for (int64_t i = 0; i < rows; i++) {
-        float *from = tile + i * COLS, *to = c->at + i * c->stride;
-        const float *more = c->add ? to : c->bias;
-        for (int64_t j = 0; more && j < c->cols; j++)
-            from[j] += more[j];
-        for (int64_t j = 0; j < c->cols; j++)
-            to[j] = from[j];
-    }
+static void narrow(bool turned, const dt_tile_target *c, int64_t rows, const float *a, int64_t stride,
+                   const float *panel, int64_t k) {
+    float beside[ROWS * COLS] = {0}, bias[COLS] = {0};
+    const dt_tile_target whole_target = {beside, COLS, COLS, c->sum, c->bias ? bias : NULL};
+    if (c->bias)
+        memcpy(bias, c->bias, (size_t)c->cols * sizeof *bias);
+    if (c->sum == DT_TILE_GO_ON)
+        copy(beside, COLS, c->at, c->stride, rows, c->cols);
+    (turned ? whole_transposed : whole)(&whole_target, rows, a, stride, panel, k);
+    copy(c->at, c->stride, beside, COLS, rows, c->cols);
 }
-
-/* NOLINTEND(clang-analyzer-core.*) */
 
 static void multiply(const dt_tile_target *c, int64_t rows, const float *a, int64_t stride,
                      const float *panel, int64_t k) {
-    float tile[ROWS * COLS];
-    if (c->cols == COLS) {
+    if (c->cols == COLS)
         whole(c, rows, a, stride, panel, k);
-        return;
-    }
-    whole(&(dt_tile_target){.at = tile, .stride = COLS}, rows, a, stride, panel, k);
-    take(c, rows, tile);
+    else
+        narrow(false, c, rows, a, stride, panel, k);
 }
 
 static void multiply_transposed(const dt_tile_target *c, int64_t rows, const float *a, int64_t stride,
                                 const float *panel, int64_t k) {
-    float tile[ROWS * COLS];
-    if (c->cols == COLS) {
+    if (c->cols == COLS)
         whole_transposed(c, rows, a, stride, panel, k);
-        return;
-    }
-    whole_transposed(&(dt_tile_target){.at = tile, .stride = COLS}, rows, a, stride, panel, k);
-    take(c, rows, tile);
+    else
+        narrow(true, c, rows, a, stride, panel, k);
 }
 
 static void pack(float *restrict panel, const float *restrict b, int64_t stride, int64_t k, int64_t cols,

@@ -9,44 +9,48 @@
  * rows leave 4 of 16. Such a kernel and the packing around it are after Goto, van de Geijn, "Anatomy of
  * High-Performance Matrix Multiplication" (2008), and Van Zee, van de Geijn, "BLIS" (2015).
  *
- * A sum over k is taken in the order of k, one fused multiply-add after the other (without AVX2 a product and
- * an addition), so an element's bits do not depend on where in which tile it stands. All functions are local;
- * they belong to one instruction set and are for the files of math/ that are compiled with them.
+ * What an element comes to is defined, in every instruction set and wherever in which tile it stands: from 0,
+ * or from what stands in C, one fused multiply-add (math/fma.h) after the other in the order of k, and then
+ * the bias. All functions are local; they belong to one instruction set and are for the files of math/ that
+ * are compiled with them.
  */
 #ifndef DT_MATH_TILE_H
 #define DT_MATH_TILE_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
+#include "math/fma.h"
 #include "math/isa.h"
 
-#if defined __AVX512F__
-#define DT_TILE_ROWS  14
-#define DT_TILE_LANES 16
-#elif defined __AVX2__
-#define DT_TILE_ROWS  6
-#define DT_TILE_LANES 8
-#elif defined __aarch64__
-#define DT_TILE_ROWS  14
-#define DT_TILE_LANES 4
+#if DT_FMA_LANES == 16 || defined __aarch64__
+#define DT_TILE_ROWS 14
 #else
-#define DT_TILE_ROWS  6
-#define DT_TILE_LANES 4
+#define DT_TILE_ROWS 6
 #endif
-#define DT_TILE_COLS (2 * DT_TILE_LANES)
+#define DT_TILE_LANES DT_FMA_LANES
+#define DT_TILE_COLS  (2 * DT_TILE_LANES)
 
 /** The largest of all instruction sets, for whoever makes room without knowing which one it will be. */
 #define DT_TILE_MOST_ROWS 14
 #define DT_TILE_MOST_COLS 32
 
+/** Which products an element of a tile is the sum of. */
+typedef enum dt_tile_sum {
+    DT_TILE_WHOLE, /**< all k */
+    DT_TILE_GO_ON, /**< all k, added to what stands in C */
+    /** Those of causal attention, k >= rows: in `multiply` row i ends with step k - rows + i, in
+     * `multiply_transposed` it begins with step i. No other is added, not even as a 0, which times infinity
+     * is NaN. */
+    DT_TILE_TRIANGLE
+} dt_tile_sum;
+
 /** Where a tile's sums go: row i, column j to at[i * stride + j]. */
 typedef struct dt_tile_target {
     float *at;
     int64_t stride;
-    int64_t cols;      /**< 1 to DT_TILE_COLS; the panel's further columns are computed and dropped */
-    bool add;          /**< add to what is there, instead of replacing it */
-    const float *bias; /**< [cols], added to every row; NULL for none */
+    int64_t cols; /**< 1 to DT_TILE_COLS; the panel's further columns are computed and dropped */
+    dt_tile_sum sum;
+    const float *bias; /**< [cols], added to every row at the end; NULL for none */
 } dt_tile_target;
 
 struct dt_tile {
