@@ -3,28 +3,44 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "allreduce/cost.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "bench/part.h"
-#include "bench/parts.h"
-#include "plan/harness.h"
+#include "bench/timed_kernels.h"
 #include "comm/agree.h"
 #include "math/matmul.h"
+#include "plan/harness.h"
 #include "train/need.h"
 #include "train/run.h"
 
 #define WARM_UP_STEPS 2
 
-/* A part of a step and seconds, up to which nothing is amiss: parts and step are measured one after the
- * other, and a tenth of a millisecond or two belongs to none, which is much of the step of a tiny model. */
+/* A part of a step and seconds, up to which nothing is amiss: a tenth of a millisecond or two belongs to no
+ * part, which is much of the step of a tiny model. */
 #define UNACCOUNTED_MOST         0.1
 #define UNACCOUNTED_MOST_SECONDS 3e-4
 
-/* What each timed step leaves behind on each rank. */
+/* The rows of the step itself, which stand behind those of the kernels. */
+static const char *const span_names[DT_SPANS] = {
+    [DT_SPAN_BATCH] = "draw batch",
+    [DT_SPAN_THREADS] = "wait for threads",
+    [DT_SPAN_ADDITIONS] = "tree additions",
+    [DT_SPAN_ROUNDING] = "gradient rounding",
+    [DT_SPAN_ALLREDUCE] = "allreduce",
+    [DT_SPAN_LOSSES] = "gather losses",
+    [DT_SPAN_NORM] = "gradient norm",
+    [DT_SPAN_CONSENT] = "compare ranks",
+    [DT_SPAN_ADAMW] = "adamw",
+};
+
+/* What a pair of steps leaves behind on each rank, the plain one and the one that was timed in parts. */
 typedef struct step_sample {
+    double plain_seconds, plain_loss;
     double seconds, exposed, loss;
+    double alone; /* seconds of the allreduce by itself */
 } step_sample;
 
 /* A rank's own numbers beside its times. */
@@ -35,29 +51,29 @@ typedef struct rank_facts {
 
 /* Everything that is gathered: [ranks] times what one rank has. */
 typedef struct samples {
-    step_sample *step; /* [ranks, repetitions] */
-    rank_facts *facts; /* [ranks] */
-    int64_t *calls;    /* [ranks, count] */
-    double *seconds;   /* [ranks, count, repetitions] */
-    int64_t *counts;   /* [ranks], for the gathering */
-    double *sorted;    /* [ranks x repetitions]: scratch of the statistics */
+    step_sample *step;   /* [ranks, repetitions] */
+    rank_facts *facts;   /* [ranks] */
+    dt_span_total *work; /* [ranks, count]: of the last step; every step has the same */
+    double *seconds;     /* [ranks, repetitions, count] */
+    int64_t *counts;     /* [ranks], for the gathering */
+    double *sorted;      /* [ranks x repetitions]: scratch of the statistics */
 } samples;
 
 static dt_status create_samples(samples *s, const dt_profile *p) {
     const int64_t ranks = p->ranks, n = ranks * p->repetitions;
     s->step = dt_memory_alloc(n, sizeof *s->step, "the timed steps");
     s->facts = dt_memory_alloc(ranks, sizeof *s->facts, "the ranks' ceilings");
-    s->calls = dt_memory_alloc(ranks * p->count, sizeof *s->calls, "the parts' calls");
+    s->work = dt_memory_alloc(ranks * p->count, sizeof *s->work, "the parts' work");
     s->seconds = dt_memory_alloc(n * p->count, sizeof *s->seconds, "the parts' times");
     s->counts = dt_memory_alloc(ranks, sizeof *s->counts, "a count a rank");
     s->sorted = dt_memory_alloc(n, sizeof *s->sorted, "sorted times");
-    return s->step && s->facts && s->calls && s->seconds && s->counts && s->sorted ? DT_OK : DT_FAILED;
+    return s->step && s->facts && s->work && s->seconds && s->counts && s->sorted ? DT_OK : DT_FAILED;
 }
 
 static void free_samples(samples *s) {
     dt_memory_free(s->step);
     dt_memory_free(s->facts);
-    dt_memory_free(s->calls);
+    dt_memory_free(s->work);
     dt_memory_free(s->seconds);
     dt_memory_free(s->counts);
     dt_memory_free(s->sorted);
@@ -71,54 +87,127 @@ static dt_status gather(const dt_world *world, const samples *s, void *all, size
     return dt_world_gather_all(world, all, (int64_t)element_bytes, s->counts);
 }
 
-static dt_status take_steps(dt_harness *rig, int64_t repetitions, step_sample *mine) {
-    for (int64_t step = -WARM_UP_STEPS; step < repetitions; step++) {
+/* Which row of the spans is row `row` of the profile: kernels come first in a table. */
+static int64_t span_of(int64_t row) {
+    const int64_t kernels = dt_timed_kernels_rows();
+    return row < kernels ? DT_SPANS + row : row - kernels;
+}
+
+static const char *name_of(int64_t row) {
+    const int64_t kernels = dt_timed_kernels_rows();
+    return row < kernels ? dt_timed_kernels_name(row) : span_names[row - kernels];
+}
+
+/* Bytes that this rank sends to others in an allreduce. */
+static dt_status count_sent(const dt_world *world, const dt_harness *rig, const dt_config *c, double *bytes) {
+    const dt_cost_job job = {.ranks = world->size,
+                             .host_ranks = world->host_ranks,
+                             .micro_batches = dt_step_leaves(c->batch_size, c->micro_batch_size),
+                             .algorithm = dt_step_algorithm(rig->step),
+                             .dtype = dt_run_exchange(c).dtype};
+    dt_cost_traffic traffic = {0};
+    int64_t *bounds = NULL, buckets;
+    dt_status status = dt_overlap_cut(rig->layout.elements, c->bucket_bytes, &bounds, &buckets);
+    if (status == DT_OK)
+        status = dt_cost_of_rank(&job, world->rank, bounds, buckets, &traffic);
+    free(bounds);
+    *bytes = (double)traffic.sent_bytes;
+    return status;
+}
+
+/* A step as training takes it, and one that is timed in its parts. */
+static dt_status take_pair(dt_harness *rig, const dt_kernels *plain, const dt_kernels *timed,
+                           step_sample *mine) {
+    dt_step_result result;
+    DT_TRY(dt_harness_step(rig, &result));
+    mine->plain_seconds = result.step_seconds;
+    mine->plain_loss = result.loss;
+    rig->gpt.kernels = timed;
+    dt_spans_start(&rig->spans);
+    const dt_status status = dt_harness_step(rig, &result);
+    dt_spans_stop(&rig->spans);
+    rig->gpt.kernels = plain;
+    mine->seconds = result.step_seconds;
+    mine->exposed = result.exchange.exposed;
+    mine->loss = result.loss;
+    return status;
+}
+
+/* Every number of this rank's steps, in its place among those of all ranks. */
+static dt_status take_steps(const dt_profile *p, const samples *s, dt_harness *rig, const dt_world *world) {
+    const dt_kernels *plain = rig->gpt.kernels, *timed = dt_timed_kernels_of(plain, &rig->spans, rig->step);
+    dt_span_total *work = s->work + world->rank * p->count;
+    for (int64_t step = 0; step < WARM_UP_STEPS; step++) {
         dt_step_result result;
         DT_TRY(dt_harness_step(rig, &result));
-        if (step >= 0)
-            mine[step] = (step_sample){result.step_seconds, result.exchange.exposed, result.loss};
+    }
+    for (int64_t i = 0; i < p->repetitions; i++) {
+        const int64_t index = world->rank * p->repetitions + i;
+        DT_TRY(take_pair(rig, plain, timed, &s->step[index]));
+        for (int64_t row = 0; row < p->count; row++) {
+            work[row] = dt_spans_read(&rig->spans, span_of(row));
+            s->seconds[index * p->count + row] = work[row].seconds;
+        }
+    }
+    for (int64_t i = 0; i < p->repetitions && p->ranks > 1; i++) {
+        dt_world_barrier(world);
+        DT_TRY(dt_step_exchange_alone(rig->step, &s->step[world->rank * p->repetitions + i].alone));
     }
     return DT_OK;
 }
 
-static void sum_up_row(dt_profile *p, const samples *s, const dt_parts *parts, int64_t index) {
+static void sum_up_row(dt_profile *p, const samples *s, int64_t index) {
     dt_profile_row *row = &p->row[index];
-    const dt_part *part = &parts->part[index];
-    int64_t all_calls = 0;
-    *row = (dt_profile_row){.name = part->name};
+    const int64_t n = p->ranks * p->repetitions;
+    *row = (dt_profile_row){.name = name_of(index)};
     for (int64_t r = 0; r < p->ranks; r++) {
-        const int64_t calls = s->calls[r * p->count + index];
-        row->calls = calls > row->calls ? calls : row->calls;
-        all_calls += calls;
-        memcpy(s->sorted + r * p->repetitions, s->seconds + (r * p->count + index) * p->repetitions,
-               (size_t)p->repetitions * sizeof *s->sorted);
+        const dt_span_total *work = &s->work[r * p->count + index];
+        row->calls = work->calls > row->calls ? work->calls : row->calls;
+        row->flop += work->flop / p->ranks;
+        row->bytes += work->bytes / p->ranks;
     }
-    if (all_calls == 0)
-        return;
-    row->seconds = dt_statistics_of(s->sorted, p->ranks * p->repetitions);
-    /* Ranks may differ by a leaf: the rate is that of the mean number of calls. */
-    const double calls_a_second = (double)all_calls / (double)p->ranks / row->seconds.median;
-    row->flops = dt_parts_work(parts, index, part->flop) * calls_a_second;
-    row->bytes_rate = dt_parts_work(parts, index, part->bytes) * calls_a_second;
+    for (int64_t i = 0; i < n; i++)
+        s->sorted[i] = s->seconds[i * p->count + index];
+    if (row->calls > 0)
+        row->seconds = dt_statistics_of(s->sorted, n);
+}
+
+/* The median of one field of the samples of all steps. */
+static double median_of(const dt_profile *p, const samples *s, size_t field) {
+    const int64_t n = p->ranks * p->repetitions;
+    for (int64_t i = 0; i < n; i++)
+        memcpy(&s->sorted[i], (const char *)&s->step[i] + field, sizeof(double));
+    return dt_statistics_of(s->sorted, n).median;
+}
+
+/* Finite, and the same as rank 0's. */
+static bool holds(double loss, double first) {
+    return isfinite(loss) && memcmp(&loss, &first, sizeof loss) == 0;
 }
 
 static void sum_up_steps(dt_profile *p, const samples *s) {
     const int64_t n = p->ranks * p->repetitions;
-    for (int64_t i = 0; i < n; i++)
-        s->sorted[i] = s->step[i].exposed;
-    p->exposed_seconds = dt_statistics_of(s->sorted, n).median;
+    p->exposed_seconds = median_of(p, s, offsetof(step_sample, exposed));
+    p->plain_seconds = median_of(p, s, offsetof(step_sample, plain_seconds));
+    p->alone_seconds = median_of(p, s, offsetof(step_sample, alone));
+    for (int64_t i = 0; i < n; i++) {
+        s->sorted[i] = 0.0;
+        for (int64_t row = 0; row < p->count; row++)
+            s->sorted[i] += s->seconds[i * p->count + row];
+    }
+    p->sum_seconds = dt_statistics_of(s->sorted, n).median;
     p->losses_hold = true;
     for (int64_t i = 0; i < n; i++) {
-        const step_sample *same_step = &s->step[i % p->repetitions];
+        const step_sample *first = &s->step[i % p->repetitions];
         s->sorted[i] = s->step[i].seconds;
-        p->losses_hold &= isfinite(s->step[i].loss) &&
-                          memcmp(&s->step[i].loss, &same_step->loss, sizeof same_step->loss) == 0;
+        p->losses_hold &= holds(s->step[i].loss, first->loss);
+        p->losses_hold &= holds(s->step[i].plain_loss, first->plain_loss);
     }
     p->step = dt_statistics_of(s->sorted, n);
     p->loss = s->step[p->repetitions - 1].loss;
 }
 
-static void sum_up(dt_profile *p, const samples *s, const dt_parts *parts) {
+static void sum_up(dt_profile *p, const samples *s) {
     for (int64_t r = 0; r < p->ranks; r++) {
         const rank_facts *f = &s->facts[r];
         p->peak.fma_flops += f->peak.fma_flops / p->ranks;
@@ -130,13 +219,8 @@ static void sum_up(dt_profile *p, const samples *s, const dt_parts *parts) {
             p->computed_bytes = (int64_t)f->computed_bytes;
     }
     sum_up_steps(p, s);
-    for (int64_t i = 0; i < p->count; i++) {
-        sum_up_row(p, s, parts, i);
-        p->sum_seconds += p->row[i].seconds.median;
-    }
-    const double alone = p->row[dt_part_leaf_count() + DT_PART_EXCHANGE].seconds.median;
-    if (p->ranks > 1 && alone > p->exposed_seconds)
-        p->hidden_seconds = alone - p->exposed_seconds;
+    for (int64_t i = 0; i < p->count; i++)
+        sum_up_row(p, s, i);
 }
 
 /* For what happens while other ranks wait: they cannot be told, so a failure ends the job. */
@@ -148,11 +232,13 @@ static void must(const dt_world *world, dt_status status) {
 }
 
 /* All measurements of this rank, each in its place among those of all ranks. */
-static dt_status measure(dt_profile *p, samples *s, dt_parts *parts, dt_harness *rig, const dt_world *world,
+static dt_status measure(dt_profile *p, samples *s, dt_harness *rig, const dt_world *world,
                          const dt_config *config) {
-    const int64_t rank = world->rank, repetitions = p->repetitions;
-    rank_facts *facts = &s->facts[rank];
-    must(world, take_steps(rig, repetitions, s->step + rank * repetitions));
+    rank_facts *facts = &s->facts[world->rank];
+    double sent_bytes;
+    DT_TRY(dt_agree(world, count_sent(world, rig, config, &sent_bytes)));
+    must(world, take_steps(p, s, rig, world));
+    s->work[world->rank * p->count + dt_timed_kernels_rows() + DT_SPAN_ALLREDUCE].bytes = sent_bytes;
     facts->resident_bytes = (double)dt_memory_resident_bytes();
     const dt_allreduce_options exchange = dt_run_exchange(config);
     facts->computed_bytes = (double)dt_need_bytes(&rig->layout, config, world, &exchange,
@@ -160,18 +246,15 @@ static dt_status measure(dt_profile *p, samples *s, dt_parts *parts, dt_harness 
     dt_world_barrier(world);
     DT_TRY(dt_agree(world,
                     dt_peak_measure(&facts->peak, p->threads, &rig->layout.shape, config->micro_batch_size)));
-    DT_TRY(dt_parts_create(parts, world, rig, config));
-    for (int64_t i = 0; i < p->count; i++)
-        s->calls[rank * p->count + i] = dt_parts_calls(parts, i);
-    must(world, dt_parts_measure(parts, repetitions, s->seconds + rank * p->count * repetitions));
-    must(world, gather(world, s, s->step, sizeof *s->step, repetitions));
+    must(world, gather(world, s, s->step, sizeof *s->step, p->repetitions));
     must(world, gather(world, s, s->facts, sizeof *s->facts, 1));
-    must(world, gather(world, s, s->calls, sizeof *s->calls, p->count));
-    must(world, gather(world, s, s->seconds, sizeof *s->seconds, p->count * repetitions));
+    must(world, gather(world, s, s->work, sizeof *s->work, p->count));
+    must(world, gather(world, s, s->seconds, sizeof *s->seconds, p->count * p->repetitions));
     return DT_OK;
 }
 
-static dt_status create(dt_profile *p, samples *s) {
+static dt_status create(dt_profile *p, samples *s, dt_harness *rig) {
+    DT_TRY(dt_spans_create(&rig->spans, p->count, rig->workers.threads));
     p->row = dt_memory_alloc(p->count, sizeof *p->row, "the rows of the table");
     return p->row ? create_samples(s, p) : DT_FAILED;
 }
@@ -179,28 +262,26 @@ static dt_status create(dt_profile *p, samples *s) {
 dt_status dt_profile_run(dt_profile *p, const dt_world *world, const dt_config *config, int threads,
                          int64_t repetitions) {
     dt_harness rig;
-    dt_parts parts = {0};
     samples s = {0};
     *p = (dt_profile){.ranks = world->size,
                       .threads = threads,
                       .hosts = world->hosts,
                       .repetitions = repetitions,
                       .tokens = config->batch_size * config->max_seq_len,
-                      .count = dt_part_leaf_count() + DT_PART_STEPS};
+                      .count = dt_timed_kernels_rows() + DT_SPANS};
     dt_status status = dt_harness_create(&rig, world, config, threads);
     if (status == DT_OK)
-        status = dt_agree(world, create(p, &s));
+        status = dt_agree(world, create(p, &s, &rig));
     if (status == DT_OK)
-        status = measure(p, &s, &parts, &rig, world, config);
+        status = measure(p, &s, &rig, world, config);
     if (status == DT_OK) {
         p->kernels = rig.gpt.kernels->name;
         p->core = dt_matmul_core();
         p->parameters = rig.layout.parameters;
-        p->model_flop = dt_part_model_flop(&rig.layout, config->batch_size);
-        sum_up(p, &s, &parts);
+        p->model_flop = dt_profile_model_flop(&rig.layout, config->batch_size);
+        sum_up(p, &s);
     }
     free_samples(&s);
-    dt_parts_free(&parts);
     dt_harness_free(&rig);
     return status;
 }
@@ -211,24 +292,32 @@ void dt_profile_free(dt_profile *p) {
 }
 
 double dt_profile_unaccounted(const dt_profile *p) {
-    return p->step.median - (p->sum_seconds - p->hidden_seconds);
+    return p->step.median - p->sum_seconds;
+}
+
+double dt_profile_hidden(const dt_profile *p) {
+    return fmax(p->alone_seconds - p->exposed_seconds, 0.0);
 }
 
 bool dt_profile_warning(const dt_profile *p, char *text, size_t text_bytes) {
-    const double share = dt_profile_unaccounted(p) / p->step.median;
-    if (share > UNACCOUNTED_MOST)
-        snprintf(
-            text, text_bytes,
-            "%.0f %% of the step is in none of its parts: threads or ranks waited for each other or for a core "
-            "that others used; give each thread a core of its own, and measure when nothing else runs",
-            1e2 * share);
-    else
-        snprintf(
-            text, text_bytes,
-            "the parts by themselves take %.0f %% longer than the step: the machine was slower while they were "
-            "measured; measure when nothing else runs",
-            -1e2 * share);
-    return fabs(share) > UNACCOUNTED_MOST && fabs(dt_profile_unaccounted(p)) > UNACCOUNTED_MOST_SECONDS;
+    const double unaccounted = dt_profile_unaccounted(p), share = unaccounted / p->step.median;
+    snprintf(
+        text, text_bytes,
+        "%.0f %% of the step is in none of its parts: the host gave this job's cores to others meanwhile; "
+        "give each thread a core of its own, and measure when nothing else runs",
+        1e2 * share);
+    return share > UNACCOUNTED_MOST && unaccounted > UNACCOUNTED_MOST_SECONDS;
+}
+
+double dt_profile_model_flop(const dt_layout *layout, int64_t B) {
+    const dt_shape *s = &layout->shape;
+    const double T = (double)s->T, C = (double)s->C;
+    double matrix_parameters = 0.0;
+    for (int64_t t = 0; t < layout->tensors; t++)
+        if (layout->tensor[t].dims == 2 && strcmp(layout->tensor[t].name, "wpe.weight") != 0)
+            matrix_parameters += (double)layout->tensor[t].count;
+    const double a_sequence = 6.0 * matrix_parameters * T + 6.0 * (double)s->n_layers * C * T * (T + 1.0);
+    return (double)B * a_sequence;
 }
 
 double dt_profile_model_utilisation(const dt_profile *p) {

@@ -139,6 +139,23 @@ const dt_tensor *dt_layout_find(const dt_layout *layout, const char *name) {
     return NULL;
 }
 
+const dt_tensor *dt_layout_tensor_at(const dt_layout *layout, const float *vector, const float *at) {
+    const uintptr_t start = (uintptr_t)vector, address = (uintptr_t)at;
+    if (address < start || address >= start + (uintptr_t)layout->elements * sizeof(float))
+        return NULL;
+    const int64_t offset = (int64_t)((address - start) / sizeof(float));
+    int64_t low = 0, high = layout->tensors; /* the first tensor starts the vector */
+    while (high - low > 1) {
+        const int64_t middle = (low + high) / 2;
+        if (layout->tensor[middle].offset <= offset)
+            low = middle;
+        else
+            high = middle;
+    }
+    const dt_tensor *tensor = &layout->tensor[low];
+    return offset < tensor->offset + tensor->count ? tensor : NULL;
+}
+
 /* Element e takes half (e mod 2) of the pair of normals that counter e / 2 gives. */
 static void fill_normal(float *elements, int64_t count, dt_philox_key key, double deviation) {
     for (int64_t e = 0; e < count; e += 2) {

@@ -62,6 +62,10 @@ void dt_layout_free(dt_layout *layout);
 /** The tensor called `name`, owned by the table, or NULL. Local. */
 const dt_tensor *dt_layout_find(const dt_layout *layout, const char *name);
 
+/** The tensor that the element `at` of `vector`, a vector of `elements` floats, belongs to, owned by the
+ * table; NULL where `at` lies outside the vector or between tensors. Local. */
+const dt_tensor *dt_layout_tensor_at(const dt_layout *layout, const float *vector, const float *at);
+
 /** Fills a vector of `elements` floats with initial weights, decided by `seed` alone. Local. */
 void dt_layout_init_parameters(const dt_layout *layout, uint64_t seed, float *parameters);
 

@@ -62,6 +62,7 @@ static dt_status create_step(dt_harness *rig, const dt_world *world, const dt_co
         .schedule = {.peak = c->learning_rate, .max_steps = c->max_steps},
         .adamw = {.weight_decay = c->weight_decay, .beta1 = c->beta1, .beta2 = c->beta2},
         .grad_clip = c->grad_clip,
+        .spans = &rig->spans,
         .stop_reason = never};
     return dt_step_create(&rig->step, &inputs);
 }
@@ -82,6 +83,7 @@ void dt_harness_free(dt_harness *rig) {
     dt_step_free(rig->step);
     dt_hooks_free(rig->hooks);
     dt_workers_free(&rig->workers);
+    dt_spans_free(&rig->spans);
     dt_shard_free(&rig->shard);
     dt_weights_free(&rig->weights);
     if (rig->state.layout)

@@ -23,6 +23,7 @@ typedef struct dt_harness {
     dt_shard shard;
     dt_workers workers;
     dt_hooks *hooks; /**< none */
+    dt_spans spans;  /**< switched off, and empty, unless a caller creates and starts it */
     dt_step *step;
 } dt_harness;
 

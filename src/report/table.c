@@ -35,17 +35,19 @@ static void print_head(const dt_profile *p, const dt_config *c) {
     dt_log_line("ceilings  per rank: FMA %.1f GFLOP/s, sgemm %s GFLOP/s, memory copy %.1f GB/s",
                 1e-9 * p->peak.fma_flops, cell(sgemm, 1e-9 * p->peak.sgemm_flops, 1),
                 1e-9 * p->peak.copy_bytes);
-    dt_log_line("times     %" PRId64 " repetitions on each rank after warming up; each part by itself",
+    dt_log_line("times     %" PRId64 " steps on each rank after warming up, each part timed in the step",
                 p->repetitions);
 }
 
 static void print_row(const dt_profile *p, const dt_profile_row *r) {
+    const double rate = r->flop / r->seconds.median;
     char flops[CELL_BYTES], fma[CELL_BYTES], sgemm[CELL_BYTES], bytes[CELL_BYTES];
     dt_log_line("%-25s %6" PRId64 " %10.3f %10.3f %10.3f %7.1f %8s %6s %6s %8s", r->name, r->calls,
                 1e3 * r->seconds.median, 1e3 * r->seconds.minimum, 1e3 * r->seconds.maximum,
-                1e2 * r->seconds.median / p->step.median, cell(flops, 1e-9 * r->flops, 1),
-                cell(fma, 1e2 * r->flops / p->peak.fma_flops, 1),
-                cell(sgemm, 1e2 * r->flops / p->peak.sgemm_flops, 1), cell(bytes, 1e-9 * r->bytes_rate, 1));
+                1e2 * r->seconds.median / p->step.median, cell(flops, 1e-9 * rate, 1),
+                cell(fma, 1e2 * rate / p->peak.fma_flops, 1),
+                cell(sgemm, 1e2 * rate / p->peak.sgemm_flops, 1),
+                cell(bytes, 1e-9 * r->bytes / r->seconds.median, 1));
 }
 
 /* A line below the parts, in the columns of the times and of the share. */
@@ -66,11 +68,13 @@ static void print_step(const dt_profile *p) {
         dt_log_line("step mean %.3f ms +- %.3f ms (95 %% confidence, Student's t, %" PRId64 " times)",
                     1e3 * s->mean, 1e3 * s->half_width, s->count);
     }
+    dt_log_line("timers    %.3f ms for a step without them (median); with them %+.2f %%",
+                1e3 * p->plain_seconds, 1e2 * (s->median / p->plain_seconds - 1.0));
     dt_log_line("speed     %.0f tokens/s; model FLOP %.1f %% of the FMA ceiling of all ranks",
                 (double)p->tokens / s->median, 1e2 * dt_profile_model_utilisation(p));
     if (p->ranks > 1)
-        dt_log_line("exchange  %.3f ms exposed in the step, %.3f ms hidden behind the backward pass",
-                    1e3 * p->exposed_seconds, 1e3 * p->hidden_seconds);
+        dt_log_line("allreduce %.3f ms exposed in the step, %.3f ms hidden behind the backward pass",
+                    1e3 * p->exposed_seconds, 1e3 * dt_profile_hidden(p));
     dt_log_line("memory    %.1f MB resident on the largest rank, of which the tables count %.1f MB",
                 1e-6 * (double)p->resident_bytes, 1e-6 * (double)p->computed_bytes);
     dt_log_line("check     loss %.9g, finite and the same on all ranks in every timed step: %s", p->loss,
@@ -88,8 +92,6 @@ void dt_table_print(const dt_profile *p, const dt_config *c) {
         if (p->row[i].calls > 0)
             print_row(p, &p->row[i]);
     print_total(p, "sum of the parts", p->sum_seconds);
-    if (p->ranks > 1)
-        print_total(p, "exchange hidden", 0.0 - p->hidden_seconds);
     print_total(p, "unaccounted", dt_profile_unaccounted(p));
     print_step(p);
     char text[256];
@@ -111,14 +113,15 @@ static json_t *rows_json(const dt_profile *p) {
     json_t *parts = json_array();
     for (int64_t i = 0; i < p->count; i++) {
         const dt_profile_row *r = &p->row[i];
+        const double rate = r->flop / r->seconds.median;
         if (r->calls == 0)
             continue;
-        json_t *part =
-            json_pack("{s:s, s:I, s:f, s:o, s:o, s:o, s:o}", "part", r->name, "calls", (json_int_t)r->calls,
-                      "share", r->seconds.median / p->step.median, "gflops", number_or_null(1e-9 * r->flops),
-                      "of_fma", number_or_null(r->flops / p->peak.fma_flops), "of_sgemm",
-                      number_or_null(r->flops / p->peak.sgemm_flops), "gbytes_per_s",
-                      number_or_null(1e-9 * r->bytes_rate));
+        json_t *part = json_pack(
+            "{s:s, s:I, s:f, s:o, s:o, s:o, s:o, s:o, s:o}", "part", r->name, "calls", (json_int_t)r->calls,
+            "share", r->seconds.median / p->step.median, "gflop", number_or_null(1e-9 * r->flop), "gbytes",
+            number_or_null(1e-9 * r->bytes), "gflops", number_or_null(1e-9 * rate), "of_fma",
+            number_or_null(rate / p->peak.fma_flops), "of_sgemm", number_or_null(rate / p->peak.sgemm_flops),
+            "gbytes_per_s", number_or_null(1e-9 * r->bytes / r->seconds.median));
         json_object_update_new(part, times_json(&r->seconds));
         json_array_append_new(parts, part);
     }
@@ -126,9 +129,10 @@ static json_t *rows_json(const dt_profile *p) {
 }
 
 static json_t *step_json(const dt_profile *p) {
-    json_t *step = json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "sum_of_parts_ms", 1e3 * p->sum_seconds,
-                             "exchange_hidden_ms", 1e3 * p->hidden_seconds, "exchange_exposed_ms",
-                             1e3 * p->exposed_seconds, "unaccounted_ms", 1e3 * dt_profile_unaccounted(p),
+    json_t *step = json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "sum_of_parts_ms",
+                             1e3 * p->sum_seconds, "unaccounted_ms", 1e3 * dt_profile_unaccounted(p),
+                             "without_timers_ms", 1e3 * p->plain_seconds, "exchange_hidden_ms",
+                             1e3 * dt_profile_hidden(p), "exchange_exposed_ms", 1e3 * p->exposed_seconds,
                              "tokens_per_s", (double)p->tokens / p->step.median, "model_gflop",
                              1e-9 * p->model_flop, "of_fma", dt_profile_model_utilisation(p));
     json_object_update_new(step, times_json(&p->step));

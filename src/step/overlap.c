@@ -26,6 +26,7 @@ struct dt_overlap {
     float *const *gradient;
     int ranks;
     dt_dtype dtype;
+    dt_spans *spans; /* or NULL */
     dt_allreduce *allreduce;
     int64_t buckets;
     int64_t *bounds; /* [buckets + 1] */
@@ -81,15 +82,18 @@ static void start_next(dt_overlap *o, double (*now)(void)) {
     const dt_micro_batches *plan = o->plan;
     const int64_t last = plan->waves - 1, first = o->bounds[o->next], end = o->bounds[o->next + 1];
     for (int64_t a = last > 0 ? plan->wave_adds_end[last - 1] : 0; a < plan->wave_adds_end[last]; a++) {
+        const double begun = dt_spans_begin(o->spans);
         float *into = o->gradient[plan->add[a].into] + first;
         dt_dtype_add(o->dtype, into, into, o->gradient[plan->add[a].from] + first, end - first);
+        dt_spans_end(o->spans, DT_SPAN_ADDITIONS, begun, (double)(end - first));
     }
     if (o->first_start == 0.0)
         o->first_start = dt_clock_seconds();
     dt_progress_meet();
-    const double begun = now();
+    const double span = dt_spans_begin(o->spans), begun = now();
     o->status = dt_allreduce_start(o->allreduce, o->next--, o->node, o->node[0]);
     o->exposed += now() - begun;
+    dt_spans_end(o->spans, DT_SPAN_ALLREDUCE, span, 0.0);
 }
 
 static bool next_is_complete(const dt_overlap *o) {
@@ -107,9 +111,10 @@ static void advance(dt_overlap *o) {
         /* Before the first start nothing is on its way, and looking after it would be no part of the
          * exchange. */
         if (o->first_start > 0.0) {
-            const double begun = o->now();
+            const double span = dt_spans_begin(o->spans), begun = o->now();
             o->status = dt_allreduce_poll(o->allreduce, &ready);
             o->exposed += o->now() - begun;
+            dt_spans_end(o->spans, DT_SPAN_ALLREDUCE, span, 0.0);
         }
         ready = ready && next_is_complete(o);
         if (o->status == DT_OK && ready)
@@ -146,7 +151,7 @@ static dt_status create(dt_overlap *o, int64_t elements, int64_t bucket_bytes) {
 
 dt_status dt_overlap_create(dt_overlap **created, const dt_world *world, const dt_micro_batches *plan,
                             float *const *gradient, int64_t leaves, int64_t elements, int64_t bucket_bytes,
-                            const dt_allreduce_options *options) {
+                            const dt_allreduce_options *options, dt_spans *spans) {
     dt_overlap *o = calloc(1, sizeof *o);
     dt_status status = o ? DT_OK : dt_fail("out of memory for the exchange of gradients");
     *created = o;
@@ -155,6 +160,7 @@ dt_status dt_overlap_create(dt_overlap **created, const dt_world *world, const d
         o->gradient = gradient;
         o->ranks = world->size;
         o->dtype = options->dtype;
+        o->spans = spans;
         status = create(o, elements, bucket_bytes);
     }
     DT_TRY(dt_agree(world, status));
@@ -204,7 +210,10 @@ dt_status dt_overlap_finish(dt_overlap *o, float **sum, dt_overlap_times *times)
     *sum = o->node[0];
     *times = (dt_overlap_times){0};
     if (!dt_overlap_wanted(o)) {
+        const double begun = dt_spans_begin(o->spans);
         dt_dtype_round(o->dtype, o->node[0], o->bounds[o->buckets]);
+        if (o->dtype != DT_DTYPE_FP32)
+            dt_spans_end(o->spans, DT_SPAN_ROUNDING, begun, (double)o->bounds[o->buckets]);
         return DT_OK;
     }
     while (o->status == DT_OK && next_is_complete(o))
@@ -219,6 +228,7 @@ dt_status dt_overlap_finish(dt_overlap *o, float **sum, dt_overlap_times *times)
     const double begun = dt_clock_seconds();
     DT_TRY(dt_allreduce_finish(o->allreduce));
     const double end = dt_clock_seconds();
+    dt_spans_end(o->spans, DT_SPAN_ALLREDUCE, begun, 0.0);
     times->total = end - o->first_start;
     /* Every part of it lies inside the total, but the core's clock and the one on the wall drift apart. */
     times->exposed = fmin(o->exposed + end - begun, times->total);

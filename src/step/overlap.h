@@ -16,6 +16,7 @@
 #include "comm/world.h"
 #include "model/backward.h"
 #include "step/micro_batches.h"
+#include "step/spans.h"
 
 typedef struct dt_overlap dt_overlap;
 
@@ -43,11 +44,12 @@ dt_status dt_overlap_workspace_bytes(const dt_world *world, int64_t leaves, int6
 /**
  * Prepares exchanges of `elements` floats over `leaves` leaves in buckets of about `bucket_bytes`, which
  * travel as `options` say. `plan` is this rank's, and gradient[plan->buffers] its buffers; both must outlive
- * the overlap. All but these must agree. On failure all ranks fail. The caller frees it. Collective.
+ * the overlap, as must `spans`, which measures it and may be NULL. All but these must agree. On failure all
+ * ranks fail. The caller frees it. Collective.
  */
 dt_status dt_overlap_create(dt_overlap **overlap, const dt_world *world, const dt_micro_batches *plan,
                             float *const *gradient, int64_t leaves, int64_t elements, int64_t bucket_bytes,
-                            const dt_allreduce_options *options);
+                            const dt_allreduce_options *options, dt_spans *spans);
 
 /** Frees; NULL is allowed. Collective, unless NULL. */
 void dt_overlap_free(dt_overlap *overlap);

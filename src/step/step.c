@@ -123,7 +123,8 @@ dt_status dt_step_create(dt_step **created, const dt_step_inputs *inputs) {
     }
     DT_TRY(dt_agree(inputs->world, status));
     return dt_overlap_create(&s->overlap, inputs->world, &s->plan, s->gradient, s->leaves,
-                             inputs->gpt->layout->elements, inputs->bucket_bytes, &inputs->exchange);
+                             inputs->gpt->layout->elements, inputs->bucket_bytes, &inputs->exchange,
+                             inputs->spans);
 }
 
 dt_algorithm dt_step_algorithm(const dt_step *s) {
@@ -150,9 +151,11 @@ void dt_step_free(dt_step *s) {
 }
 
 static void draw_batch(dt_step *s, int64_t step) {
+    const double begun = dt_spans_begin(s->in.spans);
     for (int64_t slot = s->first_slot; slot < s->end_slot; slot++)
         s->window[slot - s->first_slot] =
             dt_shard_window(s->in.shard, s->in.lanes, dt_lanes_window(s->in.lanes, step, slot));
+    dt_spans_end(s->in.spans, DT_SPAN_BATCH, begun, 0.0);
 }
 
 /* Forward, loss and backward of leaf `index` of this rank, on the calling thread's activations. */
@@ -174,12 +177,21 @@ static void run_leaf(dt_step *s, int64_t step, int64_t index, const dt_backward_
 }
 
 /* into += from, this thread's part of it; any cut gives the same bits. */
-static void add_vectors(dt_dtype dtype, float *into, const float *from, int64_t elements) {
+static void add_vectors(const dt_step *s, float *into, const float *from, int64_t elements) {
+    const double begun = dt_spans_begin(s->in.spans);
 #pragma omp for schedule(static)
     for (int64_t first = 0; first < elements; first += ADDED_TOGETHER) {
         const int64_t left = elements - first, count = left < ADDED_TOGETHER ? left : ADDED_TOGETHER;
-        dt_dtype_add(dtype, into + first, into + first, from + first, count);
+        dt_dtype_add(s->in.exchange.dtype, into + first, into + first, from + first, count);
     }
+    dt_spans_end(s->in.spans, DT_SPAN_ADDITIONS, begun, (double)elements / (double)omp_get_num_threads());
+}
+
+/* Where this thread has no more micro-batches of the wave. */
+static void wait_for_threads(const dt_step *s) {
+    const double begun = dt_spans_begin(s->in.spans);
+#pragma omp barrier
+    dt_spans_end(s->in.spans, DT_SPAN_THREADS, begun, 0.0);
 }
 
 /*
@@ -196,13 +208,13 @@ static void run_leaves(dt_step *s, int64_t step) {
         const int64_t first = wave * plan->wave_leaves;
         const int64_t end = first + plan->wave_leaves < run ? first + plan->wave_leaves : run;
         const bool overlapped = wave == plan->waves - 1 && dt_overlap_wanted(s->overlap);
-#pragma omp for schedule(static, 1)
+#pragma omp for schedule(static, 1) nowait
         for (int64_t index = first; index < end; index++)
             run_leaf(s, step, index,
                      overlapped ? dt_overlap_progress(s->overlap, omp_get_thread_num()) : NULL);
+        wait_for_threads(s);
         for (; !overlapped && add < plan->wave_adds_end[wave]; add++)
-            add_vectors(s->in.exchange.dtype, s->gradient[plan->add[add].into],
-                        s->gradient[plan->add[add].from], elements);
+            add_vectors(s, s->gradient[plan->add[add].into], s->gradient[plan->add[add].from], elements);
     }
 }
 
@@ -228,8 +240,10 @@ static dt_status gather_leaves(dt_step *s, dt_step_result *result, bool *same_st
         s->leaf_values[l * s->values + LEAF_STOP] = stop;
         put_hash(&s->leaf_values[l * s->values + LEAF_STATE], hash);
     }
+    const double begun = dt_spans_begin(s->in.spans);
     DT_TRY(dt_world_gather_all(s->in.world, s->leaf_values, s->values * (int64_t)sizeof(double),
                                s->values_counts));
+    dt_spans_end(s->in.spans, DT_SPAN_LOSSES, begun, 0.0);
     result->stop = 0;
     *same_state = true;
     for (int64_t l = 0; l < s->leaves; l++) {
@@ -256,9 +270,11 @@ static void update_and_hold_state(dt_step *s, int64_t step, const dt_step_result
     const double asked = dt_clock_seconds();
     dt_state_hold(state);
     state->waited_seconds += dt_clock_seconds() - asked + look_seconds;
+    const double begun = dt_spans_begin(s->in.spans);
     if (result->outcome == DT_STEP_TAKEN)
         dt_adamw_step(state->layout, &adamw, step, s->sum, state->parameters, state->exp_avg,
                       state->exp_avg_sq);
+    dt_spans_end(s->in.spans, DT_SPAN_ADAMW, begun, (double)state->layout->elements);
     state->step = step;
 }
 
@@ -289,8 +305,13 @@ static dt_status judge_gradient(dt_step *s, int64_t step, dt_step_result *result
                          .step = step,
                          .stop = result->stop};
     dt_consent consent;
-    found.grad_norm = dt_clip_norm(s->sum, s->in.gpt->layout->elements, s->partial, &found.gradient_bits);
+    const int64_t elements = s->in.gpt->layout->elements;
+    const double begun = dt_spans_begin(s->in.spans);
+    found.grad_norm = dt_clip_norm(s->sum, elements, s->partial, &found.gradient_bits);
+    dt_spans_end(s->in.spans, DT_SPAN_NORM, begun, (double)elements);
+    const double asked = dt_spans_begin(s->in.spans);
     DT_TRY(dt_consent_ask(s->in.world, s->in.drift, s->in.state, s->sum, &found, &consent, s->blame));
+    dt_spans_end(s->in.spans, DT_SPAN_CONSENT, asked, 0.0);
     result->loss = dt_finite_plain(found.loss);
     result->grad_norm = dt_finite_plain(found.grad_norm);
     result->learning_rate = found.learning_rate;
@@ -334,6 +355,14 @@ dt_status dt_step_run(dt_step *s, dt_step_result *result,
         tell(context, result);
     dt_state_release(s->in.state);
     return DT_OK;
+}
+
+const dt_tensor *dt_step_tensor_at(const dt_step *s, const float *at) {
+    const dt_layout *layout = s->in.gpt->layout;
+    const dt_tensor *found = dt_layout_tensor_at(layout, s->in.state->parameters, at);
+    for (int64_t b = 0; found == NULL && b < s->plan.buffers; b++)
+        found = dt_layout_tensor_at(layout, s->gradient[b], at);
+    return found;
 }
 
 const char *dt_step_blame(const dt_step *s) {

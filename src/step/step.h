@@ -19,6 +19,7 @@
 #include "step/hooks.h"
 #include "step/micro_batches.h"
 #include "step/overlap.h"
+#include "step/spans.h"
 #include "optim/state.h"
 #include "step/workers.h"
 
@@ -62,6 +63,7 @@ typedef struct dt_step_inputs {
     int64_t max_nonfinite;    /**< the first step that is not finite is skipped if this is above 1, and so
                                  on, up to this one in a row, which is to end the run */
     dt_replica_check *drift;  /**< NULL for none */
+    dt_spans *spans;          /**< what measures the step, NULL for nothing */
     int (*stop_reason)(void); /**< 0, or why to stop; asked as late in a step as others can be told */
 } dt_step_inputs;
 
@@ -99,6 +101,10 @@ dt_status dt_step_run(dt_step *step, dt_step_result *result,
 /** Exchanges the gradients once more with nothing beside it, for measurements; `*seconds` as in overlap.h.
  * Collective. */
 dt_status dt_step_exchange_alone(dt_step *step, double *seconds);
+
+/** The tensor in whose weights, or in whose gradient in one of this rank's buffers, `at` lies; NULL where it
+ * lies in none. Owned by the layout. Local. */
+const dt_tensor *dt_step_tensor_at(const dt_step *step, const float *at);
 
 /** What to blame after a step that was skipped, not finite or unequal, as in step/consent.h; the same on
  * every rank. Owned by the step. Local. */

@@ -1,6 +1,7 @@
 /*
- * `dtrain bench --config F`: how long each part of a step takes, and what it could take. With --scaling, how
- * long the whole step takes on parts of the job; with --ways, what the ways of the exchange take.
+ * `dtrain bench --config F`: how long each part of a step takes, and what it could take; with --report as a
+ * picture too. With --scaling, how long the whole step takes on parts of the job; with --ways, what the ways
+ * of the exchange take.
  */
 #include <stdbool.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 
 #include "base/log.h"
 #include "report/output.h"
+#include "report/roofline.h"
 #include "bench/profile.h"
 #include "bench/scaling.h"
 #include "bench/statistics.h"
@@ -49,6 +51,8 @@ static dt_status run(const dt_world *world, const dt_config *config, const flags
     int threads;
     dt_profile profile = {0};
     dt_status status = dt_agree(world, prepare(world, f, &repetitions, &threads));
+    if (status == DT_OK)
+        status = dt_agree(world, world->rank == 0 ? dt_study_output_check(f->json, f->report) : DT_OK);
     if (status == DT_OK) {
         dt_opening_placement(world, threads);
         status = dt_profile_run(&profile, world, config, threads, repetitions);
@@ -57,6 +61,8 @@ static dt_status run(const dt_world *world, const dt_config *config, const flags
         dt_table_print(&profile, config);
         if (f->json && world->rank == 0)
             status = dt_output_json(f->json, dt_table_json(&profile, config), JSON_REAL_PRECISION(9));
+        if (status == DT_OK && f->report && world->rank == 0)
+            status = dt_roofline_write(&profile, config, f->report);
         if (status == DT_OK && !profile.losses_hold)
             status =
                 dt_fail("the losses of the timed steps are not finite or differ between ranks: this machine "
@@ -69,11 +75,12 @@ static dt_status run(const dt_world *world, const dt_config *config, const flags
 
 /* Flags that only mean something together must come together. */
 static dt_status check_flags(const flags *f) {
-    if (f->scaling == NULL && (f->ranks || f->report))
-        return dt_usage("--%s: expected --scaling strong, weak or strong,weak with it",
-                        f->ranks ? "ranks" : "report");
+    if (f->scaling == NULL && f->ranks)
+        return dt_usage("--ranks: expected --scaling strong, weak or strong,weak with it");
     if (f->ways && f->scaling)
         return dt_usage("--ways and --scaling are two studies; ask for one of them");
+    if (f->ways && f->report)
+        return dt_usage("--report: --ways has a table and --json alone");
     if (f->share && !f->ways)
         return dt_usage("--share: expected --ways with it");
     return DT_OK;

@@ -17,7 +17,7 @@ static void print_usage(void) {
         "                [--windows N]\n"
         "  dtrain data [--config FILE] --seed N [--steps N] [--OPTION VALUE ..]\n"
         "  [mpirun -np N] dtrain bench [--config FILE] [--repetitions N] [--json FILE] [--OPTION VALUE ..]\n"
-        "                [--scaling strong,weak [--ranks 1,2,4] [--report FILE.html]]\n"
+        "                [--report FILE.svg | --scaling strong,weak [--ranks 1,2,4] [--report FILE.html]]\n"
         "                [--ways [--share X]]\n"
         "  dtrain bench --merge STUDY.json .. [--json FILE] [--report FILE.html]\n"
         "  [mpirun -np N] dtrain plan [--config FILE] [--ranks 1,8,64] [--ranks-per-host N]\n"

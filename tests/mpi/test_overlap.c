@@ -46,7 +46,7 @@ static void a_pass_waits_for_no_other_rank(void **state) {
             assert_non_null(gradient);
             assert_ok(dt_micro_batches_schedule(&plan, world.size, world.rank, world.rank + 1, 1));
             assert_ok(dt_overlap_create(&overlap, &world, &plan, &gradient, world.size, ELEMENTS,
-                                        FLOATS_A_BUCKET * (int64_t)sizeof(float), &options));
+                                        FLOATS_A_BUCKET * (int64_t)sizeof(float), &options, NULL));
             for (int64_t e = 0; e < ELEMENTS; e++)
                 gradient[e] = brought(world.rank, e);
             dt_overlap_begin(overlap);
@@ -79,7 +79,7 @@ static void no_more_is_exposed_than_was_exchanged(void **state) {
         assert_non_null(gradient);
         assert_ok(dt_micro_batches_schedule(&plan, world.size, world.rank, world.rank + 1, 1));
         assert_ok(dt_overlap_create(&overlap, &world, &plan, &gradient, world.size, ELEMENTS,
-                                    ELEMENTS * (int64_t)sizeof(float), &options));
+                                    ELEMENTS * (int64_t)sizeof(float), &options, NULL));
         dt_overlap_begin(overlap);
         const dt_backward_progress *progress = dt_overlap_progress(overlap, 0);
         for (int report = 0; report < 100000; report++) /* some 50 ms of looking after nothing */

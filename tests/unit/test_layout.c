@@ -180,11 +180,33 @@ static void seed_decides_initial_weights(void **state) {
     dt_layout_free(&layout);
 }
 
+/* Every element of a tensor is found, and nothing outside tensors. */
+static void addresses_lead_to_tensors(void **state) {
+    (void)state;
+    dt_layout layout;
+    assert_int_equal(dt_layout_create(&layout, small), DT_OK);
+    float *x = dt_memory_alloc(layout.elements, sizeof *x, "test");
+    int64_t between = 0;
+    for (int64_t e = 0, t = 0; e < layout.elements; e++) {
+        while (t + 1 < layout.tensors && e >= layout.tensor[t + 1].offset)
+            t++;
+        const bool inside = e < layout.tensor[t].offset + layout.tensor[t].count;
+        assert_ptr_equal(dt_layout_tensor_at(&layout, x, x + e), inside ? &layout.tensor[t] : NULL);
+        between += !inside;
+    }
+    assert_int_equal(between, layout.elements - layout.parameters);
+    assert_null(dt_layout_tensor_at(&layout, x + 1, x));
+    assert_null(dt_layout_tensor_at(&layout, x, x + layout.elements));
+    dt_memory_free(x);
+    dt_layout_free(&layout);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(table_is_packed_and_aligned),        cmocka_unit_test(rows_are_hugging_face_names),
         cmocka_unit_test(counts_are_the_known_ones),          cmocka_unit_test(impossible_shapes_are_refused),
         cmocka_unit_test(initial_weights_have_their_moments), cmocka_unit_test(seed_decides_initial_weights),
+        cmocka_unit_test(addresses_lead_to_tensors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

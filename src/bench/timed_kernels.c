@@ -1,0 +1,319 @@
+/* A wrapper for each kernel: the time before, the plain set's kernel, and a line that says what work it was.
+ */
+#include "bench/timed_kernels.h"
+
+#include <string.h>
+
+/* The rows. Those of a matrix product are three, in the order of `pass`. */
+enum {
+    EMBEDDING_FORWARD,
+    EMBEDDING_BACKWARD,
+    LAYERNORM_FORWARD,
+    LAYERNORM_BACKWARD,
+    C_ATTN,
+    ATTENTION_FORWARD = C_ATTN + 3,
+    ATTENTION_BACKWARD,
+    ATTN_PROJ,
+    C_FC = ATTN_PROJ + 3,
+    GELU_FORWARD = C_FC + 3,
+    GELU_BACKWARD,
+    MLP_PROJ,
+    RESIDUAL_FORWARD = MLP_PROJ + 3,
+    RESIDUAL_BACKWARD,
+    HEAD,
+    LOSS = HEAD + 3,
+    PACKING,
+    ROWS
+};
+
+/* The three products of a linear layer. */
+typedef enum pass { PASS_FORWARD, PASS_DX, PASS_DW } pass;
+
+#define PRODUCT(row, name)                                                                                   \
+    [row] = name " forward", [(row) + PASS_DX] = name " dX", [(row) + PASS_DW] = name " dW"
+
+static const char *const names[ROWS] = {
+    [EMBEDDING_FORWARD] = "embedding forward",
+    [EMBEDDING_BACKWARD] = "embedding backward",
+    [LAYERNORM_FORWARD] = "layernorm forward",
+    [LAYERNORM_BACKWARD] = "layernorm backward",
+    PRODUCT(C_ATTN, "c_attn"),
+    [ATTENTION_FORWARD] = "attention forward",
+    [ATTENTION_BACKWARD] = "attention backward",
+    PRODUCT(ATTN_PROJ, "attn.c_proj"),
+    PRODUCT(C_FC, "c_fc"),
+    [GELU_FORWARD] = "gelu forward",
+    [GELU_BACKWARD] = "gelu backward",
+    PRODUCT(MLP_PROJ, "mlp.c_proj"),
+    [RESIDUAL_FORWARD] = "dropout+residual forward",
+    [RESIDUAL_BACKWARD] = "dropout+residual backward",
+    PRODUCT(HEAD, "head"),
+    [LOSS] = "loss",
+    [PACKING] = "weights packed",
+};
+
+/* The model's products, by the tensor of their weights (model/layout.c); names of layers end so. */
+static const struct {
+    const char *ending;
+    int64_t row;
+} products[] = {{".attn.c_attn.weight", C_ATTN},
+                {".attn.c_proj.weight", ATTN_PROJ},
+                {".mlp.c_fc.weight", C_FC},
+                {".mlp.c_proj.weight", MLP_PROJ},
+                {"wte.weight", HEAD}};
+
+/* What the wrappers know. */
+static struct {
+    const dt_kernels *plain;
+    dt_spans *spans;
+    const dt_step *step;
+} timed;
+
+static bool ends(const char *name, const char *ending) {
+    const size_t length = strlen(name), tail = strlen(ending);
+    return length >= tail && strcmp(name + length - tail, ending) == 0;
+}
+
+/* The first row of the product with the weights or gradient `at`; -1 where they are none of the model's. */
+static int64_t find_product(const float *at) {
+    const dt_tensor *tensor = dt_step_tensor_at(timed.step, at);
+    for (size_t i = 0; tensor && i < sizeof products / sizeof *products; i++)
+        if (ends(tensor->name, products[i].ending))
+            return products[i].row;
+    return -1;
+}
+
+static double begin(void) {
+    return dt_spans_begin(timed.spans);
+}
+
+static void end(int64_t row, double begun, double flop, double bytes) {
+    dt_spans_count(timed.spans, DT_SPANS + row, begun, flop, bytes);
+}
+
+/* Bytes of so many floats, and of as many operands of the set. */
+static double floats(int64_t rows, int64_t cols, double arrays) {
+    return (double)sizeof(float) * (double)rows * (double)cols * arrays;
+}
+
+static double operands(int64_t rows, int64_t cols, double arrays) {
+    return (double)timed.plain->operand_bytes * (double)rows * (double)cols * arrays;
+}
+
+/* ---- embedding ---- */
+
+static void embedding_forward(float *x, const uint8_t *tokens, const float *wte, const float *wpe,
+                              int64_t position, int64_t T, int64_t C, const dt_dropout *drop, float *factor) {
+    const double begun = begin();
+    timed.plain->embedding->forward(x, tokens, wte, wpe, position, T, C, drop, factor);
+    end(EMBEDDING_FORWARD, begun, 0.0, floats(T, C, 3.0)); /* two embeddings in, their sum out */
+}
+
+static void embedding_backward(float *dwte, float *dwpe, const float *dx, const uint8_t *tokens, int64_t T,
+                               int64_t C, const dt_dropout *drop, float *factor) {
+    const double begun = begin();
+    timed.plain->embedding->backward(dwte, dwpe, dx, tokens, T, C, drop, factor);
+    end(EMBEDDING_BACKWARD, begun, 0.0, floats(T, C, 5.0)); /* dx in, two gradients in and out */
+}
+
+/* ---- LayerNorm ---- */
+
+static void layernorm_forward(dt_operand *y, float *mean, float *rstd, const float *x, const float *weight,
+                              const float *bias, int64_t rows, int64_t C) {
+    const double begun = begin();
+    timed.plain->layernorm->forward(y, mean, rstd, x, weight, bias, rows, C);
+    end(LAYERNORM_FORWARD, begun, 0.0, floats(rows, C, 1.0) + operands(rows, C, 1.0)); /* x in, y out */
+}
+
+static void layernorm_backward(float *dx, float *dweight, float *dbias, const float *dy, const float *x,
+                               const float *mean, const float *rstd, const float *weight, int64_t rows,
+                               int64_t C) {
+    const double begun = begin();
+    timed.plain->layernorm->backward(dx, dweight, dbias, dy, x, mean, rstd, weight, rows, C);
+    end(LAYERNORM_BACKWARD, begun, 0.0, floats(rows, C, 4.0)); /* dy, x and dx in, dx out */
+}
+
+/* ---- attention ---- */
+
+/* A product over the pairs of a query and a key not after it, for all heads: 2 FLOP a channel and pair. */
+static double causal_flop(int64_t T, int64_t C) {
+    return (double)C * (double)T * ((double)T + 1.0);
+}
+
+static void attention_forward(dt_operand *y, float *lse, const dt_operand *qkv, int64_t T, int64_t C,
+                              int64_t H, const dt_dropout *drop, float *scratch) {
+    const double begun = begin();
+    timed.plain->attention->forward(y, lse, qkv, T, C, H, drop, scratch);
+    end(ATTENTION_FORWARD, begun, 2.0 * causal_flop(T, C), operands(T, C, 4.0)); /* q, k, v in, y out */
+}
+
+static void attention_backward(dt_operand *dqkv, const dt_operand *dy, const dt_operand *y, const float *lse,
+                               const dt_operand *qkv, int64_t T, int64_t C, int64_t H, const dt_dropout *drop,
+                               float *scratch) {
+    const double begun = begin();
+    timed.plain->attention->backward(dqkv, dy, y, lse, qkv, T, C, H, drop, scratch);
+    /* q, k, v, y and dy in; dq, dk and dv out. That S is computed once more is not the model's. */
+    end(ATTENTION_BACKWARD, begun, 4.0 * causal_flop(T, C), operands(T, C, 8.0));
+}
+
+/* ---- GELU ---- */
+
+static void gelu_forward(dt_operand *y, const dt_operand *pre, int64_t count) {
+    const double begun = begin();
+    timed.plain->gelu->forward(y, pre, count);
+    end(GELU_FORWARD, begun, 0.0, operands(count, 1, 2.0)); /* its input in, its output out */
+}
+
+static void gelu_backward(dt_operand *dpre, dt_operand *y, const dt_operand *dy, const dt_operand *pre,
+                          int64_t count) {
+    const double begun = begin();
+    timed.plain->gelu->backward(dpre, y, dy, pre, count);
+    end(GELU_BACKWARD, begun, 0.0, operands(count, 1, 4.0)); /* dy and input in; dx and the output out */
+}
+
+/* ---- residual ---- */
+
+static void residual_forward(float *out, const float *residual, const float *x, const float *bias, int64_t T,
+                             int64_t C, const dt_dropout *drop, float *factor) {
+    const double begun = begin();
+    timed.plain->residual->forward(out, residual, x, bias, T, C, drop, factor);
+    end(RESIDUAL_FORWARD, begun, 0.0, floats(T, C, 3.0)); /* both branches in, their sum out */
+}
+
+static void residual_backward(dt_operand *dx, const float *dout, int64_t T, int64_t C, const dt_dropout *drop,
+                              float *factor) {
+    const double begun = begin();
+    timed.plain->residual->backward(dx, dout, T, C, drop, factor);
+    end(RESIDUAL_BACKWARD, begun, 0.0, floats(T, C, 1.0) + operands(T, C, 1.0)); /* dout in, dx out */
+}
+
+/* ---- loss ---- */
+
+static double loss_backward(float *logits, const uint8_t *targets, int64_t rows, int64_t V, int64_t stride,
+                            float scale) {
+    const double begun = begin();
+    const double loss = timed.plain->loss->backward(logits, targets, rows, V, stride, scale);
+    /* The logits in, their gradient out. */
+    end(LOSS, begun, 0.0, floats(rows, stride, 1.0) + operands(rows, stride, 1.0));
+    return loss;
+}
+
+/* ---- matrix products ---- */
+
+/* The row of a pass of the layer with the weights or gradient `at`, or -1. The head's weights are [V, C], so
+ * its passes are those of a layer that goes the other way (math/linear.h). */
+static int64_t find_row(pass which, const float *at) {
+    static const pass of_head[] = {[PASS_FORWARD] = PASS_DX, [PASS_DX] = PASS_FORWARD, [PASS_DW] = PASS_DW};
+    const int64_t row = find_product(at);
+    return row < 0 ? -1 : row + (int64_t)(row == HEAD ? of_head[which] : which);
+}
+
+/* A product of the model is 2 FLOP for each number of n x in x out. */
+static void end_product(int64_t row, double begun, const dt_linear_shape *s, double bytes) {
+    if (row >= 0)
+        end(row, begun, 2.0 * (double)s->rows * (double)s->in * (double)s->out, bytes);
+}
+
+/* Bytes of a y or dx. */
+static double results(dt_result result, int64_t rows, int64_t cols) {
+    return result == DT_RESULT_FLOAT ? floats(rows, cols, 1.0) : operands(rows, cols, 1.0);
+}
+
+static void linear_forward(void *y, dt_result result, const dt_operand *x, const dt_weight *w,
+                           const float *bias, const dt_linear_shape *s, float *room) {
+    const int64_t row = find_row(PASS_FORWARD, w->values);
+    const double begun = begin();
+    timed.plain->linear->forward(y, result, x, w, bias, s, room);
+    end_product(row, begun, s,
+                operands(s->rows, s->in, 1.0) + operands(s->in, s->out, 1.0) +
+                    results(result, s->rows, s->out));
+}
+
+static void linear_backward_input(void *dx, dt_result result, const dt_operand *dy, const dt_weight *w,
+                                  const dt_linear_shape *s, float *room) {
+    const int64_t row = find_row(PASS_DX, w->values);
+    const double begun = begin();
+    timed.plain->linear->backward_input(dx, result, dy, w, s, room);
+    end_product(row, begun, s,
+                operands(s->rows, s->out, 1.0) + operands(s->in, s->out, 1.0) +
+                    results(result, s->rows, s->in));
+}
+
+static void linear_backward_weight(float *dw, float *dbias, const dt_operand *x, const dt_operand *dy,
+                                   const dt_linear_shape *s, float *room) {
+    const int64_t row = find_row(PASS_DW, dw);
+    const double begun = begin();
+    timed.plain->linear->backward_weight(dw, dbias, x, dy, s, room);
+    end_product(row, begun, s,
+                operands(s->rows, s->in, 1.0) + operands(s->rows, s->out, 1.0) + floats(s->in, s->out, 1.0));
+}
+
+static void linear_pack_weight(void *panels, const float *w, int64_t in, int64_t out, bool transposed,
+                               int64_t first, int64_t last) {
+    const struct dt_linear *plain = timed.plain->linear;
+    const double begun = begin();
+    plain->pack_weight(panels, w, in, out, transposed, first, last);
+    const int64_t all = transposed ? plain->panel_count(out, in) : plain->panel_count(in, out);
+    /* Floats in, operands out. */
+    end(PACKING, begun, 0.0,
+        (floats(in, out, 1.0) + operands(in, out, 1.0)) * (double)(last - first) / (double)all);
+}
+
+/* ---- the set ---- */
+
+/* A kernel that is new in one of these structs needs a wrapper and a row if a training step calls it. */
+#define KERNELS_OF(type) (sizeof(struct type) / sizeof(void (*)(void)))
+_Static_assert(KERNELS_OF(dt_embedding) == 2, "forward and backward are timed");
+_Static_assert(KERNELS_OF(dt_layernorm) == 2, "forward and backward are timed");
+_Static_assert(KERNELS_OF(dt_attention) == 4, "forward and backward are timed; generation calls query");
+_Static_assert(KERNELS_OF(dt_gelu) == 2, "forward and backward are timed");
+_Static_assert(KERNELS_OF(dt_residual) == 2, "forward and backward are timed");
+_Static_assert(KERNELS_OF(dt_loss) == 2, "backward is timed; evaluation calls forward");
+_Static_assert(KERNELS_OF(dt_linear) == 7, "three products and the packing are timed; sizes are not");
+
+int64_t dt_timed_kernels_rows(void) {
+    return ROWS;
+}
+
+const char *dt_timed_kernels_name(int64_t row) {
+    return names[row];
+}
+
+const dt_kernels *dt_timed_kernels_of(const dt_kernels *plain, dt_spans *spans, const dt_step *step) {
+    static dt_kernels set;
+    static struct dt_embedding embedding;
+    static struct dt_layernorm layernorm;
+    static struct dt_attention attention;
+    static struct dt_gelu gelu;
+    static struct dt_residual residual;
+    static struct dt_loss loss;
+    static struct dt_linear linear;
+    timed.plain = plain;
+    timed.spans = spans;
+    timed.step = step;
+    /* What a training step does not call stays the plain set's. */
+    set = *plain;
+    embedding = (struct dt_embedding){.forward = embedding_forward, .backward = embedding_backward};
+    layernorm = (struct dt_layernorm){.forward = layernorm_forward, .backward = layernorm_backward};
+    attention = *plain->attention;
+    attention.forward = attention_forward;
+    attention.backward = attention_backward;
+    gelu = (struct dt_gelu){.forward = gelu_forward, .backward = gelu_backward};
+    residual = (struct dt_residual){.forward = residual_forward, .backward = residual_backward};
+    loss = *plain->loss;
+    loss.backward = loss_backward;
+    linear = *plain->linear;
+    linear.forward = linear_forward;
+    linear.backward_input = linear_backward_input;
+    linear.backward_weight = linear_backward_weight;
+    if (plain->linear->pack_weight)
+        linear.pack_weight = linear_pack_weight;
+    set.embedding = &embedding;
+    set.layernorm = &layernorm;
+    set.attention = &attention;
+    set.gelu = &gelu;
+    set.residual = &residual;
+    set.loss = &loss;
+    set.linear = &linear;
+    return &set;
+}

@@ -1,0 +1,284 @@
+/* From rates to points of a picture. Colours tell kernels apart, and shapes their passes. */
+#include "report/roofline.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/replace.h"
+#include "base/version.h"
+
+/* Units of the picture: the whole, the plot, and the bars beside it. */
+#define WIDTH      900.0
+#define HEIGHT     462.0
+#define LEFT       58.0
+#define RIGHT      500.0
+#define TOP        76.0
+#define BOTTOM     362.0
+#define BARS_LEFT  700.0
+#define BARS_RIGHT 880.0
+
+#define NAME_BYTES 32
+
+/* Kernels beyond that share their colours with others. */
+#define COLOURS 8
+
+static const char *const colours[COLOURS] = {"#0b5fa5", "#c2571a", "#2a8c4a", "#8a3ea8",
+                                             "#b3202c", "#0d8f94", "#7a5b00", "#555555"};
+
+/* The passes of a kernel, and their marks around a point; the last also stands for other names. */
+static const struct {
+    const char *pass, *path;
+} marks[] = {{"forward", "m-4.2 0a4.2 4.2 0 1 0 8.4 0a4.2 4.2 0 1 0 -8.4 0z"},
+             {"dX", "m-3.8 -3.8h7.6v7.6h-7.6z"},
+             {"dW", "m0 -4.8l4.8 8.2h-9.6z"},
+             {"backward", "m0 -5.2l5.2 5.2 -5.2 5.2 -5.2 -5.2z"}};
+
+#define MARKS ((int64_t)(sizeof marks / sizeof *marks))
+
+/* Logarithms to base 2 of the two axes' ends. */
+typedef struct axes {
+    double x_low, x_high, y_low, y_high;
+} axes;
+
+/* A part of the profile that multiplies. */
+static bool multiplies(const dt_profile_row *r) {
+    return r->calls > 0 && r->flop > 0.0 && r->bytes > 0.0 && r->seconds.median > 0.0;
+}
+
+static bool only_moves(const dt_profile_row *r) {
+    return r->calls > 0 && r->flop <= 0.0 && r->bytes > 0.0 && r->seconds.median > 0.0;
+}
+
+static axes choose_axes(const dt_profile *p) {
+    /* The ridge, where the roofs meet, is in the middle of what is shown. */
+    const double ridge = p->peak.fma_flops / p->peak.copy_bytes;
+    axes a = {log2(ridge) - 2.0, log2(ridge) + 2.0, log2(p->peak.fma_flops) - 3.0, log2(p->peak.fma_flops)};
+    for (int64_t i = 0; i < p->count; i++) {
+        const dt_profile_row *r = &p->row[i];
+        if (!multiplies(r))
+            continue;
+        a.x_low = fmin(a.x_low, log2(r->flop / r->bytes));
+        a.x_high = fmax(a.x_high, log2(r->flop / r->bytes));
+        a.y_low = fmin(a.y_low, log2(r->flop / r->seconds.median));
+        a.y_high = fmax(a.y_high, log2(r->flop / r->seconds.median));
+    }
+    return (axes){floor(a.x_low), ceil(a.x_high + 0.2), floor(a.y_low), a.y_high + 0.35};
+}
+
+static double x_of(const axes *a, double intensity) {
+    return LEFT + (RIGHT - LEFT) * (log2(intensity) - a->x_low) / (a->x_high - a->x_low);
+}
+
+static double y_of(const axes *a, double rate) {
+    return BOTTOM - (BOTTOM - TOP) * (log2(rate) - a->y_low) / (a->y_high - a->y_low);
+}
+
+/* "c_fc dW" is the kernel "c_fc" and the pass "dW"; "loss" is a kernel without one. Returns the pass's place
+ * among the marks. */
+static int64_t split_name(const char *name, char kernel[NAME_BYTES]) {
+    const char *space = strrchr(name, ' ');
+    snprintf(kernel, NAME_BYTES, "%.*s", (int)(space ? space - name : (long)strlen(name)), name);
+    int64_t mark = 0;
+    while (space && mark < MARKS - 1 && strcmp(space + 1, marks[mark].pass) != 0)
+        mark++;
+    return mark;
+}
+
+/* Which of the kernels that multiply comes `row` from: 0 for the first in the table. */
+static int64_t colour_of(const dt_profile *p, int64_t row) {
+    char mine[NAME_BYTES], other[NAME_BYTES], last[NAME_BYTES] = "";
+    int64_t colour = -1;
+    split_name(p->row[row].name, mine);
+    for (int64_t i = 0; i <= row; i++) {
+        if (!multiplies(&p->row[i]))
+            continue;
+        split_name(p->row[i].name, other);
+        colour += strcmp(other, last) != 0;
+        memcpy(last, other, sizeof last);
+    }
+    return colour % COLOURS;
+}
+
+static void draw_text(FILE *f, const char *class, double x, double y, const char *anchor, const char *text) {
+    fprintf(f, "<text class=\"%s\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\">%s</text>\n", class, x, y, anchor,
+            text);
+}
+
+static void draw_line(FILE *f, const char *class, double x1, double y1, double x2, double y2) {
+    fprintf(f, "<line class=\"%s\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>\n", class, x1, y1, x2,
+            y2);
+}
+
+static void draw_grid(FILE *f, const axes *a) {
+    char text[32];
+    for (double x = a->x_low; x <= a->x_high; x += 1.0) {
+        const double at = x_of(a, exp2(x));
+        draw_line(f, "grid", at, TOP, at, BOTTOM);
+        snprintf(text, sizeof text, x < 0.0 ? "1/%.0f" : "%.0f", exp2(fabs(x)));
+        draw_text(f, "number", at, BOTTOM + 15.0, "middle", text);
+    }
+    /* Rates in GFLOP/s at powers of two of a GFLOP/s, which are none of the axis's own. */
+    for (double y = ceil(a->y_low - log2(1e9)); y <= a->y_high - log2(1e9); y += 1.0) {
+        const double at = y_of(a, 1e9 * exp2(y));
+        draw_line(f, "grid", LEFT, at, RIGHT, at);
+        snprintf(text, sizeof text, "%.3g", exp2(y));
+        draw_text(f, "number", LEFT - 6.0, at + 3.5, "end", text);
+    }
+    fprintf(f, "<rect class=\"frame\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>\n", LEFT, TOP,
+            RIGHT - LEFT, BOTTOM - TOP);
+    draw_text(f, "label", 0.5 * (LEFT + RIGHT), BOTTOM + 33.0, "middle", "FLOP per byte (log scale)");
+    fprintf(f,
+            "<text class=\"label\" x=\"16\" y=\"%.1f\" text-anchor=\"middle\" transform=\"rotate(-90 16 "
+            "%.1f)\">GFLOP/s per rank (log scale)</text>\n",
+            0.5 * (TOP + BOTTOM), 0.5 * (TOP + BOTTOM));
+}
+
+/* A level roof from where memory allows it, and its words at its right end. */
+static void draw_roof(FILE *f, const axes *a, const dt_profile *p, double flops, const char *name) {
+    char text[64];
+    if (!(flops > 0.0))
+        return;
+    const double ridge = fmax(flops / p->peak.copy_bytes, exp2(a->x_low));
+    draw_line(f, "roof", x_of(a, ridge), y_of(a, flops), RIGHT, y_of(a, flops));
+    snprintf(text, sizeof text, "%s %.0f", name, 1e-9 * flops);
+    draw_text(f, "note", RIGHT - 4.0, y_of(a, flops) - 4.0, "end", text);
+}
+
+/* Where memory's slope is within the plot. */
+static void draw_slope(FILE *f, const axes *a, const dt_profile *p) {
+    const double highest = p->peak.fma_flops;
+    const double low = fmax(exp2(a->x_low), exp2(a->y_low) / p->peak.copy_bytes),
+                 high = fmin(exp2(a->x_high), highest / p->peak.copy_bytes);
+    char text[64];
+    draw_line(f, "roof", x_of(a, low), y_of(a, low * p->peak.copy_bytes), x_of(a, high),
+              y_of(a, high * p->peak.copy_bytes));
+    snprintf(text, sizeof text, "memory copy %.1f GB/s", 1e-9 * p->peak.copy_bytes);
+    draw_text(f, "note", x_of(a, low) + 8.0, y_of(a, low * p->peak.copy_bytes) - 6.0, "start", text);
+}
+
+static void draw_mark(FILE *f, double x, double y, int64_t mark, int64_t colour, const char *title) {
+    fprintf(f, "<path fill=\"%s\" fill-opacity=\".82\" d=\"M%.1f %.1f%s\"><title>%s</title></path>\n",
+            colours[colour], x, y, marks[mark].path, title);
+}
+
+static void draw_products(FILE *f, const axes *a, const dt_profile *p) {
+    for (int64_t i = 0; i < p->count; i++) {
+        const dt_profile_row *r = &p->row[i];
+        char kernel[NAME_BYTES], title[128];
+        if (!multiplies(r))
+            continue;
+        const int64_t mark = split_name(r->name, kernel);
+        snprintf(title, sizeof title, "%s: %.1f GFLOP/s at %.1f FLOP per byte, %.1f %% of the step", r->name,
+                 1e-9 * r->flop / r->seconds.median, r->flop / r->bytes,
+                 1e2 * r->seconds.median / p->step.median);
+        draw_mark(f, x_of(a, r->flop / r->bytes), y_of(a, r->flop / r->seconds.median), mark, colour_of(p, i),
+                  title);
+    }
+}
+
+/* Below the plot: the kernels by their colours, then the passes by their shapes. */
+static void draw_key(FILE *f, const dt_profile *p) {
+    const double line = BOTTOM + 58.0;
+    char kernel[NAME_BYTES], last[NAME_BYTES] = "";
+    double x = LEFT;
+    for (int64_t i = 0; i < p->count; i++) {
+        if (!multiplies(&p->row[i]))
+            continue;
+        split_name(p->row[i].name, kernel);
+        if (strcmp(kernel, last) == 0)
+            continue;
+        memcpy(last, kernel, sizeof last);
+        fprintf(f, "<rect x=\"%.1f\" y=\"%.1f\" width=\"9\" height=\"9\" fill=\"%s\"/>\n", x, line - 8.0,
+                colours[colour_of(p, i)]);
+        draw_text(f, "number", x + 13.0, line, "start", kernel);
+        x += 24.0 + 6.4 * (double)strlen(kernel);
+    }
+    x = LEFT;
+    for (int64_t m = 0; m < MARKS; m++) {
+        draw_mark(f, x + 5.0, line + 17.0, m, COLOURS - 1, marks[m].pass);
+        draw_text(f, "number", x + 13.0, line + 21.0, "start", marks[m].pass);
+        x += 30.0 + 6.4 * (double)strlen(marks[m].pass);
+    }
+}
+
+/* Beside the plot: what kernels move that do not multiply, against what memcpy does. */
+static void draw_bars(FILE *f, const dt_profile *p) {
+    double longest = p->peak.copy_bytes;
+    int64_t bars = 0, bar = 0;
+    for (int64_t i = 0; i < p->count; i++)
+        if (only_moves(&p->row[i])) {
+            longest = fmax(longest, p->row[i].bytes / p->row[i].seconds.median);
+            bars++;
+        }
+    const double scale = (BARS_RIGHT - BARS_LEFT) / longest, copy = BARS_LEFT + scale * p->peak.copy_bytes;
+    const double height = fmin((BOTTOM - TOP) / (double)(bars > 0 ? bars : 1), 26.0);
+    draw_text(f, "title", BARS_LEFT, TOP - 21.0, "start", "GB/s moved per rank");
+    for (int64_t i = 0; i < p->count; i++) {
+        const dt_profile_row *r = &p->row[i];
+        char text[32];
+        if (!only_moves(r))
+            continue;
+        const double rate = r->bytes / r->seconds.median, y = TOP + height * (double)bar++;
+        draw_text(f, "number", BARS_LEFT - 6.0, y + 0.5 * height + 3.5, "end", r->name);
+        fprintf(
+            f,
+            "<rect class=\"bar\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"><title>%s: %.1f GB/s, "
+            "%.2f %% of the step</title></rect>\n",
+            BARS_LEFT, y + 3.0, scale * rate, height - 6.0, r->name, 1e-9 * rate,
+            1e2 * r->seconds.median / p->step.median);
+        snprintf(text, sizeof text, "%.1f", 1e-9 * rate);
+        draw_text(f, "inside", BARS_LEFT + 4.0, y + 0.5 * height + 3.5, "start", text);
+    }
+    draw_line(f, "roof", copy, TOP - 4.0, copy, TOP + height * (double)bars);
+    draw_text(f, "note", copy, TOP - 7.0, "end", "memory copy");
+}
+
+static void draw(FILE *f, const dt_profile *p, const dt_config *c) {
+    const axes a = choose_axes(p);
+    char text[256];
+    fprintf(f,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" role=\"img\" "
+            "aria-label=\"roofline of a training step\">\n",
+            WIDTH, HEIGHT);
+    fputs("<style>text{font-family:Helvetica,Arial,'Liberation Sans',sans-serif;font-size:11px;fill:#333}"
+          ".title{font-size:13px;font-weight:600;fill:#111}.label,.note{fill:#555}.note{font-size:10px}"
+          ".grid{stroke:#e4e4e4;stroke-width:.8}.frame{fill:none;stroke:#888;stroke-width:.8}"
+          ".roof{stroke:#444;stroke-width:1.3;stroke-dasharray:6 3}.bar{fill:#9dbfdd}"
+          ".inside{fill:#123}</style>\n",
+          f);
+    fprintf(f, "<rect width=\"%.0f\" height=\"%.0f\" fill=\"#fff\"/>\n", WIDTH, HEIGHT);
+    draw_text(f, "title", LEFT, 20.0, "start",
+              "How far each kernel of a training step is from the machine's roof");
+    snprintf(text, sizeof text,
+             "kernels %s, %d rank%s x %d thread%s; %" PRId64 " layers, d_model %" PRId64 ", %" PRId64
+             " heads, d_ff %" PRId64 ", context %" PRId64 ", leaves of %" PRId64 "; dtrain %s",
+             p->kernels, p->ranks, p->ranks == 1 ? "" : "s", p->threads, p->threads == 1 ? "" : "s",
+             c->n_layers, c->d_model, c->n_heads, c->d_ff, c->max_seq_len, c->micro_batch_size,
+             dt_version_commit());
+    draw_text(f, "label", LEFT, 37.0, "start", text);
+    draw_grid(f, &a);
+    draw_slope(f, &a, p);
+    draw_roof(f, &a, p, p->peak.fma_flops, "FMA");
+    draw_roof(f, &a, p, p->peak.sgemm_flops, "sgemm");
+    draw_products(f, &a, p);
+    draw_key(f, p);
+    draw_bars(f, p);
+    fputs("</svg>\n", f);
+}
+
+dt_status dt_roofline_write(const dt_profile *profile, const dt_config *config, const char *path) {
+    char *text = NULL;
+    size_t length = 0;
+    FILE *memory = open_memstream(&text, &length);
+    if (memory == NULL)
+        return dt_fail("cannot write %s: out of memory", path);
+    draw(memory, profile, config);
+    dt_status status = fclose(memory) == 0 ? DT_OK : dt_fail("cannot write %s: out of memory", path);
+    if (status == DT_OK)
+        status = dt_replace_write(path, text, length);
+    free(text);
+    return status;
+}

@@ -1,0 +1,198 @@
+/*
+ * A step of timed kernels is the step of the plain ones, bit for bit; every product of the model is counted
+ * once, so that their FLOP are the model FLOP; the other kernels' bytes are those of docs/benchmarks.md; and
+ * no time is counted twice, so that the parts of a step never last longer than the step.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "bench/profile.h"
+#include "bench/timed_kernels.h"
+#include "plan/harness.h"
+#include "support/cmocka_mpi.h"
+
+#define STEPS 3
+
+/* Two of the sides are the same, so that shapes do not tell products apart; the last micro-batch is shorter
+ * than the others; dropout and buckets are those of a real run. */
+static void describe(dt_config *config) {
+    assert_ok(dt_config_init(config));
+    config->n_layers = 2;
+    config->d_model = 32;
+    config->n_heads = 2;
+    config->d_ff = 96;
+    config->max_seq_len = 16;
+    config->batch_size = 13;
+    config->micro_batch_size = 2;
+    config->bucket_bytes = 4096;
+    config->gradient_dtype = DT_DTYPE_BF16;
+}
+
+static void take_steps(dt_harness *harness, dt_step_result *result) {
+    for (int i = 0; i < STEPS; i++)
+        assert_ok(dt_harness_step(harness, result));
+}
+
+/* A harness whose kernels and step are timed. */
+static void create_timed(dt_harness *harness, const dt_config *config, int threads) {
+    assert_ok(dt_harness_create(harness, &world, config, threads));
+    assert_ok(dt_spans_create(&harness->spans, DT_SPANS + dt_timed_kernels_rows(), harness->workers.threads));
+    harness->gpt.kernels = dt_timed_kernels_of(harness->gpt.kernels, &harness->spans, harness->step);
+}
+
+static void timing_changes_no_bit(void **state) {
+    (void)state;
+    dt_config config;
+    dt_harness plain, timed;
+    dt_step_result expected, found;
+    describe(&config);
+    assert_ok(dt_harness_create(&plain, &world, &config, 1));
+    create_timed(&timed, &config, 2);
+    dt_spans_start(&timed.spans);
+    take_steps(&plain, &expected);
+    take_steps(&timed, &found);
+    const size_t bytes = (size_t)plain.layout.elements * sizeof(float);
+    assert_memory_equal(&expected.loss, &found.loss, sizeof found.loss);
+    assert_memory_equal(plain.state.parameters, timed.state.parameters, bytes);
+    assert_memory_equal(plain.state.exp_avg, timed.state.exp_avg, bytes);
+    assert_memory_equal(plain.state.exp_avg_sq, timed.state.exp_avg_sq, bytes);
+    dt_harness_free(&plain);
+    dt_harness_free(&timed);
+    dt_config_free(&config);
+}
+
+/* The sum of a number over all ranks. */
+static double sum_over_ranks(double mine) {
+    double *all = dt_memory_alloc(world.size, sizeof *all, "the ranks' numbers"), sum = 0.0;
+    assert_non_null(all);
+    all[world.rank] = mine;
+    assert_ok(dt_world_gather_same(&world, all, (int64_t)sizeof *all));
+    for (int r = 0; r < world.size; r++)
+        sum += all[r];
+    dt_memory_free(all);
+    return sum;
+}
+
+static dt_span_total total_of(const dt_harness *harness, const char *name) {
+    for (int64_t row = 0; row < dt_timed_kernels_rows(); row++)
+        if (strcmp(dt_timed_kernels_name(row), name) == 0)
+            return dt_spans_read(&harness->spans, DT_SPANS + row);
+    fail_msg("there is no row \"%s\"", name);
+    return (dt_span_total){0};
+}
+
+/* The table of docs/benchmarks.md: the row of a kernel says what each of its passes moves, "forward 3 n F".
+ * The bytes of a call are for n tokens; those of all ranks are for the tokens of the batch. */
+static void expect_bytes_of_the_docs(const dt_harness *harness, const dt_config *config) {
+    const struct {
+        const char *row, *kernel, *pass, *dimension;
+        double size;
+        int64_t calls; /* for a micro-batch */
+    } rows[] = {{"embedding forward", "embedding", "forward ", "C", 32.0, 1},
+                {"embedding backward", "embedding", "backward ", "C", 32.0, 1},
+                {"layernorm forward", "layernorm", "forward ", "C", 32.0, 5},
+                {"layernorm backward", "layernorm", "backward ", "C", 32.0, 5},
+                {"attention forward", "attention", "forward ", "C", 32.0, 2},
+                {"attention backward", "attention", "backward ", "C", 32.0, 2},
+                {"gelu forward", "gelu", "forward ", "F", 96.0, 2},
+                {"gelu backward", "gelu", "backward ", "F", 96.0, 2},
+                {"dropout+residual forward", "dropout+residual", "forward ", "C", 32.0, 4},
+                {"dropout+residual backward", "dropout+residual", "backward ", "C", 32.0, 4},
+                {"loss", "loss", "", "V", 112.0, 1}};
+    const double tokens = (double)(config->batch_size * config->max_seq_len);
+    char *page;
+    size_t length;
+    assert_ok(dt_file_read(DTRAIN_SOURCE_DIR "/docs/benchmarks.md", 1 << 20, &page, &length));
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char line_start[64], cell[64];
+        const double bytes = sum_over_ranks(total_of(harness, rows[i].row).bytes);
+        snprintf(line_start, sizeof line_start, "\n| %s | ", rows[i].kernel);
+        snprintf(cell, sizeof cell, "%s%g n %s", rows[i].pass,
+                 bytes / (4.0 * tokens * (double)rows[i].calls * rows[i].size), rows[i].dimension);
+        const char *line = strstr(page, line_start), *found = line ? strstr(line, cell) : NULL;
+        if (found == NULL || found > strchr(line + 1, '\n'))
+            fail_msg("docs/benchmarks.md: expected \"%s\" in the row of %s", cell, rows[i].kernel);
+    }
+    free(page);
+}
+
+static void the_work_is_the_models(void **state) {
+    (void)state;
+    for (int threads = 1; threads <= (world.size == 1 ? 2 : 1); threads++) {
+        dt_config config;
+        dt_harness harness;
+        dt_step_result result;
+        double flop = 0.0;
+        describe(&config);
+        create_timed(&harness, &config, threads);
+        dt_spans_start(&harness.spans);
+        assert_ok(dt_harness_step(&harness, &result));
+        for (int64_t row = 0; row < dt_timed_kernels_rows(); row++)
+            flop += dt_spans_read(&harness.spans, DT_SPANS + row).flop;
+        /* Whole numbers below 2^53: their sum is exact in any order. */
+        assert_true(sum_over_ranks(flop) == dt_profile_model_flop(&harness.layout, config.batch_size));
+        /* x[n, 32], w[32, 96] and y[n, 96], of 7 micro-batches and 2 layers. */
+        const dt_span_total c_fc = total_of(&harness, "c_fc dW");
+        const double tokens = 13.0 * 16.0;
+        assert_true(sum_over_ranks(c_fc.flop) == 2.0 * 2.0 * tokens * 32.0 * 96.0);
+        assert_true(sum_over_ranks(c_fc.bytes) == 4.0 * 2.0 * (tokens * (32.0 + 96.0) + 7.0 * 32.0 * 96.0));
+        assert_true(sum_over_ranks((double)total_of(&harness, "head dX").calls) == 7.0);
+        assert_true(sum_over_ranks((double)total_of(&harness, "layernorm backward").calls) == 7.0 * 5.0);
+        assert_true(sum_over_ranks((double)total_of(&harness, "attention backward").calls) == 13.0 * 2.0);
+        expect_bytes_of_the_docs(&harness, &config);
+        dt_harness_free(&harness);
+        dt_config_free(&config);
+    }
+}
+
+/* Of the spans of the step itself: what happened at all, and what of the vector each had to do with. */
+static void expect_spans(const dt_harness *harness) {
+    const double elements = (double)harness->layout.elements;
+    const dt_spans *spans = &harness->spans;
+    assert_int_equal(dt_spans_read(spans, DT_SPAN_BATCH).calls, 1);
+    assert_int_equal(dt_spans_read(spans, DT_SPAN_LOSSES).calls, 1);
+    assert_int_equal(dt_spans_read(spans, DT_SPAN_CONSENT).calls, 1);
+    assert_true(dt_spans_read(spans, DT_SPAN_NORM).bytes == 4.0 * elements);
+    assert_true(dt_spans_read(spans, DT_SPAN_ADAMW).bytes == 28.0 * elements);
+    assert_int_equal(dt_spans_read(spans, DT_SPAN_ROUNDING).calls, world.size == 1);
+    assert_int_equal(dt_spans_read(spans, DT_SPAN_ALLREDUCE).calls > 0, world.size > 1);
+    /* 7 micro-batches are 6 additions on one rank; on more, some are made between ranks, in the allreduce. */
+    const double additions = sum_over_ranks(dt_spans_read(spans, DT_SPAN_ADDITIONS).bytes) / 12.0 / elements;
+    if (world.size == 1)
+        assert_true(additions == 6.0);
+    else
+        assert_true(additions <= 6.0);
+}
+
+/* Spans of a thread do not overlap, and all lie within the step. */
+static void parts_last_no_longer_than_the_step(void **state) {
+    (void)state;
+    /* Threads of several ranks would only take turns on a test's cores. */
+    for (int threads = 1; threads <= (world.size == 1 ? 3 : 1); threads++) {
+        dt_config config;
+        dt_harness harness;
+        dt_step_result result;
+        describe(&config);
+        create_timed(&harness, &config, threads);
+        for (int step = 0; step < 20; step++) {
+            double sum = 0.0;
+            dt_spans_start(&harness.spans);
+            assert_ok(dt_harness_step(&harness, &result));
+            dt_spans_stop(&harness.spans);
+            for (int64_t row = 0; row < harness.spans.rows; row++)
+                sum += dt_spans_read(&harness.spans, row).seconds;
+            assert_true(sum > 0.0 && sum <= result.step_seconds);
+        }
+        expect_spans(&harness);
+        dt_harness_free(&harness);
+        dt_config_free(&config);
+    }
+}
+
+static const struct CMUnitTest tests[] = {cmocka_unit_test(timing_changes_no_bit),
+                                          cmocka_unit_test(the_work_is_the_models),
+                                          cmocka_unit_test(parts_last_no_longer_than_the_step)};
+
+CMOCKA_MPI_MAIN(tests)
