@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/cores.h"
+#include "base/drain.h"
 #include "base/memory.h"
 #include "base/narrow.h"
 #include "base/progress.h"
@@ -117,7 +118,12 @@ void dt_world_close(dt_world *world) {
     world->mpi = NULL;
 }
 
+/* How long a reader may take for the sentence that says why the job ends. */
+#define DRAIN_SECONDS 2.0
+
 _Noreturn void dt_world_abort(const dt_world *world, int code) {
+    /* Open MPI 5 ends the job with what this rank has printed and mpirun has not read yet. */
+    dt_drain_output(DRAIN_SECONDS);
     if (world->mpi != NULL)
         (void)MPI_Abort(world->mpi->comm, code);
     _Exit(code); /* MPI_Abort should not return, but is not declared so */
