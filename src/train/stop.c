@@ -133,14 +133,18 @@ static void pass_on(int number, siginfo_t *info, void *unused) {
         (void)pthread_sigqueue(listener, number, (union sigval){.sival_int = (int)sender(info)});
 }
 
-/* Only what is left to the program is taken: see the header. */
+/* Only what is left to the program is taken, or means its end: see the header. At the start of a program only
+ * a library can have put a handler there (UCX, which Open MPI 5 comes with, listens to SIGHUP). */
 static void choose_signals(void) {
     sigemptyset(&heard);
     sigaddset(&heard, WAKE);
     for (int k = 0; k < KINDS; k++) {
         struct sigaction found;
-        if (sigaction(kinds[k].number, NULL, &found) == 0 && !(found.sa_flags & SA_SIGINFO) &&
-            found.sa_handler == SIG_DFL)
+        if (sigaction(kinds[k].number, NULL, &found) != 0)
+            continue;
+        const bool handled =
+            (found.sa_flags & SA_SIGINFO) || (found.sa_handler != SIG_DFL && found.sa_handler != SIG_IGN);
+        if (handled ? kinds[k].urgent : found.sa_handler == SIG_DFL)
             sigaddset(&heard, kinds[k].number);
     }
 }

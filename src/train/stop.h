@@ -4,8 +4,10 @@
  *     SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM      stop after the step under way
  *     SIGTERM, SIGINT, SIGHUP, SIGXCPU, SIGPWR  the same, and save soon: who sends these may end the process
  *     SIGPIPE                                   nothing: a reader is gone, and training needs none
- *     SIGQUIT, SIGABRT and the faults           what they always do: end at once, for a core file
  *     SIGCONT, SIGTSTP, SIGSTOP                 suspend and resume, no more
+ *     SIGQUIT, SIGABRT and the faults           what they always do: end at once, for a core file
+ *     all others, such as SIGPROF and SIGIO     what they always do, unsaved: they are a profiler's, or asked
+ * for
  *
  * At a stop the loop sees dt_stop_requested, the ranks agree within the step, save and leave. A launcher may
  * kill the process a second after SIGTERM, whatever it does, so at the signals of the second line the thread
@@ -13,8 +15,9 @@
  * SIGTERM or SIGINT ends the process as if nothing had been arranged; while `save` is at work it takes a
  * third, since Slurm and mpirun may send one each. The clock can ask for a stop too (train/deadline.h).
  *
- * A signal that was ignored when the program started stays ignored, as nohup asks for SIGHUP; one that has a
- * handler belongs to whoever has put it there.
+ * A signal that was ignored when the program started stays ignored, as nohup asks for SIGHUP. One of the
+ * first line that has a handler belongs to whoever has put it there; those of the second line are taken from
+ * a library that has, since no work is worth losing to it.
  *
  * One in a process. All functions are local.
  */

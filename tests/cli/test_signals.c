@@ -64,6 +64,22 @@ static int count_checkpoints(const char *out_dir) {
     return count;
 }
 
+/* Open MPI 5 kills its ranks half a second after SIGTERM or Ctrl-C, whatever they do, and prints nothing more
+ * of what they say: a save may not come to its end then. */
+static bool mpirun_hurries(void) {
+    command_result r = command_run("%s --version", DTRAIN_MPIRUN);
+    assert_non_null(strstr(r.out, "Open MPI"));
+    const bool hurries = strstr(r.out, "Open MPI) 4.") == NULL;
+    command_free(&r);
+    return hurries;
+}
+
+/* The step of the checkpoint that is there, which must be whole, or 0: a save that was cut off is invisible.
+ */
+static int64_t check_what_is_left(const char *out_dir) {
+    return training_latest_step(out_dir) < 0 ? 0 : check_checkpoint(out_dir);
+}
+
 /* Goes on from the stop on `ranks` ranks and compares with a run that was never stopped. */
 static void check_going_on(const char *out_dir, int ranks, int64_t stopped) {
     char flags[512], whole[64];
@@ -132,7 +148,8 @@ static void a_signal_stops_a_run_that_is_alone(void **state) {
     }
 }
 
-/* mpirun kills the ranks soon after, whatever they do; what rank 0 began to save it has finished by then. */
+/* mpirun kills the ranks soon after, whatever they do; what rank 0 began to save it has finished by then,
+ * where mpirun leaves it a second. */
 static void term_and_int_to_mpirun_leave_a_whole_checkpoint(void **state) {
     (void)state;
     const int signals[] = {SIGTERM, SIGINT};
@@ -143,6 +160,10 @@ static void term_and_int_to_mpirun_leave_a_whole_checkpoint(void **state) {
         training_await_step(job, out_dir, 3);
         kill(job, signals[i]);
         (void)training_end(job); /* mpirun's own code, which says nothing of the ranks */
+        if (mpirun_hurries()) {
+            check_going_on(out_dir, 3, check_what_is_left(out_dir));
+            continue;
+        }
         check_output(out_dir, "\nstop asked for by mpirun (SIGTERM; Ctrl-C arrives so): ");
         if (has_output(out_dir, "\nstopped by mpirun (SIGTERM; Ctrl-C arrives so) after step "))
             assert_int_equal(count_checkpoints(out_dir), 1); /* there was time to end well */
@@ -190,9 +211,11 @@ static void stop_in_phase(size_t phase, int number, int target) {
     nanosleep(&moment, NULL);
     kill(target == TO_MPIRUN ? job : training_rank_process(job, target), number);
     const int code = training_end(job);
-    const int64_t stopped = check_checkpoint(out_dir);
     /* mpirun itself obeys SIGTERM and SIGINT; everything else lets the ranks end by themselves, all alike. */
-    if (target != TO_MPIRUN || number == SIGUSR1) {
+    const bool ends_well = target != TO_MPIRUN || number == SIGUSR1;
+    const bool cut_off = !ends_well && mpirun_hurries();
+    const int64_t stopped = cut_off ? check_what_is_left(out_dir) : check_checkpoint(out_dir);
+    if (ends_well) {
         char sentence[96];
         if (code != 0)
             fail_msg("%s ended with exit code %d", out_dir, code);
@@ -202,7 +225,7 @@ static void stop_in_phase(size_t phase, int number, int target) {
         if (target != TO_RANK1 || !has_output(out_dir, "stopped by a signal to another rank after step "))
             check_output(out_dir, sentence);
     }
-    if (strcmp(phases[phase].name, "sampling") == 0)
+    if (strcmp(phases[phase].name, "sampling") == 0 && !cut_off)
         assert_int_equal(stopped, 3);
     if (target == (int)phase % 3 - 1 || getenv("DTRAIN_TEST_LONG"))
         check_phase_going_on(phase, out_dir, stopped);

@@ -142,6 +142,26 @@ static void send_an_ignored_one(void) {
     _exit(heard && atomic_load(&saves) == 0 ? HEARD : UNHEARD);
 }
 
+static void ignore_in_a_library(int number) {
+    (void)number;
+}
+
+/* A library's handler costs no run: what may end the process is heard all the same. A profiler keeps its own.
+ */
+static void send_what_a_library_has_taken(void) {
+    struct sigaction kept;
+    signal(SIGUSR2, ignore_in_a_library);
+    signal(SIGHUP, ignore_in_a_library);
+    if (dt_stop_prepare() != DT_OK || sigaction(SIGUSR2, NULL, &kept) != 0)
+        _exit(1);
+    dt_stop_attend(count_save, NULL);
+    kill(getpid(), SIGUSR2);
+    kill(getpid(), SIGHUP);
+    const bool heard = wait_for_request() && dt_stop_reason_here() == SIGHUP;
+    dt_stop_finish();
+    _exit(heard && kept.sa_handler == ignore_in_a_library && atomic_load(&saves) == 1 ? SAVED : UNHEARD);
+}
+
 /* A terminal that goes sends SIGHUP, and so may the shell in it; the kernel repeats SIGXCPU each second. */
 static void send_what_comes_twice(void) {
     if (dt_stop_prepare() != DT_OK)
@@ -175,6 +195,8 @@ static void test_only_what_means_an_end_ends_a_run(void **unused) {
     (void)unused;
     int status = end_of(send_an_ignored_one);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == HEARD);
+    status = end_of(send_what_a_library_has_taken);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == SAVED);
     status = end_of(send_what_comes_twice);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == SAVED);
     status = end_of(write_to_nobody);
