@@ -45,11 +45,11 @@ typedef struct axes {
 
 /* A part of the profile that multiplies. */
 static bool multiplies(const dt_profile_row *r) {
-    return r->calls > 0 && r->flop > 0.0 && r->bytes > 0.0 && r->seconds.median > 0.0;
+    return r->calls > 0 && r->flop > 0.0 && r->bytes > 0.0 && r->seconds.minimum > 0.0;
 }
 
 static bool only_moves(const dt_profile_row *r) {
-    return r->calls > 0 && r->flop <= 0.0 && r->bytes > 0.0 && r->seconds.median > 0.0;
+    return r->calls > 0 && r->flop <= 0.0 && r->bytes > 0.0 && r->seconds.minimum > 0.0;
 }
 
 static axes choose_axes(const dt_profile *p) {
@@ -62,8 +62,8 @@ static axes choose_axes(const dt_profile *p) {
             continue;
         a.x_low = fmin(a.x_low, log2(r->flop / r->bytes));
         a.x_high = fmax(a.x_high, log2(r->flop / r->bytes));
-        a.y_low = fmin(a.y_low, log2(r->flop / r->seconds.median));
-        a.y_high = fmax(a.y_high, log2(r->flop / r->seconds.median));
+        a.y_low = fmin(a.y_low, log2(r->flop / r->seconds.minimum));
+        a.y_high = fmax(a.y_high, log2(r->flop / r->seconds.minimum));
     }
     return (axes){floor(a.x_low), ceil(a.x_high + 0.2), floor(a.y_low), a.y_high + 0.35};
 }
@@ -172,10 +172,10 @@ static void draw_products(FILE *f, const axes *a, const dt_profile *p) {
             continue;
         const int64_t mark = split_name(r->name, kernel);
         snprintf(title, sizeof title, "%s: %.1f GFLOP/s at %.1f FLOP per byte, %.1f %% of the step", r->name,
-                 1e-9 * r->flop / r->seconds.median, r->flop / r->bytes,
+                 1e-9 * r->flop / r->seconds.minimum, r->flop / r->bytes,
                  1e2 * r->seconds.median / p->step.median);
-        draw_mark(f, x_of(a, r->flop / r->bytes), y_of(a, r->flop / r->seconds.median), mark, colour_of(p, i),
-                  title);
+        draw_mark(f, x_of(a, r->flop / r->bytes), y_of(a, r->flop / r->seconds.minimum), mark,
+                  colour_of(p, i), title);
     }
 }
 
@@ -210,7 +210,7 @@ static void draw_bars(FILE *f, const dt_profile *p) {
     int64_t bars = 0, bar = 0;
     for (int64_t i = 0; i < p->count; i++)
         if (only_moves(&p->row[i])) {
-            longest = fmax(longest, p->row[i].bytes / p->row[i].seconds.median);
+            longest = fmax(longest, p->row[i].bytes / p->row[i].seconds.minimum);
             bars++;
         }
     const double scale = (BARS_RIGHT - BARS_LEFT) / longest, copy = BARS_LEFT + scale * p->peak.copy_bytes;
@@ -221,7 +221,7 @@ static void draw_bars(FILE *f, const dt_profile *p) {
         char text[32];
         if (!only_moves(r))
             continue;
-        const double rate = r->bytes / r->seconds.median, y = TOP + height * (double)bar++;
+        const double rate = r->bytes / r->seconds.minimum, y = TOP + height * (double)bar++;
         draw_text(f, "number", BARS_LEFT - 6.0, y + 0.5 * height + 3.5, "end", r->name);
         fprintf(
             f,
