@@ -1,5 +1,5 @@
 /**
- * The three ceilings that a step is judged by: arithmetic, matrix products and memory.
+ * The ceilings that a step is judged by: arithmetic, matrix products and memory.
  *
  * Each is measured on all threads of a rank at once, as a step uses them, and is the fastest of a few tries,
  * since a ceiling is what the machine can do and not what it does on average.
@@ -14,6 +14,7 @@
 
 typedef struct dt_peak {
     double fma_flops;   /**< multiply-adds in registers, with the widest vectors there are, FLOP/s */
+    double bf16_flops;  /**< dot products of bfloat16 in registers, FLOP/s; 0 where the processor has none */
     double sgemm_flops; /**< the fastest of OpenBLAS's products at the model's shapes, FLOP/s; NaN where
                            it is not installed */
     double copy_bytes;  /**< memcpy between blocks beyond the caches, bytes read and written a second */

@@ -211,6 +211,7 @@ static void sum_up(dt_profile *p, const samples *s) {
     for (int64_t r = 0; r < p->ranks; r++) {
         const rank_facts *f = &s->facts[r];
         p->peak.fma_flops += f->peak.fma_flops / p->ranks;
+        p->peak.bf16_flops += f->peak.bf16_flops / p->ranks;
         p->peak.sgemm_flops += f->peak.sgemm_flops / p->ranks;
         p->peak.copy_bytes += f->peak.copy_bytes / p->ranks;
         if ((int64_t)f->resident_bytes > p->resident_bytes)
@@ -276,6 +277,7 @@ dt_status dt_profile_run(dt_profile *p, const dt_world *world, const dt_config *
         status = measure(p, &s, &rig, world, config);
     if (status == DT_OK) {
         p->kernels = rig.gpt.kernels->name;
+        p->compute = rig.gpt.kernels->compute;
         p->core = dt_matmul_core();
         p->parameters = rig.layout.parameters;
         p->model_flop = dt_profile_model_flop(&rig.layout, config->batch_size);
@@ -320,6 +322,10 @@ double dt_profile_model_flop(const dt_layout *layout, int64_t B) {
     return (double)B * a_sequence;
 }
 
+double dt_profile_roof(const dt_profile *p) {
+    return p->compute == DT_DTYPE_BF16 && p->peak.bf16_flops > 0.0 ? p->peak.bf16_flops : p->peak.fma_flops;
+}
+
 double dt_profile_model_utilisation(const dt_profile *p) {
-    return p->model_flop / p->step.median / (p->peak.fma_flops * p->ranks);
+    return p->model_flop / p->step.median / (dt_profile_roof(p) * p->ranks);
 }

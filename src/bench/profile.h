@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/dtype.h"
 #include "base/status.h"
 #include "bench/peak.h"
 #include "bench/statistics.h"
@@ -30,6 +31,7 @@ typedef struct dt_profile_row {
 typedef struct dt_profile {
     int ranks, threads, hosts;
     const char *kernels, *core;              /**< which kernels run: this program's, and OpenBLAS's */
+    dt_dtype compute;                        /**< what products multiply */
     int64_t repetitions, parameters, tokens; /**< tokens of a step */
     double model_flop;                       /**< of a step, see dt_profile_model_flop */
     dt_peak peak;                            /**< of a rank: the mean over ranks */
@@ -80,7 +82,11 @@ bool dt_profile_warning(const dt_profile *profile, char *text, size_t text_bytes
  */
 double dt_profile_model_flop(const dt_layout *layout, int64_t B);
 
-/** Model FLOP a second over the multiply-adds that all ranks together could do, from 0 to 1. Local. */
+/** What a rank's products could reach: multiply-adds of floats, or with compute dtype bf16 the dot products
+ * of a processor that has them, FLOP/s. Local. */
+double dt_profile_roof(const dt_profile *profile);
+
+/** Model FLOP a second over the roof of all ranks together, from 0 to 1. Local. */
 double dt_profile_model_utilisation(const dt_profile *profile);
 
 #endif

@@ -54,8 +54,8 @@ static bool only_moves(const dt_profile_row *r) {
 
 static axes choose_axes(const dt_profile *p) {
     /* The ridge, where the roofs meet, is in the middle of what is shown. */
-    const double ridge = p->peak.fma_flops / p->peak.copy_bytes;
-    axes a = {log2(ridge) - 2.0, log2(ridge) + 2.0, log2(p->peak.fma_flops) - 3.0, log2(p->peak.fma_flops)};
+    const double roof = dt_profile_roof(p), ridge = roof / p->peak.copy_bytes;
+    axes a = {log2(ridge) - 2.0, log2(ridge) + 2.0, log2(roof) - 3.0, log2(roof)};
     for (int64_t i = 0; i < p->count; i++) {
         const dt_profile_row *r = &p->row[i];
         if (!multiplies(r))
@@ -149,7 +149,7 @@ static void draw_roof(FILE *f, const axes *a, const dt_profile *p, double flops,
 
 /* Where memory's slope is within the plot. */
 static void draw_slope(FILE *f, const axes *a, const dt_profile *p) {
-    const double highest = p->peak.fma_flops;
+    const double highest = dt_profile_roof(p);
     const double low = fmax(exp2(a->x_low), exp2(a->y_low) / p->peak.copy_bytes),
                  high = fmin(exp2(a->x_high), highest / p->peak.copy_bytes);
     char text[64];
@@ -253,14 +253,16 @@ static void draw(FILE *f, const dt_profile *p, const dt_config *c) {
     draw_text(f, "title", LEFT, 20.0, "start",
               "How far each kernel of a training step is from the machine's roof");
     snprintf(text, sizeof text,
-             "kernels %s, %d rank%s x %d thread%s; %" PRId64 " layers, d_model %" PRId64 ", %" PRId64
+             "%s, kernels %s, %d rank%s x %d thread%s; %" PRId64 " layers, d_model %" PRId64 ", %" PRId64
              " heads, d_ff %" PRId64 ", context %" PRId64 ", leaves of %" PRId64 "; dtrain %s",
-             p->kernels, p->ranks, p->ranks == 1 ? "" : "s", p->threads, p->threads == 1 ? "" : "s",
-             c->n_layers, c->d_model, c->n_heads, c->d_ff, c->max_seq_len, c->micro_batch_size,
-             dt_version_commit());
+             dt_dtype_names[p->compute], p->kernels, p->ranks, p->ranks == 1 ? "" : "s", p->threads,
+             p->threads == 1 ? "" : "s", c->n_layers, c->d_model, c->n_heads, c->d_ff, c->max_seq_len,
+             c->micro_batch_size, dt_version_commit());
     draw_text(f, "label", LEFT, 37.0, "start", text);
     draw_grid(f, &a);
     draw_slope(f, &a, p);
+    if (p->compute == DT_DTYPE_BF16)
+        draw_roof(f, &a, p, p->peak.bf16_flops, "bf16");
     draw_roof(f, &a, p, p->peak.fma_flops, "FMA");
     draw_roof(f, &a, p, p->peak.sgemm_flops, "sgemm");
     draw_products(f, &a, p);

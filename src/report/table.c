@@ -21,31 +21,38 @@ static const char *cell(char text[CELL_BYTES], double value, int digits) {
 }
 
 static void print_head(const dt_profile *p, const dt_config *c) {
-    char sgemm[CELL_BYTES];
+    char bf16[CELL_BYTES], sgemm[CELL_BYTES];
     dt_log_line("dtrain bench %s (%s)", dt_version(), dt_version_commit());
     dt_log_line("machine   %d rank%s x %d thread%s on %d host%s, kernels %s, OpenBLAS %s", p->ranks,
                 p->ranks == 1 ? "" : "s", p->threads, p->threads == 1 ? "" : "s", p->hosts,
                 p->hosts == 1 ? "" : "s", p->kernels, p->core);
     dt_log_line("model     %" PRId64 " parameters: %" PRId64 " layers, d_model %" PRId64 ", %" PRId64
-                " heads, d_ff %" PRId64 ", context %" PRId64 ", dropout %g",
-                p->parameters, c->n_layers, c->d_model, c->n_heads, c->d_ff, c->max_seq_len, c->dropout);
+                " heads, d_ff %" PRId64 ", context %" PRId64 ", dropout %g, computed in %s",
+                p->parameters, c->n_layers, c->d_model, c->n_heads, c->d_ff, c->max_seq_len, c->dropout,
+                dt_dtype_names[p->compute]);
     dt_log_line("step      %" PRId64 " sequences in leaves of %" PRId64 ": %" PRId64
                 " tokens, %.4g model GFLOP",
                 c->batch_size, c->micro_batch_size, p->tokens, 1e-9 * p->model_flop);
-    dt_log_line("ceilings  per rank: FMA %.1f GFLOP/s, sgemm %s GFLOP/s, memory copy %.1f GB/s",
-                1e-9 * p->peak.fma_flops, cell(sgemm, 1e-9 * p->peak.sgemm_flops, 1),
-                1e-9 * p->peak.copy_bytes);
+    dt_log_line(
+        "ceilings  per rank: FMA %.1f GFLOP/s, bf16 %s GFLOP/s, sgemm %s GFLOP/s, memory copy %.1f GB/s",
+        1e-9 * p->peak.fma_flops, cell(bf16, 1e-9 * p->peak.bf16_flops, 1),
+        cell(sgemm, 1e-9 * p->peak.sgemm_flops, 1), 1e-9 * p->peak.copy_bytes);
     dt_log_line("times     %" PRId64 " steps on each rank after warming up, each part timed in the step",
                 p->repetitions);
+}
+
+/* Which of the ceilings is the products'. */
+static const char *roof_name(const dt_profile *p) {
+    return dt_profile_roof(p) > p->peak.fma_flops ? "bf16" : "FMA";
 }
 
 static void print_row(const dt_profile *p, const dt_profile_row *r) {
     const double rate = r->flop / r->seconds.median;
     char flops[CELL_BYTES], fma[CELL_BYTES], sgemm[CELL_BYTES], bytes[CELL_BYTES];
-    dt_log_line("%-25s %6" PRId64 " %10.3f %10.3f %10.3f %7.1f %8s %6s %6s %8s", r->name, r->calls,
+    dt_log_line("%-25s %6" PRId64 " %10.3f %10.3f %10.3f %7.1f %8s %7s %6s %8s", r->name, r->calls,
                 1e3 * r->seconds.median, 1e3 * r->seconds.minimum, 1e3 * r->seconds.maximum,
                 1e2 * r->seconds.median / p->step.median, cell(flops, 1e-9 * rate, 1),
-                cell(fma, 1e2 * rate / p->peak.fma_flops, 1),
+                cell(fma, 1e2 * rate / dt_profile_roof(p), 1),
                 cell(sgemm, 1e2 * rate / p->peak.sgemm_flops, 1),
                 cell(bytes, 1e-9 * r->bytes / r->seconds.median, 1));
 }
@@ -59,7 +66,7 @@ static void print_total(const dt_profile *p, const char *name, double seconds) {
 static void print_step(const dt_profile *p) {
     const dt_statistics *s = &p->step;
     char sgemm[CELL_BYTES];
-    dt_log_line("%-25s %6d %10.3f %10.3f %10.3f %7.1f %8.1f %6.1f %6s", "whole step", 1, 1e3 * s->median,
+    dt_log_line("%-25s %6d %10.3f %10.3f %10.3f %7.1f %8.1f %7.1f %6s", "whole step", 1, 1e3 * s->median,
                 1e3 * s->minimum, 1e3 * s->maximum, 100.0, 1e-9 * p->model_flop / p->ranks / s->median,
                 1e2 * dt_profile_model_utilisation(p),
                 cell(sgemm, 1e2 * p->model_flop / p->ranks / s->median / p->peak.sgemm_flops, 1));
@@ -70,8 +77,8 @@ static void print_step(const dt_profile *p) {
     }
     dt_log_line("timers    %.3f ms for a step without them (median); with them %+.2f %%",
                 1e3 * p->plain_seconds, 1e2 * (s->median / p->plain_seconds - 1.0));
-    dt_log_line("speed     %.0f tokens/s; model FLOP %.1f %% of the FMA ceiling of all ranks",
-                (double)p->tokens / s->median, 1e2 * dt_profile_model_utilisation(p));
+    dt_log_line("speed     %.0f tokens/s; model FLOP %.1f %% of the %s ceiling of all ranks",
+                (double)p->tokens / s->median, 1e2 * dt_profile_model_utilisation(p), roof_name(p));
     if (p->ranks > 1)
         dt_log_line("allreduce %.3f ms exposed in the step, %.3f ms hidden behind the backward pass",
                     1e3 * p->exposed_seconds, 1e3 * dt_profile_hidden(p));
@@ -84,9 +91,11 @@ static void print_step(const dt_profile *p) {
 void dt_table_print(const dt_profile *p, const dt_config *c) {
     print_head(p, c);
     dt_log_line("%s", "");
-    dt_log_line("%-25s %6s %10s %10s %10s %7s %8s %6s %6s %8s", "part", "calls", "median", "min", "max",
-                "share", "rate", "of FMA", "sgemm", "moved");
-    dt_log_line("%-25s %6s %10s %10s %10s %7s %8s %6s %6s %8s", "", "/step", "ms/step", "ms/step", "ms/step",
+    char roof[CELL_BYTES];
+    snprintf(roof, sizeof roof, "of %s", roof_name(p));
+    dt_log_line("%-25s %6s %10s %10s %10s %7s %8s %7s %6s %8s", "part", "calls", "median", "min", "max",
+                "share", "rate", roof, "sgemm", "moved");
+    dt_log_line("%-25s %6s %10s %10s %10s %7s %8s %7s %6s %8s", "", "/step", "ms/step", "ms/step", "ms/step",
                 "%", "GFLOP/s", "%", "%", "GB/s");
     for (int64_t i = 0; i < p->count; i++)
         if (p->row[i].calls > 0)
@@ -117,10 +126,11 @@ static json_t *rows_json(const dt_profile *p) {
         if (r->calls == 0)
             continue;
         json_t *part = json_pack(
-            "{s:s, s:I, s:f, s:o, s:o, s:o, s:o, s:o, s:o}", "part", r->name, "calls", (json_int_t)r->calls,
-            "share", r->seconds.median / p->step.median, "gflop", number_or_null(1e-9 * r->flop), "gbytes",
-            number_or_null(1e-9 * r->bytes), "gflops", number_or_null(1e-9 * rate), "of_fma",
-            number_or_null(rate / p->peak.fma_flops), "of_sgemm", number_or_null(rate / p->peak.sgemm_flops),
+            "{s:s, s:I, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "part", r->name, "calls",
+            (json_int_t)r->calls, "share", r->seconds.median / p->step.median, "gflop",
+            number_or_null(1e-9 * r->flop), "gbytes", number_or_null(1e-9 * r->bytes), "gflops",
+            number_or_null(1e-9 * rate), "of_fma", number_or_null(rate / p->peak.fma_flops), "of_roof",
+            number_or_null(rate / dt_profile_roof(p)), "of_sgemm", number_or_null(rate / p->peak.sgemm_flops),
             "gbytes_per_s", number_or_null(1e-9 * r->bytes / r->seconds.median));
         json_object_update_new(part, times_json(&r->seconds));
         json_array_append_new(parts, part);
@@ -129,12 +139,13 @@ static json_t *rows_json(const dt_profile *p) {
 }
 
 static json_t *step_json(const dt_profile *p) {
-    json_t *step = json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "sum_of_parts_ms",
-                             1e3 * p->sum_seconds, "unaccounted_ms", 1e3 * dt_profile_unaccounted(p),
-                             "without_timers_ms", 1e3 * p->plain_seconds, "exchange_hidden_ms",
-                             1e3 * dt_profile_hidden(p), "exchange_exposed_ms", 1e3 * p->exposed_seconds,
-                             "tokens_per_s", (double)p->tokens / p->step.median, "model_gflop",
-                             1e-9 * p->model_flop, "of_fma", dt_profile_model_utilisation(p));
+    json_t *step = json_pack(
+        "{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "sum_of_parts_ms", 1e3 * p->sum_seconds,
+        "unaccounted_ms", 1e3 * dt_profile_unaccounted(p), "without_timers_ms", 1e3 * p->plain_seconds,
+        "exchange_hidden_ms", 1e3 * dt_profile_hidden(p), "exchange_exposed_ms", 1e3 * p->exposed_seconds,
+        "tokens_per_s", (double)p->tokens / p->step.median, "model_gflop", 1e-9 * p->model_flop, "of_fma",
+        dt_profile_model_utilisation(p) * dt_profile_roof(p) / p->peak.fma_flops, "of_roof",
+        dt_profile_model_utilisation(p));
     json_object_update_new(step, times_json(&p->step));
     return step;
 }
@@ -145,7 +156,8 @@ json_t *dt_table_json(const dt_profile *p, const dt_config *c) {
     json_t *machine = json_pack("{s:i, s:i, s:i, s:s, s:s}", "ranks", p->ranks, "threads", p->threads,
                                 "hosts", p->hosts, "kernels", p->kernels, "openblas_core", p->core);
     json_t *ceilings =
-        json_pack("{s:f, s:o, s:f}", "fma_gflops", 1e-9 * p->peak.fma_flops, "sgemm_gflops",
+        json_pack("{s:f, s:o, s:o, s:f}", "fma_gflops", 1e-9 * p->peak.fma_flops, "bf16_gflops",
+                  number_or_null(1e-9 * p->peak.bf16_flops), "sgemm_gflops",
                   number_or_null(1e-9 * p->peak.sgemm_flops), "copy_gbytes_per_s", 1e-9 * p->peak.copy_bytes);
     json_t *memory = json_pack("{s:I, s:I}", "resident_bytes", (json_int_t)p->resident_bytes,
                                "computed_bytes", (json_int_t)p->computed_bytes);
