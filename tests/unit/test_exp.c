@@ -11,28 +11,13 @@
 
 #include "math/exp.h"
 #include "math/kernels.h"
+#include "support/formulas.h"
 
 /* Arguments are worked through in blocks, so that the loops below become the vector code that kernels run. */
 #define BLOCK 1024
 
-#if defined __x86_64__
-#define TARGET_avx512   __attribute__((target("avx2,fma,avx512f,avx512bw,avx512cd,avx512dq,avx512vl")))
-#define TARGET_avx2     __attribute__((target("avx2,fma")))
-#define TARGET_baseline /* what the compiler takes for every processor */
-#else
-#define TARGET_neon
-#endif
-
-#define VARIANT(isa, nothing)                                                                                \
-    TARGET_##isa static void exp_##isa(float *y, const float *x) {                                           \
-        for (int i = 0; i < BLOCK; i++)                                                                      \
-            y[i] = dt_exp(x[i]);                                                                             \
-    }
-DT_ISA_EACH(VARIANT, )
-
-/* In the order of dt_kernels_get, which says whether this processor can run them. */
-#define NAME(isa, nothing) exp_##isa,
-static void (*const variants[DT_KERNELS_SETS])(float *, const float *) = {DT_ISA_EACH(NAME, )};
+#define FORMULAS(isa, nothing) &test_formulas_##isa,
+static const struct test_formulas *const formulas[DT_KERNELS_SETS] = {DT_ISA_EACH(FORMULAS, )};
 
 static float float_of(uint32_t bits) {
     float x;
@@ -56,7 +41,7 @@ static double ulps(float found, double exact) {
 /* The worst error of a variant on the block of arguments, beside the worst so far. */
 static double worst_of(int index, const float *x, const double *exact, double worst) {
     float y[BLOCK];
-    variants[index](y, x);
+    formulas[index]->exp(y, x, BLOCK);
     for (int i = 0; i < BLOCK; i++) {
         const double error = ulps(y[i], exact[i]);
         worst = error > worst ? error : worst;
@@ -109,7 +94,7 @@ static void outside_is_moved_to_the_nearer_end(void **state) {
     for (int index = 0; index < DT_KERNELS_SETS; index++) {
         if (dt_kernels_get(index, DT_DTYPE_FP32) == NULL)
             continue;
-        variants[index](y, x);
+        formulas[index]->exp(y, x, BLOCK);
         assert_true(y[0] >= 1e-38f && y[0] < 2e-38f && y[1] > 1e38f && isfinite(y[1]));
         for (int i = 0; i < count; i++)
             assert_true(y[2 + i] == (beyond[i] < 0.0f ? y[0] : y[1]));
@@ -130,7 +115,7 @@ static void rises_towards_the_ends(void **state) {
             const uint32_t last = bits_of(end ? DT_EXP_MOST : -DT_EXP_LEAST);
             for (uint32_t i = 0; i < BLOCK; i++)
                 x[i] = end ? float_of(last - BLOCK + 1 + i) : -float_of(last - i);
-            variants[index](y, x);
+            formulas[index]->exp(y, x, BLOCK);
             for (int i = 1; i < BLOCK; i++)
                 if (!(y[i] > y[i - 1]))
                     fail_msg("%s: exp(%.9g) = %.9g is not above exp(%.9g) = %.9g",
@@ -139,8 +124,29 @@ static void rises_towards_the_ends(void **state) {
         }
         memset(x, 0, sizeof x);
         x[1] = -0.0f;
-        variants[index](y, x);
+        formulas[index]->exp(y, x, BLOCK);
         assert_true(y[0] == 1.0f && y[1] == 1.0f);
+    }
+}
+
+/* For a softmax the function is the same down to DT_EXP_FLUSH, and 0 below, infinity included. */
+static void a_softmax_flushes_what_is_small(void **state) {
+    (void)state;
+    float x[BLOCK], y[BLOCK], flushed[BLOCK];
+    for (int i = 0; i < BLOCK; i++)
+        x[i] = (float)(-86.0 + 86.5 * i / BLOCK);
+    x[0] = -INFINITY;
+    x[1] = -FLT_MAX;
+    x[2] = nextafterf(DT_EXP_FLUSH, -INFINITY);
+    x[3] = DT_EXP_FLUSH;
+    for (int index = 0; index < DT_KERNELS_SETS; index++) {
+        if (dt_kernels_get(index, DT_DTYPE_FP32) == NULL)
+            continue;
+        formulas[index]->exp(y, x, BLOCK);
+        formulas[index]->exp_flushed(flushed, x, BLOCK);
+        for (int i = 0; i < BLOCK; i++)
+            assert_true(flushed[i] == (x[i] < DT_EXP_FLUSH ? 0.0f : y[i]));
+        assert_true(flushed[3] > 0.0f);
     }
 }
 
@@ -149,6 +155,7 @@ int main(void) {
         cmocka_unit_test(error_is_below_its_bound),
         cmocka_unit_test(outside_is_moved_to_the_nearer_end),
         cmocka_unit_test(rises_towards_the_ends),
+        cmocka_unit_test(a_softmax_flushes_what_is_small),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
