@@ -213,7 +213,7 @@ static const char closing[] =
     "Threads of each rank.\n"
     ".TP\n"
     ".B DTRAIN_ISA\n"
-    "The kernels to compute with: avx512, avx2 or baseline, on Arm neon; by default the fastest that the "
+    "The kernels to compute with: avx512_bf16, avx512, avx2 or baseline, on Arm neon; by default the fastest that the "
     "processor has. "
     "Anything else, and a set that the processor does not have, is refused.\n"
     ".SH FILES\n"

@@ -1,10 +1,15 @@
-/* Which kernels this processor runs. On x86-64 levels are those of the psABI: avx512 is v4, avx2 is v3. */
+/*
+ * Which kernels this processor runs. On x86-64 levels are those of the psABI: avx512 is v4, avx2 is v3. The
+ * instruction of avx512_bf16 is not only there but also makes the bits that are recorded.
+ */
 #include "math/kernels.h"
 
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "math/replay_bf16.h"
 
 #define NAMES_BYTES 64
 
@@ -45,6 +50,10 @@ static bool has_avx512(void) {
     return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
            __builtin_cpu_supports("avx512vl");
+}
+
+static bool has_avx512_bf16(void) {
+    return has_avx512() && __builtin_cpu_supports("avx512bf16") && dt_replay_bf16(&dt_tile_bf16_avx512_bf16);
 }
 
 static bool has_baseline(void) {

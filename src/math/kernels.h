@@ -21,7 +21,7 @@
 #include "math/operand.h"
 
 typedef struct dt_kernels {
-    const char *name;      /**< "avx512", "avx2" or "baseline"; on Arm "neon" */
+    const char *name;      /**< "avx512_bf16", "avx512", "avx2" or "baseline"; on Arm "neon" */
     dt_dtype compute;      /**< what products and attention multiply; they add in fp32 */
     int64_t operand_bytes; /**< of an element of what they take */
     const struct dt_embedding *embedding;

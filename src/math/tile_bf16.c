@@ -13,6 +13,7 @@
 #endif
 
 #include "math/denormals.h"
+#include "math/panel_bf16.h"
 
 #define ROWS  DT_TILE_BF16_ROWS
 #define COLS  DT_TILE_BF16_COLS
@@ -116,8 +117,10 @@ INLINE void compute(const bool turned, const dt_tile_bf16_target *c, int64_t row
 typedef float lanes __attribute__((vector_size(LANES * sizeof(float)), aligned(sizeof(float)), may_alias));
 
 /*
- * A product of two bfloat16 is exact as a float where it is neither denormal nor infinite, so without the
- * instruction for both a multiplication and an addition will do; `compute` finds out where they did not.
+ * A product of two bfloat16 is exact as a float where it is neither denormal nor infinite, so without an
+ * instruction for both a multiplication and an addition will do. INEXACT says that out of the range of normal
+ * numbers the result may be another than the definition's: there, and on Arm, which judges what is tiny
+ * before rounding.
  */
 #if defined __AVX512F__
 #define FUSED 1
@@ -152,16 +155,17 @@ INLINE void sums(const int64_t rows, float *restrict tile, const float *restrict
         sum[i][0] = *(const lanes *)(tile + i * COLS);
         sum[i][1] = *(const lanes *)(tile + i * COLS + LANES);
     }
-    for (int64_t p = 0; p < pairs; p++)
-        for (int64_t half = 1; half >= 0; half--) {
-            const float *row = panel + (2 * p + half) * COLS, *column = a + p * step + half;
-            const lanes b0 = *(const lanes *)row, b1 = *(const lanes *)(row + LANES);
-            UNROLL for (int64_t i = 0; i < rows; i++) {
-                const lanes x = column[i * row_step] - (lanes){0}; /* less, since -0 + 0 would be 0 */
-                sum[i][0] = multiply_add(x, b0, sum[i][0]);
-                sum[i][1] = multiply_add(x, b1, sum[i][1]);
-            }
+    /* One loop: of two steps in one, gcc keeps more in registers than AVX2 has. */
+    for (int64_t q = 0; q < 2 * pairs; q++) {
+        const int64_t p = q ^ 1; /* odd before even */
+        const float *row = panel + p * COLS, *column = a + (p >> 1) * step + (p & 1);
+        const lanes b0 = *(const lanes *)row, b1 = *(const lanes *)(row + LANES);
+        UNROLL for (int64_t i = 0; i < rows; i++) {
+            const lanes x = column[i * row_step] - (lanes){0}; /* less, since -0 + 0 would be 0 */
+            sum[i][0] = multiply_add(x, b0, sum[i][0]);
+            sum[i][1] = multiply_add(x, b1, sum[i][1]);
         }
+    }
     UNROLL for (int64_t i = 0; i < rows; i++) {
         *(lanes *)(tile + i * COLS) = sum[i][0];
         *(lanes *)(tile + i * COLS + LANES) = sum[i][1];
@@ -261,46 +265,111 @@ static void pack_a(void *to_factors, int64_t to_stride, const uint16_t *restrict
     }
 }
 
+#if DT_TILE_BF16_NATIVE
+/* Up to sixteen pairs, of the two rows or of one and zeros. */
+INLINE __m512i pair_up(const uint16_t *even, const uint16_t *odd, __mmask16 which) {
+    const __m512i low = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(which, even));
+    if (odd == NULL)
+        return low;
+    const __m512i high = _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(which, odd));
+    return _mm512_or_si512(low, _mm512_slli_epi32(high, 16));
+}
+
 static void pack_a_transposed(void *to_factors, int64_t to_stride, const uint16_t *restrict a, int64_t stride,
                               int64_t rows, int64_t k) {
-    dt_factor *restrict to = to_factors;
-    for (int64_t p = 0; p + 1 < k; p += 2)
-        for (int64_t i = 0; i < rows; i++) {
-            to[p / 2 * to_stride + 2 * i] = dt_factor_of(a[p * stride + i]);
-            to[p / 2 * to_stride + 2 * i + 1] = dt_factor_of(a[(p + 1) * stride + i]);
+    for (int64_t i = 0; i < rows; i += 16) {
+        const __mmask16 which = (__mmask16)(rows - i < 16 ? (1u << (rows - i)) - 1 : 0xffffu);
+        uint16_t *to = (uint16_t *)to_factors + 2 * i;
+        for (int64_t p = 0; p < k; p += 2, to += to_stride) {
+            const uint16_t *even = a + p * stride + i, *odd = p + 1 < k ? even + stride : NULL;
+            _mm512_mask_storeu_epi32(to, which, pair_up(even, odd, which));
         }
-    for (int64_t i = 0; k % 2 && i < rows; i++) {
-        to[k / 2 * to_stride + 2 * i] = dt_factor_of(a[(k - 1) * stride + i]);
-        to[k / 2 * to_stride + 2 * i + 1] = 0;
     }
 }
 
-/* Where a panel has element p of column j: pairs stand together for the instruction, rows for multiply-adds.
- */
-INLINE int64_t place(int64_t p, int64_t j) {
-    return DT_TILE_BF16_NATIVE ? p / 2 * 2 * COLS + 2 * j + p % 2 : p * COLS + j;
+static void pack(void *panel, const uint16_t *b, int64_t stride, int64_t k, int64_t cols) {
+    dt_panel_bf16_pack(panel, b, stride, k, cols);
 }
 
-static void pack(void *panel_factors, const uint16_t *restrict b, int64_t stride, int64_t k, int64_t cols) {
-    dt_factor *restrict panel = panel_factors;
-    for (int64_t p = 0; p + 1 < k; p += 2)
-        for (int64_t j = 0; j < COLS; j++) {
-            panel[place(p, j)] = j < cols ? dt_factor_of(b[p * stride + j]) : 0;
-            panel[place(p + 1, j)] = j < cols ? dt_factor_of(b[(p + 1) * stride + j]) : 0;
-        }
-    for (int64_t j = 0; k % 2 && j < COLS; j++) {
-        panel[place(k - 1, j)] = j < cols ? dt_factor_of(b[(k - 1) * stride + j]) : 0;
-        panel[place(k, j)] = 0;
+/* Turns a matrix of 16 x 16 words around: rows of words, each in a register. */
+INLINE void turn_words(__m512i row[16]) {
+    __m512i half[16];
+    UNROLL for (int i = 0; i < 16; i += 2) {
+        half[i] = _mm512_unpacklo_epi32(row[i], row[i + 1]);
+        half[i + 1] = _mm512_unpackhi_epi32(row[i], row[i + 1]);
+    }
+    UNROLL for (int i = 0; i < 16; i += 4) {
+        row[i] = _mm512_unpacklo_epi64(half[i], half[i + 2]);
+        row[i + 1] = _mm512_unpackhi_epi64(half[i], half[i + 2]);
+        row[i + 2] = _mm512_unpacklo_epi64(half[i + 1], half[i + 3]);
+        row[i + 3] = _mm512_unpackhi_epi64(half[i + 1], half[i + 3]);
+    }
+    /* Now row i has, in each quarter q, words 4 q + i % 4 of rows 4 (i / 4) and the three after it. */
+    UNROLL for (int i = 0; i < 4; i++) {
+        half[i] = _mm512_shuffle_i32x4(row[i], row[i + 4], 0x88);
+        half[i + 4] = _mm512_shuffle_i32x4(row[i], row[i + 4], 0xdd);
+        half[i + 8] = _mm512_shuffle_i32x4(row[i + 8], row[i + 12], 0x88);
+        half[i + 12] = _mm512_shuffle_i32x4(row[i + 8], row[i + 12], 0xdd);
+    }
+    UNROLL for (int i = 0; i < 4; i++) {
+        row[i] = _mm512_shuffle_i32x4(half[i], half[i + 8], 0x88);
+        row[i + 4] = _mm512_shuffle_i32x4(half[i + 4], half[i + 12], 0x88);
+        row[i + 8] = _mm512_shuffle_i32x4(half[i], half[i + 8], 0xdd);
+        row[i + 12] = _mm512_shuffle_i32x4(half[i + 4], half[i + 12], 0xdd);
     }
 }
 
-static void pack_transposed(void *panel_factors, const uint16_t *restrict b, int64_t stride, int64_t k,
+/* Sixteen columns by sixteen pairs at a time. */
+static void pack_transposed(void *panel, const uint16_t *restrict b, int64_t stride, int64_t k,
                             int64_t cols) {
-    dt_factor *restrict panel = panel_factors;
-    for (int64_t j = 0; j < COLS; j++)
-        for (int64_t p = 0; p < k + k % 2; p++)
-            panel[place(p, j)] = j < cols && p < k ? dt_factor_of(b[j * stride + p]) : 0;
+    for (int64_t j = 0; j < COLS; j += 16)
+        for (int64_t p = 0; p < k; p += 32) {
+            const __mmask32 which = k - p < 32 ? (1u << (k - p)) - 1 : 0xffffffffu;
+            const int64_t pairs = k - p < 32 ? (k - p + 1) / 2 : 16;
+            __m512i row[16];
+            UNROLL for (int64_t i = 0; i < 16; i++) row[i] =
+                j + i < cols ? _mm512_maskz_loadu_epi16(which, b + (j + i) * stride + p)
+                             : _mm512_setzero_si512();
+            turn_words(row);
+            UNROLL for (int64_t i = 0; i < 16; i++) if (i < pairs)
+                _mm512_storeu_si512((uint16_t *)panel + (p + 2 * i) * COLS + 2 * j, row[i]);
+        }
 }
+#else
+static void pack_a_transposed(void *to_factors, int64_t to_stride, const uint16_t *restrict a, int64_t stride,
+                              int64_t rows, int64_t k) {
+    for (int64_t p = 0; p < k; p += 2) {
+        dt_factor *restrict to = (dt_factor *)to_factors + p / 2 * to_stride;
+        for (int64_t i = 0; i < rows; i++) {
+            to[2 * i] = dt_factor_of(a[p * stride + i]);
+            to[2 * i + 1] = p + 1 < k ? dt_factor_of(a[(p + 1) * stride + i]) : 0;
+        }
+    }
+}
+
+/* A row of zeros after an odd k. */
+static void fill_up(float *panel, int64_t k) {
+    for (int64_t j = 0; k % 2 && j < COLS; j++)
+        panel[k * COLS + j] = 0.0f;
+}
+
+static void pack(void *factors, const uint16_t *restrict b, int64_t stride, int64_t k, int64_t cols) {
+    float *restrict panel = factors;
+    for (int64_t p = 0; p < k; p++)
+        for (int64_t j = 0; j < COLS; j++)
+            panel[p * COLS + j] = j < cols ? dt_bf16_widen(b[p * stride + j]) : 0.0f;
+    fill_up(panel, k);
+}
+
+static void pack_transposed(void *factors, const uint16_t *restrict b, int64_t stride, int64_t k,
+                            int64_t cols) {
+    float *restrict panel = factors;
+    for (int64_t j = 0; j < COLS; j++)
+        for (int64_t p = 0; p < k; p++)
+            panel[p * COLS + j] = j < cols ? dt_bf16_widen(b[j * stride + p]) : 0.0f;
+    fill_up(panel, k);
+}
+#endif
 
 const struct dt_tile_bf16 DT_ISA_NAME(dt_tile_bf16) = {
     ROWS, COLS,           sizeof(dt_factor), multiply, multiply_transposed, pack_a, pack_a_transposed,

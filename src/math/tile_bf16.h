@@ -125,8 +125,5 @@ struct dt_tile_bf16 {
     void (*pack_transposed)(void *panel, const uint16_t *b, int64_t stride, int64_t k, int64_t cols);
 };
 DT_ISA_DECLARE(dt_tile_bf16);
-#if defined __x86_64__
-extern const struct dt_tile_bf16 dt_tile_bf16_avx512_bf16;
-#endif
 
 #endif

@@ -8,8 +8,8 @@
 #include "math/kernels.h"
 
 #if defined __x86_64__
-#define NAMES "avx512, avx2, baseline"
-static const char *const names[DT_KERNELS_SETS] = {"avx512", "avx2", "baseline"};
+#define NAMES "avx512_bf16, avx512, avx2, baseline"
+static const char *const names[DT_KERNELS_SETS] = {"avx512_bf16", "avx512", "avx2", "baseline"};
 #else
 #define NAMES "neon"
 static const char *const names[DT_KERNELS_SETS] = {"neon"};

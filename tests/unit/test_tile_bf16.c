@@ -2,32 +2,19 @@
  * The bfloat16 tile: the processor's instruction and its emulation in every set against the definition, bit
  * for bit, over random numbers, numbers at the edges of the format and denormals.
  */
+#include "math/replay_bf16.h"
 #include "math/tile_bf16.h"
 #include "support/numbers.h"
 
 typedef struct dt_tile_bf16 tile;
 
+/* The sets in the order of dt_kernels_get, which says whether this processor runs them. */
+#define TILE(isa, nothing) {#isa, &dt_tile_bf16_##isa},
 typedef struct tile_set {
     const char *name;
     const tile *tile;
 } tile_set;
-
-#define SETS 4
-
-/* The sets that this processor runs; how many. */
-static int find_sets(tile_set sets[SETS]) {
-#define TILE(isa, nothing) &dt_tile_bf16_##isa,
-    static const tile *const tiles[DT_KERNELS_SETS] = {DT_ISA_EACH(TILE, )};
-    int count = 0;
-#if defined __x86_64__
-    if (dt_kernels_get(0, DT_DTYPE_FP32) && __builtin_cpu_supports("avx512bf16"))
-        sets[count++] = (tile_set){"avx512_bf16", &dt_tile_bf16_avx512_bf16};
-#endif
-    for (int index = 0; index < DT_KERNELS_SETS; index++)
-        if (dt_kernels_get(index, DT_DTYPE_FP32))
-            sets[count++] = (tile_set){dt_kernels_get(index, DT_DTYPE_FP32)->name, tiles[index]};
-    return count;
-}
+static const tile_set sets[DT_KERNELS_SETS] = {DT_ISA_EACH(TILE, )};
 
 /* Random bits for every index. */
 static uint32_t random_bits(uint32_t seed, int64_t index) {
@@ -183,11 +170,9 @@ static void try_one(const tile_set *s, const problem *p) {
 }
 
 static void try_all(problem p, number_kind kind, uint32_t seed) {
-    tile_set sets[SETS];
-    const int count = find_sets(sets);
     prepare(&p, kind, seed);
-    for (int i = 0; i < count; i++)
-        if (p.rows <= sets[i].tile->rows && p.cols <= sets[i].tile->cols)
+    for (int i = 0; i < DT_KERNELS_SETS; i++)
+        if (dt_kernels_get(i, DT_DTYPE_FP32) && p.rows <= sets[i].tile->rows && p.cols <= sets[i].tile->cols)
             try_one(&sets[i], &p);
     free_problem(&p);
 }
@@ -239,8 +224,6 @@ static void a_result_is_tiny_after_rounding(void **state) {
     } cases[] = {{0x1p-80f, -0x1p-80f, 0x1p-126f}, {0x1p-75f, -0x1p-74f, 0.0f},
                  {0x1p-75f, -0x1p-76f, 0x1p-126f}, {0x1.02p-75f, -0x1p-76f, 0.0f},
                  {-0x1p-63f, 0x1p-63f, 0.0f},      {-0x1p-62f, 0x1p-63f, -0x1p-126f}};
-    tile_set sets[SETS];
-    const int count = find_sets(sets);
     for (size_t n = 0; n < sizeof cases / sizeof *cases; n++) {
         assert_true(dt_tile_bf16_step(cases[n].a, cases[n].b, 0x1p-126f) == cases[n].expected);
         uint16_t a[2] = {half_of(cases[n].a), 0}, b[2] = {half_of(cases[n].b), 0};
@@ -253,9 +236,30 @@ static void a_result_is_tiny_after_rounding(void **state) {
                            .b = b,
                            .start = &start,
                            .expected = &expected};
-        for (int i = 0; i < count; i++)
-            try_one(&sets[i], &p);
+        for (int i = 0; i < DT_KERNELS_SETS; i++)
+            if (dt_kernels_get(i, DT_DTYPE_FP32))
+                try_one(&sets[i], &p);
     }
+}
+
+/* A tile that adds the even element first: what a processor might do. */
+static void even_first(const dt_tile_bf16_target *c, int64_t rows, const void *a, int64_t stride,
+                       const void *panel, int64_t pairs) {
+    const float *x = a, *y = panel;
+    (void)rows, (void)stride, (void)pairs;
+    *(float *)c->at = dt_tile_bf16_step(x[1], y[sets[DT_KERNELS_SETS - 1].tile->cols],
+                                        dt_tile_bf16_step(x[0], y[0], *(float *)c->at));
+}
+
+/* The recorded cases are the definition's, since the emulation gives them, and tell another order apart. */
+static void the_recorded_cases_tell_tiles_apart(void **state) {
+    (void)state;
+    for (int i = 0; i < DT_KERNELS_SETS; i++)
+        if (dt_kernels_get(i, DT_DTYPE_FP32))
+            assert_true(dt_replay_bf16(sets[i].tile));
+    tile other = *sets[DT_KERNELS_SETS - 1].tile;
+    other.multiply = even_first;
+    assert_false(dt_replay_bf16(&other));
 }
 
 /* The emulation sets the mode of the processor for itself alone: gradual underflow goes on around it. */
@@ -271,6 +275,7 @@ int main(void) {
         cmocka_unit_test(every_shape_has_the_bits_of_the_definition),
         cmocka_unit_test(edges_and_denormals_have_the_bits_of_the_definition),
         cmocka_unit_test(a_result_is_tiny_after_rounding),
+        cmocka_unit_test(the_recorded_cases_tell_tiles_apart),
         cmocka_unit_test(the_mode_of_the_processor_is_restored),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,7 +5,7 @@
 #ifdef __aarch64__
 #define KERNEL_SETS "neon"
 #else
-#define KERNEL_SETS "avx512, avx2, baseline"
+#define KERNEL_SETS "avx512_bf16, avx512, avx2, baseline"
 #endif
 
 static const bad_row rows[] = {
