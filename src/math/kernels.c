@@ -34,6 +34,7 @@
      .layernorm = &dt_layernorm_bf16_##isa,                                                                  \
      .gelu = &dt_gelu_bf16_##isa,                                                                            \
      .residual = &dt_residual_bf16_##isa,                                                                    \
+     .linear = &dt_linear_bf16_##isa,                                                                        \
      .loss = &dt_loss_bf16_##isa,                                                                            \
      .gemm = &dt_gemm_##isa},
 
