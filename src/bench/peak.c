@@ -16,10 +16,12 @@
 
 /* Many short tries rather than a few long ones: on a busy machine some of them are not interrupted. */
 #define TRIES       30
+#define LOOP_TRIES  100                /* of a loop in registers, which takes less than a millisecond */
 #define LOOP_FLOP   1e8                /* of a thread in a try */
 #define SGEMM_FLOP  1e8                /* of a thread in a try, or one product where that is more */
 #define COPY_BYTES  ((int64_t)1 << 26) /* of all threads: beyond the caches that a rank has to itself */
 #define COPY_FLOATS (COPY_BYTES / (int64_t)sizeof(float))
+#define COPY_PARTS  8
 
 /* Where the results of loops end up that exist only to be timed. */
 static volatile float kept;
@@ -38,7 +40,7 @@ static double measure_loop(float (*run)(int64_t rounds), int64_t round_flop, int
     const int64_t rounds = (int64_t)(LOOP_FLOP / (double)round_flop);
     const double flop = (double)(rounds * round_flop) * threads;
     double best = 0.0;
-    for (int try = 0; try < TRIES; try++) {
+    for (int try = 0; try < LOOP_TRIES; try++) {
         const double start = dt_clock_seconds();
 #pragma omp parallel num_threads(threads)
         {
@@ -68,18 +70,22 @@ static double measure_bf16(int threads) {
     return dot->run ? measure_loop(dot->run, dot->round_flop, threads) : 0.0;
 }
 
+/* A try is a part of the blocks that takes a millisecond, and the next try is the next part: when its turn
+ * comes again, no cache has it any more. */
 static double measure_copy(float *to, const float *from, int threads) {
+    const int64_t parts = threads < COPY_PARTS ? COPY_PARTS / threads : 1, floats = COPY_FLOATS / parts;
     double best = 0.0;
-    for (int try = 0; try < TRIES; try++) {
+    for (int64_t try = 0; try < TRIES * parts; try++) {
+        const int64_t at = try % parts * floats;
         const double start = dt_clock_seconds();
 #pragma omp parallel num_threads(threads)
         {
-            const int64_t t = omp_get_thread_num(), first = COPY_FLOATS * t / threads,
-                          end = COPY_FLOATS * (t + 1) / threads;
+            const int64_t t = omp_get_thread_num(), first = at + floats * t / threads,
+                          end = at + floats * (t + 1) / threads;
             memcpy(to + first, from + first, (size_t)(end - first) * sizeof *to);
         }
-        kept = to[try];
-        const double rate = 2.0 * (double)COPY_BYTES / (dt_clock_seconds() - start);
+        kept = to[at];
+        const double rate = 2.0 * (double)floats * sizeof *to / (dt_clock_seconds() - start);
         best = rate > best ? rate : best;
     }
     return best;
