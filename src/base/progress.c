@@ -1,4 +1,10 @@
-/* Counters of the process. Nobody waits for them, so no order beside their own is asked for. */
+/*
+ * Counters of the process, the only relaxed atomics there are. That is enough also on processors that reorder
+ * accesses, Arm's among them: no other memory is read on the strength of one (phases are static text), nobody
+ * waits for one, and the watch judges by what has stood still for parts of a second at least, when every
+ * store has long been seen. A look that finds two of them in another order than they were written names the
+ * phase before.
+ */
 #include "base/progress.h"
 
 #include <stdatomic.h>

@@ -118,7 +118,16 @@ void dt_host_memory_free(dt_host_memory *memory) {
     *memory = (dt_host_memory){.window = MPI_WIN_NULL};
 }
 
-/* ---- the barrier ---- */
+/*
+ * ---- the barrier ----
+ *
+ * Who finds a rank arrived (acquire) sees all that it wrote before it arrived (release), and overwrites
+ * nothing that it was still reading then: that is the order a barrier has to make, also on processors that
+ * reorder accesses. Between processes it holds because such a counter is one access of the processor, without
+ * a lock.
+ */
+_Static_assert(ATOMIC_LONG_LOCK_FREE == 2 && sizeof(atomic_int_fast64_t) == sizeof(long),
+               "counters that processes share need no lock");
 
 void dt_host_memory_arrive(const dt_host_memory *memory, int barrier, int64_t time) {
     atomic_store_explicit(&memory->arrived[memory->local][barrier].count, time, memory_order_release);
