@@ -216,7 +216,7 @@ static _Noreturn void end_job(double limit) {
     dt_log_error(
         "no progress for %g s (hang_timeout_seconds), %s at step %" PRId64 ": %d of %d ranks have not "
         "arrived%s%s; the job ends here; check the hosts and the links between them, then go on from the "
-        "last checkpoint with --resume latest",
+        "newest whole checkpoint with --resume auto",
         limit, furthest->phase, furthest->step, missing, watch.world->size, missing ? ": " : ", all wait",
         missing && names ? names : "");
     watch.spoken_at = watch.now;
@@ -258,7 +258,7 @@ static _Noreturn void end_caught(void) {
         dt_log_error(
             "rank %d on %s cannot ask where the other ranks are, since a call of MPI does not return; it "
             "is %s at step %" PRId64 "; the job ends here; check the hosts and the links between them, "
-            "then go on from the last checkpoint with --resume latest",
+            "then go on from the newest whole checkpoint with --resume auto",
             watch.world->rank, watch.world->host, here.phase, here.step);
     _exit(DT_FAILED);
 }

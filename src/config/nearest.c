@@ -44,6 +44,10 @@ void dt_nearest_offer(dt_nearest *nearest, const char *candidate) {
     size_t length = strlen(candidate);
     if (nearest->length > LONGEST || length > LONGEST)
         return;
+    /* Every letter that one word has more must be removed, so most candidates need no table. */
+    const size_t more = length > nearest->length ? length - nearest->length : nearest->length - length;
+    if ((int64_t)more >= nearest->distance)
+        return;
     int64_t distance = measure(nearest->word, nearest->length, candidate, length);
     if (distance < nearest->distance) {
         nearest->distance = distance;

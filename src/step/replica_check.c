@@ -173,11 +173,12 @@ static dt_status judge(const dt_replica_check *drift) {
     if (*nonfinite == 0)
         part = first_difference(drift);
     dt_fingerprint_name(drift->state->layout, part, name, sizeof name);
-    return dt_fail("the replicas are no longer equal: after step %" PRId64 " %s; first in tensor %s; "
-                   "nothing was saved; the cause is bad memory, a bad processor, or a hook that does not "
-                   "do the same on every rank; leave out that host, or fix the hook, and go on from the "
-                   "last checkpoint",
-                   drift->state->step, *nonfinite ? nonfinite : found, name);
+    return dt_fail(
+        "the replicas are no longer equal: after step %" PRId64 " %s; first in tensor %s; "
+        "this state was not saved; the cause is bad memory, a bad processor, or a hook that does not "
+        "do the same on every rank; leave out that host, or fix the hook, and go on from the "
+        "last checkpoint",
+        drift->state->step, *nonfinite ? nonfinite : found, name);
 }
 
 dt_status dt_replica_check_name(dt_replica_check *drift) {

@@ -207,6 +207,9 @@ void dt_deadline_start(dt_deadline *d, double start_seconds, double stop_after_s
         return;
     dt_log_line("deadline  %.0f s from now, by %s: saves and stops before", end - now,
                 d->own_end < d->slurm_end ? "stop_after_seconds" : "the end of the Slurm job");
+    /* What is over already need not wait for the thread. */
+    if (now >= moment(d, d->own_end))
+        dt_stop_ask(DT_STOP_AFTER_SECONDS);
     pthread_mutex_init(&d->mutex, NULL);
     pthread_cond_init(&d->changed, NULL);
     const int failed = pthread_create(&d->keeper, NULL, keep, d);

@@ -282,7 +282,8 @@ static dt_status evaluate_stopped(dt_run *run) {
 static dt_status train(dt_run *run, dt_report *report, int *stopped) {
     const dt_config *c = &run->about.config;
     dt_step_result result = {0};
-    if (attend(run, run->missed_evaluation, run->missed_sample, &result.stop) != DT_OK)
+    if (attend(run, run->missed_evaluation, run->missed_sample, &result.stop) != DT_OK ||
+        dt_agree_least(run->world, dt_stop_reason_here(), &result.stop) != DT_OK)
         give_up(run);
     while (run->state.step < c->max_steps && !result.stop && !run->validation.failed) {
         if (advance(run, report, &result) != DT_OK)
@@ -305,9 +306,6 @@ static dt_status train(dt_run *run, dt_report *report, int *stopped) {
 dt_status dt_loop_run(dt_run *run) {
     dt_report report = {.start_seconds = dt_clock_seconds()};
     int stopped = 0;
-    if (run->world->rank == 0)
-        dt_deadline_start(&run->deadline, run->start_seconds, run->about.config.stop_after_seconds,
-                          3 * run->layout.elements * (int64_t)sizeof(float));
     dt_stop_attend(leave_soon, run);
     dt_status status = train(run, &report, &stopped);
     atomic_store(&run->saves_begun, true);

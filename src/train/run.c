@@ -258,6 +258,10 @@ static dt_status create(dt_run *run) {
                                                      dt_step_leaves(c->batch_size, c->micro_batch_size))));
     DT_TRY(dt_agree(run->world, dt_layout_create(&run->layout, dt_model_file_shape(c))));
     DT_TRY(draw_identity(run, &resume));
+    /* A long text is read for minutes, and counts. */
+    if (run->world->rank == 0)
+        dt_deadline_start(&run->deadline, run->start_seconds, c->stop_after_seconds,
+                          dt_saver_bytes(&run->layout));
     dt_progress_enter(run->start_step, "reading the text");
     DT_TRY(create_data(run, &resume));
     dt_progress_enter(run->start_step, "making the model");
@@ -277,6 +281,7 @@ dt_status dt_run_create(dt_run *run, const dt_world *world, dt_config *config) {
 }
 
 void dt_run_free(dt_run *run) {
+    dt_deadline_stop(&run->deadline);
     dt_saver_free(run->saver);
     (void)dt_metrics_close(&run->metrics);
     dt_decode_free(&run->decoder);

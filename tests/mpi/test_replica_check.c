@@ -76,12 +76,12 @@ static void expect_named(int odd, int64_t step, const char *tensor) {
     if (world.size == 2)
         snprintf(expected, sizeof expected,
                  "after step %" PRId64 " rank 0 on %s, rank 1 on %s differ from one another, and no majority "
-                 "says which is right; first in tensor %s; nothing was saved",
+                 "says which is right; first in tensor %s; this state was not saved",
                  step, world.host, world.host, tensor);
     else
         snprintf(expected, sizeof expected,
                  "after step %" PRId64 " rank %d on %s differs from the other %d ranks; first in tensor %s; "
-                 "nothing was saved",
+                 "this state was not saved",
                  step, odd, world.host, world.size - 1, tensor);
     if (strstr(dt_error(), expected) == NULL)
         fail_msg("expected \"%s\", found \"%s\"", expected, dt_error());
@@ -158,7 +158,7 @@ static void a_replica_that_blows_up_is_named(void **state) {
         assert_int_equal(dt_replica_check_name(&run.drift), DT_FAILED);
         snprintf(
             expected, sizeof expected,
-            "after step 3 rank %d on %s alone has NaN or infinity; first in tensor h.0.ln_2.bias; nothing was "
+            "after step 3 rank %d on %s alone has NaN or infinity; first in tensor h.0.ln_2.bias; this state was not "
             "saved",
             odd, world.host);
         if (world.rank == 0 && strstr(dt_error(), expected) == NULL)
