@@ -45,17 +45,18 @@ dt_dropout dt_dropout_at(uint64_t seed, double p, int64_t layer, dt_dropout_site
 #define DT_DROPOUT_ROOM(cols) (((cols) + DT_DROPOUT_BLOCK - 1) / DT_DROPOUT_BLOCK * DT_DROPOUT_BLOCK)
 
 /**
- * What row `row` is multiplied by: factor[DT_DROPOUT_ROOM(cols)], each 0 or the scale. Inline, so that it is
- * compiled for the instruction set of the kernel that uses it. Local.
+ * What columns [from, from + cols) of row `row` are multiplied by: factor[DT_DROPOUT_ROOM(cols)], each 0 or
+ * the scale; `from` is a multiple of DT_DROPOUT_BLOCK. Inline, so that it is compiled for the instruction set
+ * of the kernel that uses it. Local.
  */
-static inline void dt_dropout_factors(float *restrict factor, const dt_dropout *drop, uint32_t row,
-                                      int64_t cols) {
+static inline void dt_dropout_factors_from(float *restrict factor, const dt_dropout *drop, uint32_t row,
+                                           int64_t from, int64_t cols) {
     const dt_dropout d = *drop;
     uint32_t scale;
     memcpy(&scale, &d.scale, sizeof scale);
     for (int64_t block = 0; block < cols; block += DT_DROPOUT_BLOCK)
         for (int64_t lane = 0; lane < DT_DROPOUT_BLOCK / 4; lane += DT_PHILOX_LANES) {
-            dt_philox_wide words[4] = {dt_philox_count((uint32_t)(block / 4 + lane)), dt_philox_all(row),
+            dt_philox_wide words[4] = {dt_philox_count((uint32_t)((from + block) / 4 + lane)), dt_philox_all(row),
                                        dt_philox_all(d.slot), dt_philox_all(d.step)};
             dt_philox_run(words, d.key);
             for (int64_t w = 0; w < 4; w++) {
@@ -65,6 +66,12 @@ static inline void dt_dropout_factors(float *restrict factor, const dt_dropout *
                 *out = (dt_philox_narrow)(word >= d.threshold) & scale;
             }
         }
+}
+
+/** The same from column 0. Local. */
+static inline void dt_dropout_factors(float *restrict factor, const dt_dropout *drop, uint32_t row,
+                                      int64_t cols) {
+    dt_dropout_factors_from(factor, drop, row, 0, cols);
 }
 
 /** The branch that ends in the residual stream, out = residual + dropout(x + bias), for one sequence. */

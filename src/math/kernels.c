@@ -32,6 +32,7 @@
      .operand_bytes = sizeof(uint16_t),                                                                      \
      .embedding = &dt_embedding_##isa,                                                                       \
      .layernorm = &dt_layernorm_bf16_##isa,                                                                  \
+     .attention = &dt_attention_bf16_##isa,                                                                  \
      .gelu = &dt_gelu_bf16_##isa,                                                                            \
      .residual = &dt_residual_bf16_##isa,                                                                    \
      .linear = &dt_linear_bf16_##isa,                                                                        \

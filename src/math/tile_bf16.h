@@ -68,6 +68,15 @@ static inline dt_factor dt_factor_of(uint16_t number) {
 #endif
 }
 
+/** The number that a factor stands for. */
+static inline float dt_factor_get(dt_factor factor) {
+#if DT_TILE_BF16_NATIVE
+    return dt_bf16_widen(factor);
+#else
+    return factor;
+#endif
+}
+
 /** The largest float below which a number is a denormal. */
 #define DT_TILE_BF16_TINY 0x1p-126
 
