@@ -66,6 +66,10 @@ INLINE void sums(const int64_t rows, const bool add, const dt_tile_bf16_target *
             sum[i][0] = _mm512_maskz_loadu_ps(w.low, from);
             sum[i][1] = _mm512_maskz_loadu_ps(w.high, from + LANES);
         } else {
+            /* A row of C is written when all pairs have been added: time to fetch it. */
+            const char *row = (const char *)c->at + i * c->stride * (c->rounded ? 2 : 4);
+            __builtin_prefetch(row, 1);
+            __builtin_prefetch(row + (c->rounded ? 2 : 4) * (c->cols - 1), 1);
             sum[i][0] = sum[i][1] = _mm512_setzero_ps();
         }
     }
