@@ -22,7 +22,7 @@
 #define DT_EXP_FLUSH (-64.0f)
 
 /* exp(x) for x in the range above; for any other x something. */
-static inline float dt_exp_unchecked(float x) {
+DT_FMA_INLINE float dt_exp_unchecked(float x) {
     /* 1.5 x 2^23: adding it rounds to an integer, which then stands in the low bits of the sum. */
     const float shift = 12582912.0f;
     const float shifted = dt_fma(x, 1.44269504088896341f, shift), n = shifted - shift;
@@ -42,7 +42,7 @@ static inline float dt_exp_unchecked(float x) {
 }
 
 /** exp(x) as said above. Local. */
-static inline float dt_exp(float x) {
+DT_FMA_INLINE float dt_exp(float x) {
     x = x < DT_EXP_LEAST ? DT_EXP_LEAST : x;
     x = x > DT_EXP_MOST ? DT_EXP_MOST : x;
     return dt_exp_unchecked(x);
@@ -53,7 +53,7 @@ static inline float dt_exp(float x) {
  * which is 1 here, that is below 2^-92 and lost in any sum; kept, it would become a denormal in the products
  * that follow, of which a row that one score dominates is full. Local.
  */
-static inline float dt_exp_flushed(float x) {
+DT_FMA_INLINE float dt_exp_flushed(float x) {
     const float y = dt_exp_unchecked(x);
     return x < DT_EXP_FLUSH ? 0.0f : y;
 }

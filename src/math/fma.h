@@ -34,13 +34,16 @@
 #define DT_FMA_LANES 4
 #endif
 
+/** For what a loop must not call, or it would not become vector code: emulated, a formula is long. */
+#define DT_FMA_INLINE static inline __attribute__((always_inline))
+
 /** A vector register of floats, which may be anywhere in memory that a float may be. */
 typedef float dt_fma_lanes
     __attribute__((vector_size(DT_FMA_LANES * sizeof(float)), aligned(sizeof(float)), may_alias));
 
 /** The bits of the sum of two doubles rounded to odd: it is finite, or infinite or a NaN as IEEE has it.
  * Local. */
-static inline double dt_fma_add_to_odd(double a, double b) {
+DT_FMA_INLINE double dt_fma_add_to_odd(double a, double b) {
     const double sum = a + b, of_b = sum - a;
     const double rest = (a - (sum - of_b)) + (b - of_b); /* sum + rest is a + b (Knuth's two-sum) */
     uint64_t bits, rest_bits;
@@ -55,7 +58,7 @@ static inline double dt_fma_add_to_odd(double a, double b) {
 }
 
 /** a b + c in one rounding; a loop over it becomes vector code. Local. */
-static inline float dt_fma(float a, float b, float c) {
+DT_FMA_INLINE float dt_fma(float a, float b, float c) {
 #if defined __FMA__ || defined __aarch64__
     return __builtin_fmaf(a, b, c);
 #else
@@ -65,7 +68,7 @@ static inline float dt_fma(float a, float b, float c) {
 
 #if !defined __AVX2__ && !defined __aarch64__
 /* dt_fma_add_to_odd of the product of two pairs of floats, held in double, and a third. */
-static inline __m128d dt_fma_pair(__m128d a, __m128d b, __m128d c) {
+DT_FMA_INLINE __m128d dt_fma_pair(__m128d a, __m128d b, __m128d c) {
     const __m128d product = _mm_mul_pd(a, b), sum = _mm_add_pd(product, c), of_c = _mm_sub_pd(sum, product);
     const __m128d rest = _mm_add_pd(_mm_sub_pd(product, _mm_sub_pd(sum, of_c)), _mm_sub_pd(c, of_c));
     const __m128d sign = _mm_set1_pd(-0.0);
@@ -79,12 +82,12 @@ static inline __m128d dt_fma_pair(__m128d a, __m128d b, __m128d c) {
 #endif
 
 /** `value` in every lane; 0 is added nowhere, which would lose the sign of -0. Local. */
-static inline dt_fma_lanes dt_fma_all(float value) {
+DT_FMA_INLINE dt_fma_lanes dt_fma_all(float value) {
     return value - (dt_fma_lanes){0};
 }
 
 /** a b + c in one rounding, lane by lane. Local. */
-static inline dt_fma_lanes dt_fma_vector(dt_fma_lanes a, dt_fma_lanes b, dt_fma_lanes c) {
+DT_FMA_INLINE dt_fma_lanes dt_fma_vector(dt_fma_lanes a, dt_fma_lanes b, dt_fma_lanes c) {
 #if defined __AVX512F__
     return (dt_fma_lanes)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
 #elif defined __AVX2__
