@@ -12,12 +12,10 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/memory.h"
 #include "base/quote.h"
 #include "checkpoint/keep.h"
 #include "checkpoint/path.h"
-#include "optim/fingerprint.h"
-#include "optim/finite.h"
+#include "train/saver_copy.h"
 #include "train/stop.h"
 
 /* A save is a number: it has been asked for, the state is held for it, it is done. done <= held <= asked. */
@@ -25,12 +23,10 @@ struct dt_saver {
     dt_saver_inputs in;
     dt_checkpoint_keep keep; /* the writer's alone, as are those below */
     char *folder;            /* where checkpoints stand now */
-    dt_state copy;
-    uint64_t *hashes; /* of the state's parts when it was copied */
+    dt_saver_copy copy;
     int64_t saved_step;
-    bool saved_val_loss;         /* whether that checkpoint has one */
-    int64_t makeshift_step;      /* of a checkpoint that goes when a later one stands, or -1 */
-    double state_waited_seconds; /* what changes had waited for before the copy */
+    bool saved_val_loss;    /* whether that checkpoint has one */
+    int64_t makeshift_step; /* of a checkpoint that goes when a later one stands, or -1 */
 
     pthread_t writer;
     bool started;
@@ -54,20 +50,6 @@ int64_t dt_saver_bytes(const dt_layout *layout) {
     return __builtin_mul_overflow(layout->elements, 3 * (int64_t)sizeof(float), &bytes) ? INT64_MAX : bytes;
 }
 
-/* The caller holds the state. */
-static void copy_state(dt_saver *s) {
-    const dt_state *from = s->in.state;
-    for (int64_t part = 0; part < dt_fingerprint_parts(from->layout); part++) {
-        int64_t count;
-        const float *elements = dt_fingerprint_elements(from, part, &count);
-        float *into = dt_fingerprint_elements(&s->copy, part, &count);
-        s->hashes[part] = dt_fingerprint_part(from, part);
-        memcpy(into, elements, (size_t)count * sizeof *into);
-    }
-    s->copy.step = from->step;
-    s->state_waited_seconds = from->waited_seconds;
-}
-
 void dt_saver_bear(dt_saver *s, dt_status status) {
     if (s == NULL || status == DT_OK)
         return;
@@ -88,7 +70,7 @@ void dt_saver_bear(dt_saver *s, dt_status status) {
 static double stalled_seconds(dt_saver *s) {
     dt_state *state = s->in.state;
     dt_state_hold(state);
-    double seconds = state->waited_seconds - s->state_waited_seconds;
+    double seconds = state->waited_seconds - s->copy.waited_seconds;
     dt_state_release(state);
     pthread_mutex_lock(&s->mutex);
     seconds += s->begin_seconds;
@@ -100,7 +82,7 @@ static void tell(dt_saver *s, const char *path, double write_seconds) {
     const double save_ms = 1e3 * stalled_seconds(s), write_ms = 1e3 * write_seconds;
     dt_log_line("saved %s in %.2f s, for which training stood still for %.1f ms", path, write_seconds,
                 save_ms);
-    dt_saver_bear(s, dt_metrics_save(s->in.metrics, s->copy.step, save_ms, write_ms));
+    dt_saver_bear(s, dt_metrics_save(s->in.metrics, s->copy.state.step, save_ms, write_ms));
 }
 
 /* Waits until somebody knows what the copy is worth; adds what that took to `*seconds`. Where nobody will say
@@ -118,16 +100,10 @@ static dt_save_verdict await_verdict(dt_saver *s, dt_save_verdict unsaid, double
 
 /* Whether the copy is of the state that was compared. */
 static dt_status expect_compared(dt_saver *s) {
-    const uint64_t copied = dt_fingerprint_whole(s->hashes, dt_fingerprint_parts(s->copy.layout));
     pthread_mutex_lock(&s->mutex);
     const uint64_t compared = s->state_hash;
     pthread_mutex_unlock(&s->mutex);
-    if (compared == DT_SAVE_UNSEEN || compared == copied)
-        return DT_OK;
-    return dt_fail("the state of the run had the hash %016" PRIx64
-                   " when the ranks compared it, but %016" PRIx64 " "
-                   "when it was copied to be written; a bit has flipped in the memory of this host",
-                   compared, copied);
+    return compared == DT_SAVE_UNSEEN ? DT_OK : dt_saver_copy_expect(&s->copy, compared);
 }
 
 /* Lets what is written appear as `*path`, unless it must not: then that stays NULL. */
@@ -163,7 +139,7 @@ static dt_status put_copy(dt_saver *s, const dt_checkpoint_about *about, char **
     dt_status status = follow_folder(s);
     *path = NULL;
     if (status == DT_OK)
-        status = dt_checkpoint_write(&place, s->folder, about, &s->copy, s->hashes);
+        status = dt_checkpoint_write(&place, s->folder, about, &s->copy.state, s->copy.hashes);
     if (status == DT_OK)
         status = publish(s, &place, path, &waited);
     *seconds = dt_clock_seconds() - start - waited;
@@ -172,7 +148,7 @@ static dt_status put_copy(dt_saver *s, const dt_checkpoint_about *about, char **
     char cause[DT_ERROR_BYTES];
     snprintf(cause, sizeof cause, "%s", dt_error());
     return dt_fail("cannot save step %" PRId64 ", a checkpoint of %.1f MB: %s", about->step,
-                   (double)dt_saver_bytes(s->copy.layout) / 1e6, cause);
+                   (double)dt_saver_bytes(s->copy.state.layout) / 1e6, cause);
 }
 
 /* The checkpoint of `step` takes the place of a makeshift before it. Whether it is one itself. */
@@ -204,28 +180,16 @@ static void follow_up(dt_saver *s, int64_t step, double val_loss) {
     keep->last = last;
 }
 
-/* A bit that turns in the copy can make a number infinite too, which is no fault of the run's. */
-static dt_status expect_finite(const dt_saver *s) {
-    const int64_t part = dt_finite_first_part(&s->copy);
-    char name[DT_TENSOR_NAME_BYTES + 16];
-    if (part < 0 || dt_fingerprint_part(&s->copy, part) == s->hashes[part])
-        return dt_finite_check(&s->copy);
-    dt_fingerprint_name(s->copy.layout, part, name, sizeof name);
-    return dt_fail("cannot save step %" PRId64 ": tensor %s has changed since it was copied to be written; "
-                   "a bit has flipped in the memory of this host",
-                   s->copy.step, name);
-}
-
 /* The writer's work on a copy. */
 static void write_copy(dt_saver *s, double val_loss) {
     dt_checkpoint_about about = *s->in.about;
     char *path = NULL;
     double seconds = 0.0;
-    about.step = s->copy.step;
+    about.step = s->copy.state.step;
     about.val_loss = val_loss;
     /* The weights are worth more than the lines about them. */
     dt_saver_bear(s, dt_metrics_sync(s->in.metrics));
-    dt_status status = expect_finite(s);
+    dt_status status = dt_saver_copy_expect_finite(&s->copy);
     if (status == DT_OK)
         status = put_copy(s, &about, &path, &seconds);
     dt_saver_bear(s, status);
@@ -262,7 +226,7 @@ static void serve(dt_saver *s) {
     pthread_mutex_unlock(&s->mutex);
     const bool fresh = state->step != s->saved_step;
     if (fresh)
-        copy_state(s);
+        dt_saver_copy_take(&s->copy, state);
     dt_state_release(state);
     if (fresh)
         write_copy(s, val_loss);
@@ -302,11 +266,7 @@ dt_status dt_saver_create(dt_saver **created, const dt_saver_inputs *inputs) {
     if (s->folder == NULL)
         return dt_fail("out of memory for a folder's name");
     DT_TRY(dt_checkpoint_keep_open(&s->keep, s->folder, config->keep_last, config->keep_every));
-    DT_TRY(dt_state_create(&s->copy, inputs->state->layout));
-    s->hashes = dt_memory_alloc(dt_fingerprint_parts(inputs->state->layout), sizeof *s->hashes,
-                                "the hashes of what is saved");
-    if (s->hashes == NULL)
-        return DT_FAILED;
+    DT_TRY(dt_saver_copy_create(&s->copy, inputs->state->layout));
     const int failed = pthread_create(&s->writer, NULL, run_writer, s);
     s->started = failed == 0;
     return s->started ? DT_OK
@@ -323,8 +283,7 @@ void dt_saver_free(dt_saver *s) {
         pthread_mutex_unlock(&s->mutex);
         pthread_join(s->writer, NULL);
     }
-    dt_state_free(&s->copy);
-    dt_memory_free(s->hashes);
+    dt_saver_copy_free(&s->copy);
     pthread_cond_destroy(&s->changed);
     pthread_mutex_destroy(&s->mutex);
     free(s->folder);

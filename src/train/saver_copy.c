@@ -1,0 +1,56 @@
+/* Parts are copied one by one, each hashed while it is in the cache. */
+#include "train/saver_copy.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "optim/fingerprint.h"
+#include "optim/finite.h"
+
+dt_status dt_saver_copy_create(dt_saver_copy *copy, const dt_layout *layout) {
+    DT_TRY(dt_state_create(&copy->state, layout));
+    copy->hashes =
+        dt_memory_alloc(dt_fingerprint_parts(layout), sizeof *copy->hashes, "the hashes of what is saved");
+    return copy->hashes ? DT_OK : DT_FAILED;
+}
+
+void dt_saver_copy_free(dt_saver_copy *copy) {
+    dt_state_free(&copy->state);
+    dt_memory_free(copy->hashes);
+    copy->hashes = NULL;
+}
+
+void dt_saver_copy_take(dt_saver_copy *copy, const dt_state *from) {
+    for (int64_t part = 0; part < dt_fingerprint_parts(from->layout); part++) {
+        int64_t count;
+        const float *elements = dt_fingerprint_elements(from, part, &count);
+        float *into = dt_fingerprint_elements(&copy->state, part, &count);
+        copy->hashes[part] = dt_fingerprint_part(from, part);
+        memcpy(into, elements, (size_t)count * sizeof *into);
+    }
+    copy->state.step = from->step;
+    copy->waited_seconds = from->waited_seconds;
+}
+
+dt_status dt_saver_copy_expect(const dt_saver_copy *copy, uint64_t compared) {
+    const uint64_t copied = dt_fingerprint_whole(copy->hashes, dt_fingerprint_parts(copy->state.layout));
+    if (compared == copied)
+        return DT_OK;
+    return dt_fail("the state of the run had the hash %016" PRIx64
+                   " when the ranks compared it, but %016" PRIx64 " "
+                   "when it was copied to be written; a bit has flipped in the memory of this host",
+                   compared, copied);
+}
+
+/* A bit that turns in the copy can make a number infinite too, which is no fault of the run's. */
+dt_status dt_saver_copy_expect_finite(const dt_saver_copy *copy) {
+    const int64_t part = dt_finite_first_part(&copy->state);
+    char name[DT_TENSOR_NAME_BYTES + 16];
+    if (part < 0 || dt_fingerprint_part(&copy->state, part) == copy->hashes[part])
+        return dt_finite_check(&copy->state);
+    dt_fingerprint_name(copy->state.layout, part, name, sizeof name);
+    return dt_fail("cannot save step %" PRId64 ": tensor %s has changed since it was copied to be written; "
+                   "a bit has flipped in the memory of this host",
+                   copy->state.step, name);
+}

@@ -1,0 +1,39 @@
+/**
+ * The copy of a state that is written to a checkpoint while training goes on, and whether it is still what it
+ * was copied from.
+ *
+ * Each part is hashed as it is copied, in the state and not in the copy, so that what flips in the copy while
+ * it waits for the disk is noticed. All functions are local.
+ */
+#ifndef DT_TRAIN_SAVER_COPY_H
+#define DT_TRAIN_SAVER_COPY_H
+
+#include <stdint.h>
+
+#include "base/status.h"
+#include "optim/state.h"
+
+/** All zero when there is none. */
+typedef struct dt_saver_copy {
+    dt_state state;
+    uint64_t *hashes;      /**< [parts] of the state when it was copied, see optim/fingerprint.h */
+    double waited_seconds; /**< what changes of the state had waited for before */
+} dt_saver_copy;
+
+/** Allocates for a state of `layout`, which must outlive the copy. The caller frees, after failure too. */
+dt_status dt_saver_copy_create(dt_saver_copy *copy, const dt_layout *layout);
+
+/** Frees; all zero is fine. */
+void dt_saver_copy_free(dt_saver_copy *copy);
+
+/** Copies and hashes `from`, which the caller holds (dt_state_hold). */
+void dt_saver_copy_take(dt_saver_copy *copy, const dt_state *from);
+
+/** Fails unless the state had the hash `compared` when it was copied. */
+dt_status dt_saver_copy_expect(const dt_saver_copy *copy, uint64_t compared);
+
+/** Fails on a number in the copy that is not finite, and says whether the run made it or a bit that has
+ * flipped. */
+dt_status dt_saver_copy_expect_finite(const dt_saver_copy *copy);
+
+#endif
