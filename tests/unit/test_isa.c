@@ -25,7 +25,7 @@ static const dt_kernels *fastest(void) {
     return NULL;
 }
 
-static const dt_dtype computes[] = {DT_DTYPE_FP32};
+static const dt_dtype computes[] = {DT_DTYPE_FP32, DT_DTYPE_BF16};
 
 #define COMPUTES (sizeof computes / sizeof *computes)
 
