@@ -14,29 +14,33 @@
 
 #define DT_ROW_LANES 16
 
-/** The largest of row[0..n), n >= 1; sixteen running maxima, as a compiler may not reorder comparisons by
- * itself. Local. */
+/** The largest of row[0..n), n >= 1, of which a NaN is none unless it is the first. Local. */
 static inline float dt_row_max(const float *row, int64_t n) {
-    float lane[16], most = row[0];
+    float lane[DT_ROW_LANES];
     int64_t i = 0;
-    for (int l = 0; l < 16; l++)
-        lane[l] = most;
-    for (; i + 16 <= n; i += 16)
-        for (int l = 0; l < 16; l++)
+    for (int l = 0; l < DT_ROW_LANES; l++)
+        lane[l] = row[0];
+    for (; i + DT_ROW_LANES <= n; i += DT_ROW_LANES)
+        for (int l = 0; l < DT_ROW_LANES; l++)
             lane[l] = row[i + l] > lane[l] ? row[i + l] : lane[l];
-    for (int l = 0; l < 16; l++)
-        most = lane[l] > most ? lane[l] : most;
-    for (; i < n; i++)
-        most = row[i] > most ? row[i] : most;
-    return most;
+    for (int l = 0; i + l < n; l++)
+        lane[l] = row[i + l] > lane[l] ? row[i + l] : lane[l];
+    /* Each loop of a length that the compiler knows. */
+    for (int l = 0; l < 8; l++)
+        lane[l] = lane[l + 8] > lane[l] ? lane[l + 8] : lane[l];
+    for (int l = 0; l < 4; l++)
+        lane[l] = lane[l + 4] > lane[l] ? lane[l + 4] : lane[l];
+    const float even = lane[2] > lane[0] ? lane[2] : lane[0], odd = lane[3] > lane[1] ? lane[3] : lane[1];
+    return odd > even ? odd : even;
 }
 
-/** The sum of sixteen lanes, added in pairs: 8 to 8, 4 to 4, 2 to 2, 1 to 1. `lane` is lost. Local. */
-static inline float dt_row_fold(float lane[DT_ROW_LANES]) {
-    for (int half = DT_ROW_LANES / 2; half > 0; half /= 2)
-        for (int l = 0; l < half; l++)
-            lane[l] += lane[l + half];
-    return lane[0];
+typedef float dt_row_four __attribute__((vector_size(4 * sizeof(float)), aligned(sizeof(float)), may_alias));
+
+/** The sum of sixteen lanes, added in pairs: 8 to 8, 4 to 4, 2 to 2, 1 to 1. Local. */
+static inline float dt_row_fold(const float lane[DT_ROW_LANES]) {
+    const dt_row_four *four = (const dt_row_four *)(const void *)lane;
+    const dt_row_four sum = (four[0] + four[2]) + (four[1] + four[3]);
+    return (sum[0] + sum[2]) + (sum[1] + sum[3]);
 }
 
 /** The sum of row[0..n). Local. */
