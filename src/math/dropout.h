@@ -55,16 +55,23 @@ static inline void dt_dropout_factors_from(float *restrict factor, const dt_drop
     uint32_t scale;
     memcpy(&scale, &d.scale, sizeof scale);
     for (int64_t block = 0; block < cols; block += DT_DROPOUT_BLOCK)
-        for (int64_t lane = 0; lane < DT_DROPOUT_BLOCK / 4; lane += DT_PHILOX_LANES) {
-            dt_philox_wide words[4] = {dt_philox_count((uint32_t)((from + block) / 4 + lane)), dt_philox_all(row),
-                                       dt_philox_all(d.slot), dt_philox_all(d.step)};
-            dt_philox_run(words, d.key);
-            for (int64_t w = 0; w < 4; w++) {
-                const dt_philox_narrow word = __builtin_convertvector(words[w], dt_philox_narrow);
-                dt_philox_narrow *out = (void *)(factor + block + 16 * w + lane);
-                /* All bits of the scale where the word is not below the threshold, else those of 0. */
-                *out = (dt_philox_narrow)(word >= d.threshold) & scale;
+        for (int64_t lane = 0; lane < DT_DROPOUT_BLOCK / 4; lane += DT_PHILOX_WAYS * DT_PHILOX_LANES) {
+            dt_philox_wide words[DT_PHILOX_WAYS][4];
+            for (int64_t way = 0; way < DT_PHILOX_WAYS; way++) {
+                const int64_t first = (from + block) / 4 + lane + way * DT_PHILOX_LANES;
+                words[way][0] = dt_philox_count((uint32_t)first);
+                words[way][1] = dt_philox_all(row);
+                words[way][2] = dt_philox_all(d.slot);
+                words[way][3] = dt_philox_all(d.step);
             }
+            dt_philox_run(words, d.key);
+            for (int64_t way = 0; way < DT_PHILOX_WAYS; way++)
+                for (int64_t w = 0; w < 4; w++) {
+                    const dt_philox_narrow word = __builtin_convertvector(words[way][w], dt_philox_narrow);
+                    dt_philox_narrow *out = (void *)(factor + block + 16 * w + lane + way * DT_PHILOX_LANES);
+                    /* All bits of the scale where the word is not below the threshold, else those of 0. */
+                    *out = (dt_philox_narrow)(word >= d.threshold) & scale;
+                }
         }
 }
 

@@ -64,17 +64,24 @@ static inline dt_philox_wide dt_philox_count(uint32_t first) {
     return lane + (uint64_t)first;
 }
 
-/** Replaces the counters (c[0], c[1], c[2], c[3]) by their four random words under `key`. Local. */
-static inline void dt_philox_run(dt_philox_wide c[4], dt_philox_key key) {
+/** Vectors of counters that go through the rounds together: one alone waits for its multiplications. */
+#define DT_PHILOX_WAYS 2
+
+/** Replaces the counters (c[way][0], .., c[way][3]) by their four random words under `key`. Local. */
+static inline void dt_philox_run(dt_philox_wide c[DT_PHILOX_WAYS][4], dt_philox_key key) {
     const dt_philox_wide m0 = dt_philox_all(DT_PHILOX_M0), m1 = dt_philox_all(DT_PHILOX_M1);
     uint32_t k0 = key.k0, k1 = key.k1;
 #pragma GCC unroll 10
     for (int round = 0; round < 10; round++) {
-        const dt_philox_wide p0 = dt_philox_multiply(m0, c[0]), p1 = dt_philox_multiply(m1, c[2]);
-        c[0] = (p1 >> 32) ^ c[1] ^ dt_philox_all(k0);
-        c[2] = (p0 >> 32) ^ c[3] ^ dt_philox_all(k1);
-        c[1] = p1;
-        c[3] = p0;
+        const dt_philox_wide all_k0 = dt_philox_all(k0), all_k1 = dt_philox_all(k1);
+        for (int way = 0; way < DT_PHILOX_WAYS; way++) {
+            dt_philox_wide *w = c[way];
+            const dt_philox_wide p0 = dt_philox_multiply(m0, w[0]), p1 = dt_philox_multiply(m1, w[2]);
+            w[0] = (p1 >> 32) ^ w[1] ^ all_k0;
+            w[2] = (p0 >> 32) ^ w[3] ^ all_k1;
+            w[1] = p1;
+            w[3] = p0;
+        }
         k0 += DT_PHILOX_W0;
         k1 += DT_PHILOX_W1;
     }
