@@ -14,6 +14,7 @@
  */
 #include "math/attention.h"
 
+#include <float.h>
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
@@ -127,12 +128,11 @@ static void pack_transposed(dt_factor *panels, const uint16_t *b, int64_t stride
         tile.pack_transposed(panels + j * WHOLE(k, 2), b + j * stride, stride, k, least(n - j, COLS));
 }
 
-/* Whether all of x[rows, D] are finite. */
-static bool all_finite(const uint16_t *x, int64_t stride, int64_t rows, int64_t D) {
+/* Whether all of a head's panels of [T, D] are finite. */
+static bool all_finite(const head *h, const dt_factor *panels) {
     uint32_t found = 0;
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t d = 0; d < D; d++)
-            found |= (x[i * stride + d] & 0x7f80u) == 0x7f80u;
+    for (int64_t i = 0; i < 2 * h->pairs * h->cols; i++)
+        found |= fabsf(dt_factor_get(panels[i])) <= FLT_MAX ? 0u : 1u; /* NaN is not */
     return found == 0;
 }
 
@@ -212,10 +212,11 @@ static void forward_rows(const head *h, uint16_t *y, float *lse, int64_t C, int6
             y[(first + i) * C + d] = dt_bf16_round(dt_fma(h->out[i * h->cols + d], inverse[i], 0.0f));
 }
 
-static void forward_head(const head *h, uint16_t *y, float *lse, int64_t C, uint32_t first_row,
+static void forward_head(head *h, uint16_t *y, float *lse, int64_t C, uint32_t first_row,
                          const dt_dropout *drop) {
     pack_transposed(h->keys_t, h->k, h->row, h->D, h->T);
     pack(h->panels, h->v, h->row, h->T, h->D);
+    h->careful = !all_finite(h, h->panels);
     for (int64_t first = 0; first < h->T; first += ROWS)
         forward_rows(h, y, lse, C, first, first_row, drop);
     for (int64_t t = 0; t < h->T; t++)
@@ -229,7 +230,6 @@ static void forward(dt_operand *result, float *lse, const dt_operand *qkv, int64
     head h = prepare(qkv, T, C, H, scratch, &used);
     for (int64_t i = 0; i < H; i++, h.q += h.D, h.k += h.D, h.v += h.D) {
         h.more = i + 1 < H;
-        h.careful = !all_finite(h.v, h.row, T, h.D);
         forward_head(&h, y + i * h.D, lse + i * T, C, (uint32_t)(i * T), drop);
     }
 }
@@ -328,13 +328,14 @@ static float dot(const uint16_t *a, const uint16_t *b, int64_t n) {
     return dt_row_fold(lane);
 }
 
-static void backward_head(const head *h, uint16_t *dqkv, const uint16_t *dy, const uint16_t *y,
-                          const float *lse, int64_t C, uint32_t first_row, const dt_dropout *drop) {
+static void backward_head(head *h, uint16_t *dqkv, const uint16_t *dy, const uint16_t *y, const float *lse,
+                          int64_t C, uint32_t first_row, const dt_dropout *drop) {
     pack_transposed(h->keys_t, h->k, h->row, h->D, h->T);
     pack_transposed(h->values_t, h->v, h->row, h->D, h->T);
     pack(h->panels, h->k, h->row, h->T, h->D);
     pack(h->query_panels, h->q, h->row, h->T, h->D);
     pack(h->dy_panels, dy, C, h->T, h->D);
+    h->careful = !all_finite(h, h->panels) || !all_finite(h, h->query_panels) || !all_finite(h, h->dy_panels);
     tile.pack_a(h->query_rows, h->deep, h->q, h->row, h->T, h->D);
     tile.pack_a(h->dy_rows, h->deep, dy, C, h->T, h->D);
     for (int64_t t = 0; t < h->T; t++)
@@ -362,8 +363,6 @@ static void backward(dt_operand *result, const dt_operand *of_y, const dt_operan
     int64_t used = 0;
     head h = prepare(qkv, T, C, H, scratch, &used);
     for (int64_t i = 0; i < H; i++, h.q += h.D, h.k += h.D, h.v += h.D) {
-        h.careful = !all_finite(h.q, h.row, T, h.D) || !all_finite(h.k, h.row, T, h.D) ||
-                    !all_finite(dy + i * h.D, C, T, h.D);
         backward_head(&h, dqkv + i * h.D, dy + i * h.D, y + i * h.D, lse + i * T, C, (uint32_t)(i * T), drop);
     }
 }
