@@ -21,6 +21,7 @@ static inline float dt_row_max(const float *row, int64_t n) {
     for (int l = 0; l < DT_ROW_LANES; l++)
         lane[l] = row[0];
     for (; i + DT_ROW_LANES <= n; i += DT_ROW_LANES)
+#pragma omp simd
         for (int l = 0; l < DT_ROW_LANES; l++)
             lane[l] = row[i + l] > lane[l] ? row[i + l] : lane[l];
     for (int l = 0; i + l < n; l++)

@@ -144,20 +144,6 @@ static inline float dt_softmax_powers(dt_factor *restrict p, const float *restri
     return dt_row_fold(lane);
 }
 
-/** The largest of row[0..n), n a multiple of DT_ROW_LANES. */
-static inline float dt_softmax_most(const float *row, int64_t n) {
-    float lane[DT_ROW_LANES];
-    memcpy(lane, row, sizeof lane);
-    for (int64_t j = DT_ROW_LANES; j < n; j += DT_ROW_LANES)
-#pragma omp simd
-        for (int l = 0; l < DT_ROW_LANES; l++)
-            lane[l] = row[j + l] > lane[l] ? row[j + l] : lane[l];
-    for (int half = DT_ROW_LANES / 2; half > 0; half /= 2)
-        for (int l = 0; l < half; l++)
-            lane[l] = lane[l + half] > lane[l] ? lane[l + half] : lane[l];
-    return lane[0];
-}
-
 /**
  * p[wide] = factor * 2^(scale s - most), rounded, for the first n of s[wide], 0 < n <= wide, and 0 further
  * on; `most` is the largest scale s, and the sum is of the powers before rounding and factors. `wide` is a
@@ -167,7 +153,7 @@ static inline dt_softmax_sum dt_softmax_row(dt_factor *restrict p, float *restri
                                             float scale, const float *restrict factor) {
     for (int64_t j = n; j < wide; j++)
         s[j] = -0x1p120f;
-    const float most = scale * dt_softmax_most(s, wide);
+    const float most = scale * dt_row_max(s, wide);
     return (dt_softmax_sum){most, factor ? dt_softmax_powers(p, s, wide, scale, most, factor, true)
                                          : dt_softmax_powers(p, s, wide, scale, most, NULL, false)};
 }
