@@ -7,25 +7,38 @@
 #define TWO_ROOT  1.5957691216057308f
 #define TWO_CUBIC 0.0713548162726009f
 
-static void forward(dt_operand *result, const dt_operand *given, int64_t count) {
-    const dt_element *pre = given;
-    dt_element *y = result;
+#define BLOCK  DT_OPERAND_BLOCK
+#define INLINE static inline __attribute__((always_inline))
+
+/* At most a block; whole ones, whose number is a constant, have a loop without a rest. */
+INLINE void forward_block(dt_element *y, const dt_element *pre, const int64_t count) {
+    float room[DT_OPERAND_ROOM], *made = dt_operand_target(y, room);
 #pragma omp simd
     for (int64_t i = 0; i < count; i++) {
         const float x = dt_operand_get(pre[i]);
         const float s = 1.0f / (1.0f + dt_exp(-x * dt_fma(TWO_CUBIC, x * x, TWO_ROOT)));
-        y[i] = dt_operand_make(x * s);
+        made[i] = x * s;
     }
+    dt_operand_store(y, made, count);
+}
+
+static void forward(dt_operand *result, const dt_operand *given, int64_t count) {
+    dt_element *y = result;
+    const dt_element *pre = given;
+    int64_t i = 0;
+    for (; count - i >= BLOCK; i += BLOCK)
+        forward_block(y + i, pre + i, BLOCK);
+    forward_block(y + i, pre + i, count - i);
 }
 
 /*
  * With e = exp(-2u) and s = 1 / (1 + e): gelu = x s and gelu' = s + x s (1 - s) 2u'. 1 - s is taken as e s,
  * which keeps its digits where s is next to 1 and x 2u' is large.
  */
-static void backward(dt_operand *result, dt_operand *again, const dt_operand *of_y, const dt_operand *given,
-                     int64_t count) {
-    const dt_element *dy = of_y, *pre = given;
-    dt_element *dpre = result, *y = again;
+INLINE void backward_block(dt_element *dpre, dt_element *y, const dt_element *dy, const dt_element *pre,
+                           const int64_t count) {
+    float room[DT_OPERAND_ROOM], room_y[DT_OPERAND_ROOM];
+    float *made = dt_operand_target(dpre, room), *made_y = dt_operand_target(y, room_y);
 #pragma omp simd
     for (int64_t i = 0; i < count; i++) {
         float x = dt_operand_get(pre[i]);
@@ -33,9 +46,21 @@ static void backward(dt_operand *result, dt_operand *again, const dt_operand *of
         float s = 1.0f / (1.0f + e);
         float slope = dt_fma(3.0f * TWO_CUBIC, x * x, TWO_ROOT);
         float act = x * s;
-        dpre[i] = dt_operand_make(dt_operand_get(dy[i]) * dt_fma(act * (e * s), slope, s));
-        y[i] = dt_operand_make(act);
+        made[i] = dt_operand_get(dy[i]) * dt_fma(act * (e * s), slope, s);
+        made_y[i] = act;
     }
+    dt_operand_store(dpre, made, count);
+    dt_operand_store(y, made_y, count);
+}
+
+static void backward(dt_operand *result, dt_operand *again, const dt_operand *of_y, const dt_operand *given,
+                     int64_t count) {
+    dt_element *dpre = result, *y = again;
+    const dt_element *dy = of_y, *pre = given;
+    int64_t i = 0;
+    for (; count - i >= BLOCK; i += BLOCK)
+        backward_block(dpre + i, y + i, dy + i, pre + i, BLOCK);
+    backward_block(dpre + i, y + i, dy + i, pre + i, count - i);
 }
 
 const struct dt_gelu DT_COMPUTE_NAME(dt_gelu) = {forward, backward};

@@ -11,6 +11,10 @@
 
 #include <stdint.h>
 
+#ifdef __AVX512BF16__
+#include <immintrin.h>
+#endif
+
 #include "base/bf16.h"
 #include "math/isa.h"
 
@@ -39,8 +43,35 @@ static inline float dt_operand_get(dt_element element) {
 static inline dt_element dt_operand_make(float value) {
     return dt_bf16_round(value);
 }
+
+/** Numbers that a kernel makes at a time, to be stored as elements together, and the room that it has for
+ * them. In fp32 it makes all at once where they belong. */
+#define DT_OPERAND_BLOCK 64
+#define DT_OPERAND_ROOM  DT_OPERAND_BLOCK
+
+/** Where a kernel puts up to a block of numbers before dt_operand_store. Local. */
+static inline float *dt_operand_target(dt_element *to, float room[DT_OPERAND_ROOM]) {
+    (void)to;
+    return room;
+}
+
+/** Stores `count` numbers, at most a block, that were put where dt_operand_target says. By themselves
+ * compilers do not use the instruction that rounds. Local. */
+static inline void dt_operand_store(dt_element *restrict to, const float *restrict from, int64_t count) {
+    int64_t i = 0;
+#ifdef __AVX512BF16__
+    for (; i + 16 <= count; i += 16)
+        _mm256_storeu_si256((__m256i *)(void *)(to + i),
+                            (__m256i)_mm512_cvtneps_pbh(_mm512_loadu_ps(from + i)));
+#endif
+    for (; i < count; i++)
+        to[i] = dt_operand_make(from[i]);
+}
 #else
 typedef float dt_element;
+
+#define DT_OPERAND_BLOCK INT64_MAX
+#define DT_OPERAND_ROOM  1
 
 static inline float dt_operand_get(dt_element element) {
     return element;
@@ -48,6 +79,15 @@ static inline float dt_operand_get(dt_element element) {
 
 static inline dt_element dt_operand_make(float value) {
     return value;
+}
+
+static inline float *dt_operand_target(dt_element *to, float room[DT_OPERAND_ROOM]) {
+    (void)room;
+    return to;
+}
+
+static inline void dt_operand_store(dt_element *to, const float *from, int64_t count) {
+    (void)to, (void)from, (void)count;
 }
 #endif
 #endif
