@@ -114,15 +114,15 @@ static void draw_line(FILE *f, const char *class, double x1, double y1, double x
 
 static void draw_grid(FILE *f, const axes *a) {
     char text[32];
-    for (double x = a->x_low; x <= a->x_high; x += 1.0) {
-        const double at = x_of(a, exp2(x));
+    for (int64_t i = (int64_t)ceil(a->x_low); (double)i <= a->x_high; i++) {
+        const double x = (double)i, at = x_of(a, exp2(x));
         draw_line(f, "grid", at, TOP, at, BOTTOM);
         snprintf(text, sizeof text, x < 0.0 ? "1/%.0f" : "%.0f", exp2(fabs(x)));
         draw_text(f, "number", at, BOTTOM + 15.0, "middle", text);
     }
     /* Rates in GFLOP/s at powers of two of a GFLOP/s, which are none of the axis's own. */
-    for (double y = ceil(a->y_low - log2(1e9)); y <= a->y_high - log2(1e9); y += 1.0) {
-        const double at = y_of(a, 1e9 * exp2(y));
+    for (int64_t i = (int64_t)ceil(a->y_low - log2(1e9)); (double)i <= a->y_high - log2(1e9); i++) {
+        const double y = (double)i, at = y_of(a, 1e9 * exp2(y));
         draw_line(f, "grid", LEFT, at, RIGHT, at);
         snprintf(text, sizeof text, "%.3g", exp2(y));
         draw_text(f, "number", LEFT - 6.0, at + 3.5, "end", text);
