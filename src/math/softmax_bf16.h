@@ -10,6 +10,7 @@
 #ifndef DT_MATH_SOFTMAX_BF16_H
 #define DT_MATH_SOFTMAX_BF16_H
 
+#include <float.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -152,7 +153,7 @@ static inline float dt_softmax_powers(dt_factor *restrict p, const float *restri
 static inline dt_softmax_sum dt_softmax_row(dt_factor *restrict p, float *restrict s, int64_t n, int64_t wide,
                                             float scale, const float *restrict factor) {
     for (int64_t j = n; j < wide; j++)
-        s[j] = -0x1p120f;
+        s[j] = -FLT_MAX; /* whose power is 0 */
     const float most = scale * dt_row_max(s, wide);
     return (dt_softmax_sum){most, factor ? dt_softmax_powers(p, s, wide, scale, most, factor, true)
                                          : dt_softmax_powers(p, s, wide, scale, most, NULL, false)};
