@@ -207,11 +207,17 @@ static void exactly(bool turned, int64_t rows, float *tile, const float *a, int6
 }
 #endif
 
-/* What the sums start from, a whole tile of it. */
+/* What the sums start from, a whole tile of it; the rows of C, which are written when all pairs have been
+ * added, are fetched. */
 static void start(const dt_tile_bf16_target *c, int64_t rows, float *tile) {
-    for (int64_t i = 0; i < rows; i++)
+    const int64_t bytes = c->rounded ? sizeof(uint16_t) : sizeof(float);
+    for (int64_t i = 0; i < rows; i++) {
+        const char *row = (const char *)c->at + i * c->stride * bytes;
+        __builtin_prefetch(row, 1);
+        __builtin_prefetch(row + (c->cols - 1) * bytes, 1);
         for (int64_t j = 0; j < COLS; j++)
             tile[i * COLS + j] = c->add && j < c->cols ? ((const float *)c->at)[i * c->stride + j] : 0.0f;
+    }
 }
 
 static void finish(const dt_tile_bf16_target *c, int64_t rows, float *restrict tile) {
