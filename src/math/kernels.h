@@ -49,8 +49,7 @@ const dt_kernels *dt_kernels_get(int index, dt_dtype compute);
 
 /**
  * The fastest set that this processor can run, or the slower one that the environment variable DTRAIN_ISA
- * asks for by its name. Sets differ in bits, so a job whose ranks use several is refused
- * (train/launch.h). Local.
+ * asks for by its name. All sets give the same bits. Local.
  */
 const dt_kernels *dt_kernels_best(dt_dtype compute);
 

@@ -1,8 +1,7 @@
-/* Two lines that each rank says of itself, compared. */
+/* A line that each rank says of itself, compared, and what it finds of its own arithmetic. */
 #include "train/launch.h"
 
 #include <fcntl.h>
-#include <gnu/libc-version.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -49,18 +48,6 @@ static dt_status check_program(const dt_world *world) {
                                   : DT_OK);
 }
 
-static dt_status check_arithmetic(const dt_world *world) {
-    char mine[DT_ODD_TEXT_BYTES], found[DT_ODD_BYTES];
-    snprintf(mine, sizeof mine, "kernels %s, C library %s", dt_kernels_best(DT_DTYPE_FP32)->name,
-             gnu_get_libc_version());
-    DT_TRY(dt_odd_find(world, mine, found));
-    return dt_agree(world, *found
-                               ? dt_fail("expected ranks that compute alike, found that %s; give all ranks "
-                                         "what every host has, for example mpirun -x DTRAIN_ISA=avx2",
-                                         found)
-                               : DT_OK);
-}
-
 dt_status dt_launch_check(const dt_world *world) {
     if (world->size > 1)
         DT_TRY(check_program(world));
@@ -70,6 +57,5 @@ dt_status dt_launch_check(const dt_world *world) {
                                     "library in LD_PRELOAD that is linked with -ffast-math",
                                     fault, world->host)
                           : DT_OK));
-    DT_TRY(dt_agree(world, dt_kernels_check()));
-    return world->size > 1 ? check_arithmetic(world) : DT_OK;
+    return dt_agree(world, dt_kernels_check());
 }

@@ -11,6 +11,7 @@
 #include "base/quote.h"
 #include "base/version.h"
 #include "comm/agree.h"
+#include "comm/odd.h"
 #include "comm/placement.h"
 #include "config/json.h"
 #include "train/stop.h"
@@ -62,7 +63,7 @@ static void print_warnings(const dt_run *run) {
             "use exchange: auto");
 }
 
-static void print_opening(const dt_run *run, const json_t *hosts) {
+static void print_opening(const dt_run *run, const json_t *hosts, const char *unlike) {
     const dt_world *world = run->world;
     const dt_config *c = &run->about.config;
     const dt_corpus *corpus = &run->corpus;
@@ -75,6 +76,8 @@ static void print_opening(const dt_run *run, const json_t *hosts) {
                 json_array_size(hosts), json_array_size(hosts) == 1 ? "" : "s",
                 json_string_value(json_array_get(hosts, 0)), json_array_size(hosts) > 1 ? ", .." : "",
                 run->gpt.kernels->name);
+    if (*unlike)
+        dt_log_line("kernels   %s; the results are the same, at the pace of the slowest", unlike);
     dt_log_line("model     %" PRId64 " parameters: %" PRId64 " layers, d_model %" PRId64 ", %" PRId64
                 " heads, d_ff %" PRId64 ", context %" PRId64,
                 run->layout.parameters, c->n_layers, c->d_model, c->n_heads, c->d_ff, c->max_seq_len);
@@ -124,9 +127,11 @@ static json_t *run_event(const dt_run *run, json_t *hosts) {
 
 dt_status dt_opening_opening(dt_run *run) {
     json_t *hosts;
+    char unlike[DT_ODD_BYTES];
+    DT_TRY(dt_odd_find(run->world, run->gpt.kernels->name, unlike));
     dt_status status = dt_opening_hosts(run->world, &hosts);
     if (status == DT_OK && run->world->rank == 0) {
-        print_opening(run, hosts);
+        print_opening(run, hosts, unlike);
         status = dt_metrics_object(&run->metrics, run_event(run, hosts));
     }
     json_decref(hosts);
