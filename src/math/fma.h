@@ -10,6 +10,7 @@
  * using rounding to odd" (2008). The product of two floats is exact in double. Their sum with c is rounded to
  * odd: cut off towards zero, and the last bit set where anything was cut off. What is rounded so to 53 bits
  * can be rounded once more, to the 24 of a float or the fewer of a denormal one, as if it had been exact.
+ * Vectors round twice where that is seen to make no difference, and to odd only where it might.
  * Infinities and denormals come out as the instruction's; a NaN comes out as a NaN whose sign and payload are
  * not defined, as operands of the instruction itself may change places.
  */
@@ -79,6 +80,34 @@ DT_FMA_INLINE __m128d dt_fma_pair(__m128d a, __m128d b, __m128d c) {
         _mm_and_si128(_mm_srli_epi64(_mm_castpd_si128(_mm_xor_pd(sum, rest)), 63), inexact);
     return _mm_castsi128_pd(_mm_or_si128(_mm_sub_epi64(_mm_castpd_si128(sum), beyond), inexact));
 }
+
+/* The upper two of four floats, as doubles. */
+DT_FMA_INLINE __m128d dt_fma_upper(__m128 x) {
+    return _mm_cvtps_pd(_mm_movehl_ps(x, x));
+}
+
+/* Four multiply-adds by rounding to odd; apart from where it is called, as it is seldom needed. */
+__attribute__((noinline, unused)) static __m128 dt_fma_exact(__m128 a, __m128 b, __m128 c) {
+    const __m128d low = dt_fma_pair(_mm_cvtps_pd(a), _mm_cvtps_pd(b), _mm_cvtps_pd(c));
+    const __m128d high = dt_fma_pair(dt_fma_upper(a), dt_fma_upper(b), dt_fma_upper(c));
+    return _mm_movelh_ps(_mm_cvtpd_ps(low), _mm_cvtpd_ps(high));
+}
+
+/*
+ * Whether rounding one of four rounded sums once more may differ from rounding the exact sum. The first
+ * rounding moves no sum across a double, so it may where it ended on a tie between two floats, whose lower 29
+ * bits are a one and zeros, or below the smallest normal float, where ties are elsewhere.
+ */
+DT_FMA_INLINE int dt_fma_is_near_tie(__m128d low, __m128d high) {
+    const __m128 first = _mm_castpd_ps(low), second = _mm_castpd_ps(high);
+    const __m128i lower = _mm_castps_si128(_mm_shuffle_ps(first, second, _MM_SHUFFLE(2, 0, 2, 0)));
+    const __m128i upper = _mm_castps_si128(_mm_shuffle_ps(first, second, _MM_SHUFFLE(3, 1, 3, 1)));
+    const __m128i tie =
+        _mm_cmpeq_epi32(_mm_and_si128(lower, _mm_set1_epi32(0x1fffffff)), _mm_set1_epi32(0x10000000));
+    const __m128i small =
+        _mm_cmplt_epi32(_mm_and_si128(upper, _mm_set1_epi32(0x7fffffff)), _mm_set1_epi32(0x38100000));
+    return _mm_movemask_epi8(_mm_or_si128(tie, small));
+}
 #endif
 
 /** `value` in every lane; 0 is added nowhere, which would lose the sign of -0. Local. */
@@ -96,10 +125,10 @@ DT_FMA_INLINE dt_fma_lanes dt_fma_vector(dt_fma_lanes a, dt_fma_lanes b, dt_fma_
     return (dt_fma_lanes)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
 #else
     const __m128 x = (__m128)a, y = (__m128)b, z = (__m128)c;
-    const __m128d low = dt_fma_pair(_mm_cvtps_pd(x), _mm_cvtps_pd(y), _mm_cvtps_pd(z));
-    const __m128d high = dt_fma_pair(_mm_cvtps_pd(_mm_movehl_ps(x, x)), _mm_cvtps_pd(_mm_movehl_ps(y, y)),
-                                     _mm_cvtps_pd(_mm_movehl_ps(z, z)));
-    return (dt_fma_lanes)_mm_movelh_ps(_mm_cvtpd_ps(low), _mm_cvtpd_ps(high));
+    const __m128d low = _mm_add_pd(_mm_mul_pd(_mm_cvtps_pd(x), _mm_cvtps_pd(y)), _mm_cvtps_pd(z));
+    const __m128d high = _mm_add_pd(_mm_mul_pd(dt_fma_upper(x), dt_fma_upper(y)), dt_fma_upper(z));
+    return dt_fma_is_near_tie(low, high) ? (dt_fma_lanes)dt_fma_exact(x, y, z)
+                                         : (dt_fma_lanes)_mm_movelh_ps(_mm_cvtpd_ps(low), _mm_cvtpd_ps(high));
 #endif
 }
 

@@ -106,10 +106,28 @@ static void random_triples_are_rounded_once(void **state) {
     }
 }
 
+/*
+ * A part in 2^30 to 2^46 less than half the last place of a denormal, added to or taken from any denormal: in
+ * double the sum is rounded onto the tie, and from there half of them to the wrong side.
+ */
+static void denormals_next_to_ties_are_rounded_once(void **state) {
+    (void)state;
+    float a[BLOCK], b[BLOCK], c[BLOCK];
+    for (uint32_t i = 0; i < BLOCK; i++) {
+        const uint32_t z = random_bits(4, i);
+        const float part = ldexpf(1.0f, -15 - (int)(i % 9));
+        a[i] = ldexpf(z & 1u ? -1.0f - part : 1.0f + part, -75);
+        b[i] = ldexpf(1.0f - part, -75);
+        c[i] = float_of((z & 0x80000000u) | (z & 0x7fffffu) >> z % 12u);
+    }
+    check_block(a, b, c, BLOCK);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(edges_are_rounded_once),
         cmocka_unit_test(random_triples_are_rounded_once),
+        cmocka_unit_test(denormals_next_to_ties_are_rounded_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
