@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "math/unroll.h"
+
 #define ROWS  DT_TILE_ROWS
 #define LANES DT_TILE_LANES
 #define COLS  DT_TILE_COLS
@@ -13,20 +15,13 @@ typedef dt_fma_lanes lanes;
 /* As four numbers anywhere that a float may be. */
 typedef float four __attribute__((vector_size(4 * sizeof(float)), aligned(sizeof(float)), may_alias));
 
-/* The sums stay in registers only where every loop over rows is unrolled whole. */
-#ifdef __clang__
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
-
-#define INLINE static inline __attribute__((always_inline))
+#define INLINE DT_UNROLL_INLINE
 
 /* One step of k: `row` of B times number i of A, i rows apart by `step`, for rows [from, to) of `rows`. */
 INLINE void add_products(lanes sum[ROWS][2], const int64_t rows, int64_t from, int64_t to, const float *a,
                          int64_t step, const float *row) {
     const lanes b0 = *(const lanes *)row, b1 = *(const lanes *)(row + LANES);
-    UNROLL for (int64_t i = 0; i < rows; i++) {
+    DT_UNROLL for (int64_t i = 0; i < rows; i++) {
         if (i < from || i >= to)
             continue;
         const lanes x = dt_fma_all(a[i * step]);
@@ -44,7 +39,7 @@ INLINE void sums(const int64_t rows, const dt_tile_sum kind, const bool turned, 
     const int64_t row_step = turned ? 1 : stride, step = turned ? stride : 1;
     float *restrict const at = c->at;
     lanes sum[ROWS][2];
-    UNROLL for (int64_t i = 0; i < rows; i++) {
+    DT_UNROLL for (int64_t i = 0; i < rows; i++) {
         float *from = at + i * c->stride;
         if (kind == DT_TILE_GO_ON) {
             sum[i][0] = *(const lanes *)from;
@@ -58,14 +53,14 @@ INLINE void sums(const int64_t rows, const dt_tile_sum kind, const bool turned, 
     const int64_t lacking = kind == DT_TILE_TRIANGLE ? rows : 0; /* steps that lack rows */
     int64_t p = 0;
     if (turned)
-        UNROLL for (; p < lacking; p++)
+        DT_UNROLL for (; p < lacking; p++)
             add_products(sum, rows, 0, p + 1, a + p * step, row_step, panel + p * COLS);
     for (; p < (turned ? k : k - lacking); p++)
         add_products(sum, rows, 0, rows, a + p * step, row_step, panel + p * COLS);
     if (!turned)
-        UNROLL for (int64_t q = 0; q < lacking; q++)
+        DT_UNROLL for (int64_t q = 0; q < lacking; q++)
             add_products(sum, rows, q, rows, a + (p + q) * step, row_step, panel + (p + q) * COLS);
-    UNROLL for (int64_t i = 0; i < rows; i++) {
+    DT_UNROLL for (int64_t i = 0; i < rows; i++) {
         lanes *out = (lanes *)(at + i * c->stride), *next = (lanes *)(at + i * c->stride + LANES);
         if (c->bias) {
             sum[i][0] += *(const lanes *)c->bias;
@@ -77,24 +72,16 @@ INLINE void sums(const int64_t rows, const dt_tile_sum kind, const bool turned, 
 }
 
 #if DT_TILE_ROWS == 14
-#define EACH_ROWS(CASE)                                                                                      \
-    CASE(1)                                                                                                  \
-    CASE(2)                                                                                                  \
-    CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13) CASE(14)
+#define FOR_ROWS DT_UNROLL_14
 #else
-#define EACH_ROWS(CASE) CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
+#define FOR_ROWS DT_UNROLL_6
 #endif
 
 INLINE void for_rows(const dt_tile_sum kind, const bool turned, const dt_tile_target *c, int64_t rows,
                      const float *a, int64_t stride, const float *panel, int64_t k) {
-    switch (rows) {
-#define CASE(n)                                                                                              \
-    case n:                                                                                                  \
-        sums(n, kind, turned, c, a, stride, panel, k);                                                       \
-        break;
-        EACH_ROWS(CASE)
-#undef CASE
-    }
+#define CALL(n) sums(n, kind, turned, c, a, stride, panel, k)
+    FOR_ROWS(rows, CALL);
+#undef CALL
 }
 
 INLINE void for_kind(const bool turned, const dt_tile_target *c, int64_t rows, const float *a, int64_t stride,

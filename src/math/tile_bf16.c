@@ -14,27 +14,18 @@
 
 #include "math/denormals.h"
 #include "math/panel_bf16.h"
+#include "math/unroll.h"
 
 #define ROWS  DT_TILE_BF16_ROWS
 #define COLS  DT_TILE_BF16_COLS
 #define LANES (COLS / 2)
 
-/* The sums stay in registers only where every loop over rows is unrolled whole. */
-#ifdef __clang__
-#define UNROLL _Pragma("clang loop unroll(full)")
-#else
-#define UNROLL _Pragma("GCC unroll 16")
-#endif
-
-#define INLINE static inline __attribute__((always_inline))
+#define INLINE DT_UNROLL_INLINE
 
 #if DT_TILE_BF16_ROWS == 14
-#define EACH_ROWS(CASE)                                                                                      \
-    CASE(1)                                                                                                  \
-    CASE(2)                                                                                                  \
-    CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12) CASE(13) CASE(14)
+#define FOR_ROWS DT_UNROLL_14
 #else
-#define EACH_ROWS(CASE) CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
+#define FOR_ROWS DT_UNROLL_6
 #endif
 
 #if DT_TILE_BF16_NATIVE
@@ -60,7 +51,7 @@ INLINE void sums(const int64_t rows, const bool add, const dt_tile_bf16_target *
                  const uint16_t *restrict a, int64_t row_step, int64_t step, const uint16_t *restrict panel,
                  int64_t pairs) {
     __m512 sum[ROWS][2];
-    UNROLL for (int64_t i = 0; i < rows; i++) {
+    DT_UNROLL for (int64_t i = 0; i < rows; i++) {
         const float *from = (const float *)c->at + i * c->stride;
         if (add) {
             sum[i][0] = _mm512_maskz_loadu_ps(w.low, from);
@@ -76,7 +67,7 @@ INLINE void sums(const int64_t rows, const bool add, const dt_tile_bf16_target *
     for (int64_t p = 0; p < pairs; p++) {
         const __m512bh b0 = (__m512bh)_mm512_loadu_si512(panel + p * 2 * COLS),
                        b1 = (__m512bh)_mm512_loadu_si512(panel + p * 2 * COLS + COLS);
-        UNROLL for (int64_t i = 0; i < rows; i++) {
+        DT_UNROLL for (int64_t i = 0; i < rows; i++) {
             int32_t pair;
             memcpy(&pair, a + i * row_step + p * step, sizeof pair);
             const __m512bh x = (__m512bh)_mm512_set1_epi32(pair);
@@ -87,26 +78,21 @@ INLINE void sums(const int64_t rows, const bool add, const dt_tile_bf16_target *
     if (c->bias) {
         const __m512 low = _mm512_maskz_loadu_ps(w.low, c->bias),
                      high = _mm512_maskz_loadu_ps(w.high, c->bias + LANES);
-        UNROLL for (int64_t i = 0; i < rows; i++) {
+        DT_UNROLL for (int64_t i = 0; i < rows; i++) {
             sum[i][0] = _mm512_add_ps(sum[i][0], low);
             sum[i][1] = _mm512_add_ps(sum[i][1], high);
         }
     }
-    UNROLL for (int64_t i = 0; i < rows; i++) store(c, i, w, sum[i][0], sum[i][1]);
+    DT_UNROLL for (int64_t i = 0; i < rows; i++) store(c, i, w, sum[i][0], sum[i][1]);
 }
 
 INLINE void for_rows(const bool turned, const bool add, const dt_tile_bf16_target *c, int64_t rows,
                      const uint16_t *a, int64_t stride, const uint16_t *panel, int64_t pairs) {
     const uint32_t lanes = (uint32_t)(((uint64_t)1 << c->cols) - 1);
     const width w = {(__mmask16)lanes, (__mmask16)(lanes >> LANES)};
-    switch (rows) {
-#define CASE(n)                                                                                              \
-    case n:                                                                                                  \
-        sums(n, add, c, w, a, turned ? 2 : stride, turned ? stride : 2, panel, pairs);                       \
-        break;
-        EACH_ROWS(CASE)
-#undef CASE
-    }
+#define CALL(n) sums(n, add, c, w, a, turned ? 2 : stride, turned ? stride : 2, panel, pairs)
+    FOR_ROWS(rows, CALL);
+#undef CALL
 }
 
 INLINE void compute(const bool turned, const dt_tile_bf16_target *c, int64_t rows, const uint16_t *a,
@@ -149,13 +135,13 @@ INLINE lanes multiply_add(lanes a, lanes b, lanes sum) {
 #endif
 
 /* Whether results out of the range of normal numbers may have other bits than the definition. */
-#define INEXACT (!FUSED || !DT_DENORMALS_AFTER_ROUNDING)
+#define INEXACT       (!FUSED || !DT_DENORMALS_AFTER_ROUNDING)
 
 /* Adds to tile[rows, COLS], in the mode in which denormals are zeros. */
 INLINE void sums(const int64_t rows, float *restrict tile, const float *restrict a, int64_t row_step,
                  int64_t step, const float *restrict panel, int64_t pairs) {
     lanes sum[ROWS][2];
-    UNROLL for (int64_t i = 0; i < rows; i++) {
+    DT_UNROLL for (int64_t i = 0; i < rows; i++) {
         sum[i][0] = *(const lanes *)(tile + i * COLS);
         sum[i][1] = *(const lanes *)(tile + i * COLS + LANES);
     }
@@ -164,13 +150,13 @@ INLINE void sums(const int64_t rows, float *restrict tile, const float *restrict
         const int64_t p = q ^ 1; /* odd before even */
         const float *row = panel + p * COLS, *column = a + (p >> 1) * step + (p & 1);
         const lanes b0 = *(const lanes *)row, b1 = *(const lanes *)(row + LANES);
-        UNROLL for (int64_t i = 0; i < rows; i++) {
+        DT_UNROLL for (int64_t i = 0; i < rows; i++) {
             const lanes x = column[i * row_step] - (lanes){0}; /* less, since -0 + 0 would be 0 */
             sum[i][0] = multiply_add(x, b0, sum[i][0]);
             sum[i][1] = multiply_add(x, b1, sum[i][1]);
         }
     }
-    UNROLL for (int64_t i = 0; i < rows; i++) {
+    DT_UNROLL for (int64_t i = 0; i < rows; i++) {
         *(lanes *)(tile + i * COLS) = sum[i][0];
         *(lanes *)(tile + i * COLS + LANES) = sum[i][1];
     }
@@ -179,17 +165,14 @@ INLINE void sums(const int64_t rows, float *restrict tile, const float *restrict
 /* Not part of its caller, where arithmetic could move to the other side of the change of mode. */
 static __attribute__((noinline)) void for_rows(bool turned, int64_t rows, float *tile, const float *a,
                                                int64_t stride, const float *panel, int64_t pairs) {
-    switch (turned ? -rows : rows) {
-#define CASE(n)                                                                                              \
-    case n:                                                                                                  \
-        sums(n, tile, a, stride, 2, panel, pairs);                                                           \
-        break;                                                                                               \
-    case -n:                                                                                                 \
-        sums(n, tile, a, 2, stride, panel, pairs);                                                           \
-        break;
-        EACH_ROWS(CASE)
-#undef CASE
-    }
+#define BY_ROWS(n)    sums(n, tile, a, stride, 2, panel, pairs)
+#define BY_COLUMNS(n) sums(n, tile, a, 2, stride, panel, pairs)
+    if (turned)
+        FOR_ROWS(rows, BY_COLUMNS);
+    else
+        FOR_ROWS(rows, BY_ROWS);
+#undef BY_ROWS
+#undef BY_COLUMNS
 }
 
 #if INEXACT
@@ -304,24 +287,24 @@ static void pack(void *panel, const uint16_t *b, int64_t stride, int64_t k, int6
 /* Turns a matrix of 16 x 16 words around: rows of words, each in a register. */
 INLINE void turn_words(__m512i row[16]) {
     __m512i half[16];
-    UNROLL for (int i = 0; i < 16; i += 2) {
+    DT_UNROLL for (int i = 0; i < 16; i += 2) {
         half[i] = _mm512_unpacklo_epi32(row[i], row[i + 1]);
         half[i + 1] = _mm512_unpackhi_epi32(row[i], row[i + 1]);
     }
-    UNROLL for (int i = 0; i < 16; i += 4) {
+    DT_UNROLL for (int i = 0; i < 16; i += 4) {
         row[i] = _mm512_unpacklo_epi64(half[i], half[i + 2]);
         row[i + 1] = _mm512_unpackhi_epi64(half[i], half[i + 2]);
         row[i + 2] = _mm512_unpacklo_epi64(half[i + 1], half[i + 3]);
         row[i + 3] = _mm512_unpackhi_epi64(half[i + 1], half[i + 3]);
     }
     /* Now row i has, in each quarter q, words 4 q + i % 4 of rows 4 (i / 4) and the three after it. */
-    UNROLL for (int i = 0; i < 4; i++) {
+    DT_UNROLL for (int i = 0; i < 4; i++) {
         half[i] = _mm512_shuffle_i32x4(row[i], row[i + 4], 0x88);
         half[i + 4] = _mm512_shuffle_i32x4(row[i], row[i + 4], 0xdd);
         half[i + 8] = _mm512_shuffle_i32x4(row[i + 8], row[i + 12], 0x88);
         half[i + 12] = _mm512_shuffle_i32x4(row[i + 8], row[i + 12], 0xdd);
     }
-    UNROLL for (int i = 0; i < 4; i++) {
+    DT_UNROLL for (int i = 0; i < 4; i++) {
         row[i] = _mm512_shuffle_i32x4(half[i], half[i + 8], 0x88);
         row[i + 4] = _mm512_shuffle_i32x4(half[i + 4], half[i + 12], 0x88);
         row[i + 8] = _mm512_shuffle_i32x4(half[i], half[i + 8], 0xdd);
@@ -337,11 +320,11 @@ static void pack_transposed(void *panel, const uint16_t *restrict b, int64_t str
             const __mmask32 which = k - p < 32 ? (1u << (k - p)) - 1 : 0xffffffffu;
             const int64_t pairs = k - p < 32 ? (k - p + 1) / 2 : 16;
             __m512i row[16];
-            UNROLL for (int64_t i = 0; i < 16; i++) row[i] =
+            DT_UNROLL for (int64_t i = 0; i < 16; i++) row[i] =
                 j + i < cols ? _mm512_maskz_loadu_epi16(which, b + (j + i) * stride + p)
                              : _mm512_setzero_si512();
             turn_words(row);
-            UNROLL for (int64_t i = 0; i < 16; i++) if (i < pairs)
+            DT_UNROLL for (int64_t i = 0; i < 16; i++) if (i < pairs)
                 _mm512_storeu_si512((uint16_t *)panel + (p + 2 * i) * COLS + 2 * j, row[i]);
         }
 }
