@@ -131,6 +131,9 @@ static const dt_option table[] = {
           "library is MPI_Allreduce, for comparisons only")},
     {FIELD(gradient_dtype), CHOICE("fp32", dt_dtype_names), GROUP(TRAINING), CHANGEABLE,
      HELP("Numbers in which gradients are summed and travel; bf16 halves the bytes and rounds every node of the sum")},
+    {FIELD(compute_dtype), CHOICE("fp32", dt_dtype_names), GROUP(TRAINING), CHANGEABLE,
+     HELP("Numbers that matrix products and attention multiply; they add in fp32, and weights, sums of gradients and "
+          "the residual stream stay fp32")},
     {FIELD(data), STRING("null"), OR_NULL, GROUP(DATA), IRRELEVANT,
      HELP("Text file to train on; null is data/uni-alg-int.txt, or else the first *.txt in data/")},
     {FIELD(out_dir), STRING("."), GROUP(OUTPUT), IRRELEVANT,

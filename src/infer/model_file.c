@@ -18,23 +18,28 @@ dt_status dt_model_file_find(const char *name, char **path) {
                           "folder, such as OUT_DIR/checkpoints/latest");
 }
 
-static dt_status load(dt_model_file *m, const char *name) {
+static dt_status load(dt_model_file *m, const char *name, const char *compute_dtype) {
     DT_TRY(dt_kernels_check());
     DT_TRY(dt_model_file_find(name, &m->path));
     DT_TRY(dt_checkpoint_read_about(m->path, &m->about));
+    if (compute_dtype)
+        DT_TRY(dt_config_set(&m->about.config, "compute_dtype", compute_dtype, "--compute-dtype"));
     DT_TRY(dt_layout_create(&m->layout, dt_model_file_shape(&m->about.config)));
     m->state.layout = &m->layout;
     m->state.parameters = dt_memory_alloc(m->layout.elements, sizeof(float), "the weights");
     if (m->state.parameters == NULL)
         return DT_FAILED;
     DT_TRY(dt_checkpoint_load(m->path, &m->state, false));
-    m->gpt = (dt_gpt){.layout = &m->layout, .kernels = dt_kernels_best(DT_DTYPE_FP32)};
-    return dt_weights_create(&m->weights, &m->layout, m->state.parameters);
+    m->gpt =
+        (dt_gpt){.layout = &m->layout, .kernels = dt_kernels_best((dt_dtype)m->about.config.compute_dtype)};
+    DT_TRY(dt_weights_create(&m->weights, &m->gpt, m->state.parameters));
+    dt_weights_pack(&m->weights, &m->gpt, 0, m->weights.panels);
+    return DT_OK;
 }
 
-dt_status dt_model_file_load(dt_model_file *model, const char *name) {
+dt_status dt_model_file_load(dt_model_file *model, const char *name, const char *compute_dtype) {
     *model = (dt_model_file){0};
-    return load(model, name);
+    return load(model, name, compute_dtype);
 }
 
 void dt_model_file_free(dt_model_file *model) {

@@ -29,10 +29,11 @@ dt_shape dt_model_file_shape(const dt_config *config);
 dt_status dt_model_file_find(const char *name, char **path);
 
 /**
- * Loads the checkpoint that `name` means to dt_model_file_find and verifies its weights. The model must not
- * move in memory afterwards, and is to be freed also on failure. Local.
+ * Loads the checkpoint that `name` means to dt_model_file_find and verifies its weights, to be computed with
+ * in `compute_dtype`, the text of a flag --compute-dtype; NULL is as it was trained. The model must not move
+ * in memory afterwards, and is to be freed also on failure. Local.
  */
-dt_status dt_model_file_load(dt_model_file *model, const char *name);
+dt_status dt_model_file_load(dt_model_file *model, const char *name, const char *compute_dtype);
 
 /** Frees what the model holds. Local. */
 void dt_model_file_free(dt_model_file *model);

@@ -101,6 +101,18 @@ const dt_kernels *dt_kernels_best(dt_dtype compute) {
     return best;
 }
 
+const char *dt_kernels_bf16_how(const dt_kernels *kernels) {
+#if defined __x86_64__
+    if (strcmp(kernels->name, "avx512_bf16") == 0)
+        return "by the processor's own instruction, VDPBF16PS";
+    if (has_avx512() && __builtin_cpu_supports("avx512bf16") && !has_avx512_bf16())
+        return "emulated, since this processor's VDPBF16PS does not give the bits that are recorded: no faster "
+               "than fp32";
+#endif
+    (void)kernels;
+    return "emulated by fp32 arithmetic: the same bits, no faster than fp32";
+}
+
 /* The names of the sets, or only of those that this processor runs: "avx512, avx2, baseline". */
 static const char *list_sets(bool only_here, char names[NAMES_BYTES]) {
     size_t length = 0;

@@ -53,6 +53,10 @@ const dt_kernels *dt_kernels_get(int index, dt_dtype compute);
  */
 const dt_kernels *dt_kernels_best(dt_dtype compute);
 
+/** What multiplies in a set whose compute dtype is bf16, the processor or an emulation, and how fast that is:
+ * a part of a sentence. Local. */
+const char *dt_kernels_bf16_how(const dt_kernels *kernels);
+
 /**
  * Fails with DT_USAGE where DTRAIN_ISA asks for a set that there is not, or that this processor does not run:
  * dt_kernels_best would be another than was wanted. Local.

@@ -35,13 +35,14 @@ static dt_status create_tokens(dt_harness *rig, const dt_world *world, const dt_
 
 /* What a rank makes by itself. */
 static dt_status create_own(dt_harness *rig, const dt_world *world, const dt_config *c, int threads) {
-    rig->gpt = (dt_gpt){&rig->layout, dt_kernels_best(DT_DTYPE_FP32), c->dropout, 0};
+    rig->gpt = (dt_gpt){&rig->layout, dt_kernels_best((dt_dtype)c->compute_dtype), c->dropout, 0};
     DT_TRY(dt_state_create(&rig->state, &rig->layout));
     dt_layout_init_parameters(&rig->layout, 0, rig->state.parameters);
-    DT_TRY(dt_weights_create(&rig->weights, &rig->layout, rig->state.parameters));
+    DT_TRY(dt_weights_create(&rig->weights, &rig->gpt, rig->state.parameters));
     DT_TRY(create_tokens(rig, world, c));
     DT_TRY(
         dt_workers_create(&rig->workers, threads, rig->gpt.kernels, &rig->layout.shape, c->micro_batch_size));
+    dt_workers_pack(&rig->workers, &rig->gpt, &rig->weights);
     return dt_hooks_create(&rig->hooks, NULL, &rig->layout);
 }
 

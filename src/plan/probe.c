@@ -95,6 +95,7 @@ static void run_update(dt_probing *p) {
     options.gradient_scale = dt_clip_scale(norm, 1.0);
     dt_adamw_step(state->layout, &options, ++state->step, p->gradient[0], state->parameters, state->exp_avg,
                   state->exp_avg_sq);
+    dt_workers_pack(&p->rig.workers, &p->rig.gpt, &p->rig.weights);
 }
 
 static double time_of(dt_probing *p, void (*part)(dt_probing *)) {

@@ -348,6 +348,8 @@ dt_status dt_step_run(dt_step *s, dt_step_result *result,
     DT_TRY(judge_gradient(s, step, result));
     if (counts(result))
         update_and_hold_state(s, step, result);
+    if (result->outcome == DT_STEP_TAKEN)
+        dt_workers_pack(s->in.workers, s->in.gpt, s->in.weights);
     result->step_seconds = dt_clock_seconds() - start_seconds;
     if (!counts(result))
         return DT_OK;

@@ -49,6 +49,19 @@ dt_status dt_workers_create(dt_workers *workers, int threads, const dt_kernels *
     return DT_OK;
 }
 
+/* Panels that a thread packs at a time: few enough that the threads end together. */
+#define PACKED_TOGETHER 4
+
+void dt_workers_pack(const dt_workers *workers, const dt_gpt *gpt, const dt_weights *weights) {
+    if (weights->panels == 0)
+        return;
+#pragma omp parallel for schedule(static, 1) num_threads(workers->threads)
+    for (int64_t first = 0; first < weights->panels; first += PACKED_TOGETHER) {
+        const int64_t end = first + PACKED_TOGETHER;
+        dt_weights_pack(weights, gpt, first, end < weights->panels ? end : weights->panels);
+    }
+}
+
 void dt_workers_free(dt_workers *workers) {
     for (int t = 0; workers->activations && t < workers->threads; t++)
         dt_activations_free(&workers->activations[t]);

@@ -8,6 +8,7 @@
 
 #include "base/status.h"
 #include "model/activations.h"
+#include "model/weights.h"
 
 typedef struct dt_workers {
     int threads;                 /**< how many a parallel region really has */
@@ -26,6 +27,10 @@ dt_status dt_workers_count(int *threads);
  */
 dt_status dt_workers_create(dt_workers *workers, int threads, const dt_kernels *kernels,
                             const dt_shape *shape, int64_t sequences);
+
+/** Packs all panels of the model's weights from these as they are, by all threads together. To be called
+ * whenever they have changed. Does nothing in fp32. Local. */
+void dt_workers_pack(const dt_workers *workers, const dt_gpt *gpt, const dt_weights *weights);
 
 /** Frees; all zero is fine. Local. */
 void dt_workers_free(dt_workers *workers);

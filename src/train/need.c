@@ -4,19 +4,21 @@
 #include "base/available.h"
 #include "comm/agree.h"
 #include "model/activations.h"
+#include "model/weights.h"
 #include "step/overlap.h"
 #include "step/step.h"
 
 int64_t dt_need_sum(const dt_layout *layout, const dt_config *config, int threads, int64_t gradients,
                     int64_t workspace_bytes, int64_t tokens) {
-    const int64_t activations =
-        dt_activations_floats(dt_kernels_best(DT_DTYPE_FP32), &layout->shape, config->micro_batch_size);
+    const dt_kernels *kernels = dt_kernels_best((dt_dtype)config->compute_dtype);
+    const int64_t activations = dt_activations_floats(kernels, &layout->shape, config->micro_batch_size);
     int64_t vectors, own, bytes;
     if (__builtin_mul_overflow(3 + gradients, layout->elements, &vectors) ||
         __builtin_mul_overflow((int64_t)threads, activations, &own) ||
         __builtin_add_overflow(vectors, own, &own) ||
         __builtin_mul_overflow(own, (int64_t)sizeof(float), &bytes) ||
         __builtin_add_overflow(bytes, tokens, &bytes) ||
+        __builtin_add_overflow(bytes, dt_weights_panel_bytes(kernels, &layout->shape), &bytes) ||
         __builtin_add_overflow(bytes, workspace_bytes, &bytes))
         return INT64_MAX;
     return bytes;

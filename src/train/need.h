@@ -13,9 +13,10 @@
 #include "model/layout.h"
 
 /**
- * Bytes that a rank holds: weights, moments, `gradients` buffers of gradients, the activations of `threads`
- * threads, `tokens` tokens of the corpus, and `workspace_bytes` for what an allreduce has on its way.
- * INT64_MAX where no memory could hold them. What libraries and MPI take comes on top. Local.
+ * Bytes that a rank holds: weights, their panels in bf16, moments, `gradients` buffers of gradients, the
+ * activations of `threads` threads, `tokens` tokens of the corpus, and `workspace_bytes` for what an
+ * allreduce has on its way. INT64_MAX where no memory could hold them. What libraries and MPI take comes on
+ * top. Local.
  */
 int64_t dt_need_sum(const dt_layout *layout, const dt_config *config, int threads, int64_t gradients,
                     int64_t workspace_bytes, int64_t tokens);

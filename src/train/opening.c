@@ -78,6 +78,8 @@ static void print_opening(const dt_run *run, const json_t *hosts, const char *un
                 run->gpt.kernels->name);
     if (*unlike)
         dt_log_line("kernels   %s; the results are the same, at the pace of the slowest", unlike);
+    if (run->gpt.kernels->compute == DT_DTYPE_BF16)
+        dt_log_line("compute   bf16, %s", dt_kernels_bf16_how(run->gpt.kernels));
     dt_log_line("model     %" PRId64 " parameters: %" PRId64 " layers, d_model %" PRId64 ", %" PRId64
                 " heads, d_ff %" PRId64 ", context %" PRId64,
                 run->layout.parameters, c->n_layers, c->d_model, c->n_heads, c->d_ff, c->max_seq_len);
@@ -114,13 +116,14 @@ static json_t *run_event(const dt_run *run, json_t *hosts) {
     char hash[17], stamp[32];
     snprintf(hash, sizeof hash, "%016" PRIx64, dt_config_hash(c));
     dt_clock_stamp(stamp, sizeof stamp);
-    return json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:o, s:i, s:i, s:s, s:O, s:s, s:I, s:I, s:I, s:I}",
+    return json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:o, s:i, s:i, s:s, s:O, s:s, s:s, s:I, s:I, s:I, s:I}",
                      "event", "run", "run_id", run->about.run_id, "parent_run_id",
                      run->about.parent_run_id[0] ? json_string(run->about.parent_run_id) : json_null(),
                      "time", stamp, "version", dt_version(), "git_commit", dt_version_commit(), "config_hash",
                      hash, "seed", dt_json_integer(c->seed), "ranks", run->world->size, "threads",
                      run->workers.threads, "exchange", exchange_name(run), "hosts", hosts, "kernels",
-                     run->gpt.kernels->name, "parameters", (json_int_t)run->layout.parameters,
+                     run->gpt.kernels->name, "compute_dtype", dt_dtype_names[run->gpt.kernels->compute],
+                     "parameters", (json_int_t)run->layout.parameters,
                      "corpus_tokens", (json_int_t)run->corpus.total.tokens, "corpus_unknown",
                      (json_int_t)run->corpus.total.unknown, "start_step", (json_int_t)run->start_step);
 }

@@ -95,10 +95,11 @@ static dt_status create_data(dt_run *run, const dt_resume *resume) {
 static dt_status create_model(dt_run *run, const dt_resume *resume) {
     const dt_config *c = &run->about.config;
     dt_status status = dt_state_create(&run->state, &run->layout);
+    run->gpt =
+        (dt_gpt){&run->layout, dt_kernels_best((dt_dtype)c->compute_dtype), c->dropout, (uint64_t)c->seed};
     if (status == DT_OK)
-        status = dt_weights_create(&run->weights, &run->layout, run->state.parameters);
+        status = dt_weights_create(&run->weights, &run->gpt, run->state.parameters);
     DT_TRY(dt_agree(run->world, status));
-    run->gpt = (dt_gpt){&run->layout, dt_kernels_best(DT_DTYPE_FP32), c->dropout, (uint64_t)c->seed};
     if (resume->found)
         return dt_resume_load(run->world, run->resumed_from, &run->state);
     dt_layout_init_parameters(&run->layout, (uint64_t)c->seed, run->state.parameters);
@@ -110,8 +111,10 @@ static dt_status create_workers(dt_run *run) {
     int threads;
     DT_TRY(dt_workers_count(&threads));
     DT_TRY(dt_hooks_create(&run->hooks, c->hooks, &run->layout));
-    return dt_workers_create(&run->workers, threads, run->gpt.kernels, &run->layout.shape,
-                             c->micro_batch_size);
+    DT_TRY(
+        dt_workers_create(&run->workers, threads, run->gpt.kernels, &run->layout.shape, c->micro_batch_size));
+    dt_workers_pack(&run->workers, &run->gpt, &run->weights);
+    return DT_OK;
 }
 
 static dt_status create_step(dt_run *run) {

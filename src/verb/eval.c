@@ -15,7 +15,7 @@
 #include "verb/verb.h"
 
 typedef struct flags {
-    const char *data, *split, *windows;
+    const char *data, *split, *windows, *compute_dtype;
 } flags;
 
 /* What the loss is of: of the text it was trained on what was kept for validation, of any other all. */
@@ -118,7 +118,7 @@ static dt_status run(const dt_world *world, const char *name, const flags *f) {
     dt_workers workers = {0};
     dt_status status = find(world, name, &path);
     if (status == DT_OK)
-        status = dt_agree(world, dt_model_file_load(&model, path));
+        status = dt_agree(world, dt_model_file_load(&model, path, f->compute_dtype));
     if (status == DT_OK)
         status = dt_agree(world, evaluate(world, &model, f, &corpus, &evaluator, &workers));
     dt_workers_free(&workers);
@@ -134,6 +134,7 @@ dt_status dt_verb_eval(int argc, char **argv) {
     const dt_flag own[] = {{"data", true, &f.data},
                            {"split", true, &f.split},
                            {"windows", true, &f.windows},
+                           {"compute-dtype", true, &f.compute_dtype},
                            {NULL, false, NULL}};
     const char *name;
     dt_world world;

@@ -11,9 +11,9 @@
 #include "infer/sample.h"
 #include "verb/verb.h"
 
-/* The verb's flags: those of the table's sampling options, without "sampling-". */
+/* The verb's flags: those of the table's sampling options, without "sampling-", and its own. */
 typedef struct flags {
-    const char *prompt, *max_length, *temperature, *top_k, *top_p, *seed, *count;
+    const char *prompt, *max_length, *temperature, *top_k, *top_p, *seed, *count, *compute_dtype;
 } flags;
 
 static dt_status apply(dt_config *config, const char *key, const char *text, const char *flag) {
@@ -122,6 +122,7 @@ dt_status dt_verb_sample(int argc, char **argv) {
                            {"top-p", true, &f.top_p},
                            {"seed", true, &f.seed},
                            {"count", true, &f.count},
+                           {"compute-dtype", true, &f.compute_dtype},
                            {NULL, false, NULL}};
     const char *path, *text;
     int64_t count = 1;
@@ -133,7 +134,7 @@ dt_status dt_verb_sample(int argc, char **argv) {
     f.prompt = text ? text : f.prompt;
     if (f.count)
         DT_TRY(dt_verb_count("count", f.count, &count));
-    dt_status status = dt_model_file_load(&model, path);
+    dt_status status = dt_model_file_load(&model, path, f.compute_dtype);
     if (status == DT_USAGE && text == NULL && ends_flags(argc, argv))
         status =
             dt_usage("%s; a prompt comes after the checkpoint: dtrain sample CHECKPOINT -- TEXT", dt_error());

@@ -116,7 +116,7 @@ static dt_status load_model(void) {
     char path[96];
     dt_model_file model;
     snprintf(path, sizeof path, "%s/checkpoints/checkpoint_step_1", folder);
-    dt_status status = dt_model_file_load(&model, path);
+    dt_status status = dt_model_file_load(&model, path, NULL);
     dt_model_file_free(&model);
     return status;
 }

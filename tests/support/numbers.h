@@ -22,10 +22,22 @@
 #include "base/philox.h"
 #include "math/kernels.h"
 
-/** Runs what follows once for each set of kernels that this processor can run, as `const dt_kernels *k`. */
-#define for_each_kernels(k)                                                                                  \
+/** Runs what follows once for each set of kernels of `dtype` that this processor can run, as `const
+ * dt_kernels *k`. */
+#define for_each_kernels_of(dtype, k)                                                                        \
     for (int k##_index = 0; k##_index < DT_KERNELS_SETS; k##_index++)                                        \
-        for (const dt_kernels *k = dt_kernels_get(k##_index, DT_DTYPE_FP32); k != NULL; k = NULL)
+        for (const dt_kernels *k = dt_kernels_get(k##_index, dtype); k != NULL; k = NULL)
+
+/** The same for the sets of every compute dtype. */
+#define for_every_kernels(k)                                                                                 \
+    for (int k##_index = 0; k##_index < 2 * DT_KERNELS_SETS; k##_index++)                                    \
+        for (const dt_kernels *k = dt_kernels_get(k##_index / 2, k##_index % 2 ? DT_DTYPE_BF16               \
+                                                                                : DT_DTYPE_FP32);            \
+             k != NULL; k = NULL)
+
+/** Runs what follows once for each set of kernels in fp32 that this processor can run, as `const dt_kernels
+ * *k`. */
+#define for_each_kernels(k) for_each_kernels_of(DT_DTYPE_FP32, k)
 
 static inline void *numbers_block(int64_t count, size_t size) {
     void *block = malloc((size_t)count * size);
@@ -52,10 +64,9 @@ static inline uint8_t *numbers_tokens(int64_t count, uint32_t seed, int64_t V) {
     return tokens;
 }
 
-/** Fills with NaN, so that whoever reads before writing is found out. */
+/** Fills with NaN, also as bfloat16, so that whoever reads before writing is found out. */
 static inline void numbers_poison(float *numbers, int64_t count) {
-    for (int64_t i = 0; i < count; i++)
-        numbers[i] = NAN;
+    memset(numbers, 0xff, (size_t)count * sizeof *numbers);
 }
 
 /** A new array of NaN. */

@@ -17,7 +17,7 @@
 
 typedef struct small_gpt {
     dt_layout layout;
-    dt_gpt gpt; /**< of the fastest kernels in fp32; others may be set */
+    dt_gpt gpt; /**< of the fastest kernels in fp32; small_gpt_use sets others */
     float *parameters;
     dt_weights weights;
     uint8_t *tokens; /* [SMALL_GPT_WINDOWS, T + 1] */
@@ -41,11 +41,19 @@ static inline small_gpt *small_gpt_make(dt_shape shape, double dropout) {
             small->parameters[tensor->offset + e] = chosen[e] + (tensor->init == DT_INIT_ONE ? 1.0f : 0.0f);
         free(chosen);
     }
-    assert_int_equal(dt_weights_create(&small->weights, &small->layout, small->parameters), DT_OK);
+    assert_int_equal(dt_weights_create(&small->weights, &small->gpt, small->parameters), DT_OK);
     small->tokens = numbers_tokens(SMALL_GPT_WINDOWS * (shape.T + 1), 99, shape.V);
     for (int64_t w = 0; w < SMALL_GPT_WINDOWS; w++)
         small->windows[w] = small->tokens + w * (shape.T + 1);
     return small;
+}
+
+/** Computes with `kernels` from now on, with panels of the weights in their form. */
+static inline void small_gpt_use(small_gpt *small, const dt_kernels *kernels) {
+    dt_weights_free(&small->weights);
+    small->gpt.kernels = kernels;
+    assert_int_equal(dt_weights_create(&small->weights, &small->gpt, small->parameters), DT_OK);
+    dt_weights_pack(&small->weights, &small->gpt, 0, small->weights.panels);
 }
 
 static inline void small_gpt_free(small_gpt *small) {

@@ -50,7 +50,7 @@ static float *gradient_of(small_gpt *small, const dt_kernels *k, const dt_leaf *
     float *gradient = numbers_poisoned(small->layout.elements);
     dt_gpt_view view;
     assert_int_equal(dt_gpt_view_create(&view, &small->layout, gradient), DT_OK);
-    small->gpt.kernels = k;
+    small_gpt_use(small, k);
     dt_forward_run(&small->gpt, &small->weights, leaf, &a);
     const double loss = dt_forward_loss(&small->gpt, leaf, &a);
     assert_near(k->name, "loss", dt_backward_run(&small->gpt, &small->weights, leaf, scale, &a, &view, NULL),

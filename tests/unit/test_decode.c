@@ -1,4 +1,5 @@
 /* One token at a time against the forward pass of all of them, and against itself when the context slides. */
+#include "model/activations.h"
 #include "model/decode.h"
 #include "model/forward.h"
 #include "support/small_gpt.h"
@@ -12,19 +13,26 @@ static const dt_shape shapes[] = {
 };
 static const int shape_count = (int)(sizeof shapes / sizeof *shapes);
 
-/* A decoder whose cache and scratch are NaN: nothing may be read that no token has written. */
+/* A decoder whose cache and scratch are NaN, in every dtype: nothing may be read that no token has written. */
 static dt_decoder *decoder_of(const small_gpt *small, int64_t streams) {
     dt_decoder *decoder = numbers_block(1, sizeof *decoder);
     assert_int_equal(dt_decode_create(decoder, &small->gpt, &small->weights, streams), DT_OK);
     const dt_shape *s = &small->layout.shape;
-    const int64_t n = streams > s->T ? streams : s->T;
-    numbers_poison(decoder->qkv, s->n_layers * streams * s->T * 3 * s->C);
-    numbers_poison(decoder->scratch, dt_attention_scratch_floats(s->T, s->C / s->H));
-    float *rows[] = {decoder->logits, decoder->x,        decoder->projection,
-                     decoder->norm,   decoder->attended, decoder->act};
-    const int64_t lengths[] = {streams * s->V, n * s->C, n * s->C, n * s->C, n * s->C, n * s->F};
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        numbers_poison(rows[i], lengths[i]);
+    const int64_t n = streams > s->T ? streams : s->T, each = small->gpt.kernels->operand_bytes;
+    const struct {
+        void *array;
+        int64_t bytes;
+    } parts[] = {{decoder->qkv, streams * dt_decode_stream_bytes(&small->gpt)},
+                 {decoder->logits, streams * s->V * 4},
+                 {decoder->x, n * s->C * 4},
+                 {decoder->projection, n * s->C * 4},
+                 {decoder->norm, n * s->C * each},
+                 {decoder->attended, n * s->C * each},
+                 {decoder->act, n * s->F * each},
+                 {decoder->scratch, 4 * small->gpt.kernels->attention->scratch_floats(s->T, s->C / s->H)},
+                 {decoder->room, 4 * dt_activations_room_floats(small->gpt.kernels, s, n)}};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        memset(parts[i].array, 0xff, (size_t)parts[i].bytes);
     return decoder;
 }
 
@@ -46,8 +54,8 @@ static void cached_logits_are_the_full_ones(void **state) {
     for (int i = 0; i < shape_count; i++) {
         small_gpt *small = small_gpt_make(shapes[i], 0.25);
         const int64_t T = shapes[i].T, V = shapes[i].V;
-        for_each_kernels(k) {
-            small->gpt.kernels = k;
+        for_every_kernels(k) {
+            small_gpt_use(small, k);
             dt_activations a = small_gpt_activations(small, 1);
             const dt_leaf leaf = small_gpt_leaf(small, 1, 0);
             dt_forward_run(&small->gpt, &small->weights, &leaf, &a);
@@ -77,8 +85,8 @@ static void a_full_context_keeps_its_later_half(void **state) {
         small_gpt *small = small_gpt_make(shapes[i], 0.0);
         const int64_t T = shapes[i].T, V = shapes[i].V, kept = T / 2;
         uint8_t *text = numbers_tokens(3 * T + 1, 3, V);
-        for_each_kernels(k) {
-            small->gpt.kernels = k;
+        for_every_kernels(k) {
+            small_gpt_use(small, k);
             dt_decoder *decoder = decoder_make(small);
             int slides = 0;
             for (int64_t t = 0; t < 3 * T + 1; t++) {
@@ -111,8 +119,8 @@ static void pieces_do_not_matter(void **state) {
     (void)state;
     small_gpt *small = small_gpt_make(shapes[4], 0.0);
     const int64_t T = shapes[4].T, V = shapes[4].V;
-    for_each_kernels(k) {
-        small->gpt.kernels = k;
+    for_every_kernels(k) {
+        small_gpt_use(small, k);
         dt_decoder *single = decoder_make(small);
         for (int64_t t = 0; t < T; t++)
             dt_decode_tokens(single, &small->windows[0][t], 1);
@@ -139,8 +147,8 @@ static void streams_do_not_matter(void **state) {
         small_gpt *small = small_gpt_make(shapes[i], 0.0);
         const int64_t T = shapes[i].T, V = shapes[i].V, steps = T + T / 2 + 1;
         uint8_t *text = numbers_tokens(steps * STREAMS, 5, V);
-        for_each_kernels(k) {
-            small->gpt.kernels = k;
+        for_every_kernels(k) {
+            small_gpt_use(small, k);
             dt_decoder *together = decoder_of(small, STREAMS), *alone[STREAMS];
             dt_decode_tokens(together, text, 1);
             for (int64_t s = 0; s < STREAMS; s++) {
@@ -168,8 +176,8 @@ static void reset_forgets_all(void **state) {
     (void)state;
     small_gpt *small = small_gpt_make(shapes[2], 0.0);
     const int64_t V = shapes[2].V;
-    for_each_kernels(k) {
-        small->gpt.kernels = k;
+    for_every_kernels(k) {
+        small_gpt_use(small, k);
         dt_decoder *used = decoder_make(small), *fresh = decoder_make(small);
         for (int64_t t = 0; t < shapes[2].T; t++)
             dt_decode_tokens(used, &small->windows[1][t], 1);

@@ -27,7 +27,7 @@ static void check(small_gpt *small, const dt_kernels *k, int64_t sequences, int6
     dt_activations a = small_gpt_activations(small, SMALL_GPT_WINDOWS);
     double *parameters = numbers_widen(small->parameters, small->layout.elements),
            *expected = numbers_wide(count);
-    small->gpt.kernels = k;
+    small_gpt_use(small, k);
     const double loss = reference_gpt_loss(&small->gpt, parameters, &leaf, expected);
     float *logits = logits_of(small, &leaf, &a);
     assert_close(k->name, "logits", logits, expected, count, TOLERANCE);
@@ -64,7 +64,8 @@ static void evaluation_drops_nothing(void **state) {
     dt_activations a = small_gpt_activations(dropping, 2);
     for_each_kernels(k) {
         const dt_leaf evaluation = small_gpt_leaf(dropping, 2, 0), training = small_gpt_leaf(dropping, 2, 1);
-        dropping->gpt.kernels = whole->gpt.kernels = k;
+        small_gpt_use(dropping, k);
+        small_gpt_use(whole, k);
         float *without = logits_of(whole, &training, &a), *evaluated = logits_of(dropping, &evaluation, &a);
         float *trained = logits_of(dropping, &training, &a);
         assert_same_bits(k->name, "logits", evaluated, without, count);
@@ -86,7 +87,7 @@ static void masks_belong_to_slots(void **state) {
     const int64_t count = tiny.T * tiny.V;
     dt_activations a = small_gpt_activations(small, SMALL_GPT_WINDOWS);
     for_each_kernels(k) {
-        small->gpt.kernels = k;
+        small_gpt_use(small, k);
         const dt_leaf all = small_gpt_leaf(small, SMALL_GPT_WINDOWS, 4);
         float *together = logits_of(small, &all, &a);
         for (int64_t s = 0; s < SMALL_GPT_WINDOWS; s++) {
@@ -111,7 +112,7 @@ static void the_future_is_not_seen(void **state) {
     dt_activations a = small_gpt_activations(small, 1);
     const dt_leaf leaf = small_gpt_leaf(small, 1, 0);
     for_each_kernels(k) {
-        small->gpt.kernels = k;
+        small_gpt_use(small, k);
         const int64_t changed[] = {longer.T, longer.T - 1, 64, 1};
         for (size_t i = 0; i < sizeof changed / sizeof *changed; i++) {
             float *before = logits_of(small, &leaf, &a);
