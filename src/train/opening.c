@@ -116,16 +116,16 @@ static json_t *run_event(const dt_run *run, json_t *hosts) {
     char hash[17], stamp[32];
     snprintf(hash, sizeof hash, "%016" PRIx64, dt_config_hash(c));
     dt_clock_stamp(stamp, sizeof stamp);
-    return json_pack("{s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:o, s:i, s:i, s:s, s:O, s:s, s:s, s:I, s:I, s:I, s:I}",
-                     "event", "run", "run_id", run->about.run_id, "parent_run_id",
-                     run->about.parent_run_id[0] ? json_string(run->about.parent_run_id) : json_null(),
-                     "time", stamp, "version", dt_version(), "git_commit", dt_version_commit(), "config_hash",
-                     hash, "seed", dt_json_integer(c->seed), "ranks", run->world->size, "threads",
-                     run->workers.threads, "exchange", exchange_name(run), "hosts", hosts, "kernels",
-                     run->gpt.kernels->name, "compute_dtype", dt_dtype_names[run->gpt.kernels->compute],
-                     "parameters", (json_int_t)run->layout.parameters,
-                     "corpus_tokens", (json_int_t)run->corpus.total.tokens, "corpus_unknown",
-                     (json_int_t)run->corpus.total.unknown, "start_step", (json_int_t)run->start_step);
+    return json_pack(
+        "{s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:o, s:i, s:i, s:s, s:O, s:s, s:s, s:I, s:I, s:I, s:I}", "event",
+        "run", "run_id", run->about.run_id, "parent_run_id",
+        run->about.parent_run_id[0] ? json_string(run->about.parent_run_id) : json_null(), "time", stamp,
+        "version", dt_version(), "git_commit", dt_version_commit(), "config_hash", hash, "seed",
+        dt_json_integer(c->seed), "ranks", run->world->size, "threads", run->workers.threads, "exchange",
+        exchange_name(run), "hosts", hosts, "kernels", run->gpt.kernels->name, "compute_dtype",
+        dt_dtype_names[run->gpt.kernels->compute], "parameters", (json_int_t)run->layout.parameters,
+        "corpus_tokens", (json_int_t)run->corpus.total.tokens, "corpus_unknown",
+        (json_int_t)run->corpus.total.unknown, "start_step", (json_int_t)run->start_step);
 }
 
 dt_status dt_opening_opening(dt_run *run) {

@@ -154,7 +154,8 @@ static void activations_take_half(void **state) {
         char flags[512];
         snprintf(flags, sizeof flags, "%s --compute-dtype %s", model, i == 0 ? "fp32" : "bf16");
         command_result r = training_run(TRAINING_ALONE, 1, i == 0 ? "whole" : "half", flags);
-        const char *line = strstr(r.err, "memory    ") ? strstr(r.err, "memory    ") : strstr(r.out, "memory    ");
+        const char *line =
+            strstr(r.err, "memory    ") ? strstr(r.err, "memory    ") : strstr(r.out, "memory    ");
         assert_non_null(line);
         assert_int_equal(sscanf(line, "memory    %lf MB", &megabytes[i]), 1);
         command_free(&r);

@@ -31,8 +31,8 @@
 /** The same for the sets of every compute dtype. */
 #define for_every_kernels(k)                                                                                 \
     for (int k##_index = 0; k##_index < 2 * DT_KERNELS_SETS; k##_index++)                                    \
-        for (const dt_kernels *k = dt_kernels_get(k##_index / 2, k##_index % 2 ? DT_DTYPE_BF16               \
-                                                                                : DT_DTYPE_FP32);            \
+        for (const dt_kernels *k =                                                                           \
+                 dt_kernels_get(k##_index / 2, k##_index % 2 ? DT_DTYPE_BF16 : DT_DTYPE_FP32);               \
              k != NULL; k = NULL)
 
 /** Runs what follows once for each set of kernels in fp32 that this processor can run, as `const dt_kernels

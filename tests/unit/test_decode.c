@@ -13,7 +13,8 @@ static const dt_shape shapes[] = {
 };
 static const int shape_count = (int)(sizeof shapes / sizeof *shapes);
 
-/* A decoder whose cache and scratch are NaN, in every dtype: nothing may be read that no token has written. */
+/* A decoder whose cache and scratch are NaN, in every dtype: nothing may be read that no token has written.
+ */
 static dt_decoder *decoder_of(const small_gpt *small, int64_t streams) {
     dt_decoder *decoder = numbers_block(1, sizeof *decoder);
     assert_int_equal(dt_decode_create(decoder, &small->gpt, &small->weights, streams), DT_OK);
