@@ -34,6 +34,7 @@ static const char *const span_names[DT_SPANS] = {
     [DT_SPAN_NORM] = "gradient norm",
     [DT_SPAN_CONSENT] = "compare ranks",
     [DT_SPAN_ADAMW] = "adamw",
+    [DT_SPAN_PACKING] = "pack weights",
 };
 
 /* What a pair of steps leaves behind on each rank, the plain one and the one that was timed in parts. */

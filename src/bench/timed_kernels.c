@@ -22,7 +22,6 @@ enum {
     RESIDUAL_BACKWARD,
     HEAD,
     LOSS = HEAD + 3,
-    PACKING,
     ROWS
 };
 
@@ -49,7 +48,6 @@ static const char *const names[ROWS] = {
     [RESIDUAL_BACKWARD] = "dropout+residual backward",
     PRODUCT(HEAD, "head"),
     [LOSS] = "loss",
-    [PACKING] = "weights packed",
 };
 
 /* The model's products, by the tensor of their weights (model/layout.c); names of layers end so. */
@@ -248,17 +246,6 @@ static void linear_backward_weight(float *dw, float *dbias, const dt_operand *x,
                 operands(s->rows, s->in, 1.0) + operands(s->rows, s->out, 1.0) + floats(s->in, s->out, 1.0));
 }
 
-static void linear_pack_weight(void *panels, const float *w, int64_t in, int64_t out, bool transposed,
-                               int64_t first, int64_t last) {
-    const struct dt_linear *plain = timed.plain->linear;
-    const double begun = begin();
-    plain->pack_weight(panels, w, in, out, transposed, first, last);
-    const int64_t all = transposed ? plain->panel_count(out, in) : plain->panel_count(in, out);
-    /* Floats in, operands out. */
-    end(PACKING, begun, 0.0,
-        (floats(in, out, 1.0) + operands(in, out, 1.0)) * (double)(last - first) / (double)all);
-}
-
 /* ---- the set ---- */
 
 /* A kernel that is new in one of these structs needs a wrapper and a row if a training step calls it. */
@@ -269,7 +256,7 @@ _Static_assert(KERNELS_OF(dt_attention) == 4, "forward and backward are timed; g
 _Static_assert(KERNELS_OF(dt_gelu) == 2, "forward and backward are timed");
 _Static_assert(KERNELS_OF(dt_residual) == 2, "forward and backward are timed");
 _Static_assert(KERNELS_OF(dt_loss) == 2, "backward is timed; evaluation calls forward");
-_Static_assert(KERNELS_OF(dt_linear) == 7, "three products and the packing are timed; sizes are not");
+_Static_assert(KERNELS_OF(dt_linear) == 7, "three products are timed; who packs times that");
 
 int64_t dt_timed_kernels_rows(void) {
     return ROWS;
@@ -306,8 +293,6 @@ const dt_kernels *dt_timed_kernels_of(const dt_kernels *plain, dt_spans *spans, 
     linear.forward = linear_forward;
     linear.backward_input = linear_backward_input;
     linear.backward_weight = linear_backward_weight;
-    if (plain->linear->pack_weight)
-        linear.pack_weight = linear_pack_weight;
     set.embedding = &embedding;
     set.layernorm = &layernorm;
     set.attention = &attention;

@@ -12,6 +12,7 @@ static const double element_bytes[DT_SPANS] = {
     [DT_SPAN_ROUNDING] = 8.0,   /* read and written */
     [DT_SPAN_NORM] = 4.0,       /* read */
     [DT_SPAN_ADAMW] = 28.0,     /* gradient, parameter and moments are read; the last three written */
+    [DT_SPAN_PACKING] = 6.0,    /* a float is read, half of one written */
 };
 
 dt_status dt_spans_create(dt_spans *spans, int64_t rows, int threads) {

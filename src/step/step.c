@@ -278,6 +278,18 @@ static void update_and_hold_state(dt_step *s, int64_t step, const dt_step_result
     state->step = step;
 }
 
+/* The new weights, for the products of the next step; nothing in fp32. */
+static void pack_weights(const dt_step *s) {
+    const dt_weights *w = s->in.weights;
+    const double begun = dt_spans_begin(s->in.spans);
+    double elements = 0.0;
+    for (int64_t i = 0; i < w->packings; i++)
+        elements += (double)w->packing[i].in * (double)w->packing[i].out;
+    dt_workers_pack(s->in.workers, s->in.gpt, w);
+    if (w->packings > 0)
+        dt_spans_end(s->in.spans, DT_SPAN_PACKING, begun, elements);
+}
+
 /* On every rank alike. */
 static void decide(dt_step *s, dt_step_result *result, dt_consent consent) {
     s->nonfinite_in_a_row = consent == DT_CONSENT_NOT_FINITE ? s->nonfinite_in_a_row + 1 : 0;
@@ -349,7 +361,7 @@ dt_status dt_step_run(dt_step *s, dt_step_result *result,
     if (counts(result))
         update_and_hold_state(s, step, result);
     if (result->outcome == DT_STEP_TAKEN)
-        dt_workers_pack(s->in.workers, s->in.gpt, s->in.weights);
+        pack_weights(s);
     result->step_seconds = dt_clock_seconds() - start_seconds;
     if (!counts(result))
         return DT_OK;

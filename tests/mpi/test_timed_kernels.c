@@ -83,68 +83,97 @@ static dt_span_total total_of(const dt_harness *harness, const char *name) {
     return (dt_span_total){0};
 }
 
-/* The table of docs/benchmarks.md: the row of a kernel says what each of its passes moves, "forward 3 n F".
- * The bytes of a call are for n tokens; those of all ranks are for the tokens of the batch. */
-static void expect_bytes_of_the_docs(const dt_harness *harness, const dt_config *config) {
-    const struct {
-        const char *row, *kernel, *pass, *dimension;
-        double size;
-        int64_t calls; /* for a micro-batch */
-    } rows[] = {{"embedding forward", "embedding", "forward ", "C", 32.0, 1},
-                {"embedding backward", "embedding", "backward ", "C", 32.0, 1},
-                {"layernorm forward", "layernorm", "forward ", "C", 32.0, 5},
-                {"layernorm backward", "layernorm", "backward ", "C", 32.0, 5},
-                {"attention forward", "attention", "forward ", "C", 32.0, 2},
-                {"attention backward", "attention", "backward ", "C", 32.0, 2},
-                {"gelu forward", "gelu", "forward ", "F", 96.0, 2},
-                {"gelu backward", "gelu", "backward ", "F", 96.0, 2},
-                {"dropout+residual forward", "dropout+residual", "forward ", "C", 32.0, 4},
-                {"dropout+residual backward", "dropout+residual", "backward ", "C", 32.0, 4},
-                {"loss", "loss", "", "V", 112.0, 1}};
+/* What a row of the kernels moves for a token, in arrays of `size` elements: of floats, and of operands,
+ * which the compute dtype decides. */
+static const struct moved {
+    const char *row, *kernel, *pass, *dimension;
+    double size;
+    int64_t calls; /* for a micro-batch, or for a sequence of it */
+    double floats, operands;
+} moved[] = {{"embedding forward", "embedding", "forward ", "C", 32.0, 1, 3.0, 0.0},
+             {"embedding backward", "embedding", "backward ", "C", 32.0, 1, 5.0, 0.0},
+             {"layernorm forward", "layernorm", "forward ", "C", 32.0, 5, 1.0, 1.0},
+             {"layernorm backward", "layernorm", "backward ", "C", 32.0, 5, 4.0, 0.0},
+             {"attention forward", "attention", "forward ", "C", 32.0, 2, 0.0, 4.0},
+             {"attention backward", "attention", "backward ", "C", 32.0, 2, 0.0, 8.0},
+             {"gelu forward", "gelu", "forward ", "F", 96.0, 2, 0.0, 2.0},
+             {"gelu backward", "gelu", "backward ", "F", 96.0, 2, 0.0, 4.0},
+             {"dropout+residual forward", "dropout+residual", "forward ", "C", 32.0, 4, 3.0, 0.0},
+             {"dropout+residual backward", "dropout+residual", "backward ", "C", 32.0, 4, 1.0, 1.0},
+             {"loss", "loss", "", "V", 112.0, 1, 1.0, 1.0}};
+
+#define MOVED (sizeof moved / sizeof *moved)
+
+/* The bytes of all ranks are those of the batch. */
+static void expect_bytes(const dt_harness *harness, const dt_config *config) {
     const double tokens = (double)(config->batch_size * config->max_seq_len);
-    char *page;
-    size_t length;
-    assert_ok(dt_file_read(DTRAIN_SOURCE_DIR "/docs/benchmarks.md", 1 << 20, &page, &length));
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        char line_start[64], cell[64];
-        const double bytes = sum_over_ranks(total_of(harness, rows[i].row).bytes);
-        snprintf(line_start, sizeof line_start, "\n| %s | ", rows[i].kernel);
-        snprintf(cell, sizeof cell, "%s%g n %s", rows[i].pass,
-                 bytes / (4.0 * tokens * (double)rows[i].calls * rows[i].size), rows[i].dimension);
-        const char *line = strstr(page, line_start), *found = line ? strstr(line, cell) : NULL;
-        if (found == NULL || found > strchr(line + 1, '\n'))
-            fail_msg("docs/benchmarks.md: expected \"%s\" in the row of %s", cell, rows[i].kernel);
+    const double operand = (double)harness->gpt.kernels->operand_bytes;
+    for (size_t i = 0; i < MOVED; i++) {
+        const struct moved *m = &moved[i];
+        const double expected =
+            tokens * (double)m->calls * m->size * (4.0 * m->floats + operand * m->operands);
+        const double found = sum_over_ranks(total_of(harness, m->row).bytes);
+        if (found != expected)
+            fail_msg("%s: expected %g bytes, found %g", m->row, expected, found);
     }
-    free(page);
+    /* x[n, 32] and dy[n, 96] of 7 micro-batches and 2 layers, and as many gradients of w[32, 96]. */
+    const dt_span_total c_fc = total_of(harness, "c_fc dW");
+    assert_true(sum_over_ranks(c_fc.flop) == 2.0 * 2.0 * tokens * 32.0 * 96.0);
+    assert_true(sum_over_ranks(c_fc.bytes) ==
+                2.0 * (operand * tokens * (32.0 + 96.0) + 4.0 * 7.0 * 32.0 * 96.0));
+    /* The head's logits are floats, made of operands. */
+    assert_true(sum_over_ranks(total_of(harness, "head forward").bytes) ==
+                operand * (tokens * 32.0 + 7.0 * 32.0 * 99.0) + 4.0 * tokens * 99.0);
 }
 
 static void the_work_is_the_models(void **state) {
     (void)state;
-    for (int threads = 1; threads <= (world.size == 1 ? 2 : 1); threads++) {
-        dt_config config;
-        dt_harness harness;
-        dt_step_result result;
-        double flop = 0.0;
-        describe(&config);
-        create_timed(&harness, &config, threads);
-        dt_spans_start(&harness.spans);
-        assert_ok(dt_harness_step(&harness, &result));
-        for (int64_t row = 0; row < dt_timed_kernels_rows(); row++)
-            flop += dt_spans_read(&harness.spans, DT_SPANS + row).flop;
-        /* Whole numbers below 2^53: their sum is exact in any order. */
-        assert_true(sum_over_ranks(flop) == dt_profile_model_flop(&harness.layout, config.batch_size));
-        /* x[n, 32], w[32, 96] and y[n, 96], of 7 micro-batches and 2 layers. */
-        const dt_span_total c_fc = total_of(&harness, "c_fc dW");
-        const double tokens = 13.0 * 16.0;
-        assert_true(sum_over_ranks(c_fc.flop) == 2.0 * 2.0 * tokens * 32.0 * 96.0);
-        assert_true(sum_over_ranks(c_fc.bytes) == 4.0 * 2.0 * (tokens * (32.0 + 96.0) + 7.0 * 32.0 * 96.0));
-        assert_true(sum_over_ranks((double)total_of(&harness, "head dX").calls) == 7.0);
-        assert_true(sum_over_ranks((double)total_of(&harness, "layernorm backward").calls) == 7.0 * 5.0);
-        assert_true(sum_over_ranks((double)total_of(&harness, "attention backward").calls) == 13.0 * 2.0);
-        expect_bytes_of_the_docs(&harness, &config);
-        dt_harness_free(&harness);
-        dt_config_free(&config);
+    for (int64_t compute = DT_DTYPE_FP32; compute <= DT_DTYPE_BF16; compute++)
+        /* Threads of several ranks would only take turns on a test's cores. */
+        for (int threads = 1; threads <= (world.size == 1 ? 2 : 1); threads++) {
+            dt_config config;
+            dt_harness harness;
+            dt_step_result result;
+            double flop = 0.0;
+            describe(&config);
+            config.compute_dtype = compute;
+            create_timed(&harness, &config, threads);
+            dt_spans_start(&harness.spans);
+            assert_ok(dt_harness_step(&harness, &result));
+            for (int64_t row = 0; row < dt_timed_kernels_rows(); row++)
+                flop += dt_spans_read(&harness.spans, DT_SPANS + row).flop;
+            /* Whole numbers below 2^53: their sum is exact in any order. */
+            assert_true(sum_over_ranks(flop) == dt_profile_model_flop(&harness.layout, config.batch_size));
+            assert_true(sum_over_ranks((double)total_of(&harness, "head dX").calls) == 7.0);
+            assert_true(sum_over_ranks((double)total_of(&harness, "layernorm backward").calls) == 7.0 * 5.0);
+            assert_true(sum_over_ranks((double)total_of(&harness, "attention backward").calls) == 13.0 * 2.0);
+            expect_bytes(&harness, &config);
+            /* Of each matrix both panels are packed: 4 C C + 2 C F for a layer, and the head's V C. */
+            const double matrices = 2.0 * (4.0 * 32.0 * 32.0 + 2.0 * 32.0 * 96.0) + 99.0 * 32.0;
+            assert_true(dt_spans_read(&harness.spans, DT_SPAN_PACKING).bytes ==
+                        (compute == DT_DTYPE_BF16 ? 2.0 * 6.0 * matrices : 0.0));
+            dt_harness_free(&harness);
+            dt_config_free(&config);
+        }
+}
+
+/* The table of docs/benchmarks.md: the row of a kernel says what each of its passes moves, "forward 2 n F".
+ */
+static void the_docs_have_the_same_table(void **state) {
+    (void)state;
+    char *page;
+    size_t length;
+    assert_ok(dt_file_read(DTRAIN_SOURCE_DIR "/docs/benchmarks.md", 1 << 20, &page, &length));
+    for (size_t i = 0; i < MOVED; i++) {
+        const struct moved *m = &moved[i];
+        char start[64], cell[64];
+        snprintf(start, sizeof start, "\n| %s | ", m->kernel);
+        snprintf(cell, sizeof cell, "%s%g n %s", m->pass, m->floats + m->operands, m->dimension);
+        const char *line = strstr(page, start), *found = line ? strstr(line, cell) : NULL;
+        if (found == NULL || found > strchr(line + 1, '\n'))
+            fail_msg("docs/benchmarks.md: expected \"%s\" in the row of %s", cell, m->kernel);
     }
+    free(page);
 }
 
 /* Of the spans of the step itself: what happened at all, and what of the vector each had to do with. */
@@ -191,8 +220,8 @@ static void parts_last_no_longer_than_the_step(void **state) {
     }
 }
 
-static const struct CMUnitTest tests[] = {cmocka_unit_test(timing_changes_no_bit),
-                                          cmocka_unit_test(the_work_is_the_models),
-                                          cmocka_unit_test(parts_last_no_longer_than_the_step)};
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(timing_changes_no_bit), cmocka_unit_test(the_work_is_the_models),
+    cmocka_unit_test(the_docs_have_the_same_table), cmocka_unit_test(parts_last_no_longer_than_the_step)};
 
 CMOCKA_MPI_MAIN(tests)
