@@ -73,6 +73,11 @@ static dt_status run(const dt_world *world, const dt_config *config, const flags
     return status;
 }
 
+static bool ends_in(const char *name, const char *ending) {
+    const size_t length = strlen(name), end = strlen(ending);
+    return length >= end && strcmp(name + length - end, ending) == 0;
+}
+
 /* Flags that only mean something together must come together. */
 static dt_status check_flags(const flags *f) {
     if (f->scaling == NULL && f->ranks)
@@ -81,6 +86,11 @@ static dt_status check_flags(const flags *f) {
         return dt_usage("--ways and --scaling are two studies; ask for one of them");
     if (f->ways && f->report)
         return dt_usage("--report: --ways has a table and --json alone");
+    if (f->scaling == NULL && f->report && !ends_in(f->report, ".svg"))
+        return dt_usage(
+            "--report: expected FILE.svg, the picture of a step's kernels, found %s; a page needs "
+            "--scaling or --merge with it",
+            f->report);
     if (f->share && !f->ways)
         return dt_usage("--share: expected --ways with it");
     return DT_OK;

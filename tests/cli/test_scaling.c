@@ -201,7 +201,8 @@ static void test_refusals(void **state) {
                    "--json and --report: expected two files, found x for both");
     assert_refused(DTRAIN " bench --ranks 1",
                    "--ranks: expected --scaling strong, weak or strong,weak with it");
-    assert_refused(DTRAIN " bench --report x.html", "--report: expected --scaling");
+    assert_refused(DTRAIN " bench --report x.html",
+                   "--report: expected FILE.svg, the picture of a step's kernels, found x.html");
     assert_refused(DTRAIN " bench --ways", "--ways: expected two ranks or more");
     assert_refused(DTRAIN " bench --share 2", "--share: expected --ways with it");
     assert_refused(DTRAIN " bench --ways --share 0.5", "--share: expected the threads");
