@@ -170,7 +170,8 @@ typedef struct dt_softmax_query {
 /* z = factor P and ds = P (factor dz - delta) of columns j..j+16. */
 static inline void dt_softmax_back(float *restrict z, float *restrict ds, const dt_softmax_query *q,
                                    int64_t j, float scale, bool masked, bool dropping) {
-    const float *restrict s = q->s + j, *restrict dz = q->dz + j, *restrict factor = q->factor + j;
+    const float *restrict s = q->s + j, *restrict dz = q->dz + j;
+    const float *restrict factor = dropping ? q->factor + j : NULL;
     const float lse = q->lse, delta = q->delta;
     const int32_t n = (int32_t)(q->n - j);
 #pragma omp simd
