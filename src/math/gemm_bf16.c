@@ -57,8 +57,8 @@ static void pack_a(dt_factor *packed, const dt_product_bf16 *x, const block *b) 
 
 /* What the tile reads of columns [first, first + COLS) of a stored panel; where that is not the panel itself,
  * it is expanded into `room`. */
-static const dt_factor *open(dt_factor *restrict room, const uint16_t *restrict panel, int64_t first,
-                             int64_t pairs) {
+static const dt_factor *expand(dt_factor *restrict room, const uint16_t *restrict panel, int64_t first,
+                               int64_t pairs) {
 #if DT_TILE_BF16_NATIVE
     (void)room, (void)first, (void)pairs;
     return panel;
@@ -99,7 +99,7 @@ static void multiply_block(const dt_product_bf16 *x, const block *b, dt_factor *
         const int64_t panel = j / DT_PANEL_BF16_COLS, first = j % DT_PANEL_BF16_COLS;
         const uint16_t *stored =
             x->panels + panel * dt_panel_bf16_elements(x->k) + b->step * DT_PANEL_BF16_COLS;
-        multiply_columns(x, b, packed, open(opened, stored, first, b->pairs), j);
+        multiply_columns(x, b, packed, expand(opened, stored, first, b->pairs), j);
     }
 }
 
