@@ -13,34 +13,25 @@
 
 #define NAMES_BYTES 64
 
-#define SET(isa, with)                                                                                       \
-    {.name = #isa,                                                                                           \
-     .compute = DT_DTYPE_FP32,                                                                               \
-     .operand_bytes = sizeof(float),                                                                         \
+#define COMPUTE_fp32 .compute = DT_DTYPE_FP32, .operand_bytes = sizeof(float)
+#define COMPUTE_bf16 .compute = DT_DTYPE_BF16, .operand_bytes = sizeof(uint16_t)
+
+#define SET(isa, dtype)                                                                                      \
+    {COMPUTE_##dtype,                                                                                        \
+     .name = #isa,                                                                                           \
      .embedding = &dt_embedding_##isa,                                                                       \
-     .layernorm = &dt_layernorm_fp32_##isa,                                                                  \
-     .attention = &dt_attention_fp32_##isa,                                                                  \
-     .gelu = &dt_gelu_fp32_##isa,                                                                            \
-     .residual = &dt_residual_fp32_##isa,                                                                    \
-     .linear = &dt_linear_fp32_##isa,                                                                        \
-     .loss = &dt_loss_fp32_##isa,                                                                            \
+     .layernorm = &dt_layernorm_##dtype##_##isa,                                                             \
+     .attention = &dt_attention_##dtype##_##isa,                                                             \
+     .gelu = &dt_gelu_##dtype##_##isa,                                                                       \
+     .residual = &dt_residual_##dtype##_##isa,                                                               \
+     .linear = &dt_linear_##dtype##_##isa,                                                                   \
+     .loss = &dt_loss_##dtype##_##isa,                                                                       \
      .gemm = &dt_gemm_##isa},
 
-#define SET_BF16(isa, with)                                                                                  \
-    {.name = #isa,                                                                                           \
-     .compute = DT_DTYPE_BF16,                                                                               \
-     .operand_bytes = sizeof(uint16_t),                                                                      \
-     .embedding = &dt_embedding_##isa,                                                                       \
-     .layernorm = &dt_layernorm_bf16_##isa,                                                                  \
-     .attention = &dt_attention_bf16_##isa,                                                                  \
-     .gelu = &dt_gelu_bf16_##isa,                                                                            \
-     .residual = &dt_residual_bf16_##isa,                                                                    \
-     .linear = &dt_linear_bf16_##isa,                                                                        \
-     .loss = &dt_loss_bf16_##isa,                                                                            \
-     .gemm = &dt_gemm_##isa},
-
-static const dt_kernels sets[DT_KERNELS_SETS] = {DT_ISA_EACH(SET, )};
-static const dt_kernels sets_bf16[DT_KERNELS_SETS] = {DT_ISA_EACH(SET_BF16, )};
+static const dt_kernels sets[][DT_KERNELS_SETS] = {
+    [DT_DTYPE_FP32] = {DT_ISA_EACH(SET, fp32)},
+    [DT_DTYPE_BF16] = {DT_ISA_EACH(SET, bf16)},
+};
 
 #if defined __x86_64__
 static bool has_avx2(void) {
@@ -68,10 +59,6 @@ static bool has_neon(void) {
 }
 #endif
 
-static const dt_kernels *set_of(int index, dt_dtype compute) {
-    return compute == DT_DTYPE_BF16 ? &sets_bf16[index] : &sets[index];
-}
-
 static bool runs(int index) {
 #define HAS(isa, with) has_##isa,
     static bool (*const has[DT_KERNELS_SETS])(void) = {DT_ISA_EACH(HAS, )};
@@ -80,7 +67,7 @@ static bool runs(int index) {
 }
 
 const dt_kernels *dt_kernels_get(int index, dt_dtype compute) {
-    return runs(index) ? set_of(index, compute) : NULL;
+    return runs(index) ? &sets[compute][index] : NULL;
 }
 
 /* What DTRAIN_ISA says; NULL where it is unset or empty. */
@@ -94,7 +81,7 @@ const dt_kernels *dt_kernels_best(dt_dtype compute) {
     const dt_kernels *best = NULL;
     for (int index = DT_KERNELS_SETS - 1; index >= 0; index--)
         if (runs(index)) {
-            best = set_of(index, compute);
+            best = &sets[compute][index];
             if (wanted && strcmp(wanted, best->name) == 0)
                 break;
         }
@@ -119,7 +106,7 @@ static const char *list_sets(bool only_here, char names[NAMES_BYTES]) {
     for (int index = 0; index < DT_KERNELS_SETS; index++)
         if (!only_here || runs(index))
             length += (size_t)snprintf(names + length, NAMES_BYTES - length, "%s%s", length ? ", " : "",
-                                       sets[index].name);
+                                       sets[DT_DTYPE_FP32][index].name);
     return names;
 }
 
@@ -129,7 +116,7 @@ dt_status dt_kernels_check(void) {
     if (wanted == NULL || strcmp(wanted, dt_kernels_best(DT_DTYPE_FP32)->name) == 0)
         return DT_OK;
     for (int index = 0; index < DT_KERNELS_SETS; index++)
-        if (strcmp(wanted, sets[index].name) == 0)
+        if (strcmp(wanted, sets[DT_DTYPE_FP32][index].name) == 0)
             return dt_usage(
                 "DTRAIN_ISA: this processor does not run %s; it runs %s; unset DTRAIN_ISA for the "
                 "fastest of them",

@@ -44,6 +44,7 @@ static void give_panels(dt_weights *w, const struct dt_linear *l, dt_weight *wei
     *transposed = (dt_packing){weight->values, in, out, true, *next, w->panels};
     w->panels += l->panel_count(out, in);
     *next += round_bytes(l->panels_bytes(out, in));
+    w->elements += 2 * in * out;
     weight->panels = as_it_is->panels;
     weight->panels_t = transposed->panels;
 }

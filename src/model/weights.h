@@ -36,8 +36,9 @@ typedef struct dt_weights {
 
     dt_packing *packing; /* [packings]; none in fp32 */
     int64_t packings;
-    int64_t panels; /**< of all matrices: 0 in fp32 */
-    char *block;    /* owns the panels */
+    int64_t panels;   /**< of all matrices: 0 in fp32 */
+    int64_t elements; /**< that they are packed from, each matrix read twice: 0 in fp32 */
+    char *block;      /* owns the panels */
 } dt_weights;
 
 /** Bytes of the panels of a model of `shape` for `kernels`; 0 in fp32. INT64_MAX where 63 bits would be too

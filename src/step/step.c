@@ -282,12 +282,9 @@ static void update_and_hold_state(dt_step *s, int64_t step, const dt_step_result
 static void pack_weights(const dt_step *s) {
     const dt_weights *w = s->in.weights;
     const double begun = dt_spans_begin(s->in.spans);
-    double elements = 0.0;
-    for (int64_t i = 0; i < w->packings; i++)
-        elements += (double)w->packing[i].in * (double)w->packing[i].out;
     dt_workers_pack(s->in.workers, s->in.gpt, w);
-    if (w->packings > 0)
-        dt_spans_end(s->in.spans, DT_SPAN_PACKING, begun, elements);
+    if (w->elements > 0)
+        dt_spans_end(s->in.spans, DT_SPAN_PACKING, begun, (double)w->elements);
 }
 
 /* On every rank alike. */

@@ -10,16 +10,6 @@
 
 #include "support/training.h"
 
-/* The learning rate must not depend on max_steps, which differs between the parts of a run. */
-#define STEADY TRAINING_MODEL "--warmup-steps 2 "
-#define COSINE TRAINING_MODEL "--lr-schedule cosine --warmup-steps 2 --max-steps 10 --checkpoint-cadence 4 "
-
-static int set_up(void **state) {
-    training_set_up(state);
-    training_done(TRAINING_ALONE, 1, "saved", STEADY "--max-steps 2");
-    return 0;
-}
-
 /* What same_metric compares holds every step, so equal texts also mean that no step stands twice. */
 static void same_course(const char *out_dir, const char *other) {
     training_same_weights(out_dir, other, 10);
@@ -31,12 +21,12 @@ static void same_course(const char *out_dir, const char *other) {
 /* 4 ranks to step 4, one to 8, three to 10, against two that never stopped. */
 static void parts_on_other_ranks_make_the_same_run(void **state) {
     (void)state;
-    training_done(2, 1, "whole", STEADY "--max-steps 10");
-    training_done(4, 1, "parts", STEADY "--max-steps 4");
+    training_done(2, 1, "whole", TRAINING_STEADY "--max-steps 10");
+    training_done(4, 1, "parts", TRAINING_STEADY "--max-steps 4");
     assert_int_equal(training_latest_step("parts"), 4);
-    training_done(1, 2, "parts", STEADY "--max-steps 8 --resume latest");
+    training_done(1, 2, "parts", TRAINING_STEADY "--max-steps 8 --resume latest");
     assert_int_equal(training_latest_step("parts"), 8);
-    training_done(3, 1, "parts", STEADY "--max-steps 10 --resume auto");
+    training_done(3, 1, "parts", TRAINING_STEADY "--max-steps 10 --resume auto");
     same_course("whole", "parts");
     training_no_leftovers("parts");
 }
@@ -44,9 +34,10 @@ static void parts_on_other_ranks_make_the_same_run(void **state) {
 /* A run that ended at 10 goes on from its checkpoint of step 4: the lines of 5 to 10 are written once. */
 static void an_earlier_checkpoint_takes_lines_back(void **state) {
     (void)state;
-    training_done(2, 1, "cosine", COSINE "--eval-cadence 3");
-    training_done(TRAINING_ALONE, 1, "again", COSINE "--eval-cadence 3");
-    training_done(3, 2, "again", COSINE "--eval-cadence 3 --resume again/checkpoints/checkpoint_step_4");
+    training_done(2, 1, "cosine", TRAINING_COSINE "--eval-cadence 3");
+    training_done(TRAINING_ALONE, 1, "again", TRAINING_COSINE "--eval-cadence 3");
+    training_done(3, 2, "again",
+                  TRAINING_COSINE "--eval-cadence 3 --resume again/checkpoints/checkpoint_step_4");
     same_course("cosine", "again");
     training_same_metric("cosine", "again", "val_loss");
     assert_int_equal(training_latest_step("again"), 10);
@@ -56,8 +47,8 @@ static void an_earlier_checkpoint_takes_lines_back(void **state) {
  * a stop, on another number of ranks, also after the run was moved, and seen from another folder. */
 static void a_checkpoint_alone_goes_on(void **state) {
     (void)state;
-    training_done(TRAINING_ALONE, 1, "unbroken", COSINE "--keep-last 5");
-    training_done(2, 1, "broken", COSINE "--keep-last 5");
+    training_done(TRAINING_ALONE, 1, "unbroken", TRAINING_COSINE "--keep-last 5");
+    training_done(2, 1, "broken", TRAINING_COSINE "--keep-last 5");
     command_result r = command_run("cp -r broken moved && mkdir below");
     command_free(&r);
     r = training_goes_on(3, "--resume broken/checkpoints/checkpoint_step_8");
@@ -88,7 +79,7 @@ static void a_checkpoint_alone_goes_on(void **state) {
 
 static void a_finished_run_has_nothing_to_do(void **state) {
     (void)state;
-    command_result r = training_run(1, 1, "saved", STEADY "--max-steps 2 --resume latest");
+    command_result r = training_run(1, 1, "saved", TRAINING_STEADY "--max-steps 2 --resume latest");
     assert_int_equal(r.exit_code, 0);
     assert_non_null(
         strstr(r.out, "nothing to do: the checkpoint is at step 2 and max_steps is 2; raise --max-steps to "
@@ -114,5 +105,5 @@ int main(void) {
                                        cmocka_unit_test(a_checkpoint_alone_goes_on),
                                        cmocka_unit_test(a_finished_run_has_nothing_to_do),
                                        cmocka_unit_test(a_diverging_run_keeps_what_was_saved)};
-    return cmocka_run_group_tests(tests, set_up, training_tear_down);
+    return cmocka_run_group_tests(tests, training_set_up_saved, training_tear_down);
 }

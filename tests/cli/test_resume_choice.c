@@ -12,16 +12,6 @@
 
 #include "support/training.h"
 
-/* The learning rate must not depend on max_steps, which differs between the parts of a run. */
-#define STEADY TRAINING_MODEL "--warmup-steps 2 "
-#define COSINE TRAINING_MODEL "--lr-schedule cosine --warmup-steps 2 --max-steps 10 --checkpoint-cadence 4 "
-
-static int set_up(void **state) {
-    training_set_up(state);
-    training_done(TRAINING_ALONE, 1, "saved", STEADY "--max-steps 2");
-    return 0;
-}
-
 /* The last run event of metrics.jsonl; owned by the caller. */
 static json_t *last_run(const char *out_dir) {
     char path[256], *rest = NULL;
@@ -54,8 +44,9 @@ static void expect_run(const char *out_dir, const char *key, const char *other) 
  * neither into the folders of the other. */
 static void a_path_may_lead_to_another_run(void **state) {
     (void)state;
-    training_done(TRAINING_ALONE, 1, "first", COSINE);
-    command_result r = training_run(2, 1, "second", COSINE "--resume first/checkpoints/checkpoint_step_8");
+    training_done(TRAINING_ALONE, 1, "first", TRAINING_COSINE);
+    command_result r =
+        training_run(2, 1, "second", TRAINING_COSINE "--resume first/checkpoints/checkpoint_step_8");
     assert_int_equal(r.exit_code, 0);
     command_says(
         &r,
@@ -77,15 +68,16 @@ static void a_path_may_lead_to_another_run(void **state) {
     /* It keeps its name and its origin when it goes on, and the first one its name. */
     r = command_run("cp -r second before");
     command_free(&r);
-    training_done(3, 1, "second", COSINE "--max-steps 12 --resume auto");
+    training_done(3, 1, "second", TRAINING_COSINE "--max-steps 12 --resume auto");
     expect_run("second", "run_id", "before");
     expect_run("second", "parent_run_id", "first");
     r = command_run("cp -r first before_first");
     command_free(&r);
-    training_done(TRAINING_ALONE, 1, "first", COSINE "--max-steps 12 --resume latest");
+    training_done(TRAINING_ALONE, 1, "first", TRAINING_COSINE "--max-steps 12 --resume latest");
     expect_run("first", "run_id", "before_first");
     training_same_weights("first", "second", 12);
-    training_refused(TRAINING_ALONE, "second", COSINE "--max-steps 14 --resume first/checkpoints/latest", 2,
+    training_refused(TRAINING_ALONE, "second",
+                     TRAINING_COSINE "--max-steps 14 --resume first/checkpoints/latest", 2,
                      "dtrain: error: cannot resume: first/checkpoints/latest is a checkpoint of run ");
     json_decref(first);
     json_decref(second);
@@ -94,9 +86,10 @@ static void a_path_may_lead_to_another_run(void **state) {
 /* The same words again after a kill before the first save: it is still the run that began. */
 static void a_run_that_saved_nothing_begins_again(void **state) {
     (void)state;
-    training_done(TRAINING_ALONE, 1, "origin", COSINE);
-    static const char words[] = COSINE "--max-steps 100000 --resume origin/checkpoints/checkpoint_step_8 "
-                                       "--checkpoint-cadence null --lr-schedule constant";
+    training_done(TRAINING_ALONE, 1, "origin", TRAINING_COSINE);
+    static const char words[] =
+        TRAINING_COSINE "--max-steps 100000 --resume origin/checkpoints/checkpoint_step_8 "
+                        "--checkpoint-cadence null --lr-schedule constant";
     const pid_t process = training_start(TRAINING_ALONE, "begun", words);
     training_await_step(process, "begun", 9);
     kill(process, SIGKILL);
@@ -104,7 +97,7 @@ static void a_run_that_saved_nothing_begins_again(void **state) {
     command_result r = command_run("cp -r begun killed");
     command_free(&r);
     training_done(TRAINING_ALONE, 1, "begun",
-                  COSINE
+                  TRAINING_COSINE
                   "--max-steps 12 --resume origin/checkpoints/checkpoint_step_8 --lr-schedule constant");
     expect_run("begun", "run_id", "killed");
     expect_run("begun", "parent_run_id", "origin");
@@ -113,13 +106,13 @@ static void a_run_that_saved_nothing_begins_again(void **state) {
 
 static void auto_starts_fresh_where_nothing_is(void **state) {
     (void)state;
-    command_result r = training_run(2, 1, "fresh", STEADY "--max-steps 2 --resume auto");
+    command_result r = training_run(2, 1, "fresh", TRAINING_STEADY "--max-steps 2 --resume auto");
     assert_int_equal(r.exit_code, 0);
     assert_non_null(strstr(r.out, "resume: no checkpoint in fresh/checkpoints yet, starting fresh\n"));
     command_free(&r);
     training_same_weights("saved", "fresh", 2);
     /* Once there is one it is taken. */
-    r = training_run(2, 1, "fresh", STEADY "--max-steps 3 --resume auto");
+    r = training_run(2, 1, "fresh", TRAINING_STEADY "--max-steps 3 --resume auto");
     assert_int_equal(r.exit_code, 0);
     assert_non_null(strstr(r.out, "resume    from fresh/checkpoints/checkpoint_step_2, after step 2\n"));
     command_free(&r);
@@ -128,11 +121,11 @@ static void auto_starts_fresh_where_nothing_is(void **state) {
 static void latest_needs_a_checkpoint(void **state) {
     (void)state;
     training_refused(
-        2, "nothing", STEADY "--max-steps 2 --resume latest", 2,
+        2, "nothing", TRAINING_STEADY "--max-steps 2 --resume latest", 2,
         "dtrain: error: there is no latest checkpoint to resume: expected a link "
         "nothing/checkpoints/latest; give --resume a path, or auto to start afresh when there is none\n");
     training_refused(
-        TRAINING_ALONE, "nothing", STEADY "--max-steps 2 --resume nowhere", 2,
+        TRAINING_ALONE, "nothing", TRAINING_STEADY "--max-steps 2 --resume nowhere", 2,
         "dtrain: error: nowhere is no checkpoint: expected a folder, found nothing there; name one such as "
         "checkpoints/checkpoint_step_1000\n");
 }
@@ -159,7 +152,7 @@ static void best_is_a_checkpoint_too(void **state) {
         TRAINING_ALONE, "saved", "--max-steps 4 --resume best", 2,
         "dtrain: error: there is no best checkpoint to resume: expected a link "
         "saved/checkpoints/best; a run makes it where it evaluates and saves after the same step");
-    training_done(TRAINING_ALONE, 1, "best", STEADY "--max-steps 4 --eval-cadence 2");
+    training_done(TRAINING_ALONE, 1, "best", TRAINING_STEADY "--max-steps 4 --eval-cadence 2");
     command_result r = training_goes_on(2, "--out-dir best --max-steps 6 --resume best");
     command_says(&r, "after step 4\n");
     command_free(&r);
@@ -173,16 +166,17 @@ static void a_damaged_checkpoint_is_refused(void **state) {
     command_free(&copy);
     training_damage("damaged/checkpoints/latest/model.safetensors", -5);
     training_refused(
-        2, "damaged", STEADY "--max-steps 4 --resume latest", 1,
+        2, "damaged", TRAINING_STEADY "--max-steps 4 --resume latest", 1,
         "dtrain: error: damaged/checkpoints/checkpoint_step_2/model.safetensors is damaged: the data of "
         "tensor ln_f.bias have XXH3-64 ");
     training_damage("damaged2/checkpoints/latest/optimizer.safetensors", -5);
     training_refused(
-        TRAINING_ALONE, "damaged2", STEADY "--max-steps 4 --resume damaged2/checkpoints/checkpoint_step_2", 1,
+        TRAINING_ALONE, "damaged2",
+        TRAINING_STEADY "--max-steps 4 --resume damaged2/checkpoints/checkpoint_step_2", 1,
         "dtrain: error: damaged2/checkpoints/checkpoint_step_2/optimizer.safetensors is damaged: the data "
         "of tensor exp_avg_sq.ln_f.bias have XXH3-64 ");
     training_refused(
-        3, "damaged2", STEADY "--max-steps 4 --resume auto", 1,
+        3, "damaged2", TRAINING_STEADY "--max-steps 4 --resume auto", 1,
         "dtrain: error: expected a checkpoint in damaged2/checkpoints to go on from, found 1 and "
         "none of them whole");
 }
@@ -202,8 +196,8 @@ static void auto_goes_on_from_the_newest_whole_one(void **state) {
         {"config.json", "rm %s && mkdir %s", "found a folder"},
         {"vocab.json", "rm %s && mkfifo %s", "expected a regular file"},
     };
-    training_done(2, 1, "two", STEADY "--max-steps 4 --checkpoint-cadence 2");
-    training_done(2, 1, "beyond", STEADY "--max-steps 6");
+    training_done(2, 1, "two", TRAINING_STEADY "--max-steps 4 --checkpoint-cadence 2");
+    training_done(2, 1, "beyond", TRAINING_STEADY "--max-steps 6");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char line[512], file[128];
         snprintf(file, sizeof file, "mended/checkpoints/checkpoint_step_4/%s", cases[i].file);
@@ -219,9 +213,10 @@ static void auto_goes_on_from_the_newest_whole_one(void **state) {
             fail_msg("expected \"%s\" and \"%s\" in: %s", cases[i].file, cases[i].why, r.err);
         command_free(&r);
         training_refused(TRAINING_ALONE, "mended",
-                         STEADY "--max-steps 6 --resume mended/checkpoints/checkpoint_step_4", 1,
+                         TRAINING_STEADY "--max-steps 6 --resume mended/checkpoints/checkpoint_step_4", 1,
                          "dtrain: error: ");
-        r = training_run(i == 0 ? 3 : TRAINING_ALONE, 1, "mended", STEADY "--max-steps 6 --resume auto");
+        r = training_run(i == 0 ? 3 : TRAINING_ALONE, 1, "mended",
+                         TRAINING_STEADY "--max-steps 6 --resume auto");
         assert_int_equal(r.exit_code, 0);
         assert_non_null(strstr(r.err, "dtrain: warning: refused as a checkpoint to go on from: "));
         assert_non_null(strstr(r.err, cases[i].file));
@@ -241,5 +236,5 @@ int main(void) {
                                        cmocka_unit_test(best_is_a_checkpoint_too),
                                        cmocka_unit_test(a_damaged_checkpoint_is_refused),
                                        cmocka_unit_test(auto_goes_on_from_the_newest_whole_one)};
-    return cmocka_run_group_tests(tests, set_up, training_tear_down);
+    return cmocka_run_group_tests(tests, training_set_up_saved, training_tear_down);
 }

@@ -12,16 +12,6 @@
 #include "support/text.h"
 #include "support/training.h"
 
-/* The learning rate must not depend on max_steps, which differs between the parts of a run. */
-#define STEADY TRAINING_MODEL "--warmup-steps 2 "
-#define COSINE TRAINING_MODEL "--lr-schedule cosine --warmup-steps 2 --max-steps 10 --checkpoint-cadence 4 "
-
-static int set_up(void **state) {
-    training_set_up(state);
-    training_done(TRAINING_ALONE, 1, "saved", STEADY "--max-steps 2");
-    return 0;
-}
-
 /* What would change the meaning of the run is refused by name, with both values. */
 static void fixed_options_may_not_change(void **state) {
     (void)state;
@@ -40,7 +30,7 @@ static void fixed_options_may_not_change(void **state) {
                    {"--leftover-windows spread", "leftover_windows", "drop", "spread"}};
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
         char flags[512], sentence[512];
-        snprintf(flags, sizeof flags, STEADY "--max-steps 4 --resume latest %s", changes[i].flag);
+        snprintf(flags, sizeof flags, TRAINING_STEADY "--max-steps 4 --resume latest %s", changes[i].flag);
         snprintf(
             sentence, sizeof sentence,
             "dtrain: error: cannot resume: %s is %s in the checkpoint and %s in this run; this option may "
@@ -64,7 +54,7 @@ static void fixed_options_may_not_change(void **state) {
 static void what_a_checkpoint_brings_is_told(void **state) {
     (void)state;
     training_done(TRAINING_ALONE, 1, "hooked",
-                  STEADY "--max-steps 2 --hooks '{update: [{name: gradient_stats}]}'");
+                  TRAINING_STEADY "--max-steps 2 --hooks '{update: [{name: gradient_stats}]}'");
     command_result r = training_goes_on(TRAINING_ALONE, "--resume hooked/checkpoints/latest --max-steps 3");
     command_says(
         &r, "resume: the hooks are those of the checkpoint, {\"update\":[{\"name\":\"gradient_stats\"}]}; "
@@ -83,7 +73,7 @@ static void what_a_checkpoint_brings_is_told(void **state) {
 /* What the schedule does from here, in numbers, where its end has passed or its length has changed. */
 static void the_schedule_is_told(void **state) {
     (void)state;
-    training_done(TRAINING_ALONE, 1, "told", COSINE);
+    training_done(TRAINING_ALONE, 1, "told", TRAINING_COSINE);
     command_result r = training_goes_on(2, "--resume told/checkpoints/checkpoint_step_8 --max-steps 20");
     command_says(
         &r,
@@ -92,7 +82,7 @@ static void the_schedule_is_told(void **state) {
     command_free(&r);
     r = command_run("rm -r told");
     command_free(&r);
-    training_done(TRAINING_ALONE, 1, "told", COSINE);
+    training_done(TRAINING_ALONE, 1, "told", TRAINING_COSINE);
     r = training_goes_on(TRAINING_ALONE, "--resume told/checkpoints/latest --max-steps 12");
     command_says(
         &r,
@@ -137,12 +127,12 @@ static void another_corpus_is_refused(void **state) {
     text_write("longer.txt", 31000, 1);
     text_write("other.txt", 30000, 2);
     training_refused(
-        2, "saved", STEADY "--max-steps 4 --resume latest --data longer.txt", 2,
+        2, "saved", TRAINING_STEADY "--max-steps 4 --resume latest --data longer.txt", 2,
         "dtrain: error: longer.txt is not the text that the checkpoint was trained on: expected 30000 "
         "bytes and 30000 tokens, found 31000 and 31000; give that text by --data, or start a new run in "
         "another --out-dir without --resume\n");
     training_refused(
-        TRAINING_ALONE, "saved", STEADY "--max-steps 4 --resume latest --data other.txt", 2,
+        TRAINING_ALONE, "saved", TRAINING_STEADY "--max-steps 4 --resume latest --data other.txt", 2,
         "dtrain: error: other.txt is not the text that the checkpoint was trained on: it is as long, but "
         "its content hash is ");
 }
@@ -156,8 +146,8 @@ static void other_options_may_change_and_are_logged(void **state) {
     command_free(&copy);
     command_result r =
         training_run(2, 1, "changed",
-                     STEADY "--max-steps 4 --resume latest --data moved.txt --learning-rate 0.005 "
-                            "--eval-cadence 2 --checkpoint-cadence 1");
+                     TRAINING_STEADY "--max-steps 4 --resume latest --data moved.txt --learning-rate 0.005 "
+                                     "--eval-cadence 2 --checkpoint-cadence 1");
     assert_int_equal(r.exit_code, 0);
     assert_non_null(strstr(r.out, "resume: learning_rate was 0.01 and is 0.005 from here on\n"));
     assert_non_null(strstr(r.out, "resume: max_steps was 2 and is 4 from here on\n"));
@@ -174,11 +164,12 @@ static void other_options_may_change_and_are_logged(void **state) {
 /* Without --seed the run takes the checkpoint's, so it goes on with the same bits. */
 static void the_seed_comes_from_the_checkpoint(void **state) {
     (void)state;
-    training_done(TRAINING_ALONE, 1, "drawn", STEADY "--seed null --max-steps 2");
+    training_done(TRAINING_ALONE, 1, "drawn", TRAINING_STEADY "--seed null --max-steps 2");
     command_result copy = command_run("cp -r drawn drawn_copy");
     command_free(&copy);
-    training_done(2, 1, "drawn", STEADY "--seed null --max-steps 4 --resume latest");
-    training_done(TRAINING_ALONE, 2, "drawn_copy", STEADY "--seed null --max-steps 4 --resume latest");
+    training_done(2, 1, "drawn", TRAINING_STEADY "--seed null --max-steps 4 --resume latest");
+    training_done(TRAINING_ALONE, 2, "drawn_copy",
+                  TRAINING_STEADY "--seed null --max-steps 4 --resume latest");
     training_same_weights("drawn", "drawn_copy", 4);
 }
 
@@ -204,5 +195,5 @@ int main(void) {
                                        cmocka_unit_test(other_options_may_change_and_are_logged),
                                        cmocka_unit_test(the_seed_comes_from_the_checkpoint),
                                        cmocka_unit_test(the_text_comes_from_the_checkpoint)};
-    return cmocka_run_group_tests(tests, set_up, training_tear_down);
+    return cmocka_run_group_tests(tests, training_set_up_saved, training_tear_down);
 }

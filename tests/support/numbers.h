@@ -19,6 +19,7 @@
 
 #include <cmocka.h>
 
+#include "base/bf16.h"
 #include "base/philox.h"
 #include "math/kernels.h"
 
@@ -54,6 +55,16 @@ static inline float *numbers_random(int64_t count, uint32_t seed, double deviati
         numbers[i] = (float)(deviation * normal[0]);
     }
     return numbers;
+}
+
+/** The same of deviation 1, each rounded to bfloat16. */
+static inline uint16_t *numbers_halves(int64_t count, uint32_t seed) {
+    float *numbers = numbers_random(count, seed, 1.0);
+    uint16_t *halves = numbers_block(count, sizeof *halves);
+    for (int64_t i = 0; i < count; i++)
+        halves[i] = dt_bf16_round(numbers[i]);
+    free(numbers);
+    return halves;
 }
 
 /** `count` tokens below `V`, the same for the same seed. */

@@ -61,6 +61,12 @@ void training_done(int ranks, int threads, const char *out_dir, const char *flag
     command_free(&r);
 }
 
+int training_set_up_saved(void **state) {
+    training_set_up(state);
+    training_done(TRAINING_ALONE, 1, "saved", TRAINING_STEADY "--max-steps 2");
+    return 0;
+}
+
 void training_refused(int ranks, const char *out_dir, const char *flags, int exit_code,
                       const char *sentence) {
     command_result r = training_run(ranks, 1, out_dir, flags);

@@ -17,8 +17,16 @@
     "--n-layers 2 --d-model 32 --n-heads 2 --d-ff 64 --max-seq-len 32 --dropout 0.1 --grad-clip 0.5 "        \
     "--learning-rate 1e-2 --seed 7 --data text.txt "
 
+/** Runs that are stopped and go on: a learning rate that does not depend on max_steps, which differs between
+ * the parts of a run, and one that does. */
+#define TRAINING_STEADY TRAINING_MODEL "--warmup-steps 2 "
+#define TRAINING_COSINE                                                                                      \
+    TRAINING_MODEL "--lr-schedule cosine --warmup-steps 2 --max-steps 10 --checkpoint-cadence 4 "
+
 /** For cmocka: a test's own working folder, with text.txt in it; and back, all of it removed. */
 int training_set_up(void **state);
+/** The same, with two steps of TRAINING_STEADY in the folder saved/. */
+int training_set_up_saved(void **state);
 int training_tear_down(void **state);
 
 /** The `ranks` of a run without mpirun. */

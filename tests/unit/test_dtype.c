@@ -17,28 +17,17 @@
 #include "base/bf16.h"
 #include "base/dtype.h"
 #include "base/philox.h"
+#include "support/float_bits.h"
 
 /* The floats that share an upper half. A build with sanitizers takes one such half of many (CMakeLists.txt).
  */
 #define LOWER_HALVES 0x10000u
 
-static float float_of(uint32_t bits) {
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-static uint32_t bits_of(float value) {
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
-
 /* The definition: of the two neighbours with 16 zero bits, the nearer, or the even one when both are as near.
  */
 static float nearest(float value) {
-    const uint32_t bits = bits_of(value), below = bits & 0xffff0000u;
-    const double low = (double)float_of(below), high = (double)float_of(below + 0x10000u);
+    const uint32_t bits = float_bits_get(value), below = bits & 0xffff0000u;
+    const double low = (double)float_bits_make(below), high = (double)float_bits_make(below + 0x10000u);
     /* Above the largest number the next one would be 2^128. */
     const double next = isinf(high) ? copysign(0x1p128, high) : high, exact = (double)value;
     const double to_low = fabs(exact - low), to_high = fabs(next - exact);
@@ -48,14 +37,14 @@ static float nearest(float value) {
 }
 
 static void check(uint32_t bits) {
-    float value = float_of(bits), expected = value;
+    float value = float_bits_make(bits), expected = value;
     if (isfinite(value))
         expected = fpclassify(value) == FP_SUBNORMAL ? copysignf(0.0f, value) : nearest(value);
     dt_dtype_round(DT_DTYPE_BF16, &value, 1);
     if (isnan(expected))
-        assert_true(isnan(value) && (bits_of(value) & 0xffffu) == 0);
+        assert_true(isnan(value) && (float_bits_get(value) & 0xffffu) == 0);
     else
-        assert_int_equal(bits_of(value), bits_of(expected));
+        assert_int_equal(float_bits_get(value), float_bits_get(expected));
 }
 
 /* Every upper half with the lower halves that decide: none, just below a tie, a tie, just above, all. */
@@ -89,7 +78,7 @@ static void every_float(void (*convert)(uint16_t *packed, const float *values, i
     static uint16_t expected[LOWER_HALVES], found[LOWER_HALVES];
     for (uint32_t upper = 0; upper < 0x10000u; upper += DTRAIN_HALVES_STRIDE) {
         for (uint32_t lower = 0; lower < LOWER_HALVES; lower++)
-            values[lower] = float_of(upper << 16 | lower);
+            values[lower] = float_bits_make(upper << 16 | lower);
         step_function(upper, expected);
         convert(found, values, LOWER_HALVES);
         assert_memory_equal(found, expected, sizeof expected);
@@ -131,7 +120,7 @@ static void a_bfloat16_is_a_float(void **state) {
     (void)state;
     for (uint32_t number = 0; number < 0x10000u; number++) {
         const float value = dt_bf16_widen((uint16_t)number);
-        assert_int_equal(bits_of(value), number << 16);
+        assert_int_equal(float_bits_get(value), number << 16);
         if (fpclassify(value) != FP_SUBNORMAL && !isnan(value))
             assert_int_equal(dt_bf16_round(value), number);
     }
@@ -151,7 +140,8 @@ static void additions_round_both_children_and_the_parent(void **state) {
     }
     dt_dtype_add(DT_DTYPE_BF16, out, left, right, COUNT);
     for (int i = 0; i < COUNT; i++)
-        assert_int_equal(bits_of(out[i]), bits_of(nearest(nearest(left[i]) + nearest(right[i]))));
+        assert_int_equal(float_bits_get(out[i]),
+                         float_bits_get(nearest(nearest(left[i]) + nearest(right[i]))));
     memcpy(again, out, sizeof out);
     dt_dtype_round(DT_DTYPE_BF16, again, COUNT);
     assert_memory_equal(again, out, sizeof out);
@@ -167,9 +157,9 @@ static void floats_stay_floats(void **state) {
     (void)state;
     float left = 1.0f + 0x1p-20f, right = 0x1p-22f, out;
     dt_dtype_add(DT_DTYPE_FP32, &out, &left, &right, 1);
-    assert_int_equal(bits_of(out), bits_of(left + right));
+    assert_int_equal(float_bits_get(out), float_bits_get(left + right));
     dt_dtype_round(DT_DTYPE_FP32, &out, 1);
-    assert_int_equal(bits_of(out), bits_of(left + right));
+    assert_int_equal(float_bits_get(out), float_bits_get(left + right));
     assert_int_equal(dt_dtype_bytes(DT_DTYPE_FP32), 4);
     assert_int_equal(dt_dtype_bytes(DT_DTYPE_BF16), 2);
 }

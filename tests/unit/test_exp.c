@@ -11,6 +11,7 @@
 
 #include "math/exp.h"
 #include "math/kernels.h"
+#include "support/float_bits.h"
 #include "support/formulas.h"
 
 /* Arguments are worked through in blocks, so that the loops below become the vector code that kernels run. */
@@ -18,18 +19,6 @@
 
 #define FORMULAS(isa, nothing) &test_formulas_##isa,
 static const struct test_formulas *const formulas[DT_KERNELS_SETS] = {DT_ISA_EACH(FORMULAS, )};
-
-static float float_of(uint32_t bits) {
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
-static uint32_t bits_of(float x) {
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
-}
 
 /* Units in the last place of the float next to `exact` that lie between it and `found`. */
 static double ulps(float found, double exact) {
@@ -55,16 +44,16 @@ static double worst_of(int index, const float *x, const double *exact, double wo
  */
 static void error_is_below_its_bound(void **state) {
     (void)state;
-    const uint32_t least = bits_of(0x1p-30f), stride = 127;
+    const uint32_t least = float_bits_get(0x1p-30f), stride = 127;
     double worst[DT_KERNELS_SETS] = {0};
     for (int sign = 0; sign < 2; sign++) {
-        const uint32_t most = bits_of(sign ? -DT_EXP_LEAST : DT_EXP_MOST);
+        const uint32_t most = float_bits_get(sign ? -DT_EXP_LEAST : DT_EXP_MOST);
         for (uint32_t bits = least; bits <= most; bits += stride * BLOCK) {
             float x[BLOCK];
             double exact[BLOCK];
             for (uint32_t i = 0; i < BLOCK; i++) {
                 const uint32_t at = bits + i * stride < most ? bits + i * stride : most;
-                x[i] = sign ? -float_of(at) : float_of(at);
+                x[i] = sign ? -float_bits_make(at) : float_bits_make(at);
                 exact[i] = exp((double)x[i]);
             }
             for (int index = 0; index < DT_KERNELS_SETS; index++)
@@ -112,9 +101,9 @@ static void rises_towards_the_ends(void **state) {
         if (dt_kernels_get(index, DT_DTYPE_FP32) == NULL)
             continue;
         for (int end = 0; end < 2; end++) {
-            const uint32_t last = bits_of(end ? DT_EXP_MOST : -DT_EXP_LEAST);
+            const uint32_t last = float_bits_get(end ? DT_EXP_MOST : -DT_EXP_LEAST);
             for (uint32_t i = 0; i < BLOCK; i++)
-                x[i] = end ? float_of(last - BLOCK + 1 + i) : -float_of(last - i);
+                x[i] = end ? float_bits_make(last - BLOCK + 1 + i) : -float_bits_make(last - i);
             formulas[index]->exp(y, x, BLOCK);
             for (int i = 1; i < BLOCK; i++)
                 if (!(y[i] > y[i - 1]))

@@ -3,6 +3,7 @@
  * which computes with infinite precision and rounds once (ISO C, 7.12.13.1). All bits must be equal, but
  * those of a NaN.
  */
+#include "support/float_bits.h"
 #include "support/formulas.h"
 #include "support/numbers.h"
 
@@ -15,20 +16,8 @@ static uint32_t random_bits(uint32_t seed, int64_t index) {
     return dt_philox((dt_philox_key){seed, 11}, (uint32_t)index, 0, 0, 0).w0;
 }
 
-static float float_of(uint32_t bits) {
-    float x;
-    memcpy(&x, &bits, sizeof x);
-    return x;
-}
-
-static uint32_t bits_of(float x) {
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return bits;
-}
-
 static bool same(float x, float y) {
-    return isnan(x) ? isnan(y) : bits_of(x) == bits_of(y);
+    return isnan(x) ? isnan(y) : float_bits_get(x) == float_bits_get(y);
 }
 
 /* Both forms of every set on one block of triples. */
@@ -91,16 +80,16 @@ static void random_triples_are_rounded_once(void **state) {
             const uint32_t x = random_bits(1, at), y = random_bits(2, at), z = random_bits(3, at);
             /* Few digits in every other one, so that products end in zeros and sums in ties. */
             const uint32_t kept = i % 2 ? 0xffffffffu : 0xfffff000u;
-            a[i] = float_of(kind == 0 ? x : (x & kept & 0x807fffffu) | (kind == 3 ? 60u : 127u) << 23);
-            b[i] = float_of(kind == 0 ? y : (y & kept & 0x807fffffu) | (kind == 3 ? 50u : 127u) << 23);
+            a[i] = float_bits_make(kind == 0 ? x : (x & kept & 0x807fffffu) | (kind == 3 ? 60u : 127u) << 23);
+            b[i] = float_bits_make(kind == 0 ? y : (y & kept & 0x807fffffu) | (kind == 3 ? 50u : 127u) << 23);
             if (kind == 0)
-                c[i] = float_of(z);
+                c[i] = float_bits_make(z);
             else if (kind == 1)
-                c[i] = float_of((z & 0x807fffffu) | (97u + z % 61u) << 23);
+                c[i] = float_bits_make((z & 0x807fffffu) | (97u + z % 61u) << 23);
             else if (kind == 2)
-                c[i] = float_of(bits_of(-(a[i] * b[i])) + z % 5u - 2u);
+                c[i] = float_bits_make(float_bits_get(-(a[i] * b[i])) + z % 5u - 2u);
             else
-                c[i] = float_of(z & 0x80ffffffu);
+                c[i] = float_bits_make(z & 0x80ffffffu);
         }
         check_block(a, b, c, BLOCK);
     }
@@ -118,7 +107,7 @@ static void denormals_next_to_ties_are_rounded_once(void **state) {
         const float part = ldexpf(1.0f, -15 - (int)(i % 9));
         a[i] = ldexpf(z & 1u ? -1.0f - part : 1.0f + part, -75);
         b[i] = ldexpf(1.0f - part, -75);
-        c[i] = float_of((z & 0x80000000u) | (z & 0x7fffffu) >> z % 12u);
+        c[i] = float_bits_make((z & 0x80000000u) | (z & 0x7fffffu) >> z % 12u);
     }
     check_block(a, b, c, BLOCK);
 }

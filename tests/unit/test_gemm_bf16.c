@@ -20,15 +20,6 @@ typedef struct problem {
     float *expected;          /* [m, n]: the definition's sums */
 } problem;
 
-static uint16_t *halves(int64_t count, uint32_t seed) {
-    float *numbers = numbers_random(count, seed, 1.0);
-    uint16_t *made = numbers_block(count, sizeof *made);
-    for (int64_t i = 0; i < count; i++)
-        made[i] = dt_bf16_round(numbers[i]);
-    free(numbers);
-    return made;
-}
-
 static float element_of_a(const problem *p, int64_t i, int64_t l) {
     const dt_product_bf16 *x = &p->product;
     return dt_bf16_widen(x->transpose_a ? p->a[l * x->a_stride + i] : p->a[i * x->a_stride + l]);
@@ -53,8 +44,8 @@ static float define(const problem *p, int64_t i, int64_t j, double *exact) {
 /* ways: 1 transposes A, 2 has a bias, 4 starts from C, 8 rounds. */
 static problem problem_of(int ways, int64_t m, int64_t n, int64_t k) {
     const int64_t a_cols = ways & 1 ? m : k, a_rows = ways & 1 ? k : m;
-    problem p = {.a = halves(a_rows * (a_cols + 3), 1),
-                 .b = halves(k * n, 2),
+    problem p = {.a = numbers_halves(a_rows * (a_cols + 3), 1),
+                 .b = numbers_halves(k * n, 2),
                  .start = numbers_random(m * n, 3, 1.0),
                  .bias = numbers_random(n, 4, 1.0),
                  .expected = numbers_block(m * n, sizeof(float))};

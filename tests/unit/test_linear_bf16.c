@@ -22,15 +22,6 @@ typedef struct layer {
     double *y, *dx, *dw, *dbias; /* in double, from w rounded */
 } layer;
 
-static uint16_t *halves(int64_t count, uint32_t seed) {
-    float *numbers = numbers_random(count, seed, 1.0);
-    uint16_t *made = numbers_block(count, sizeof *made);
-    for (int64_t i = 0; i < count; i++)
-        made[i] = dt_bf16_round(numbers[i]);
-    free(numbers);
-    return made;
-}
-
 static double *zeros(int64_t count) {
     double *made = numbers_wide(count);
     for (int64_t i = 0; i < count; i++)
@@ -41,8 +32,8 @@ static double *zeros(int64_t count) {
 static layer layer_of(int64_t rows, int64_t in, int64_t out) {
     layer l = {.shape = {rows, in, out, in + 3, out + 2}};
     const dt_linear_shape *s = &l.shape;
-    l.x = halves(rows * s->x_stride, 1);
-    l.dy = halves(rows * s->y_stride, 2);
+    l.x = numbers_halves(rows * s->x_stride, 1);
+    l.dy = numbers_halves(rows * s->y_stride, 2);
     l.w = numbers_random(in * out, 3, 1.0);
     l.bias = numbers_random(out, 4, 1.0);
     l.y = zeros(rows * out);

@@ -4,6 +4,7 @@
  */
 #include "math/replay_bf16.h"
 #include "math/tile_bf16.h"
+#include "support/float_bits.h"
 #include "support/numbers.h"
 
 typedef struct dt_tile_bf16 tile;
@@ -21,12 +22,6 @@ static uint32_t random_bits(uint32_t seed, int64_t index) {
     return dt_philox((dt_philox_key){seed, 7}, (uint32_t)index, 0, 0, 0).w0;
 }
 
-static float float_of(uint32_t bits) {
-    float value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
 /*
  * Kinds of numbers, to be made bfloat16. Products of WIDE ones meet sums of every size and end in infinity,
  * tiny results and NaN; those of SMALL ones, near 2^-63, and of sums near 2^-126 are judged at the edge of
@@ -41,14 +36,14 @@ static float number_of(number_kind kind, uint32_t seed, int64_t index) {
     const uint32_t fraction = bits & 0x807fffffu; /* with the sign */
     switch (kind) {
     case NORMAL:
-        return float_of(fraction | (120u + (bits >> 23 & 7u)) << 23);
+        return float_bits_make(fraction | (120u + (bits >> 23 & 7u)) << 23);
     case SMALL:
-        return float_of(fraction | (56u + (bits >> 23 & 15u)) << 23);
+        return float_bits_make(fraction | (56u + (bits >> 23 & 15u)) << 23);
     case WIDE:
-        return float_of(fraction | (bits >> 23 & 0xffu) << 23);
+        return float_bits_make(fraction | (bits >> 23 & 0xffu) << 23);
     default:
-        return bits % 3 == 0 ? float_of(edges[bits / 3 % (sizeof edges / sizeof *edges)] << 16)
-                             : float_of(random_bits(seed + 1, index));
+        return bits % 3 == 0 ? float_bits_make(edges[bits / 3 % (sizeof edges / sizeof *edges)] << 16)
+                             : float_bits_make(random_bits(seed + 1, index));
     }
 }
 
@@ -97,7 +92,7 @@ static void prepare(problem *p, number_kind kind, uint32_t seed) {
     p->b = halves(kind, seed + 10, p->k * p->cols);
     p->start = numbers_block(sums, sizeof *p->start);
     for (int64_t i = 0; i < sums; i++)
-        p->start[i] = kind == SMALL ? float_of((random_bits(seed + 20, i) & 0x83ffffffu) % 0x05000000u)
+        p->start[i] = kind == SMALL ? float_bits_make((random_bits(seed + 20, i) & 0x83ffffffu) % 0x05000000u)
                                     : number_of(kind, seed + 20, i);
     p->bias = numbers_random(p->cols, seed + 30, 1.0);
     p->expected = numbers_block(sums, sizeof *p->expected);
