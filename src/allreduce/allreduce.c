@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "comm/agree.h"
+#include "comm/contract.h"
 
 /* Two ranks send halves: with these a message has a count that is an int. */
 #define BUCKET_FLOATS_MAX (2 * (int64_t)(INT_MAX - DT_MEMORY_ALIGN_FLOATS))
@@ -135,6 +136,10 @@ static dt_status create(dt_allreduce *a, const dt_world *world, int64_t micro_ba
 dt_status dt_allreduce_create(dt_allreduce **allreduce, const dt_world *world, int64_t micro_batches,
                               int64_t elements, const int64_t *bounds, int64_t buckets,
                               const dt_allreduce_options *options) {
+    DT_COLLECTIVE(world, DT_SAME_INT(micro_batches), DT_SAME_INT(elements), DT_SAME_INT(buckets),
+                  DT_SAME_BYTES(bounds, (buckets + 1) * (int64_t)sizeof *bounds),
+                  DT_SAME_INT(options->algorithm), DT_SAME_INT(options->dtype),
+                  DT_SAME_INT(options->host_ranks));
     *allreduce = NULL;
     DT_TRY(dt_tree_expect_ranks(world->size, micro_batches));
     DT_TRY(check_bounds(elements, bounds, buckets));

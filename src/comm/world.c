@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "base/log.h"
 #include "base/cores.h"
 #include "base/drain.h"
@@ -99,6 +100,7 @@ dt_status dt_world_open(dt_world *world) {
     DT_TRY(dt_placement_check_launch(0));
     DT_TRY(start_mpi());
     DT_TRY(describe(world, &joined));
+    dt_assert_set_rank(world->rank);
     DT_TRY(dt_placement_check_launch(world->size));
     dt_placement_settle(world);
     /* Last, so that closing a world that did not open does not wait for ranks that may be lost. */
