@@ -7,30 +7,14 @@
 
 #include "base/ending.h"
 #include "base/version.h"
+#include "verb/table.h"
 #include "verb/verb.h"
-
-typedef struct verb {
-    const char *name;
-    dt_status (*run)(int argc, char **argv);
-} verb;
-
-static const verb verbs[] = {
-    {"train", dt_verb_train},   {"sample", dt_verb_sample},     {"eval", dt_verb_eval},
-    {"data", dt_verb_data},     {"bench", dt_verb_bench},       {"plan", dt_verb_plan},
-    {"verify", dt_verb_verify}, {"progress", dt_verb_progress}, {"help", dt_verb_help}};
 
 static bool wants_help(int argc, char **argv) {
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
         if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
             return true;
     return false;
-}
-
-static const verb *find_verb(const char *word) {
-    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
-        if (strcmp(word, verbs[i].name) == 0)
-            return &verbs[i];
-    return NULL;
 }
 
 static dt_status print_version(void) {
@@ -45,17 +29,13 @@ static dt_status print_version(void) {
 static dt_status pick_and_run(int argc, char **argv) {
     const char *word = argc > 1 ? argv[1] : "";
     if (wants_help(argc, argv))
-        return dt_verb_help(0, argv);
+        return dt_verb_help(dt_verb_find("help", 0, argv), 0, argv);
     if (strcmp(word, "--version") == 0)
         return print_version();
-    if (*word == 0 || *word == '-')
-        return dt_verb_train(argc - 1, argv + 1);
-    const verb *found = find_verb(word);
-    if (found != NULL)
-        return found->run(argc - 2, argv + 2);
-    return dt_usage("there is no verb \"%s\"; expected train, sample, eval, data, bench, plan, verify, "
-                    "progress or help (dtrain --help)",
-                    word);
+    const bool named = *word != 0 && *word != '-';
+    const int used = named ? 2 : argc > 1 ? 1 : argc;
+    const dt_verb *verb = dt_verb_find(named ? word : "train", argc - used, argv + used);
+    return verb ? verb->run(verb, argc - used, argv + used) : dt_verb_unknown(word);
 }
 
 /* A descriptor that was closed by whoever started the program would be that of the first file it opens, and

@@ -1,6 +1,5 @@
 /**
- * What is printed from the table of options: help, a page of documentation, a commented config file, a manual
- * page.
+ * What is printed from the table of options: help, a page of documentation, a commented config file.
  *
  * The same table always prints the same bytes, so that tests can compare files in the repository with them.
  */
@@ -19,8 +18,5 @@ void dt_reference_markdown(FILE *file);
 
 /** Prints configs/default.yaml: every option with its default, help and bounds. Local. */
 dt_status dt_reference_yaml(FILE *file);
-
-/** Prints the manual page dtrain(1), in man(7) macros. Local. */
-void dt_reference_man(FILE *file);
 
 #endif

@@ -27,26 +27,22 @@
 /* More threads take turns on no core, and make numbers that JSON does not know. */
 #define LARGEST_SHARE 4096
 
-typedef struct flags {
-    const char *repetitions, *json, *scaling, *ranks, *report, *ways, *share;
-} flags;
-
 /* Leaves what is there where the flag is not given. A study needs two times, since one has no confidence
  * interval. */
-static dt_status read_repetitions(const flags *f, int64_t *repetitions) {
+static dt_status read_repetitions(const dt_verb_flags *f, int64_t *repetitions) {
     return f->repetitions ? dt_verb_count_within(f->scaling ? 2 : 1, DT_REPETITIONS_LARGEST, "repetitions",
                                                  f->repetitions, repetitions)
                           : DT_OK;
 }
 
-static dt_status prepare(const dt_world *world, const flags *f, int64_t *repetitions, int *threads) {
+static dt_status prepare(const dt_world *world, const dt_verb_flags *f, int64_t *repetitions, int *threads) {
     *repetitions = DEFAULT_REPETITIONS;
     DT_TRY(read_repetitions(f, repetitions));
     DT_TRY(dt_workers_count(threads));
     return world->rank == 0 ? dt_output_check("json", f->json) : DT_OK;
 }
 
-static dt_status run(const dt_world *world, const dt_config *config, const flags *f) {
+static dt_status run(const dt_world *world, const dt_config *config, const dt_verb_flags *f) {
     int64_t repetitions;
     int threads;
     dt_profile profile = {0};
@@ -79,7 +75,7 @@ static bool ends_in(const char *name, const char *ending) {
 }
 
 /* Flags that only mean something together must come together. */
-static dt_status check_flags(const flags *f) {
+static dt_status check_flags(const dt_verb_flags *f) {
     if (f->scaling == NULL && f->ranks)
         return dt_usage("--ranks: expected --scaling strong, weak or strong,weak with it");
     if (f->ways && f->scaling)
@@ -105,7 +101,7 @@ static dt_status read_share(const char *text, double *share) {
     return DT_OK;
 }
 
-static dt_status compare(const dt_world *world, const dt_config *config, const flags *f) {
+static dt_status compare(const dt_world *world, const dt_config *config, const dt_verb_flags *f) {
     dt_algorithms result;
     int64_t repetitions;
     int threads;
@@ -123,7 +119,7 @@ static dt_status compare(const dt_world *world, const dt_config *config, const f
     return dt_agree(world, status);
 }
 
-static dt_status study_scaling(const dt_world *world, const dt_config *config, const flags *f) {
+static dt_status study_scaling(const dt_world *world, const dt_config *config, const dt_verb_flags *f) {
     const bool first = world->rank == 0;
     dt_scaling_options options = {.kinds = f->scaling, .ranks = f->ranks};
     dt_study *study = calloc(1, sizeof *study);
@@ -143,41 +139,14 @@ static dt_status study_scaling(const dt_world *world, const dt_config *config, c
     return status;
 }
 
-static bool wants_merge(int argc, char **argv) {
-    for (int i = 0; i < argc; i++)
-        if (strcmp(argv[i], "--merge") == 0)
-            return true;
-    return false;
-}
-
-/* Of what is merged rank 0 alone reads and writes. */
-static dt_status merge(int argc, char **argv) {
-    dt_world world;
-    DT_TRY(dt_world_open(&world));
-    dt_log_open(world.rank == 0, dt_log_find_terminal());
-    dt_status status = dt_verb_same_launch(&world, argc, argv);
-    if (status == DT_OK)
-        status = dt_agree(&world, world.rank == 0 ? dt_verb_merge(argc, argv) : DT_OK);
-    return dt_verb_leave(&world, status);
-}
-
-dt_status dt_verb_bench(int argc, char **argv) {
-    if (wants_merge(argc, argv))
-        return merge(argc, argv);
-    flags f = {0};
-    const dt_flag own[] = {{"repetitions", true, &f.repetitions},
-                           {"json", true, &f.json},
-                           {"scaling", true, &f.scaling},
-                           {"ranks", true, &f.ranks},
-                           {"report", true, &f.report},
-                           {"ways", false, &f.ways},
-                           {"share", true, &f.share},
-                           {NULL, false, NULL}};
+dt_status dt_verb_bench(const dt_verb *verb, int argc, char **argv) {
+    dt_verb_flags f;
     dt_config config;
     dt_world world;
     DT_TRY(dt_world_open(&world));
     dt_log_open(world.rank == 0, dt_log_find_terminal());
-    dt_status status = dt_agree(&world, dt_verb_settings(&config, &world, argc, argv, own, DT_VERB_AFRESH));
+    dt_status status =
+        dt_agree(&world, dt_verb_settings(&config, &f, &world, verb, argc, argv, DT_VERB_AFRESH));
     if (status == DT_OK)
         status = dt_agree(&world, check_flags(&f));
     if (status == DT_OK)

@@ -36,13 +36,12 @@ static dt_status list(const dt_config *c, const dt_corpus *corpus, const char *s
     return dt_verb_printed("the batches");
 }
 
-dt_status dt_verb_data(int argc, char **argv) {
-    const char *steps = NULL;
-    const dt_flag own[] = {{"steps", true, &steps}, {NULL, false, NULL}};
+dt_status dt_verb_data(const dt_verb *verb, int argc, char **argv) {
+    dt_verb_flags flags;
     dt_config config;
     dt_corpus corpus = {0};
     char *path = NULL;
-    dt_status status = dt_verb_settings(&config, NULL, argc, argv, own, DT_VERB_AFRESH);
+    dt_status status = dt_verb_settings(&config, &flags, NULL, verb, argc, argv, DT_VERB_AFRESH);
     if (status == DT_OK && config.data == NULL)
         status = dt_corpus_find(&path);
     if (status == DT_OK)
@@ -52,7 +51,7 @@ dt_status dt_verb_data(int argc, char **argv) {
     if (status == DT_OK)
         status = dt_corpus_finish(&corpus);
     if (status == DT_OK)
-        status = list(&config, &corpus, steps);
+        status = list(&config, &corpus, flags.steps);
     free(path);
     dt_corpus_close(&corpus);
     dt_config_free(&config);

@@ -14,13 +14,9 @@
 #include "infer/model_file.h"
 #include "verb/verb.h"
 
-typedef struct flags {
-    const char *data, *split, *windows, *compute_dtype;
-} flags;
-
 /* What the loss is of: of the text it was trained on what was kept for validation, of any other all. */
-static dt_status choose_split(const flags *f, const dt_checkpoint_about *about, const dt_corpus *corpus,
-                              dt_evaluate_part *part, const char **what) {
+static dt_status choose_split(const dt_verb_flags *f, const dt_checkpoint_about *about,
+                              const dt_corpus *corpus, dt_evaluate_part *part, const char **what) {
     const dt_corpus_identity identity = dt_corpus_index_identity(corpus);
     const bool own = identity.hash == about->corpus.hash && identity.file_bytes == about->corpus.file_bytes;
     const char *split = f->split ? f->split : own ? "validation" : "all";
@@ -72,7 +68,7 @@ static dt_status print(const dt_world *world, const dt_evaluator *e, double loss
     return world->rank == 0 ? dt_verb_printed("the loss") : DT_OK;
 }
 
-static dt_status evaluate(const dt_world *world, const dt_model_file *model, const flags *f,
+static dt_status evaluate(const dt_world *world, const dt_model_file *model, const dt_verb_flags *f,
                           dt_corpus *corpus, dt_evaluator *evaluator, dt_workers *workers) {
     const dt_config *c = &model->about.config;
     dt_evaluate_part part = {.most_windows = DT_NULL_INT, .with_rest = true, .on_all = true};
@@ -110,7 +106,7 @@ static dt_status find(const dt_world *world, const char *name, char **path) {
     return dt_world_broadcast_block(world, path, &length);
 }
 
-static dt_status run(const dt_world *world, const char *name, const flags *f) {
+static dt_status run(const dt_world *world, const char *name, const dt_verb_flags *f) {
     dt_model_file model = {0};
     char *path;
     dt_corpus corpus = {0};
@@ -129,20 +125,15 @@ static dt_status run(const dt_world *world, const char *name, const flags *f) {
     return status;
 }
 
-dt_status dt_verb_eval(int argc, char **argv) {
-    flags f = {0};
-    const dt_flag own[] = {{"data", true, &f.data},
-                           {"split", true, &f.split},
-                           {"windows", true, &f.windows},
-                           {"compute-dtype", true, &f.compute_dtype},
-                           {NULL, false, NULL}};
+dt_status dt_verb_eval(const dt_verb *verb, int argc, char **argv) {
+    dt_verb_flags f;
     const char *name;
     dt_world world;
     DT_TRY(dt_world_open(&world));
     dt_log_open(world.rank == 0, dt_log_find_terminal());
     dt_status status = dt_verb_same_launch(&world, argc, argv);
     if (status == DT_OK)
-        status = dt_agree(&world, dt_verb_checkpoint("eval", argc, argv, own, &name, NULL));
+        status = dt_agree(&world, dt_verb_checkpoint(verb, argc, argv, &f, &name, NULL));
     if (status == DT_OK)
         status = run(&world, name, &f);
     return dt_verb_leave(&world, status);

@@ -1,20 +1,30 @@
 /* `dtrain bench --merge FILE ..`: studies of separate allocations as one table and one page. */
 #include <stdlib.h>
 
+#include "base/log.h"
+#include "comm/agree.h"
 #include "report/merge.h"
 #include "verb/verb.h"
 
-dt_status dt_verb_merge(int argc, char **argv) {
-    const char *merge = NULL, *json = NULL, *report = NULL;
-    const dt_flag own[] = {
-        {"merge", false, &merge}, {"json", true, &json}, {"report", true, &report}, {NULL, false, NULL}};
+static dt_status merge(const dt_verb *verb, int argc, char **argv) {
+    dt_verb_flags flags;
     const char **files = calloc((size_t)argc + 1, sizeof *files);
     int count = 0;
     if (files == NULL)
         return dt_fail("out of memory for the command line");
-    dt_status status = dt_config_read_flags(NULL, argc, argv, own, files, &count);
+    dt_status status = dt_verb_read(verb, NULL, argc, argv, &flags, files, &count);
     if (status == DT_OK)
-        status = dt_merge_verb(files, count, json, report);
+        status = dt_merge_verb(files, count, flags.json, flags.report);
     free(files);
     return status;
+}
+
+dt_status dt_verb_merge(const dt_verb *verb, int argc, char **argv) {
+    dt_world world;
+    DT_TRY(dt_world_open(&world));
+    dt_log_open(world.rank == 0, dt_log_find_terminal());
+    dt_status status = dt_verb_same_launch(&world, argc, argv);
+    if (status == DT_OK)
+        status = dt_agree(&world, world.rank == 0 ? merge(verb, argc, argv) : DT_OK);
+    return dt_verb_leave(&world, status);
 }

@@ -16,10 +16,6 @@
 #include "step/workers.h"
 #include "verb/verb.h"
 
-typedef struct flags {
-    const char *ranks, *host_ranks, *latency, *bandwidth, *json;
-} flags;
-
 /* What all points of a plan have in common. */
 typedef struct planning {
     const dt_config *config;
@@ -42,15 +38,16 @@ static dt_status read_positive(const char *flag, const char *text, double *value
     return DT_OK;
 }
 
-static dt_status read_flags(planning *plan, const flags *f, dt_link *link) {
+static dt_status read_flags(planning *plan, const dt_verb_flags *f, dt_link *link) {
     double microseconds = 1e6 * link->latency_seconds, gigabits = 8e-9 * link->bandwidth_bytes;
-    if (f->latency)
-        DT_TRY(read_positive("latency-us", f->latency, &microseconds));
-    if (f->host_ranks)
-        DT_TRY(dt_verb_count_within(1, DT_RANKS_LARGEST, "ranks-per-host", f->host_ranks, &plan->host_ranks));
-    if (f->bandwidth)
-        DT_TRY(read_positive("bandwidth-gbps", f->bandwidth, &gigabits));
-    plan->link_given = f->latency || f->bandwidth;
+    if (f->latency_us)
+        DT_TRY(read_positive("latency-us", f->latency_us, &microseconds));
+    if (f->ranks_per_host)
+        DT_TRY(dt_verb_count_within(1, DT_RANKS_LARGEST, "ranks-per-host", f->ranks_per_host,
+                                    &plan->host_ranks));
+    if (f->bandwidth_gbps)
+        DT_TRY(read_positive("bandwidth-gbps", f->bandwidth_gbps, &gigabits));
+    plan->link_given = f->latency_us || f->bandwidth_gbps;
     *link = (dt_link){.latency_seconds = 1e-6 * microseconds, .bandwidth_bytes = gigabits * 1e9 / 8};
     return dt_ranks_parse(&plan->ranks, f->ranks ? f->ranks : "1,2,4,8,16,32,64", DT_RANKS_LARGEST,
                           "what a plan covers");
@@ -176,7 +173,7 @@ static void spread_over_hosts(planning *plan) {
     m->same_host = false;
 }
 
-static dt_status run(const dt_world *world, const dt_config *config, const flags *f) {
+static dt_status run(const dt_world *world, const dt_config *config, const dt_verb_flags *f) {
     planning plan = {.config = config};
     dt_link link = dt_plan_assumed_link();
     int threads;
@@ -197,16 +194,14 @@ static dt_status run(const dt_world *world, const dt_config *config, const flags
     return status;
 }
 
-dt_status dt_verb_plan(int argc, char **argv) {
-    flags f = {0};
-    const dt_flag own[] = {{"ranks", true, &f.ranks},        {"ranks-per-host", true, &f.host_ranks},
-                           {"latency-us", true, &f.latency}, {"bandwidth-gbps", true, &f.bandwidth},
-                           {"json", true, &f.json},          {NULL, false, NULL}};
+dt_status dt_verb_plan(const dt_verb *verb, int argc, char **argv) {
+    dt_verb_flags f;
     dt_config config;
     dt_world world;
     DT_TRY(dt_world_open(&world));
     dt_log_open(world.rank == 0, dt_log_find_terminal());
-    dt_status status = dt_agree(&world, dt_verb_settings(&config, &world, argc, argv, own, DT_VERB_AFRESH));
+    dt_status status =
+        dt_agree(&world, dt_verb_settings(&config, &f, &world, verb, argc, argv, DT_VERB_AFRESH));
     if (status == DT_OK)
         status = run(&world, &config, &f);
     dt_config_free(&config);

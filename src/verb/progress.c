@@ -101,11 +101,12 @@ static dt_status report(dt_config *config) {
     return dt_verb_printed("the progress");
 }
 
-dt_status dt_verb_progress(int argc, char **argv) {
+dt_status dt_verb_progress(const dt_verb *verb, int argc, char **argv) {
     dt_config config;
+    dt_verb_flags flags;
     /* What is wrong with a checkpoint is for the training to say; this answers in one line. */
     dt_log_open(false, false);
-    dt_status status = dt_verb_settings(&config, NULL, argc, argv, NULL, DT_VERB_RESUMES);
+    dt_status status = dt_verb_settings(&config, &flags, NULL, verb, argc, argv, DT_VERB_RESUMES);
     if (status == DT_OK)
         status = report(&config);
     dt_config_free(&config);

@@ -11,16 +11,12 @@
 #include "infer/sample.h"
 #include "verb/verb.h"
 
-/* The verb's flags: those of the table's sampling options, without "sampling-", and its own. */
-typedef struct flags {
-    const char *prompt, *max_length, *temperature, *top_k, *top_p, *seed, *count, *compute_dtype;
-} flags;
-
 static dt_status apply(dt_config *config, const char *key, const char *text, const char *flag) {
     return text ? dt_config_set(config, key, text, flag) : DT_OK;
 }
 
-static dt_status apply_all(dt_config *config, const flags *f) {
+/* The sampling options of the table, whose flags are called here as there but for "sampling-". */
+static dt_status apply_all(dt_config *config, const dt_verb_flags *f) {
     DT_TRY(apply(config, "sampling_prompt", f->prompt, "--prompt"));
     DT_TRY(apply(config, "sampling_max_length", f->max_length, "--max-length"));
     DT_TRY(apply(config, "sampling_temperature", f->temperature, "--temperature"));
@@ -113,22 +109,13 @@ static bool ends_flags(int argc, char **argv) {
     return false;
 }
 
-dt_status dt_verb_sample(int argc, char **argv) {
-    flags f = {0};
-    const dt_flag own[] = {{"prompt", true, &f.prompt},
-                           {"max-length", true, &f.max_length},
-                           {"temperature", true, &f.temperature},
-                           {"top-k", true, &f.top_k},
-                           {"top-p", true, &f.top_p},
-                           {"seed", true, &f.seed},
-                           {"count", true, &f.count},
-                           {"compute-dtype", true, &f.compute_dtype},
-                           {NULL, false, NULL}};
+dt_status dt_verb_sample(const dt_verb *verb, int argc, char **argv) {
+    dt_verb_flags f;
     const char *path, *text;
     int64_t count = 1;
     dt_model_file model;
     dt_log_open(true, dt_log_find_terminal());
-    DT_TRY(dt_verb_checkpoint("sample", argc, argv, own, &path, &text));
+    DT_TRY(dt_verb_checkpoint(verb, argc, argv, &f, &path, &text));
     if (text && f.prompt)
         return dt_usage("sample: expected one prompt, found two: --prompt \"%s\" and \"%s\"", f.prompt, text);
     f.prompt = text ? text : f.prompt;

@@ -1,7 +1,6 @@
 /* Where a verb's options come from; the table and its rules are config/'s. */
 #include <errno.h>
 #include <inttypes.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,28 +14,14 @@
 
 #define CONFIG_LIMIT_BYTES ((int64_t)1 << 20)
 
-/* Reads the flags of the command line into `config`: the options, the verb's own, and --config. */
-static dt_status read_flags(dt_config *config, int argc, char **argv, const dt_flag *own, const char **path) {
-    size_t count = 0;
-    while (own && own[count].name)
-        count++;
-    dt_flag *flags = calloc(count + 2, sizeof *flags); /* the last stays all zero, which ends the array */
-    if (flags == NULL)
-        return dt_fail("out of memory for the command line");
-    flags[0] = (dt_flag){"config", true, path};
-    if (count > 0)
-        memcpy(flags + 1, own, count * sizeof *flags);
-    const dt_status status = dt_config_read_flags(config, argc, argv, flags, NULL, NULL);
-    free(flags);
-    return status;
-}
-
 /* Where --config stands is known only once the flags are read, so they are read twice: now for it alone. */
-static dt_status find_config(int argc, char **argv, const dt_flag *own, const char **path) {
+static dt_status find_config(const dt_verb *verb, int argc, char **argv, const char **path) {
     dt_config unused;
+    dt_verb_flags flags;
     dt_status status = dt_config_init(&unused);
     if (status == DT_OK)
-        status = read_flags(&unused, argc, argv, own, path);
+        status = dt_verb_read(verb, &unused, argc, argv, &flags, NULL, NULL);
+    *path = status == DT_OK ? flags.config : NULL;
     dt_config_free(&unused);
     return status;
 }
@@ -98,9 +83,9 @@ static dt_status read_file(const dt_world *world, const char *path, char **bytes
     return dt_world_broadcast_block(world, bytes, length);
 }
 
-dt_status dt_verb_settings(dt_config *config, const dt_world *world, int argc, char **argv,
-                           const dt_flag *own, dt_verb_start start) {
-    const char *path = NULL, *again = NULL;
+dt_status dt_verb_settings(dt_config *config, dt_verb_flags *flags, const dt_world *world,
+                           const dt_verb *verb, int argc, char **argv, dt_verb_start start) {
+    const char *path = NULL;
     char *bytes = NULL;
     size_t length = 0;
     const dt_status defaults = dt_config_init(config);
@@ -110,7 +95,7 @@ dt_status dt_verb_settings(dt_config *config, const dt_world *world, int argc, c
         DT_TRY(dt_agree(world, defaults));
     if (world)
         DT_TRY(dt_verb_same_launch(world, argc, argv));
-    dt_status status = find_config(argc, argv, own, &path);
+    dt_status status = find_config(verb, argc, argv, &path);
     /* No rank may leave here alone: the others would wait for it in the broadcast of the file. */
     if (world)
         status = dt_agree(world, status);
@@ -120,20 +105,20 @@ dt_status dt_verb_settings(dt_config *config, const dt_world *world, int argc, c
     if (status == DT_OK && bytes)
         status = dt_config_read_yaml(config, name, bytes, length);
     if (status == DT_OK)
-        status = read_flags(config, argc, argv, own, &again);
+        status = dt_verb_read(verb, config, argc, argv, flags, NULL, NULL);
     if (status == DT_OK && (start == DT_VERB_AFRESH || config->resume == NULL))
         status = dt_config_check_document(config, name, bytes, length);
     free(bytes);
     return status;
 }
 
-dt_status dt_verb_checkpoint(const char *verb, int argc, char **argv, const dt_flag *own,
+dt_status dt_verb_checkpoint(const dt_verb *verb, int argc, char **argv, dt_verb_flags *flags,
                              const char **checkpoint, const char **text) {
     const char **words = calloc((size_t)argc + 1, sizeof *words);
     int count = 0;
     if (words == NULL)
         return dt_fail("out of memory for the command line");
-    dt_status status = dt_config_read_flags(NULL, argc, argv, own, words, &count);
+    dt_status status = dt_verb_read(verb, NULL, argc, argv, flags, words, &count);
     *checkpoint = count > 0 ? words[0] : NULL;
     if (text)
         *text = count == 2 ? words[1] : NULL;
@@ -142,11 +127,11 @@ dt_status dt_verb_checkpoint(const char *verb, int argc, char **argv, const dt_f
         status =
             dt_usage("%s: expected a checkpoint folder and one prompt, found %d words; a prompt of several "
                      "words needs quotes: dtrain %s checkpoints/latest \"Once upon\"",
-                     verb, count, verb);
+                     verb->name, count, verb->name);
     else if (status == DT_OK && (*checkpoint == NULL || (count > 1 && text == NULL) || **checkpoint == 0))
         status = dt_usage("%s: expected one checkpoint folder, found %d%s; for example: dtrain %s "
                           "checkpoints/latest",
-                          verb, count, count == 1 ? " word, which is empty" : "", verb);
+                          verb->name, count, count == 1 ? " word, which is empty" : "", verb->name);
     return status;
 }
 

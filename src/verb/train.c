@@ -33,16 +33,16 @@ static dt_status start_watch(const dt_world *world) {
     return dt_watch_start(world, limit, (dt_watch_request){dt_stop_requested, stop_for_another});
 }
 
-static dt_status train(const dt_world *world, int argc, char **argv) {
-    const char *print = NULL;
-    const dt_flag own[] = {{"print-config", false, &print}, {NULL, false, NULL}};
+static dt_status train(const dt_world *world, const dt_verb *verb, int argc, char **argv) {
+    dt_verb_flags flags;
     dt_config config;
     dt_run run = {0};
     DT_TRY(start_watch(world));
-    dt_status status = dt_agree(world, dt_verb_settings(&config, world, argc, argv, own, DT_VERB_RESUMES));
+    dt_status status =
+        dt_agree(world, dt_verb_settings(&config, &flags, world, verb, argc, argv, DT_VERB_RESUMES));
     if (status == DT_OK)
         dt_watch_limit(config.hang_timeout_seconds);
-    if (status == DT_OK && print) {
+    if (status == DT_OK && flags.print_config) {
         status = dt_agree(world, world->rank == 0 ? print_config(&config) : DT_OK);
     } else if (status == DT_OK) {
         status = dt_run_create(&run, world, &config);
@@ -63,12 +63,12 @@ static dt_status train(const dt_world *world, int argc, char **argv) {
     return status;
 }
 
-dt_status dt_verb_train(int argc, char **argv) {
+dt_status dt_verb_train(const dt_verb *verb, int argc, char **argv) {
     dt_world world;
     DT_TRY(dt_stop_prepare());
     DT_TRY(dt_world_open(&world));
     dt_log_open(world.rank == 0, dt_log_find_terminal());
-    const dt_status status = train(&world, argc, argv);
+    const dt_status status = train(&world, verb, argc, argv);
     dt_stop_finish();
     return dt_verb_leave(&world, status);
 }

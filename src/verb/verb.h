@@ -1,8 +1,9 @@
 /**
- * The verbs of the command line. Each takes the words after itself, does all of its work and returns the
- * program's exit code; the sentence of a failure is dt_error(), for main.c to print. train, eval, bench
- * and plan are collective, join the job and print their own; the others are local, and every task of a
- * launcher does all of their work, with the words that it was given.
+ * The verbs of the command line, and what they share. Each takes its row of the table (verb/table.h) and the
+ * words after itself, does all of its work and returns the program's exit code; the sentence of a failure is
+ * dt_error(), for main.c to print. train, eval, bench and plan are collective, join the job and print their
+ * own; the others are local, and every task of a launcher does all of their work, with the words that it was
+ * given.
  */
 #ifndef DT_VERB_VERB_H
 #define DT_VERB_VERB_H
@@ -12,44 +13,45 @@
 #include "base/status.h"
 #include "comm/world.h"
 #include "config/config.h"
+#include "verb/table.h"
 
 /**
  * Trains from a fresh model, or from the checkpoint that --resume names, until max_steps are done or a stop
  * is asked for; with --print-config prints the config and trains nothing. Collective.
  */
-dt_status dt_verb_train(int argc, char **argv);
+dt_status dt_verb_train(const dt_verb *verb, int argc, char **argv);
 
 /** Prints text that the model of a checkpoint writes, after a prompt, as it is made. Local. */
-dt_status dt_verb_sample(int argc, char **argv);
+dt_status dt_verb_sample(const dt_verb *verb, int argc, char **argv);
 
 /** Prints how well the model of a checkpoint predicts a text: loss, perplexity, bits per character.
  * Collective. */
-dt_status dt_verb_eval(int argc, char **argv);
+dt_status dt_verb_eval(const dt_verb *verb, int argc, char **argv);
 
 /** Lists the windows that each step's batch holds, a JSON object a step; trains nothing. Local. */
-dt_status dt_verb_data(int argc, char **argv);
+dt_status dt_verb_data(const dt_verb *verb, int argc, char **argv);
 
 /**
  * Measures the parts of a step; with --scaling, whole steps on parts of the job; with --ways, the ways of the
- * exchange. Collective, but for --merge, which is dt_verb_merge's.
+ * exchange. Collective.
  */
-dt_status dt_verb_bench(int argc, char **argv);
+dt_status dt_verb_bench(const dt_verb *verb, int argc, char **argv);
 
 /** What bench does with --merge among its words: makes one table and one page of the studies in several
- * files. Local. */
-dt_status dt_verb_merge(int argc, char **argv);
+ * files, which rank 0 alone reads and writes. Collective. */
+dt_status dt_verb_merge(const dt_verb *verb, int argc, char **argv);
 
 /** Predicts memory, traffic and speed of a config on numbers of ranks that are not there. Collective. */
-dt_status dt_verb_plan(int argc, char **argv);
+dt_status dt_verb_plan(const dt_verb *verb, int argc, char **argv);
 
 /** Reads every byte of a checkpoint, and fails where one is not what was saved. Local. */
-dt_status dt_verb_verify(int argc, char **argv);
+dt_status dt_verb_verify(const dt_verb *verb, int argc, char **argv);
 
 /** Prints in one line whether the run of these words is complete, and the step it has come to. Local. */
-dt_status dt_verb_progress(int argc, char **argv);
+dt_status dt_verb_progress(const dt_verb *verb, int argc, char **argv);
 
 /** Prints the verbs and options; with a flag, the documents that are made of the option table. Local. */
-dt_status dt_verb_help(int argc, char **argv);
+dt_status dt_verb_help(const dt_verb *verb, int argc, char **argv);
 
 /**
  * Refuses a job whose ranks are not one program that computes alike (train/launch.h), or were started with
@@ -65,19 +67,19 @@ typedef enum dt_verb_start { DT_VERB_AFRESH, DT_VERB_RESUMES } dt_verb_start;
 /**
  * Defaults, then the file named by --config, then the flags, into `config`, which the caller frees in any
  * case. With a `world` rank 0 reads the file and all use its bytes, collectively; NULL reads it locally.
- * `own` names the verb's own flags (ended by a NULL name) beside --config; words that are no flags are
- * refused. What concerns several options at once is checked, but for a verb that resumes where `resume` is
- * given: then it is for whoever has added what the checkpoint says.
+ * `flags` gets the verb's own; words that are no flags are refused. What concerns several options at once is
+ * checked, but for a verb that resumes where `resume` is given: then it is for whoever has added what the
+ * checkpoint says.
  */
-dt_status dt_verb_settings(dt_config *config, const dt_world *world, int argc, char **argv,
-                           const dt_flag *own, dt_verb_start start);
+dt_status dt_verb_settings(dt_config *config, dt_verb_flags *flags, const dt_world *world,
+                           const dt_verb *verb, int argc, char **argv, dt_verb_start start);
 
 /**
  * Reads the flags of a verb that works on a checkpoint: exactly one word, into `*checkpoint` (it points into
- * argv), and the verb's own flags; the table's options are not taken. With a `text`, which may be NULL, a
- * second word is taken too, and `*text` is NULL without one. Local.
+ * argv), and the verb's own flags into `flags`; options of training are not taken. With a `text`, which may
+ * be NULL, a second word is taken too, and `*text` is NULL without one. Local.
  */
-dt_status dt_verb_checkpoint(const char *verb, int argc, char **argv, const dt_flag *own,
+dt_status dt_verb_checkpoint(const dt_verb *verb, int argc, char **argv, dt_verb_flags *flags,
                              const char **checkpoint, const char **text);
 
 /** Makes sure that all of `what`, for the sentence of a failure, has reached standard output. Local. */

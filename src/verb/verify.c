@@ -8,12 +8,12 @@
 #include "infer/model_file.h"
 #include "verb/verb.h"
 
-dt_status dt_verb_verify(int argc, char **argv) {
-    const dt_flag own[] = {{NULL, false, NULL}};
+dt_status dt_verb_verify(const dt_verb *verb, int argc, char **argv) {
+    dt_verb_flags flags;
     const char *name;
     char *path = NULL;
     dt_checkpoint_about about;
-    DT_TRY(dt_verb_checkpoint("verify", argc, argv, own, &name, NULL));
+    DT_TRY(dt_verb_checkpoint(verb, argc, argv, &flags, &name, NULL));
     dt_status status = dt_model_file_find(name, &path);
     if (status == DT_OK)
         status = dt_checkpoint_verify(path, &about);

@@ -7,8 +7,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "config/config.h"
@@ -42,7 +40,7 @@ static void test_help_fits(void **state) {
 static void test_every_option_is_printed(void **state) {
     (void)state;
     char *help = printed(dt_reference_help), *markdown = printed(dt_reference_markdown);
-    char *yaml = printed(print_yaml), *man = printed(dt_reference_man);
+    char *yaml = printed(print_yaml);
     for (int64_t i = 0; i < dt_options_count(); i++) {
         const dt_option *option = dt_options_at(i);
         char flag[DT_OPTION_TEXT_BYTES], line[256];
@@ -51,14 +49,10 @@ static void test_every_option_is_printed(void **state) {
         assert_non_null(strstr(markdown, line));
         snprintf(line, sizeof line, "\n%s: ", option->key);
         assert_non_null(strstr(yaml, line));
-        snprintf(line, sizeof line, "\n%s", option->help);
-        line[strcspn(line, "-")] = '\0'; /* the page escapes a minus */
-        assert_non_null(strstr(man, line));
     }
     free(help);
     free(markdown);
     free(yaml);
-    free(man);
 }
 
 /* A row of a table has as many cells as its heading: none of the texts holds a bar. */
@@ -138,30 +132,11 @@ static void test_configs_are_valid(void **state) {
     dt_file_free_names(names, count);
 }
 
-static void test_manual_page(void **state) {
-    (void)state;
-    if (system("command -v mandoc >/dev/null") != 0) {
-        print_message("skipped: needs mandoc, which judges the page; tools/install-packages test\n");
-        skip();
-    }
-    char folder[] = "/tmp/dtrain-reference-XXXXXX";
-    assert_non_null(mkdtemp(folder));
-    char *text = printed(dt_reference_man), *path = dt_file_join(folder, "dtrain.1"), command[256];
-    assert_done(dt_file_save(path, text, strlen(text)));
-    snprintf(command, sizeof command, "mandoc -T lint -W warning %s", path);
-    int result = system(command);
-    assert_done(dt_file_remove_tree(folder));
-    free(text);
-    free(path);
-    assert_true(WIFEXITED(result) && WEXITSTATUS(result) == 0);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_help_fits),      cmocka_unit_test(test_every_option_is_printed),
         cmocka_unit_test(test_markdown_cells), cmocka_unit_test(test_default_yaml),
         cmocka_unit_test(test_config_page),    cmocka_unit_test(test_configs_are_valid),
-        cmocka_unit_test(test_manual_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,213 @@
+/*
+ * The table of verbs, walked row by row and flag by flag: the parser takes each flag as its row says and
+ * refuses it otherwise, and synopsis, help and manual page name it.
+ */
+#include "support/sentence.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "config/options.h"
+#include "verb/table.h"
+
+static char *printed(void (*print)(FILE *file)) {
+    char *text = NULL;
+    size_t length = 0;
+    FILE *memory = open_memstream(&text, &length);
+    print(memory);
+    fclose(memory);
+    return text;
+}
+
+/* `text` without the manual page's escapes and changes of font; the caller frees it. */
+static char *unescaped(const char *text) {
+    char *plain = malloc(strlen(text) + 1), *end = plain;
+    for (; *text != 0; text++)
+        if (strncmp(text, "\\f", 2) == 0)
+            text += 2;
+        else if (*text != '\\')
+            *end++ = *text;
+    *end = 0;
+    return plain;
+}
+
+static dt_status read_words(const dt_verb *verb, dt_verb_flags *flags, int count, const char *first,
+                            const char *second) {
+    char *words[] = {strdup(first), strdup(second)};
+    const char *positional[2];
+    int positionals = 0;
+    dt_config config;
+    assert_done(dt_config_init(&config));
+    const dt_status status = dt_verb_read(verb, verb->takes_options ? &config : NULL, count, words, flags,
+                                          positional, &positionals);
+    dt_config_free(&config);
+    free(words[0]); /* what `flags` points to now is only compared with NULL */
+    free(words[1]);
+    return status;
+}
+
+static const char *field(const dt_verb_flags *flags, const dt_verb_flag *flag) {
+    return *(const char *const *)((const char *)flags + flag->offset);
+}
+
+/* Identity: a flag alone sets its own field and no other. */
+static void check_taken(const dt_verb *verb, const dt_verb_flag *flag) {
+    dt_verb_flags flags;
+    char word[64], sentence[128];
+    snprintf(word, sizeof word, "--%s", flag->name);
+    assert_done(read_words(verb, &flags, flag->takes_value ? 2 : 1, word, "x"));
+    for (int i = 0; verb->flags[i].name != NULL; i++)
+        assert_int_equal(field(&flags, &verb->flags[i]) != NULL, &verb->flags[i] == flag);
+    if (flag->takes_value) {
+        snprintf(sentence, sizeof sentence, "--%s needs a value", flag->name);
+        assert_int_equal(read_words(verb, &flags, 1, word, ""), DT_USAGE);
+    } else {
+        snprintf(sentence, sizeof sentence, "--%s takes no value, but is given \"x\"", flag->name);
+        snprintf(word, sizeof word, "--%s=x", flag->name);
+        assert_int_equal(read_words(verb, &flags, 1, word, ""), DT_USAGE);
+    }
+    assert_string_equal(dt_error(), sentence);
+}
+
+/* A misspelt flag is refused, and the right one is offered. */
+static void check_misspelt(const dt_verb *verb, const dt_verb_flag *flag) {
+    dt_verb_flags flags;
+    char word[64], sentence[64];
+    snprintf(word, sizeof word, "--%sq", flag->name);
+    snprintf(sentence, sizeof sentence, "did you mean --%s?", flag->name);
+    assert_int_equal(read_words(verb, &flags, 1, word, ""), DT_USAGE);
+    assert_non_null(strstr(dt_error(), sentence));
+}
+
+static void test_parser_takes_each_flag(void **state) {
+    const dt_verb *verb;
+    int flags = 0;
+    (void)state;
+    for (int v = 0; (verb = dt_verb_at(v)) != NULL; v++)
+        for (int i = 0; verb->flags[i].name != NULL; i++, flags++) {
+            check_taken(verb, &verb->flags[i]);
+            check_misspelt(verb, &verb->flags[i]);
+        }
+    assert_true(flags > 30);
+}
+
+static const dt_verb_flag *find_flag(const dt_verb *verb, const char *name, size_t length) {
+    for (int i = 0; verb->flags[i].name != NULL; i++)
+        if (strlen(verb->flags[i].name) == length && strncmp(verb->flags[i].name, name, length) == 0)
+            return &verb->flags[i];
+    return NULL;
+}
+
+/* Identity: the flags of a synopsis are those of its row, with values where they take one. --OPTION stands
+ * for the options of training, and data names the one that it needs. */
+static void test_synopsis_has_each_flag(void **state) {
+    const dt_verb *verb;
+    (void)state;
+    for (int v = 0; (verb = dt_verb_at(v)) != NULL; v++) {
+        int named = 0;
+        for (const char *at = verb->synopsis; (at = strstr(at, "--")) != NULL;) {
+            const size_t length = strcspn(at += 2, " ]");
+            const dt_verb_flag *flag = find_flag(verb, at, length);
+            if (flag != NULL) {
+                named |= 1 << (flag - verb->flags);
+                const bool has_value = at[length] == ' ' && at[length + 1] != '|' && at[length + 1] != '[' &&
+                                       strcmp(flag->name, "merge") != 0;
+                assert_int_equal(has_value, flag->takes_value);
+            } else if (length > 0 && strncmp(at, "OPTION", length) != 0 && strncmp(at, "seed", length) != 0)
+                fail_msg("%s: --%.*s is none of its flags", verb->name, (int)length, at);
+        }
+        assert_int_equal(strstr(verb->synopsis, "--OPTION VALUE") != NULL, verb->takes_options);
+        assert_int_equal(find_flag(verb, "config", 6) != NULL, verb->takes_options);
+        for (int i = 0; verb->flags[i].name != NULL; i++)
+            if (!(named & 1 << i))
+                fail_msg("%s: the synopsis lacks --%s", verb->name, verb->flags[i].name);
+        assert_non_null(strstr(verb->synopsis, verb->name));
+    }
+}
+
+static void test_rows_are_found(void **state) {
+    char *merge[] = {"a.json", "--merge"}, *plain[] = {"--json", "merge"};
+    const dt_verb *verb;
+    char word[32];
+    (void)state;
+    for (int v = 0; (verb = dt_verb_at(v)) != NULL; v++) {
+        if (verb->mode == NULL)
+            assert_ptr_equal(dt_verb_find(verb->name, 0, NULL), verb);
+        snprintf(word, sizeof word, "%sx", verb->name);
+        assert_null(dt_verb_find(word, 0, NULL));
+        assert_int_equal(dt_verb_unknown(word), DT_USAGE);
+        assert_non_null(strstr(dt_error(), verb->name));
+    }
+    assert_string_equal(dt_verb_find("bench", 2, merge)->mode, "merge");
+    assert_null(dt_verb_find("bench", 2, plain)->mode);
+}
+
+static void test_help_fits(void **state) {
+    char *text = printed(dt_verb_print_usage);
+    (void)state;
+    for (const char *line = text; *line != 0; line += strcspn(line, "\n") + 1) {
+        assert_true(strcspn(line, "\n") <= 100);
+        assert_true(strncmp(line, "  ", 2) == 0);
+    }
+    const char *at = text;
+    const dt_verb *verb;
+    for (int v = 0; (verb = dt_verb_at(v)) != NULL; v++)
+        for (const char *word = verb->synopsis; *word != 0; word += strspn(word, " ")) {
+            const size_t length = strcspn(word, " ");
+            at += strspn(at, " \n");
+            assert_int_equal(strncmp(at, word, length), 0);
+            at += length;
+            word += length;
+        }
+    free(text);
+}
+
+static void test_manual_page_has_all(void **state) {
+    char *text = printed(dt_verb_print_man), *plain = unescaped(text), line[256];
+    const dt_verb *verb;
+    (void)state;
+    for (int v = 0; (verb = dt_verb_at(v)) != NULL; v++) {
+        const char *from = strstr(plain, ".SH DESCRIPTION");
+        assert_non_null(strstr(plain, verb->synopsis));
+        snprintf(line, sizeof line, "\n.B %s%s%s\n%.20s", verb->name, verb->mode ? " --" : "",
+                 verb->mode ? verb->mode : "", verb->about);
+        assert_non_null(from);
+        assert_non_null(strstr(from, line));
+    }
+    for (int64_t i = 0; i < dt_options_count(); i++) {
+        snprintf(line, sizeof line, "\n%s", dt_options_at(i)->help);
+        assert_non_null(strstr(plain, line));
+    }
+    free(plain);
+    free(text);
+}
+
+static void test_manual_page_is_well_formed(void **state) {
+    (void)state;
+    if (system("command -v mandoc >/dev/null") != 0) {
+        print_message("skipped: needs mandoc, which judges the page; tools/install-packages test\n");
+        skip();
+    }
+    char folder[] = "/tmp/dtrain-verbs-XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    char *text = printed(dt_verb_print_man), *path = dt_file_join(folder, "dtrain.1"), command[256];
+    assert_done(dt_file_save(path, text, strlen(text)));
+    snprintf(command, sizeof command, "mandoc -T lint -W warning %s", path);
+    int result = system(command);
+    assert_done(dt_file_remove_tree(folder));
+    free(text);
+    free(path);
+    assert_true(WIFEXITED(result) && WEXITSTATUS(result) == 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_parser_takes_each_flag), cmocka_unit_test(test_synopsis_has_each_flag),
+        cmocka_unit_test(test_rows_are_found),         cmocka_unit_test(test_help_fits),
+        cmocka_unit_test(test_manual_page_has_all),    cmocka_unit_test(test_manual_page_is_well_formed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
