@@ -14,7 +14,7 @@
 #include "math/matmul.h"
 #include "plan/harness.h"
 #include "train/need.h"
-#include "train/run.h"
+#include "train/settings.h"
 
 #define WARM_UP_STEPS 2
 
@@ -105,7 +105,7 @@ static dt_status count_sent(const dt_world *world, const dt_harness *rig, const 
                              .host_ranks = world->host_ranks,
                              .micro_batches = dt_step_leaves(c->batch_size, c->micro_batch_size),
                              .algorithm = dt_step_algorithm(rig->step),
-                             .dtype = dt_run_exchange(c).dtype};
+                             .dtype = dt_settings_allreduce(c).dtype};
     dt_cost_traffic traffic = {0};
     int64_t *bounds = NULL, buckets;
     dt_status status = dt_overlap_cut(rig->layout.elements, c->bucket_bytes, &bounds, &buckets);
@@ -242,7 +242,7 @@ static dt_status measure(dt_profile *p, samples *s, dt_harness *rig, const dt_wo
     must(world, take_steps(p, s, rig, world));
     s->work[world->rank * p->count + dt_timed_kernels_rows() + DT_SPAN_ALLREDUCE].bytes = sent_bytes;
     facts->resident_bytes = (double)dt_memory_resident_bytes();
-    const dt_allreduce_options exchange = dt_run_exchange(config);
+    const dt_allreduce_options exchange = dt_settings_allreduce(config);
     facts->computed_bytes = (double)dt_need_bytes(&rig->layout, config, world, &exchange,
                                                   rig->workers.threads, rig->shard.tokens_count);
     dt_world_barrier(world);

@@ -15,6 +15,7 @@
 #include "math/kernels.h"
 #include "checkpoint/path.h"
 #include "base/checksum.h"
+#include "config/check.h"
 
 /* About 3 KB a layer are used, of 1024 layers at most, and what texts of 1 MB may come to with their escapes.
  */

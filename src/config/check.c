@@ -1,11 +1,9 @@
-/*
- * What concerns several options at once, or the inside of one. Each rule is one sentence a user can act on.
- */
-#include <inttypes.h>
-#include <string.h>
+/* Each rule is one sentence that a user can act on. */
+#include "config/check.h"
 
-#include "config/config.h"
-#include "config/options.h"
+#include <inttypes.h>
+#include <jansson.h>
+#include <string.h>
 
 int64_t dt_config_decay_steps(const dt_config *config) {
     if (!dt_is_null_int(config->decay_steps))

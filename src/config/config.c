@@ -9,6 +9,7 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "config/check.h"
 #include "config/nearest.h"
 #include "config/options.h"
 #include "config/value.h"
@@ -44,10 +45,6 @@ static dt_status refuse_key(const char *key, const char *where) {
     return dt_usage("%s: unknown key %s; docs/config.md lists them all", where, key);
 }
 
-void dt_config_mark_given(dt_config *config, const dt_option *option) {
-    config->given[option - dt_options_at(0)] = true;
-}
-
 static dt_status read_entry(dt_config *config, const char *name, const dt_yaml_entry *entry) {
     char where[512];
     const dt_option *option = dt_options_find(entry->key, strlen(entry->key), false);
@@ -55,7 +52,7 @@ static dt_status read_entry(dt_config *config, const char *name, const dt_yaml_e
              option ? entry->column : entry->key_column);
     if (option == NULL)
         return refuse_key(entry->key, where);
-    dt_config_mark_given(config, option);
+    dt_value_mark_given(config, option);
     if (entry->tree != NULL)
         return dt_value_set_tree(config, option, entry->tree, where);
     return dt_value_set(config, option, entry->text, entry->quoted ? DT_VALUE_QUOTED : DT_VALUE_PLAIN, where);
@@ -74,7 +71,7 @@ dt_status dt_config_set(dt_config *config, const char *key, const char *text, co
     const dt_option *option = dt_options_find(key, strlen(key), false);
     if (option == NULL)
         return refuse_key(key, where);
-    dt_config_mark_given(config, option);
+    dt_value_mark_given(config, option);
     return dt_value_set(config, option, text, DT_VALUE_ARGUMENT, where);
 }
 

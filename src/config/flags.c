@@ -1,7 +1,9 @@
-/* The command line: which word is a flag, which its value, and whose it is, the table's or the verb's. */
+/* One walk over the words. */
+#include "config/flags.h"
+
+#include <stdio.h>
 #include <string.h>
 
-#include "config/config.h"
 #include "config/nearest.h"
 #include "config/options.h"
 #include "config/value.h"
@@ -70,7 +72,7 @@ static dt_status read_own(words *walk, const dt_flag *own) {
 }
 
 static dt_status set(dt_config *config, const dt_option *option, const char *value, const char *where) {
-    dt_config_mark_given(config, option);
+    dt_value_mark_given(config, option);
     return dt_value_set(config, option, value, DT_VALUE_ARGUMENT, where);
 }
 

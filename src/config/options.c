@@ -1,4 +1,4 @@
-/* The rows. To add an option: a field in dt_config (config.h), and a row at the same place here. */
+/* The rows. To add an option: a field in dt_config (fields.h), and a row at the same place here. */
 #include "config/options.h"
 
 #include <inttypes.h>
@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "config/config.h"
+#include "config/fields.h"
 
 /* Upper bounds are far above what anyone trains and low enough that no product of sizes leaves 63 bits. */
 #define MAX_LAYERS    1024

@@ -1,9 +1,12 @@
 /* One row an option that can be without effect; what a schedule leaves undone has sentences of its own. */
+#include "config/remark.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/check.h"
 #include "config/config.h"
 #include "config/options.h"
 #include "config/value.h"

@@ -42,6 +42,10 @@ static dt_status refuse_text(const dt_option *option, const char *where, const c
     return refuse(option, where, found, advice);
 }
 
+void dt_value_mark_given(dt_config *config, const dt_option *option) {
+    config->given[option - dt_options_at(0)] = true;
+}
+
 static void set_null(dt_config *config, const dt_option *option) {
     void *field = field_of(config, option);
     if (option->type == DT_OPTION_INT)

@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 #include "base/status.h"
-#include "config/config.h"
+#include "config/fields.h"
 #include "config/options.h"
 
 /** Where the text of a value comes from decides what it may mean. */
@@ -39,7 +39,7 @@ dt_status dt_value_set_json(dt_config *config, const dt_option *option, const js
                             const char *where);
 
 /** Notes that a file or a flag gives the option, see dt_config_is_given. Local. */
-void dt_config_mark_given(dt_config *config, const dt_option *option);
+void dt_value_mark_given(dt_config *config, const dt_option *option);
 
 /** Makes the option's value a copy of what `from` holds. Local. */
 dt_status dt_value_copy(dt_config *config, const dt_config *from, const dt_option *option);

@@ -7,7 +7,7 @@
 #include "comm/agree.h"
 #include "allreduce/tree.h"
 #include "train/need.h"
-#include "train/run.h"
+#include "train/settings.h"
 
 static int never(void) {
     return 0;
@@ -59,7 +59,7 @@ static dt_status create_step(dt_harness *rig, const dt_world *world, const dt_co
         .B = c->batch_size,
         .u = c->micro_batch_size,
         .bucket_bytes = c->bucket_bytes,
-        .exchange = dt_run_exchange(c),
+        .exchange = dt_settings_allreduce(c),
         .schedule = {.peak = c->learning_rate, .max_steps = c->max_steps},
         .adamw = {.weight_decay = c->weight_decay, .beta1 = c->beta1, .beta2 = c->beta2},
         .grad_clip = c->grad_clip,
@@ -73,7 +73,7 @@ dt_status dt_harness_create(dt_harness *rig, const dt_world *world, const dt_con
     DT_TRY(dt_agree(world, dt_tree_expect_ranks(
                                world->size, dt_step_leaves(config->batch_size, config->micro_batch_size))));
     DT_TRY(dt_agree(world, dt_layout_create(&rig->layout, dt_model_file_shape(config))));
-    const dt_allreduce_options exchange = dt_run_exchange(config);
+    const dt_allreduce_options exchange = dt_settings_allreduce(config);
     DT_TRY(dt_need_check(world, dt_need_bytes(&rig->layout, config, world, &exchange, threads,
                                               config->batch_size * config->max_seq_len)));
     DT_TRY(dt_agree(world, create_own(rig, world, config, threads)));

@@ -10,7 +10,7 @@
 #include "base/memory.h"
 #include "train/need.h"
 #include "step/overlap.h"
-#include "train/run.h"
+#include "train/settings.h"
 #include "train/saver.h"
 #include "step/step.h"
 
@@ -83,7 +83,7 @@ static dt_status predict(const dt_plan_machine *machine, const dt_config *c, con
     if (point->ranks > 1)
         /* The library's sums are made one after another when they are asked for: nothing hides them. */
         status = predict_allreduce(
-            machine, dt_run_exchange(c), bounds, buckets, share,
+            machine, dt_settings_allreduce(c), bounds, buckets, share,
             c->exchange == DT_ALGORITHM_LIBRARY ? 0.0 : share * whole * probe->backward_seconds, point,
             &workspace_bytes, &allreduce);
     free(bounds);

@@ -14,6 +14,7 @@
 #include "train/failure.h"
 #include "train/opening.h"
 #include "infer/sample.h"
+#include "train/settings.h"
 #include "train/stop.h"
 
 /* What ranks that have been told to end may wait for others, beside the time of their steps. */
@@ -47,7 +48,7 @@ static void save(dt_run *run) {
     const double start = dt_clock_seconds();
     dt_progress_enter(run->state.step, "saving a checkpoint");
     const dt_save_kind kind = dt_replica_check_want(&run->drift) ? DT_SAVE_ON_TRIAL : DT_SAVE_WATCHED;
-    dt_saver_begin(run->saver, dt_validation_save(run), start, kind);
+    dt_saver_begin(run->saver, dt_validation_save(&run->validation), start, kind);
 }
 
 /* The last one: no step follows that could compare. */
@@ -56,7 +57,7 @@ static dt_status save_last(dt_run *run, const dt_report *report) {
     const bool doubtful = dt_opening_is_doubtful(report, run);
     dt_progress_enter(run->state.step, "saving a checkpoint");
     DT_TRY(dt_replica_check_check(&run->drift));
-    dt_saver_begin(run->saver, dt_validation_save(run), start, DT_SAVE_ON_TRIAL);
+    dt_saver_begin(run->saver, dt_validation_save(&run->validation), start, DT_SAVE_ON_TRIAL);
     dt_saver_decide(run->saver, doubtful ? DT_SAVE_DOUBTFUL : DT_SAVE_GOOD, run->drift.hash);
     return DT_OK;
 }
@@ -164,7 +165,7 @@ static dt_status write_lines(dt_run *run, const dt_step_result *result, json_t *
     const bool is_last = result->stop || run->state.step == c->max_steps;
     dt_spike_finding spike;
     const bool spiked = dt_spike_look(&run->spike, result->loss, &spike);
-    if (dt_run_due(c->metrics_cadence, run->state.step) || is_last || skipped || spiked)
+    if (dt_settings_due(c->metrics_cadence, run->state.step) || is_last || skipped || spiked)
         DT_TRY(dt_metrics_step(&run->metrics, run->state.step, result->loss, result->learning_rate,
                                result->grad_norm, 1e3 * result->step_seconds, 1e3 * result->exchange.total,
                                1e3 * result->exchange.exposed,
@@ -205,7 +206,7 @@ static void write_step(void *context, const dt_step_result *result) {
  */
 static dt_status attend(dt_run *run, bool evaluation, bool sampling, int *stop) {
     if (evaluation)
-        DT_TRY(dt_validation_take(run, dt_stop_requested, HUGE_VAL));
+        DT_TRY(dt_validation_take(&run->validation, dt_stop_requested, HUGE_VAL));
     if (sampling && !run->validation.failed)
         DT_TRY(sample(run));
     return evaluation || sampling ? dt_agree_least(run->world, dt_stop_reason_here(), stop) : DT_OK;
@@ -244,8 +245,8 @@ static dt_status advance(dt_run *run, dt_report *report, dt_step_result *result)
     measure(run, result);
     if (result->stop)
         return DT_OK;
-    return attend(run, dt_run_due(c->eval_cadence, run->state.step),
-                  dt_run_due(c->sampling_cadence, run->state.step), &result->stop);
+    return attend(run, dt_settings_due(c->eval_cadence, run->state.step),
+                  dt_settings_due(c->sampling_cadence, run->state.step), &result->stop);
 }
 
 /* A rank that cannot go on while others wait for it: its line, and the end of the job. */
@@ -259,15 +260,15 @@ static void give_up(const dt_run *run) {
 /* Whether the state as it is gets a checkpoint before the last. */
 static bool saves_here(const dt_run *run) {
     const dt_config *c = &run->about.config;
-    return run->state.step < c->max_steps && (dt_run_due(c->checkpoint_cadence, run->state.step) ||
-                                              (c->save_best && dt_validation_is_best(run)));
+    return run->state.step < c->max_steps && (dt_settings_due(c->checkpoint_cadence, run->state.step) ||
+                                              (c->save_best && dt_validation_is_best(&run->validation)));
 }
 
 /* The weights that a run leaves are evaluated too. */
 static dt_status evaluate_last(dt_run *run, double most_seconds) {
-    if (!dt_validation_is_missing(run))
+    if (!dt_validation_is_missing(&run->validation))
         return DT_OK;
-    if (dt_validation_take(run, dt_stop_hurries, most_seconds) != DT_OK)
+    if (dt_validation_take(&run->validation, dt_stop_hurries, most_seconds) != DT_OK)
         give_up(run);
     return run->validation.failed ? dt_failure_of_validation(run) : DT_OK;
 }
@@ -275,7 +276,7 @@ static dt_status evaluate_last(dt_run *run, double most_seconds) {
 /* After the last save, which comes first when a stop was asked for: what has asked may not wait. */
 static dt_status evaluate_stopped(dt_run *run) {
     DT_TRY(evaluate_last(run, STOP_EVALUATION_SECONDS));
-    dt_saver_begin(run->saver, dt_validation_save(run), dt_clock_seconds(), DT_SAVE_NOW);
+    dt_saver_begin(run->saver, dt_validation_save(&run->validation), dt_clock_seconds(), DT_SAVE_NOW);
     return DT_OK;
 }
 

@@ -14,6 +14,7 @@
 #include "comm/odd.h"
 #include "comm/placement.h"
 #include "config/json.h"
+#include "config/remark.h"
 #include "train/stop.h"
 
 void dt_opening_placement(const dt_world *world, int threads) {

@@ -13,7 +13,8 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "comm/agree.h"
-#include "train/run.h"
+#include "config/check.h"
+#include "train/settings.h"
 
 #define CHECKPOINTS "checkpoints"
 
@@ -28,7 +29,7 @@ static void log_change(const char *key, const char *saved, const char *now) {
 static void tell_schedule(const dt_config *saved, const dt_config *now, int64_t step) {
     static const char *const names[] = {
         [DT_LR_CONSTANT] = "constant", [DT_LR_COSINE] = "cosine", [DT_LR_WSD] = "wsd"};
-    const dt_lr_schedule before = dt_run_schedule(saved), after = dt_run_schedule(now);
+    const dt_lr_schedule before = dt_settings_schedule(saved), after = dt_settings_schedule(now);
     const double last = dt_lr_schedule_rate(&before, step), next = dt_lr_schedule_rate(&after, step + 1);
     const bool ended = step >= before.max_steps && before.shape != DT_LR_CONSTANT;
     if (step == 0 || step >= after.max_steps || (!ended && next == dt_lr_schedule_rate(&before, step + 1)))

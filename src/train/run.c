@@ -2,6 +2,7 @@
  */
 #include "infer/model_file.h"
 #include "train/run.h"
+#include "train/settings.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include "comm/agree.h"
 #include "allreduce/tree.h"
 #include "comm/watch.h"
+#include "config/check.h"
 #include "train/corpus_index.h"
 #include "train/metrics_lines.h"
 #include "train/need.h"
@@ -23,20 +25,6 @@
 
 /* Of the 64 bits that are drawn, 53 make a seed: every reader of JSON has those. */
 #define SEED_SHIFT 11
-
-dt_allreduce_options dt_run_exchange(const dt_config *c) {
-    return (dt_allreduce_options){.algorithm = (dt_algorithm)c->exchange,
-                                  .dtype = (dt_dtype)c->gradient_dtype};
-}
-
-dt_lr_schedule dt_run_schedule(const dt_config *c) {
-    return (dt_lr_schedule){.shape = (dt_lr_shape)c->lr_schedule,
-                            .peak = c->learning_rate,
-                            .least = c->min_learning_rate,
-                            .warmup_steps = c->warmup_steps,
-                            .decay_steps = dt_config_decay_steps(c),
-                            .max_steps = c->max_steps};
-}
 
 /* Rank 0 draws what is random about a run, its seed and its name, and all use it. A run goes on under its
  * name; one that begins elsewhere from its checkpoint is another, since the first may go on too. */
@@ -63,7 +51,7 @@ static dt_status draw_identity(dt_run *run, const dt_resume *resume) {
 
 /* Rank 0 also holds the copy that is saved. */
 static int64_t need_bytes(const dt_run *run, int threads, int64_t tokens) {
-    const dt_allreduce_options exchange = dt_run_exchange(&run->about.config);
+    const dt_allreduce_options exchange = dt_settings_allreduce(&run->about.config);
     int64_t bytes = dt_need_bytes(&run->layout, &run->about.config, run->world, &exchange, threads, tokens);
     const int64_t copy = run->world->rank == 0 ? dt_saver_bytes(&run->layout) : 0;
     return __builtin_add_overflow(bytes, copy, &bytes) ? INT64_MAX : bytes;
@@ -131,8 +119,8 @@ static dt_status create_step(dt_run *run) {
         .B = c->batch_size,
         .u = c->micro_batch_size,
         .bucket_bytes = c->bucket_bytes,
-        .exchange = dt_run_exchange(c),
-        .schedule = dt_run_schedule(c),
+        .exchange = dt_settings_allreduce(c),
+        .schedule = dt_settings_schedule(c),
         .adamw = {.weight_decay = c->weight_decay, .beta1 = c->beta1, .beta2 = c->beta2},
         .grad_clip = c->grad_clip,
         .max_nonfinite = c->on_nonfinite == DT_NONFINITE_SKIP ? c->max_nonfinite : 1,
@@ -158,18 +146,14 @@ static dt_status create_observers(dt_run *run) {
     return DT_OK;
 }
 
-bool dt_run_due(int64_t cadence, int64_t step) {
-    return !dt_is_null_int(cadence) && step > 0 && step % cadence == 0;
-}
-
 /* A stop comes between a step and what is due after it: that is done first when the run goes on. */
 static dt_status find_missed(dt_run *run, const char *path) {
     const dt_config *c = &run->about.config;
     bool held;
     DT_TRY(dt_metrics_holds(path, run->start_step, "val_loss", &held));
-    run->missed_evaluation = dt_run_due(c->eval_cadence, run->start_step) && !held;
+    run->missed_evaluation = dt_settings_due(c->eval_cadence, run->start_step) && !held;
     DT_TRY(dt_metrics_holds(path, run->start_step, "sample", &held));
-    run->missed_sample = dt_run_due(c->sampling_cadence, run->start_step) && !held;
+    run->missed_sample = dt_settings_due(c->sampling_cadence, run->start_step) && !held;
     return DT_OK;
 }
 
@@ -210,7 +194,15 @@ static dt_status create_output(dt_run *run) {
     DT_TRY(dt_agree(run->world, open_output(run)));
     DT_TRY(dt_world_broadcast(run->world, &run->missed_evaluation, (int64_t)sizeof run->missed_evaluation));
     DT_TRY(dt_world_broadcast(run->world, &run->missed_sample, (int64_t)sizeof run->missed_sample));
-    return dt_validation_open(run);
+    return dt_validation_open(&run->validation, &(dt_validation_parts){.world = run->world,
+                                                                       .config = &run->about.config,
+                                                                       .state = &run->state,
+                                                                       .gpt = &run->gpt,
+                                                                       .weights = &run->weights,
+                                                                       .workers = &run->workers,
+                                                                       .evaluator = &run->evaluator,
+                                                                       .metrics = &run->metrics,
+                                                                       .saver = run->saver});
 }
 
 /* Before the checkpoints are looked at: a run that still writes there would leave the choice behind. */

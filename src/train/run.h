@@ -85,13 +85,4 @@ void dt_run_free(dt_run *run);
  * tokens. Local. */
 int64_t dt_run_memory_bytes(const dt_run *run);
 
-/** Whether what happens every `cadence` steps (DT_NULL_INT: never) happens after step `step`. Local. */
-bool dt_run_due(int64_t cadence, int64_t step);
-
-/** The learning rates of `config`. Local. */
-dt_lr_schedule dt_run_schedule(const dt_config *config);
-
-/** How the gradients of `config` travel. Local. */
-dt_allreduce_options dt_run_exchange(const dt_config *config);
-
 #endif

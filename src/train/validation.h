@@ -11,11 +11,29 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "comm/world.h"
+#include "config/config.h"
+#include "infer/evaluate.h"
+#include "optim/state.h"
+#include "train/metrics.h"
+#include "train/saver.h"
 
-struct dt_run;
+/** What it works with; all belongs to the run. */
+typedef struct dt_validation_parts {
+    const dt_world *world;
+    const dt_config *config;
+    const dt_state *state; /**< whose step counts */
+    const dt_gpt *gpt;
+    const dt_weights *weights;
+    dt_workers *workers;
+    dt_evaluator *evaluator;
+    dt_metrics *metrics; /**< on rank 0 */
+    dt_saver *saver;     /**< on rank 0, elsewhere NULL */
+} dt_validation_parts;
 
-/** The same on every rank. */
+/** The same on every rank, but for its parts. */
 typedef struct dt_validation {
+    dt_validation_parts parts;
     int64_t tried_step; /**< of the last one, given up or not; -1 before there is one in this run */
     int64_t step;       /**< of the last one that was finite, or -1 */
     double loss;        /**< then, in nats */
@@ -24,24 +42,24 @@ typedef struct dt_validation {
     bool failed; /**< the last one was not finite, and is to end the run */
 } dt_validation;
 
-/** Before the first: `best` is what checkpoints of the run have on rank 0. Collective. */
-dt_status dt_validation_open(struct dt_run *run);
+/** Before the first: `best` is what checkpoints of the run have on rank 0. `parts` outlive it. Collective. */
+dt_status dt_validation_open(dt_validation *validation, const dt_validation_parts *parts);
 
 /**
  * Evaluates the weights as they are and, on rank 0, says and writes what was found. It is given up, and
  * is then done when the run goes on from here, when `give_up` says so on a rank that evaluates, or after
  * `most_seconds` (infinite: never). Collective.
  */
-dt_status dt_validation_take(struct dt_run *run, bool (*give_up)(void), double most_seconds);
+dt_status dt_validation_take(dt_validation *validation, bool (*give_up)(void), double most_seconds);
 
 /** Whether the weights as they are are still to be evaluated when the run ends here. Local. */
-bool dt_validation_is_missing(const struct dt_run *run);
+bool dt_validation_is_missing(const dt_validation *validation);
 
 /** Whether they are, and are better than any checkpoint. Local. */
-bool dt_validation_is_best(const struct dt_run *run);
+bool dt_validation_is_best(const dt_validation *validation);
 
 /** The weights as they are get a checkpoint: returns their loss, or DT_NULL_REAL when they were not
  * evaluated. Local. */
-double dt_validation_save(struct dt_run *run);
+double dt_validation_save(dt_validation *validation);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "base/version.h"
 #include "config/reference.h"
+#include "verb/table.h"
 #include "verb/verb.h"
 
 static void print_usage(void) {

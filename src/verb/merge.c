@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "comm/agree.h"
 #include "report/merge.h"
+#include "verb/table.h"
 #include "verb/verb.h"
 
 static dt_status merge(const dt_verb *verb, int argc, char **argv) {

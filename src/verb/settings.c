@@ -10,6 +10,7 @@
 #include "comm/odd.h"
 #include "base/checksum.h"
 #include "train/launch.h"
+#include "verb/table.h"
 #include "verb/verb.h"
 
 #define CONFIG_LIMIT_BYTES ((int64_t)1 << 20)

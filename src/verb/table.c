@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "config/flags.h"
 #include "verb/verb.h"
 
 #define TAKES(flag, field)                                                                                   \

@@ -13,7 +13,7 @@
 #include "base/status.h"
 #include "comm/world.h"
 #include "config/config.h"
-#include "verb/table.h"
+#include "verb/row.h"
 
 /**
  * Trains from a fresh model, or from the checkpoint that --resume names, until max_steps are done or a stop

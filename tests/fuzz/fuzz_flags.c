@@ -3,6 +3,8 @@
  * the same from its written forms, and every word of another kind is handed over in its order; what is
  * refused is called usage and has a sentence.
  */
+#include "config/check.h"
+#include "config/flags.h"
 #include "fuzz/same_config.h"
 
 #define MOST_WORDS 128

@@ -15,6 +15,8 @@
 #include "support/text.h"
 #include "train/loop.h"
 #include "infer/model_file.h"
+#include "config/check.h"
+#include "config/flags.h"
 #include "train/run.h"
 
 /* Allocations until one fails; below 0 none does. */

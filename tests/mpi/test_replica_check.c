@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "config/check.h"
 #include "support/text.h"
 #include "train/loop.h"
 #include "train/run.h"

@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "config/check.h"
 #include "support/text.h"
 #include "train/loop.h"
 #include "train/run.h"

@@ -7,7 +7,9 @@
 
 #include <string.h>
 
+#include "config/check.h"
 #include "config/config.h"
+#include "config/flags.h"
 
 static dt_status read_yaml(dt_config *config, const char *text) {
     return dt_config_read_yaml(config, "t", text, strlen(text));

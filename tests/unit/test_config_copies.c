@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "config/config.h"
+#include "config/flags.h"
 #include "config/options.h"
 #include "config/value.h"
 

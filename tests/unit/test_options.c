@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "config/check.h"
 #include "config/config.h"
 #include "config/nearest.h"
 #include "config/options.h"

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "config/check.h"
 #include "config/config.h"
 #include "config/options.h"
 #include "config/reference.h"

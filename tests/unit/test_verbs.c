@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "config/config.h"
 #include "config/options.h"
 #include "verb/table.h"
 

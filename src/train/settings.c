@@ -1,0 +1,22 @@
+/* One field of a struct, one option of the table. */
+#include "train/settings.h"
+
+#include "config/check.h"
+
+bool dt_settings_due(int64_t cadence, int64_t step) {
+    return !dt_is_null_int(cadence) && step > 0 && step % cadence == 0;
+}
+
+dt_lr_schedule dt_settings_schedule(const dt_config *c) {
+    return (dt_lr_schedule){.shape = (dt_lr_shape)c->lr_schedule,
+                            .peak = c->learning_rate,
+                            .least = c->min_learning_rate,
+                            .warmup_steps = c->warmup_steps,
+                            .decay_steps = dt_config_decay_steps(c),
+                            .max_steps = c->max_steps};
+}
+
+dt_allreduce_options dt_settings_allreduce(const dt_config *c) {
+    return (dt_allreduce_options){.algorithm = (dt_algorithm)c->exchange,
+                                  .dtype = (dt_dtype)c->gradient_dtype};
+}

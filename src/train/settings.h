@@ -1,0 +1,23 @@
+/**
+ * What a config means to the rooms below, which take structs of their own.
+ */
+#ifndef DT_TRAIN_SETTINGS_H
+#define DT_TRAIN_SETTINGS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "allreduce/allreduce.h"
+#include "config/config.h"
+#include "optim/lr_schedule.h"
+
+/** Whether what happens every `cadence` steps (DT_NULL_INT: never) happens after step `step`. Local. */
+bool dt_settings_due(int64_t cadence, int64_t step);
+
+/** The learning rates of `config`. Local. */
+dt_lr_schedule dt_settings_schedule(const dt_config *config);
+
+/** How the gradients of `config` are summed over the ranks. Local. */
+dt_allreduce_options dt_settings_allreduce(const dt_config *config);
+
+#endif

@@ -1,0 +1,52 @@
+/**
+ * What the table of verbs (verb/table.h) says of one: a row's fields, and where its flags go.
+ */
+#ifndef DT_VERB_ROW_H
+#define DT_VERB_ROW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/status.h"
+
+/**
+ * What the command line gives to the flags of verbs, of all verbs together: NULL where a flag is not given,
+ * "" where one that takes no value is. The texts belong to argv.
+ */
+typedef struct dt_verb_flags {
+    const char *config;                                                /* all that take options of training */
+    const char *print_config;                                          /* train */
+    const char *prompt, *max_length, *temperature, *top_k, *top_p;     /* sample */
+    const char *seed, *count;                                          /* sample */
+    const char *compute_dtype;                                         /* sample, eval */
+    const char *data, *split, *windows;                                /* eval */
+    const char *steps;                                                 /* data */
+    const char *repetitions, *scaling, *ways, *share, *merge, *report; /* bench */
+    const char *ranks, *json;                                          /* bench, plan */
+    const char *ranks_per_host, *latency_us, *bandwidth_gbps;          /* plan */
+    const char *markdown, *yaml, *man;                                 /* help */
+} dt_verb_flags;
+
+/** One flag of a verb's own. */
+typedef struct dt_verb_flag {
+    const char *name; /**< without the dashes; a NULL name ends a row's flags */
+    bool takes_value; /**< "--name value" or "--name=value"; otherwise its presence counts */
+    size_t offset;    /**< of its field in dt_verb_flags */
+} dt_verb_flag;
+
+#define DT_VERB_FLAGS_MAX 9
+
+typedef struct dt_verb dt_verb;
+
+struct dt_verb {
+    const char *name;
+    const char *mode; /**< the flag that picks this row among those of one name; NULL picks it without one */
+    dt_status (*run)(const dt_verb *verb, int argc, char **argv); /**< takes the words after the verb's */
+    const char
+        *synopsis; /**< the whole line that a user types; flags and their values, brackets around groups */
+    const char *about;  /**< what it does, in sentences */
+    bool takes_options; /**< of training, beside its own flags */
+    dt_verb_flag flags[DT_VERB_FLAGS_MAX + 1];
+};
+
+#endif
