@@ -21,8 +21,8 @@ typedef struct clip {
 } clip;
 
 /* Before step 1: the options come as JSON, and a sentence in setup->error becomes dtrain's message. */
-static int create_clip(const dt_hook_setup *setup, void **state, int64_t *leaf_values) {
-    (void)leaf_values; /* only forward hooks keep values */
+static int create_clip(const dt_hook_setup *setup, void **state, int64_t *micro_batch_values) {
+    (void)micro_batch_values; /* only forward hooks keep values */
     json_t *options = json_loads(setup->options, 0, NULL);
     const json_t *limit = json_object_get(options, "limit");
     const double value = json_number_value(limit);

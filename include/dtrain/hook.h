@@ -58,24 +58,29 @@ typedef struct dt_hook {
     uint32_t version; /**< DT_HOOK_VERSION */
     const char *name; /**< as in the config */
 
-    /** Before step 1. `*state` is passed to all that follows. `*leaf_values` is how many doubles `leaf` fills
-     * a leaf. */
-    int (*create)(const dt_hook_setup *setup, void **state, int64_t *leaf_values);
+    /** Before step 1. `*state` is passed to all that follows. `*micro_batch_values` is how many doubles
+     * `micro_batch` fills per micro-batch. */
+    int (*create)(const dt_hook_setup *setup, void **state, int64_t *micro_batch_values);
 
     /** After the last step, or when the run fails. */
     void (*destroy)(void *state);
 
     /**
-     * Forward hooks: after layer `layer` of one leaf's forward pass. x[rows, cols] is the residual stream,
-     * only to be read. `values` are the leaf's own, zero before layer 0. Called by several threads at once:
-     * `state` must not change.
+     * Forward hooks: after layer `layer` of one micro-batch's forward pass. x[rows, cols] is the residual
+     * stream, only to be read. `values` are the micro-batch's own, zero before layer 0. Called by several
+     * threads at once: `state` must not change.
      */
-    void (*leaf)(void *state, int64_t step, int64_t layer, const float *x, int64_t rows, int64_t cols,
-                 double *values);
+    union {
+        void (*micro_batch)(void *state, int64_t step, int64_t layer, const float *x, int64_t rows,
+                            int64_t cols, double *values);
+        /** The old name of `micro_batch`, for plug-ins that were written with it. */
+        void (*leaf)(void *state, int64_t step, int64_t layer, const float *x, int64_t rows, int64_t cols,
+                     double *values);
+    };
 
-    /** Forward hooks: once a step, with the values of all leaves of all ranks, leaf l's at values + l *
-     * stride. */
-    int (*collect)(void *state, int64_t step, const double *values, int64_t leaves, int64_t stride,
+    /** Forward hooks: once a step, with the values of all micro-batches of all ranks, micro-batch l's at
+     * values + l * stride. */
+    int (*collect)(void *state, int64_t step, const double *values, int64_t micro_batches, int64_t stride,
                    const dt_hook_host *host);
 
     /** Update hooks: the gradient summed over all ranks, before it is clipped. */

@@ -15,7 +15,7 @@ typedef struct dt_progress {
     const char *phase; /**< what the main thread does; static text such as "evaluating" */
 } dt_progress;
 
-/** Something was done: a leaf, a token, a part of a file. Local; any thread. */
+/** Something was done: a micro-batch, a token, a part of a file. Local; any thread. */
 void dt_progress_mark(void);
 
 /** The main thread begins with `phase` of step `step`; `phase` must stay for ever. Counts as a mark. Local.

@@ -21,9 +21,9 @@ typedef struct dt_peak {
 } dt_peak;
 
 /**
- * Measures this rank's ceilings with `threads` threads, for a model of `shape` and leaves of `sequences`
- * sequences. All ranks of a host should call it at once, so that they share the machine as in a step. Fails
- * when memory is short. Local.
+ * Measures this rank's ceilings with `threads` threads, for a model of `shape` and micro-batches of
+ * `sequences` sequences. All ranks of a host should call it at once, so that they share the machine as in a
+ * step. Fails when memory is short. Local.
  */
 dt_status dt_peak_measure(dt_peak *peak, int threads, const dt_shape *shape, int64_t sequences);
 

@@ -103,7 +103,7 @@ static const char *name_of(int64_t row) {
 static dt_status count_sent(const dt_world *world, const dt_harness *rig, const dt_config *c, double *bytes) {
     const dt_cost_job job = {.ranks = world->size,
                              .host_ranks = world->host_ranks,
-                             .micro_batches = dt_step_leaves(c->batch_size, c->micro_batch_size),
+                             .micro_batches = dt_step_micro_batches(c->batch_size, c->micro_batch_size),
                              .algorithm = dt_step_algorithm(rig->step),
                              .dtype = dt_settings_allreduce(c).dtype};
     dt_cost_traffic traffic = {0};

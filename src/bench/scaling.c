@@ -83,12 +83,13 @@ static dt_status measure(const dt_world *part, const dt_study *study, dt_study_p
 
 /* One point; what stands in its way is noted and no failure of the study. */
 static dt_status run_point(const dt_world *world, dt_study *study, dt_study_point *point) {
-    const int64_t leaves = dt_step_leaves(point->batch, study->config->micro_batch_size);
+    const int64_t micro_batches = dt_step_micro_batches(point->batch, study->config->micro_batch_size);
     dt_world part;
-    if (point->ranks > leaves) {
+    if (point->ranks > micro_batches) {
         snprintf(point->reason, sizeof point->reason,
-                 "more ranks than the batch's %" PRId64 " leaves; raise batch_size or lower micro_batch_size",
-                 leaves);
+                 "more ranks than the batch's %" PRId64
+                 " micro-batches; raise batch_size or lower micro_batch_size",
+                 micro_batches);
         return DT_OK;
     }
     DT_TRY(dt_world_split(world, point->ranks, &part));

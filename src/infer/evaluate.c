@@ -14,16 +14,16 @@
 #include "model/forward.h"
 #include "optim/finite.h"
 
-/* Stands for the loss of a leaf that was left out: a cross-entropy is never negative. */
+/* Stands for the loss of a micro-batch that was left out: a cross-entropy is never negative. */
 #define LEFT_OUT (-1.0)
 
-/* Which leaves a rank takes. */
+/* Which micro-batches a rank takes. */
 static void share(const dt_evaluator *e, bool on_all, int rank, int64_t *first, int64_t *end) {
     if (on_all)
-        dt_tree_run(e->leaves, rank, e->world->size, first, end);
+        dt_tree_run(e->micro_batches, rank, e->world->size, first, end);
     else {
-        *first = rank == 0 ? 0 : e->leaves;
-        *end = e->leaves;
+        *first = rank == 0 ? 0 : e->micro_batches;
+        *end = e->micro_batches;
     }
 }
 
@@ -33,16 +33,16 @@ static int64_t start_of(const dt_evaluator *e, int64_t window) {
     return start < end ? start : end;
 }
 
-/* The windows of leaf `leaf` begin with this one: the rest has a leaf of its own. */
-static int64_t first_window(const dt_evaluator *e, int64_t leaf) {
-    const int64_t first = leaf * e->u;
+/* The windows of micro-batch `micro_batch` begin with this one: the rest has a micro-batch of its own. */
+static int64_t first_window(const dt_evaluator *e, int64_t micro_batch) {
+    const int64_t first = micro_batch * e->u;
     if (first < e->windows)
         return first;
-    return leaf < e->leaves ? e->windows : e->windows + (e->rest > 0);
+    return micro_batch < e->micro_batches ? e->windows : e->windows + (e->rest > 0);
 }
 
 static dt_status load(dt_evaluator *e, const dt_corpus *corpus, int64_t first_token) {
-    const int64_t first = first_window(e, e->first_leaf), end = first_window(e, e->end_leaf);
+    const int64_t first = first_window(e, e->first_micro_batch), end = first_window(e, e->end_micro_batch);
     e->targets = start_of(e, end) - start_of(e, first);
     e->tokens = dt_memory_alloc(e->targets + 1, 1, "the text to evaluate on");
     e->window = dt_memory_alloc(end - first, sizeof *e->window, "the windows to evaluate on");
@@ -80,9 +80,10 @@ dt_status dt_evaluate_create(dt_evaluator *e, const dt_world *world, const dt_co
         e->rest = targets % T;
     if (e->windows < 1 && e->rest < 1)
         return refuse(part, T);
-    e->leaves = (e->windows + u - 1) / u + (e->rest > 0);
-    e->losses = dt_memory_alloc(e->leaves, sizeof(double), "the validation losses");
-    e->counts = dt_memory_alloc(world->size, sizeof(int64_t), "the ranks' numbers of validation leaves");
+    e->micro_batches = (e->windows + u - 1) / u + (e->rest > 0);
+    e->losses = dt_memory_alloc(e->micro_batches, sizeof(double), "the validation losses");
+    e->counts =
+        dt_memory_alloc(world->size, sizeof(int64_t), "the ranks' numbers of validation micro-batches");
     if (e->losses == NULL || e->counts == NULL)
         return DT_FAILED;
     for (int r = 0; r < world->size; r++) {
@@ -90,7 +91,7 @@ dt_status dt_evaluate_create(dt_evaluator *e, const dt_world *world, const dt_co
         share(e, part->on_all, r, &first, &end);
         e->counts[r] = end - first;
     }
-    share(e, part->on_all, world->rank, &e->first_leaf, &e->end_leaf);
+    share(e, part->on_all, world->rank, &e->first_micro_batch, &e->end_micro_batch);
     return load(e, corpus, part->first_token);
 }
 
@@ -102,20 +103,20 @@ void dt_evaluate_free(dt_evaluator *e) {
     *e = (dt_evaluator){0};
 }
 
-/* The loss of one leaf; that of the rest is the same model's with a shorter context. */
-static double run_leaf(const dt_evaluator *e, const dt_gpt *gpt, const dt_weights *weights, int64_t l,
-                       dt_activations *a) {
-    const int64_t first = first_window(e, l), from = first_window(e, e->first_leaf);
+/* The loss of one micro-batch; that of the rest is the same model's with a shorter context. */
+static double run_micro_batch(const dt_evaluator *e, const dt_gpt *gpt, const dt_weights *weights, int64_t l,
+                              dt_activations *a) {
+    const int64_t first = first_window(e, l), from = first_window(e, e->first_micro_batch);
     const bool is_rest = first == e->windows;
-    const dt_leaf leaf = {.sequences = is_rest ? 1 : first_window(e, l + 1) - first,
-                          .windows = e->window + (first - from)};
+    const dt_micro_batch micro_batch = {.sequences = is_rest ? 1 : first_window(e, l + 1) - first,
+                                        .windows = e->window + (first - from)};
     dt_layout layout = *gpt->layout;
     dt_gpt shorter = *gpt;
     shorter.layout = &layout;
     if (is_rest)
         layout.shape.T = e->rest;
-    dt_forward_run(&shorter, weights, &leaf, a);
-    return dt_forward_loss(&shorter, &leaf, a);
+    dt_forward_run(&shorter, weights, &micro_batch, a);
+    return dt_forward_loss(&shorter, &micro_batch, a);
 }
 
 static bool is_over(const dt_evaluator *e) {
@@ -126,26 +127,26 @@ static bool is_over(const dt_evaluator *e) {
 dt_status dt_evaluate_run(dt_evaluator *e, const dt_gpt *gpt, const dt_weights *weights, dt_workers *workers,
                           double *loss, bool *complete) {
 #pragma omp parallel for schedule(static, 1) num_threads(workers->threads)
-    for (int64_t l = e->first_leaf; l < e->end_leaf; l++) {
+    for (int64_t l = e->first_micro_batch; l < e->end_micro_batch; l++) {
         if (is_over(e)) {
             e->losses[l] = LEFT_OUT;
             continue;
         }
-        e->losses[l] = run_leaf(e, gpt, weights, l, &workers->activations[omp_get_thread_num()]);
+        e->losses[l] = run_micro_batch(e, gpt, weights, l, &workers->activations[omp_get_thread_num()]);
         dt_progress_mark();
     }
     DT_TRY(dt_world_gather_all(e->world, e->losses, (int64_t)sizeof(double), e->counts));
     *complete = true;
-    for (int64_t l = 0; l < e->leaves; l++)
+    for (int64_t l = 0; l < e->micro_batches; l++)
         *complete = *complete && e->losses[l] != LEFT_OUT;
-    const int64_t whole_leaves = e->leaves - (e->rest > 0);
+    const int64_t whole_micro_batches = e->micro_batches - (e->rest > 0);
     const double whole_targets = (double)e->windows * (double)e->T;
-    double sum = whole_leaves > 0 ? dt_tree_sum(e->losses, whole_leaves) : 0.0;
+    double sum = whole_micro_batches > 0 ? dt_tree_sum(e->losses, whole_micro_batches) : 0.0;
     *loss = dt_finite_plain(sum / whole_targets);
     if (e->rest > 0)
-        sum += e->losses[whole_leaves];
+        sum += e->losses[whole_micro_batches];
     e->loss_with_rest = dt_finite_plain(sum / (whole_targets + (double)e->rest));
-    if (whole_leaves == 0)
+    if (whole_micro_batches == 0)
         *loss = e->loss_with_rest;
     return DT_OK;
 }

@@ -1,10 +1,11 @@
 /**
  * The mean cross-entropy of a part of a text: without dropout, over all of its windows or the first few.
  *
- * The windows are dealt into leaves of micro_batch_size as in training, and the leaves' losses are summed
- * along the canonical tree, so the value is the same bit for bit whether rank 0 computes it alone or all
- * ranks share the leaves. Behind the last whole window there may be a rest of fewer than T targets: it can be
- * evaluated too, as a leaf of its own with one shorter window. What is said of whole windows stays the same.
+ * The windows are dealt into micro-batches of micro_batch_size as in training, and the micro-batches' losses
+ * are summed along the canonical tree, so the value is the same bit for bit whether rank 0 computes it alone
+ * or all ranks share the micro-batches. Behind the last whole window there may be a rest of fewer than T
+ * targets: it can be evaluated too, as a micro-batch of its own with one shorter window. What is said of
+ * whole windows stays the same.
  */
 #ifndef DT_INFER_EVALUATE_H
 #define DT_INFER_EVALUATE_H
@@ -32,17 +33,17 @@ typedef struct dt_evaluator {
     int64_t T, u;
     int64_t windows; /**< whole ones; 0 only where there is a rest alone */
     int64_t rest;    /**< targets of the shorter window; 0: none */
-    int64_t leaves;
+    int64_t micro_batches;
     double loss_with_rest; /**< found by dt_evaluate_run: of whole windows and rest, each target counting
                               alike */
-    int64_t first_leaf, end_leaf; /**< this rank's */
-    int64_t targets;              /* in this rank's windows */
-    uint8_t *tokens;              /* of this rank's windows, and one more */
-    const uint8_t **window;       /* [this rank's windows] */
-    double *losses;               /* [leaves] */
-    int64_t *counts;              /* [size]: leaves of each rank */
+    int64_t first_micro_batch, end_micro_batch; /**< this rank's */
+    int64_t targets;                            /* in this rank's windows */
+    uint8_t *tokens;                            /* of this rank's windows, and one more */
+    const uint8_t **window;                     /* [this rank's windows] */
+    double *losses;                             /* [micro_batches] */
+    int64_t *counts;                            /* [size]: micro-batches of each rank */
     bool (*stop_requested)(
-        void);            /**< set by the caller; asked by any thread before each leaf. NULL: never stop */
+        void); /**< set by the caller; asked by any thread before each micro-batch. NULL: never stop */
     double until_seconds; /**< set by the caller: a moment of dt_clock_seconds after which it stops too; 0:
                              none */
 } dt_evaluator;
@@ -61,7 +62,7 @@ void dt_evaluate_free(dt_evaluator *evaluator);
 /**
  * The mean cross-entropy of the whole windows in nats (of the rest where there are none), with the weights as
  * they are, the same on every rank. `*complete` becomes
- * false, and `*loss` means nothing, when a rank with leaves was to stop before it had done them all.
+ * false, and `*loss` means nothing, when a rank with micro-batches was to stop before it had done them all.
  * Collective.
  */
 dt_status dt_evaluate_run(dt_evaluator *evaluator, const dt_gpt *gpt, const dt_weights *weights,

@@ -100,7 +100,7 @@ dt_status dt_activations_create(dt_activations *activations, const dt_kernels *k
                                 int64_t sequences) {
     *activations = (dt_activations){.sequences = sequences};
     activations->block = dt_memory_alloc(dt_activations_floats(kernels, shape, sequences), sizeof(float),
-                                         "the activations of a leaf");
+                                         "the activations of a micro-batch");
     activations->layer = calloc((size_t)shape->n_layers, sizeof *activations->layer);
     if (activations->block == NULL)
         return DT_FAILED;

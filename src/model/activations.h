@@ -1,8 +1,8 @@
 /**
- * The memory of one leaf's forward and backward pass: what each layer keeps, and scratch.
+ * The memory of one micro-batch's forward and backward pass: what each layer keeps, and scratch.
  *
- * A thread that works on leaves has one set of its own. Nothing is T x T; a layer keeps 8 C + F floats a
- * token and a few more for LayerNorm and attention. All functions are local.
+ * A thread that works on micro-batches has one set of its own. Nothing is T x T; a layer keeps 8 C + F floats
+ * a token and a few more for LayerNorm and attention. All functions are local.
  */
 #ifndef DT_MODEL_ACTIVATIONS_H
 #define DT_MODEL_ACTIVATIONS_H
@@ -55,7 +55,7 @@ typedef struct dt_activations {
  */
 int64_t dt_activations_floats(const dt_kernels *kernels, const dt_shape *shape, int64_t sequences);
 
-/** Allocates a set for leaves of up to `sequences` sequences of shape->T tokens, in the operands of
+/** Allocates a set for micro-batches of up to `sequences` sequences of shape->T tokens, in the operands of
  * `kernels`. The caller frees it. */
 dt_status dt_activations_create(dt_activations *activations, const dt_kernels *kernels, const dt_shape *shape,
                                 int64_t sequences);

@@ -15,39 +15,39 @@ static void tell(const dt_backward_progress *progress, const dt_gpt_view *gradie
 
 /* The gradient of a branch's projection, dropout(projection + bias), from that of the residual stream it
  * joined. */
-static void leave_residual(const dt_gpt *gpt, const dt_leaf *leaf, int64_t layer, dt_dropout_site site,
-                           dt_activations *a) {
+static void leave_residual(const dt_gpt *gpt, const dt_micro_batch *micro_batch, int64_t layer,
+                           dt_dropout_site site, dt_activations *a) {
     const int64_t T = gpt->layout->shape.T, C = gpt->layout->shape.C;
-    for (int64_t s = 0; s < leaf->sequences; s++) {
+    for (int64_t s = 0; s < micro_batch->sequences; s++) {
         dt_dropout drop;
         gpt->kernels->residual->backward(dt_kernels_operand(gpt->kernels, a->dprojection, s * T * C),
                                          a->dx + s * T * C, T, C,
-                                         dt_gpt_dropout(gpt, leaf, s, layer, site, &drop), a->scratch);
+                                         dt_gpt_dropout(gpt, micro_batch, s, layer, site, &drop), a->scratch);
     }
 }
 
-static void attend_backward(const dt_gpt *gpt, const dt_leaf *leaf, int64_t layer,
+static void attend_backward(const dt_gpt *gpt, const dt_micro_batch *micro_batch, int64_t layer,
                             const dt_layer_activations *l, dt_activations *a, const dt_gpt_view *gradient,
                             const dt_backward_progress *progress) {
     const dt_kernels *k = gpt->kernels;
     const int64_t T = gpt->layout->shape.T, C = gpt->layout->shape.C, H = gpt->layout->shape.H;
-    for (int64_t s = 0; s < leaf->sequences; s++) {
+    for (int64_t s = 0; s < micro_batch->sequences; s++) {
         dt_dropout drop;
         const int64_t at = s * T * C;
         k->attention->backward(
             dt_kernels_operand(k, a->dqkv, 3 * at), dt_kernels_operand(k, a->dattended, at),
             dt_kernels_operand(k, l->attended, at), l->lse + s * H * T, dt_kernels_operand(k, l->qkv, 3 * at),
-            T, C, H, dt_gpt_dropout(gpt, leaf, s, layer, DT_DROPOUT_ATTENTION, &drop), a->scratch);
+            T, C, H, dt_gpt_dropout(gpt, micro_batch, s, layer, DT_DROPOUT_ATTENTION, &drop), a->scratch);
         tell(progress, gradient, gradient->layer[layer].attn_proj_weight);
     }
 }
 
 /* Loss, head and last LayerNorm: leaves dx at the last layer's output. */
-static double head_backward(const dt_gpt *gpt, const dt_weights *weights, const dt_leaf *leaf, float scale,
-                            dt_activations *a, const dt_gpt_view *d) {
+static double head_backward(const dt_gpt *gpt, const dt_weights *weights, const dt_micro_batch *micro_batch,
+                            float scale, dt_activations *a, const dt_gpt_view *d) {
     const dt_shape *s = &gpt->layout->shape;
     const dt_kernels *k = gpt->kernels;
-    const int64_t C = s->C, V = s->V, n = leaf->sequences * s->T;
+    const int64_t C = s->C, V = s->V, n = micro_batch->sequences * s->T;
     const int64_t stride = a->logits_stride * (int64_t)sizeof *a->logits / k->operand_bytes;
     const dt_linear_shape head = {n, V, C, stride, C};
     const float *x = a->layer[s->n_layers - 1].output;
@@ -62,18 +62,18 @@ static double head_backward(const dt_gpt *gpt, const dt_weights *weights, const 
 }
 
 /* The second branch of layer i, and the LayerNorm before it. */
-static void mlp_backward(const dt_gpt *gpt, const dt_weights *weights, const dt_leaf *leaf, int64_t i,
-                         dt_activations *a, const dt_gpt_view *gradient,
+static void mlp_backward(const dt_gpt *gpt, const dt_weights *weights, const dt_micro_batch *micro_batch,
+                         int64_t i, dt_activations *a, const dt_gpt_view *gradient,
                          const dt_backward_progress *progress) {
     const int64_t C = gpt->layout->shape.C, F = gpt->layout->shape.F,
-                  n = leaf->sequences * gpt->layout->shape.T;
+                  n = micro_batch->sequences * gpt->layout->shape.T;
     const dt_kernels *k = gpt->kernels;
     const dt_layer_activations *l = &a->layer[i];
     const dt_gpt_layer *d = &gradient->layer[i];
     const dt_linear_shape up = dt_linear_dense(n, C, F), down = dt_linear_dense(n, F, C);
     const float *above = i + 1 < gpt->layout->shape.n_layers ? d[1].ln_1_weight : gradient->ln_f_weight;
 
-    leave_residual(gpt, leaf, i, DT_DROPOUT_RESIDUAL_2, a);
+    leave_residual(gpt, micro_batch, i, DT_DROPOUT_RESIDUAL_2, a);
     k->linear->backward_input(a->dact, DT_RESULT_OPERAND, a->dprojection, &weights->layer[i].mlp_proj, &down,
                               a->room);
     tell(progress, gradient, above);
@@ -91,23 +91,24 @@ static void mlp_backward(const dt_gpt *gpt, const dt_weights *weights, const dt_
 }
 
 /* The first branch of layer i, whose input was x, and the LayerNorm before it. */
-static void attention_backward(const dt_gpt *gpt, const dt_weights *weights, const dt_leaf *leaf, int64_t i,
-                               const float *x, dt_activations *a, const dt_gpt_view *gradient,
+static void attention_backward(const dt_gpt *gpt, const dt_weights *weights,
+                               const dt_micro_batch *micro_batch, int64_t i, const float *x,
+                               dt_activations *a, const dt_gpt_view *gradient,
                                const dt_backward_progress *progress) {
-    const int64_t C = gpt->layout->shape.C, n = leaf->sequences * gpt->layout->shape.T;
+    const int64_t C = gpt->layout->shape.C, n = micro_batch->sequences * gpt->layout->shape.T;
     const dt_kernels *k = gpt->kernels;
     const dt_layer_activations *l = &a->layer[i];
     const dt_gpt_layer *d = &gradient->layer[i];
     const dt_linear_shape wide = dt_linear_dense(n, C, 3 * C), square = dt_linear_dense(n, C, C);
 
-    leave_residual(gpt, leaf, i, DT_DROPOUT_RESIDUAL_1, a);
+    leave_residual(gpt, micro_batch, i, DT_DROPOUT_RESIDUAL_1, a);
     k->linear->backward_weight(d->attn_proj_weight, d->attn_proj_bias, l->attended, a->dprojection, &square,
                                a->room);
     tell(progress, gradient, d->attn_proj_weight);
     k->linear->backward_input(a->dattended, DT_RESULT_OPERAND, a->dprojection, &weights->layer[i].attn_proj,
                               &square, a->room);
     tell(progress, gradient, d->attn_proj_weight);
-    attend_backward(gpt, leaf, i, l, a, gradient, progress);
+    attend_backward(gpt, micro_batch, i, l, a, gradient, progress);
     k->linear->backward_weight(d->c_attn_weight, d->c_attn_bias, l->ln_1, a->dqkv, &wide, a->room);
     tell(progress, gradient, d->c_attn_weight);
     k->linear->backward_input(a->dnorm, DT_RESULT_FLOAT, a->dqkv, &weights->layer[i].c_attn, &wide, a->room);
@@ -117,27 +118,29 @@ static void attention_backward(const dt_gpt *gpt, const dt_weights *weights, con
     tell(progress, gradient, d->ln_1_weight);
 }
 
-static void embed_backward(const dt_gpt *gpt, const dt_leaf *leaf, dt_activations *a, const dt_gpt_view *d) {
+static void embed_backward(const dt_gpt *gpt, const dt_micro_batch *micro_batch, dt_activations *a,
+                           const dt_gpt_view *d) {
     const int64_t T = gpt->layout->shape.T, C = gpt->layout->shape.C;
     memset(d->wpe, 0, (size_t)(T * C) * sizeof *d->wpe);
-    for (int64_t s = 0; s < leaf->sequences; s++) {
+    for (int64_t s = 0; s < micro_batch->sequences; s++) {
         dt_dropout drop;
-        gpt->kernels->embedding->backward(d->wte, d->wpe, a->dx + s * T * C, leaf->windows[s], T, C,
-                                          dt_gpt_dropout(gpt, leaf, s, 0, DT_DROPOUT_EMBEDDING, &drop),
+        gpt->kernels->embedding->backward(d->wte, d->wpe, a->dx + s * T * C, micro_batch->windows[s], T, C,
+                                          dt_gpt_dropout(gpt, micro_batch, s, 0, DT_DROPOUT_EMBEDDING, &drop),
                                           a->scratch);
     }
 }
 
-double dt_backward_run(const dt_gpt *gpt, const dt_weights *weights, const dt_leaf *leaf, float scale,
-                       dt_activations *a, const dt_gpt_view *gradient, const dt_backward_progress *progress) {
-    double loss = head_backward(gpt, weights, leaf, scale, a, gradient);
+double dt_backward_run(const dt_gpt *gpt, const dt_weights *weights, const dt_micro_batch *micro_batch,
+                       float scale, dt_activations *a, const dt_gpt_view *gradient,
+                       const dt_backward_progress *progress) {
+    double loss = head_backward(gpt, weights, micro_batch, scale, a, gradient);
     tell(progress, gradient, gradient->ln_f_weight);
     for (int64_t i = gpt->layout->shape.n_layers - 1; i >= 0; i--) {
         const float *x = i > 0 ? a->layer[i - 1].output : a->input;
-        mlp_backward(gpt, weights, leaf, i, a, gradient, progress);
-        attention_backward(gpt, weights, leaf, i, x, a, gradient, progress);
+        mlp_backward(gpt, weights, micro_batch, i, a, gradient, progress);
+        attention_backward(gpt, weights, micro_batch, i, x, a, gradient, progress);
     }
-    embed_backward(gpt, leaf, a, gradient);
+    embed_backward(gpt, micro_batch, a, gradient);
     tell(progress, gradient, gradient->wte);
     return loss;
 }

@@ -1,5 +1,5 @@
 /**
- * The backward pass of one leaf. Local.
+ * The backward pass of one micro-batch. Local.
  */
 #ifndef DT_MODEL_BACKWARD_H
 #define DT_MODEL_BACKWARD_H
@@ -19,13 +19,13 @@ typedef struct dt_backward_progress {
 } dt_backward_progress;
 
 /**
- * After dt_forward_run on the same leaf: writes the gradient of scale x (sum of the leaf's cross-entropies)
- * to every tensor of `gradient`, whole, whatever stood there before. Tensors are finished from the end of the
- * table to its start, the tied embedding last, and `progress` (may be NULL) is told. Uses up the activations.
- * Returns the sum of the cross-entropies, in nats.
+ * After dt_forward_run on the same micro-batch: writes the gradient of scale x (sum of the micro-batch's
+ * cross-entropies) to every tensor of `gradient`, whole, whatever stood there before. Tensors are finished
+ * from the end of the table to its start, the tied embedding last, and `progress` (may be NULL) is told. Uses
+ * up the activations. Returns the sum of the cross-entropies, in nats.
  */
-double dt_backward_run(const dt_gpt *gpt, const dt_weights *weights, const dt_leaf *leaf, float scale,
-                       dt_activations *activations, const dt_gpt_view *gradient,
+double dt_backward_run(const dt_gpt *gpt, const dt_weights *weights, const dt_micro_batch *micro_batch,
+                       float scale, dt_activations *activations, const dt_gpt_view *gradient,
                        const dt_backward_progress *progress);
 
 #endif

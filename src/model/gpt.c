@@ -46,10 +46,11 @@ void dt_gpt_view_free(dt_gpt_view *view) {
     view->layer = NULL;
 }
 
-const dt_dropout *dt_gpt_dropout(const dt_gpt *gpt, const dt_leaf *leaf, int64_t sequence, int64_t layer,
-                                 dt_dropout_site site, dt_dropout *drop) {
-    if (!(gpt->dropout > 0.0) || leaf->step == 0)
+const dt_dropout *dt_gpt_dropout(const dt_gpt *gpt, const dt_micro_batch *micro_batch, int64_t sequence,
+                                 int64_t layer, dt_dropout_site site, dt_dropout *drop) {
+    if (!(gpt->dropout > 0.0) || micro_batch->step == 0)
         return NULL;
-    *drop = dt_dropout_at(gpt->seed, gpt->dropout, layer, site, leaf->first_slot + sequence, leaf->step);
+    *drop = dt_dropout_at(gpt->seed, gpt->dropout, layer, site, micro_batch->first_slot + sequence,
+                          micro_batch->step);
     return drop;
 }

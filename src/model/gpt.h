@@ -51,19 +51,19 @@ dt_status dt_gpt_view_create(dt_gpt_view *view, const dt_layout *layout, float *
 /** Frees the view, not the vector; one that is all zero is fine. */
 void dt_gpt_view_free(dt_gpt_view *view);
 
-/** One leaf of a batch: up to micro_batch_size sequences, run forward and backward as one. */
-typedef struct dt_leaf {
+/** One micro-batch of a batch: up to micro_batch_size sequences, run forward and backward as one. */
+typedef struct dt_micro_batch {
     int64_t sequences;
     const uint8_t *const *windows; /**< [sequences], each of T + 1 tokens */
     int64_t first_slot;            /**< global slot of windows[0] */
     int64_t step; /**< from 1; with the slot it decides the masks. 0: no dropout (evaluation) */
-} dt_leaf;
+} dt_micro_batch;
 
 /**
- * The dropout of `site` in `layer` for the leaf's sequence `sequence`, into `*drop`. Returns `drop`, or NULL
- * where there is none (dropout 0, or evaluation).
+ * The dropout of `site` in `layer` for the micro-batch's sequence `sequence`, into `*drop`. Returns `drop`,
+ * or NULL where there is none (dropout 0, or evaluation).
  */
-const dt_dropout *dt_gpt_dropout(const dt_gpt *gpt, const dt_leaf *leaf, int64_t sequence, int64_t layer,
-                                 dt_dropout_site site, dt_dropout *drop);
+const dt_dropout *dt_gpt_dropout(const dt_gpt *gpt, const dt_micro_batch *micro_batch, int64_t sequence,
+                                 int64_t layer, dt_dropout_site site, dt_dropout *drop);
 
 #endif

@@ -70,8 +70,9 @@ static dt_status create_step(dt_harness *rig, const dt_world *world, const dt_co
 
 dt_status dt_harness_create(dt_harness *rig, const dt_world *world, const dt_config *config, int threads) {
     *rig = (dt_harness){0};
-    DT_TRY(dt_agree(world, dt_tree_expect_ranks(
-                               world->size, dt_step_leaves(config->batch_size, config->micro_batch_size))));
+    DT_TRY(
+        dt_agree(world, dt_tree_expect_ranks(world->size, dt_step_micro_batches(config->batch_size,
+                                                                                config->micro_batch_size))));
     DT_TRY(dt_agree(world, dt_layout_create(&rig->layout, dt_model_file_shape(config))));
     const dt_allreduce_options exchange = dt_settings_allreduce(config);
     DT_TRY(dt_need_check(world, dt_need_bytes(&rig->layout, config, world, &exchange, threads,

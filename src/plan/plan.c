@@ -23,15 +23,16 @@ dt_link dt_plan_assumed_inside(void) {
 }
 
 /* The most vectors of gradient, and the most additions of a rank's own tree, that any rank has. */
-static dt_status count_gradients(int64_t leaves, int ranks, int threads, int64_t *buffers, int64_t *adds) {
+static dt_status count_gradients(int64_t micro_batches, int ranks, int threads, int64_t *buffers,
+                                 int64_t *adds) {
     *buffers = *adds = 0;
     for (int r = 0; r < ranks; r++) {
         int64_t first, end, own;
         dt_tree_node cover[DT_TREE_COVER_MAX];
-        DT_TRY(dt_step_gradient_buffers(leaves, r, ranks, threads, &own));
+        DT_TRY(dt_step_gradient_buffers(micro_batches, r, ranks, threads, &own));
         *buffers = own > *buffers ? own : *buffers;
-        dt_tree_run(leaves, r, ranks, &first, &end);
-        own = end - first - dt_tree_cover(leaves, first, end, cover);
+        dt_tree_run(micro_batches, r, ranks, &first, &end);
+        own = end - first - dt_tree_cover(micro_batches, first, end, cover);
         *adds = own > *adds ? own : *adds;
     }
     return DT_OK;
@@ -45,7 +46,7 @@ static dt_status predict_allreduce(const dt_plan_machine *machine, dt_allreduce_
     const bool one_host = machine->same_host || machine->host_ranks > point->ranks;
     const dt_cost_job job = {.ranks = point->ranks,
                              .host_ranks = one_host ? point->ranks : machine->host_ranks,
-                             .micro_batches = point->leaves,
+                             .micro_batches = point->micro_batches,
                              .algorithm = options.algorithm,
                              .dtype = options.dtype};
     const dt_cost_machine costs = {.link = machine->link,
@@ -71,13 +72,13 @@ static dt_status predict_allreduce(const dt_plan_machine *machine, dt_allreduce_
 static dt_status predict(const dt_plan_machine *machine, const dt_config *c, const dt_layout *layout,
                          double share, dt_plan_point *point) {
     const dt_probe *probe = &machine->probe;
-    const int64_t own_leaves = (point->leaves + point->ranks - 1) / point->ranks;
-    const int64_t waves = (own_leaves + probe->threads - 1) / probe->threads, u = c->micro_batch_size;
-    /* A batch smaller than a leaf makes one small leaf; the probe's are whole. */
+    const int64_t own_micro_batches = (point->micro_batches + point->ranks - 1) / point->ranks;
+    const int64_t waves = (own_micro_batches + probe->threads - 1) / probe->threads, u = c->micro_batch_size;
+    /* A batch smaller than a micro-batch makes one small micro-batch; the probe's are whole. */
     const double whole = point->batch < u ? (double)point->batch / (double)u : 1.0;
     int64_t buffers, adds, *bounds, buckets, workspace_bytes = 0;
     dt_cost_time allreduce = {0};
-    DT_TRY(count_gradients(point->leaves, point->ranks, probe->threads, &buffers, &adds));
+    DT_TRY(count_gradients(point->micro_batches, point->ranks, probe->threads, &buffers, &adds));
     DT_TRY(dt_overlap_cut(layout->elements, c->bucket_bytes, &bounds, &buckets));
     dt_status status = DT_OK;
     if (point->ranks > 1)
@@ -106,9 +107,10 @@ static dt_status predict(const dt_plan_machine *machine, const dt_config *c, con
 dt_status dt_plan_predict(const dt_plan_machine *machine, const dt_config *config, int64_t batch, int ranks,
                           double share, dt_plan_point *point) {
     dt_layout layout;
-    *point = (dt_plan_point){
-        .ranks = ranks, .batch = batch, .leaves = dt_step_leaves(batch, config->micro_batch_size)};
-    DT_TRY(dt_tree_expect_ranks(ranks, point->leaves));
+    *point = (dt_plan_point){.ranks = ranks,
+                             .batch = batch,
+                             .micro_batches = dt_step_micro_batches(batch, config->micro_batch_size)};
+    DT_TRY(dt_tree_expect_ranks(ranks, point->micro_batches));
     dt_status status = dt_layout_create(&layout, dt_model_file_shape(config));
     if (status == DT_OK)
         status = predict(machine, config, &layout, share, point);

@@ -1,7 +1,8 @@
 /**
  * What a step would take on any number of ranks: memory, time and what of the allreduce is not hidden.
  *
- * With p ranks, t threads a rank and L = ceil(B / u) leaves, the rank with the most leaves sets the pace:
+ * With p ranks, t threads a rank and L = ceil(B / u) micro-batches, the rank with the most micro-batches sets
+ * the pace:
  *
  *     step     = waves x (forward + backward) + tree additions + exposed + gather of losses + update
  *     waves    = ceil(ceil(L / p) / t)
@@ -32,13 +33,13 @@ typedef struct dt_plan_machine {
 
 typedef struct dt_plan_point {
     int ranks;
-    int64_t batch, leaves;
+    int64_t batch, micro_batches;
     int64_t
         memory_bytes; /**< of the rank that needs the most, by the two tables and the allreduce's workspace */
     dt_algorithm algorithm;
     int64_t sent_messages; /**< a step, of the busiest rank */
     int64_t sent_bytes;
-    double compute_seconds;                   /**< forward, backward and tree additions of the own leaves */
+    double compute_seconds; /**< forward, backward and tree additions of the own micro-batches */
     double exchange_seconds, exposed_seconds; /**< of the step's time */
     double seen_seconds;                      /**< exposed as a rank sees it: see step/overlap.h */
     double update_seconds;
@@ -54,7 +55,7 @@ dt_link dt_plan_assumed_inside(void);
 /**
  * Predicts `config` with `batch` for its batch_size on `ranks` ranks. `share` is how many threads take turns
  * on a core, 1 where each has its own; it slows all that a core does, but not the network. Fails with
- * DT_USAGE with more ranks than leaves. Local.
+ * DT_USAGE with more ranks than micro-batches. Local.
  */
 dt_status dt_plan_predict(const dt_plan_machine *machine, const dt_config *config, int64_t batch, int ranks,
                           double share, dt_plan_point *point);

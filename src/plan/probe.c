@@ -15,8 +15,8 @@
 #include "model/forward.h"
 #include "optim/clip.h"
 
-/* How long a bout does each part for: the passes of leaves about as long as a step does between exchanges,
- * the others for several times the few milliseconds that ranks on one core take turns by. */
+/* How long a bout does each part for: the passes of micro-batches about as long as a step does between
+ * exchanges, the others for several times the few milliseconds that ranks on one core take turns by. */
 #define PASSES_SECONDS 0.25
 #define OTHERS_SECONDS 0.05
 
@@ -31,8 +31,8 @@ enum { FORWARD, BACKWARD, ADD, ADD_ALONE, UPDATE, PARTS };
 struct dt_probing {
     const dt_world *world;
     dt_harness rig;
-    int64_t leaf_sequences;
-    const uint8_t **windows; /* [threads * leaf_sequences] */
+    int64_t micro_batch_sequences;
+    const uint8_t **windows; /* [threads * micro_batch_sequences] */
     float **gradient;        /* [threads + 1], each of layout->elements: one for additions to add to */
     dt_gpt_view *view;       /* [threads] */
     double *partial;
@@ -43,17 +43,17 @@ struct dt_probing {
     int64_t bouts;
 };
 
-static dt_leaf leaf_of(const dt_probing *p, int thread) {
-    const int64_t first = thread * p->leaf_sequences;
-    return (dt_leaf){
-        .sequences = p->leaf_sequences, .windows = p->windows + first, .first_slot = first, .step = 1};
+static dt_micro_batch micro_batch_of(const dt_probing *p, int thread) {
+    const int64_t first = thread * p->micro_batch_sequences;
+    return (dt_micro_batch){
+        .sequences = p->micro_batch_sequences, .windows = p->windows + first, .first_slot = first, .step = 1};
 }
 
 static void run_forward(dt_probing *p) {
 #pragma omp parallel num_threads(p->rig.workers.threads)
     {
-        const dt_leaf leaf = leaf_of(p, omp_get_thread_num());
-        dt_forward_run(&p->rig.gpt, &p->rig.weights, &leaf,
+        const dt_micro_batch micro_batch = micro_batch_of(p, omp_get_thread_num());
+        dt_forward_run(&p->rig.gpt, &p->rig.weights, &micro_batch,
                        &p->rig.workers.activations[omp_get_thread_num()]);
     }
 }
@@ -64,8 +64,8 @@ static void run_backward(dt_probing *p) {
 #pragma omp parallel num_threads(p->rig.workers.threads)
     {
         const int t = omp_get_thread_num();
-        const dt_leaf leaf = leaf_of(p, t);
-        dt_backward_run(&p->rig.gpt, &p->rig.weights, &leaf, 1e-4F, &p->rig.workers.activations[t],
+        const dt_micro_batch micro_batch = micro_batch_of(p, t);
+        dt_backward_run(&p->rig.gpt, &p->rig.weights, &micro_batch, 1e-4F, &p->rig.workers.activations[t],
                         &p->view[t], NULL);
     }
 }
@@ -124,7 +124,8 @@ static void run_parts(dt_probing *p, double seconds[PARTS]) {
         seconds[part] /= (double)p->repetitions[part];
 }
 
-/* A leaf is as slow as on the rank whose passes took longest, and any other part as on its own slowest. */
+/* A micro-batch is as slow as on the rank whose passes took longest, and any other part as on its own
+ * slowest. */
 static void find_slowest(dt_probing *p) {
     memcpy(p->slowest, p->bout[0], sizeof p->slowest);
     for (int r = 1; r < p->world->size; r++) {
@@ -175,7 +176,7 @@ static dt_status size_bouts(dt_probing *p) {
     return DT_OK;
 }
 
-/* A batch with a leaf for each thread of each rank. */
+/* A batch with a micro-batch for each thread of each rank. */
 static dt_status create_rig(dt_probing *p, const dt_config *config, int threads) {
     dt_config own = *config; /* borrows the strings */
     own.batch_size = p->world->size * threads * config->micro_batch_size;
@@ -187,7 +188,7 @@ static dt_status create_own(dt_probing *p, const dt_config *config) {
     const int threads = p->rig.workers.threads;
     const int64_t u = config->micro_batch_size, T = config->max_seq_len;
     const dt_layout *layout = &p->rig.layout;
-    p->leaf_sequences = u;
+    p->micro_batch_sequences = u;
     p->windows = calloc((size_t)(threads * u), sizeof *p->windows);
     p->gradient = calloc((size_t)threads + 1, sizeof *p->gradient);
     p->view = calloc((size_t)threads, sizeof *p->view);

@@ -16,7 +16,7 @@
 /** Costs of a rank that has its cores to itself. */
 typedef struct dt_probe {
     int threads;
-    double forward_seconds, backward_seconds; /**< of one leaf on each thread at once */
+    double forward_seconds, backward_seconds; /**< of one micro-batch on each thread at once */
     double add_seconds;                       /**< of one float of a tree addition, all threads sharing it */
     double add_alone_seconds;                 /**< the same on one thread, as the exchange adds */
     double update_seconds;                    /**< the gradient's norm and AdamW, over the whole model */
@@ -31,7 +31,7 @@ typedef struct dt_probing dt_probing;
  */
 dt_status dt_probe_create(dt_probing **created, const dt_world *world, const dt_config *config, int threads);
 
-/** One bout, of 0.4 seconds where a leaf does not take longer. Collective. */
+/** One bout, of 0.4 seconds where a micro-batch does not take longer. Collective. */
 dt_status dt_probe_bout(dt_probing *probing);
 
 /**
@@ -43,8 +43,8 @@ dt_probe dt_probe_read(const dt_probing *probing, double share);
 /** Frees; NULL is allowed. Collective, unless NULL. */
 void dt_probe_free(dt_probing *probing);
 
-/** Creates a probe, reads it after some bouts, and frees it: some seconds, more where a leaf takes long.
- * Arguments as above. What other programs do meanwhile shows in the result. Collective. */
+/** Creates a probe, reads it after some bouts, and frees it: some seconds, more where a micro-batch takes
+ * long. Arguments as above. What other programs do meanwhile shows in the result. Collective. */
 dt_status dt_probe_run(dt_probe *probe, const dt_world *world, const dt_config *config, int threads,
                        double share);
 

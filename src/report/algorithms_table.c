@@ -17,7 +17,7 @@ static void print_head(const dt_algorithms *a) {
     dt_log_line("link      %.3g us, %.4g Gbit/s%s, %.3g ns of a core per byte", 1e6 * m->link.latency_seconds,
                 8e-9 * m->link.bandwidth_bytes, m->same_host ? " inside the host" : " between hosts",
                 1e9 * m->link.cpu_seconds_per_byte);
-    dt_log_line("probe     leaf %.2f ms forward + %.2f ms backward, update %.2f ms",
+    dt_log_line("probe     micro-batch %.2f ms forward + %.2f ms backward, update %.2f ms",
                 1e3 * m->probe.forward_seconds, 1e3 * m->probe.backward_seconds,
                 1e3 * m->probe.update_seconds);
     dt_log_line("times     medians of %" PRId64 " step%s of each way, taken in turn, the probe among them",

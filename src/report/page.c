@@ -283,20 +283,20 @@ static void put_machine(const dt_study *study, int number, FILE *f) {
              group(parameters, (double)study->parameters));
     put_fact(f, "Model", text);
     snprintf(text, sizeof text,
-             "batch_size %" PRId64 " in leaves of %" PRId64 " sequences; buckets of %" PRId64
+             "batch_size %" PRId64 " in micro-batches of %" PRId64 " sequences; buckets of %" PRId64
              " bytes; random tokens",
              c->batch_size, c->micro_batch_size, c->bucket_bytes);
     put_fact(f, "Step", text);
-    snprintf(text, sizeof text,
-             "a leaf takes %.2f ms forward and %.2f ms backward, the update %.2f ms; a message %.3g µs and "
-             "%.4g Gbit/s "
-             "(%s)",
-             1e3 * plan->probe.forward_seconds, 1e3 * plan->probe.backward_seconds,
-             1e3 * plan->probe.update_seconds, 1e6 * plan->link.latency_seconds,
-             8e-9 * plan->link.bandwidth_bytes,
-             !plan->link_measured ? "assumed: one rank has no link to measure"
-             : plan->same_host    ? "measured inside the host"
-                                  : "measured between the hosts");
+    snprintf(
+        text, sizeof text,
+        "a micro-batch takes %.2f ms forward and %.2f ms backward, the update %.2f ms; a message %.3g µs and "
+        "%.4g Gbit/s "
+        "(%s)",
+        1e3 * plan->probe.forward_seconds, 1e3 * plan->probe.backward_seconds,
+        1e3 * plan->probe.update_seconds, 1e6 * plan->link.latency_seconds, 8e-9 * plan->link.bandwidth_bytes,
+        !plan->link_measured ? "assumed: one rank has no link to measure"
+        : plan->same_host    ? "measured inside the host"
+                             : "measured between the hosts");
     put_fact(f, "Probe", text);
     put_fact(f, "Date", m->stamp);
     fputs("</tbody>\n</table>\n", f);
@@ -333,7 +333,7 @@ static void put_definitions(FILE *f) {
         "added, the "
         "serial part limits; if it grows, the overhead of ranks does. Below 0 the speed-up was more than "
         "ideal.</dd>\n"
-        "<dt>Predicted</dt><dd>What <code>dtrain plan</code> says: a leaf and an update as the slowest rank "
+        "<dt>Predicted</dt><dd>What <code>dtrain plan</code> says: a micro-batch and an update as the slowest rank "
         "takes them on average, measured on all ranks at once, and "
         "Hockney&rsquo;s model of a "
         "message (Parallel Computing 20(3), 1994), latency + bytes / bandwidth, over the counted messages of "

@@ -254,7 +254,7 @@ static void draw(FILE *f, const dt_profile *p, const dt_config *c) {
               "How far each kernel of a training step is from the machine's roof");
     snprintf(text, sizeof text,
              "%s, kernels %s, %d rank%s x %d thread%s; %" PRId64 " layers, d_model %" PRId64 ", %" PRId64
-             " heads, d_ff %" PRId64 ", context %" PRId64 ", leaves of %" PRId64 "; dtrain %s",
+             " heads, d_ff %" PRId64 ", context %" PRId64 ", micro-batches of %" PRId64 "; dtrain %s",
              dt_dtype_names[p->compute], p->kernels, p->ranks, p->ranks == 1 ? "" : "s", p->threads,
              p->threads == 1 ? "" : "s", c->n_layers, c->d_model, c->n_heads, c->d_ff, c->max_seq_len,
              c->micro_batch_size, dt_version_commit());

@@ -25,11 +25,11 @@ static void print_machine(const dt_study *study) {
                     json_string_value(json_array_get(study->other_hosts, 0)),
                     json_array_size(study->other_hosts) > 1 ? ", .." : "");
     dt_log_line("model     %" PRId64 " parameters: %" PRId64 " layers, d_model %" PRId64 ", %" PRId64
-                " heads, d_ff %" PRId64 ", context %" PRId64 "; leaves of %" PRId64 " sequences",
+                " heads, d_ff %" PRId64 ", context %" PRId64 "; micro-batches of %" PRId64 " sequences",
                 study->parameters, c->n_layers, c->d_model, c->n_heads, c->d_ff, c->max_seq_len,
                 c->micro_batch_size);
     dt_log_line(
-        "plan      leaf %.2f ms forward + %.2f ms backward, update %.2f ms; link %.3g us, %.4g Gbit/s, %s",
+        "plan      micro-batch %.2f ms forward + %.2f ms backward, update %.2f ms; link %.3g us, %.4g Gbit/s, %s",
         1e3 * study->measured.probe.forward_seconds, 1e3 * study->measured.probe.backward_seconds,
         1e3 * study->measured.probe.update_seconds, 1e6 * study->measured.link.latency_seconds,
         8e-9 * study->measured.link.bandwidth_bytes,

@@ -30,7 +30,7 @@ static void print_head(const dt_profile *p, const dt_config *c) {
                 " heads, d_ff %" PRId64 ", context %" PRId64 ", dropout %g, computed in %s",
                 p->parameters, c->n_layers, c->d_model, c->n_heads, c->d_ff, c->max_seq_len, c->dropout,
                 dt_dtype_names[p->compute]);
-    dt_log_line("step      %" PRId64 " sequences in leaves of %" PRId64 ": %" PRId64
+    dt_log_line("step      %" PRId64 " sequences in micro-batches of %" PRId64 ": %" PRId64
                 " tokens, %.4g model GFLOP",
                 c->batch_size, c->micro_batch_size, p->tokens, 1e-9 * p->model_flop);
     dt_log_line(

@@ -20,13 +20,13 @@ typedef struct entry {
     void *state, *library;
     bool update; /* of which list */
     bool created;
-    int64_t first_value, values; /* its part of a leaf's values */
+    int64_t first_value, values; /* its part of a micro-batch's values */
 } entry;
 
 struct dt_hooks {
     const dt_layout *layout;
     entry *entry;
-    int64_t count, leaf_values;
+    int64_t count, micro_batch_values;
     dt_hook_tensor *tensor; /* [layout->tensors]; gradient is set before each call */
     json_t *reports;        /* array */
     json_t *report;         /* of the hook that runs now, borrowed from the array, or NULL */
@@ -63,7 +63,7 @@ static void report(void *context, const char *key, double value) {
 /* A hook in the list where none of its functions is ever called would do nothing, and nobody would know. */
 static dt_status check_list(const entry *e, const char *path, const char *list) {
     const dt_hook *hook = e->hook;
-    if (e->update ? hook->update != NULL : hook->leaf != NULL || hook->collect != NULL)
+    if (e->update ? hook->update != NULL : hook->micro_batch != NULL || hook->collect != NULL)
         return DT_OK;
     return dt_usage(
         "hook %s: %s has no function for the list %s, so it would never be called; name it under %s", e->name,
@@ -139,11 +139,12 @@ static dt_status create_hook(dt_hooks *hooks, entry *e, const json_t *object) {
         return dt_usage("hook %s: %s", e->name, *error ? error : "it refused to start and gave no reason");
     e->created = true;
     if (e->values < 0)
-        return dt_usage("hook %s: expected it to keep 0 or more doubles per leaf, but it asks for %" PRId64,
-                        e->name, e->values);
-    e->first_value = hooks->leaf_values;
-    if (__builtin_add_overflow(hooks->leaf_values, e->values, &hooks->leaf_values))
-        hooks->leaf_values = INT64_MAX; /* which dt_hooks_expect_memory refuses */
+        return dt_usage(
+            "hook %s: expected it to keep 0 or more doubles per micro-batch, but it asks for %" PRId64,
+            e->name, e->values);
+    e->first_value = hooks->micro_batch_values;
+    if (__builtin_add_overflow(hooks->micro_batch_values, e->values, &hooks->micro_batch_values))
+        hooks->micro_batch_values = INT64_MAX; /* which dt_hooks_expect_memory refuses */
     return DT_OK;
 }
 
@@ -231,24 +232,26 @@ void dt_hooks_free(dt_hooks *hooks) {
     free(hooks);
 }
 
-dt_status dt_hooks_expect_memory(const dt_hooks *hooks, int64_t leaves) {
+dt_status dt_hooks_expect_memory(const dt_hooks *hooks, int64_t micro_batches) {
     const int64_t available = dt_available_bytes("");
     for (int64_t i = 0, all = 0; i < hooks->count; i++) {
         const entry *e = &hooks->entry[i];
         int64_t bytes;
-        if (!__builtin_add_overflow(all, e->values, &all) && !__builtin_mul_overflow(all, leaves, &bytes) &&
+        if (!__builtin_add_overflow(all, e->values, &all) &&
+            !__builtin_mul_overflow(all, micro_batches, &bytes) &&
             !__builtin_mul_overflow(bytes, (int64_t)sizeof(double), &bytes) && bytes <= available)
             continue;
-        return dt_usage("hook %s: expected the doubles that it keeps for %" PRId64 " leaves to fit in the "
-                        "%.1f MB of memory that are available, found %" PRId64 " doubles per leaf; lower "
-                        "the number that its create function asks for",
-                        e->name, leaves, (double)available / 1e6, e->values);
+        return dt_usage(
+            "hook %s: expected the doubles that it keeps for %" PRId64 " micro-batches to fit in the "
+            "%.1f MB of memory that are available, found %" PRId64 " doubles per micro-batch; lower "
+            "the number that its create function asks for",
+            e->name, micro_batches, (double)available / 1e6, e->values);
     }
     return DT_OK;
 }
 
-int64_t dt_hooks_leaf_values(const dt_hooks *hooks) {
-    return hooks->leaf_values;
+int64_t dt_hooks_micro_batch_values(const dt_hooks *hooks) {
+    return hooks->micro_batch_values;
 }
 
 void dt_hooks_forward(const dt_hooks *hooks, int64_t step, const dt_activations *activations, int64_t rows,
@@ -256,13 +259,13 @@ void dt_hooks_forward(const dt_hooks *hooks, int64_t step, const dt_activations 
     const dt_shape *shape = &hooks->layout->shape;
     for (int64_t i = 0; i < hooks->count; i++) {
         const entry *e = &hooks->entry[i];
-        if (e->update || e->hook->leaf == NULL)
+        if (e->update || e->hook->micro_batch == NULL)
             continue;
         memset(values + e->first_value, 0, (size_t)e->values * sizeof *values);
-        dt_ending_enter(e->who, "leaf function");
+        dt_ending_enter(e->who, "micro_batch function");
         for (int64_t l = 0; l < shape->n_layers; l++)
-            e->hook->leaf(e->state, step, l, activations->layer[l].output, rows, shape->C,
-                          values + e->first_value);
+            e->hook->micro_batch(e->state, step, l, activations->layer[l].output, rows, shape->C,
+                                 values + e->first_value);
         dt_ending_leave();
     }
 }
@@ -289,16 +292,16 @@ static dt_status close_report(const dt_hooks *hooks, int failed, const char *fun
                        : DT_OK;
 }
 
-dt_status dt_hooks_collect(dt_hooks *hooks, int64_t step, const double *values, int64_t leaves,
+dt_status dt_hooks_collect(dt_hooks *hooks, int64_t step, const double *values, int64_t micro_batches,
                            int64_t stride) {
     for (int64_t i = 0; i < hooks->count; i++) {
         const entry *e = &hooks->entry[i];
         if (e->update || e->hook->collect == NULL)
             continue;
         const dt_hook_host host = open_report(hooks, e, step, "collect function");
-        DT_TRY(close_report(hooks,
-                            e->hook->collect(e->state, step, values + e->first_value, leaves, stride, &host),
-                            "collect"));
+        DT_TRY(close_report(
+            hooks, e->hook->collect(e->state, step, values + e->first_value, micro_batches, stride, &host),
+            "collect"));
     }
     return DT_OK;
 }

@@ -27,20 +27,20 @@ dt_status dt_hooks_create(dt_hooks **hooks, const char *text, const dt_layout *l
 void dt_hooks_free(dt_hooks *hooks);
 
 /** Fails, with DT_USAGE and the name of the hook that asks for too much, where the doubles that all hooks
- * keep for `leaves` leaves are more than this host has memory for. Local. */
-dt_status dt_hooks_expect_memory(const dt_hooks *hooks, int64_t leaves);
+ * keep for `micro_batches` micro-batches are more than this host has memory for. Local. */
+dt_status dt_hooks_expect_memory(const dt_hooks *hooks, int64_t micro_batches);
 
-/** How many doubles all forward hooks together keep for each leaf. Local. */
-int64_t dt_hooks_leaf_values(const dt_hooks *hooks);
+/** How many doubles all forward hooks together keep for each micro-batch. Local. */
+int64_t dt_hooks_micro_batch_values(const dt_hooks *hooks);
 
-/** Shows a leaf's finished forward pass of `rows` rows to the forward hooks, which fill values[leaf_values].
- * Local. */
+/** Shows a micro-batch's finished forward pass of `rows` rows to the forward hooks, which fill
+ * values[micro_batch_values]. Local. */
 void dt_hooks_forward(const dt_hooks *hooks, int64_t step, const dt_activations *activations, int64_t rows,
                       double *values);
 
-/** Hands all leaves' values, `stride` doubles from leaf to leaf, to the forward hooks. Local; the same on
- * every rank. */
-dt_status dt_hooks_collect(dt_hooks *hooks, int64_t step, const double *values, int64_t leaves,
+/** Hands all micro-batches' values, `stride` doubles from micro-batch to micro-batch, to the forward hooks.
+ * Local; the same on every rank. */
+dt_status dt_hooks_collect(dt_hooks *hooks, int64_t step, const double *values, int64_t micro_batches,
                            int64_t stride);
 
 /** Hands the summed gradient to the update hooks. Local; the same on every rank. */

@@ -16,7 +16,7 @@
 
 #include "step/hooks.h"
 
-/* What activation_stats keeps of a layer in one leaf. */
+/* What activation_stats keeps of a layer in one micro-batch. */
 enum { SUM, SQUARES, LEAST, MOST, COUNT, LAYER_VALUES };
 
 typedef struct stats {
@@ -34,8 +34,8 @@ static const char *unknown_option(json_t *options) {
     return NULL;
 }
 
-static int create(const dt_hook_setup *setup, void **state, int64_t *leaf_values) {
-    (void)leaf_values;
+static int create(const dt_hook_setup *setup, void **state, int64_t *micro_batch_values) {
+    (void)micro_batch_values;
     json_t *options = json_loads(setup->options, 0, NULL);
     const json_t *interval = json_object_get(options, "log_interval");
     stats *made = calloc(1, sizeof *made);
@@ -61,13 +61,13 @@ static int create(const dt_hook_setup *setup, void **state, int64_t *leaf_values
     return failed;
 }
 
-static int create_activation_stats(const dt_hook_setup *setup, void **state, int64_t *leaf_values) {
-    *leaf_values = setup->n_layers * LAYER_VALUES;
-    return create(setup, state, leaf_values);
+static int create_activation_stats(const dt_hook_setup *setup, void **state, int64_t *micro_batch_values) {
+    *micro_batch_values = setup->n_layers * LAYER_VALUES;
+    return create(setup, state, micro_batch_values);
 }
 
-static void activation_leaf(void *state, int64_t step, int64_t layer, const float *x, int64_t rows,
-                            int64_t cols, double *values) {
+static void activation_micro_batch(void *state, int64_t step, int64_t layer, const float *x, int64_t rows,
+                                   int64_t cols, double *values) {
     const stats *s = state;
     double *v = values + layer * LAYER_VALUES, sum = 0.0, squares = 0.0;
     float least = x[0], most = x[0];
@@ -92,15 +92,15 @@ static void report_layer(const dt_hook_host *host, int64_t layer, const char *wh
     host->report(host->context, key, value);
 }
 
-static int activation_collect(void *state, int64_t step, const double *values, int64_t leaves, int64_t stride,
-                              const dt_hook_host *host) {
+static int activation_collect(void *state, int64_t step, const double *values, int64_t micro_batches,
+                              int64_t stride, const dt_hook_host *host) {
     const stats *s = state;
     if (step % s->log_interval != 0)
         return 0;
     for (int64_t layer = 0; layer < s->n_layers; layer++) {
         double total[LAYER_VALUES];
         memcpy(total, values + layer * LAYER_VALUES, sizeof total);
-        for (int64_t l = 1; l < leaves; l++) {
+        for (int64_t l = 1; l < micro_batches; l++) {
             const double *v = values + l * stride + layer * LAYER_VALUES;
             total[SUM] += v[SUM];
             total[SQUARES] += v[SQUARES];
@@ -145,7 +145,7 @@ static const dt_hook activation_stats = {.version = DT_HOOK_VERSION,
                                          .name = "activation_stats",
                                          .create = create_activation_stats,
                                          .destroy = free,
-                                         .leaf = activation_leaf,
+                                         .micro_batch = activation_micro_batch,
                                          .collect = activation_collect};
 static const dt_hook identity = {.version = DT_HOOK_VERSION,
                                  .name = "identity",

@@ -1,12 +1,12 @@
 /**
- * A rank's leaves in the order in which its threads work on them, and the few gradient buffers that this
- * takes.
+ * A rank's micro-batches in the order in which its threads work on them, and the few gradient buffers that
+ * this takes.
  *
- * Leaves are worked on in waves of one a thread. After each wave every addition of the canonical tree whose
- * operands are there is carried out, which frees its right operand's buffer for the next wave; a rank so
- * needs threads + log2(leaves / threads) buffers where both are powers of two, a few more elsewhere, and not
- * one a leaf. What remains at the end are the nodes of the rank's cover. All of this is decided once; which
- * thread does what never shows in the sums. All functions are local.
+ * Micro-batches are worked on in waves of one a thread. After each wave every addition of the canonical tree
+ * whose operands are there is carried out, which frees its right operand's buffer for the next wave; a rank
+ * so needs threads + log2(micro-batches / threads) buffers where both are powers of two, a few more
+ * elsewhere, and not one a micro-batch. What remains at the end are the nodes of the rank's cover. All of
+ * this is decided once; which thread does what never shows in the sums. All functions are local.
  */
 #ifndef DT_STEP_MICRO_BATCHES_H
 #define DT_STEP_MICRO_BATCHES_H
@@ -22,11 +22,11 @@ typedef struct dt_micro_batches_add {
 } dt_micro_batches_add;
 
 typedef struct dt_micro_batches {
-    int64_t first, end;  /**< the rank's leaves, of all that a step has */
-    int64_t wave_leaves; /**< leaves in a wave, but for the last */
+    int64_t first, end;         /**< the rank's micro-batches, of all that a step has */
+    int64_t wave_micro_batches; /**< micro-batches in a wave, but for the last */
     int64_t waves;
     int64_t buffers; /**< how many are needed */
-    int64_t *buffer; /**< [end - first]: where a leaf's gradient is written */
+    int64_t *buffer; /**< [end - first]: where a micro-batch's gradient is written */
     dt_micro_batches_add *add;
     int64_t *wave_adds_end; /**< [waves]: after wave w come the additions from wave_adds_end[w-1] (0 for the
                                first) on */
@@ -34,8 +34,9 @@ typedef struct dt_micro_batches {
     int64_t cover_buffer[DT_TREE_COVER_MAX]; /**< where the sum of each node of the cover stands at the end */
 } dt_micro_batches;
 
-/** Plans the leaves [first, end) of `leaves` for `threads` threads. The caller frees the plan. */
-dt_status dt_micro_batches_schedule(dt_micro_batches *plan, int64_t leaves, int64_t first, int64_t end,
+/** Plans the micro-batches [first, end) of `micro_batches` for `threads` threads. The caller frees the plan.
+ */
+dt_status dt_micro_batches_schedule(dt_micro_batches *plan, int64_t micro_batches, int64_t first, int64_t end,
                                     int threads);
 
 /** Frees the plan; one that is all zero is fine. */

@@ -31,7 +31,7 @@ struct dt_overlap {
     int64_t buckets;
     int64_t *bounds; /* [buckets + 1] */
     float *node[DT_TREE_COVER_MAX];
-    int64_t wave_leaves;         /* leaves of the last wave: how often a bucket has to be passed */
+    int64_t wave_micro_batches;  /* micro-batches of the last wave: how often a bucket has to be passed */
     atomic_int_fast64_t *passed; /* [buckets] */
     watcher *watchers;           /* [plan->wave_leaves], one a thread */
     int64_t next;                /* the bucket to start next; -1 when all are */
@@ -62,22 +62,22 @@ dt_status dt_overlap_cut(int64_t elements, int64_t bucket_bytes, int64_t **bound
     return DT_OK;
 }
 
-dt_status dt_overlap_workspace_bytes(const dt_world *world, int64_t leaves, int64_t elements,
+dt_status dt_overlap_workspace_bytes(const dt_world *world, int64_t micro_batches, int64_t elements,
                                      int64_t bucket_bytes, const dt_allreduce_options *options,
                                      int64_t *bytes) {
     const int64_t floats = bucket_floats(bucket_bytes);
     const int64_t buckets = count_buckets(elements, floats);
     const dt_cost_job job = {.ranks = world->size,
                              .host_ranks = world->host_ranks,
-                             .micro_batches = leaves,
+                             .micro_batches = micro_batches,
                              .algorithm = options->algorithm,
                              .dtype = options->dtype};
     return dt_cost_workspace_bytes(&job, world->rank, floats < elements ? floats : elements,
                                    elements - (buckets - 1) * floats, buckets, bytes);
 }
 
-/* Hands over the next bucket, whose leaves have all passed it, after the additions that are left for it.
- * `now` is the clock for what the reduction takes. */
+/* Hands over the next bucket, whose micro-batches have all passed it, after the additions that are left for
+ * it. `now` is the clock for what the reduction takes. */
 static void start_next(dt_overlap *o, double (*now)(void)) {
     const dt_micro_batches *plan = o->plan;
     const int64_t last = plan->waves - 1, first = o->bounds[o->next], end = o->bounds[o->next + 1];
@@ -97,7 +97,7 @@ static void start_next(dt_overlap *o, double (*now)(void)) {
 }
 
 static bool next_is_complete(const dt_overlap *o) {
-    return o->next >= 0 && atomic_load(&o->passed[o->next]) == o->wave_leaves;
+    return o->next >= 0 && atomic_load(&o->passed[o->next]) == o->wave_micro_batches;
 }
 
 /*
@@ -136,22 +136,22 @@ static dt_status create(dt_overlap *o, int64_t elements, int64_t bucket_bytes) {
     const dt_micro_batches *plan = o->plan;
     DT_TRY(dt_overlap_cut(elements, bucket_bytes, &o->bounds, &o->buckets));
     o->passed = calloc((size_t)o->buckets + 1, sizeof *o->passed); /* never 0 bytes, which may be NULL */
-    o->watchers = calloc((size_t)plan->wave_leaves, sizeof *o->watchers);
+    o->watchers = calloc((size_t)plan->wave_micro_batches, sizeof *o->watchers);
     if (o->passed == NULL || o->watchers == NULL)
-        return dt_fail("out of memory for the progress of %" PRId64 " threads", plan->wave_leaves);
-    for (int64_t t = 0; t < plan->wave_leaves; t++) {
+        return dt_fail("out of memory for the progress of %" PRId64 " threads", plan->wave_micro_batches);
+    for (int64_t t = 0; t < plan->wave_micro_batches; t++) {
         watcher *w = &o->watchers[t];
         *w = (watcher){.overlap = o, .thread = (int)t, .progress = {reached, w}};
     }
-    o->wave_leaves = plan->end - plan->first - (plan->waves - 1) * plan->wave_leaves;
+    o->wave_micro_batches = plan->end - plan->first - (plan->waves - 1) * plan->wave_micro_batches;
     for (int64_t c = 0; c < plan->cover_count; c++)
         o->node[c] = o->gradient[plan->cover_buffer[c]];
     return DT_OK;
 }
 
 dt_status dt_overlap_create(dt_overlap **created, const dt_world *world, const dt_micro_batches *plan,
-                            float *const *gradient, int64_t leaves, int64_t elements, int64_t bucket_bytes,
-                            const dt_allreduce_options *options, dt_spans *spans) {
+                            float *const *gradient, int64_t micro_batches, int64_t elements,
+                            int64_t bucket_bytes, const dt_allreduce_options *options, dt_spans *spans) {
     dt_overlap *o = calloc(1, sizeof *o);
     dt_status status = o ? DT_OK : dt_fail("out of memory for the exchange of gradients");
     *created = o;
@@ -164,7 +164,8 @@ dt_status dt_overlap_create(dt_overlap **created, const dt_world *world, const d
         status = create(o, elements, bucket_bytes);
     }
     DT_TRY(dt_agree(world, status));
-    DT_TRY(dt_allreduce_create(&o->allreduce, world, leaves, elements, o->bounds, o->buckets, options));
+    DT_TRY(
+        dt_allreduce_create(&o->allreduce, world, micro_batches, elements, o->bounds, o->buckets, options));
     /*
      * Calls beside a pass do not wait, so what they take from it is their core's time. A clock on the wall
      * may show more: where ranks share cores MPI gives the core to another rank, which computes. The
@@ -195,7 +196,7 @@ bool dt_overlap_wanted(const dt_overlap *o) {
 void dt_overlap_begin(dt_overlap *o) {
     for (int64_t b = 0; b < o->buckets; b++)
         atomic_store(&o->passed[b], 0);
-    for (int64_t t = 0; t < o->plan->wave_leaves; t++)
+    for (int64_t t = 0; t < o->plan->wave_micro_batches; t++)
         o->watchers[t].next = o->buckets - 1;
     o->next = o->buckets - 1;
     o->first_start = o->exposed = 0.0;
@@ -222,8 +223,8 @@ dt_status dt_overlap_finish(dt_overlap *o, float **sum, dt_overlap_times *times)
     /* Without this check the bucket's sum would be this rank's alone, and nobody would know. */
     if (o->next >= 0)
         return dt_fail("fault in the program: bucket %" PRId64 " of the gradient was passed by %" PRId64
-                       " of %" PRId64 " leaves",
-                       o->next, (int64_t)atomic_load(&o->passed[o->next]), o->wave_leaves);
+                       " of %" PRId64 " micro-batches",
+                       o->next, (int64_t)atomic_load(&o->passed[o->next]), o->wave_micro_batches);
     dt_progress_meet();
     const double begun = dt_clock_seconds();
     DT_TRY(dt_allreduce_finish(o->allreduce));
@@ -240,7 +241,7 @@ dt_status dt_overlap_alone(dt_overlap *o, double *seconds) {
     dt_overlap_times times;
     dt_overlap_begin(o);
     /* Every thread says at once that its pass is done; the main one last, since it acts on it. */
-    for (int64_t thread = o->wave_leaves - 1; thread >= 0; thread--)
+    for (int64_t thread = o->wave_micro_batches - 1; thread >= 0; thread--)
         reached(&o->watchers[thread], 0);
     DT_TRY(dt_overlap_finish(o, &sum, &times));
     *seconds = times.exposed;

@@ -1,10 +1,11 @@
 /**
  * The exchange of the gradient beside the backward pass: each bucket leaves as soon as it is complete.
  *
- * A bucket of this rank's nodes is complete when every leaf of the last wave (step/micro_batches.h) has
- * passed it in its backward pass. Then the last additions are carried out for that bucket alone, and it is
- * handed to the reduction, as soon as that can take it. Passes report from all threads; only the main thread
- * acts on it, and gives MPI a chance to move messages at every report, since MPI moves them at no other time.
+ * A bucket of this rank's nodes is complete when every micro-batch of the last wave (step/micro_batches.h)
+ * has passed it in its backward pass. Then the last additions are carried out for that bucket alone, and it
+ * is handed to the reduction, as soon as that can take it. Passes report from all threads; only the main
+ * thread acts on it, and gives MPI a chance to move messages at every report, since MPI moves them at no
+ * other time.
  */
 #ifndef DT_STEP_OVERLAP_H
 #define DT_STEP_OVERLAP_H
@@ -37,19 +38,19 @@ dt_status dt_overlap_cut(int64_t elements, int64_t bucket_bytes, int64_t **bound
  * Bytes that an overlap of these arguments takes on this rank, beside the gradients' own buffers: what
  * arrives from other ranks, and its part of what the host shares. Local.
  */
-dt_status dt_overlap_workspace_bytes(const dt_world *world, int64_t leaves, int64_t elements,
+dt_status dt_overlap_workspace_bytes(const dt_world *world, int64_t micro_batches, int64_t elements,
                                      int64_t bucket_bytes, const dt_allreduce_options *options,
                                      int64_t *bytes);
 
 /**
- * Prepares exchanges of `elements` floats over `leaves` leaves in buckets of about `bucket_bytes`, which
- * travel as `options` say. `plan` is this rank's, and gradient[plan->buffers] its buffers; both must outlive
- * the overlap, as must `spans`, which measures it and may be NULL. All but these must agree. On failure all
- * ranks fail. The caller frees it. Collective.
+ * Prepares exchanges of `elements` floats over `micro_batches` micro-batches in buckets of about
+ * `bucket_bytes`, which travel as `options` say. `plan` is this rank's, and gradient[plan->buffers] its
+ * buffers; both must outlive the overlap, as must `spans`, which measures it and may be NULL. All but these
+ * must agree. On failure all ranks fail. The caller frees it. Collective.
  */
 dt_status dt_overlap_create(dt_overlap **overlap, const dt_world *world, const dt_micro_batches *plan,
-                            float *const *gradient, int64_t leaves, int64_t elements, int64_t bucket_bytes,
-                            const dt_allreduce_options *options, dt_spans *spans);
+                            float *const *gradient, int64_t micro_batches, int64_t elements,
+                            int64_t bucket_bytes, const dt_allreduce_options *options, dt_spans *spans);
 
 /** Frees; NULL is allowed. Collective, unless NULL. */
 void dt_overlap_free(dt_overlap *overlap);

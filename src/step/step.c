@@ -21,13 +21,13 @@
 /* Floats of a vector that a thread adds at once: small beside a thread's share, large beside a call. */
 #define ADDED_TOGETHER 4096
 
-/* What a leaf leaves behind beside its gradient: a row of doubles, gathered by all ranks. Hooks' values
- * follow. */
-enum { LEAF_LOSS, LEAF_STOP, LEAF_STATE, LEAF_HOOKS };
+/* What a micro-batch leaves behind beside its gradient: a row of doubles, gathered by all ranks. Hooks'
+ * values follow. */
+enum { MICRO_BATCH_LOSS, MICRO_BATCH_STOP, MICRO_BATCH_STATE, MICRO_BATCH_HOOKS };
 
 struct dt_step {
     dt_step_inputs in;
-    int64_t leaves;
+    int64_t micro_batches;
     dt_micro_batches plan;
     const uint8_t **window; /* [slots of this rank] */
     int64_t first_slot, end_slot;
@@ -37,30 +37,30 @@ struct dt_step {
     dt_overlap *overlap;
     float *sum; /* the gradient of the batch, once reduced: one of the buffers */
 
-    double *leaf_values; /* [leaves, values] */
-    double *losses;      /* [leaves] */
+    double *micro_batch_values; /* [micro_batches, values] */
+    double *losses;             /* [micro_batches] */
     int64_t values;
-    int64_t *values_counts; /* [size]: leaves of each rank */
+    int64_t *values_counts; /* [size]: micro-batches of each rank */
     double *partial;        /* scratch of the norm */
     int64_t nonfinite_in_a_row;
     char blame[DT_CONSENT_BYTES]; /* for the last step; "" when there is none */
 };
 
-int64_t dt_step_leaves(int64_t B, int64_t u) {
+int64_t dt_step_micro_batches(int64_t B, int64_t u) {
     return (B + u - 1) / u;
 }
 
 void dt_step_slots(int64_t B, int64_t u, int rank, int size, int64_t *first, int64_t *end) {
-    dt_tree_run(dt_step_leaves(B, u), rank, size, first, end);
+    dt_tree_run(dt_step_micro_batches(B, u), rank, size, first, end);
     *first *= u;
     *end = *end * u < B ? *end * u : B;
 }
 
-dt_status dt_step_gradient_buffers(int64_t leaves, int rank, int size, int threads, int64_t *buffers) {
+dt_status dt_step_gradient_buffers(int64_t micro_batches, int rank, int size, int threads, int64_t *buffers) {
     int64_t first, end;
     dt_micro_batches plan;
-    dt_tree_run(leaves, rank, size, &first, &end);
-    dt_status status = dt_micro_batches_schedule(&plan, leaves, first, end, threads);
+    dt_tree_run(micro_batches, rank, size, &first, &end);
+    dt_status status = dt_micro_batches_schedule(&plan, micro_batches, first, end, threads);
     *buffers = plan.buffers;
     dt_micro_batches_free(&plan);
     return status;
@@ -71,9 +71,9 @@ static dt_status create_gradients(dt_step *s) {
     s->gradient = calloc((size_t)s->plan.buffers, sizeof *s->gradient);
     s->gradient_view = calloc((size_t)s->plan.buffers, sizeof *s->gradient_view);
     if (s->gradient == NULL || s->gradient_view == NULL)
-        return dt_fail("out of memory for the gradients of %" PRId64 " leaves", s->plan.buffers);
+        return dt_fail("out of memory for the gradients of %" PRId64 " micro-batches", s->plan.buffers);
     for (int64_t b = 0; b < s->plan.buffers; b++) {
-        s->gradient[b] = dt_memory_alloc(layout->elements, sizeof(float), "a leaf's gradient");
+        s->gradient[b] = dt_memory_alloc(layout->elements, sizeof(float), "a micro-batch's gradient");
         if (s->gradient[b] == NULL)
             return DT_FAILED;
         DT_TRY(dt_gpt_view_create(&s->gradient_view[b], layout, s->gradient[b]));
@@ -83,19 +83,20 @@ static dt_status create_gradients(dt_step *s) {
 
 static dt_status create_values(dt_step *s) {
     const int size = s->in.world->size;
-    DT_TRY(dt_hooks_expect_memory(s->in.hooks, s->leaves));
-    s->values = LEAF_HOOKS + dt_hooks_leaf_values(s->in.hooks);
-    s->leaf_values = dt_memory_alloc(s->leaves * s->values, sizeof(double), "the values of the leaves");
-    s->losses = dt_memory_alloc(s->leaves, sizeof(double), "the losses of the leaves");
-    s->values_counts = dt_memory_alloc(size, sizeof(int64_t), "the ranks' numbers of leaves");
+    DT_TRY(dt_hooks_expect_memory(s->in.hooks, s->micro_batches));
+    s->values = MICRO_BATCH_HOOKS + dt_hooks_micro_batch_values(s->in.hooks);
+    s->micro_batch_values =
+        dt_memory_alloc(s->micro_batches * s->values, sizeof(double), "the values of the micro-batches");
+    s->losses = dt_memory_alloc(s->micro_batches, sizeof(double), "the losses of the micro-batches");
+    s->values_counts = dt_memory_alloc(size, sizeof(int64_t), "the ranks' numbers of micro-batches");
     s->partial =
         dt_memory_alloc(dt_clip_chunks(s->in.gpt->layout->elements), sizeof(double), "partial norms");
     s->window = dt_memory_alloc(s->end_slot - s->first_slot, sizeof *s->window, "the batch");
-    if (!s->leaf_values || !s->losses || !s->values_counts || !s->partial || !s->window)
+    if (!s->micro_batch_values || !s->losses || !s->values_counts || !s->partial || !s->window)
         return DT_FAILED;
     for (int r = 0; r < size; r++) {
         int64_t first, end;
-        dt_tree_run(s->leaves, r, size, &first, &end);
+        dt_tree_run(s->micro_batches, r, size, &first, &end);
         s->values_counts[r] = end - first;
     }
     return DT_OK;
@@ -105,10 +106,10 @@ static dt_status create_values(dt_step *s) {
 static dt_status create_own(dt_step *s) {
     const dt_world *world = s->in.world;
     int64_t first, end;
-    s->leaves = dt_step_leaves(s->in.B, s->in.u);
-    dt_tree_run(s->leaves, world->rank, world->size, &first, &end);
+    s->micro_batches = dt_step_micro_batches(s->in.B, s->in.u);
+    dt_tree_run(s->micro_batches, world->rank, world->size, &first, &end);
     dt_step_slots(s->in.B, s->in.u, world->rank, world->size, &s->first_slot, &s->end_slot);
-    DT_TRY(dt_micro_batches_schedule(&s->plan, s->leaves, first, end, s->in.workers->threads));
+    DT_TRY(dt_micro_batches_schedule(&s->plan, s->micro_batches, first, end, s->in.workers->threads));
     DT_TRY(create_gradients(s));
     return create_values(s);
 }
@@ -122,7 +123,7 @@ dt_status dt_step_create(dt_step **created, const dt_step_inputs *inputs) {
         status = create_own(s);
     }
     DT_TRY(dt_agree(inputs->world, status));
-    return dt_overlap_create(&s->overlap, inputs->world, &s->plan, s->gradient, s->leaves,
+    return dt_overlap_create(&s->overlap, inputs->world, &s->plan, s->gradient, s->micro_batches,
                              inputs->gpt->layout->elements, inputs->bucket_bytes, &inputs->exchange,
                              inputs->spans);
 }
@@ -142,7 +143,7 @@ void dt_step_free(dt_step *s) {
     free(s->gradient_view);
     dt_micro_batches_free(&s->plan);
     dt_overlap_free(s->overlap);
-    dt_memory_free(s->leaf_values);
+    dt_memory_free(s->micro_batch_values);
     dt_memory_free(s->losses);
     dt_memory_free(s->values_counts);
     dt_memory_free(s->partial);
@@ -158,21 +159,21 @@ static void draw_batch(dt_step *s, int64_t step) {
     dt_spans_end(s->in.spans, DT_SPAN_BATCH, begun, 0.0);
 }
 
-/* Forward, loss and backward of leaf `index` of this rank, on the calling thread's activations. */
-static void run_leaf(dt_step *s, int64_t step, int64_t index, const dt_backward_progress *progress) {
-    const int64_t T = s->in.gpt->layout->shape.T, leaf_index = s->plan.first + index;
-    const int64_t first = leaf_index * s->in.u, left = s->in.B - first;
-    const dt_leaf leaf = {.sequences = left < s->in.u ? left : s->in.u,
-                          .windows = s->window + (first - s->first_slot),
-                          .first_slot = first,
-                          .step = step};
+/* Forward, loss and backward of micro-batch `index` of this rank, on the calling thread's activations. */
+static void run_micro_batch(dt_step *s, int64_t step, int64_t index, const dt_backward_progress *progress) {
+    const int64_t T = s->in.gpt->layout->shape.T, micro_batch_index = s->plan.first + index;
+    const int64_t first = micro_batch_index * s->in.u, left = s->in.B - first;
+    const dt_micro_batch micro_batch = {.sequences = left < s->in.u ? left : s->in.u,
+                                        .windows = s->window + (first - s->first_slot),
+                                        .first_slot = first,
+                                        .step = step};
     const float scale = (float)(1.0 / ((double)s->in.B * (double)T));
     dt_activations *a = &s->in.workers->activations[omp_get_thread_num()];
-    double *values = s->leaf_values + leaf_index * s->values;
-    dt_forward_run(s->in.gpt, s->in.weights, &leaf, a);
-    dt_hooks_forward(s->in.hooks, step, a, leaf.sequences * T, values + LEAF_HOOKS);
-    values[LEAF_LOSS] = dt_backward_run(s->in.gpt, s->in.weights, &leaf, scale, a,
-                                        &s->gradient_view[s->plan.buffer[index]], progress);
+    double *values = s->micro_batch_values + micro_batch_index * s->values;
+    dt_forward_run(s->in.gpt, s->in.weights, &micro_batch, a);
+    dt_hooks_forward(s->in.hooks, step, a, micro_batch.sequences * T, values + MICRO_BATCH_HOOKS);
+    values[MICRO_BATCH_LOSS] = dt_backward_run(s->in.gpt, s->in.weights, &micro_batch, scale, a,
+                                               &s->gradient_view[s->plan.buffer[index]], progress);
     dt_progress_mark();
 }
 
@@ -195,23 +196,23 @@ static void wait_for_threads(const dt_step *s) {
 }
 
 /*
- * All leaves of this rank, wave by wave, and after each wave the additions of the tree that it makes
+ * All micro-batches of this rank, wave by wave, and after each wave the additions of the tree that it makes
  * possible. Those of the last wave are the overlap's, bucket by bucket, when there are other ranks to send
  * to.
  */
-static void run_leaves(dt_step *s, int64_t step) {
+static void run_micro_batches(dt_step *s, int64_t step) {
     const dt_micro_batches *plan = &s->plan;
     const int64_t run = plan->end - plan->first, elements = s->in.gpt->layout->elements;
     dt_overlap_begin(s->overlap);
 #pragma omp parallel num_threads(s->in.workers->threads)
     for (int64_t wave = 0, add = 0; wave < plan->waves; wave++) {
-        const int64_t first = wave * plan->wave_leaves;
-        const int64_t end = first + plan->wave_leaves < run ? first + plan->wave_leaves : run;
+        const int64_t first = wave * plan->wave_micro_batches;
+        const int64_t end = first + plan->wave_micro_batches < run ? first + plan->wave_micro_batches : run;
         const bool overlapped = wave == plan->waves - 1 && dt_overlap_wanted(s->overlap);
 #pragma omp for schedule(static, 1) nowait
         for (int64_t index = first; index < end; index++)
-            run_leaf(s, step, index,
-                     overlapped ? dt_overlap_progress(s->overlap, omp_get_thread_num()) : NULL);
+            run_micro_batch(s, step, index,
+                            overlapped ? dt_overlap_progress(s->overlap, omp_get_thread_num()) : NULL);
         wait_for_threads(s);
         for (; !overlapped && add < plan->wave_adds_end[wave]; add++)
             add_vectors(s, s->gradient[plan->add[add].into], s->gradient[plan->add[add].from], elements);
@@ -230,29 +231,30 @@ static int sooner(int a, int b) {
     return a == 0 || (b != 0 && b < a) ? b : a;
 }
 
-/* Every leaf's row on every rank, and from them the loss, whether to stop, and whether all ranks started from
- * the same state. */
-static dt_status gather_leaves(dt_step *s, dt_step_result *result, bool *same_state) {
+/* Every micro-batch's row on every rank, and from them the loss, whether to stop, and whether all ranks
+ * started from the same state. */
+static dt_status gather_micro_batches(dt_step *s, dt_step_result *result, bool *same_state) {
     const int64_t T = s->in.gpt->layout->shape.T;
     const double stop = (double)s->in.stop_reason();
     const uint64_t hash = dt_replica_check_end(s->in.drift);
     for (int64_t l = s->plan.first; l < s->plan.end; l++) {
-        s->leaf_values[l * s->values + LEAF_STOP] = stop;
-        put_hash(&s->leaf_values[l * s->values + LEAF_STATE], hash);
+        s->micro_batch_values[l * s->values + MICRO_BATCH_STOP] = stop;
+        put_hash(&s->micro_batch_values[l * s->values + MICRO_BATCH_STATE], hash);
     }
     const double begun = dt_spans_begin(s->in.spans);
-    DT_TRY(dt_world_gather_all(s->in.world, s->leaf_values, s->values * (int64_t)sizeof(double),
+    DT_TRY(dt_world_gather_all(s->in.world, s->micro_batch_values, s->values * (int64_t)sizeof(double),
                                s->values_counts));
     dt_spans_end(s->in.spans, DT_SPAN_LOSSES, begun, 0.0);
     result->stop = 0;
     *same_state = true;
-    for (int64_t l = 0; l < s->leaves; l++) {
-        const double *row = s->leaf_values + l * s->values;
-        s->losses[l] = row[LEAF_LOSS];
-        result->stop = sooner(result->stop, (int)row[LEAF_STOP]);
-        *same_state &= memcmp(&row[LEAF_STATE], &s->leaf_values[LEAF_STATE], sizeof(double)) == 0;
+    for (int64_t l = 0; l < s->micro_batches; l++) {
+        const double *row = s->micro_batch_values + l * s->values;
+        s->losses[l] = row[MICRO_BATCH_LOSS];
+        result->stop = sooner(result->stop, (int)row[MICRO_BATCH_STOP]);
+        *same_state &=
+            memcmp(&row[MICRO_BATCH_STATE], &s->micro_batch_values[MICRO_BATCH_STATE], sizeof(double)) == 0;
     }
-    result->loss = dt_tree_sum(s->losses, s->leaves) / ((double)s->in.B * (double)T);
+    result->loss = dt_tree_sum(s->losses, s->micro_batches) / ((double)s->in.B * (double)T);
     return DT_OK;
 }
 
@@ -342,17 +344,18 @@ dt_status dt_step_run(dt_step *s, dt_step_result *result,
     dt_progress_enter(step, "computing gradients");
     dt_replica_check_begin(s->in.drift);
     draw_batch(s, step);
-    run_leaves(s, step);
+    run_micro_batches(s, step);
     dt_progress_enter(step, "exchanging gradients");
     DT_TRY(dt_overlap_finish(s->overlap, &s->sum, &result->exchange));
     dt_progress_enter(step, "exchanging losses");
-    DT_TRY(gather_leaves(s, result, &same_state));
+    DT_TRY(gather_micro_batches(s, result, &same_state));
     if (!same_state) {
         result->outcome = DT_STEP_DRIFTED;
         return DT_OK;
     }
     dt_progress_enter(step, "updating the weights");
-    DT_TRY(dt_hooks_collect(s->in.hooks, step, s->leaf_values + LEAF_HOOKS, s->leaves, s->values));
+    DT_TRY(dt_hooks_collect(s->in.hooks, step, s->micro_batch_values + MICRO_BATCH_HOOKS, s->micro_batches,
+                            s->values));
     DT_TRY(dt_hooks_update(s->in.hooks, step, s->sum));
     DT_TRY(judge_gradient(s, step, result));
     if (counts(result))

@@ -69,18 +69,18 @@ typedef struct dt_step_inputs {
 
 typedef struct dt_step dt_step;
 
-/** The leaves of a step: ceil(B / u). Local. */
-int64_t dt_step_leaves(int64_t B, int64_t u);
+/** The micro-batches of a step: ceil(B / u). Local. */
+int64_t dt_step_micro_batches(int64_t B, int64_t u);
 
 /** The slots [*first, *end) whose lanes rank `rank` of `size` needs. Local. */
 void dt_step_slots(int64_t B, int64_t u, int rank, int size, int64_t *first, int64_t *end);
 
-/** How many vectors of gradient a rank with these leaves and threads holds at once.
+/** How many vectors of gradient a rank with these micro-batches and threads holds at once.
  * Local. */
-dt_status dt_step_gradient_buffers(int64_t leaves, int rank, int size, int threads, int64_t *buffers);
+dt_status dt_step_gradient_buffers(int64_t micro_batches, int rank, int size, int threads, int64_t *buffers);
 
-/** Allocates all that steps need. The caller frees it. Fails with DT_USAGE with more ranks than leaves; on
- * failure all ranks fail. Collective. */
+/** Allocates all that steps need. The caller frees it. Fails with DT_USAGE with more ranks than
+ * micro-batches; on failure all ranks fail. Collective. */
 dt_status dt_step_create(dt_step **step, const dt_step_inputs *inputs);
 
 /** The way that the exchange takes, which is never DT_ALGORITHM_AUTO. Local. */

@@ -23,7 +23,7 @@ dt_status dt_workers_count(int *threads);
 
 /**
  * Makes `threads` the number of OpenMP's threads, or as many of them as it can have, and allocates
- * activations for leaves of `sequences`. To be freed also on failure. Local.
+ * activations for micro-batches of `sequences`. To be freed also on failure. Local.
  */
 dt_status dt_workers_create(dt_workers *workers, int threads, const dt_kernels *kernels,
                             const dt_shape *shape, int64_t sequences);

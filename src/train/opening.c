@@ -99,9 +99,9 @@ static void print_opening(const dt_run *run, const json_t *hosts, const char *un
                 " lanes of %" PRId64 "%s windows, %" PRId64 " windows unused",
                 train, corpus->total.tokens - train, run->lanes.B, run->lanes.lane_windows, epoch,
                 run->lanes.unused_windows);
-    dt_log_line("step      %" PRId64 " sequences in %" PRId64 " leaves of %" PRId64 "; an epoch is %" PRId64
-                "%s steps",
-                c->batch_size, dt_step_leaves(c->batch_size, c->micro_batch_size), c->micro_batch_size,
+    dt_log_line("step      %" PRId64 " sequences in %" PRId64 " micro-batches of %" PRId64
+                "; an epoch is %" PRId64 "%s steps",
+                c->batch_size, dt_step_micro_batches(c->batch_size, c->micro_batch_size), c->micro_batch_size,
                 run->lanes.lane_windows, epoch);
     if (world->size > 1)
         dt_log_line("exchange  %s, in %s", exchange_name(run), dt_dtype_names[c->gradient_dtype]);

@@ -249,8 +249,9 @@ static dt_status create(dt_run *run) {
         return DT_OK;
     dt_watch_limit(c->hang_timeout_seconds);
     /* What the text cannot change is refused before it is read. */
-    DT_TRY(dt_agree(run->world, dt_tree_expect_ranks(run->world->size,
-                                                     dt_step_leaves(c->batch_size, c->micro_batch_size))));
+    DT_TRY(dt_agree(
+        run->world,
+        dt_tree_expect_ranks(run->world->size, dt_step_micro_batches(c->batch_size, c->micro_batch_size))));
     DT_TRY(dt_agree(run->world, dt_layout_create(&run->layout, dt_model_file_shape(c))));
     DT_TRY(draw_identity(run, &resume));
     /* A long text is read for minutes, and counts. */

@@ -58,14 +58,15 @@ static void print_assumptions(const planning *plan) {
     const dt_plan_machine *m = &plan->machine;
     dt_log_line("dtrain %s (%s): a plan, not a measurement", dt_version(), dt_version_commit());
     dt_log_line("model     %" PRId64 " layers, d_model %" PRId64 ", %" PRId64 " heads, d_ff %" PRId64
-                ", context %" PRId64 "; %" PRId64 " sequences in %" PRId64 " leaves of %" PRId64,
+                ", context %" PRId64 "; %" PRId64 " sequences in %" PRId64 " micro-batches of %" PRId64,
                 c->n_layers, c->d_model, c->n_heads, c->d_ff, c->max_seq_len, c->batch_size,
-                dt_step_leaves(c->batch_size, c->micro_batch_size), c->micro_batch_size);
-    dt_log_line("probe     on ranks of %d thread%s here (%s): leaf %.2f ms forward + %.2f ms backward, "
-                "update %.2f ms, addition %.3f ns a float",
-                m->probe.threads, m->probe.threads == 1 ? "" : "s", plan->here.processor,
-                1e3 * m->probe.forward_seconds, 1e3 * m->probe.backward_seconds,
-                1e3 * m->probe.update_seconds, 1e9 * m->probe.add_alone_seconds);
+                dt_step_micro_batches(c->batch_size, c->micro_batch_size), c->micro_batch_size);
+    dt_log_line(
+        "probe     on ranks of %d thread%s here (%s): micro-batch %.2f ms forward + %.2f ms backward, "
+        "update %.2f ms, addition %.3f ns a float",
+        m->probe.threads, m->probe.threads == 1 ? "" : "s", plan->here.processor,
+        1e3 * m->probe.forward_seconds, 1e3 * m->probe.backward_seconds, 1e3 * m->probe.update_seconds,
+        1e9 * m->probe.add_alone_seconds);
     dt_log_line("link      %.3g us and %.4g Gbit/s per host each way, %.3g ns of a core per byte, %s",
                 1e6 * m->link.latency_seconds, 8e-9 * m->link.bandwidth_bytes,
                 1e9 * m->link.cpu_seconds_per_byte,
@@ -114,8 +115,8 @@ static json_t *point_json(const dt_plan_point *point, bool weak, double speedup)
                      speedup, "efficiency", speedup / point->ranks);
 }
 
-/* One table, strong or weak, and its rows as JSON. A number of ranks without enough leaves is a row that says
- * so. */
+/* One table, strong or weak, and its rows as JSON. A number of ranks without enough micro-batches is a row
+ * that says so. */
 static dt_status print_table(const planning *plan, bool weak, json_t *rows) {
     const dt_config *c = plan->config;
     dt_plan_point base, point;
@@ -124,11 +125,11 @@ static dt_status print_table(const planning *plan, bool weak, json_t *rows) {
     for (int i = 0; i < plan->ranks.count; i++) {
         const int ranks = plan->ranks.number[i];
         const int64_t batch = weak ? c->batch_size * ranks : c->batch_size;
-        const int64_t leaves = dt_step_leaves(batch, c->micro_batch_size);
-        if (ranks > leaves) {
+        const int64_t micro_batches = dt_step_micro_batches(batch, c->micro_batch_size);
+        if (ranks > micro_batches) {
             dt_log_line("%6d %9" PRId64 "  more ranks than the batch's %" PRId64
-                        " leaves: raise batch_size or lower micro_batch_size",
-                        ranks, batch, leaves);
+                        " micro-batches: raise batch_size or lower micro_batch_size",
+                        ranks, batch, micro_batches);
             continue;
         }
         DT_TRY(dt_plan_predict(&plan->machine, c, batch, ranks, 1.0, &point));
@@ -149,13 +150,16 @@ static dt_status print_plan(const planning *plan, const char *json_path) {
     json_t *all = json_pack(
         "{s:s, s:s, s:s, s:s, s:i, s:f, s:f, s:f, s:f, s:f, s:s, s:o}", "version", dt_version(), "git_commit",
         dt_version_commit(), "time", plan->here.stamp, "processor", plan->here.processor, "threads",
-        m->probe.threads, "leaf_forward_ms", 1e3 * m->probe.forward_seconds, "leaf_backward_ms",
+        m->probe.threads, "micro_batch_forward_ms", 1e3 * m->probe.forward_seconds, "micro_batch_backward_ms",
         1e3 * m->probe.backward_seconds, "update_ms", 1e3 * m->probe.update_seconds, "latency_us",
         1e6 * m->link.latency_seconds, "bandwidth_gbps", 8e-9 * m->link.bandwidth_bytes, "link",
         m->link_measured   ? "measured"
         : plan->link_given ? "given"
                            : "assumed",
         "points", rows);
+    /* The names that these had in version 0.1.0, for one version more. */
+    json_object_set(all, "leaf_forward_ms", json_object_get(all, "micro_batch_forward_ms"));
+    json_object_set(all, "leaf_backward_ms", json_object_get(all, "micro_batch_backward_ms"));
     if (status == DT_OK && json_path)
         return dt_output_json(json_path, all, 0);
     json_decref(all);

@@ -20,36 +20,36 @@
 #define TINY   TINY_MODEL " --repetitions 3"
 #define LAUNCH DTRAIN_MPIRUN " --oversubscribe -np"
 
-static const char *const leaf_parts[] = {"embedding forward",
-                                         "embedding backward",
-                                         "layernorm forward",
-                                         "layernorm backward",
-                                         "c_attn forward",
-                                         "c_attn dX",
-                                         "c_attn dW",
-                                         "attention forward",
-                                         "attention backward",
-                                         "attn.c_proj forward",
-                                         "attn.c_proj dX",
-                                         "attn.c_proj dW",
-                                         "c_fc forward",
-                                         "c_fc dX",
-                                         "c_fc dW",
-                                         "gelu forward",
-                                         "gelu backward",
-                                         "mlp.c_proj forward",
-                                         "mlp.c_proj dX",
-                                         "mlp.c_proj dW",
-                                         "dropout+residual forward",
-                                         "dropout+residual backward",
-                                         "head forward",
-                                         "head dX",
-                                         "head dW",
-                                         "loss",
-                                         "gradient norm",
-                                         "adamw"};
+static const char *const micro_batch_parts[] = {"embedding forward",
+                                                "embedding backward",
+                                                "layernorm forward",
+                                                "layernorm backward",
+                                                "c_attn forward",
+                                                "c_attn dX",
+                                                "c_attn dW",
+                                                "attention forward",
+                                                "attention backward",
+                                                "attn.c_proj forward",
+                                                "attn.c_proj dX",
+                                                "attn.c_proj dW",
+                                                "c_fc forward",
+                                                "c_fc dX",
+                                                "c_fc dW",
+                                                "gelu forward",
+                                                "gelu backward",
+                                                "mlp.c_proj forward",
+                                                "mlp.c_proj dX",
+                                                "mlp.c_proj dW",
+                                                "dropout+residual forward",
+                                                "dropout+residual backward",
+                                                "head forward",
+                                                "head dX",
+                                                "head dW",
+                                                "loss",
+                                                "gradient norm",
+                                                "adamw"};
 
-#define LEAF_PARTS (sizeof leaf_parts / sizeof *leaf_parts)
+#define MICRO_BATCH_PARTS (sizeof micro_batch_parts / sizeof *micro_batch_parts)
 
 /* A number of an object; fails the test when it is missing or not finite. */
 static double number(const json_t *object, const char *key) {
@@ -91,14 +91,14 @@ static void assert_adds_up(const json_t *parts, const json_t *step) {
 
 static void assert_report(const json_t *report, int ranks) {
     const json_t *parts = json_object_get(report, "parts"), *step = json_object_get(report, "step");
-    for (size_t i = 0; i < LEAF_PARTS; i++) {
-        const json_t *part = find_part(parts, leaf_parts[i]);
+    for (size_t i = 0; i < MICRO_BATCH_PARTS; i++) {
+        const json_t *part = find_part(parts, micro_batch_parts[i]);
         if (part == NULL)
-            fail_msg("there is no part \"%s\"", leaf_parts[i]);
+            fail_msg("there is no part \"%s\"", micro_batch_parts[i]);
         assert_ordered(part);
         assert_true(number(part, "calls") >= 1.0 && number(part, "gbytes_per_s") > 0.0);
-        const bool product = strstr(leaf_parts[i], "c_") || strstr(leaf_parts[i], "head") ||
-                             strstr(leaf_parts[i], "attention");
+        const bool product = strstr(micro_batch_parts[i], "c_") || strstr(micro_batch_parts[i], "head") ||
+                             strstr(micro_batch_parts[i], "attention");
         assert_int_equal(json_is_null(json_object_get(part, "gflops")), !product);
         assert_int_equal(json_is_null(json_object_get(part, "gflop")), !product);
         if (product)
@@ -122,11 +122,11 @@ static void assert_picture(const char *path) {
     char *picture = command_read_file(path);
     assert_int_equal(strncmp(picture, "<svg ", 5), 0);
     assert_string_equal(picture + strlen(picture) - 7, "</svg>\n");
-    for (size_t i = 0; i < LEAF_PARTS; i++) {
+    for (size_t i = 0; i < MICRO_BATCH_PARTS; i++) {
         char title[64];
-        snprintf(title, sizeof title, "<title>%s: ", leaf_parts[i]);
+        snprintf(title, sizeof title, "<title>%s: ", micro_batch_parts[i]);
         if (strstr(picture, title) == NULL)
-            fail_msg("the picture has no \"%s\"", leaf_parts[i]);
+            fail_msg("the picture has no \"%s\"", micro_batch_parts[i]);
     }
     assert_null(strstr(picture, "nan"));
     assert_null(strstr(picture, "inf"));
@@ -145,8 +145,8 @@ static void run_and_judge(const char *launcher, const char *arguments, int ranks
     assert_non_null(strstr(r.out, "\nunaccounted "));
     assert_non_null(strstr(r.out, "\nwhole step "));
     assert_non_null(strstr(r.out, "PASSED\n"));
-    for (size_t i = 0; i < LEAF_PARTS; i++)
-        assert_non_null(strstr(r.out, leaf_parts[i]));
+    for (size_t i = 0; i < MICRO_BATCH_PARTS; i++)
+        assert_non_null(strstr(r.out, micro_batch_parts[i]));
     command_free(&r);
     json_error_t error;
     json_t *report = json_load_file("report.json", 0, &error);
@@ -168,7 +168,7 @@ static void test_two_ranks(void **state) {
     run_and_judge(LAUNCH " 2", TINY, 2);
 }
 
-/* Leaves are dealt out unevenly, a leaf may be short, and one rank has no addition to make. */
+/* Micro-batches are dealt out unevenly, a micro-batch may be short, and one rank has no addition to make. */
 static void test_uneven(void **state) {
     (void)state;
     run_and_judge(LAUNCH " 3", TINY " --batch-size 7 --micro-batch-size 2", 3);

@@ -53,8 +53,8 @@ static void the_exchange_changes_no_bit(void **state) {
     }
 }
 
-/* bf16 rounds every node of the tree, so it too gives the same bits on any number of ranks, on one leaf and
- * on many; and others than fp32. */
+/* bf16 rounds every node of the tree, so it too gives the same bits on any number of ranks, on one
+ * micro-batch and on many; and others than fp32. */
 static void rounded_gradients_are_exact_too(void **state) {
     (void)state;
     static const int ranks[] = {1, 2, 3, 5, 8};
@@ -99,28 +99,28 @@ static void other_settings_change_the_bits(void **state) {
     }
 }
 
-/* B = 2 L - 1 in leaves of 2: the last of L leaves is half as large. One leaf takes B = 2. */
-static void a_short_last_leaf_changes_nothing(void **state) {
+/* B = 2 L - 1 in micro-batches of 2: the last of L micro-batches is half as large. One takes B = 2. */
+static void a_short_last_micro_batch_changes_nothing(void **state) {
     (void)state;
-    static const int leaves[] = {1, 2, 3, 4, 7};
-    for (size_t i = 0; i < sizeof leaves / sizeof *leaves; i++) {
-        const int L = leaves[i];
+    static const int micro_batches[] = {1, 2, 3, 4, 7};
+    for (size_t i = 0; i < sizeof micro_batches / sizeof *micro_batches; i++) {
+        const int L = micro_batches[i];
         char flags[512], one[32], many[32];
         snprintf(flags, sizeof flags, MODEL "--batch-size %d --micro-batch-size 2", L == 1 ? 2 : 2 * L - 1);
-        snprintf(one, sizeof one, "leaves%d_one", L);
-        snprintf(many, sizeof many, "leaves%d_many", L);
+        snprintf(one, sizeof one, "micro_batches%d_one", L);
+        snprintf(many, sizeof many, "micro_batches%d_many", L);
         training_done(TRAINING_ALONE, 1, one, flags);
         training_done(L, 1, many, flags);
         same_run(one, many);
     }
     training_done(3, 2, "thirteen3", MODEL "--batch-size 13 --micro-batch-size 2");
-    same_run("leaves7_one", "thirteen3");
+    same_run("micro_batches7_one", "thirteen3");
     training_done(5, 1, "thirteen5", MODEL "--batch-size 13 --micro-batch-size 2");
-    same_run("leaves7_one", "thirteen5");
+    same_run("micro_batches7_one", "thirteen5");
 }
 
-/* A rank without a leaf would have nothing to do. */
-static void more_ranks_than_leaves_are_refused(void **state) {
+/* A rank without a micro-batch would have nothing to do. */
+static void more_ranks_than_micro_batches_are_refused(void **state) {
     (void)state;
     training_refused(
         5, "refused", MODEL "--batch-size 8 --micro-batch-size 2", 2,
@@ -129,7 +129,7 @@ static void more_ranks_than_leaves_are_refused(void **state) {
         "micro_batch_size\n");
 }
 
-/* Rank 0 alone or all ranks together, also with fewer validation leaves than ranks: the same text. */
+/* Rank 0 alone or all ranks together, also with fewer validation micro-batches than ranks: the same text. */
 static void everybody_evaluates_to_the_same_bits(void **state) {
     (void)state;
     static const char *const windows[] = {"", "--eval-max-windows 3", "--eval-max-windows 1"};
@@ -205,8 +205,8 @@ int main(void) {
                                        cmocka_unit_test(rounded_gradients_are_exact_too),
                                        cmocka_unit_test(a_limit_on_threads_changes_no_bit),
                                        cmocka_unit_test(other_settings_change_the_bits),
-                                       cmocka_unit_test(a_short_last_leaf_changes_nothing),
-                                       cmocka_unit_test(more_ranks_than_leaves_are_refused),
+                                       cmocka_unit_test(a_short_last_micro_batch_changes_nothing),
+                                       cmocka_unit_test(more_ranks_than_micro_batches_are_refused),
                                        cmocka_unit_test(everybody_evaluates_to_the_same_bits),
                                        cmocka_unit_test(hooks_report_the_same_bits),
                                        cmocka_unit_test(the_order_of_the_text_is_exact_too),

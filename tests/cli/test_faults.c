@@ -1,6 +1,7 @@
 /*
- * A rank dies or hangs: the whole job ends soon, with a code that is not 0, and leaves no process behind. The
- * faults are a plug-in's (tests/support/hook_fault.c), so that they strike where they are meant to.
+ * A rank dies or hangs: the whole job ends soon, with a code that is not 0, and leaves no process
+ * behind. The faults are a plug-in's (tests/support/hook_fault.c), so that they strike where they are meant
+ * to.
  */
 #include <setjmp.h>
 #include <signal.h>
@@ -77,9 +78,9 @@ static void check_error(const char *name, const char *sentence, bool expected) {
 static void a_rank_that_dies_ends_the_job(void **state) {
     static const char *const ways[] = {"kill", "segv", "abort", "exit"};
     static const char *const places[] = {
-        "forward: [" FAULT "rank: 2, step: 3, place: leaf, how: %s}]",
+        "forward: [" FAULT "rank: 2, step: 3, place: micro_batch, how: %s}]",
         "forward: [" FAULT "rank: 2, step: 3, place: thread, ms: 100, how: %s}, "
-        "{name: fault, library: " HOOK_FAULT ", rank: 0, step: 3, place: leaf, how: sleep, ms: 400}]",
+        "{name: fault, library: " HOOK_FAULT ", rank: 0, step: 3, place: micro_batch, how: sleep, ms: 400}]",
         "update: [" FAULT "rank: 2, step: 3, place: update, how: %s}]"};
     (void)state;
     for (size_t w = 0; w < sizeof ways / sizeof *ways; w++)
@@ -102,8 +103,8 @@ static void a_rank_that_stops_is_named(void **state) {
     static const char flags[] = "--max-steps 100000000 --hang-timeout-seconds 1.5";
     (void)state;
     assert_int_equal(run_with_fault("stopped",
-                                    "forward: [" FAULT "rank: 2, step: 3, place: leaf, how: stop}]", flags,
-                                    1.5 + END_SECONDS),
+                                    "forward: [" FAULT "rank: 2, step: 3, place: micro_batch, how: stop}]",
+                                    flags, 1.5 + END_SECONDS),
                      1);
     check_error("stopped", "dtrain: error: no progress for 1.5 s (hang_timeout_seconds), exchanging ", true);
     check_error("stopped", " at step 3: 1 of 4 ranks have not arrived: rank 2 on ", true);
@@ -118,8 +119,9 @@ static void a_rank_that_stops_is_named(void **state) {
 /* As run_with_fault, of a rank that stops in step 3, with `library` loaded before Open MPI. */
 static int run_stopped_with(const char *library, const char *name, double allowed_seconds) {
     setenv("LD_PRELOAD", library, 1);
-    const int code = run_with_fault(name, "forward: [" FAULT "rank: 2, step: 3, place: leaf, how: stop}]",
-                                    "--max-steps 100000000 --hang-timeout-seconds 1.5", allowed_seconds);
+    const int code =
+        run_with_fault(name, "forward: [" FAULT "rank: 2, step: 3, place: micro_batch, how: stop}]",
+                       "--max-steps 100000000 --hang-timeout-seconds 1.5", allowed_seconds);
     unsetenv("LD_PRELOAD");
     return code;
 }
@@ -152,20 +154,22 @@ static void a_rank_that_stops_at_the_start_is_named(void **state) {
 /* One that lives but is caught in code of its own answers, and says where. */
 static void a_rank_that_is_caught_is_named(void **state) {
     (void)state;
-    assert_int_equal(
-        run_with_fault("caught", "forward: [" FAULT "rank: 3, step: 2, place: leaf, how: sleep, ms: 100000}]",
-                       "--max-steps 100000000 --hang-timeout-seconds 1.5", 1.5 + END_SECONDS),
-        1);
+    assert_int_equal(run_with_fault("caught",
+                                    "forward: [" FAULT
+                                    "rank: 3, step: 2, place: micro_batch, how: sleep, ms: 100000}]",
+                                    "--max-steps 100000000 --hang-timeout-seconds 1.5", 1.5 + END_SECONDS),
+                     1);
     check_error("caught", ": 1 of 4 ranks have not arrived: rank 3 on ", true);
     check_error("caught", ", which answers, but is computing gradients at step 2 since ", true);
 }
 
-/* Work that takes longer than the limit is no hang as long as there are signs of it: here four leaves, of
- * 0.7 s each, for which all others wait. */
+/* Work that takes longer than the limit is no hang as long as there are signs of it: here four micro-batches,
+ * of 0.7 s each, for which all others wait. */
 static void a_rank_that_is_slow_is_waited_for(void **state) {
     (void)state;
     assert_int_equal(run_with_fault("slow",
-                                    "forward: [" FAULT "rank: 1, step: 2, place: leaf, how: sleep, ms: 700}]",
+                                    "forward: [" FAULT
+                                    "rank: 1, step: 2, place: micro_batch, how: sleep, ms: 700}]",
                                     "--max-steps 3 --batch-size 16 --hang-timeout-seconds 2", 60.0),
                      0);
 }

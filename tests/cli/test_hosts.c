@@ -87,7 +87,7 @@ static void a_silent_launcher_does_not_silence_the_ranks(void **state) {
         4, 1, "-x LD_PRELOAD=" SILENT_LAUNCHER " " DTRAIN " train " TRAINING_MODEL,
         "--max-steps 100000000 --checkpoint-cadence null --out-dir silent --batch-size 8 --micro-batch-size 1 "
         "--hang-timeout-seconds 1.5 --hooks '{forward: [{name: fault, library: " HOOK_FAULT
-        ", mark: struck, rank: 2, step: 3, place: leaf, how: stop}]}'");
+        ", mark: struck, rank: 2, step: 3, place: micro_batch, how: stop}]}'");
     assert_int_equal(r.exit_code, 1);
     if (strstr(r.err, " at step 3: 1 of 4 ranks have not arrived: rank 2 on n3, which does not answer") ==
         NULL)

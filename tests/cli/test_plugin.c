@@ -87,12 +87,13 @@ static void a_hook_that_ends_the_process_is_named(void **state) {
         int ranks;
         const char *list, *options, *place;
         int code;
-    } cases[] = {{TRAINING_ALONE, "update", "place: update, how: exit", "update function", 1},
-                 {TRAINING_ALONE, "update", "place: update, how: exit, code: 5", "update function", 5},
-                 {TRAINING_ALONE, "update", "place: create, how: exit", "create function", 1},
-                 {TRAINING_ALONE, "forward", "place: leaf, how: quick_exit", "leaf function", 1},
-                 {TRAINING_ALONE, "forward", "place: collect, how: _exit", "collect function", 1},
-                 {2, "update", "place: update, how: exit, rank: 1", "update function", 1}};
+    } cases[] = {
+        {TRAINING_ALONE, "update", "place: update, how: exit", "update function", 1},
+        {TRAINING_ALONE, "update", "place: update, how: exit, code: 5", "update function", 5},
+        {TRAINING_ALONE, "update", "place: create, how: exit", "create function", 1},
+        {TRAINING_ALONE, "forward", "place: micro_batch, how: quick_exit", "micro_batch function", 1},
+        {TRAINING_ALONE, "forward", "place: collect, how: _exit", "collect function", 1},
+        {2, "update", "place: update, how: exit, rank: 1", "update function", 1}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char flags[1024], sentence[128];
@@ -107,7 +108,7 @@ static void a_hook_that_ends_the_process_is_named(void **state) {
         char flags[1024];
         snprintf(flags, sizeof flags,
                  MODEL "--hooks '{%s: [{name: f, library: " HOOK_FAULT ", place: %s, how: pthread_exit}]}'",
-                 threads == 1 ? "update" : "forward", threads == 1 ? "update" : "leaf");
+                 threads == 1 ? "update" : "forward", threads == 1 ? "update" : "micro_batch");
         command_result r = training_run(TRAINING_ALONE, threads, "ended", flags);
         assert_int_equal(r.exit_code, 1);
         assert_non_null(strstr(r.err, "dtrain: error: hook f ended its thread in its "));

@@ -25,8 +25,8 @@ static double number_of(const json_t *object, const char *key) {
     return json_number_value(value);
 }
 
-/* Strong scaling of two leaves on 1, 2 and 3 ranks, weak scaling of as many: the third strong point cannot
- * run. */
+/* Strong scaling of two micro-batches on 1, 2 and 3 ranks, weak scaling of as many: the third strong point
+ * cannot run. */
 static void test_study(void **state) {
     (void)state;
     char *folder = command_enter_folder();
@@ -36,7 +36,7 @@ static void test_study(void **state) {
         fail_msg("exit code %d: %s", r.exit_code, r.err);
     assert_non_null(strstr(r.out, "strong scaling: 4 sequences in all"));
     assert_non_null(strstr(r.out, "weak scaling: 4 sequences per rank"));
-    assert_non_null(strstr(r.out, "more ranks than the batch's 2 leaves"));
+    assert_non_null(strstr(r.out, "more ranks than the batch's 2 micro-batches"));
     json_t *study = json_load_file("study.json", 0, NULL);
     assert_non_null(study);
     json_decref(study);
@@ -158,7 +158,8 @@ static void test_ways(void **state) {
     command_leave_folder(folder);
 }
 
-/* Messages grow as log2 where ranks and leaves are powers of two, and one host of 4 ranks sends as one rank.
+/* Messages grow as log2 where ranks and micro-batches are powers of two, and one host of 4 ranks sends as one
+ * rank.
  */
 static void test_plan_of_hosts(void **state) {
     (void)state;

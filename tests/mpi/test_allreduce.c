@@ -65,7 +65,7 @@ static float node_value(const sum_case *sum, dt_tree_node node, int64_t element)
                         node_value(sum, (dt_tree_node){node.first + half, node.end}, element));
 }
 
-/* What a rank brings: a single leaf as the backward pass micro_batches it, not yet rounded. */
+/* What a rank brings: a single micro-batch as the backward pass leaves it, not yet rounded. */
 static float brought_value(const sum_case *sum, dt_tree_node node, int64_t element) {
     return node.end - node.first == 1 ? micro_batch_value(sum->seed, node.first, element)
                                       : node_value(sum, node, element);
@@ -200,14 +200,14 @@ static void order_shows(void **state) {
     int different = 0;
     for (int64_t element = 0; element < ELEMENTS; element++) {
         float running = 0, tree = node_value(&sum, (dt_tree_node){0, MICRO_BATCHES_MAX}, element);
-        for (int64_t leaf = 0; leaf < MICRO_BATCHES_MAX; leaf++)
-            running += micro_batch_value(5, leaf, element);
+        for (int64_t micro_batch = 0; micro_batch < MICRO_BATCHES_MAX; micro_batch++)
+            running += micro_batch_value(5, micro_batch, element);
         different += memcmp(&running, &tree, sizeof tree) != 0;
     }
     assert_true(different > ELEMENTS / 4);
 }
 
-static void more_ranks_than_leaves_are_refused(void **state) {
+static void more_ranks_than_micro_batches_are_refused(void **state) {
     (void)state;
     int64_t bounds[] = {0, 16}, micro_batches = world.size - 1;
     char expected[DT_ERROR_BYTES];
@@ -329,7 +329,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(long_messages_too),
     cmocka_unit_test(an_empty_vector_has_a_sum),
     cmocka_unit_test(order_shows),
-    cmocka_unit_test(more_ranks_than_leaves_are_refused),
+    cmocka_unit_test(more_ranks_than_micro_batches_are_refused),
     cmocka_unit_test(wrong_bounds_are_refused),
     cmocka_unit_test(the_volume_is_that_of_a_ring),
     cmocka_unit_test(rounded_nodes_travel_in_half_the_bytes),

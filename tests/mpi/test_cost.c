@@ -4,8 +4,8 @@
 #include "allreduce/cost.h"
 #include "support/cmocka_mpi.h"
 
-#define LEAVES   11
-#define ELEMENTS 4096
+#define MICRO_BATCHES 11
+#define ELEMENTS      4096
 static const int64_t bounds[] = {0, 1600, 1600 + 16, ELEMENTS};
 #define BUCKETS 3
 
@@ -17,10 +17,10 @@ static void a_sum_sends_the_bytes_that_were_counted(void **state) {
     dt_allreduce *reduce;
     dt_cost_traffic counted;
     const dt_allreduce_options options = {0};
-    const dt_cost_job job = {.ranks = world.size, .host_ranks = world.size, .micro_batches = LEAVES};
+    const dt_cost_job job = {.ranks = world.size, .host_ranks = world.size, .micro_batches = MICRO_BATCHES};
     for (int i = 0; i < DT_TREE_COVER_MAX; i++)
         nodes[i] = vectors[i];
-    assert_ok(dt_allreduce_create(&reduce, &world, LEAVES, ELEMENTS, bounds, BUCKETS, &options));
+    assert_ok(dt_allreduce_create(&reduce, &world, MICRO_BATCHES, ELEMENTS, bounds, BUCKETS, &options));
     for (int64_t b = BUCKETS - 1; b >= 0; b--)
         assert_ok(dt_allreduce_start(reduce, b, nodes, nodes[0]));
     assert_ok(dt_allreduce_finish(reduce));

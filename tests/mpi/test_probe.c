@@ -82,7 +82,7 @@ static void the_slowest_rank_of_each_bout_counts(void **state) {
 
 /* Rank 0 is slow in its forward passes and the last one in its backward passes, but not slower in all: a step
  * waits for rank 0, and nobody takes as long as the slowest of each. */
-static void a_leaf_is_one_ranks(void **state) {
+static void a_micro_batch_is_one_ranks(void **state) {
     take_bout(*state, world.rank == 0 ? 7e-3 : 1e-3, world.rank == world.size - 1 ? 5e-3 : 1e-3);
     const dt_probe probe = dt_probe_read(*state, 1.0);
     expect_seconds(probe.forward_seconds, 7e-3);
@@ -101,7 +101,7 @@ static void what_cannot_be_is_refused_on_all_ranks(void **state) {
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test_setup_teardown(the_slowest_rank_of_each_bout_counts, make_probe, drop_probe),
-    cmocka_unit_test_setup_teardown(a_leaf_is_one_ranks, make_probe, drop_probe),
+    cmocka_unit_test_setup_teardown(a_micro_batch_is_one_ranks, make_probe, drop_probe),
     cmocka_unit_test(what_cannot_be_is_refused_on_all_ranks)};
 
 CMOCKA_MPI_MAIN(tests)

@@ -90,7 +90,7 @@ static void remove_folder(const char *folder) {
 }
 
 /* A small run with everything that a step can have: dropout, clipping, hooks, looks at the state and a last
- * leaf that is short.
+ * micro-batch that is short.
  */
 static void make_run(dt_run *run, const char *folder, const char *hooks) {
     dt_config config;

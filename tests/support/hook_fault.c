@@ -3,9 +3,9 @@
  *
  *     "rank": r          the rank that is hurt; on the others nothing happens; a run alone is rank 0
  *     "step": s          in which step; 0 is every one
- *     "place": "create"  before step 1; "leaf": before the exchange of gradients, while they are computed;
- *                        "thread": from another thread `ms` later, when the rank waits in the exchange;
- *                        "collect", "update": after it
+ *     "place": "create"  before step 1; "micro_batch": before the allreduce of gradients, while they are
+ *                        computed; "thread": from another thread `ms` later, when the rank waits in the
+ *                        allreduce; "collect", "update": after it
  *     "how": "kill", "segv", "abort", "stop": signals; "exit", "quick_exit", "_exit" with `code`;
  * "pthread_exit"; "fork": a child that ends by exit(0), which is no fault; or "sleep" for `ms`; in "update"
  * also "nan", "inf" or "flip": the last element of the gradient of tensor "tensor" (0) becomes so, or has its
@@ -100,17 +100,17 @@ static void reach(const fault *f, const char *place, int64_t step) {
     pthread_t thread;
     if (now && strcmp(text_of(f, "place"), place) == 0)
         strike(f);
-    else if (now && strcmp(place, "leaf") == 0 && strcmp(text_of(f, "place"), "thread") == 0 &&
+    else if (now && strcmp(place, "micro_batch") == 0 && strcmp(text_of(f, "place"), "thread") == 0 &&
              pthread_create(&thread, NULL, strike_later, (void *)f) == 0)
         pthread_detach(thread);
 }
 
-static int create_fault(const dt_hook_setup *setup, void **state, int64_t *leaf_values) {
+static int create_fault(const dt_hook_setup *setup, void **state, int64_t *micro_batch_values) {
     const char *rank = getenv("OMPI_COMM_WORLD_RANK");
     fault *f = calloc(1, sizeof *f);
     if (f == NULL)
         return 1;
-    *leaf_values = 0;
+    *micro_batch_values = 0;
     *state = f;
     f->options = json_loads(setup->options, 0, NULL);
     f->here = (rank ? strtoll(rank, NULL, 10) : 0) == number_of(f, "rank");
@@ -124,16 +124,16 @@ static void destroy_fault(void *state) {
     free(f);
 }
 
-static void leaf_fault(void *state, int64_t step, int64_t layer, const float *x, int64_t rows, int64_t cols,
-                       double *values) {
+static void micro_batch_fault(void *state, int64_t step, int64_t layer, const float *x, int64_t rows,
+                              int64_t cols, double *values) {
     (void)x, (void)rows, (void)cols, (void)values;
     if (layer == 0)
-        reach(state, "leaf", step);
+        reach(state, "micro_batch", step);
 }
 
-static int collect_fault(void *state, int64_t step, const double *values, int64_t leaves, int64_t stride,
-                         const dt_hook_host *host) {
-    (void)values, (void)leaves, (void)stride, (void)host;
+static int collect_fault(void *state, int64_t step, const double *values, int64_t micro_batches,
+                         int64_t stride, const dt_hook_host *host) {
+    (void)values, (void)micro_batches, (void)stride, (void)host;
     reach(state, "collect", step);
     return 0;
 }
@@ -165,7 +165,7 @@ static const dt_hook hook = {.version = DT_HOOK_VERSION,
                              .name = "fault",
                              .create = create_fault,
                              .destroy = destroy_fault,
-                             .leaf = leaf_fault,
+                             .micro_batch = micro_batch_fault,
                              .collect = collect_fault,
                              .update = update_fault};
 

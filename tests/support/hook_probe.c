@@ -1,7 +1,8 @@
 /*
  * A plug-in that does what its options say, for tests of how dtrain treats plug-ins.
  *
- *     "leaf_values": n     how many doubles a leaf it asks for; leaf() marks each of them with the layer
+ *     "micro_batch_values": n  how many doubles per micro-batch it asks for; micro_batch() marks each of them
+ *                          with the layer
  *     "refuse": "reason"   create() fails with this sentence, with none when it is ""
  *     "fail": "collect"    collect() fails; "update": update() does; "key": update() reports under the key
  *                          that "key" says, or one that is not UTF-8
@@ -10,7 +11,8 @@
  *     "flush": true        create() switches flush-to-zero on
  *     "farewell": path     destroy() makes this file
  *
- * Compiled with PROBE_VERSION it claims to be of that version of the interface.
+ * Compiled with PROBE_VERSION it claims to be of that version of the interface; with PROBE_OLD_NAMES it names
+ * its functions as plug-ins did before a micro-batch was called one.
  */
 #include "support/arithmetic.h"
 
@@ -25,9 +27,15 @@
 #define PROBE_VERSION DT_HOOK_VERSION
 #endif
 
+#ifdef PROBE_OLD_NAMES
+#define MICRO_BATCH leaf
+#else
+#define MICRO_BATCH micro_batch
+#endif
+
 typedef struct probe {
     json_t *options;
-    int64_t leaf_values, calls;
+    int64_t micro_batch_values, calls;
 } probe;
 
 static const char *text_of(const probe *p, const char *key) {
@@ -35,13 +43,13 @@ static const char *text_of(const probe *p, const char *key) {
     return text ? text : "";
 }
 
-static int create_probe(const dt_hook_setup *setup, void **state, int64_t *leaf_values) {
+static int create_probe(const dt_hook_setup *setup, void **state, int64_t *micro_batch_values) {
     probe *p = calloc(1, sizeof *p);
     if (p == NULL)
         return 1;
     p->options = json_loads(setup->options, 0, NULL);
-    p->leaf_values = json_integer_value(json_object_get(p->options, "leaf_values"));
-    *leaf_values = p->leaf_values;
+    p->micro_batch_values = json_integer_value(json_object_get(p->options, "micro_batch_values"));
+    *micro_batch_values = p->micro_batch_values;
     *state = p;
     if (json_is_true(json_object_get(p->options, "flush")))
         arithmetic_flush(1);
@@ -65,23 +73,23 @@ static void destroy_probe(void *state) {
     free(p);
 }
 
-static void leaf_probe(void *state, int64_t step, int64_t layer, const float *x, int64_t rows, int64_t cols,
-                       double *values) {
+static void micro_batch_probe(void *state, int64_t step, int64_t layer, const float *x, int64_t rows,
+                              int64_t cols, double *values) {
     const probe *p = state;
     (void)step;
     /* Earlier layers' marks stay, so that the last layer's values tell how often it was called. */
-    for (int64_t i = 0; i < p->leaf_values; i++)
+    for (int64_t i = 0; i < p->micro_batch_values; i++)
         values[i] =
             values[i] * 10.0 + (double)layer + 1.0 + (double)i * 1000.0 + 0.0 * (double)x[rows * cols - 1];
 }
 
-static int collect_probe(void *state, int64_t step, const double *values, int64_t leaves, int64_t stride,
-                         const dt_hook_host *host) {
+static int collect_probe(void *state, int64_t step, const double *values, int64_t micro_batches,
+                         int64_t stride, const dt_hook_host *host) {
     probe *p = state;
     double sum = 0.0;
     (void)step;
-    for (int64_t l = 0; l < leaves; l++)
-        for (int64_t i = 0; i < p->leaf_values; i++)
+    for (int64_t l = 0; l < micro_batches; l++)
+        for (int64_t i = 0; i < p->micro_batch_values; i++)
             sum += values[l * stride + i];
     host->report(host->context, "call", (double)++p->calls);
     host->report(host->context, "sum", sum);
@@ -125,7 +133,7 @@ static const dt_hook hook = {.version = PROBE_VERSION,
                              .name = "probe",
                              .create = create_probe,
                              .destroy = destroy_probe,
-                             .leaf = leaf_probe,
+                             .MICRO_BATCH = micro_batch_probe,
                              .collect = collect_probe,
                              .update = update_probe};
 

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-static int create_slow(const dt_hook_setup *setup, void **state, int64_t *leaf_values) {
-    (void)leaf_values; /* only forward hooks keep values */
+static int create_slow(const dt_hook_setup *setup, void **state, int64_t *micro_batch_values) {
+    (void)micro_batch_values; /* only forward hooks keep values */
     struct timespec *pause = calloc(1, sizeof *pause);
     json_t *options = json_loads(setup->options, 0, NULL);
     if (pause)

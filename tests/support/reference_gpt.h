@@ -9,10 +9,11 @@
 #include "support/reference.h"
 
 /**
- * The sum of the leaf's cross-entropies, in nats, with the dropout that gpt, slots and step decide.
+ * The sum of the micro-batch's cross-entropies, in nats, with the dropout that gpt, slots and step decide.
  * `parameters` is a vector of gpt's layout; gpt's kernels are not used. Writes logits[sequences, T, V] unless
  * that is NULL.
  */
-double reference_gpt_loss(const dt_gpt *gpt, const double *parameters, const dt_leaf *leaf, double *logits);
+double reference_gpt_loss(const dt_gpt *gpt, const double *parameters, const dt_micro_batch *micro_batch,
+                          double *logits);
 
 #endif

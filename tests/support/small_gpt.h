@@ -64,9 +64,9 @@ static inline void small_gpt_free(small_gpt *small) {
     free(small);
 }
 
-/** The first `sequences` windows as a leaf of step `step` whose first slot is 6. */
-static inline dt_leaf small_gpt_leaf(const small_gpt *small, int64_t sequences, int64_t step) {
-    return (dt_leaf){.sequences = sequences, .windows = small->windows, .first_slot = 6, .step = step};
+/** The first `sequences` windows as a micro-batch of step `step` whose first slot is 6. */
+static inline dt_micro_batch small_gpt_micro_batch(const small_gpt *small, int64_t sequences, int64_t step) {
+    return (dt_micro_batch){.sequences = sequences, .windows = small->windows, .first_slot = 6, .step = step};
 }
 
 /** A set of activations for `sequences` sequences that is NaN all over. The caller frees it. */

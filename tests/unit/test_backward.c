@@ -15,14 +15,14 @@ static const dt_shape longer = {.n_layers = 1, .C = 8, .H = 2, .F = 12, .T = 70,
 
 typedef struct problem {
     const dt_gpt *gpt;
-    const dt_leaf *leaf;
+    const dt_micro_batch *micro_batch;
     const double *parameters;
     double scale;
 } problem;
 
 static double objective(void *context) {
     const problem *p = context;
-    return p->scale * reference_gpt_loss(p->gpt, p->parameters, p->leaf, NULL);
+    return p->scale * reference_gpt_loss(p->gpt, p->parameters, p->micro_batch, NULL);
 }
 
 /* Which elements of a tensor are looked at: all, or some twenty spread over it when `some`. */
@@ -31,10 +31,10 @@ static int64_t stride_of(const dt_tensor *tensor, bool some) {
 }
 
 /* The slopes in those elements, at their places in a vector of the layout. */
-static double *slopes_of(const small_gpt *small, const dt_leaf *leaf, double scale, bool some) {
+static double *slopes_of(const small_gpt *small, const dt_micro_batch *micro_batch, double scale, bool some) {
     double *parameters = numbers_widen(small->parameters, small->layout.elements);
     double *slopes = numbers_wide(small->layout.elements);
-    problem p = {&small->gpt, leaf, parameters, scale};
+    problem p = {&small->gpt, micro_batch, parameters, scale};
     for (int64_t t = 0; t < small->layout.tensors; t++) {
         const dt_tensor *tensor = &small->layout.tensor[t];
         for (int64_t e = 0; e < tensor->count; e += stride_of(tensor, some))
@@ -44,17 +44,20 @@ static double *slopes_of(const small_gpt *small, const dt_leaf *leaf, double sca
     return slopes;
 }
 
-/* The leaf's gradient by the kernels, from activations and gradients full of NaN; checks the loss as well. */
-static float *gradient_of(small_gpt *small, const dt_kernels *k, const dt_leaf *leaf, float scale) {
+/* The micro-batch's gradient by the kernels, from activations and gradients full of NaN; checks the loss as
+ * well. */
+static float *gradient_of(small_gpt *small, const dt_kernels *k, const dt_micro_batch *micro_batch,
+                          float scale) {
     dt_activations a = small_gpt_activations(small, SMALL_GPT_WINDOWS);
     float *gradient = numbers_poisoned(small->layout.elements);
     dt_gpt_view view;
     assert_int_equal(dt_gpt_view_create(&view, &small->layout, gradient), DT_OK);
     small_gpt_use(small, k);
-    dt_forward_run(&small->gpt, &small->weights, leaf, &a);
-    const double loss = dt_forward_loss(&small->gpt, leaf, &a);
-    assert_near(k->name, "loss", dt_backward_run(&small->gpt, &small->weights, leaf, scale, &a, &view, NULL),
-                loss, 1e-15);
+    dt_forward_run(&small->gpt, &small->weights, micro_batch, &a);
+    const double loss = dt_forward_loss(&small->gpt, micro_batch, &a);
+    assert_near(k->name, "loss",
+                dt_backward_run(&small->gpt, &small->weights, micro_batch, scale, &a, &view, NULL), loss,
+                1e-15);
     dt_gpt_view_free(&view);
     dt_activations_free(&a);
     return gradient;
@@ -83,11 +86,11 @@ static void compare(const small_gpt *small, const char *set, const float *gradie
 
 static void check(dt_shape shape, double dropout, int64_t sequences, bool some) {
     small_gpt *small = small_gpt_make(shape, dropout);
-    const dt_leaf leaf = small_gpt_leaf(small, sequences, 4);
+    const dt_micro_batch micro_batch = small_gpt_micro_batch(small, sequences, 4);
     const float scale = 1.0f / (float)(sequences * shape.T);
-    double *slopes = slopes_of(small, &leaf, (double)scale, some);
+    double *slopes = slopes_of(small, &micro_batch, (double)scale, some);
     for_each_kernels(k) {
-        float *gradient = gradient_of(small, k, &leaf, scale);
+        float *gradient = gradient_of(small, k, &micro_batch, scale);
         compare(small, k->name, gradient, slopes, some);
         free(gradient);
     }
@@ -95,7 +98,7 @@ static void check(dt_shape shape, double dropout, int64_t sequences, bool some) 
     small_gpt_free(small);
 }
 
-/* Every element of every tensor, for leaves of one to three sequences; wte's sums its two uses. */
+/* Every element of every tensor, for micro-batches of one to three sequences; wte's sums its two uses. */
 static void every_element_is_the_slope(void **state) {
     (void)state;
     for (int64_t sequences = 1; sequences <= SMALL_GPT_WINDOWS; sequences++) {
@@ -116,9 +119,9 @@ static void every_tensor_is_the_slope_in_two_tiles(void **state) {
 static void all_dropped_leaves_the_head(void **state) {
     (void)state;
     small_gpt *small = small_gpt_make(tiny, 1.0);
-    const dt_leaf leaf = small_gpt_leaf(small, 2, 4);
+    const dt_micro_batch micro_batch = small_gpt_micro_batch(small, 2, 4);
     for_each_kernels(k) {
-        float *gradient = gradient_of(small, k, &leaf, 1.0f);
+        float *gradient = gradient_of(small, k, &micro_batch, 1.0f);
         for (int64_t t = 0; t < small->layout.tensors; t++) {
             const dt_tensor *tensor = &small->layout.tensor[t];
             const bool in_head =
@@ -138,9 +141,9 @@ static void all_dropped_leaves_the_head(void **state) {
 static void padding_is_not_touched(void **state) {
     (void)state;
     small_gpt *small = small_gpt_make(tiny, 0.25);
-    const dt_leaf leaf = small_gpt_leaf(small, 1, 4);
+    const dt_micro_batch micro_batch = small_gpt_micro_batch(small, 1, 4);
     for_each_kernels(k) {
-        float *gradient = gradient_of(small, k, &leaf, 1.0f);
+        float *gradient = gradient_of(small, k, &micro_batch, 1.0f);
         int64_t end = 0, padding = 0;
         for (int64_t t = 0; t <= small->layout.tensors; t++) {
             const bool last = t == small->layout.tensors;

@@ -10,18 +10,18 @@ static const int shape_count = (int)(sizeof shapes / sizeof *shapes);
 
 #define SEQUENCES 2
 
-/* A leaf's loss and gradient by a set of kernels, from activations and gradients full of NaN. */
+/* A micro-batch's loss and gradient by a set of kernels, from activations and gradients full of NaN. */
 static float *gradient_of(small_gpt *small, const dt_kernels *k, double *loss) {
-    const dt_leaf leaf = small_gpt_leaf(small, SEQUENCES, 4);
+    const dt_micro_batch micro_batch = small_gpt_micro_batch(small, SEQUENCES, 4);
     const float scale = 1.0f / (float)(SEQUENCES * small->layout.shape.T);
     small_gpt_use(small, k);
     dt_activations a = small_gpt_activations(small, SEQUENCES);
     float *gradient = numbers_poisoned(small->layout.elements);
     dt_gpt_view view;
     assert_int_equal(dt_gpt_view_create(&view, &small->layout, gradient), DT_OK);
-    dt_forward_run(&small->gpt, &small->weights, &leaf, &a);
-    const double forward = dt_forward_loss(&small->gpt, &leaf, &a);
-    *loss = dt_backward_run(&small->gpt, &small->weights, &leaf, scale, &a, &view, NULL);
+    dt_forward_run(&small->gpt, &small->weights, &micro_batch, &a);
+    const double forward = dt_forward_loss(&small->gpt, &micro_batch, &a);
+    *loss = dt_backward_run(&small->gpt, &small->weights, &micro_batch, scale, &a, &view, NULL);
     assert_true(*loss == forward);
     dt_gpt_view_free(&view);
     dt_activations_free(&a);
@@ -99,7 +99,7 @@ static void gradients_are_near_those_of_fp32(void **state) {
 
 /* The loss with every weight moved by `step` of `direction`. */
 static double loss_at(small_gpt *small, const float *from, const float *direction, double step) {
-    const dt_leaf leaf = small_gpt_leaf(small, SEQUENCES, 4);
+    const dt_micro_batch micro_batch = small_gpt_micro_batch(small, SEQUENCES, 4);
     for (int64_t t = 0; t < small->layout.tensors; t++) {
         const dt_tensor *tensor = &small->layout.tensor[t];
         for (int64_t e = tensor->offset; e < tensor->offset + tensor->count; e++)
@@ -107,8 +107,8 @@ static double loss_at(small_gpt *small, const float *from, const float *directio
     }
     dt_weights_pack(&small->weights, &small->gpt, 0, small->weights.panels);
     dt_activations a = small_gpt_activations(small, SEQUENCES);
-    dt_forward_run(&small->gpt, &small->weights, &leaf, &a);
-    const double loss = dt_forward_loss(&small->gpt, &leaf, &a);
+    dt_forward_run(&small->gpt, &small->weights, &micro_batch, &a);
+    const double loss = dt_forward_loss(&small->gpt, &micro_batch, &a);
     dt_activations_free(&a);
     return loss / (double)(SEQUENCES * small->layout.shape.T);
 }
@@ -146,15 +146,15 @@ static void any_share_of_the_panels_will_do(void **state) {
     (void)state;
     small_gpt *small = small_gpt_make(shapes[1], 0.0);
     for_each_kernels_of(DT_DTYPE_BF16, k) {
-        const dt_leaf leaf = small_gpt_leaf(small, 1, 0);
+        const dt_micro_batch micro_batch = small_gpt_micro_batch(small, 1, 0);
         small_gpt_use(small, k);
         dt_activations a = small_gpt_activations(small, 1);
-        dt_forward_run(&small->gpt, &small->weights, &leaf, &a);
+        dt_forward_run(&small->gpt, &small->weights, &micro_batch, &a);
         float *whole = numbers_copy(a.logits, small->layout.shape.T * a.logits_stride);
         memset(small->weights.block, 0xff, (size_t)dt_weights_panel_bytes(k, &small->layout.shape));
         for (int64_t from = small->weights.panels; from > 0; from -= 3)
             dt_weights_pack(&small->weights, &small->gpt, from > 3 ? from - 3 : 0, from);
-        dt_forward_run(&small->gpt, &small->weights, &leaf, &a);
+        dt_forward_run(&small->gpt, &small->weights, &micro_batch, &a);
         for (int64_t i = 0; i < small->layout.shape.T; i++)
             assert_same_bits(k->name, "logits", a.logits + i * a.logits_stride, whole + i * a.logits_stride,
                              small->layout.shape.V);

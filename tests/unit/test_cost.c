@@ -73,8 +73,8 @@ static void other_numbers_go_by_slices(void **state) {
     }
 }
 
-/* 3 hosts of 4 ranks, 12 leaves: flat, a host's ranks send each of their nodes out; hierarchical, their sum
- * alone. A host's four leaves are a node of the tree. bfloat16 halves both. */
+/* 3 hosts of 4 ranks, 12 micro-batches: flat, a host's ranks send each of their nodes out; hierarchical,
+ * their sum alone. A host's four micro-batches are a node of the tree. bfloat16 halves both. */
 static void hierarchy_crosses_once_a_host(void **state) {
     (void)state;
     const int64_t floats = 12 * 16 * 64, bytes = 4 * floats;

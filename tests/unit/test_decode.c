@@ -58,8 +58,8 @@ static void cached_logits_are_the_full_ones(void **state) {
         for_every_kernels(k) {
             small_gpt_use(small, k);
             dt_activations a = small_gpt_activations(small, 1);
-            const dt_leaf leaf = small_gpt_leaf(small, 1, 0);
-            dt_forward_run(&small->gpt, &small->weights, &leaf, &a);
+            const dt_micro_batch micro_batch = small_gpt_micro_batch(small, 1, 0);
+            dt_forward_run(&small->gpt, &small->weights, &micro_batch, &a);
             dt_decoder *decoder = decoder_make(small);
             for (int64_t t = 0; t < T; t++) {
                 double *expected = numbers_widen(a.logits + t * a.logits_stride, V);

@@ -10,11 +10,11 @@ static const dt_shape longer = {.n_layers = 2, .C = 12, .H = 2, .F = 36, .T = 70
 /* Logits of size 1 after some ten sums of tens of terms, each right to a few eps: 64 eps of the largest. */
 #define TOLERANCE (64.0 * (double)FLT_EPSILON)
 
-/* The logits of a leaf, without the padding of their rows. */
-static float *logits_of(const small_gpt *small, const dt_leaf *leaf, dt_activations *a) {
-    const int64_t n = leaf->sequences * small->layout.shape.T, V = small->layout.shape.V;
+/* The logits of a micro-batch, without the padding of their rows. */
+static float *logits_of(const small_gpt *small, const dt_micro_batch *micro_batch, dt_activations *a) {
+    const int64_t n = micro_batch->sequences * small->layout.shape.T, V = small->layout.shape.V;
     float *dense = numbers_poisoned(n * V);
-    dt_forward_run(&small->gpt, &small->weights, leaf, a);
+    dt_forward_run(&small->gpt, &small->weights, micro_batch, a);
     for (int64_t i = 0; i < n; i++)
         memcpy(dense + i * V, a->logits + i * a->logits_stride, (size_t)V * sizeof *dense);
     return dense;
@@ -23,15 +23,15 @@ static float *logits_of(const small_gpt *small, const dt_leaf *leaf, dt_activati
 /* Logits and loss of `sequences` sequences in a set of activations that has room for all windows. */
 static void check(small_gpt *small, const dt_kernels *k, int64_t sequences, int64_t step) {
     const int64_t count = sequences * small->layout.shape.T * small->layout.shape.V;
-    const dt_leaf leaf = small_gpt_leaf(small, sequences, step);
+    const dt_micro_batch micro_batch = small_gpt_micro_batch(small, sequences, step);
     dt_activations a = small_gpt_activations(small, SMALL_GPT_WINDOWS);
     double *parameters = numbers_widen(small->parameters, small->layout.elements),
            *expected = numbers_wide(count);
     small_gpt_use(small, k);
-    const double loss = reference_gpt_loss(&small->gpt, parameters, &leaf, expected);
-    float *logits = logits_of(small, &leaf, &a);
+    const double loss = reference_gpt_loss(&small->gpt, parameters, &micro_batch, expected);
+    float *logits = logits_of(small, &micro_batch, &a);
     assert_close(k->name, "logits", logits, expected, count, TOLERANCE);
-    assert_near(k->name, "loss", dt_forward_loss(&small->gpt, &leaf, &a), loss, TOLERANCE);
+    assert_near(k->name, "loss", dt_forward_loss(&small->gpt, &micro_batch, &a), loss, TOLERANCE);
     free(logits);
     free(parameters);
     free(expected);
@@ -63,7 +63,8 @@ static void evaluation_drops_nothing(void **state) {
     const int64_t count = 2 * tiny.T * tiny.V;
     dt_activations a = small_gpt_activations(dropping, 2);
     for_each_kernels(k) {
-        const dt_leaf evaluation = small_gpt_leaf(dropping, 2, 0), training = small_gpt_leaf(dropping, 2, 1);
+        const dt_micro_batch evaluation = small_gpt_micro_batch(dropping, 2, 0),
+                             training = small_gpt_micro_batch(dropping, 2, 1);
         small_gpt_use(dropping, k);
         small_gpt_use(whole, k);
         float *without = logits_of(whole, &training, &a), *evaluated = logits_of(dropping, &evaluation, &a);
@@ -79,7 +80,8 @@ static void evaluation_drops_nothing(void **state) {
     small_gpt_free(whole);
 }
 
-/* A sequence's masks belong to its slot: in a leaf of its own it has the logits that it has in a larger one.
+/* A sequence's masks belong to its slot: in a micro-batch of its own it has the logits that it has in a
+ * larger one.
  */
 static void masks_belong_to_slots(void **state) {
     (void)state;
@@ -88,10 +90,10 @@ static void masks_belong_to_slots(void **state) {
     dt_activations a = small_gpt_activations(small, SMALL_GPT_WINDOWS);
     for_each_kernels(k) {
         small_gpt_use(small, k);
-        const dt_leaf all = small_gpt_leaf(small, SMALL_GPT_WINDOWS, 4);
+        const dt_micro_batch all = small_gpt_micro_batch(small, SMALL_GPT_WINDOWS, 4);
         float *together = logits_of(small, &all, &a);
         for (int64_t s = 0; s < SMALL_GPT_WINDOWS; s++) {
-            const dt_leaf one = {
+            const dt_micro_batch one = {
                 .sequences = 1, .windows = &small->windows[s], .first_slot = 6 + s, .step = 4};
             double *expected = numbers_widen(together + s * count, count);
             float *alone = logits_of(small, &one, &a);
@@ -110,14 +112,14 @@ static void the_future_is_not_seen(void **state) {
     (void)state;
     small_gpt *small = small_gpt_make(longer, 0.0);
     dt_activations a = small_gpt_activations(small, 1);
-    const dt_leaf leaf = small_gpt_leaf(small, 1, 0);
+    const dt_micro_batch micro_batch = small_gpt_micro_batch(small, 1, 0);
     for_each_kernels(k) {
         small_gpt_use(small, k);
         const int64_t changed[] = {longer.T, longer.T - 1, 64, 1};
         for (size_t i = 0; i < sizeof changed / sizeof *changed; i++) {
-            float *before = logits_of(small, &leaf, &a);
+            float *before = logits_of(small, &micro_batch, &a);
             small->tokens[changed[i]] = (uint8_t)((small->tokens[changed[i]] + 1) % longer.V);
-            float *after = logits_of(small, &leaf, &a);
+            float *after = logits_of(small, &micro_batch, &a);
             assert_same_bits(k->name, "logits before the change", after, before, changed[i] * longer.V);
             if (changed[i] < longer.T)
                 assert_memory_not_equal(after + changed[i] * longer.V, before + changed[i] * longer.V,

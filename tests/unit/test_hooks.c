@@ -15,9 +15,9 @@
 #include "support/sentence.h"
 #include "step/hooks.h"
 
-enum { LAYERS = 2, WIDTH = 8, CONTEXT = 4, SEQUENCES = 3, LEAVES = 3 };
+enum { LAYERS = 2, WIDTH = 8, CONTEXT = 4, SEQUENCES = 3, MICRO_BATCHES = 3 };
 
-/* A layout, and a leaf's activations and a gradient with numbers in them. */
+/* A layout, and a micro-batch's activations and a gradient with numbers in them. */
 typedef struct fixture {
     dt_layout layout;
     dt_activations activations;
@@ -89,7 +89,7 @@ static void no_hooks_do_nothing(void **state) {
     double values[1];
     for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++) {
         make_hooks(f, nothing[i]);
-        assert_int_equal(dt_hooks_leaf_values(f->hooks), 0);
+        assert_int_equal(dt_hooks_micro_batch_values(f->hooks), 0);
         dt_hooks_forward(f->hooks, 1, &f->activations, CONTEXT, values);
         assert_done(dt_hooks_collect(f->hooks, 1, values, 0, 0));
         assert_done(dt_hooks_update(f->hooks, 1, f->gradient));
@@ -98,7 +98,7 @@ static void no_hooks_do_nothing(void **state) {
     dt_hooks_free(NULL);
 }
 
-/* Mean and standard deviation over all rows of all leaves, in two passes; least and most. */
+/* Mean and standard deviation over all rows of all micro-batches, in two passes; least and most. */
 static void check_layer(const json_t *reports, int layer, const float *x, int64_t count) {
     double mean = 0.0, variance = 0.0, least = INFINITY, most = -INFINITY;
     char key[32];
@@ -119,24 +119,25 @@ static void check_layer(const json_t *reports, int layer, const float *x, int64_
     assert_true(reported(reports, 0, key) == most);
 }
 
-/* Three leaves of 3, 3 and 1 sequences with random numbers: the report is that of all numbers at once. */
+/* Three micro-batches of 3, 3 and 1 sequences with random numbers: the report is that of all numbers at once.
+ */
 static void activation_stats_are_those_of_all_rows(void **state) {
     fixture *f = *state;
-    const int64_t sequences[LEAVES] = {3, 3, 1};
-    static float all[LAYERS][LEAVES * SEQUENCES * CONTEXT * WIDTH];
+    const int64_t sequences[MICRO_BATCHES] = {3, 3, 1};
+    static float all[LAYERS][MICRO_BATCHES * SEQUENCES * CONTEXT * WIDTH];
     make_hooks(f, "{\"forward\":[{\"name\":\"activation_stats\"}]}");
-    const int64_t values = dt_hooks_leaf_values(f->hooks), stride = values + 2;
-    double *leaf = calloc((size_t)(LEAVES * stride), sizeof *leaf);
+    const int64_t values = dt_hooks_micro_batch_values(f->hooks), stride = values + 2;
+    double *micro_batch = calloc((size_t)(MICRO_BATCHES * stride), sizeof *micro_batch);
     int64_t count = 0;
-    for (int l = 0; l < LEAVES; l++) {
+    for (int l = 0; l < MICRO_BATCHES; l++) {
         const int64_t rows = sequences[l] * CONTEXT;
         for (int layer = 0; layer < LAYERS; layer++)
             for (int64_t i = 0; i < rows * WIDTH; i++)
                 all[layer][count + i] = f->activations.layer[layer].output[i] = 3.0f * next_number() + 1.0f;
-        dt_hooks_forward(f->hooks, 4, &f->activations, rows, leaf + 2 + l * stride);
+        dt_hooks_forward(f->hooks, 4, &f->activations, rows, micro_batch + 2 + l * stride);
         count += rows * WIDTH;
     }
-    assert_done(dt_hooks_collect(f->hooks, 4, leaf + 2, LEAVES, stride));
+    assert_done(dt_hooks_collect(f->hooks, 4, micro_batch + 2, MICRO_BATCHES, stride));
     json_t *reports = dt_hooks_take_reports(f->hooks);
     assert_int_equal(json_array_size(reports), 1);
     assert_int_equal(json_object_size(json_array_get(reports, 0)), 2 + 4 * LAYERS);
@@ -146,7 +147,7 @@ static void activation_stats_are_those_of_all_rows(void **state) {
         check_layer(reports, layer, all[layer], count);
     assert_null(dt_hooks_take_reports(f->hooks)); /* they are reported once */
     json_decref(reports);
-    free(leaf);
+    free(micro_batch);
 }
 
 /* sqrt of the sum of squares of each tensor, by name, and the gradient as it was. */
@@ -178,7 +179,7 @@ static void log_interval_thins_out_reports(void **state) {
     double values[LAYERS * 5];
     make_hooks(f, "{\"forward\":[{\"name\":\"activation_stats\",\"log_interval\":3}],"
                   "\"update\":[{\"name\":\"gradient_stats\",\"log_interval\":2}]}");
-    assert_int_equal(dt_hooks_leaf_values(f->hooks), LAYERS * 5);
+    assert_int_equal(dt_hooks_micro_batch_values(f->hooks), LAYERS * 5);
     for (int64_t step = 1; step <= 12; step++) {
         dt_hooks_forward(f->hooks, step, &f->activations, CONTEXT, values);
         assert_done(dt_hooks_collect(f->hooks, step, values, 1, LAYERS * 5));
@@ -200,22 +201,33 @@ static void what_is_not_finite_is_null(void **state) {
     json_decref(reports);
 }
 
+/* A plug-in whose source calls `micro_batch` by its old name compiles, and is called as others are. */
+static void the_old_names_still_compile(void **state) {
+    fixture *f = *state;
+    make_hooks(f, "{\"forward\":[{\"name\":\"old\",\"library\":\"" PROBE_OF_OLD_NAMES
+                  "\",\"micro_batch_values\":1}]}");
+    double value = 0.0;
+    dt_hooks_forward(f->hooks, 1, &f->activations, CONTEXT, &value);
+    assert_true(value == 12.0); /* layer 0's mark, then layer 1's */
+    assert_int_equal(offsetof(dt_hook, leaf), offsetof(dt_hook, micro_batch));
+}
+
 /* Two forward probes and two update probes: each list in its order, forward first, with state of their own.
  */
 static void hooks_run_in_the_order_of_the_lists(void **state) {
     fixture *f = *state;
     make_hooks(f, "{\"update\":[{\"name\":\"u1\",\"library\":\"" PROBE "\"},"
                   "{\"name\":\"u2\",\"library\":\"" PROBE "\"}],"
-                  "\"forward\":[{\"name\":\"f1\",\"library\":\"" PROBE "\",\"leaf_values\":1},"
+                  "\"forward\":[{\"name\":\"f1\",\"library\":\"" PROBE "\",\"micro_batch_values\":1},"
                   "{\"name\":\"off\",\"library\":\"./nowhere.so\",\"enabled\":false},"
-                  "{\"name\":\"f2\",\"library\":\"" PROBE "\",\"leaf_values\":2,\"enabled\":true}]}");
+                  "{\"name\":\"f2\",\"library\":\"" PROBE "\",\"micro_batch_values\":2,\"enabled\":true}]}");
     /* 12 is layer 0's 1, then layer 1's 2; value i adds 1000 i for each layer: 12, 12 and 11012. */
     double values[2 * 3] = {7.0, 7.0, 7.0, 7.0, 7.0, 7.0};
-    assert_int_equal(dt_hooks_leaf_values(f->hooks), 3);
+    assert_int_equal(dt_hooks_micro_batch_values(f->hooks), 3);
     f->gradient[f->layout.tensor[0].offset] = 0.25f;
     for (int64_t step = 1; step <= 2; step++) {
-        for (int leaf = 0; leaf < 2; leaf++)
-            dt_hooks_forward(f->hooks, step, &f->activations, CONTEXT, values + 3 * leaf);
+        for (int micro_batch = 0; micro_batch < 2; micro_batch++)
+            dt_hooks_forward(f->hooks, step, &f->activations, CONTEXT, values + 3 * micro_batch);
         assert_true(values[0] == 12.0 && values[1] == 12.0 && values[2] == 11012.0 && values[5] == 11012.0);
         assert_done(dt_hooks_collect(f->hooks, step, values, 2, 3));
         assert_done(dt_hooks_update(f->hooks, step, f->gradient));
@@ -358,8 +370,8 @@ static void refuses_a_hook_in_the_wrong_list(void **state) {
 
 static void refuses_a_negative_number_of_values(void **state) {
     fixture *f = *state;
-    refuse(f, "{\"forward\":[{\"name\":\"p\",\"library\":\"" PROBE "\",\"leaf_values\":-2}]}",
-           "hook p: expected it to keep 0 or more doubles per leaf, but it asks for -2");
+    refuse(f, "{\"forward\":[{\"name\":\"p\",\"library\":\"" PROBE "\",\"micro_batch_values\":-2}]}",
+           "hook p: expected it to keep 0 or more doubles per micro-batch, but it asks for -2");
 }
 
 /* Shapes that no config lets through (its own check comes first) are refused all the same. */
@@ -419,6 +431,7 @@ int main(void) {
                                        TEST(gradient_stats_are_the_norms_of_the_tensors),
                                        TEST(log_interval_thins_out_reports),
                                        TEST(what_is_not_finite_is_null),
+                                       TEST(the_old_names_still_compile),
                                        TEST(hooks_run_in_the_order_of_the_lists),
                                        TEST(the_documented_example_clips_tensors),
                                        TEST(hooks_that_were_made_are_ended),

@@ -1,7 +1,7 @@
 /*
- * A rank's plan, played with numbers in place of gradients: whatever the run of leaves and the threads, the
- * buffers of the cover end with the sums that the canonical tree defines, and no buffer is written to while
- * its content counts.
+ * A rank's plan, played with numbers in place of gradients: whatever the run of micro-batches and the
+ * threads, the buffers of the cover end with the sums that the canonical tree defines, and no buffer is
+ * written to while its content counts.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -13,13 +13,13 @@
 
 #include <cmocka.h>
 
-#include "support/leaf_sums.h"
+#include "support/micro_batch_sums.h"
 #include "step/micro_batches.h"
 
-#define LEAVES_MAX  24
-#define THREADS_MAX 5
+#define MICRO_BATCHES_MAX 24
+#define THREADS_MAX       5
 
-/* One buffer while a plan is played: the leaves [first, end) summed, or nothing that counts. */
+/* One buffer while a plan is played: the micro-batches [first, end) summed, or nothing that counts. */
 typedef struct buffer {
     bool used;
     int64_t first, end;
@@ -27,12 +27,12 @@ typedef struct buffer {
 } buffer;
 
 static void play_wave(const dt_micro_batches *plan, int64_t wave, buffer *buffers) {
-    const int64_t run = plan->end - plan->first, from = wave * plan->wave_leaves;
-    for (int64_t i = from; i < run && i < from + plan->wave_leaves; i++) {
+    const int64_t run = plan->end - plan->first, from = wave * plan->wave_micro_batches;
+    for (int64_t i = from; i < run && i < from + plan->wave_micro_batches; i++) {
         assert_in_range(plan->buffer[i], 0, plan->buffers - 1);
         buffer *b = &buffers[plan->buffer[i]];
         assert_false(b->used);
-        *b = (buffer){true, plan->first + i, plan->first + i + 1, leaf_value(plan->first + i)};
+        *b = (buffer){true, plan->first + i, plan->first + i + 1, micro_batch_value(plan->first + i)};
     }
     for (int64_t a = wave > 0 ? plan->wave_adds_end[wave - 1] : 0; a < plan->wave_adds_end[wave]; a++) {
         buffer *into = &buffers[plan->add[a].into], *other = &buffers[plan->add[a].from];
@@ -45,16 +45,16 @@ static void play_wave(const dt_micro_batches *plan, int64_t wave, buffer *buffer
 }
 
 /* Plays one plan to its end and compares what remains with the cover. */
-static void check_plan(int64_t leaves, int64_t first, int64_t end, int threads) {
+static void check_plan(int64_t micro_batches, int64_t first, int64_t end, int threads) {
     dt_micro_batches plan;
-    buffer buffers[LEAVES_MAX] = {{0}};
+    buffer buffers[MICRO_BATCHES_MAX] = {{0}};
     dt_tree_node cover[DT_TREE_COVER_MAX];
-    assert_int_equal(dt_micro_batches_schedule(&plan, leaves, first, end, threads), DT_OK);
+    assert_int_equal(dt_micro_batches_schedule(&plan, micro_batches, first, end, threads), DT_OK);
     assert_in_range(plan.buffers, 1, end - first);
-    assert_int_equal(plan.wave_leaves, threads);
+    assert_int_equal(plan.wave_micro_batches, threads);
     for (int64_t wave = 0; wave < plan.waves; wave++)
         play_wave(&plan, wave, buffers);
-    assert_int_equal(plan.cover_count, dt_tree_cover(leaves, first, end, cover));
+    assert_int_equal(plan.cover_count, dt_tree_cover(micro_batches, first, end, cover));
     for (int64_t c = 0; c < plan.cover_count; c++) {
         buffer *b = &buffers[plan.cover_buffer[c]];
         const float expected = sum_by_definition(cover[c].first, cover[c].end);
@@ -65,18 +65,18 @@ static void check_plan(int64_t leaves, int64_t first, int64_t end, int threads) 
         b->used = false;
     }
     for (int64_t b = 0; b < plan.buffers; b++)
-        assert_false(buffers[b].used); /* no leaf is left out of the cover */
+        assert_false(buffers[b].used); /* no micro-batch is left out of the cover */
     dt_micro_batches_free(&plan);
 }
 
-/* For every run of leaves and every number of threads: the cover's buffers hold the tree's sums. */
+/* For every run of micro-batches and every number of threads: the cover's buffers hold the tree's sums. */
 static void ends_with_the_sums_of_the_cover(void **state) {
     (void)state;
-    for (int64_t leaves = 1; leaves <= LEAVES_MAX; leaves++)
-        for (int64_t first = 0; first < leaves; first++)
-            for (int64_t end = first + 1; end <= leaves; end++)
+    for (int64_t micro_batches = 1; micro_batches <= MICRO_BATCHES_MAX; micro_batches++)
+        for (int64_t first = 0; first < micro_batches; first++)
+            for (int64_t end = first + 1; end <= micro_batches; end++)
                 for (int threads = 1; threads <= THREADS_MAX; threads++)
-                    check_plan(leaves, first, end, threads);
+                    check_plan(micro_batches, first, end, threads);
 }
 
 static int64_t log2_above(int64_t count) {
@@ -87,9 +87,9 @@ static int64_t log2_above(int64_t count) {
 }
 
 /*
- * buffers <= threads + the subtrees that can stand unfinished. A run from leaf 0 has one of each size at
- * most, which is log2(leaves); a run from the middle also has those on the rise to its largest subtree, as
- * many again.
+ * buffers <= threads + the subtrees that can stand unfinished. A run from micro-batch 0 has one of each size
+ * at most, which is log2(micro-batches); a run from the middle also has those on the rise to its largest
+ * subtree, as many again.
  */
 static void needs_few_buffers(void **state) {
     (void)state;
@@ -106,18 +106,20 @@ static void needs_few_buffers(void **state) {
 }
 
 /*
- * Where leaves and threads are powers of two, as docs/architecture.md says: a wave's buffers, and one for
- * each level of the tree above a wave, the k of a walk down it; a single wave takes as many as it has leaves.
+ * Where micro-batches and threads are powers of two, as docs/architecture.md says: a wave's buffers, and one
+ * for each level of the tree above a wave, the k of a walk down it; a single wave takes as many as it has
+ * micro-batches.
  */
 static void a_power_of_two_takes_its_depth(void **state) {
     (void)state;
     for (int t = 0; t <= 5; t++)
         for (int k = 0; k <= 10; k++) {
             dt_micro_batches plan;
-            const int64_t leaves = (int64_t)1 << k;
+            const int64_t micro_batches = (int64_t)1 << k;
             const int threads = 1 << t;
-            assert_int_equal(dt_micro_batches_schedule(&plan, leaves, 0, leaves, threads), DT_OK);
-            assert_int_equal(plan.buffers, k <= t ? leaves : threads + k - t);
+            assert_int_equal(dt_micro_batches_schedule(&plan, micro_batches, 0, micro_batches, threads),
+                             DT_OK);
+            assert_int_equal(plan.buffers, k <= t ? micro_batches : threads + k - t);
             dt_micro_batches_free(&plan);
         }
     dt_micro_batches plan;

@@ -23,9 +23,9 @@ static dt_plan_machine machine(double latency, double bandwidth, double add) {
 
 #define assert_near(a, b) assert_true(fabs((a) - (b)) <= 1e-9 * fabs(b))
 
-/* Of a step of one leaf a rank nothing is left but the leaf and the update; memory holds the three vectors at
- * least. */
-static void one_rank_computes_its_leaves_and_updates(void **state) {
+/* Of a step of one micro-batch a rank nothing is left but the micro-batch and the update; memory holds the
+ * three vectors at least. */
+static void one_rank_computes_its_micro_batches_and_updates(void **state) {
     (void)state;
     dt_plan_machine m = machine(1e-6, 1e9, 0.0);
     m.probe.forward_seconds = 1.0;
@@ -41,7 +41,8 @@ static void one_rank_computes_its_leaves_and_updates(void **state) {
     const int64_t alone = point.memory_bytes;
     assert_true(alone > 4 * 3000000 * 4);
 
-    /* Three ranks of eight leaves: the busiest has three. On cores shared by two, all takes twice as long. */
+    /* Three ranks of eight micro-batches: the busiest has three. On cores shared by two, all takes twice as
+     * long. */
     assert_int_equal(dt_plan_predict(&m, &config, 8 * config.micro_batch_size, 3, 1.0, &point), DT_OK);
     assert_near(point.compute_seconds, 3 * 3.0);
     assert_int_equal(dt_plan_predict(&m, &config, 8 * config.micro_batch_size, 3, 2.0, &point), DT_OK);
@@ -113,7 +114,7 @@ static void doubling_ends_at_the_size(void **state) {
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(one_rank_computes_its_leaves_and_updates),
+    cmocka_unit_test(one_rank_computes_its_micro_batches_and_updates),
     cmocka_unit_test(the_table_of_the_docs_is_the_schedules),
     cmocka_unit_test(lists_of_ranks_are_sorted_and_checked),
     cmocka_unit_test(doubling_ends_at_the_size),

@@ -47,7 +47,7 @@ static dt_study *make_study(dt_config *config) {
     study->point[0] = point(false, 1, 8, 8.0, 0.08);
     study->point[1] = point(false, 4, 8, 2.5, 0.05);
     study->point[2] =
-        (dt_study_point){.ranks = 16, .batch = 8, .reason = "more ranks than the batch's 8 leaves"};
+        (dt_study_point){.ranks = 16, .batch = 8, .reason = "more ranks than the batch's 8 micro-batches"};
     study->point[3] = (dt_study_point){.weak = true, .ranks = 1, .batch = 8, .reason = "no memory"};
     study->point[4] = point(true, 2, 16, 8.0, 0.0);
     study->point[5] = point(true, 8, 64, 10.0, 0.1);

@@ -50,15 +50,17 @@ static const bad_row rows[] = {
         TRAIN "--hooks '{update: [{name: p, library: " HOOK_PROBE ", flush: true}]}'",
         "hook p: expected a library that leaves arithmetic as IEEE 754 has it, found that denormal numbers become 0 "
         "(flush-to-zero) since it was loaded; compile and link it without -ffast-math")},
-    {ROW(TRAIN "--hooks '{forward: [{name: p, library: " HOOK_PROBE ", leaf_values: -1}]}'",
-         "hook p: expected it to keep 0 or more doubles per leaf, but it asks for -1")},
-    {ROW(TRAIN "--hooks '{forward: [{name: p, library: " HOOK_PROBE ", leaf_values: 9223372036854775807}]}'",
+    {ROW(TRAIN "--hooks '{forward: [{name: p, library: " HOOK_PROBE ", micro_batch_values: -1}]}'",
+         "hook p: expected it to keep 0 or more doubles per micro-batch, but it asks for -1")},
+    {ROW(TRAIN "--hooks '{forward: [{name: p, library: " HOOK_PROBE
+               ", micro_batch_values: 9223372036854775807}]}'",
          "hook p: expected the doubles that it keeps for ")},
-    {ROW(TRAIN "--hooks '{forward: [{name: p, library: " HOOK_PROBE ", leaf_values: 1000000000000}]}'",
-         "leaves to fit in the ")},
+    {ROW(TRAIN "--hooks '{forward: [{name: p, library: " HOOK_PROBE ", micro_batch_values: 1000000000000}]}'",
+         "micro-batches to fit in the ")},
     {ROW(TRAIN "--hooks '{forward: [{name: a, library: " HOOK_PROBE
-               ", leaf_values: 1}, {name: p, library: " HOOK_PROBE ", leaf_values: 9223372036854775807}]}'",
-         "found 9223372036854775807 doubles per leaf")},
+               ", micro_batch_values: 1}, {name: p, library: " HOOK_PROBE
+               ", micro_batch_values: 9223372036854775807}]}'",
+         "found 9223372036854775807 doubles per micro-batch")},
     {ROW(TRAIN "--hooks identity", "hooks must be a map, or null, but is identity")},
     {ROW(TRAIN "--hooks '{update: ['", "--hooks:2:1: this is not YAML: did not find expected node content")},
 };
