@@ -10,6 +10,7 @@
 
 #include "allreduce/executor.h"
 #include "allreduce/generator.h"
+#include "base/assert.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "comm/agree.h"
@@ -162,9 +163,18 @@ dt_status dt_allreduce_create(dt_allreduce **allreduce, const dt_world *world, i
     return DT_OK;
 }
 
+/* Whether a bucket is, which memory must outlive. */
+static bool is_under_way(const dt_allreduce *a) {
+    bool busy = false;
+    for (int s = 0; s < a->executor.slots; s++)
+        busy = busy || a->executor.slot[s].busy;
+    return busy;
+}
+
 void dt_allreduce_free(dt_allreduce *a) {
     if (a == NULL)
         return;
+    DT_ASSERT(!is_under_way(a));
     dt_executor_free(&a->executor);
     dt_host_memory_free(&a->memory);
     dt_generator_free(&a->generator);
@@ -199,6 +209,7 @@ static int next_slot(const dt_allreduce *a) {
 }
 
 dt_status dt_allreduce_start(dt_allreduce *a, int64_t bucket, float *const *nodes, float *sum) {
+    DT_ASSERT(bucket >= 0 && bucket < a->buckets);
     const int64_t first = a->bounds[bucket], count = a->bounds[bucket + 1] - first;
     if (a->size == 1) {
         sum_alone(a, bucket, nodes, sum);

@@ -2,6 +2,7 @@
 #include "allreduce/cost.h"
 
 #include "allreduce/generator.h"
+#include "base/assert.h"
 #include "base/memory.h"
 
 /* So many ranks are looked at one by one. */
@@ -34,6 +35,7 @@ static dt_generator_job generator_job(const dt_cost_job *job, int hosts, const i
 }
 
 static int count_hosts(const dt_cost_job *job) {
+    DT_ASSERT(job->ranks > 0 && job->host_ranks > 0);
     return (job->ranks + job->host_ranks - 1) / job->host_ranks;
 }
 
@@ -145,6 +147,7 @@ static dt_status count_host(dry_run *d, int host, const int64_t *bounds, int64_t
 
 dt_status dt_cost_busiest(const dt_cost_job *job, const int64_t *bounds, int64_t buckets,
                           dt_cost_traffic *busiest, int64_t *workspace_bytes) {
+    DT_ASSERT(job->ranks <= job->micro_batches && buckets >= 0);
     dry_run d = {0};
     int64_t bytes = 0;
     dt_cost_traffic *sum = dt_memory_alloc(buckets, sizeof *sum, "the traffic of a host");
@@ -164,6 +167,7 @@ dt_status dt_cost_busiest(const dt_cost_job *job, const int64_t *bounds, int64_t
 
 dt_status dt_cost_workspace_bytes(const dt_cost_job *job, int rank, int64_t longest, int64_t last,
                                   int64_t buckets, int64_t *bytes) {
+    DT_ASSERT(rank >= 0 && rank < job->ranks && last <= longest && buckets >= 0);
     dry_run d;
     dt_schedule_needs needs = {0};
     const dt_status status = create_dry_run(&d, job, rank);
@@ -178,6 +182,7 @@ dt_status dt_cost_workspace_bytes(const dt_cost_job *job, int rank, int64_t long
 
 dt_status dt_cost_of_rank(const dt_cost_job *job, int rank, const int64_t *bounds, int64_t buckets,
                           dt_cost_traffic *total) {
+    DT_ASSERT(rank >= 0 && rank < job->ranks && buckets >= 0);
     dry_run d;
     *total = (dt_cost_traffic){0};
     const dt_status status = create_dry_run(&d, job, rank);
@@ -220,6 +225,7 @@ static bucket_cost cost_of(const dt_cost_machine *m, const dt_cost_traffic *move
 
 dt_cost_time dt_cost_time_of(const dt_cost_machine *machine, double backward_seconds, const int64_t *bounds,
                              int64_t buckets, const dt_cost_traffic *busiest) {
+    DT_ASSERT(backward_seconds >= 0.0 && buckets >= 0 && machine->share >= 1.0);
     dt_cost_time time = {0};
     double done = 0.0, core = 0.0;
     for (int64_t b = buckets - 1; b >= 0; b--) {

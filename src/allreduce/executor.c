@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/memory.h"
 #include "base/narrow.h"
 #include "base/progress.h"
@@ -28,6 +29,7 @@ static dt_status create_slot(dt_executor *executor, int index, const dt_schedule
 
 dt_status dt_executor_create(dt_executor *executor, int slots, const dt_schedule_needs *needs,
                              int64_t arrays) {
+    DT_ASSERT(slots >= 0 && slots <= DT_SLOTS_MAX && arrays >= DT_ARRAY_SHARED);
     const char *what = "requests of the allreduce";
     executor->slots = slots;
     executor->request_count = dt_narrow(slots * needs->messages);
@@ -67,6 +69,7 @@ static float *address(const dt_slot *slot, dt_operand operand) {
  * keeps messages of one tag between two ranks in the order in which both schedules post them.
  */
 static dt_status post(dt_executor *executor, dt_slot *slot, const dt_op *op) {
+    DT_ASSERT(slot->posted < executor->request_count && op->peer >= 0);
     const bool sends = op->kind == DT_OP_SEND, packs = executor->dtype != DT_DTYPE_FP32;
     const int tag = (int)(slot - executor->slot), count = dt_narrow(op->count);
     const MPI_Datatype type = packs ? MPI_UINT16_T : MPI_FLOAT;
@@ -145,6 +148,8 @@ static dt_status step(dt_executor *executor, dt_slot *slot, bool *passed) {
                      address(slot, op->right), op->count);
         return DT_OK;
     case DT_OP_COPY:
+        DT_ASSERT_APART(address(slot, op->out), op->count * (int64_t)sizeof(float), address(slot, op->left),
+                        op->count * (int64_t)sizeof(float));
         memcpy(address(slot, op->out), address(slot, op->left), (size_t)op->count * sizeof(float));
         return DT_OK;
     case DT_OP_HOST_BARRIER:
@@ -172,6 +177,8 @@ static dt_status advance(dt_executor *executor, dt_slot *slot) {
 }
 
 dt_status dt_executor_start(dt_executor *executor, int index) {
+    DT_ASSERT(index >= 0 && index < executor->slots && !executor->slot[index].busy);
+    DT_ASSERT(executor->slot[index].schedule.count <= executor->slot[index].schedule.capacity);
     dt_slot *slot = &executor->slot[index];
     slot->next = 0;
     slot->posted = 0;

@@ -1,6 +1,7 @@
 /* Who sends what to whom. The additions are tree.c's; carrying them out is executor.c's. */
 #include "allreduce/flat.h"
 
+#include "base/assert.h"
 #include "base/memory.h"
 
 static int rank_of(const dt_flat *f, int member) {
@@ -52,6 +53,7 @@ static void gather_slices(dt_schedule *schedule, const dt_flat *f, dt_slice own)
 }
 
 void dt_flat_write_slices(dt_schedule *schedule, const dt_flat *f) {
+    DT_ASSERT(f->self >= 0 && f->self < f->partition->members && f->count % DT_MEMORY_ALIGN_FLOATS == 0);
     const dt_partition *partition = f->partition;
     const dt_slice own = dt_partition_slice(f->count, f->self, partition->members);
     collect_slices(schedule, f, own);

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 #include "allreduce/flat.h"
+#include "base/assert.h"
 
 /* ---- the algorithms ---- */
 
@@ -35,6 +36,7 @@ static void (*const writers[])(const dt_generator *, int64_t, dt_schedule *) = {
 };
 
 dt_status dt_generator_choose(const dt_generator_job *job, dt_algorithm *algorithm) {
+    DT_ASSERT(job->size > 0 && job->hosts >= 0 && job->hosts <= job->size);
     *algorithm = job->algorithm;
     if (job->algorithm == DT_ALGORITHM_FLAT || job->algorithm == DT_ALGORITHM_LIBRARY)
         return DT_OK;
@@ -54,6 +56,7 @@ dt_status dt_generator_choose(const dt_generator_job *job, dt_algorithm *algorit
 /* ---- one rank after another ---- */
 
 dt_status dt_generator_set_rank(dt_generator *g, int rank) {
+    DT_ASSERT(rank >= 0 && rank < g->job.size);
     const dt_generator_job *job = &g->job;
     g->rank = g->host_first = rank;
     g->host_end = rank + 1;
@@ -85,6 +88,7 @@ void dt_generator_free(dt_generator *g) {
 }
 
 void dt_generator_write(const dt_generator *g, int64_t count, dt_schedule *schedule) {
+    DT_ASSERT(count >= 0 && count % DT_MEMORY_ALIGN_FLOATS == 0);
     schedule->host_first = g->host_first;
     schedule->host_end = g->host_end;
     dt_schedule_clear(schedule);
@@ -101,6 +105,7 @@ void dt_generator_raise_needs(const dt_generator *g, int64_t count, dt_schedule_
 }
 
 int dt_generator_slots(int64_t buckets) {
+    DT_ASSERT(buckets >= 0);
     return buckets < DT_SLOTS_MAX ? (int)buckets : DT_SLOTS_MAX;
 }
 
@@ -110,6 +115,7 @@ int64_t dt_generator_arrays(const dt_generator *g) {
 }
 
 int64_t dt_generator_shared_floats(const dt_generator *g, int local, int64_t longest) {
+    DT_ASSERT(local >= 0 && longest >= 0);
     if (g->job.algorithm != DT_ALGORITHM_HIERARCHICAL)
         return 0;
     return (dt_partition_nodes(&g->hierarchical.inside, local) + (local == 0)) * longest;
@@ -117,6 +123,7 @@ int64_t dt_generator_shared_floats(const dt_generator *g, int local, int64_t lon
 
 int64_t dt_generator_bytes(const dt_generator *g, const dt_schedule_needs *needs, int64_t longest, int slots,
                            dt_dtype dtype) {
+    DT_ASSERT(slots >= 0 && slots <= DT_SLOTS_MAX);
     const int64_t shared = dt_generator_shared_floats(g, g->rank - g->host_first, longest);
     const int64_t packed = dtype == DT_DTYPE_FP32 ? 0 : needs->travelling_floats;
     return slots * ((needs->workspace_floats + shared) * (int64_t)sizeof(float) +

@@ -2,6 +2,7 @@
 #include "allreduce/hierarchical.h"
 
 #include "allreduce/flat.h"
+#include "base/assert.h"
 #include "base/memory.h"
 
 static int find_host(int rank, const int *starts, int hosts) {
@@ -36,6 +37,7 @@ static void find_nodes(dt_hierarchical *h) {
 
 dt_status dt_hierarchical_create(dt_hierarchical *h, int64_t micro_batches, int size, int rank,
                                  const int *starts, int hosts) {
+    DT_ASSERT(hosts > 0 && starts[0] == 0 && starts[hosts] == size && rank >= 0 && rank < size);
     *h = (dt_hierarchical){.hosts = hosts, .host = find_host(rank, starts, hosts), .sections = size};
     h->local = rank - starts[h->host];
     h->ranks = starts[h->host + 1] - starts[h->host];
@@ -95,6 +97,7 @@ static void cross(dt_schedule *schedule, const dt_hierarchical *h, dt_slice sect
 }
 
 void dt_hierarchical_write(dt_schedule *schedule, const dt_hierarchical *h, int64_t count) {
+    DT_ASSERT(count >= 0 && count % DT_MEMORY_ALIGN_FLOATS == 0);
     const bool has_section = h->local < h->sections;
     const dt_slice section =
         has_section ? dt_partition_slice(count, h->local, h->sections) : (dt_slice){0, 0};

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/memory.h"
 
 /* Where a partition's members stand among the ranks. */
@@ -23,6 +24,8 @@ static int cover_of(const seating *at, int member, dt_tree_node cover[DT_TREE_CO
 
 dt_status dt_partition_create(dt_partition *partition, int64_t micro_batches, int size, int first_rank,
                               const int *starts, int members) {
+    DT_ASSERT(members > 0 && first_rank >= 0 && size <= micro_batches);
+    DT_ASSERT(first_rank + (starts ? starts[members] : members) <= size);
     const char *what = "the partition of the allreduce";
     const seating at = {micro_batches, size, first_rank, starts};
     dt_tree_node cover[DT_TREE_COVER_MAX];
@@ -54,6 +57,7 @@ void dt_partition_free(dt_partition *partition) {
 }
 
 int64_t dt_partition_nodes(const dt_partition *partition, int member) {
+    DT_ASSERT(member >= 0 && member < partition->members);
     return partition->node_starts[member + 1] - partition->node_starts[member];
 }
 
@@ -71,6 +75,7 @@ bool dt_partition_is_perfect(const dt_partition *partition) {
 }
 
 dt_slice dt_partition_slice(int64_t count, int index, int slices) {
+    DT_ASSERT(count >= 0 && count % DT_MEMORY_ALIGN_FLOATS == 0 && index >= 0 && index < slices);
     int64_t first, end;
     dt_tree_run(count / DT_MEMORY_ALIGN_FLOATS, index, slices, &first, &end);
     return (dt_slice){.first = first * DT_MEMORY_ALIGN_FLOATS,

@@ -3,6 +3,8 @@
 
 #include <stdbool.h>
 
+#include "base/assert.h"
+
 static void raise_to(int64_t *value, int64_t least) {
     if (*value < least)
         *value = least;
@@ -27,6 +29,7 @@ dt_operand dt_schedule_at(dt_operand operand, int64_t floats) {
 }
 
 static void append(dt_schedule *schedule, dt_op op) {
+    DT_ASSERT(op.count >= 0);
     if (schedule->count < schedule->capacity)
         schedule->ops[schedule->count] = op;
     schedule->needs.ops = ++schedule->count;
@@ -48,6 +51,7 @@ static void account_message(dt_schedule *schedule, const dt_op *op) {
 }
 
 static void append_message(dt_schedule *schedule, dt_op op) {
+    DT_ASSERT(op.peer >= 0 && op.count >= 0);
     if (op.count == 0)
         return;
     append(schedule, op);

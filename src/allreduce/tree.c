@@ -5,7 +5,10 @@
 #include <inttypes.h>
 #include <stdbool.h>
 
+#include "base/assert.h"
+
 dt_status dt_tree_expect_ranks(int size, int64_t micro_batches) {
+    DT_ASSERT(size > 0);
     if (size <= micro_batches)
         return DT_OK;
     return dt_usage("%d ranks for %" PRId64 " micro-batches: expected at most one rank per micro-batch "
@@ -16,6 +19,7 @@ dt_status dt_tree_expect_ranks(int size, int64_t micro_batches) {
 }
 
 int64_t dt_tree_split(int64_t count) {
+    DT_ASSERT(count >= 2);
     int64_t half = 1;
     while (half < count - half) /* 2 half < count, without overflow */
         half *= 2;
@@ -28,6 +32,7 @@ static int64_t run_start(int64_t micro_batches, int rank, int size) {
 }
 
 void dt_tree_run(int64_t micro_batches, int rank, int size, int64_t *first, int64_t *end) {
+    DT_ASSERT(micro_batches >= 0 && rank >= 0 && rank < size);
     *first = run_start(micro_batches, rank, size);
     *end = run_start(micro_batches, rank + 1, size);
 }
@@ -46,6 +51,7 @@ static int cover_below(dt_tree_node node, int64_t first, int64_t end, dt_tree_no
 }
 
 int dt_tree_cover(int64_t micro_batches, int64_t first, int64_t end, dt_tree_node cover[DT_TREE_COVER_MAX]) {
+    DT_ASSERT(first >= 0 && first <= end && end <= micro_batches);
     return first < end ? cover_below((dt_tree_node){0, micro_batches}, first, end, cover, 0) : 0;
 }
 
@@ -75,6 +81,8 @@ static int64_t visit(walk *along, dt_tree_node node) {
 }
 
 int64_t dt_tree_adds(int64_t micro_batches, const dt_tree_node *nodes, int64_t count, dt_tree_add *adds) {
+    DT_ASSERT(count >= 0);
+    DT_ASSERT(count == 0 || (nodes[0].first >= 0 && nodes[count - 1].end <= micro_batches));
     if (count == 0)
         return 0;
     walk along = {.nodes = nodes, .first = nodes[0].first, .end = nodes[count - 1].end, .adds = adds};

@@ -44,6 +44,12 @@
     DT_ASSERT_THAT(dt_assert_is_apart(one, (int64_t)(one_bytes), other, (int64_t)(other_bytes)),             \
                    #one " and " #other " do not overlap")
 
+/** The same, but that they may be one array: a result that takes the place of what it is made from. */
+#define DT_ASSERT_SAME_OR_APART(one, one_bytes, other, other_bytes)                                          \
+    DT_ASSERT_THAT((const void *)(one) == (const void *)(other) ||                                           \
+                       dt_assert_is_apart(one, (int64_t)(one_bytes), other, (int64_t)(other_bytes)),         \
+                   #one " is " #other ", or they do not overlap")
+
 /** Whether `pointer` is a multiple of DT_MEMORY_ALIGN; NULL is. Local. */
 static inline bool dt_assert_is_aligned(const void *pointer) {
     return (uintptr_t)pointer % DT_MEMORY_ALIGN == 0;

@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "base/assert.h"
+
 static double read_clock(clockid_t clock) {
     struct timespec now;
     clock_gettime(clock, &now);
@@ -18,6 +20,7 @@ double dt_clock_core_seconds(void) {
 }
 
 struct timespec dt_clock_after(double seconds) {
+    DT_ASSERT(seconds >= 0.0);
     struct timespec moment;
     clock_gettime(CLOCK_MONOTONIC, &moment);
     moment.tv_nsec += (long)(1e9 * fmod(seconds, 1.0));
@@ -27,6 +30,7 @@ struct timespec dt_clock_after(double seconds) {
 }
 
 void dt_clock_stamp(char *text, size_t text_bytes) {
+    DT_ASSERT(text_bytes >= sizeof "2031-05-30T12:00:00Z");
     time_t now = time(NULL);
     struct tm utc;
     gmtime_r(&now, &utc);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "base/assert.h"
 #include "base/cgroup.h"
 
 /* cpu.max begins with "max", and cpu.cfs_quota_us is -1, where nothing is limited. */
@@ -40,6 +41,7 @@ static void look(void *context, dt_cgroup_version version, const char *folder) {
 }
 
 dt_cpu_quota dt_cpu_quota_find(const char *root) {
+    DT_ASSERT(root != NULL);
     dt_cpu_quota least = {.thousandths = INT64_MAX};
     dt_cgroup_visit(root, "cpu", look, &least);
     return least;

@@ -8,6 +8,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/assert.h"
+
 #define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
 
 /* ln(2) = LN2_HIGH + LN2_LOW. HIGH has 21 zero bits at its end, so that its products with exponents are
@@ -127,6 +129,7 @@ static void small_turn(pair a, double *cosine, double *sine) {
 }
 
 void dt_elementary_turn(double turns, double *cosine, double *sine) {
+    DT_ASSERT(fabs(turns) <= 0x1p48);
     const pair two_pi = {0x1.921fb54442d18p2, 0x1.1a62633145c07p-52};
     /* Quarters are taken off exactly; an eighth of a turn at most is left. */
     const double quarters = (4.0 * turns + SHIFT) - SHIFT, rest = turns - 0.25 * quarters;
@@ -145,6 +148,7 @@ static pair multiply_pairs(pair a, pair b) {
 }
 
 double dt_elementary_power(double x, int64_t n) {
+    DT_ASSERT(x >= 0.0 && x <= 1.0 && n >= 0);
     pair result = {1.0, 0.0}, square = {x, 0.0};
     for (; n > 0; n /= 2) {
         if (n % 2 == 1)

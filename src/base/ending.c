@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "base/log.h"
 
 #define FAILED 1
@@ -103,10 +104,12 @@ void dt_ending_allow(void) {
 }
 
 void dt_ending_enter(const char *who, const char *place) {
+    DT_ASSERT(running == NULL && who != NULL);
     running = who;
     running_place = place;
 }
 
 void dt_ending_leave(void) {
+    DT_ASSERT(running != NULL);
     running = NULL;
 }

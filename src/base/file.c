@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "base/progress.h"
 
 dt_status dt_file_open(const char *path, int *descriptor, int64_t *size_bytes) {
@@ -96,6 +97,7 @@ static dt_status read_some(const source *from, char *bytes, size_t room, ssize_t
 }
 
 dt_status dt_file_read(const char *path, int64_t limit_bytes, char **bytes, size_t *length) {
+    DT_ASSERT(limit_bytes >= 0);
     source from;
     ssize_t got = 1;
     DT_TRY(open_source(path, &from));
@@ -130,6 +132,7 @@ dt_status dt_file_read(const char *path, int64_t limit_bytes, char **bytes, size
 }
 
 dt_status dt_file_read_regular(const char *path, int64_t limit_bytes, char **bytes, size_t *length) {
+    DT_ASSERT(limit_bytes >= 0);
     int descriptor;
     int64_t size_bytes;
     DT_TRY(dt_file_open(path, &descriptor, &size_bytes));
@@ -153,6 +156,7 @@ dt_status dt_file_read_regular(const char *path, int64_t limit_bytes, char **byt
 }
 
 dt_status dt_file_read_at(int descriptor, const char *path, void *bytes, size_t length, int64_t offset) {
+    DT_ASSERT(descriptor >= 0 && offset >= 0);
     size_t done = 0;
     while (done < length) {
         ssize_t got = pread(descriptor, (char *)bytes + done, length - done, (off_t)(offset + (int64_t)done));
@@ -181,6 +185,7 @@ dt_status dt_file_create(const char *path, int *descriptor) {
 }
 
 dt_status dt_file_write(int descriptor, const char *path, const void *bytes, size_t length) {
+    DT_ASSERT(descriptor >= 0);
     size_t done = 0;
     while (done < length) {
         ssize_t put = write(descriptor, (const char *)bytes + done, length - done);

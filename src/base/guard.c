@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/clock.h"
 
 static pthread_t thread;
@@ -30,6 +31,7 @@ static void *keep_guard(void *unused) {
 }
 
 dt_status dt_guard_start(void (*expired)(void)) {
+    DT_ASSERT(!running && expired != NULL);
     on_expired = expired;
     ending = false;
     seconds_left = 0.0;
@@ -46,6 +48,7 @@ static void set_seconds(double seconds) {
 
 /* One more, since the first second has begun already. */
 void dt_guard_set(double seconds) {
+    DT_ASSERT(seconds > 0.0);
     set_seconds(ceil(seconds) + 1.0);
 }
 

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
@@ -197,6 +198,7 @@ static dt_status take(dt_lock *lock, const char *folder, double patience_seconds
 }
 
 dt_status dt_lock_take(dt_lock *lock, const char *folder, double patience_seconds, const char *purpose) {
+    DT_ASSERT(patience_seconds >= 0.0);
     if (lock->folder)
         return DT_OK;
     dt_lock taken = {0};
@@ -302,6 +304,7 @@ static dt_status follow(dt_lock *lock) {
 }
 
 dt_status dt_lock_follow(dt_lock *lock, char **folder) {
+    DT_ASSERT(lock->folder != NULL);
     static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
     pthread_mutex_lock(&mutex);
     dt_status status = follow(lock);

@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "base/available.h"
 
 /* Products walk down columns, a page a row: pages of 2 MB spare them most searches of the page tables. */
@@ -62,10 +63,12 @@ void *dt_memory_alloc(int64_t count, size_t size, const char *what) {
 }
 
 void dt_memory_free(void *block) {
+    DT_ASSERT_ALIGNED(block);
     free(block);
 }
 
 int64_t dt_memory_round_floats(int64_t count) {
+    DT_ASSERT(count >= 0);
     return (count + DT_MEMORY_ALIGN_FLOATS - 1) / DT_MEMORY_ALIGN_FLOATS * DT_MEMORY_ALIGN_FLOATS;
 }
 

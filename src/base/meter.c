@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
 
@@ -12,6 +13,7 @@
 #define PRINTED_SECONDS  10.0
 
 void dt_meter_start(dt_meter *meter, const char *what, const char *name, int64_t total_bytes) {
+    DT_ASSERT(total_bytes >= 0);
     const double now = dt_clock_seconds();
     *meter = (dt_meter){what, name, total_bytes, now, now + PATIENCE_SECONDS};
 }

@@ -9,6 +9,8 @@
 
 #include <stdatomic.h>
 
+#include "base/assert.h"
+
 static atomic_int_fast64_t marks, meetings, step_under_way;
 static const char *_Atomic phase_under_way = "starting";
 
@@ -17,6 +19,7 @@ void dt_progress_mark(void) {
 }
 
 void dt_progress_enter(int64_t step, const char *phase) {
+    DT_ASSERT(step >= 0 && phase != NULL);
     atomic_store_explicit(&step_under_way, step, memory_order_relaxed);
     atomic_store_explicit(&phase_under_way, phase, memory_order_relaxed);
     dt_progress_mark();

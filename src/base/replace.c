@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "base/file.h"
 
 /* The name that a file has while it is written is not much longer than its own. */
@@ -156,6 +157,7 @@ static dt_status write_through(const place *p, const void *bytes, size_t length)
 }
 
 dt_status dt_replace_write(const char *path, const void *bytes, size_t length) {
+    DT_ASSERT(bytes != NULL || length == 0);
     place p;
     if (is_standard_output(path))
         return dt_file_write(STDOUT_FILENO, "standard output", bytes, length);

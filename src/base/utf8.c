@@ -1,6 +1,8 @@
 /* The table of well-formed byte sequences, as comparisons. */
 #include "base/utf8.h"
 
+#include "base/assert.h"
+
 int dt_utf8_bytes(const char *text) {
     const unsigned char *byte = (const unsigned char *)text;
     const unsigned char first = byte[0];
@@ -23,6 +25,7 @@ int dt_utf8_bytes(const char *text) {
 }
 
 uint32_t dt_utf8_point(const char *text, int bytes) {
+    DT_ASSERT(bytes >= 1 && bytes <= 4);
     const unsigned char *byte = (const unsigned char *)text;
     uint32_t point = bytes == 1 ? byte[0] : byte[0] & (0xFFu >> (bytes + 1));
     for (int i = 1; i < bytes; i++)

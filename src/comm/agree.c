@@ -4,7 +4,9 @@
 #include <limits.h>
 #include <stdio.h>
 
+#include "base/assert.h"
 #include "base/progress.h"
+#include "comm/contract.h"
 #include "comm/mpi_world.h"
 
 /* What the failing rank tells. All ranks run the same program, so its bytes mean the same everywhere. */
@@ -15,6 +17,7 @@ typedef struct report {
 } report;
 
 dt_status dt_agree_lowest(const dt_world *world, dt_status mine) {
+    DT_COLLECTIVE_CALL(world);
     MPI_Comm comm = world->mpi->comm;
     int candidate = mine == DT_OK ? world->size : world->rank;
     int failed;
@@ -38,6 +41,8 @@ dt_status dt_agree_lowest(const dt_world *world, dt_status mine) {
 }
 
 dt_status dt_agree_least(const dt_world *world, int mine, int *least) {
+    DT_COLLECTIVE_CALL(world);
+    DT_ASSERT(mine >= 0);
     const int here = mine == 0 ? INT_MAX : mine;
     int found = here;
     dt_progress_meet();
@@ -49,6 +54,7 @@ dt_status dt_agree_least(const dt_world *world, int mine, int *least) {
 
 /* The largest of all, and by its complement the smallest. */
 dt_status dt_agree_same(const dt_world *world, uint64_t mine, bool *same) {
+    DT_COLLECTIVE_CALL(world);
     const uint64_t here[] = {mine, ~mine};
     uint64_t largest[] = {mine, ~mine};
     dt_progress_meet();

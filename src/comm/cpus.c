@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 
+#include "base/assert.h"
 #include "base/cores.h"
 
 dt_cpus_own dt_cpus_look(void) {
@@ -51,6 +52,7 @@ static void hold_to_masks(dt_cpus *cpus, const dt_cpus_own *own, int ranks, cons
 }
 
 dt_cpus dt_cpus_join(const dt_cpus_own *own, int ranks, int given, const char *folder) {
+    DT_ASSERT(ranks > 0 && given >= 0);
     const cpu_set_t online = dt_cores_online(folder);
     const int cores = dt_cores_count(folder, &online);
     dt_cpus cpus = {.cores = cores, .threads = CPU_COUNT(&online), .host_cores = cores};

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
+#include "base/assert.h"
 #include "base/memory.h"
 
 /* Of a window with a section per rank: sections are rounded up to pages, and a rank has a page or two of Open
@@ -130,10 +131,12 @@ _Static_assert(ATOMIC_LONG_LOCK_FREE == 2 && sizeof(atomic_int_fast64_t) == size
                "counters that processes share need no lock");
 
 void dt_host_memory_arrive(const dt_host_memory *memory, int barrier, int64_t time) {
+    DT_ASSERT(memory->section != NULL && barrier >= 0 && time > 0);
     atomic_store_explicit(&memory->arrived[memory->local][barrier].count, time, memory_order_release);
 }
 
 bool dt_host_memory_passed(const dt_host_memory *memory, int barrier, int64_t time) {
+    DT_ASSERT(memory->section != NULL && barrier >= 0 && time > 0);
     for (int r = 0; r < memory->ranks; r++)
         if (atomic_load_explicit(&memory->arrived[r][barrier].count, memory_order_acquire) < time)
             return false;

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "comm/agree.h"
+#include "comm/contract.h"
 
 /* Splits the ranks by the memory they share, and that again where smaller hosts are asked for. */
 static dt_status split(dt_hosts *hosts, const dt_world *world, int host_ranks) {
@@ -34,6 +35,7 @@ static void list_starts(dt_hosts *hosts, const int *first_rank, int size) {
 }
 
 dt_status dt_hosts_find(dt_hosts *hosts, const dt_world *world, int host_ranks) {
+    DT_COLLECTIVE(world, DT_SAME_INT(host_ranks));
     int first = world->rank;
     *hosts = (dt_hosts){.comm = MPI_COMM_NULL};
     DT_TRY(split(hosts, world, host_ranks));

@@ -5,10 +5,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/assert.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/narrow.h"
 #include "comm/agree.h"
+#include "comm/contract.h"
 #include "comm/mpi_world.h"
 
 /* Above the tags of allreduce/executor.c, which are the numbers of its slots. */
@@ -94,6 +96,8 @@ static dt_status measure(const dt_world *world, char *buffer, dt_link *link) {
 }
 
 dt_status dt_link_measure(const dt_world *world, dt_link *link) {
+    DT_COLLECTIVE_CALL(world);
+    DT_ASSERT(world->size > 1);
     *link = (dt_link){0};
     char *buffer = dt_memory_alloc(2 * LONG_BYTES, 1, "the messages that measure the links");
     dt_status status = dt_agree(world, buffer ? DT_OK : DT_FAILED);

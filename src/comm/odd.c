@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/memory.h"
 #include "comm/agree.h"
+#include "comm/contract.h"
 
 /* More names than this do not help; the rest are counted. */
 #define MOST_NAMED 4
@@ -31,6 +33,7 @@ static bool alike(const vote *v, int rank, int other) {
 
 /* Boyer and Moore: what remains after pairs of unlike votes cancel is the majority, if there is one. */
 int dt_odd_majority(const void *values, size_t value_bytes, int size) {
+    DT_ASSERT(value_bytes > 0 && size > 0);
     const vote v = {.values = values, .value_bytes = value_bytes};
     int candidate = 0, weight = 0, votes = 0, lowest = -1;
     for (int r = 0; r < size; r++) {
@@ -93,6 +96,8 @@ static dt_status gather_rows(const dt_world *world, char *rows, int64_t row_byte
 
 dt_status dt_odd_describe(const dt_world *world, const void *values, size_t value_bytes, bool texts,
                           char found[DT_ODD_BYTES]) {
+    DT_COLLECTIVE(world, DT_SAME_INT(value_bytes), DT_SAME_INT(texts),
+                  DT_SAME_BYTES(values, (size_t)world->size * value_bytes));
     vote v = {.values = values,
               .value_bytes = value_bytes,
               .texts = texts,
@@ -117,6 +122,7 @@ dt_status dt_odd_describe(const dt_world *world, const void *values, size_t valu
 }
 
 dt_status dt_odd_find(const dt_world *world, const char *mine, char found[DT_ODD_BYTES]) {
+    DT_COLLECTIVE_CALL(world);
     char *texts = dt_memory_alloc(world->size, DT_ODD_TEXT_BYTES, "a text a rank");
     if (texts)
         snprintf(texts + (size_t)world->rank * DT_ODD_TEXT_BYTES, DT_ODD_TEXT_BYTES, "%s", mine);
@@ -128,6 +134,7 @@ dt_status dt_odd_find(const dt_world *world, const char *mine, char found[DT_ODD
 }
 
 dt_status dt_odd_list(const dt_world *world, bool mine, char found[DT_ODD_BYTES], int *count) {
+    DT_COLLECTIVE_CALL(world);
     const size_t row_bytes = DT_HOST_BYTES + 1;
     char *rows = dt_memory_alloc(world->size, row_bytes, "the ranks' hosts");
     if (rows) {

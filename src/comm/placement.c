@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/cores.h"
 
 /* A launcher's count, or 0. "4(x2)" and "4,3", Slurm's ways to speak of several hosts, begin with the first
@@ -21,6 +22,7 @@ int dt_placement_given_cpus(void) {
 }
 
 dt_status dt_placement_check_launch(int ranks) {
+    DT_ASSERT(ranks >= 0);
     const int slurm = count_from("SLURM_STEP_NUM_TASKS"), pmi = count_from("PMI_SIZE");
     const int tasks = slurm > pmi ? slurm : pmi;
     const char *task = getenv("SLURM_PROCID");
@@ -79,6 +81,7 @@ void dt_placement_settle(const dt_world *world) {
 }
 
 dt_placement dt_placement_look(const dt_world *world, int threads) {
+    DT_ASSERT(threads > 0);
     return (dt_placement){.host_cores = world->cpus.cores,
                           .own_cores = dt_cpus_look().cores,
                           .host_ranks = world->host_ranks,
@@ -136,6 +139,7 @@ static bool is_bound_too_tightly(const dt_placement *p, char *text, size_t bytes
 }
 
 bool dt_placement_warning(const dt_placement *placement, int index, char *text, size_t text_bytes) {
+    DT_ASSERT(index >= 0 && placement->host_ranks > 0 && placement->threads > 0);
     bool (*const checks[])(const dt_placement *, char *, size_t) = {is_oversubscribed, is_bound_too_tightly};
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
         if (checks[i](placement, text, text_bytes) && index-- == 0)

@@ -19,6 +19,7 @@
 #include "base/memory.h"
 #include "base/progress.h"
 #include "comm/agree.h"
+#include "comm/contract.h"
 #include "comm/mpi_world.h"
 
 enum { TAG_QUESTION, TAG_ANSWER, TAG_REQUEST, TAG_VERDICT };
@@ -347,6 +348,7 @@ static dt_status start_thread(void) {
 }
 
 dt_status dt_watch_start(const dt_world *world, double limit_seconds, dt_watch_request request) {
+    DT_COLLECTIVE(world, DT_SAME_REAL(limit_seconds));
     int granted = MPI_THREAD_SINGLE;
     if (world->size == 1)
         return DT_OK;

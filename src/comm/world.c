@@ -17,6 +17,7 @@
 #include "base/narrow.h"
 #include "base/progress.h"
 #include "comm/agree.h"
+#include "comm/contract.h"
 #include "comm/mpi_world.h"
 #include "comm/placement.h"
 #include "comm/watch.h"
@@ -144,11 +145,14 @@ static dt_status broadcast_from(const dt_world *world, int root, void *bytes, in
 }
 
 dt_status dt_world_broadcast(const dt_world *world, void *bytes, int64_t length) {
+    DT_COLLECTIVE(world, DT_SAME_INT(length));
+    DT_ASSERT(length >= 0);
     dt_progress_meet();
     return broadcast_from(world, 0, bytes, length);
 }
 
 dt_status dt_world_broadcast_block(const dt_world *world, char **bytes, size_t *length) {
+    DT_COLLECTIVE_CALL(world);
     int64_t sent_bytes = -1; /* stands for NULL */
     if (world->rank == 0 && *bytes != NULL)
         sent_bytes = (int64_t)*length;
@@ -200,6 +204,9 @@ static dt_status gather_short(const dt_world *world, void *all, int64_t element_
 
 dt_status dt_world_gather_all(const dt_world *world, void *all, int64_t element_bytes,
                               const int64_t *counts) {
+    DT_COLLECTIVE(world, DT_SAME_INT(element_bytes),
+                  DT_SAME_BYTES(counts, world->size * (int64_t)sizeof *counts));
+    DT_ASSERT(element_bytes > 0);
     char *run = all;
     int64_t total = 0;
     dt_progress_meet();
@@ -218,6 +225,8 @@ dt_status dt_world_gather_all(const dt_world *world, void *all, int64_t element_
 }
 
 dt_status dt_world_gather_same(const dt_world *world, void *all, int64_t row_bytes) {
+    DT_COLLECTIVE(world, DT_SAME_INT(row_bytes));
+    DT_ASSERT(row_bytes >= 0);
     char *row = all;
     dt_progress_meet();
     if (row_bytes <= PIECE_BYTES / world->size)
@@ -236,6 +245,7 @@ static _Noreturn void give_up(const dt_world *world) {
 }
 
 dt_status dt_world_host_sum(const dt_world *world, int64_t *value) {
+    DT_COLLECTIVE_CALL(world);
     MPI_Comm neighbours;
     DT_TRY(split_hosts(world, world->mpi->comm, &neighbours));
     DT_TRY(dt_mpi_world_check(MPI_Allreduce(MPI_IN_PLACE, value, 1, MPI_INT64_T, MPI_SUM, neighbours),
@@ -244,6 +254,7 @@ dt_status dt_world_host_sum(const dt_world *world, int64_t *value) {
 }
 
 void dt_world_barrier(const dt_world *world) {
+    DT_COLLECTIVE_CALL(world);
     dt_progress_meet();
     if (dt_mpi_world_check(MPI_Barrier(world->mpi->comm), "MPI_Barrier") != DT_OK)
         give_up(world);
@@ -258,6 +269,8 @@ static void drop_part(struct dt_world_mpi *mpi) {
 }
 
 dt_status dt_world_split(const dt_world *world, int ranks, dt_world *part) {
+    DT_COLLECTIVE(world, DT_SAME_INT(ranks));
+    DT_ASSERT(ranks >= 1 && ranks <= world->size);
     *part = (dt_world){0};
     const bool member = world->rank < ranks;
     struct dt_world_mpi *mpi = dt_memory_alloc(1, sizeof *mpi, "a part of the job");
