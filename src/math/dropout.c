@@ -19,19 +19,27 @@ static void forward(float *out, const float *residual, const float *x, const flo
     }
 }
 
+/* Elements [0, count) of a row, at most a block; no factor is as one of 1. */
+DT_FMA_INLINE void drop_block(dt_element *restrict dx, const float *restrict dout,
+                              const float *restrict factor, int64_t count) {
+    float room[DT_OPERAND_ROOM], *made = dt_operand_target(dx, room);
+    for (int64_t c = 0; c < count; c++)
+        made[c] = factor ? factor[c] * dout[c] : dout[c];
+    dt_operand_store(dx, made, count);
+}
+
 static void backward(dt_operand *dx, const float *dout, int64_t T, int64_t C, const dt_dropout *drop,
                      float *factor) {
     for (int64_t t = 0; t < T; t++) {
         const float *o = dout + t * C;
         dt_element *d = (dt_element *)dx + t * C;
-        if (drop) {
+        int64_t c = 0;
+        if (drop)
             dt_dropout_factors(factor, drop, (uint32_t)t, C);
-            for (int64_t c = 0; c < C; c++)
-                d[c] = dt_operand_make(factor[c] * o[c]);
-        } else {
-            for (int64_t c = 0; c < C; c++)
-                d[c] = dt_operand_make(o[c]);
-        }
+        const float *f = drop ? factor : NULL;
+        for (; C - c >= DT_OPERAND_BLOCK; c += DT_OPERAND_BLOCK)
+            drop_block(d + c, o + c, f ? f + c : NULL, DT_OPERAND_BLOCK);
+        drop_block(d + c, o + c, f ? f + c : NULL, C - c);
     }
 }
 

@@ -18,6 +18,15 @@ static float squares_about(const float *x, float mean, int64_t n) {
     return dt_row_fold(lane);
 }
 
+/* Elements [0, count) of a row, at most a block. */
+DT_FMA_INLINE void normalise(dt_element *restrict out, const float *restrict in, const float *weight,
+                             const float *bias, float mean, float rstd, int64_t count) {
+    float room[DT_OPERAND_ROOM], *made = dt_operand_target(out, room);
+    for (int64_t c = 0; c < count; c++)
+        made[c] = dt_fma((in[c] - mean) * rstd, weight[c], bias[c]);
+    dt_operand_store(out, made, count);
+}
+
 static void forward(dt_operand *restrict y, float *restrict mean, float *restrict rstd,
                     const float *restrict x, const float *weight, const float *bias, int64_t rows,
                     int64_t C) {
@@ -26,8 +35,10 @@ static void forward(dt_operand *restrict y, float *restrict mean, float *restric
         dt_element *out = (dt_element *)y + i * C;
         const float m = dt_row_sum(in, C) / (float)C;
         const float r = 1.0f / sqrtf(squares_about(in, m, C) / (float)C + DT_LAYERNORM_EPS);
-        for (int64_t c = 0; c < C; c++)
-            out[c] = dt_operand_make(dt_fma((in[c] - m) * r, weight[c], bias[c]));
+        int64_t c = 0;
+        for (; C - c >= DT_OPERAND_BLOCK; c += DT_OPERAND_BLOCK)
+            normalise(out + c, in + c, weight + c, bias + c, m, r, DT_OPERAND_BLOCK);
+        normalise(out + c, in + c, weight + c, bias + c, m, r, C - c);
         mean[i] = m;
         rstd[i] = r;
     }

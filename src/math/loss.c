@@ -43,8 +43,7 @@ static void to_operands(float *row, int64_t stride) {
     for (int64_t v = 0; v < stride; v += 16) {
         const int64_t count = stride - v < 16 ? stride - v : 16;
         dt_element made[16];
-        for (int64_t l = 0; l < count; l++)
-            made[l] = dt_operand_make(row[v + l]);
+        dt_operand_store(made, row + v, count);
         memcpy((char *)row + v * (int64_t)sizeof *made, made, (size_t)count * sizeof *made);
     }
 }
