@@ -74,6 +74,9 @@ char *__wrap_strdup(const char *text) {
 
 static char folder[64], text_path[96];
 
+/* In bf16 there are panels of weights beside what there is in fp32. */
+static dt_dtype compute;
+
 static const char document[] =
     "n_layers: 1\nd_model: 8\nn_heads: 2\nd_ff: 16\nmax_seq_len: 8\nseed: 1\n"
     "max_steps: 1\neval_cadence: 1\nsampling_cadence: 1\n"
@@ -84,6 +87,7 @@ static dt_status configure(dt_config *config) {
     char data[] = "--data", out_dir[] = "--out-dir";
     char *words[] = {data, text_path, out_dir, folder};
     DT_TRY(dt_config_read_yaml(config, "c.yaml", document, strlen(document)));
+    DT_TRY(dt_config_set(config, "compute_dtype", dt_dtype_names[compute], "test"));
     DT_TRY(dt_config_read_flags(config, 4, words, NULL, NULL, NULL));
     return dt_config_check(config);
 }
@@ -118,7 +122,7 @@ static dt_status load_model(void) {
     char path[96];
     dt_model_file model;
     snprintf(path, sizeof path, "%s/checkpoints/checkpoint_step_1", folder);
-    dt_status status = dt_model_file_load(&model, path, NULL);
+    dt_status status = dt_model_file_load(&model, path, dt_dtype_names[compute]);
     dt_model_file_free(&model);
     return status;
 }
@@ -151,25 +155,29 @@ static void fail_each(dt_status (*call)(void)) {
 
 static void start_up_survives(void **state) {
     (void)state;
-    fail_each(start_fresh);
+    for (compute = DT_DTYPE_FP32; compute <= DT_DTYPE_BF16; compute++)
+        fail_each(start_fresh);
 }
 
 static void resuming_survives(void **state) {
     (void)state;
     dt_config config;
     dt_run run = {0};
+    compute = DT_DTYPE_FP32;
     dt_config_init(&config);
     assert_ok(configure(&config));
     assert_ok(dt_run_create(&run, &world, &config));
     assert_ok(dt_loop_run(&run));
     dt_run_free(&run);
     dt_config_free(&config);
-    fail_each(start_from_checkpoint);
+    for (; compute <= DT_DTYPE_BF16; compute++)
+        fail_each(start_from_checkpoint);
 }
 
 static void loading_survives(void **state) {
     (void)state;
-    fail_each(load_model);
+    for (compute = DT_DTYPE_FP32; compute <= DT_DTYPE_BF16; compute++)
+        fail_each(load_model);
 }
 
 static int make_folder(void **state) {

@@ -92,7 +92,7 @@ static void remove_folder(const char *folder) {
 /* A small run with everything that a step can have: dropout, clipping, hooks, looks at the state and a last
  * micro-batch that is short.
  */
-static void make_run(dt_run *run, const char *folder, const char *hooks) {
+static void make_run(dt_run *run, const char *folder, const char *hooks, dt_dtype compute) {
     dt_config config;
     char data[80];
     snprintf(data, sizeof data, "%s/text.txt", folder);
@@ -100,7 +100,8 @@ static void make_run(dt_run *run, const char *folder, const char *hooks) {
                                        {"d_ff", "32"},       {"max_seq_len", "16"},  {"dropout", "0.1"},
                                        {"grad_clip", "0.5"}, {"lr_schedule", "wsd"}, {"seed", "1"},
                                        {"batch_size", "9"},  {"max_steps", "12"},    {"out_dir", folder},
-                                       {"hooks", hooks},     {"data", data},         {"check_cadence", "2"}};
+                                       {"hooks", hooks},     {"data", data},         {"check_cadence", "2"},
+                                       {"compute_dtype", dt_dtype_names[compute]}};
     dt_config_init(&config);
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
         assert_ok(dt_config_set(&config, settings[i][0], settings[i][1], "test"));
@@ -118,31 +119,36 @@ static void the_wrappers_count(void **state) {
     assert_int_equal(atomic_load(&calls), 2);
 }
 
-/* Steps 3 to 8, after two that warm up, call no function of the heap, on one thread and on two. */
+/* Steps 3 to 8, after two that warm up, call no function of the heap. */
+static void take_steps(const char *folder, int threads, dt_dtype compute) {
+    dt_run run;
+    dt_step_result result;
+    setenv("OMP_NUM_THREADS", threads == 1 ? "1" : "2", 1);
+    make_run(&run, folder,
+             "{forward: [{name: activation_stats, log_interval: 100}], update: [{name: identity}]}", compute);
+    assert_int_equal(run.workers.threads, threads);
+    assert_int_equal(run.gpt.kernels->compute, compute);
+    for (int step = 1; step <= 8; step++) {
+        atomic_store(&calls, 0);
+        atomic_store(&counting, step > 2);
+        const dt_status status = dt_step_run(run.step, &result, NULL, NULL);
+        atomic_store(&counting, false);
+        assert_ok(status);
+        if (atomic_load(&calls) != 0)
+            fail_msg("step %d in %s made %d calls of the heap on rank %d with %d threads", step,
+                     dt_dtype_names[compute], atomic_load(&calls), world.rank, threads);
+    }
+    assert_true(run.state.step == 8 && result.loss > 0.0);
+    dt_run_free(&run);
+}
+
 static void a_step_allocates_nothing(void **state) {
     (void)state;
     char folder[64];
     make_folder(folder);
-    for (int threads = 1; threads <= 2; threads++) {
-        dt_run run;
-        dt_step_result result;
-        setenv("OMP_NUM_THREADS", threads == 1 ? "1" : "2", 1);
-        make_run(&run, folder,
-                 "{forward: [{name: activation_stats, log_interval: 100}], update: [{name: identity}]}");
-        assert_int_equal(run.workers.threads, threads);
-        for (int step = 1; step <= 8; step++) {
-            atomic_store(&calls, 0);
-            atomic_store(&counting, step > 2);
-            const dt_status status = dt_step_run(run.step, &result, NULL, NULL);
-            atomic_store(&counting, false);
-            assert_ok(status);
-            if (atomic_load(&calls) != 0)
-                fail_msg("step %d made %d calls of the heap on rank %d with %d threads", step,
-                         atomic_load(&calls), world.rank, threads);
-        }
-        assert_true(run.state.step == 8 && result.loss > 0.0);
-        dt_run_free(&run);
-    }
+    for (int threads = 1; threads <= 2; threads++)
+        for (dt_dtype compute = DT_DTYPE_FP32; compute <= DT_DTYPE_BF16; compute++)
+            take_steps(folder, threads, compute);
     remove_folder(folder);
 }
 
@@ -152,7 +158,8 @@ static void reports_do_not_pile_up(void **state) {
     char folder[64];
     dt_run run;
     make_folder(folder);
-    make_run(&run, folder, "{forward: [{name: activation_stats}], update: [{name: gradient_stats}]}");
+    make_run(&run, folder, "{forward: [{name: activation_stats}], update: [{name: gradient_stats}]}",
+             DT_DTYPE_FP32);
     assert_ok(dt_loop_run(&run));
     assert_int_equal(run.state.step, 12);
     assert_null(dt_hooks_take_reports(run.hooks));
