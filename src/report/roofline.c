@@ -14,11 +14,14 @@
 #define WIDTH      900.0
 #define HEIGHT     462.0
 #define LEFT       58.0
-#define RIGHT      500.0
+#define RIGHT      472.0
 #define TOP        76.0
 #define BOTTOM     362.0
-#define BARS_LEFT  700.0
+#define BARS_LEFT  704.0
 #define BARS_RIGHT 880.0
+
+/* From one line of notes to the next. */
+#define NOTE_LINE 11.0
 
 #define NAME_BYTES 32
 
@@ -53,9 +56,9 @@ static bool only_moves(const dt_profile_row *r) {
 }
 
 static axes choose_axes(const dt_profile *p) {
-    /* The ridge, where the roofs meet, is in the middle of what is shown. */
+    /* The ridge, where the roofs meet, is shown with some of either roof. */
     const double roof = dt_profile_roof(p), ridge = roof / p->peak.copy_bytes;
-    axes a = {log2(ridge) - 2.0, log2(ridge) + 2.0, log2(roof) - 3.0, log2(roof)};
+    axes a = {log2(ridge) - 1.0, log2(ridge) + 1.0, log2(roof) - 1.0, log2(roof)};
     for (int64_t i = 0; i < p->count; i++) {
         const dt_profile_row *r = &p->row[i];
         if (!multiplies(r))
@@ -65,7 +68,7 @@ static axes choose_axes(const dt_profile *p) {
         a.y_low = fmin(a.y_low, log2(r->flop / r->seconds.minimum));
         a.y_high = fmax(a.y_high, log2(r->flop / r->seconds.minimum));
     }
-    return (axes){floor(a.x_low), ceil(a.x_high + 0.2), floor(a.y_low), a.y_high + 0.35};
+    return (axes){a.x_low - 0.3, a.x_high + 0.3, a.y_low - 0.5, a.y_high + 0.2};
 }
 
 static double x_of(const axes *a, double intensity) {
@@ -120,11 +123,14 @@ static void draw_grid(FILE *f, const axes *a) {
         snprintf(text, sizeof text, x < 0.0 ? "1/%.0f" : "%.0f", exp2(fabs(x)));
         draw_text(f, "number", at, BOTTOM + 15.0, "middle", text);
     }
-    /* Rates in GFLOP/s at powers of two of a GFLOP/s, which are none of the axis's own. */
-    for (int64_t i = (int64_t)ceil(a->y_low - log2(1e9)); (double)i <= a->y_high - log2(1e9); i++) {
-        const double y = (double)i, at = y_of(a, 1e9 * exp2(y));
+    /* Rates in GFLOP/s at powers of two of a GFLOP/s, which are none of the axis's own, and half again. */
+    for (int64_t i = 2 * (int64_t)floor(a->y_low - log2(1e9)); i <= 2 * (int64_t)(a->y_high - log2(1e9)) + 1;
+         i++) {
+        const double rate = 1e9 * exp2(floor(0.5 * (double)i)) * (i % 2 ? 1.5 : 1.0), at = y_of(a, rate);
+        if (log2(rate) < a->y_low || log2(rate) > a->y_high)
+            continue;
         draw_line(f, "grid", LEFT, at, RIGHT, at);
-        snprintf(text, sizeof text, "%.3g", exp2(y));
+        snprintf(text, sizeof text, "%.3g", 1e-9 * rate);
         draw_text(f, "number", LEFT - 6.0, at + 3.5, "end", text);
     }
     fprintf(f, "<rect class=\"frame\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>\n", LEFT, TOP,
@@ -136,15 +142,19 @@ static void draw_grid(FILE *f, const axes *a) {
             0.5 * (TOP + BOTTOM), 0.5 * (TOP + BOTTOM));
 }
 
-/* A level roof from where memory allows it, and its words at its right end. */
-static void draw_roof(FILE *f, const axes *a, const dt_profile *p, double flops, const char *name) {
+/* A level roof from where memory allows it, and its words beside its end, below those of the roof above it.
+ * `*lowest` is where words may be next. */
+static void draw_roof(FILE *f, const axes *a, const dt_profile *p, double flops, const char *name,
+                      double *lowest) {
     char text[64];
     if (!(flops > 0.0))
         return;
     const double ridge = fmax(flops / p->peak.copy_bytes, exp2(a->x_low));
+    const double at = fmax(y_of(a, flops) + 3.5, *lowest);
     draw_line(f, "roof", x_of(a, ridge), y_of(a, flops), RIGHT, y_of(a, flops));
     snprintf(text, sizeof text, "%s %.0f", name, 1e-9 * flops);
-    draw_text(f, "note", RIGHT - 4.0, y_of(a, flops) - 4.0, "end", text);
+    draw_text(f, "note", RIGHT + 4.0, at, "start", text);
+    *lowest = at + NOTE_LINE;
 }
 
 /* Where memory's slope is within the plot. */
@@ -156,7 +166,7 @@ static void draw_slope(FILE *f, const axes *a, const dt_profile *p) {
     draw_line(f, "roof", x_of(a, low), y_of(a, low * p->peak.copy_bytes), x_of(a, high),
               y_of(a, high * p->peak.copy_bytes));
     snprintf(text, sizeof text, "memory copy %.1f GB/s", 1e-9 * p->peak.copy_bytes);
-    draw_text(f, "note", x_of(a, low) + 8.0, y_of(a, low * p->peak.copy_bytes) - 6.0, "start", text);
+    draw_text(f, "note", x_of(a, low) + 16.0, y_of(a, low * p->peak.copy_bytes) - 3.0, "start", text);
 }
 
 static void draw_mark(FILE *f, double x, double y, int64_t mark, int64_t colour, const char *title) {
@@ -261,10 +271,11 @@ static void draw(FILE *f, const dt_profile *p, const dt_config *c) {
     draw_text(f, "label", LEFT, 37.0, "start", text);
     draw_grid(f, &a);
     draw_slope(f, &a, p);
+    double lowest = 0.0;
     if (p->compute == DT_DTYPE_BF16)
-        draw_roof(f, &a, p, p->peak.bf16_flops, "bf16");
-    draw_roof(f, &a, p, p->peak.fma_flops, "FMA");
-    draw_roof(f, &a, p, p->peak.sgemm_flops, "sgemm");
+        draw_roof(f, &a, p, p->peak.bf16_flops, "bf16", &lowest);
+    draw_roof(f, &a, p, p->peak.fma_flops, "FMA", &lowest);
+    draw_roof(f, &a, p, p->peak.sgemm_flops, "sgemm", &lowest);
     draw_products(f, &a, p);
     draw_key(f, p);
     draw_bars(f, p);

@@ -96,12 +96,14 @@ static void make_run(dt_run *run, const char *folder, const char *hooks, dt_dtyp
     dt_config config;
     char data[80];
     snprintf(data, sizeof data, "%s/text.txt", folder);
-    const char *const settings[][2] = {{"n_layers", "2"},    {"d_model", "16"},      {"n_heads", "2"},
-                                       {"d_ff", "32"},       {"max_seq_len", "16"},  {"dropout", "0.1"},
-                                       {"grad_clip", "0.5"}, {"lr_schedule", "wsd"}, {"seed", "1"},
-                                       {"batch_size", "9"},  {"max_steps", "12"},    {"out_dir", folder},
-                                       {"hooks", hooks},     {"data", data},         {"check_cadence", "2"},
-                                       {"compute_dtype", dt_dtype_names[compute]}};
+    const char *const settings[][2] = {{"n_layers", "2"},      {"d_model", "16"},
+                                       {"n_heads", "2"},       {"d_ff", "32"},
+                                       {"max_seq_len", "16"},  {"dropout", "0.1"},
+                                       {"grad_clip", "0.5"},   {"lr_schedule", "wsd"},
+                                       {"seed", "1"},          {"batch_size", "9"},
+                                       {"max_steps", "12"},    {"out_dir", folder},
+                                       {"hooks", hooks},       {"data", data},
+                                       {"check_cadence", "2"}, {"compute_dtype", dt_dtype_names[compute]}};
     dt_config_init(&config);
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
         assert_ok(dt_config_set(&config, settings[i][0], settings[i][1], "test"));
