@@ -10,6 +10,7 @@
  *         config.json             the architecture, as Hugging Face's GPT2Config
  *         optimizer.safetensors   exp_avg.<name> and exp_avg_sq.<name>
  *         vocab.json              token text -> id
+ *         checksums.xxh128        the checksums of the four files above, for xxhsum -c
  *         metadata.json           step, val_loss, seed, config, corpus, the run, and size and checksums
  *                                 of every file; see checkpoint/metadata.h
  *

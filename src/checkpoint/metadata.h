@@ -7,6 +7,7 @@
  *      "corpus": {"file_bytes": .., "tokens": .., "hash": 16 hex digits},
  *      "config": {every option},
  *      "files": {"config.json": {"bytes": .., "xxh3_128": ..}, "vocab.json": {the same},
+ *                "checksums.xxh128": {the same},
  *                "model.safetensors": {"bytes": .., "xxh3_128": .., "tensors": {name: XXH3-64}},
  *                "optimizer.safetensors": {the same}}}
  *
@@ -24,6 +25,7 @@
 #define DT_CHECKPOINT_OPTIMIZER "optimizer.safetensors"
 #define DT_CHECKPOINT_CONFIG    "config.json"
 #define DT_CHECKPOINT_VOCAB     "vocab.json"
+#define DT_CHECKPOINT_CHECKSUMS "checksums.xxh128"
 #define DT_CHECKPOINT_METADATA  "metadata.json"
 
 /** Fails, with DT_USAGE, unless `path` is a folder with a metadata.json in it. Local. */
@@ -54,7 +56,8 @@ dt_status dt_checkpoint_metadata_write(const char *folder, const dt_checkpoint_a
 /**
  * Reads and verifies `folder`/metadata.json, which must be of the step that the folder is named for, if its
  * name is that of a step. The caller frees about->config and gives `*files` back with
- * json_decref; it is an object with an object for each of the four files. On failure there is nothing to
+ * json_decref; it is an object with an object for each of the other files, of which only those of before
+ * there was a checksums.xxh128 may lack that one. On failure there is nothing to
  * free. Local.
  */
 dt_status dt_checkpoint_metadata_read(const char *folder, dt_checkpoint_about *about, json_t **files);

@@ -12,7 +12,7 @@
 #include "base/checksum.h"
 #include "checkpoint/safetensors.h"
 
-#define LARGEST_JSON_BYTES ((int64_t)16 << 20)
+#define LARGEST_TEXT_BYTES ((int64_t)16 << 20)
 
 static dt_status no_memory(const char *path) {
     return dt_fail("out of memory while reading the checkpoint %s", path);
@@ -110,14 +110,14 @@ static dt_status compare_shapes(const char *path, const dt_shape *saved, const d
 }
 
 /* A small file of text: its size and checksum. */
-static dt_status verify_json(const char *path, const char *name, const json_t *files) {
+static dt_status verify_text(const char *path, const char *name, const json_t *files) {
     const json_t *sums = json_object_get(files, name);
     const json_t *bytes = json_object_get(sums, "bytes");
     const char *expected = json_string_value(json_object_get(sums, "xxh3_128"));
     char *file = dt_file_join(path, name), *text = NULL, digits[DT_CHECKSUM_TEXT_BYTES];
     size_t length = 0;
     dt_status status =
-        file == NULL ? no_memory(path) : dt_file_read_regular(file, LARGEST_JSON_BYTES, &text, &length);
+        file == NULL ? no_memory(path) : dt_file_read_regular(file, LARGEST_TEXT_BYTES, &text, &length);
     if (status == DT_OK) {
         dt_checksum_block(text, length, digits);
         if (!json_is_integer(bytes) || expected == NULL)
@@ -135,8 +135,11 @@ static dt_status verify_json(const char *path, const char *name, const json_t *f
 
 /* What programs other than dtrain read of the folder is held to its promise too. */
 static dt_status verify_texts(const char *path, const json_t *files) {
-    DT_TRY(verify_json(path, DT_CHECKPOINT_CONFIG, files));
-    return verify_json(path, DT_CHECKPOINT_VOCAB, files);
+    DT_TRY(verify_text(path, DT_CHECKPOINT_CONFIG, files));
+    DT_TRY(verify_text(path, DT_CHECKPOINT_VOCAB, files));
+    /* Checkpoints of version 0.1.0 have none, and then whatever has the name is nobody's promise. */
+    return json_object_get(files, DT_CHECKPOINT_CHECKSUMS) ? verify_text(path, DT_CHECKPOINT_CHECKSUMS, files)
+                                                           : DT_OK;
 }
 
 dt_status dt_checkpoint_load(const char *path, dt_state *state, bool moments) {

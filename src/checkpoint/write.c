@@ -1,7 +1,8 @@
-/* Saving: what each file of the folder holds. How the folder comes to its place is checkpoint_place.c. */
+/* Saving: what each file of the folder holds. How the folder comes to its place is path.c. */
 #include "checkpoint/checkpoint.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,24 +42,45 @@ static json_t *make_vocab(void) {
     return vocab;
 }
 
-/* Writes `object` (taken; NULL is a failure) as folder/name and notes its size and checksum in `files`. */
-static dt_status write_json(const char *folder, const char *name, json_t *object, json_t *files) {
+/* Writes `text` as folder/name and notes its size and checksum in `files`. */
+static dt_status write_text(const char *folder, const char *name, const char *text, json_t *files) {
     char digits[DT_CHECKSUM_TEXT_BYTES];
+    const size_t length = strlen(text);
+    char *path = dt_file_join(folder, name);
+    dt_checksum_block(text, length, digits);
+    json_t *sums = json_pack("{s:I, s:s}", "bytes", (json_int_t)length, "xxh3_128", digits);
+    dt_status status = path && json_object_set_new(files, name, sums) == 0 ? dt_file_save(path, text, length)
+                                                                           : no_memory(folder);
+    free(path);
+    return status;
+}
+
+/* The same of `object`, which is taken; NULL is a failure. */
+static dt_status write_json(const char *folder, const char *name, json_t *object, json_t *files) {
     /* 15 digits print 0.1 as 0.1. What must come back in every bit stands in metadata.json. */
     char *text = dt_checkpoint_metadata_print(object, JSON_REAL_PRECISION(15));
-    char *path = dt_file_join(folder, name);
-    dt_status status = DT_OK;
-    if (text == NULL || path == NULL)
-        status = no_memory(folder);
-    else {
-        size_t length = strlen(text);
-        dt_checksum_block(text, length, digits);
-        json_t *sums = json_pack("{s:I, s:s}", "bytes", (json_int_t)length, "xxh3_128", digits);
-        status = json_object_set_new(files, name, sums) == 0 ? dt_file_save(path, text, length)
-                                                             : no_memory(folder);
-    }
+    dt_status status = text ? write_text(folder, name, text, files) : no_memory(folder);
     free(text);
-    free(path);
+    return status;
+}
+
+/* A line per file that is written so far, as xxhsum prints them and reads them with -c: the 32 digits of
+ * XXH3-128, two spaces, the name. metadata.json is not among them: it may change, and has digits of its own.
+ */
+static dt_status write_checksums(const char *folder, json_t *files) {
+    char *text = NULL;
+    size_t length;
+    const char *name;
+    json_t *sums;
+    FILE *memory = open_memstream(&text, &length);
+    if (memory == NULL)
+        return no_memory(folder);
+    json_object_foreach(files, name, sums) {
+        fprintf(memory, "%s  %s\n", json_string_value(json_object_get(sums, "xxh3_128")), name);
+    }
+    dt_status status =
+        fclose(memory) == 0 ? write_text(folder, DT_CHECKPOINT_CHECKSUMS, text, files) : no_memory(folder);
+    free(text);
     return status;
 }
 
@@ -86,6 +108,7 @@ static dt_status write_files(const char *folder, const dt_checkpoint_about *abou
     DT_TRY(write_json(folder, DT_CHECKPOINT_VOCAB, make_vocab(), files));
     DT_TRY(write_tensors(folder, DT_CHECKPOINT_MODEL, state->layout, model, hashes, 1, files));
     DT_TRY(write_tensors(folder, DT_CHECKPOINT_OPTIMIZER, state->layout, moments, moment_hashes, 2, files));
+    DT_TRY(write_checksums(folder, files));
     DT_TRY(dt_checkpoint_metadata_write(folder, about, files));
     return dt_file_sync_folder(folder);
 }

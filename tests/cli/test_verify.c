@@ -18,7 +18,7 @@ static void verify_finds_any_damage(void **state) {
     assert_non_null(strstr(whole, ", every checksum matches\n"));
     free(whole);
     static const char *const files[] = {"model.safetensors", "optimizer.safetensors", "config.json",
-                                        "vocab.json", "metadata.json"};
+                                        "vocab.json",        "checksums.xxh128",      "metadata.json"};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         char path[128];
         snprintf(path, sizeof path, "copy/%s", files[i]);
@@ -36,6 +36,28 @@ static void verify_finds_any_damage(void **state) {
             fail_msg("%s is gone: exit code %d, \"%s\"", path, r.exit_code, r.err);
         command_free(&r);
     }
+}
+
+/* Round trip through another program: xxhsum reads the file of checksums as it is, and finds what dtrain
+ * finds. */
+static void xxhsum_checks_a_checkpoint(void **state) {
+    (void)state;
+    if (system("command -v xxhsum >/dev/null") != 0) {
+        print_message("skipped: needs xxhsum, which checks the checksums; tools/install-packages test\n");
+        skip();
+    }
+    command_result r =
+        command_run("rm -rf copy && cp -r run/checkpoints/checkpoint_step_40 copy && cd copy && "
+                    "xxhsum -c checksums.xxh128");
+    if (r.exit_code != 0 || strcmp(r.out, "config.json: OK\nvocab.json: OK\nmodel.safetensors: OK\n"
+                                          "optimizer.safetensors: OK\n") != 0)
+        fail_msg("exit code %d, \"%s\", \"%s\"", r.exit_code, r.out, r.err);
+    command_free(&r);
+    training_damage("copy/optimizer.safetensors", -20);
+    r = command_run("cd copy && xxhsum -c checksums.xxh128");
+    assert_int_not_equal(r.exit_code, 0);
+    assert_non_null(strstr(r.out, "model.safetensors: OK\noptimizer.safetensors: FAILED\n"));
+    command_free(&r);
 }
 
 /* "auto" may find nothing, which for a run is a fresh start, but for these verbs is nothing to work on. */
@@ -92,6 +114,7 @@ static void weights_that_have_blown_up_are_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(verify_finds_any_damage),
+        cmocka_unit_test(xxhsum_checks_a_checkpoint),
         cmocka_unit_test(auto_without_a_checkpoint_is_refused),
         cmocka_unit_test(output_that_is_lost_is_a_failure),
         cmocka_unit_test(weights_that_have_blown_up_are_refused),

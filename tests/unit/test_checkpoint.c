@@ -151,7 +151,7 @@ static void other_programs_find_what_they_read(void **state) {
     json_decref(metadata);
 }
 
-/* What is beside the five files is nobody's promise. */
+/* What is beside the six files is nobody's promise. */
 static void other_files_do_no_harm(void **state) {
     (void)state;
     char *extra = dt_file_join(path, "notes.txt");

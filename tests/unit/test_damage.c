@@ -17,8 +17,8 @@
 #include "support/checkpoint.h"
 #include "support/sign.h"
 
-static const char *const names[] = {"metadata.json", "config.json", "vocab.json", "model.safetensors",
-                                    "optimizer.safetensors"};
+static const char *const names[] = {"metadata.json",    "config.json",       "vocab.json",
+                                    "checksums.xxh128", "model.safetensors", "optimizer.safetensors"};
 #define NAMES ((int)(sizeof names / sizeof names[0]))
 
 static tiny *t;
@@ -247,6 +247,7 @@ static void forged_metadata_are_refused(void **state) {
         {"\"config\": {", "\"config\": [], \"more\": {", "config"},
         {"\"files\": {", "\"files\": [], \"more\": {", "\"files\""},
         {"\"vocab.json\": {", "\"vocab.json\": 5, \"more\": {", "vocab.json"},
+        {"\"checksums.xxh128\": {", "\"checksums.xxh128\": 5, \"more\": {", "checksums.xxh128"},
         {"\"bytes\": ", "\"bytes\": -", "config.json"},
         {"\"bytes\": ", "\"bytes\": 9", "config.json"},
         {"\"bytes\": ", "\"bites\": ", "config.json"},
@@ -271,6 +272,20 @@ static void forged_metadata_are_refused(void **state) {
     free(file);
 }
 
+/* Checkpoints of version 0.1.0 have no file of checksums, and their metadata do not promise one: then it is
+ * as good as any other file. */
+static void checkpoints_from_before_the_file_are_read(void **state) {
+    (void)state;
+    dt_state back = t->state;
+    forge("\"checksums.xxh128\": {", "\"more\": {");
+    expect_verified(path);
+    char *file = dt_file_join(path, "checksums.xxh128");
+    assert_int_equal(unlink(file), 0);
+    expect_verified(path);
+    assert_int_equal(dt_checkpoint_load(path, &back, true), DT_OK);
+    free(file);
+}
+
 /* A file beyond all reason is refused by its size alone. */
 static void huge_files_are_refused(void **state) {
     (void)state;
@@ -278,7 +293,7 @@ static void huge_files_are_refused(void **state) {
         size_t length;
         char *file = dt_file_join(path, names[n]), *bytes = scratch_get(file, &length);
         assert_int_equal(truncate(file, (off_t)1 << 40), 0); /* a hole, which takes no room */
-        expect_refused(names[n], n == 0 ? 1 : 0, n < 3 ? "expected at most 16777216 bytes" : "but");
+        expect_refused(names[n], n == 0 ? 1 : 0, n < 4 ? "expected at most 16777216 bytes" : "but");
         scratch_put(file, bytes, length);
         free(bytes);
         free(file);
@@ -294,6 +309,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(swapped_files_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(metadata_of_another_step_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(forged_metadata_are_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(checkpoints_from_before_the_file_are_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(huge_files_are_refused, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
