@@ -4,17 +4,11 @@
 #include "allreduce/generator.h"
 #include "base/assert.h"
 #include "base/memory.h"
+#include "base/minmax.h"
+#include "base/narrow.h"
 
 /* So many ranks are looked at one by one. */
 #define RANKS_COUNTED 512
-
-static int64_t larger(int64_t a, int64_t b) {
-    return a > b ? a : b;
-}
-
-static int smaller(int a, int b) {
-    return a < b ? a : b;
-}
 
 /* ---- counting ---- */
 
@@ -52,7 +46,7 @@ static dt_status create_dry_run(dry_run *d, const dt_cost_job *job, int rank) {
     if (d->starts == NULL)
         return DT_FAILED;
     for (int h = 0; h <= d->hosts; h++)
-        d->starts[h] = smaller(h * job->host_ranks, job->ranks);
+        d->starts[h] = dt_narrow(dt_min(h * job->host_ranks, job->ranks));
     dt_generator_job planned = generator_job(job, d->hosts, d->starts);
     DT_TRY(dt_generator_create(&d->memory, &planned, rank));
     if (planned.algorithm == DT_ALGORITHM_LIBRARY)
@@ -79,7 +73,7 @@ static dt_cost_traffic traffic_of(const dry_run *d, int64_t count) {
     const int64_t bytes = (int64_t)dt_dtype_bytes(d->job->dtype);
     return (dt_cost_traffic){
         .messages = work->messages,
-        .inside_bytes = bytes * larger(work->sent_floats - work->crossing_sent_floats,
+        .inside_bytes = bytes * dt_max(work->sent_floats - work->crossing_sent_floats,
                                        work->received_floats - work->crossing_received_floats),
         .sent_bytes = bytes * work->sent_floats,
         .received_bytes = bytes * work->received_floats,
@@ -91,15 +85,15 @@ static dt_cost_traffic traffic_of(const dry_run *d, int64_t count) {
 }
 
 static void raise_traffic(dt_cost_traffic *most, const dt_cost_traffic *one) {
-    most->messages = larger(most->messages, one->messages);
-    most->sent_bytes = larger(most->sent_bytes, one->sent_bytes);
-    most->received_bytes = larger(most->received_bytes, one->received_bytes);
-    most->inside_bytes = larger(most->inside_bytes, one->inside_bytes);
-    most->host_sent_bytes = larger(most->host_sent_bytes, one->host_sent_bytes);
-    most->host_received_bytes = larger(most->host_received_bytes, one->host_received_bytes);
-    most->added_floats = larger(most->added_floats, one->added_floats);
-    most->copied_floats = larger(most->copied_floats, one->copied_floats);
-    most->packed_floats = larger(most->packed_floats, one->packed_floats);
+    most->messages = dt_max(most->messages, one->messages);
+    most->sent_bytes = dt_max(most->sent_bytes, one->sent_bytes);
+    most->received_bytes = dt_max(most->received_bytes, one->received_bytes);
+    most->inside_bytes = dt_max(most->inside_bytes, one->inside_bytes);
+    most->host_sent_bytes = dt_max(most->host_sent_bytes, one->host_sent_bytes);
+    most->host_received_bytes = dt_max(most->host_received_bytes, one->host_received_bytes);
+    most->added_floats = dt_max(most->added_floats, one->added_floats);
+    most->copied_floats = dt_max(most->copied_floats, one->copied_floats);
+    most->packed_floats = dt_max(most->packed_floats, one->packed_floats);
 }
 
 /* Adds one rank to the busiest, and its crossing bytes to its host's. */
@@ -116,7 +110,7 @@ static dt_status count_rank(dry_run *d, int rank, const int64_t *bounds, int64_t
             dt_generator_raise_needs(&d->memory, count, &needs);
         }
         before = count;
-        longest = larger(longest, count);
+        longest = dt_max(longest, count);
         host[b].host_sent_bytes += here.host_sent_bytes;
         host[b].host_received_bytes += here.host_received_bytes;
         const dt_cost_traffic without_host = {.messages = here.messages,
@@ -129,7 +123,7 @@ static dt_status count_rank(dry_run *d, int rank, const int64_t *bounds, int64_t
         raise_traffic(&busiest[b], &without_host);
     }
     *workspace_bytes =
-        larger(*workspace_bytes,
+        dt_max(*workspace_bytes,
                dt_generator_bytes(&d->memory, &needs, longest, dt_generator_slots(buckets), d->job->dtype));
     return DT_OK;
 }
@@ -208,8 +202,8 @@ typedef struct bucket_cost {
 } bucket_cost;
 
 static bucket_cost cost_of(const dt_cost_machine *m, const dt_cost_traffic *moved) {
-    const int64_t crossing = larger(moved->host_sent_bytes, moved->host_received_bytes);
-    const int64_t own = larger(moved->sent_bytes, moved->received_bytes) - moved->inside_bytes;
+    const int64_t crossing = dt_max(moved->host_sent_bytes, moved->host_received_bytes);
+    const int64_t own = dt_max(moved->sent_bytes, moved->received_bytes) - moved->inside_bytes;
     const double latency = crossing > 0 ? m->link.latency_seconds : 0.0;
     const double inside = (double)moved->inside_bytes / m->inside.bandwidth_bytes +
                           (crossing > 0 ? 0.0 : (double)moved->messages * m->inside.latency_seconds);

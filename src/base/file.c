@@ -226,6 +226,10 @@ dt_status dt_file_save(const char *path, const void *bytes, size_t length) {
     return dt_file_finish(descriptor, path);
 }
 
+dt_status dt_file_rename(const char *from, const char *to) {
+    return rename(from, to) == 0 ? DT_OK : dt_fail("cannot rename %s to %s: %s", from, to, strerror(errno));
+}
+
 dt_status dt_file_sync_folder(const char *path) {
     int descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (descriptor < 0)

@@ -46,6 +46,9 @@ dt_status dt_file_finish(int descriptor, const char *path);
 /** Writes `length` bytes as the new file `path`, durable. Local. */
 dt_status dt_file_save(const char *path, const void *bytes, size_t length);
 
+/** Renames `from` to `to`, whose place it takes if something stands there. Local. */
+dt_status dt_file_rename(const char *from, const char *to);
+
 /** Makes the names in folder `path` durable (fsync of the folder). Local. */
 dt_status dt_file_sync_folder(const char *path);
 

@@ -79,10 +79,22 @@ static dt_status find(const char *path, place *p) {
     return DT_OK;
 }
 
-/* A process that had this one's number may have been ended before it gave its file the name. */
-static int create(const place *p) {
-    unlink(p->temporary);
-    return open(p->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+dt_status dt_replace_create(const char *temporary, const char *path, int *descriptor) {
+    unlink(temporary);
+    *descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    return *descriptor < 0 ? refuse(path, errno) : DT_OK;
+}
+
+dt_status dt_replace_finish(int descriptor, const char *temporary, const char *target, dt_status status) {
+    if (status == DT_OK)
+        status = dt_file_finish(descriptor, temporary);
+    else
+        close(descriptor);
+    if (status == DT_OK && target != NULL)
+        status = dt_file_rename(temporary, target);
+    if (status != DT_OK)
+        unlink(temporary);
+    return status;
 }
 
 /* "-" is standard output, as it is standard input where files are read. */
@@ -96,10 +108,9 @@ dt_status dt_replace_check(const char *path) {
         return DT_OK;
     dt_status status = find(path, &p);
     if (status == DT_OK && p.temporary) {
-        const int descriptor = create(&p);
-        if (descriptor < 0)
-            status = refuse(path, errno);
-        else {
+        int descriptor;
+        status = dt_replace_create(p.temporary, path, &descriptor);
+        if (status == DT_OK) {
             close(descriptor);
             unlink(p.temporary);
         }
@@ -109,21 +120,12 @@ dt_status dt_replace_check(const char *path) {
 }
 
 static dt_status write_beside(const place *p, const char *path, const void *bytes, size_t length) {
-    const int descriptor = create(p);
-    if (descriptor < 0)
-        return refuse(path, errno);
+    int descriptor;
+    DT_TRY(dt_replace_create(p->temporary, path, &descriptor));
     dt_status status = dt_file_write(descriptor, path, bytes, length);
     if (status == DT_OK && p->mode != 0 && fchmod(descriptor, p->mode) != 0)
         status = refuse(path, errno);
-    if (status == DT_OK)
-        status = dt_file_finish(descriptor, path);
-    else
-        close(descriptor);
-    if (status == DT_OK && rename(p->temporary, p->target) != 0)
-        status = refuse(path, errno);
-    if (status != DT_OK)
-        unlink(p->temporary);
-    return status;
+    return dt_replace_finish(descriptor, p->temporary, p->target, status);
 }
 
 /* Opening a pipe waits for its reader, and there may never be one. errno tells why it is -1. */

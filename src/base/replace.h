@@ -23,4 +23,17 @@ dt_status dt_replace_check(const char *path);
 /** Makes `path` a file of these `length` bytes; one that was there keeps its mode. Local. */
 dt_status dt_replace_write(const char *path, const void *bytes, size_t length);
 
+/**
+ * Creates the file `temporary`, in place of one that a process left which was ended meanwhile; `path` stands
+ * in the sentence of a failure. The caller writes it and ends with dt_replace_finish. Local.
+ */
+dt_status dt_replace_create(const char *temporary, const char *path, int *descriptor);
+
+/**
+ * Ends what dt_replace_create began, by the `status` of what was written: where that is good, makes the file
+ * durable and gives it the name `target`, or leaves it its own when that is NULL; else, and where it fails in
+ * this, removes it. Returns what went wrong first. Local.
+ */
+dt_status dt_replace_finish(int descriptor, const char *temporary, const char *target, dt_status status);
+
 #endif

@@ -3,25 +3,35 @@
 
 #include "base/assert.h"
 
-int dt_utf8_bytes(const char *text) {
-    const unsigned char *byte = (const unsigned char *)text;
-    const unsigned char first = byte[0];
-    const int more = first < 0x80   ? 0
-                     : first < 0xC2 ? -1
-                     : first < 0xE0 ? 1
-                     : first < 0xF0 ? 2
-                     : first < 0xF5 ? 3
-                                    : -1;
+int64_t dt_utf8_subpart(const uint8_t *bytes, int64_t length, bool *well_formed) {
+    DT_ASSERT(length >= 1);
+    const uint8_t lead = bytes[0];
+    /* 0, which `used` never is, where no character begins. */
+    const int64_t whole = lead < 0x80   ? 1
+                          : lead < 0xC2 ? 0
+                          : lead < 0xE0 ? 2
+                          : lead < 0xF0 ? 3
+                          : lead < 0xF5 ? 4
+                                        : 0;
     /* The second byte has narrower bounds after four of the first ones: no overlong forms, no surrogates,
      * none beyond U+10FFFF. */
-    const unsigned char low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
-    const unsigned char high = first == 0xED ? 0x9F : first == 0xF4 ? 0x8F : 0xBF;
-    if (more > 0 && (byte[1] < low || byte[1] > high))
-        return 0;
-    for (int i = 2; i <= more; i++)
-        if (byte[i] < 0x80 || byte[i] > 0xBF)
-            return 0;
-    return more + 1;
+    uint8_t low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
+    uint8_t high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+    int64_t used = 1;
+    while (used < whole && used < length && bytes[used] >= low && bytes[used] <= high) {
+        used++;
+        low = 0x80;
+        high = 0xBF;
+    }
+    *well_formed = used == whole;
+    return used;
+}
+
+int dt_utf8_bytes(const char *text) {
+    bool well_formed;
+    /* The 0 byte at the end continues nothing, so that no byte after it is looked at. */
+    const int64_t used = dt_utf8_subpart((const uint8_t *)text, INT64_MAX, &well_formed);
+    return well_formed ? (int)used : 0;
 }
 
 uint32_t dt_utf8_point(const char *text, int bytes) {

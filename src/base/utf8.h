@@ -4,7 +4,14 @@
 #ifndef DT_BASE_UTF8_H
 #define DT_BASE_UTF8_H
 
+#include <stdbool.h>
 #include <stdint.h>
+
+/**
+ * How many bytes the character at bytes[0] has, 1 to 4, or, where it is ill-formed, its maximal subpart: the
+ * longest start of a well-formed sequence, and one byte at least. `length` is at least 1. Local.
+ */
+int64_t dt_utf8_subpart(const uint8_t *bytes, int64_t length, bool *well_formed);
 
 /**
  * How many bytes the character at `text` has, 1 to 4; 0 where no well-formed one starts. `text` ends with a 0

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/minmax.h"
 #include "bench/dot_bf16.h"
 #include "bench/fma.h"
 #include "math/kernels.h"
@@ -134,7 +135,7 @@ static dt_status measure_sgemm(double *best, int threads, const dt_shape *s, int
     const int64_t n = sequences * s->T, C = s->C, F = s->F;
     const int64_t sides[][2] = {{C, 3 * C}, {C, C}, {C, F}, {F, C}, {C, s->V}};
     const int64_t wide = 3 * C > F ? 3 * C : F, widest = wide > s->V ? wide : s->V;
-    const int64_t longer = C > F ? C : F;
+    const int64_t longer = dt_max(C, F);
     const int64_t floats = dt_memory_round_floats(n * longer) + dt_memory_round_floats(n * widest) +
                            dt_memory_round_floats(longer * widest);
     float *block =

@@ -1,7 +1,6 @@
 /* Renames and two links; no checkpoint is removed. */
 #include "checkpoint/links.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,10 +33,8 @@ static dt_status make_link(const char *folder, const char *link, const char *cop
     char *name = choose_name(folder, link, step);
     if (name == NULL)
         return no_memory(folder);
-    dt_status status = DT_OK;
-    if (rename(copy, name) != 0)
-        status = dt_fail("cannot rename %s to %s: %s", copy, name, strerror(errno));
-    else
+    dt_status status = dt_file_rename(copy, name);
+    if (status == DT_OK)
         status = dt_checkpoint_path_point(folder, link, step);
     if (status == DT_OK)
         dt_log_line("%s was a folder, as a copy that follows links makes it; the folder is now %s, and the "

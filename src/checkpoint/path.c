@@ -68,8 +68,8 @@ static dt_status settle_replaced(const char *path, const char *folder, const cha
     dt_status status = DT_OK;
     if (dt_file_is_there(visible))
         status = dt_file_remove_tree(path);
-    else if (rename(path, visible) != 0)
-        status = dt_fail("cannot rename %s to %s: %s", path, visible, strerror(errno));
+    else
+        status = dt_file_rename(path, visible);
     free(visible);
     return status;
 }
@@ -140,18 +140,14 @@ static dt_status exchange(const dt_checkpoint_path *place) {
     return dt_fail("cannot replace %s: %s", place->final, strerror(cause));
 }
 
-static dt_status move(const char *from, const char *to) {
-    return rename(from, to) == 0 ? DT_OK : dt_fail("cannot rename %s to %s: %s", from, to, strerror(errno));
-}
-
 dt_status dt_checkpoint_path_publish(const dt_checkpoint_path *place) {
     bool replaces = dt_file_is_there(place->final);
     if (symlink(strrchr(place->final, '/') + 1, place->link) != 0)
         return dt_fail("cannot make the link %s: %s", place->link, strerror(errno));
-    DT_TRY(replaces ? exchange(place) : move(place->temporary, place->final));
+    DT_TRY(replaces ? exchange(place) : dt_file_rename(place->temporary, place->final));
     if (rename(place->link, place->latest) != 0) {
         int cause = errno;
-        dt_status undone = replaces ? exchange(place) : move(place->final, place->temporary);
+        dt_status undone = replaces ? exchange(place) : dt_file_rename(place->final, place->temporary);
         return dt_fail("cannot replace %s: %s%s", place->latest, strerror(cause),
                        undone == DT_OK ? "" : ", and the checkpoint it should name stays in its place");
     }
@@ -211,7 +207,7 @@ dt_status dt_checkpoint_path_point(const char *folder, const char *link, int64_t
         status = dt_fail("out of memory while pointing %s in %s to a checkpoint", link, folder);
     else if (symlink(target, temporary) != 0)
         status = dt_fail("cannot make the link %s: %s", temporary, strerror(errno));
-    else if ((status = move(temporary, path)) != DT_OK)
+    else if ((status = dt_file_rename(temporary, path)) != DT_OK)
         unlink(temporary);
     free(path);
     free(temporary);
@@ -235,7 +231,7 @@ dt_status dt_checkpoint_path_remove(const char *folder, const int64_t *steps, si
         dt_checkpoint_path place;
         status = make_names(&place, folder, steps[i]);
         if (status == DT_OK)
-            status = move(place.final, place.temporary);
+            status = dt_file_rename(place.final, place.temporary);
         dt_checkpoint_path_free(&place);
     }
     DT_TRY(status);

@@ -14,6 +14,7 @@
 #include "base/cores.h"
 #include "base/drain.h"
 #include "base/memory.h"
+#include "base/minmax.h"
 #include "base/narrow.h"
 #include "base/progress.h"
 #include "comm/agree.h"
@@ -135,7 +136,7 @@ _Noreturn void dt_world_abort(const dt_world *world, int code) {
 static dt_status broadcast_from(const dt_world *world, int root, void *bytes, int64_t length) {
     char *next = bytes;
     while (length > 0) {
-        int64_t piece = length < PIECE_BYTES ? length : PIECE_BYTES;
+        int64_t piece = dt_min(length, PIECE_BYTES);
         DT_TRY(dt_mpi_world_check(MPI_Bcast(next, dt_narrow(piece), MPI_BYTE, root, world->mpi->comm),
                                   "MPI_Bcast"));
         next += piece;

@@ -1,4 +1,8 @@
 /*
+ * libyaml's emitter is not used, since it cannot write comments: none of its events carries one, and text
+ * that is put between its calls falls where its buffer happens to end. The printed config and
+ * configs/default.yaml are half comments. What they need beside is little: every value stands on one line.
+ *
  * JSON text would nearly do, but libyaml refuses or folds characters that JSON leaves as they are (U+007F,
  * U+0085, U+2028), and refuses the surrogate pairs that JSON escapes to. So strings have YAML's own escapes
  * here.

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/minmax.h"
+
 #define LONGEST 64 /* longer words are near nothing: no key comes close to it */
 
 dt_nearest dt_nearest_start(const char *word, size_t length) {
@@ -20,22 +22,18 @@ static bool same_letter(char a, char b) {
     return (a == '-' ? '_' : tolower((unsigned char)a)) == (b == '-' ? '_' : tolower((unsigned char)b));
 }
 
-static int least(int a, int b) {
-    return a < b ? a : b;
-}
-
 static int64_t measure(const char *a, size_t a_length, const char *b, size_t b_length) {
-    int d[LONGEST + 1][LONGEST + 1];
+    int64_t d[LONGEST + 1][LONGEST + 1];
     for (size_t i = 0; i <= a_length; i++)
-        d[i][0] = (int)i;
+        d[i][0] = (int64_t)i;
     for (size_t j = 0; j <= b_length; j++)
-        d[0][j] = (int)j;
+        d[0][j] = (int64_t)j;
     for (size_t i = 1; i <= a_length; i++)
         for (size_t j = 1; j <= b_length; j++) {
-            int replaced = d[i - 1][j - 1] + (same_letter(a[i - 1], b[j - 1]) ? 0 : 1);
-            d[i][j] = least(replaced, 1 + least(d[i - 1][j], d[i][j - 1]));
+            int64_t replaced = d[i - 1][j - 1] + (same_letter(a[i - 1], b[j - 1]) ? 0 : 1);
+            d[i][j] = dt_min(replaced, 1 + dt_min(d[i - 1][j], d[i][j - 1]));
             if (i > 1 && j > 1 && same_letter(a[i - 1], b[j - 2]) && same_letter(a[i - 2], b[j - 1]))
-                d[i][j] = least(d[i][j], 1 + d[i - 2][j - 2]);
+                d[i][j] = dt_min(d[i][j], 1 + d[i - 2][j - 2]);
         }
     return d[a_length][b_length];
 }

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/meter.h"
+#include "base/minmax.h"
 #include "data/recognise.h"
 
 #define FOLDER    "data"
@@ -275,7 +276,7 @@ static dt_status read_block(block_reader *reader, int64_t index, int64_t first, 
                        "file, leave it alone and start again",
                        corpus->path, index * DT_CORPUS_BLOCK_BYTES);
     int64_t block_first = corpus->first_token[index];
-    int64_t from = first > block_first ? first : block_first;
+    int64_t from = dt_max(first, block_first);
     int64_t to = end < corpus->first_token[index + 1] ? end : corpus->first_token[index + 1];
     memcpy(tokens + (from - first), reader->tokens + (from - block_first), (size_t)(to - from));
     return DT_OK;

@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
 #define TOKEN_NEWLINE 97
 #define TOKEN_TAB     98
 
@@ -67,39 +69,6 @@ static int64_t encode_plain(const uint8_t *bytes, int64_t length, uint8_t *token
 }
 
 /*
- * How many bytes the character at bytes[0] has or, where it is ill-formed, its maximal subpart: the longest
- * start of a well-formed sequence (Unicode 15, table 3-7), and one byte at least.
- */
-static int64_t character_bytes(const uint8_t *bytes, int64_t length, bool *well_formed) {
-    uint8_t lead = bytes[0];
-    uint8_t low = 0x80, high = 0xBF; /* the range of the next byte; only the second's depends on the first */
-    int64_t whole = 0, used = 1;     /* `whole` stays 0, which `used` never is, where nothing can begin */
-    if (lead < 0x80)
-        whole = 1;
-    else if (lead >= 0xC2 && lead <= 0xDF)
-        whole = 2;
-    else if (lead >= 0xE0 && lead <= 0xEF)
-        whole = 3;
-    else if (lead >= 0xF0 && lead <= 0xF4)
-        whole = 4;
-    if (lead == 0xE0)
-        low = 0xA0; /* below: overlong */
-    else if (lead == 0xED)
-        high = 0x9F; /* above: surrogates */
-    else if (lead == 0xF0)
-        low = 0x90; /* below: overlong */
-    else if (lead == 0xF4)
-        high = 0x8F; /* above: past U+10FFFF */
-    while (used < whole && used < length && bytes[used] >= low && bytes[used] <= high) {
-        used++;
-        low = 0x80;
-        high = 0xBF;
-    }
-    *well_formed = used == whole;
-    return used;
-}
-
-/*
  * The first place from `first` on where a token starts. Every byte but a continuation byte and the LF of a CR
  * LF pair starts one, so the nearest such byte before `first` tells how far its own token reaches.
  */
@@ -110,7 +79,7 @@ static int64_t first_start(const uint8_t *bytes, int64_t length, int64_t first) 
         bool is_continuation = (bytes[start] & 0xC0) == 0x80;
         if (!is_continuation) {
             bool well_formed;
-            int64_t reached = start + character_bytes(bytes + start, length - start, &well_formed);
+            int64_t reached = start + dt_utf8_subpart(bytes + start, length - start, &well_formed);
             return reached > first ? reached : first;
         }
     }
@@ -136,7 +105,7 @@ int64_t dt_tokenizer_block(const uint8_t *bytes, int64_t length, int64_t first, 
         } else {
             bool well_formed;
             found.zero += bytes[place] == 0;
-            place += character_bytes(bytes + place, length - place, &well_formed);
+            place += dt_utf8_subpart(bytes + place, length - place, &well_formed);
             found.unknown++;
             found.invalid += !well_formed;
         }

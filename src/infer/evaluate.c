@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/minmax.h"
 #include "base/progress.h"
 #include "allreduce/tree.h"
 #include "comm/agree.h"
@@ -29,8 +30,7 @@ static void share(const dt_evaluator *e, bool on_all, int rank, int64_t *first, 
 
 /* Where window `window` begins, in targets of the part, the shorter one being the last; and where all end. */
 static int64_t start_of(const dt_evaluator *e, int64_t window) {
-    const int64_t start = window * e->T, end = e->windows * e->T + e->rest;
-    return start < end ? start : end;
+    return dt_min(window * e->T, e->windows * e->T + e->rest);
 }
 
 /* The windows of micro-batch `micro_batch` begin with this one: the rest has a micro-batch of its own. */

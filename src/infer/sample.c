@@ -8,6 +8,7 @@
 
 #include "base/elementary.h"
 #include "base/memory.h"
+#include "base/minmax.h"
 #include "base/progress.h"
 #include "config/config.h"
 #include "data/tokenizer.h"
@@ -76,7 +77,7 @@ static dt_status take_prompt(dt_decoder *decoder, const char *prompt) {
         return dt_fail("out of memory for a prompt of %zu bytes", length);
     const int64_t count = dt_tokenizer_encode(text, length, tokens), T = decoder->gpt->layout->shape.T;
     dt_decode_reset(decoder);
-    const int64_t kept = count < T ? count : T;
+    const int64_t kept = dt_min(count, T);
     dt_decode_tokens(decoder, tokens + count - kept, kept);
     free(tokens);
     return DT_OK;

@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 #include "base/elementary.h"
+#include "base/minmax.h"
 #include "math/exp.h"
 #include "math/row.h"
 #include "math/tile.h"
@@ -23,10 +24,6 @@
 
 /* Rows of scores are worked on sixteen at a time: a loop without a rest is whole vectors. */
 #define WHOLE(n) (((n) + DT_ROW_LANES - 1) / DT_ROW_LANES * DT_ROW_LANES)
-
-static int64_t least(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
 
 /* One head of one sequence, and what scratch holds of it. */
 typedef struct head {
@@ -71,13 +68,13 @@ static head prepare(const float *qkv, int64_t T, int64_t C, int64_t H, float *sc
 /* The n columns of b[k, n] times `scale`, panel after panel of [k, DT_TILE_COLS]. */
 static void pack(float *panels, const float *b, int64_t stride, int64_t k, int64_t n, float scale) {
     for (int64_t j = 0; j < n; j += DT_TILE_COLS)
-        tile.pack(panels + j * k, b + j, stride, k, least(n - j, DT_TILE_COLS), scale);
+        tile.pack(panels + j * k, b + j, stride, k, dt_min(n - j, DT_TILE_COLS), scale);
 }
 
 /* The n columns of b^T, for b[n, k]. */
 static void pack_transposed(float *panels, const float *b, int64_t stride, int64_t k, int64_t n) {
     for (int64_t j = 0; j < n; j += DT_TILE_COLS)
-        tile.pack_transposed(panels + j * k, b + j * stride, stride, k, least(n - j, DT_TILE_COLS));
+        tile.pack_transposed(panels + j * k, b + j * stride, stride, k, dt_min(n - j, DT_TILE_COLS));
 }
 
 static void copy_rows(float *restrict to, const float *restrict from, int64_t stride, int64_t rows, int64_t D,
@@ -103,7 +100,7 @@ static void over_keys(const head *h, float *out, int64_t stride, const float *s,
     for (int64_t d = 0; d < h->D; d += DT_TILE_COLS)
         tile.multiply(&(dt_tile_target){.at = out + d,
                                         .stride = stride,
-                                        .cols = least(h->D - d, DT_TILE_COLS),
+                                        .cols = dt_min(h->D - d, DT_TILE_COLS),
                                         .sum = DT_TILE_TRIANGLE},
                       rows, s, h->stride, panels + d * h->T, keys);
 }
@@ -116,11 +113,12 @@ static void over_keys(const head *h, float *out, int64_t stride, const float *s,
 static void over_queries(const head *h, float *out, const float *s, int64_t first, int64_t queries,
                          const float *panels) {
     for (int64_t key = 0; key < first + queries; key += DT_TILE_ROWS) {
-        const int64_t from = key > first ? key - first : 0, keys = least(first + queries - key, DT_TILE_ROWS);
+        const int64_t from = key > first ? key - first : 0,
+                      keys = dt_min(first + queries - key, DT_TILE_ROWS);
         for (int64_t d = 0; d < h->D; d += DT_TILE_COLS)
             tile.multiply_transposed(&(dt_tile_target){.at = out + key * h->row + d,
                                                        .stride = h->row,
-                                                       .cols = least(h->D - d, DT_TILE_COLS),
+                                                       .cols = dt_min(h->D - d, DT_TILE_COLS),
                                                        .sum = key < first ? DT_TILE_GO_ON : DT_TILE_TRIANGLE},
                                      keys, s + from * h->stride + key, h->stride,
                                      panels + d * queries + from * DT_TILE_COLS, queries - from);
@@ -161,7 +159,7 @@ static void forward_head(const head *h, float *y, float *lse, int64_t C, uint32_
     pack_transposed(h->keys_t, h->k, h->row, h->D, h->T);
     pack(h->values, h->v, h->row, h->T, h->D, 1.0f);
     for (int64_t first = 0; first < h->T; first += DT_TILE_ROWS) {
-        const int64_t rows = least(h->T - first, DT_TILE_ROWS), keys = first + rows;
+        const int64_t rows = dt_min(h->T - first, DT_TILE_ROWS), keys = first + rows;
         copy_rows(h->query, h->q + first * h->row, h->row, rows, h->D, h->root);
         against_keys(h, h->s, h->query, rows, keys, h->keys_t);
         for (int64_t i = 0; i < rows; i++) {
@@ -236,15 +234,15 @@ static void backward_head(const head *h, float *dqkv, const float *dy, const flo
     pack_transposed(h->values_t, h->v, h->row, h->D, h->T);
     pack(h->keys, h->k, h->row, h->T, h->D, h->root);
     for (int64_t first = 0; first < h->T; first += GROUP) {
-        const int64_t queries = least(h->T - first, GROUP);
+        const int64_t queries = dt_min(h->T - first, GROUP);
         const float *q = h->q + first * h->row, *dy_first = dy + first * C;
         copy_rows(h->query, q, h->row, queries, h->D, h->root);
         copy_rows(h->dy_rows, dy_first, C, queries, h->D, 1.0f);
         pack(h->query_panels, h->query, h->D, queries, h->D, 1.0f);
         pack(h->dy_panels, h->dy_rows, h->D, queries, h->D, 1.0f);
         for (int64_t start = 0; start < queries; start += DT_TILE_ROWS)
-            backward_tile(h, dq, dy, y, C, lse, first, start, least(queries - start, DT_TILE_ROWS), first_row,
-                          drop);
+            backward_tile(h, dq, dy, y, C, lse, first, start, dt_min(queries - start, DT_TILE_ROWS),
+                          first_row, drop);
         over_queries(h, dv, h->s, first, queries, h->dy_panels);
         over_queries(h, dk, h->dz, first, queries, h->query_panels);
     }

@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/minmax.h"
 #include "math/row.h"
 #include "math/softmax_bf16.h"
 #include "math/tile_bf16.h"
@@ -33,14 +34,6 @@
 #define BLOCK 256
 
 #define WHOLE(n, step) (((n) + (step)-1) / (step) * (step))
-
-static int64_t least(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
-static int64_t most(int64_t a, int64_t b) {
-    return a > b ? a : b;
-}
 
 /* One head of one sequence, and what scratch holds of it. Pairs are two tokens, the even one first. */
 typedef struct head {
@@ -87,7 +80,7 @@ static head prepare(const uint16_t *qkv, int64_t T, int64_t C, int64_t H, void *
         .T = T, .D = D, .row = 3 * C, .deep = WHOLE(D, 2), .cols = WHOLE(D, COLS), .pairs = (T + 1) / 2};
     /* Strides that are no power of two: rows of a tile would share a few lines of the first cache. */
     h.s_stride = wide + 16;
-    h.p_stride = most(wide, BLOCK) + 32;
+    h.p_stride = dt_max(wide, BLOCK) + 32;
     h.root = 1.0f / sqrtf((float)D);
     if (qkv) {
         h.q = qkv;
@@ -105,12 +98,12 @@ static head prepare(const uint16_t *qkv, int64_t T, int64_t C, int64_t H, void *
     CARVE(p, ROWS * h.p_stride);
     CARVE(z, GROUP * BLOCK);
     CARVE(ds, GROUP * BLOCK);
-    CARVE(s, ROWS * most(h.s_stride, BLOCK));
+    CARVE(s, ROWS * dt_max(h.s_stride, BLOCK));
     CARVE(dz, ROWS * BLOCK);
-    CARVE(out, most(T, ROWS) * h.cols);
+    CARVE(out, dt_max(T, ROWS) * h.cols);
     CARVE(dk, BLOCK * h.cols);
     CARVE(dv, BLOCK * h.cols);
-    CARVE(factor, DT_DROPOUT_ROOM(most(T, BLOCK)));
+    CARVE(factor, DT_DROPOUT_ROOM(dt_max(T, BLOCK)));
     CARVE(factor_odd, DT_DROPOUT_ROOM(BLOCK));
     CARVE(delta, T);
 #undef CARVE
@@ -126,13 +119,13 @@ static int64_t scratch_floats(int64_t T, int64_t D) {
 /* The n columns of b[k, n], panel after panel. */
 static void pack(dt_factor *panels, const uint16_t *b, int64_t stride, int64_t k, int64_t n) {
     for (int64_t j = 0; j < n; j += COLS)
-        tile.pack(panels + j * WHOLE(k, 2), b + j, stride, k, least(n - j, COLS));
+        tile.pack(panels + j * WHOLE(k, 2), b + j, stride, k, dt_min(n - j, COLS));
 }
 
 /* The n columns of b^T, for b[n, k]. */
 static void pack_transposed(dt_factor *panels, const uint16_t *b, int64_t stride, int64_t k, int64_t n) {
     for (int64_t j = 0; j < n; j += COLS)
-        tile.pack_transposed(panels + j * WHOLE(k, 2), b + j * stride, stride, k, least(n - j, COLS));
+        tile.pack_transposed(panels + j * WHOLE(k, 2), b + j * stride, stride, k, dt_min(n - j, COLS));
 }
 
 /* Whether all of a head's panels of [T, D] are finite. */
@@ -159,14 +152,14 @@ static void over_keys_carefully(const head *h, float *out, const dt_factor *p, i
     for (int64_t i = 0; i < rows; i++)
         for (int64_t d = 0; d < h->D; d += COLS) {
             const dt_factor *row = p + i * h->p_stride;
-            const int64_t n = least(first + i + 1 - from, keys);
+            const int64_t n = dt_min(first + i + 1 - from, keys);
             dt_tile_bf16_target c = {
                 .at = out + i * h->cols + d, .stride = h->cols, .cols = COLS, .add = from > 0};
             tile.multiply(&c, 1, row, h->p_stride, h->panels + d * 2 * h->pairs + from * COLS, n / 2);
             if (n % 2 == 0)
                 continue;
             c.add = true;
-            tile.pack(last, x + (from + n - 1) * h->row + d, h->row, 1, least(h->D - d, COLS));
+            tile.pack(last, x + (from + n - 1) * h->row + d, h->row, 1, dt_min(h->D - d, COLS));
             tile.multiply(&c, 1, row + n - 1, h->p_stride, last, 1);
         }
 }
@@ -194,7 +187,7 @@ static void fetch(const uint16_t *x, int64_t stride, int64_t rows, int64_t D) {
 /* Y and log-sum-exps of queries [first, first + rows); the latter still in two parts. */
 static void forward_rows(const head *h, uint16_t *y, float *lse, int64_t C, int64_t first, uint32_t first_row,
                          const dt_dropout *drop) {
-    const int64_t rows = least(h->T - first, ROWS), keys = first + rows, wide = WHOLE(keys, DT_SOFTMAX_STEP);
+    const int64_t rows = dt_min(h->T - first, ROWS), keys = first + rows, wide = WHOLE(keys, DT_SOFTMAX_STEP);
     float inverse[ROWS];
     if (h->more) {
         fetch(h->q + first * h->row + h->D, h->row, rows, h->D);
@@ -244,12 +237,12 @@ static void forward(dt_operand *result, float *lse, const dt_operand *qkv, int64
 /* Z and dS of queries [first, first + rows) of a group and of the block of keys at `from`, and their dQ. */
 static void backward_rows(const head *h, const float *lse, int64_t group, int64_t first, int64_t rows,
                           int64_t from, uint32_t first_row, const dt_dropout *drop) {
-    const int64_t keys = least(first + rows - from, BLOCK), wide = WHOLE(keys, DT_SOFTMAX_STEP),
-                  further = least(BLOCK, WHOLE(keys + ROWS, DT_SOFTMAX_STEP));
+    const int64_t keys = dt_min(first + rows - from, BLOCK), wide = WHOLE(keys, DT_SOFTMAX_STEP),
+                  further = dt_min(BLOCK, WHOLE(keys + ROWS, DT_SOFTMAX_STEP));
     against_keys(h, h->s, BLOCK, h->query_rows + first * h->deep, rows, keys, h->keys_t + from * h->deep);
     against_keys(h, h->dz, BLOCK, h->dy_rows + first * h->deep, rows, keys, h->values_t + from * h->deep);
     for (int64_t i = 0; i < rows; i += 2) {
-        const int64_t t = first + i, at = (t - group) * BLOCK, next = least(t + 1, h->T - 1);
+        const int64_t t = first + i, at = (t - group) * BLOCK, next = dt_min(t + 1, h->T - 1);
         dt_softmax_query q[2];
         for (int64_t k = 0; k < 2; k++) {
             const int64_t u = k ? next : t, it = u - first;
@@ -277,14 +270,14 @@ static void over_queries_carefully(const head *h, float *out, const dt_factor *z
                                    int64_t from, int64_t group, int64_t end, const uint16_t *x,
                                    int64_t stride) {
     _Alignas(64) dt_factor first[2 * COLS];
-    for (int64_t key = from; key < least(end, from + BLOCK); key++)
+    for (int64_t key = from; key < dt_min(end, from + BLOCK); key++)
         for (int64_t d = 0; d < h->D; d += COLS) {
-            int64_t start = most(key, group);
+            int64_t start = dt_max(key, group);
             const dt_factor *column = z + 2 * (key - from);
             dt_tile_bf16_target c = {
                 .at = out + (key - from) * h->cols + d, .stride = h->cols, .cols = COLS, .add = group > key};
             if (start % 2) {
-                const int64_t width = least(h->D - d, COLS);
+                const int64_t width = dt_min(h->D - d, COLS);
                 uint16_t two[2 * COLS] = {0};
                 memcpy(two + COLS, x + start * stride + d, (size_t)width * sizeof *two);
                 tile.pack(first, two, COLS, 2, width);
@@ -305,8 +298,8 @@ static void over_queries(const head *h, float *out, const dt_factor *z, const dt
         over_queries_carefully(h, out, z, panels, from, group, end, x, stride);
         return;
     }
-    for (int64_t key = from; key < least(end, from + BLOCK); key += ROWS) {
-        const int64_t start = most(key, group), rows = least(from + BLOCK - key, ROWS);
+    for (int64_t key = from; key < dt_min(end, from + BLOCK); key += ROWS) {
+        const int64_t start = dt_max(key, group), rows = dt_min(from + BLOCK - key, ROWS);
         for (int64_t d = 0; d < h->D; d += COLS) {
             const dt_tile_bf16_target c = {
                 .at = out + (key - from) * h->cols + d, .stride = h->cols, .cols = COLS, .add = group > key};
@@ -348,11 +341,11 @@ static void backward_head(head *h, uint16_t *dqkv, const uint16_t *dy, const uin
     for (int64_t t = 0; t < h->T; t++)
         h->delta[t] = dot(dy + t * C, y + t * C, h->D);
     for (int64_t from = 0; from < h->T; from += BLOCK) {
-        const int64_t keys = least(h->T - from, BLOCK);
+        const int64_t keys = dt_min(h->T - from, BLOCK);
         for (int64_t group = from; group < h->T; group += GROUP) {
-            const int64_t end = least(h->T, group + GROUP);
+            const int64_t end = dt_min(h->T, group + GROUP);
             for (int64_t first = group; first < end; first += ROWS)
-                backward_rows(h, lse, group, first, least(end - first, ROWS), from, first_row, drop);
+                backward_rows(h, lse, group, first, dt_min(end - first, ROWS), from, first_row, drop);
             over_queries(h, h->dv, h->z, h->dy_panels, from, group, end, dy, C);
             over_queries(h, h->dk, h->ds, h->query_panels, from, group, end, h->q, h->row);
         }

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "base/minmax.h"
+
 #define tile DT_ISA_NAME(dt_tile)
 
 /*
@@ -15,13 +17,9 @@
 #define WHOLE_COPY   (DT_TILE_ROWS > 8 ? 16 : 8)
 #define PACKED_BLOCK (DT_TILE_ROWS * DT_GEMM_K + 16)
 
-static int64_t least(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
 /* Block `index` of `blocks` rows that differ by at most one: rows [start, next start). */
 static int64_t block_start(int64_t rows, int64_t blocks, int64_t index) {
-    return rows / blocks * index + least(index, rows % blocks);
+    return rows / blocks * index + dt_min(index, rows % blocks);
 }
 
 /*
@@ -57,7 +55,7 @@ typedef struct source {
 
 /* Steps [p, p + k) of the columns of op(B) from j on, of which there may be none. */
 static source source_of(const dt_product *x, int64_t p, int64_t k, int64_t j) {
-    const int64_t cols = least(x->n - j, DT_TILE_COLS);
+    const int64_t cols = dt_min(x->n - j, DT_TILE_COLS);
     if (x->transpose_b)
         return (source){x->b + j * x->b_stride + p, x->b_stride, cols, k};
     return (source){x->b + p * x->b_stride + j, x->b_stride, cols > 0 ? k : 0, cols};
@@ -90,14 +88,15 @@ static void multiply_panel(const dt_product *x, dt_tile_target c, int64_t rows, 
 static void multiply(const dt_product *x, float *room) {
     float *packed = room, *panel = room + (DT_GEMM_ROWS + DT_TILE_MOST_ROWS) * DT_GEMM_PACKED_STRIDE;
     for (int64_t i = 0; i < x->m; i += DT_GEMM_ROWS) {
-        const int64_t rows = least(x->m - i, DT_GEMM_ROWS), blocks = (rows + DT_TILE_ROWS - 1) / DT_TILE_ROWS;
+        const int64_t rows = dt_min(x->m - i, DT_GEMM_ROWS),
+                      blocks = (rows + DT_TILE_ROWS - 1) / DT_TILE_ROWS;
         for (int64_t p = 0; p < x->k; p += DT_GEMM_K) {
-            const int64_t k = least(x->k - p, DT_GEMM_K);
+            const int64_t k = dt_min(x->k - p, DT_GEMM_K);
             pack_a(packed, x, i, p, rows, k, blocks);
             for (int64_t j = 0; j < x->n; j += DT_TILE_COLS) {
                 const dt_tile_target c = {.at = x->c + i * x->c_stride + j,
                                           .stride = x->c_stride,
-                                          .cols = least(x->n - j, DT_TILE_COLS),
+                                          .cols = dt_min(x->n - j, DT_TILE_COLS),
                                           .sum = p > 0 ? DT_TILE_GO_ON : DT_TILE_WHOLE,
                                           .bias = x->bias && p + k == x->k ? x->bias + j : NULL};
                 const source now = source_of(x, p, k, j), next = source_of(x, p, k, j + c.cols);

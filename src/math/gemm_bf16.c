@@ -5,6 +5,7 @@
  */
 #include "math/gemm_bf16.h"
 
+#include "base/minmax.h"
 #include "math/panel_bf16.h"
 #include "math/tile_bf16.h"
 
@@ -20,13 +21,9 @@
 /* Steps of k that are turned around at a time, so that what is read stays in the first-level cache. */
 #define TURN 64
 
-static int64_t least(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
 /* Part `index` of `parts` of `count`, which differ by at most one: [start, next start). */
 static int64_t part_start(int64_t count, int64_t parts, int64_t index) {
-    return count / parts * index + least(index, count % parts);
+    return count / parts * index + dt_min(index, count % parts);
 }
 
 /* A block of A: [rows, k] by rows, or where A is transposed tile by tile. */
@@ -51,7 +48,7 @@ static void pack_a(dt_factor *packed, const dt_product_bf16 *x, const block *b) 
             const int64_t first = part_start(b->rows, b->tiles, i);
             tile.pack_a_transposed(packed + i * b->stride + p * ROWS, 2 * ROWS,
                                    x->a + (b->step + p) * x->a_stride + b->row + first, x->a_stride,
-                                   part_start(b->rows, b->tiles, i + 1) - first, least(b->k - p, TURN));
+                                   part_start(b->rows, b->tiles, i + 1) - first, dt_min(b->k - p, TURN));
         }
 }
 
@@ -78,7 +75,7 @@ static void multiply_columns(const dt_product_bf16 *x, const block *b, const dt_
                              const dt_factor *panel, int64_t column) {
     const bool last = b->step + b->k == x->k;
     dt_tile_bf16_target c = {.stride = x->c_stride,
-                             .cols = least(x->n - column, COLS),
+                             .cols = dt_min(x->n - column, COLS),
                              .rounded = x->rounded,
                              .add = x->add || b->step > 0,
                              .bias = last && x->bias ? x->bias + column : NULL};
@@ -109,7 +106,7 @@ static void multiply(const dt_product_bf16 *x, float *room) {
     for (int64_t pass = 0; pass < passes; pass++) {
         const int64_t p = part_start(pairs, passes, pass);
         block b = {.step = 2 * p, .pairs = part_start(pairs, passes, pass + 1) - p};
-        b.k = least(x->k - b.step, 2 * b.pairs);
+        b.k = dt_min(x->k - b.step, 2 * b.pairs);
         const int64_t stride = row_stride(b.pairs), fit = DT_GEMM_BF16_BLOCK / (stride * SIZE);
         const int64_t most = fit < ROWS ? ROWS : fit, blocks = (x->m + most - 1) / most;
         b.stride = x->transpose_a ? ROWS * stride : stride;

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "base/bf16.h"
+#include "base/minmax.h"
 #include "math/gemm_bf16.h"
 #include "math/linear.h"
 #include "math/panel_bf16.h"
@@ -13,10 +14,6 @@
 #define gemm DT_ISA_NAME(dt_gemm_bf16)
 
 #define COLS DT_PANEL_BF16_COLS
-
-static int64_t least(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
 
 static void forward(void *y, dt_result result, const dt_operand *x, const dt_weight *w, const float *bias,
                     const dt_linear_shape *s, float *room) {
@@ -66,12 +63,12 @@ static void add_rows(float *restrict sum, const uint16_t *restrict dy, const dt_
 
 /* Elements of the panels of a block of dy. */
 static int64_t block_elements(int64_t rows, int64_t out) {
-    return dt_panel_bf16_count(out) * dt_panel_bf16_elements(least(rows, DT_GEMM_BF16_K));
+    return dt_panel_bf16_count(out) * dt_panel_bf16_elements(dt_min(rows, DT_GEMM_BF16_K));
 }
 
 static void pack_rows(uint16_t *panels, const uint16_t *dy, int64_t stride, int64_t rows, int64_t out) {
     for (int64_t j = 0; j < out; j += COLS, panels += dt_panel_bf16_elements(rows))
-        dt_panel_bf16_pack(panels, dy + j, stride, rows, least(out - j, COLS));
+        dt_panel_bf16_pack(panels, dy + j, stride, rows, dt_min(out - j, COLS));
 }
 
 /* Over blocks of rows, each but the first added to what the ones before have made. */
@@ -80,7 +77,7 @@ static void backward_weight(float *dw, float *dbias, const dt_operand *x, const 
     uint16_t *panels = (uint16_t *)room;
     float *rest = room + block_elements(s->rows, s->out) / 2;
     for (int64_t first = 0; first < s->rows; first += DT_GEMM_BF16_K) {
-        const int64_t rows = least(s->rows - first, DT_GEMM_BF16_K);
+        const int64_t rows = dt_min(s->rows - first, DT_GEMM_BF16_K);
         pack_rows(panels, (const uint16_t *)dy + first * s->y_stride, s->y_stride, rows, s->out);
         gemm.multiply(&(dt_product_bf16){.transpose_a = true,
                                          .m = s->in,
@@ -99,7 +96,7 @@ static void backward_weight(float *dw, float *dbias, const dt_operand *x, const 
 }
 
 static int64_t room_floats(int64_t rows, int64_t in, int64_t out) {
-    const int64_t longer = in > out ? in : out, block = least(rows, DT_GEMM_BF16_K);
+    const int64_t longer = in > out ? in : out, block = dt_min(rows, DT_GEMM_BF16_K);
     return block_elements(rows, out) / 2 + dt_gemm_bf16_room(longer > block ? longer : block);
 }
 
@@ -137,7 +134,7 @@ static void pack_columns(uint32_t *restrict panel, const float *restrict w, int6
 /* A panel of w^T for rows [0, rows) of w[.., out]: a pair is two numbers of a row. */
 static void pack_turned(uint32_t *restrict panel, const float *restrict w, int64_t rows, int64_t out) {
     for (int64_t p = 0; p < out; p += 2 * SPREAD) {
-        const int64_t count = least(out - p, 2 * SPREAD), pairs = (count + 1) / 2;
+        const int64_t count = dt_min(out - p, 2 * SPREAD), pairs = (count + 1) / 2;
         for (int64_t j = 0; j < COLS; j++) {
             float row[2 * SPREAD] = {0};
             uint32_t made[SPREAD];
@@ -157,9 +154,9 @@ static void pack_weight(void *panels, const float *w, int64_t in, int64_t out, b
     for (int64_t i = first; i < end; i++) {
         uint32_t *panel = (uint32_t *)panels + i * words;
         if (transposed)
-            pack_turned(panel, w + i * COLS * out, least(in - i * COLS, COLS), out);
+            pack_turned(panel, w + i * COLS * out, dt_min(in - i * COLS, COLS), out);
         else
-            pack_columns(panel, w + i * COLS, out, in, least(out - i * COLS, COLS));
+            pack_columns(panel, w + i * COLS, out, in, dt_min(out - i * COLS, COLS));
     }
 }
 

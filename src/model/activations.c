@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "base/minmax.h"
 #include "math/dropout.h"
 
 /* What is being shared out. With no block it only counts, so that one list of arrays serves both purposes. */
@@ -46,15 +47,11 @@ static void carve_layer(dt_layer_activations *a, carver *c) {
     a->output = floats(c, n * s->C);
 }
 
-static int64_t most(int64_t a, int64_t b) {
-    return a > b ? a : b;
-}
-
 int64_t dt_activations_room_floats(const dt_kernels *kernels, const dt_shape *s, int64_t rows) {
     int64_t (*const of)(int64_t, int64_t, int64_t) = kernels->linear->room_floats;
-    const int64_t attention = most(of(rows, s->C, 3 * s->C), of(rows, s->C, s->C));
-    const int64_t mlp = most(of(rows, s->C, s->F), of(rows, s->F, s->C));
-    return most(of(rows, s->V, s->C), most(attention, mlp));
+    const int64_t attention = dt_max(of(rows, s->C, 3 * s->C), of(rows, s->C, s->C));
+    const int64_t mlp = dt_max(of(rows, s->C, s->F), of(rows, s->F, s->C));
+    return dt_max(of(rows, s->V, s->C), dt_max(attention, mlp));
 }
 
 static int64_t carve_all(dt_activations *a, carver *c) {

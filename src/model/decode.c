@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/minmax.h"
 #include "model/activations.h"
 
 static int64_t round_bytes(int64_t bytes) {
@@ -165,7 +166,7 @@ void dt_decode_tokens(dt_decoder *decoder, const uint8_t *tokens, int64_t count)
     const int64_t T = decoder->gpt->layout->shape.T;
     while (count > 0) {
         slide(decoder);
-        const int64_t left = T - decoder->length, now = count < left ? count : left;
+        const int64_t now = dt_min(count, T - decoder->length);
         for (int64_t s = 0; s < decoder->streams; s++)
             append(decoder, tokens, &(intake){.stream = s, .streams = 1, .count = now});
         decoder->length += now;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/memory.h"
+#include "base/minmax.h"
 
 /* The kinds of matrices of a layer. */
 #define LAYER_MATRICES 4
@@ -94,7 +95,7 @@ void dt_weights_pack(const dt_weights *w, const dt_gpt *gpt, int64_t first, int6
     for (int64_t i = 0; i < w->packings; i++) {
         const dt_packing *p = &w->packing[i];
         const int64_t next = i + 1 < w->packings ? w->packing[i + 1].first : w->panels;
-        const int64_t from = first > p->first ? first : p->first, to = end < next ? end : next;
+        const int64_t from = dt_max(first, p->first), to = dt_min(end, next);
         if (from < to)
             gpt->kernels->linear->pack_weight(p->panels, p->values, p->in, p->out, p->transposed,
                                               from - p->first, to - p->first);

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/minmax.h"
 #include "base/progress.h"
 #include "comm/agree.h"
 #include "allreduce/cost.h"
@@ -44,7 +45,7 @@ struct dt_overlap {
 static int64_t bucket_floats(int64_t bucket_bytes) {
     const int64_t asked =
         bucket_bytes / (int64_t)sizeof(float) / DT_MEMORY_ALIGN_FLOATS * DT_MEMORY_ALIGN_FLOATS;
-    return asked > DT_MEMORY_ALIGN_FLOATS ? asked : DT_MEMORY_ALIGN_FLOATS;
+    return dt_max(asked, DT_MEMORY_ALIGN_FLOATS);
 }
 
 static int64_t count_buckets(int64_t elements, int64_t floats) {

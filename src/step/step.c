@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/minmax.h"
 #include "base/progress.h"
 #include "comm/agree.h"
 #include "model/backward.h"
@@ -182,7 +183,7 @@ static void add_vectors(const dt_step *s, float *into, const float *from, int64_
     const double begun = dt_spans_begin(s->in.spans);
 #pragma omp for schedule(static)
     for (int64_t first = 0; first < elements; first += ADDED_TOGETHER) {
-        const int64_t left = elements - first, count = left < ADDED_TOGETHER ? left : ADDED_TOGETHER;
+        const int64_t count = dt_min(elements - first, ADDED_TOGETHER);
         dt_dtype_add(s->in.exchange.dtype, into + first, into + first, from + first, count);
     }
     dt_spans_end(s->in.spans, DT_SPAN_ADDITIONS, begun, (double)elements / (double)omp_get_num_threads());

@@ -166,10 +166,16 @@ static dt_status write_lines(dt_run *run, const dt_step_result *result, json_t *
     dt_spike_finding spike;
     const bool spiked = dt_spike_look(&run->spike, result->loss, &spike);
     if (dt_settings_due(c->metrics_cadence, run->state.step) || is_last || skipped || spiked)
-        DT_TRY(dt_metrics_step(&run->metrics, run->state.step, result->loss, result->learning_rate,
-                               result->grad_norm, 1e3 * result->step_seconds, 1e3 * result->exchange.total,
-                               1e3 * result->exchange.exposed,
-                               (double)(c->batch_size * c->max_seq_len) / result->step_seconds));
+        DT_TRY(dt_metrics_step(&run->metrics,
+                               &(dt_metrics_values){.step = run->state.step,
+                                                    .loss = result->loss,
+                                                    .lr = result->learning_rate,
+                                                    .grad_norm = result->grad_norm,
+                                                    .step_ms = 1e3 * result->step_seconds,
+                                                    .comm_ms = 1e3 * result->exchange.total,
+                                                    .exposed_ms = 1e3 * result->exchange.exposed,
+                                                    .tokens_per_s = (double)(c->batch_size * c->max_seq_len) /
+                                                                    result->step_seconds}));
     for (size_t i = 0; i < json_array_size(reports); i++)
         DT_TRY(dt_metrics_object(&run->metrics, json_incref(json_array_get(reports, i))));
     if (spiked)

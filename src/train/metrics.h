@@ -39,6 +39,14 @@ typedef struct dt_metrics {
     dt_lock *home; /**< the caller's, of the file's folder, which may be moved; or NULL */
 } dt_metrics;
 
+/** What a step's line says, in its order. Times are in milliseconds. */
+typedef struct dt_metrics_values {
+    int64_t step;
+    double loss, lr, grad_norm;
+    double step_ms, comm_ms, exposed_ms;
+    double tokens_per_s;
+} dt_metrics_values;
+
 /** Fails with DT_USAGE where dt_metrics_open could not append to what stands at `path`; nothing there is
  * fine. */
 dt_status dt_metrics_expect(const char *path);
@@ -46,9 +54,8 @@ dt_status dt_metrics_expect(const char *path);
 /** Opens `path`, a regular file or nothing yet, to append. `home` (may be NULL) must outlive it. */
 dt_status dt_metrics_open(dt_metrics *metrics, const char *path, dt_lock *home);
 
-/** Writes one step's line. `grad_norm`, milliseconds and rates as in the example above. */
-dt_status dt_metrics_step(dt_metrics *metrics, int64_t step, double loss, double lr, double grad_norm,
-                          double step_ms, double comm_ms, double exposed_ms, double tokens_per_s);
+/** Writes one step's line. */
+dt_status dt_metrics_step(dt_metrics *metrics, const dt_metrics_values *values);
 
 /** Writes {"step":N,"val_loss":..}. */
 dt_status dt_metrics_evaluation(dt_metrics *metrics, int64_t step, double val_loss);

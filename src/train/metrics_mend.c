@@ -1,16 +1,15 @@
 /* One pass counts, and where something is to go a second one deals the lines out to two files. */
 #include "train/metrics_mend.h"
 
-#include <errno.h>
 #include <jansson.h>
 #include <libgen.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/file.h"
+#include "base/replace.h"
 #include "train/metrics_lines.h"
 
 /* A file that is written from the lines of another. */
@@ -52,22 +51,13 @@ static dt_status deal_line(void *context, const char *line, size_t length) {
     return ended ? DT_OK : put(to, "\n", 1);
 }
 
-static dt_status open_output(output *to, const char *path) {
-    *to = (output){path, -1};
-    return dt_file_create(path, &to->descriptor);
-}
-
-/* Durable when `status` is good, else removed. */
-static dt_status close_output(const output *to, dt_status status) {
+/* Durable under the name `target`, or its own when that is NULL, when `status` is good; else removed. */
+static dt_status close_output(output *to, const char *target, dt_status status) {
     if (to->descriptor < 0)
         return status;
-    if (status == DT_OK)
-        status = dt_file_finish(to->descriptor, to->path);
-    else
-        close(to->descriptor);
-    if (status != DT_OK)
-        unlink(to->path);
-    return status;
+    const int descriptor = to->descriptor;
+    to->descriptor = -1;
+    return dt_replace_finish(descriptor, to->path, target, status);
 }
 
 static dt_status sync_parent(const char *path) {
@@ -82,21 +72,17 @@ static dt_status sync_parent(const char *path) {
 static dt_status deal(mending *task, const char *path, const char *copy_path, const char *kept_path) {
     const bool any = task->dropped_lines > 0;
     task->dropped_lines = 0;
-    dt_status status = open_output(&task->staying, copy_path);
+    task->staying.path = copy_path;
+    task->dropped.path = kept_path;
+    dt_status status = dt_replace_create(copy_path, path, &task->staying.descriptor);
     if (status == DT_OK && any)
-        status = open_output(&task->dropped, kept_path);
+        status = dt_file_create(kept_path, &task->dropped.descriptor);
     if (status == DT_OK)
         status = dt_metrics_walk(path, deal_line, task);
-    status = close_output(&task->dropped, status);
-    status = close_output(&task->staying, status);
-    DT_TRY(status);
-    if (any)
-        DT_TRY(sync_parent(kept_path));
-    if (rename(copy_path, path) != 0) {
-        status = dt_fail("cannot rename %s to %s: %s", copy_path, path, strerror(errno));
-        unlink(copy_path);
-        return status;
-    }
+    status = close_output(&task->dropped, NULL, status);
+    if (status == DT_OK && any)
+        status = sync_parent(kept_path);
+    DT_TRY(close_output(&task->staying, path, status));
     return sync_parent(path);
 }
 

@@ -2,6 +2,7 @@
 #include "train/need.h"
 
 #include "base/available.h"
+#include "base/minmax.h"
 #include "comm/agree.h"
 #include "model/activations.h"
 #include "model/weights.h"
@@ -39,7 +40,7 @@ int64_t dt_need_bytes(const dt_layout *layout, const dt_config *config, const dt
 #define LARGEST_BYTES ((int64_t)1 << 52)
 
 dt_status dt_need_check(const dt_world *world, int64_t bytes) {
-    const int64_t own = bytes < LARGEST_BYTES ? bytes : LARGEST_BYTES;
+    const int64_t own = dt_min(bytes, LARGEST_BYTES);
     const int64_t available = dt_available_bytes("");
     int64_t all = own;
     DT_TRY(dt_world_host_sum(world, &all));

@@ -77,8 +77,10 @@ static void lines_have_their_form(void **state) {
     (void)state;
     dt_metrics metrics;
     assert_int_equal(dt_metrics_open(&metrics, path, NULL), DT_OK);
-    assert_int_equal(dt_metrics_step(&metrics, 7, 4.59511995, 3e-4, 0.5, 12.25, 1, 0.5, 123456), DT_OK);
-    assert_int_equal(dt_metrics_step(&metrics, 8, NAN, 0, INFINITY, -INFINITY, 1e-300, NAN, -1e300), DT_OK);
+    const dt_metrics_values plain = {7, 4.59511995, 3e-4, 0.5, 12.25, 1, 0.5, 123456},
+                            odd = {8, NAN, 0, INFINITY, -INFINITY, 1e-300, NAN, -1e300};
+    assert_int_equal(dt_metrics_step(&metrics, &plain), DT_OK);
+    assert_int_equal(dt_metrics_step(&metrics, &odd), DT_OK);
     assert_int_equal(dt_metrics_evaluation(&metrics, 8, 1.0 / 3), DT_OK);
     json_t *sample = json_pack("{s:i, s:s}", "step", 8, "sample", "a \"b\"\n\xc3\xa9");
     assert_int_equal(dt_metrics_object(&metrics, sample), DT_OK);
@@ -92,16 +94,20 @@ static void lines_have_their_form(void **state) {
         "{\"step\":8,\"sample\":\"a \\\"b\\\"\\n\xc3\xa9\"}\n");
 }
 
+/* Numbers that take as many characters as one can. */
+static dt_metrics_values longest_values(int64_t step) {
+    const double longest = -1.23456789123e-300;
+    return (dt_metrics_values){step, longest, longest, longest, longest, longest, longest, longest};
+}
+
 /* The longest numbers fit a line, and it is JSON. */
 static void longest_numbers_fit(void **state) {
     (void)state;
     dt_metrics metrics;
     size_t length;
-    double longest = -1.23456789123e-300;
+    const dt_metrics_values values = longest_values(INT64_MIN);
     assert_int_equal(dt_metrics_open(&metrics, path, NULL), DT_OK);
-    assert_int_equal(
-        dt_metrics_step(&metrics, INT64_MIN, longest, longest, longest, longest, longest, longest, longest),
-        DT_OK);
+    assert_int_equal(dt_metrics_step(&metrics, &values), DT_OK);
     assert_int_equal(dt_metrics_close(&metrics), DT_OK);
     char *bytes = scratch_get(path, &length);
     json_t *object = json_loads(bytes, 0, NULL);
@@ -118,11 +124,9 @@ static void a_step_costs_what_the_documents_say(void **state) {
     (void)state;
     dt_metrics metrics;
     size_t length;
-    const double longest = -1.23456789123e-300;
+    const dt_metrics_values values = longest_values(UINT32_MAX);
     assert_int_equal(dt_metrics_open(&metrics, path, NULL), DT_OK);
-    assert_int_equal(
-        dt_metrics_step(&metrics, UINT32_MAX, longest, longest, longest, longest, longest, longest, longest),
-        DT_OK);
+    assert_int_equal(dt_metrics_step(&metrics, &values), DT_OK);
     assert_int_equal(dt_metrics_close(&metrics), DT_OK);
     free(scratch_get(path, &length));
     assert_int_equal(length, DT_METRICS_STEP_BYTES);
