@@ -48,7 +48,7 @@ static void hold_standard_streams(void) {
 
 int main(int argc, char **argv) {
     hold_standard_streams();
-    dt_ending_watch();
+    dt_ending_forbid();
     /* A file that may not grow further is told of by write(), with a sentence, and not by the process's end.
      */
     signal(SIGXFSZ, SIG_IGN);

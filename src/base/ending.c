@@ -16,8 +16,8 @@
 
 #define FAILED 1
 
-static atomic_bool watching;
-static pid_t watched; /* a child that was forked is not this process */
+static atomic_bool forbidden;
+static pid_t own_process; /* a child that was forked is not this process */
 
 /* Of the calling thread; NULL while it runs dtrain's own code. */
 static _Thread_local const char *running, *running_place;
@@ -29,7 +29,7 @@ static _Noreturn void leave(int code) {
 
 /* Whether an end with `code` is somebody else's; then it has been told. */
 static bool blame(int code) {
-    if (!atomic_load(&watching) || getpid() != watched)
+    if (!atomic_load(&forbidden) || getpid() != own_process)
         return false;
     if (running)
         dt_log_error("%s ended the process with exit code %d in its %s; the steps since the last "
@@ -76,7 +76,7 @@ void _Exit(int code) {
 _Noreturn void pthread_exit(void *result) {
     static atomic_flag told = ATOMIC_FLAG_INIT;
     void (*real)(void *result);
-    if (running && atomic_load(&watching)) {
+    if (running && atomic_load(&forbidden)) {
         while (atomic_flag_test_and_set(&told)) /* by another thread, which ends the process */
             (void)pause();
         dt_log_error("%s ended its thread in its %s; the steps since the last checkpoint are lost; a hook "
@@ -91,16 +91,16 @@ _Noreturn void pthread_exit(void *result) {
         real(result);
 }
 
-void dt_ending_watch(void) {
-    watched = getpid();
+void dt_ending_forbid(void) {
+    own_process = getpid();
     /* Without memory for a handler that end goes unseen, as all did. */
     (void)on_exit(look_at_exit, NULL);
     (void)at_quick_exit(look_at_quick_exit);
-    atomic_store(&watching, true);
+    atomic_store(&forbidden, true);
 }
 
 void dt_ending_allow(void) {
-    atomic_store(&watching, false);
+    atomic_store(&forbidden, false);
 }
 
 void dt_ending_enter(const char *who, const char *place) {

@@ -13,7 +13,7 @@
 #define DT_BASE_ENDING_H
 
 /** From now on an end with code 0 is a fault, until dt_ending_allow. For main, before all else. */
-void dt_ending_watch(void);
+void dt_ending_forbid(void);
 
 /** main is done: the next end is its own. */
 void dt_ending_allow(void);

@@ -1,7 +1,7 @@
 /*
  * Counters of the process, the only relaxed atomics there are. That is enough also on processors that reorder
  * accesses, Arm's among them: no other memory is read on the strength of one (phases are static text), nobody
- * waits for one, and the watch judges by what has stood still for parts of a second at least, when every
+ * waits for one, and the watchdog judges by what has stood still for parts of a second at least, when every
  * store has long been seen. A look that finds two of them in another order than they were written names the
  * phase before.
  */

@@ -1,5 +1,5 @@
 /**
- * How far this process has come: marks that the working threads leave and a watching one looks at.
+ * How far this process has come: marks that the working threads leave and the watchdog looks at.
  *
  * A mark costs one addition to memory. It says nothing of what was done; that it moves is what matters.
  */

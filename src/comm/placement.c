@@ -55,8 +55,9 @@ dt_status dt_placement_check_launch(int ranks) {
  * side; so buckets are made to travel unasked.
  *
  * Open MPI asks the launcher for the address of a rank on another host when it first sends there. Where a
- * rank or a node has died the launcher may not answer, and the call does not return: the watch (comm/watch.c)
- * could not ask around in the very moment it is there for. So the addresses are asked for at the start.
+ * rank or a node has died the launcher may not answer, and the call does not return: the watchdog
+ * (comm/watchdog.c) could not ask around in the very moment it is there for. So the addresses are asked for
+ * at the start.
  */
 void dt_placement_prepare(void) {
     (void)setenv("OMPI_MCA_btl_tcp_eager_limit", EAGER_BYTES, 0);

@@ -21,7 +21,6 @@
 #include "comm/contract.h"
 #include "comm/mpi_world.h"
 #include "comm/placement.h"
-#include "comm/watch.h"
 
 /* MPI counts are ints: longer blocks travel in pieces of this many bytes. */
 #define PIECE_BYTES ((int64_t)1 << 30)
@@ -37,7 +36,7 @@ static struct dt_world_mpi joined;
 static dt_status start_mpi(void) {
     dt_placement_prepare();
     int granted = MPI_THREAD_SINGLE;
-    /* The main thread calls MPI, and comm/watch.c from a thread of its own where MPI lets it. */
+    /* The main thread calls MPI, and the watchdog from a thread of its own where MPI lets it. */
     DT_TRY(dt_mpi_world_check(MPI_Init_thread(NULL, NULL, MPI_THREAD_MULTIPLE, &granted), "MPI_Init_thread"));
     if (granted < MPI_THREAD_FUNNELED)
         return dt_fail("this MPI allows no threads beside it: expected MPI_THREAD_FUNNELED, found level %d; "
@@ -113,7 +112,6 @@ dt_status dt_world_open(dt_world *world) {
 void dt_world_close(dt_world *world) {
     if (world->mpi == NULL)
         return;
-    dt_watch_stop();
     /* The work is done and nobody is left to tell: a failure here changes nothing. */
     (void)MPI_Comm_free(&world->mpi->comm);
     (void)MPI_Finalize();

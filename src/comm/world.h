@@ -31,8 +31,8 @@ typedef struct dt_world {
  */
 dt_status dt_world_open(dt_world *world);
 
-/** Leaves the job, and ends its watch (comm/watch.h); a world that is all zero, since it was never opened, is
- * fine. Collective. */
+/** Leaves the job, which has no watchdog any more (comm/watchdog.h); a world that is all zero, since it was
+ * never opened, is fine. Collective. */
 void dt_world_close(dt_world *world);
 
 /** Ends all ranks at once with `code`, for a rank that cannot go on inside a step. Does not return. Local. */

@@ -15,12 +15,12 @@
 #include "allreduce/cost.h"
 
 /* One thread's view of its backward pass. */
-typedef struct watcher {
+typedef struct pass {
     dt_overlap *overlap;
     int thread;
     int64_t next; /* the bucket that it has to pass next */
     dt_backward_progress progress;
-} watcher;
+} pass;
 
 struct dt_overlap {
     const dt_micro_batches *plan;
@@ -34,7 +34,7 @@ struct dt_overlap {
     float *node[DT_TREE_COVER_MAX];
     int64_t wave_micro_batches;  /* micro-batches of the last wave: how often a bucket has to be passed */
     atomic_int_fast64_t *passed; /* [buckets] */
-    watcher *watchers;           /* [plan->wave_leaves], one a thread */
+    pass *passes;                /* [plan->wave_leaves], one a thread */
     int64_t next;                /* the bucket to start next; -1 when all are */
     double first_start;          /* when the first was, or 0 */
     double (*now)(void);         /* the clock for calls beside a pass */
@@ -90,7 +90,7 @@ static void start_next(dt_overlap *o, double (*now)(void)) {
     }
     if (o->first_start == 0.0)
         o->first_start = dt_clock_seconds();
-    dt_progress_meet();
+    dt_progress_arrive();
     const double span = dt_spans_begin(o->spans), begun = now();
     o->status = dt_allreduce_start(o->allreduce, o->next--, o->node, o->node[0]);
     o->exposed += now() - begun;
@@ -124,11 +124,11 @@ static void advance(dt_overlap *o) {
 }
 
 static void reached(void *context, int64_t offset) {
-    watcher *w = context;
-    dt_overlap *o = w->overlap;
-    for (; w->next >= 0 && o->bounds[w->next] >= offset; w->next--)
-        atomic_fetch_add(&o->passed[w->next], 1);
-    if (w->thread == 0)
+    pass *p = context;
+    dt_overlap *o = p->overlap;
+    for (; p->next >= 0 && o->bounds[p->next] >= offset; p->next--)
+        atomic_fetch_add(&o->passed[p->next], 1);
+    if (p->thread == 0)
         advance(o);
 }
 
@@ -182,7 +182,7 @@ void dt_overlap_free(dt_overlap *o) {
     dt_allreduce_free(o->allreduce);
     free(o->bounds);
     free(o->passed);
-    free(o->watchers);
+    free(o->passes);
     free(o);
 }
 
@@ -205,7 +205,7 @@ void dt_overlap_begin(dt_overlap *o) {
 }
 
 const dt_backward_progress *dt_overlap_progress(dt_overlap *o, int thread) {
-    return &o->watchers[thread].progress;
+    return &o->passes[thread].progress;
 }
 
 dt_status dt_overlap_finish(dt_overlap *o, float **sum, dt_overlap_times *times) {
@@ -226,7 +226,7 @@ dt_status dt_overlap_finish(dt_overlap *o, float **sum, dt_overlap_times *times)
         return dt_fail("fault in the program: bucket %" PRId64 " of the gradient was passed by %" PRId64
                        " of %" PRId64 " micro-batches",
                        o->next, (int64_t)atomic_load(&o->passed[o->next]), o->wave_micro_batches);
-    dt_progress_meet();
+    dt_progress_arrive();
     const double begun = dt_clock_seconds();
     DT_TRY(dt_allreduce_finish(o->allreduce));
     const double end = dt_clock_seconds();

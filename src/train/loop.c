@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "comm/agree.h"
-#include "comm/watch.h"
+#include "comm/watchdog.h"
 #include "train/failure.h"
 #include "train/opening.h"
 #include "infer/sample.h"
@@ -47,18 +47,18 @@
 static void save(dt_run *run) {
     const double start = dt_clock_seconds();
     dt_progress_enter(run->state.step, "saving a checkpoint");
-    const dt_save_kind kind = dt_replica_check_want(&run->drift) ? DT_SAVE_ON_TRIAL : DT_SAVE_WATCHED;
+    const dt_save_kind kind = dt_replica_check_want(&run->replica_check) ? DT_SAVE_ON_TRIAL : DT_SAVE_PROVISIONAL;
     dt_saver_begin(run->saver, dt_validation_save(&run->validation), start, kind);
 }
 
 /* The last one: no step follows that could compare. */
-static dt_status save_last(dt_run *run, const dt_report *report) {
+static dt_status save_last(dt_run *run, const dt_console *console) {
     const double start = dt_clock_seconds();
-    const bool doubtful = dt_opening_is_doubtful(report, run);
+    const bool doubtful = dt_console_is_doubtful(report, run);
     dt_progress_enter(run->state.step, "saving a checkpoint");
-    DT_TRY(dt_replica_check_check(&run->drift));
+    DT_TRY(dt_replica_check_compare_now(&run->replica_check));
     dt_saver_begin(run->saver, dt_validation_save(&run->validation), start, DT_SAVE_ON_TRIAL);
-    dt_saver_decide(run->saver, doubtful ? DT_SAVE_DOUBTFUL : DT_SAVE_GOOD, run->drift.hash);
+    dt_saver_decide(run->saver, doubtful ? DT_SAVE_DOUBTFUL : DT_SAVE_GOOD, run->replica_check.hash);
     return DT_OK;
 }
 
@@ -91,7 +91,7 @@ static void save_in_time(dt_run *run, int reason, double step_seconds) {
 /*
  * In the signal thread. A launcher that ends a job tells the ranks by SIGTERM, also those that wait for one
  * which has died, and kills them much later. After two steps and two slow saves, ranks that have not met will
- * not: the watch names those that are missing and ends the job.
+ * not: the watchdog names those that are missing and ends the job.
  */
 static void leave_soon(void *context, int reason) {
     dt_run *run = context;
@@ -101,7 +101,7 @@ static void leave_soon(void *context, int reason) {
     dt_state_release(&run->state);
     if (run->world->rank == 0)
         save_in_time(run, reason, step_seconds);
-    dt_watch_limit(
+    dt_watchdog_limit(
         fmin(run->about.config.hang_timeout_seconds, LEAVE_SECONDS + 2.0 * (step_seconds + save_seconds)));
 }
 
@@ -215,7 +215,7 @@ static dt_status attend(dt_run *run, bool evaluation, bool sampling, int *stop) 
         DT_TRY(dt_validation_take(&run->validation, dt_stop_requested, HUGE_VAL));
     if (sampling && !run->validation.failed)
         DT_TRY(sample(run));
-    return evaluation || sampling ? dt_agree_least(run->world, dt_stop_reason_here(), stop) : DT_OK;
+    return evaluation || sampling ? dt_agree_min(run->world, dt_stop_reason_here(), stop) : DT_OK;
 }
 
 /* What rank 0 must know to end in time. */
@@ -235,19 +235,19 @@ static bool counts(const dt_step_result *result) {
 
 /* What the step says of the state that it began with. */
 static dt_save_verdict judge_saved(const dt_step_result *result) {
-    return result->outcome == DT_STEP_DRIFTED ? DT_SAVE_BAD
+    return result->outcome == DT_STEP_REPLICAS_DIFFER ? DT_SAVE_BAD
            : result->nonfinite_in_a_row > 0   ? DT_SAVE_DOUBTFUL
                                               : DT_SAVE_GOOD;
 }
 
 /* One step and what is due after it, but for checkpoints. A rank that fails here ends the job. */
-static dt_status advance(dt_run *run, dt_report *report, dt_step_result *result) {
+static dt_status advance(dt_run *run, dt_console *console, dt_step_result *result) {
     const dt_config *c = &run->about.config;
     DT_TRY(dt_step_run(run->step, result, write_step, run));
-    dt_saver_decide(run->saver, judge_saved(result), run->drift.hash);
+    dt_saver_decide(run->saver, judge_saved(result), run->replica_check.hash);
     if (!counts(result))
         return DT_OK;
-    dt_opening_step(report, run, result);
+    dt_console_step(report, run, result);
     measure(run, result);
     if (result->stop)
         return DT_OK;
@@ -271,10 +271,10 @@ static bool saves_here(const dt_run *run) {
 }
 
 /* The weights that a run leaves are evaluated too. */
-static dt_status evaluate_last(dt_run *run, double most_seconds) {
+static dt_status evaluate_last(dt_run *run, double max_seconds) {
     if (!dt_validation_is_missing(&run->validation))
         return DT_OK;
-    if (dt_validation_take(&run->validation, dt_stop_hurries, most_seconds) != DT_OK)
+    if (dt_validation_take(&run->validation, dt_stop_hurries, max_seconds) != DT_OK)
         give_up(run);
     return run->validation.failed ? dt_failure_of_validation(run) : DT_OK;
 }
@@ -286,11 +286,11 @@ static dt_status evaluate_stopped(dt_run *run) {
     return DT_OK;
 }
 
-static dt_status train(dt_run *run, dt_report *report, int *stopped) {
+static dt_status train(dt_run *run, dt_console *console, int *stopped) {
     const dt_config *c = &run->about.config;
     dt_step_result result = {0};
     if (attend(run, run->missed_evaluation, run->missed_sample, &result.stop) != DT_OK ||
-        dt_agree_least(run->world, dt_stop_reason_here(), &result.stop) != DT_OK)
+        dt_agree_min(run->world, dt_stop_reason_here(), &result.stop) != DT_OK)
         give_up(run);
     while (run->state.step < c->max_steps && !result.stop && !run->validation.failed) {
         if (advance(run, report, &result) != DT_OK)
@@ -311,7 +311,7 @@ static dt_status train(dt_run *run, dt_report *report, int *stopped) {
 }
 
 dt_status dt_loop_run(dt_run *run) {
-    dt_report report = {.start_seconds = dt_clock_seconds()};
+    dt_console console = {.start_seconds = dt_clock_seconds()};
     int stopped = 0;
     dt_stop_attend(leave_soon, run);
     dt_status status = train(run, &report, &stopped);
@@ -323,6 +323,6 @@ dt_status dt_loop_run(dt_run *run) {
     dt_deadline_stop(&run->deadline);
     dt_stop_finish();
     DT_TRY(status);
-    dt_opening_closing(&report, run, stopped);
+    dt_console_closing(&report, run, stopped);
     return dt_agree(run->world, dt_metrics_close(&run->metrics));
 }

@@ -15,7 +15,7 @@
 #include "base/progress.h"
 #include "comm/agree.h"
 #include "allreduce/tree.h"
-#include "comm/watch.h"
+#include "comm/watchdog.h"
 #include "config/check.h"
 #include "train/corpus_index.h"
 #include "train/metrics_lines.h"
@@ -124,19 +124,19 @@ static dt_status create_step(dt_run *run) {
         .adamw = {.weight_decay = c->weight_decay, .beta1 = c->beta1, .beta2 = c->beta2},
         .grad_clip = c->grad_clip,
         .max_nonfinite = c->on_nonfinite == DT_NONFINITE_SKIP ? c->max_nonfinite : 1,
-        .drift = &run->drift,
+        .drift = &run->replica_check,
         .stop_reason = dt_stop_reason_here,
     };
-    DT_TRY(dt_replica_check_create(&run->drift, run->world, &run->state, c->check_cadence));
+    DT_TRY(dt_replica_check_create(&run->replica_check, run->world, &run->state, c->check_cadence));
     return dt_step_create(&run->step, &inputs);
 }
 
 static dt_status create_observers(dt_run *run) {
     const dt_config *c = &run->about.config;
-    const dt_evaluate_part part = {.first_token =
+    const dt_evaluate_range part = {.first_token =
                                        dt_lanes_train_tokens(run->corpus.total.tokens, c->train_ratio),
                                    .end_token = run->corpus.total.tokens,
-                                   .most_windows = c->eval_max_windows,
+                                   .max_windows = c->eval_max_windows,
                                    .on_all = c->eval_on == DT_EVAL_ALL};
     if (!dt_is_null_int(c->eval_cadence))
         DT_TRY(dt_evaluate_create(&run->evaluator, run->world, &run->corpus, c->max_seq_len,
@@ -228,7 +228,7 @@ static dt_status find_own_run(const dt_run *run, dt_resume *resume) {
 /* Where the run writes, and nobody else. */
 static dt_status create_place(dt_run *run) {
     dt_config *c = &run->about.config;
-    DT_TRY(dt_agree(run->world, run->world->rank == 0 ? dt_resume_place(c) : DT_OK));
+    DT_TRY(dt_agree(run->world, run->world->rank == 0 ? dt_resume_settle(c) : DT_OK));
     run->checkpoints_folder =
         c->checkpoint_dir ? strdup(c->checkpoint_dir) : dt_file_join(c->out_dir, "checkpoints");
     DT_TRY(
@@ -247,7 +247,7 @@ static dt_status create(dt_run *run) {
     run->idle = resume.found && resume.step >= c->max_steps;
     if (run->idle)
         return DT_OK;
-    dt_watch_limit(c->hang_timeout_seconds);
+    dt_watchdog_limit(c->hang_timeout_seconds);
     /* What the text cannot change is refused before it is read. */
     DT_TRY(dt_agree(
         run->world,
@@ -283,7 +283,7 @@ void dt_run_free(dt_run *run) {
     dt_decode_free(&run->decoder);
     dt_evaluate_free(&run->evaluator);
     dt_step_free(run->step);
-    dt_replica_check_free(&run->drift);
+    dt_replica_check_free(&run->replica_check);
     dt_spike_free(&run->spike);
     dt_hooks_free(run->hooks);
     dt_workers_free(&run->workers);

@@ -311,7 +311,7 @@ void dt_saver_decide(dt_saver *s, dt_save_verdict verdict, uint64_t state_hash) 
 
 /* Whether a decision follows. */
 static bool waits(dt_save_kind kind) {
-    return kind == DT_SAVE_WATCHED || kind == DT_SAVE_ON_TRIAL;
+    return kind == DT_SAVE_PROVISIONAL || kind == DT_SAVE_ON_TRIAL;
 }
 
 void dt_saver_begin(dt_saver *s, double val_loss, double since_seconds, dt_save_kind kind) {

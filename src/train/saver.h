@@ -50,8 +50,8 @@ typedef enum dt_save_kind {
     DT_SAVE_NOW, /**< for nothing: there is no time to ask. Takes one before it that is still undecided */
     DT_SAVE_MAKESHIFT, /**< the same, of a step at which no save was planned, for when there may be no time to
                           come to one that is: it goes again once the checkpoint of a later step stands */
-    DT_SAVE_WATCHED,   /**< it gets its name, but older ones go only after dt_saver_decide */
-    DT_SAVE_ON_TRIAL   /**< it gets its name after dt_saver_decide */
+    DT_SAVE_PROVISIONAL, /**< it gets its name, but older ones go only after dt_saver_decide */
+    DT_SAVE_ON_TRIAL     /**< it gets its name after dt_saver_decide */
 } dt_save_kind;
 
 /** What became of the state that is saved, as the step after it shows. */

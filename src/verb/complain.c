@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/log.h"
+#include "comm/watchdog.h"
 #include "verb/verb.h"
 
 dt_status dt_verb_printed(const char *what) {
@@ -31,6 +32,7 @@ dt_status dt_verb_leave(dt_world *world, dt_status status) {
      */
     if (status != DT_OK && world->rank != 0 && !told_by_rank0)
         dt_world_abort(world, (int)status);
+    dt_watchdog_stop();
     dt_world_close(world);
     return told_by_rank0 ? DT_OK : status;
 }

@@ -4,7 +4,7 @@
 
 #include "base/log.h"
 #include "comm/agree.h"
-#include "comm/watch.h"
+#include "comm/watchdog.h"
 #include "train/loop.h"
 #include "train/opening.h"
 #include "train/stop.h"
@@ -23,25 +23,25 @@ static void stop_for_another(void) {
     dt_stop_ask(DT_STOP_OTHER_RANK);
 }
 
-/* Start-up is watched too: until the config is known, by the default. */
-static dt_status start_watch(const dt_world *world) {
+/* The watchdog is there during start-up too: until the config is known, by the default. */
+static dt_status start_watchdog(const dt_world *world) {
     dt_config defaults;
     dt_status status = dt_config_init(&defaults);
     const double limit = defaults.hang_timeout_seconds;
     dt_config_free(&defaults);
     DT_TRY(dt_agree(world, status));
-    return dt_watch_start(world, limit, (dt_watch_request){dt_stop_requested, stop_for_another});
+    return dt_watchdog_start(world, limit, (dt_watchdog_request){dt_stop_requested, stop_for_another});
 }
 
 static dt_status train(const dt_world *world, const dt_verb *verb, int argc, char **argv) {
     dt_verb_flags flags;
     dt_config config;
     dt_run run = {0};
-    DT_TRY(start_watch(world));
+    DT_TRY(start_watchdog(world));
     dt_status status =
         dt_agree(world, dt_verb_settings(&config, &flags, world, verb, argc, argv, DT_VERB_RESUMES));
     if (status == DT_OK)
-        dt_watch_limit(config.hang_timeout_seconds);
+        dt_watchdog_limit(config.hang_timeout_seconds);
     if (status == DT_OK && flags.print_config) {
         status = dt_agree(world, world->rank == 0 ? print_config(&config) : DT_OK);
     } else if (status == DT_OK) {

@@ -92,10 +92,10 @@ dt_status dt_verb_printed(const char *what);
 void dt_verb_complain(void);
 
 /**
- * Ends a collective verb: rank 0 complains when `status` is a failure, and all close `world`. Returns what
- * the process is to exit with: `status`, but DT_OK on the other ranks when rank 0 has complained for them. A
- * rank with a failure of its own, on which the ranks could not agree, complains too and ends the job.
- * Collective.
+ * Ends a collective verb: rank 0 complains when `status` is a failure, and all end the watchdog, where there
+ * is one, and close `world`. Returns what the process is to exit with: `status`, but DT_OK on the other ranks
+ * when rank 0 has complained for them. A rank with a failure of its own, on which the ranks could not agree,
+ * complains too and ends the job. Collective.
  */
 dt_status dt_verb_leave(dt_world *world, dt_status status);
 

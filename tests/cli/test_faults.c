@@ -134,11 +134,12 @@ static void the_sentence_stands_once_however_long_the_end_takes(void **state) {
     check_error("late", "dtrain: error: no progress for 1.5 s", true);
 }
 
-/* Where the watch itself is caught in MPI on all ranks, the first of them ends the job, after ten seconds. */
-static void a_watch_that_is_caught_ends_the_job(void **state) {
+/* Where the watchdog itself is caught in MPI on all ranks, the first of them ends the job, after ten seconds.
+ */
+static void a_watchdog_that_is_caught_ends_the_job(void **state) {
     (void)state;
-    assert_int_equal(run_stopped_with(STUCK_WATCH, "caught_watch", 1.5 + END_SECONDS + 10.0), 1);
-    check_error("caught_watch", "dtrain: error: rank 0 on ", true);
+    assert_int_equal(run_stopped_with(STUCK_WATCHDOG, "caught_watchdog", 1.5 + END_SECONDS + 10.0), 1);
+    check_error("caught_watchdog", "dtrain: error: rank 0 on ", true);
 }
 
 /* One that stops before there is a first step is named too. */
@@ -178,7 +179,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(a_rank_that_dies_ends_the_job),
                                        cmocka_unit_test(a_rank_that_stops_is_named),
                                        cmocka_unit_test(the_sentence_stands_once_however_long_the_end_takes),
-                                       cmocka_unit_test(a_watch_that_is_caught_ends_the_job),
+                                       cmocka_unit_test(a_watchdog_that_is_caught_ends_the_job),
                                        cmocka_unit_test(a_rank_that_stops_at_the_start_is_named),
                                        cmocka_unit_test(a_rank_that_is_caught_is_named),
                                        cmocka_unit_test(a_rank_that_is_slow_is_waited_for)};

@@ -70,20 +70,20 @@ static void sleep_us(int64_t us) {
 /* ---- the moments ---- */
 
 /* Waits for `count` changes below the folder, at most a few seconds: a run that has ended makes none. */
-static void await_changes(int watcher, int64_t count) {
+static void await_changes(int inotify, int64_t count) {
     char events[4096];
     while (count > 0) {
-        struct pollfd ready = {.fd = watcher, .events = POLLIN};
+        struct pollfd ready = {.fd = inotify, .events = POLLIN};
         if (poll(&ready, 1, 5000) <= 0)
             return;
-        const ssize_t length = read(watcher, events, sizeof events);
+        const ssize_t length = read(inotify, events, sizeof events);
         for (ssize_t at = 0; at < length && count > 0; count--)
             at +=
                 (ssize_t)(sizeof(struct inotify_event) + ((struct inotify_event *)(void *)&events[at])->len);
     }
 }
 
-static void await_moment(pid_t job, aim at, int watcher, int64_t last_step) {
+static void await_moment(pid_t job, aim at, int inotify, int64_t last_step) {
     switch (at) {
     case AIM_START:
         sleep_us(draw(400000));
@@ -93,7 +93,7 @@ static void await_moment(pid_t job, aim at, int watcher, int64_t last_step) {
         sleep_us(draw(3000));
         break;
     default:
-        await_changes(watcher, 1 + draw(24));
+        await_changes(inotify, 1 + draw(24));
         sleep_us(draw(3) == 0 ? draw(1000) : 0);
     }
 }
@@ -137,16 +137,16 @@ static int64_t check_survivor(void) {
     return saved;
 }
 
-static void kill_once(int64_t round, int watcher) {
+static void kill_once(int64_t round, int inotify) {
     static const int sizes[] = {TRAINING_ALONE, 2, TRAINING_ALONE, 3};
     const int ranks = sizes[draw(4)];
     const aim at = (aim)(round % AIMS);
     const int64_t before = check_survivor();
     char unread[4096];
-    while (read(watcher, unread, sizeof unread) > 0) /* what the run before has done */
+    while (read(inotify, unread, sizeof unread) > 0) /* what the run before has done */
         ;
     const pid_t job = training_start(ranks, "killed", ENDLESS);
-    await_moment(job, at, watcher, before);
+    await_moment(job, at, inotify, before);
     kill_job(job, ranks, draw(4) == 0);
     if (check_survivor() < before)
         fail_msg("a kill has cost a checkpoint that was there before");
@@ -157,13 +157,13 @@ static void a_killed_run_ends_with_the_same_bits(void **state) {
     char flags[512];
     (void)state;
     training_done(TRAINING_ALONE, 1, "killed", MODEL "--max-steps 3");
-    const int watcher = inotify_init1(IN_NONBLOCK);
-    assert_true(watcher >= 0);
-    assert_true(inotify_add_watch(watcher, "killed/checkpoints",
+    const int inotify = inotify_init1(IN_NONBLOCK);
+    assert_true(inotify >= 0);
+    assert_true(inotify_add_watch(inotify, "killed/checkpoints",
                                   IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_ATTRIB) >= 0);
     for (int64_t round = 0; round < kills; round++)
-        kill_once(round, watcher);
-    close(watcher);
+        kill_once(round, inotify);
+    close(inotify);
     const int64_t end = check_survivor() + MORE_STEPS;
     snprintf(flags, sizeof flags, MODEL "--max-steps %" PRId64, end);
     training_done(TRAINING_ALONE, 1, "whole", flags);

@@ -113,7 +113,7 @@ static void what_goes_wrong_costs_no_other(void **state) {
     b.t->about.config.keep_last = 1;
     start(&b);
     const dt_save_verdict verdicts[] = {DT_SAVE_GOOD, DT_SAVE_GOOD, DT_SAVE_DOUBTFUL};
-    const dt_save_kind kinds[] = {DT_SAVE_WATCHED, DT_SAVE_ON_TRIAL, DT_SAVE_WATCHED};
+    const dt_save_kind kinds[] = {DT_SAVE_PROVISIONAL, DT_SAVE_ON_TRIAL, DT_SAVE_PROVISIONAL};
     for (int i = 0; i < 3; i++) {
         advance(&b, 4 + i);
         dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), kinds[i]);

@@ -2,7 +2,7 @@
  * The roll call of a job that stands still. Messages are small enough for MPI to take them at once, and one
  * to a rank that does not listen is the last to it: memory does not grow.
  */
-#include "comm/watch.h"
+#include "comm/watchdog.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "base/guard.h"
+#include "base/watchdog_timer.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/progress.h"
@@ -59,25 +59,25 @@ typedef struct peer {
 } peer;
 
 static struct {
-    const dt_world *world; /* NULL: there is no watch */
-    MPI_Comm comm;         /* the watch's own: its messages meet no others */
+    const dt_world *world; /* NULL: there is no watchdog */
+    MPI_Comm comm;         /* the watchdog's own: its messages meet no others */
     peer *peers;           /* [size], with this rank's own last note to itself */
     pthread_t thread;
     bool running; /* the thread */
-    dt_watch_request request;
+    dt_watchdog_request request;
     bool passed_on; /* all ranks have been told of the request, or told this one */
     pthread_mutex_t lock;
     pthread_cond_t woken;
     bool ending;              /* guarded by lock, as is the next */
     double limit;             /* seconds, or NaN */
-    double now, woken_at;     /* the watch's clock, and the machine's when it was advanced last */
+    double now, woken_at;     /* the watchdog's clock, and the machine's when it was advanced last */
     int64_t marks;            /* as last seen */
     double moved_at;          /* when they last moved */
     double asked_at;          /* when the others were asked last */
     double hung_at;           /* when this rank first found that the job hangs; HUGE_VAL: it does not */
     int before;               /* how many lower ranks answered then, and are to speak before this one */
     _Atomic double spoken_at; /* when a rank said that it ends the job; -HUGE_VAL: none has */
-} watch = {.lock = PTHREAD_MUTEX_INITIALIZER, .woken = PTHREAD_COND_INITIALIZER, .limit = NAN};
+} watchdog = {.lock = PTHREAD_MUTEX_INITIALIZER, .woken = PTHREAD_COND_INITIALIZER, .limit = NAN};
 
 /* ---- time ---- */
 
@@ -92,76 +92,78 @@ static double look_seconds(double limit) {
  */
 static void advance_clock(double limit) {
     const double machine = dt_clock_seconds();
-    watch.now += fmin(machine - watch.woken_at, 2.0 * look_seconds(limit));
-    watch.woken_at = machine;
+    watchdog.now += fmin(machine - watchdog.woken_at, 2.0 * look_seconds(limit));
+    watchdog.woken_at = machine;
 }
 
 /* ---- notes ---- */
 
 static note own_note(void) {
     const dt_progress here = dt_progress_look();
-    note mine = {.idle_seconds = watch.now - watch.moved_at, .meetings = here.meetings, .step = here.step};
+    note mine = {
+        .idle_seconds = watchdog.now - watchdog.moved_at, .meetings = here.meetings, .step = here.step};
     snprintf(mine.phase, sizeof mine.phase, "%s", here.phase);
     return mine;
 }
 
 /* A failure here is nobody's to mend: the rank that hears nothing will say so. */
 static void send_note(int rank, int tag) {
-    peer *to = &watch.peers[rank];
+    peer *to = &watchdog.peers[rank];
     int gone = 1;
     (void)MPI_Test(&to->sending, &gone, MPI_STATUS_IGNORE);
     if (!gone)
         return;
     to->out = own_note();
-    (void)MPI_Isend(&to->out, (int)sizeof to->out, MPI_BYTE, rank, tag, watch.comm, &to->sending);
+    (void)MPI_Isend(&to->out, (int)sizeof to->out, MPI_BYTE, rank, tag, watchdog.comm, &to->sending);
 }
 
 /* Takes what has come, and answers questions. */
 static void hear(void) {
     int waiting = 1;
     MPI_Status status;
-    while (MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, watch.comm, &waiting, &status) == MPI_SUCCESS && waiting) {
-        peer *from = &watch.peers[status.MPI_SOURCE];
-        if (MPI_Recv(&from->in, (int)sizeof from->in, MPI_BYTE, status.MPI_SOURCE, status.MPI_TAG, watch.comm,
-                     MPI_STATUS_IGNORE) != MPI_SUCCESS)
+    while (MPI_Iprobe(MPI_ANY_SOURCE, MPI_ANY_TAG, watchdog.comm, &waiting, &status) == MPI_SUCCESS &&
+           waiting) {
+        peer *from = &watchdog.peers[status.MPI_SOURCE];
+        if (MPI_Recv(&from->in, (int)sizeof from->in, MPI_BYTE, status.MPI_SOURCE, status.MPI_TAG,
+                     watchdog.comm, MPI_STATUS_IGNORE) != MPI_SUCCESS)
             return;
-        from->heard_at = watch.now;
+        from->heard_at = watchdog.now;
         if (status.MPI_TAG == TAG_QUESTION)
             send_note(status.MPI_SOURCE, TAG_ANSWER);
-        else if (status.MPI_TAG == TAG_REQUEST && !watch.passed_on) {
-            watch.passed_on = true;
-            watch.request.ask();
+        else if (status.MPI_TAG == TAG_REQUEST && !watchdog.passed_on) {
+            watchdog.passed_on = true;
+            watchdog.request.ask();
         } else if (status.MPI_TAG == TAG_VERDICT)
-            watch.spoken_at = watch.now;
+            watchdog.spoken_at = watchdog.now;
     }
 }
 
 static void tell_all(int tag) {
-    for (int r = 0; r < watch.world->size; r++)
-        if (r != watch.world->rank)
+    for (int r = 0; r < watchdog.world->size; r++)
+        if (r != watchdog.world->rank)
             send_note(r, tag);
 }
 
 static void pass_request_on(void) {
-    if (watch.request.asked == NULL || watch.passed_on || !watch.request.asked())
+    if (watchdog.request.asked == NULL || watchdog.passed_on || !watchdog.request.asked())
         return;
-    watch.passed_on = true;
+    watchdog.passed_on = true;
     tell_all(TAG_REQUEST);
 }
 
 /* ---- the verdict ---- */
 
 static bool answers(int rank, double limit) {
-    return watch.now - watch.peers[rank].heard_at < ANSWER_LASTS * limit;
+    return watchdog.now - watchdog.peers[rank].heard_at < ANSWER_LASTS * limit;
 }
 
 static double idle_seconds(int rank) {
-    return watch.now - watch.peers[rank].heard_at + watch.peers[rank].in.idle_seconds;
+    return watchdog.now - watchdog.peers[rank].heard_at + watchdog.peers[rank].in.idle_seconds;
 }
 
 /* Whether no rank that answers has made progress within the limit. */
 static bool job_hangs(double limit) {
-    for (int r = 0; r < watch.world->size; r++)
+    for (int r = 0; r < watchdog.world->size; r++)
         if (answers(r, limit) && idle_seconds(r) < limit)
             return false;
     return true;
@@ -174,20 +176,20 @@ static bool job_hangs(double limit) {
 static bool is_missing(int rank, double limit) {
     int64_t fewest = INT64_MAX, most = INT64_MIN;
     bool all_answer = true;
-    for (int r = 0; r < watch.world->size; r++) {
-        const int64_t meetings = watch.peers[r].in.meetings;
+    for (int r = 0; r < watchdog.world->size; r++) {
+        const int64_t meetings = watchdog.peers[r].in.meetings;
         all_answer = all_answer && answers(r, limit);
         fewest = meetings < fewest ? meetings : fewest;
         most = meetings > most ? meetings : most;
     }
-    return all_answer ? fewest < most && watch.peers[rank].in.meetings == fewest : !answers(rank, limit);
+    return all_answer ? fewest < most && watchdog.peers[rank].in.meetings == fewest : !answers(rank, limit);
 }
 
 /* The ranks that are missing, their hosts and what is known of them, into `text`; how many they are. */
 static int name_missing(double limit, FILE *text) {
     int missing = 0;
-    for (int r = 0; r < watch.world->size; r++) {
-        const peer *p = &watch.peers[r];
+    for (int r = 0; r < watchdog.world->size; r++) {
+        const peer *p = &watchdog.peers[r];
         if (!is_missing(r, limit))
             continue;
         fprintf(text, "%srank %d on %s, which ", missing++ ? "; " : "", r, p->host);
@@ -202,12 +204,12 @@ static int name_missing(double limit, FILE *text) {
 
 /* Prints the sentence and ends the job. */
 static _Noreturn void end_job(double limit) {
-    const note *furthest = &watch.peers[watch.world->rank].in;
+    const note *furthest = &watchdog.peers[watchdog.world->rank].in;
     char *names = NULL;
     size_t length = 0;
-    for (int r = 0; r < watch.world->size; r++)
-        if (answers(r, limit) && watch.peers[r].in.meetings > furthest->meetings)
-            furthest = &watch.peers[r].in;
+    for (int r = 0; r < watchdog.world->size; r++)
+        if (answers(r, limit) && watchdog.peers[r].in.meetings > furthest->meetings)
+            furthest = &watchdog.peers[r].in;
     FILE *text = open_memstream(&names, &length);
     const int missing = text ? name_missing(limit, text) : 0;
     if (text == NULL || fclose(text) != 0)
@@ -218,33 +220,33 @@ static _Noreturn void end_job(double limit) {
         "no progress for %g s (hang_timeout_seconds), %s at step %" PRId64 ": %d of %d ranks have not "
         "arrived%s%s; the job ends here; check the hosts and the links between them, then go on from the "
         "newest whole checkpoint with --resume auto",
-        limit, furthest->phase, furthest->step, missing, watch.world->size, missing ? ": " : ", all wait",
+        limit, furthest->phase, furthest->step, missing, watchdog.world->size, missing ? ": " : ", all wait",
         missing && names ? names : "");
-    watch.spoken_at = watch.now;
-    dt_world_abort(watch.world, DT_FAILED);
+    watchdog.spoken_at = watchdog.now;
+    dt_world_abort(watchdog.world, DT_FAILED);
 }
 
 /* The order of speaking is that of the moment at which the job was found to hang: a rank that ends it answers
  * nobody any more, and is not missing for that. */
 static void find_order(double limit) {
-    watch.hung_at = watch.now;
-    watch.before = 0;
-    for (int r = 0; r < watch.world->rank; r++)
-        watch.before += answers(r, limit);
+    watchdog.hung_at = watchdog.now;
+    watchdog.before = 0;
+    for (int r = 0; r < watchdog.world->rank; r++)
+        watchdog.before += answers(r, limit);
 }
 
 /* The lowest rank that answers speaks; the next ones leave it the time for that, and follow. */
 static void judge(double limit) {
     if (!job_hangs(limit)) {
-        watch.hung_at = HUGE_VAL;
+        watchdog.hung_at = HUGE_VAL;
         return;
     }
-    if (watch.hung_at == HUGE_VAL)
+    if (watchdog.hung_at == HUGE_VAL)
         find_order(limit);
-    if (watch.spoken_at >= 0.0) {
-        if (watch.now - watch.spoken_at >= FOLLOW_SECONDS)
-            dt_world_abort(watch.world, DT_FAILED);
-    } else if (watch.now - watch.hung_at >= watch.before * YIELD_SECONDS)
+    if (watchdog.spoken_at >= 0.0) {
+        if (watchdog.now - watchdog.spoken_at >= FOLLOW_SECONDS)
+            dt_world_abort(watchdog.world, DT_FAILED);
+    } else if (watchdog.now - watchdog.hung_at >= watchdog.before * YIELD_SECONDS)
         end_job(limit);
 }
 
@@ -255,62 +257,62 @@ static void judge(double limit) {
 static _Noreturn void end_caught(void) {
     const dt_progress here = dt_progress_look();
     dt_log_settle();
-    if (watch.spoken_at < 0.0)
+    if (watchdog.spoken_at < 0.0)
         dt_log_error(
             "rank %d on %s cannot ask where the other ranks are, since a call of MPI does not return; it "
             "is %s at step %" PRId64 "; the job ends here; check the hosts and the links between them, "
             "then go on from the newest whole checkpoint with --resume auto",
-            watch.world->rank, watch.world->host, here.phase, here.step);
+            watchdog.world->rank, watchdog.world->host, here.phase, here.step);
     _exit(DT_FAILED);
 }
 
 /* Rank 0 is caught first, so that where all are it speaks for them. */
 static double caught_seconds(double limit) {
-    return fmax(CAUGHT_SECONDS, limit) + (watch.world->rank > 0 ? YIELD_SECONDS : 0.0);
+    return fmax(CAUGHT_SECONDS, limit) + (watchdog.world->rank > 0 ? YIELD_SECONDS : 0.0);
 }
 
 static void look(double limit) {
     const int64_t marks = dt_progress_look().marks;
-    peer *self = &watch.peers[watch.world->rank];
+    peer *self = &watchdog.peers[watchdog.world->rank];
     advance_clock(limit);
-    if (marks != watch.marks || isnan(limit)) {
-        watch.marks = marks;
-        watch.moved_at = watch.now;
-        watch.hung_at = HUGE_VAL;
+    if (marks != watchdog.marks || isnan(limit)) {
+        watchdog.marks = marks;
+        watchdog.moved_at = watchdog.now;
+        watchdog.hung_at = HUGE_VAL;
     }
     self->in = own_note();
-    self->heard_at = watch.now;
+    self->heard_at = watchdog.now;
     hear();
     pass_request_on();
     if (isnan(limit) || self->in.idle_seconds < ASK_AFTER * limit)
         return;
-    if (watch.now - watch.asked_at >= ASK_EVERY * limit) {
-        watch.asked_at = watch.now;
+    if (watchdog.now - watchdog.asked_at >= ASK_EVERY * limit) {
+        watchdog.asked_at = watchdog.now;
         tell_all(TAG_QUESTION);
     }
     judge(limit);
 }
 
-/* Sleeps until it is time to look, or the watch ends or its limit changes. The caller holds the lock. */
+/* Sleeps until it is time to look, or the watchdog ends or its limit changes. The caller holds the lock. */
 static void sleep_a_while(void) {
-    const struct timespec until = dt_clock_after(look_seconds(watch.limit));
-    (void)pthread_cond_clockwait(&watch.woken, &watch.lock, CLOCK_MONOTONIC, &until);
+    const struct timespec until = dt_clock_after(look_seconds(watchdog.limit));
+    (void)pthread_cond_clockwait(&watchdog.woken, &watchdog.lock, CLOCK_MONOTONIC, &until);
 }
 
-static void *keep_watch(void *unused) {
-    pthread_mutex_lock(&watch.lock);
-    while (!watch.ending) {
-        const double limit = watch.limit;
-        pthread_mutex_unlock(&watch.lock);
+static void *run_watchdog(void *unused) {
+    pthread_mutex_lock(&watchdog.lock);
+    while (!watchdog.ending) {
+        const double limit = watchdog.limit;
+        pthread_mutex_unlock(&watchdog.lock);
         if (!isnan(limit))
-            dt_guard_set(caught_seconds(limit));
+            dt_watchdog_timer_set(caught_seconds(limit));
         look(limit);
-        dt_guard_clear();
-        pthread_mutex_lock(&watch.lock);
-        if (!watch.ending)
+        dt_watchdog_timer_clear();
+        pthread_mutex_lock(&watchdog.lock);
+        if (!watchdog.ending)
             sleep_a_while();
     }
-    pthread_mutex_unlock(&watch.lock);
+    pthread_mutex_unlock(&watchdog.lock);
     return unused;
 }
 
@@ -319,35 +321,36 @@ static void *keep_watch(void *unused) {
 /* Makes the peers, and gives each the name of its host. */
 static dt_status learn_hosts(const dt_world *world) {
     char(*hosts)[DT_HOST_BYTES] = dt_memory_alloc(world->size, sizeof *hosts, "the hosts' names");
-    watch.peers = dt_memory_alloc(world->size, sizeof *watch.peers, "what is known of other ranks");
-    dt_status status = dt_agree(world, hosts && watch.peers ? DT_OK : DT_FAILED);
+    watchdog.peers = dt_memory_alloc(world->size, sizeof *watchdog.peers, "what is known of other ranks");
+    dt_status status = dt_agree(world, hosts && watchdog.peers ? DT_OK : DT_FAILED);
     if (status == DT_OK) {
         memcpy(hosts[world->rank], world->host, DT_HOST_BYTES);
         status = dt_world_gather_same(world, hosts, DT_HOST_BYTES);
     }
     for (int r = 0; status == DT_OK && r < world->size; r++) {
-        watch.peers[r] = (peer){.sending = MPI_REQUEST_NULL, .heard_at = -HUGE_VAL};
-        memcpy(watch.peers[r].host, hosts[r], DT_HOST_BYTES);
+        watchdog.peers[r] = (peer){.sending = MPI_REQUEST_NULL, .heard_at = -HUGE_VAL};
+        memcpy(watchdog.peers[r].host, hosts[r], DT_HOST_BYTES);
     }
     dt_memory_free(hosts);
     return status;
 }
 
 static dt_status start_thread(void) {
-    watch.ending = false;
-    watch.woken_at = dt_clock_seconds();
-    watch.now = watch.moved_at = 0.0;
-    watch.asked_at = -HUGE_VAL;
-    watch.hung_at = HUGE_VAL;
-    watch.spoken_at = -HUGE_VAL;
-    DT_TRY(dt_guard_start(end_caught));
-    const int failed = pthread_create(&watch.thread, NULL, keep_watch, NULL);
-    watch.running = failed == 0;
-    return failed ? dt_fail("cannot start the thread that watches for ranks that hang: %s", strerror(failed))
-                  : DT_OK;
+    watchdog.ending = false;
+    watchdog.woken_at = dt_clock_seconds();
+    watchdog.now = watchdog.moved_at = 0.0;
+    watchdog.asked_at = -HUGE_VAL;
+    watchdog.hung_at = HUGE_VAL;
+    watchdog.spoken_at = -HUGE_VAL;
+    DT_TRY(dt_watchdog_timer_start(end_caught));
+    const int failed = pthread_create(&watchdog.thread, NULL, run_watchdog, NULL);
+    watchdog.running = failed == 0;
+    return failed
+               ? dt_fail("cannot start the watchdog, which looks for ranks that hang: %s", strerror(failed))
+               : DT_OK;
 }
 
-dt_status dt_watch_start(const dt_world *world, double limit_seconds, dt_watch_request request) {
+dt_status dt_watchdog_start(const dt_world *world, double limit_seconds, dt_watchdog_request request) {
     DT_COLLECTIVE(world, DT_SAME_REAL(limit_seconds));
     int granted = MPI_THREAD_SINGLE;
     if (world->size == 1)
@@ -360,44 +363,44 @@ dt_status dt_watch_start(const dt_world *world, double limit_seconds, dt_watch_r
         return DT_OK;
     }
     DT_TRY(learn_hosts(world));
-    DT_TRY(dt_mpi_world_check(MPI_Comm_dup(world->mpi->comm, &watch.comm), "MPI_Comm_dup"));
-    watch.world = world;
-    watch.limit = limit_seconds;
-    watch.request = request;
-    watch.passed_on = false;
+    DT_TRY(dt_mpi_world_check(MPI_Comm_dup(world->mpi->comm, &watchdog.comm), "MPI_Comm_dup"));
+    watchdog.world = world;
+    watchdog.limit = limit_seconds;
+    watchdog.request = request;
+    watchdog.passed_on = false;
     return dt_agree(world, start_thread());
 }
 
-void dt_watch_limit(double limit_seconds) {
-    pthread_mutex_lock(&watch.lock);
-    watch.limit = limit_seconds;
-    if (watch.running)
-        pthread_cond_signal(&watch.woken);
-    pthread_mutex_unlock(&watch.lock);
+void dt_watchdog_limit(double limit_seconds) {
+    pthread_mutex_lock(&watchdog.lock);
+    watchdog.limit = limit_seconds;
+    if (watchdog.running)
+        pthread_cond_signal(&watchdog.woken);
+    pthread_mutex_unlock(&watchdog.lock);
 }
 
 static void stop_thread(void) {
-    pthread_mutex_lock(&watch.lock);
-    watch.ending = true;
-    pthread_cond_signal(&watch.woken);
-    pthread_mutex_unlock(&watch.lock);
-    pthread_join(watch.thread, NULL);
-    watch.running = false;
+    pthread_mutex_lock(&watchdog.lock);
+    watchdog.ending = true;
+    pthread_cond_signal(&watchdog.woken);
+    pthread_mutex_unlock(&watchdog.lock);
+    pthread_join(watchdog.thread, NULL);
+    watchdog.running = false;
 }
 
-void dt_watch_stop(void) {
-    if (watch.world == NULL)
+void dt_watchdog_stop(void) {
+    if (watchdog.world == NULL)
         return;
     dt_progress_enter(dt_progress_look().step, "leaving the job");
-    dt_world_barrier(watch.world);
-    if (watch.running)
+    dt_world_barrier(watchdog.world);
+    if (watchdog.running)
         stop_thread();
-    dt_guard_stop();
+    dt_watchdog_timer_stop();
     /* A note that is still on its way has left its buffer soon: MPI takes so few bytes without a receiver. */
-    for (int r = 0; r < watch.world->size; r++)
-        (void)MPI_Wait(&watch.peers[r].sending, MPI_STATUS_IGNORE);
-    (void)MPI_Comm_free(&watch.comm);
-    dt_memory_free(watch.peers);
-    watch.peers = NULL;
-    watch.world = NULL;
+    for (int r = 0; r < watchdog.world->size; r++)
+        (void)MPI_Wait(&watchdog.peers[r].sending, MPI_STATUS_IGNORE);
+    (void)MPI_Comm_free(&watchdog.comm);
+    dt_memory_free(watchdog.peers);
+    watchdog.peers = NULL;
+    watchdog.world = NULL;
 }

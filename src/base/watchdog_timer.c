@@ -1,6 +1,6 @@
 /* Counts seconds waited rather than looking at a clock: one that went on while the process was stopped would
  * expire on waking. */
-#include "base/guard.h"
+#include "base/watchdog_timer.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -16,9 +16,9 @@ static void (*on_expired)(void);
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* over what follows */
 static pthread_cond_t woken = PTHREAD_COND_INITIALIZER;
 static bool ending;
-static double seconds_left; /* 0: nothing is guarded */
+static double seconds_left; /* 0: no call is timed */
 
-static void *keep_guard(void *unused) {
+static void *run_timer(void *unused) {
     pthread_mutex_lock(&lock);
     while (!ending) {
         const struct timespec until = dt_clock_after(1.0);
@@ -30,14 +30,14 @@ static void *keep_guard(void *unused) {
     return unused;
 }
 
-dt_status dt_guard_start(void (*expired)(void)) {
+dt_status dt_watchdog_timer_start(void (*expired)(void)) {
     DT_ASSERT(!running && expired != NULL);
     on_expired = expired;
     ending = false;
     seconds_left = 0.0;
-    const int failed = pthread_create(&thread, NULL, keep_guard, NULL);
+    const int failed = pthread_create(&thread, NULL, run_timer, NULL);
     running = failed == 0;
-    return failed ? dt_fail("cannot start the thread that guards the watch: %s", strerror(failed)) : DT_OK;
+    return failed ? dt_fail("cannot start the timer of the watchdog: %s", strerror(failed)) : DT_OK;
 }
 
 static void set_seconds(double seconds) {
@@ -47,16 +47,16 @@ static void set_seconds(double seconds) {
 }
 
 /* One more, since the first second has begun already. */
-void dt_guard_set(double seconds) {
+void dt_watchdog_timer_set(double seconds) {
     DT_ASSERT(seconds > 0.0);
     set_seconds(ceil(seconds) + 1.0);
 }
 
-void dt_guard_clear(void) {
+void dt_watchdog_timer_clear(void) {
     set_seconds(0.0);
 }
 
-void dt_guard_stop(void) {
+void dt_watchdog_timer_stop(void) {
     if (!running)
         return;
     pthread_mutex_lock(&lock);

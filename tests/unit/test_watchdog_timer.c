@@ -1,4 +1,4 @@
-/* A guard ends the process whose call does not return, and none else: not where calls return, however many,
+/* The timer ends the process whose call does not return, and none else: not where calls return, however many,
  * and not where the process was stopped meanwhile. */
 #include <setjmp.h>
 #include <signal.h>
@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "base/guard.h"
+#include "base/watchdog_timer.h"
 
 enum { RETURNED = 5, EXPIRED = 7 };
 
@@ -25,40 +25,40 @@ static void sleep_ms(long ms) {
 }
 
 static void never_return(void) {
-    dt_guard_set(1.0);
+    dt_watchdog_timer_set(1.0);
     sleep_ms(60000);
 }
 
 static void return_each_time(void) {
     for (int i = 0; i < 35; i++) {
-        dt_guard_set(1.0);
+        dt_watchdog_timer_set(1.0);
         sleep_ms(100);
-        dt_guard_clear();
+        dt_watchdog_timer_clear();
     }
 }
 
-/* Nothing is guarded between calls. */
+/* No time runs between calls. */
 static void rest(void) {
-    dt_guard_set(1.0);
-    dt_guard_clear();
+    dt_watchdog_timer_set(1.0);
+    dt_watchdog_timer_clear();
     sleep_ms(4000);
 }
 
-/* Its parent lets it go on long after the guard would have expired. */
+/* Its parent lets it go on long after the timer would have expired. */
 static void be_stopped(void) {
-    dt_guard_set(2.0);
+    dt_watchdog_timer_set(2.0);
     raise(SIGSTOP);
     sleep_ms(300);
-    dt_guard_clear();
+    dt_watchdog_timer_clear();
 }
 
 static pid_t start(void (*call)(void)) {
     const pid_t process = fork();
     if (process == 0) {
-        if (dt_guard_start(expire) != DT_OK)
+        if (dt_watchdog_timer_start(expire) != DT_OK)
             _exit(1);
         call();
-        dt_guard_stop();
+        dt_watchdog_timer_stop();
         _exit(RETURNED);
     }
     return process;
