@@ -9,11 +9,11 @@
 
 /* What is not at most the largest number is infinite, or a NaN, for which every comparison is false. */
 bool dt_finite_all(const float *x, int64_t count) {
-    int odd = 0;
-#pragma omp simd reduction(| : odd)
+    int not_finite = 0;
+#pragma omp simd reduction(| : not_finite)
     for (int64_t i = 0; i < count; i++)
-        odd |= !(fabsf(x[i]) <= FLT_MAX);
-    return odd == 0;
+        not_finite |= !(fabsf(x[i]) <= FLT_MAX);
+    return not_finite == 0;
 }
 
 double dt_finite_plain(double x) {

@@ -77,7 +77,7 @@ static int take_nonfinite(const evidence *e, dt_findings *mine) {
 /* What is not finite on rank `rank`, and on which ranks it is so if not on all. */
 static dt_status blame_nonfinite(const evidence *e, int rank, char blame[DT_CONSENT_BYTES]) {
     const uint64_t *row = row_of(e, rank);
-    char ranks[DT_ODD_BYTES];
+    char ranks[DT_MISMATCH_BYTES];
     int count;
     if (row[WEIGHTS] > 0)
         snprintf(blame, DT_CONSENT_BYTES, "weights of %s", e->layout->tensor[row[WEIGHTS] - 1].name);
@@ -85,7 +85,7 @@ static dt_status blame_nonfinite(const evidence *e, int rank, char blame[DT_CONS
         snprintf(blame, DT_CONSENT_BYTES, "gradient of %s", e->layout->tensor[row[GRADIENT] - 1].name);
     else
         snprintf(blame, DT_CONSENT_BYTES, "loss");
-    DT_TRY(dt_odd_list(e->world, row_of(e, e->world->rank)[FINITE] == 0, ranks, &count));
+    DT_TRY(dt_mismatch_list(e->world, row_of(e, e->world->rank)[FINITE] == 0, ranks, &count));
     const size_t used = strlen(blame);
     if (count < e->world->size)
         snprintf(blame + used, DT_CONSENT_BYTES - used, " on %s alone", ranks);
@@ -93,8 +93,8 @@ static dt_status blame_nonfinite(const evidence *e, int rank, char blame[DT_CONS
 }
 
 static dt_status blame_unequal(const evidence *e, char blame[DT_CONSENT_BYTES]) {
-    char found[DT_ODD_BYTES];
-    DT_TRY(dt_odd_describe(e->world, e->rows, (size_t)e->columns * sizeof *e->rows, false, found));
+    char found[DT_MISMATCH_BYTES];
+    DT_TRY(dt_mismatch_describe(e->world, e->rows, (size_t)e->columns * sizeof *e->rows, false, found));
     int64_t t = 0;
     while (t < e->layout->tensors && !column_differs(e, TENSORS + t))
         t++;

@@ -13,13 +13,13 @@
 #include <stdint.h>
 
 #include "base/status.h"
-#include "comm/odd.h"
+#include "comm/mismatch.h"
 #include "comm/world.h"
 #include "step/replica_check.h"
 #include "optim/state.h"
 
 /** Room for what is to blame, with the 0 byte. */
-#define DT_CONSENT_BYTES (DT_ODD_BYTES + 128)
+#define DT_CONSENT_BYTES (DT_MISMATCH_BYTES + 128)
 
 /** What a rank would decide by. Hashed as it lies in memory: eight bytes each. */
 typedef struct dt_findings {

@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "comm/agree.h"
-#include "comm/odd.h"
+#include "comm/mismatch.h"
 #include "config/config.h"
 #include "optim/fingerprint.h"
 #include "optim/finite.h"
@@ -146,15 +146,16 @@ static int64_t first_difference(const dt_replica_check *drift) {
 
 /* A NaN or an infinity tells which rank is wrong, also of two; "" where all or none have some. `*part` is the
  * first of the lowest such rank. */
-static dt_status find_nonfinite(const dt_replica_check *drift, char found[DT_ODD_BYTES], int64_t *part) {
+static dt_status find_nonfinite(const dt_replica_check *drift, char found[DT_MISMATCH_BYTES], int64_t *part) {
     const dt_world *world = drift->world;
     int count;
-    DT_TRY(dt_odd_list(world, row_of(drift, world->rank)[drift->parts] > 0, found, &count));
+    DT_TRY(dt_mismatch_list(world, row_of(drift, world->rank)[drift->parts] > 0, found, &count));
     if (count == world->size)
         *found = 0;
     const size_t used = strlen(found);
     if (used > 0)
-        snprintf(found + used, DT_ODD_BYTES - used, " alone %s NaN or infinity", count == 1 ? "has" : "have");
+        snprintf(found + used, DT_MISMATCH_BYTES - used, " alone %s NaN or infinity",
+                 count == 1 ? "has" : "have");
     for (int r = world->size - 1; *found && r >= 0; r--)
         if (row_of(drift, r)[drift->parts] > 0)
             *part = (int64_t)row_of(drift, r)[drift->parts] - 1;
@@ -163,10 +164,10 @@ static dt_status find_nonfinite(const dt_replica_check *drift, char found[DT_ODD
 
 /* Compares the gathered rows. */
 static dt_status judge(const dt_replica_check *drift) {
-    char found[DT_ODD_BYTES], nonfinite[DT_ODD_BYTES], name[DT_TENSOR_NAME_BYTES + 16];
+    char found[DT_MISMATCH_BYTES], nonfinite[DT_MISMATCH_BYTES], name[DT_TENSOR_NAME_BYTES + 16];
     int64_t part = 0;
-    DT_TRY(dt_odd_describe(drift->world, drift->hashes, (size_t)row_columns(drift) * sizeof *drift->hashes,
-                           false, found));
+    DT_TRY(dt_mismatch_describe(drift->world, drift->hashes,
+                                (size_t)row_columns(drift) * sizeof *drift->hashes, false, found));
     if (*found == 0)
         return DT_OK;
     DT_TRY(find_nonfinite(drift, nonfinite, &part));

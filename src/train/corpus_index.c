@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "comm/agree.h"
-#include "comm/odd.h"
+#include "comm/mismatch.h"
 
 /* Rank 0's choice of a file, told to all. */
 static dt_status choose(const dt_world *world, const char *given, char **path) {
@@ -75,13 +75,13 @@ static dt_status gather(dt_corpus *corpus, const dt_world *world) {
  * texts; files that differ in few bytes between the samples are noticed where lanes are read (see half).
  */
 static dt_status check_same(const dt_corpus *corpus, const dt_world *world) {
-    char mine[DT_ODD_TEXT_BYTES], found[DT_ODD_BYTES];
+    char mine[DT_MISMATCH_TEXT_BYTES], found[DT_MISMATCH_BYTES];
     uint64_t hash = 0;
     if (world->size == 1)
         return DT_OK;
     DT_TRY(dt_agree(world, dt_corpus_sample(corpus, &hash)));
     snprintf(mine, sizeof mine, "%" PRId64 " bytes with content hash %016" PRIx64, corpus->file_bytes, hash);
-    DT_TRY(dt_odd_find(world, mine, found));
+    DT_TRY(dt_mismatch_find(world, mine, found));
     return dt_agree(world, *found
                                ? dt_fail("expected one text under the name %s on all hosts, found that %s; "
                                          "give all hosts the same file",

@@ -9,7 +9,7 @@
 #include "base/ieee.h"
 #include "base/version.h"
 #include "comm/agree.h"
-#include "comm/odd.h"
+#include "comm/mismatch.h"
 #include "math/kernels.h"
 #include "base/checksum.h"
 
@@ -37,11 +37,11 @@ static void hash_program(char digits[DT_CHECKSUM_TEXT_BYTES]) {
 }
 
 static dt_status check_program(const dt_world *world) {
-    char digits[DT_CHECKSUM_TEXT_BYTES], mine[DT_ODD_TEXT_BYTES], found[DT_ODD_BYTES];
+    char digits[DT_CHECKSUM_TEXT_BYTES], mine[DT_MISMATCH_TEXT_BYTES], found[DT_MISMATCH_BYTES];
     hash_program(digits);
     snprintf(mine, sizeof mine, "dtrain %s, commit %s, program file XXH3-64 %s", dt_version(),
              dt_version_commit(), digits);
-    DT_TRY(dt_odd_find(world, mine, found));
+    DT_TRY(dt_mismatch_find(world, mine, found));
     return dt_agree(world, *found ? dt_fail("expected one program on all ranks, found that %s; install the "
                                             "same build of dtrain on all hosts",
                                             found)

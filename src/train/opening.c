@@ -11,7 +11,7 @@
 #include "base/quote.h"
 #include "base/version.h"
 #include "comm/agree.h"
-#include "comm/odd.h"
+#include "comm/mismatch.h"
 #include "comm/placement.h"
 #include "config/json.h"
 #include "config/remark.h"
@@ -131,8 +131,8 @@ static json_t *run_event(const dt_run *run, json_t *hosts) {
 
 dt_status dt_opening_opening(dt_run *run) {
     json_t *hosts;
-    char unlike[DT_ODD_BYTES];
-    DT_TRY(dt_odd_find(run->world, run->gpt.kernels->name, unlike));
+    char unlike[DT_MISMATCH_BYTES];
+    DT_TRY(dt_mismatch_find(run->world, run->gpt.kernels->name, unlike));
     dt_status status = dt_opening_hosts(run->world, &hosts);
     if (status == DT_OK && run->world->rank == 0) {
         print_opening(run, hosts, unlike);

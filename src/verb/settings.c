@@ -7,7 +7,7 @@
 
 #include "base/file.h"
 #include "comm/agree.h"
-#include "comm/odd.h"
+#include "comm/mismatch.h"
 #include "base/checksum.h"
 #include "train/launch.h"
 #include "verb/table.h"
@@ -44,7 +44,7 @@ static char *join_words(int argc, char **argv) {
 
 /* A line that is another for other words, also for those too many to be shown in it. Each word's 0 byte
  * counts for the digits, so that "a b" is not "a" and "b". */
-static dt_status describe_words(int argc, char **argv, char line[DT_ODD_TEXT_BYTES]) {
+static dt_status describe_words(int argc, char **argv, char line[DT_MISMATCH_TEXT_BYTES]) {
     char digits[DT_CHECKSUM_TEXT_BYTES];
     dt_checksum checksum;
     DT_TRY(dt_checksum_create(&checksum, 64));
@@ -55,16 +55,16 @@ static dt_status describe_words(int argc, char **argv, char line[DT_ODD_TEXT_BYT
     char *joined = join_words(argc, argv);
     if (joined == NULL)
         return dt_fail("out of memory for the command line");
-    snprintf(line, DT_ODD_TEXT_BYTES, "%s: %.*s", digits, (int)(DT_ODD_TEXT_BYTES / 2), joined);
+    snprintf(line, DT_MISMATCH_TEXT_BYTES, "%s: %.*s", digits, (int)(DT_MISMATCH_TEXT_BYTES / 2), joined);
     free(joined);
     return DT_OK;
 }
 
 dt_status dt_verb_same_launch(const dt_world *world, int argc, char **argv) {
-    char mine[DT_ODD_TEXT_BYTES], found[DT_ODD_BYTES];
+    char mine[DT_MISMATCH_TEXT_BYTES], found[DT_MISMATCH_BYTES];
     DT_TRY(dt_launch_check(world));
     DT_TRY(dt_agree(world, describe_words(argc, argv, mine)));
-    DT_TRY(dt_odd_find(world, mine, found));
+    DT_TRY(dt_mismatch_find(world, mine, found));
     return dt_agree(world, *found ? dt_usage("expected one command line for all ranks (mpirun -np N dtrain "
                                              ".., without \":\"), found that %s",
                                              found)

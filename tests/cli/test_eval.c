@@ -148,7 +148,7 @@ static void all_ranks_evaluate_the_same_checkpoint(void **state) {
     command_free(&r);
     command_result alone = command_run("cd late && %s eval latest --data text.txt", DTRAIN);
     command_result both = command_run(
-        "%s --oversubscribe -np 2 %s/tests/support/odd env -C late %s eval latest --data text.txt :: env -C early "
+        "%s --oversubscribe -np 2 %s/tests/support/mismatch env -C late %s eval latest --data text.txt :: env -C early "
         "%s eval latest --data text.txt",
         DTRAIN_MPIRUN, DTRAIN_SOURCE_DIR, DTRAIN, DTRAIN);
     assert_int_equal(both.exit_code, 0);

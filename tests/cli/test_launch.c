@@ -18,9 +18,10 @@
 #define TRAIN " train " TRAINING_MODEL "--max-steps 2 --out-dir out "
 
 /* The last of `ranks` ranks is started by other words than the rest. */
-static void refused(int ranks, const char *first, const char *odd, const char *start, const char *end) {
-    command_result r = command_run("%s --oversubscribe --bind-to none -np %d %s/tests/support/odd %s :: %s",
-                                   DTRAIN_MPIRUN, ranks, DTRAIN_SOURCE_DIR, first, odd);
+static void refused(int ranks, const char *first, const char *last, const char *start, const char *end) {
+    command_result r =
+        command_run("%s --oversubscribe --bind-to none -np %d %s/tests/support/mismatch %s :: %s",
+                    DTRAIN_MPIRUN, ranks, DTRAIN_SOURCE_DIR, first, last);
     const char *found = strstr(r.err, start);
     if (r.exit_code != 1 || found == NULL || strstr(found, end) == NULL || strstr(found + 1, start) != NULL)
         fail_msg("expected exit code 1 and once \"%s..%s\", found %d and \"%s\"", start, end, r.exit_code,
@@ -68,8 +69,8 @@ static void flush_to_zero_is_refused(void **state) {
 static void other_kernels_are_named(void **state) {
     (void)state;
     command_result r =
-        command_run("%s --oversubscribe --bind-to none -np 3 %s/tests/support/odd %s :: %s", DTRAIN_MPIRUN,
-                    DTRAIN_SOURCE_DIR, DTRAIN TRAIN, "env DTRAIN_ISA=baseline " DTRAIN TRAIN);
+        command_run("%s --oversubscribe --bind-to none -np 3 %s/tests/support/mismatch %s :: %s",
+                    DTRAIN_MPIRUN, DTRAIN_SOURCE_DIR, DTRAIN TRAIN, "env DTRAIN_ISA=baseline " DTRAIN TRAIN);
     const char *found = strstr(r.out, "\nkernels   rank 2 on ");
     if (r.exit_code != 0 || found == NULL ||
         strstr(found, " has baseline; the other 2 ranks have ") == NULL ||

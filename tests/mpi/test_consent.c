@@ -100,16 +100,16 @@ static void what_blows_up_everywhere_is_nobodys_fault(void **unused) {
 static void a_number_on_one_rank_is_blamed_on_it(void **unused) {
     (void)unused;
     const float kinds[] = {NAN, INFINITY, -INFINITY};
-    for (int odd = 0; odd < world.size && world.size > 1; odd++)
+    for (int differing = 0; differing < world.size && world.size > 1; differing++)
         for (int k = 0; k < 3; k++) {
             dt_findings found;
             char blame[DT_CONSENT_BYTES], expected[DT_CONSENT_BYTES];
             float *place = last_of(gradient, "h.0.attn.c_attn.weight"), kept = *place;
-            if (world.rank == odd)
+            if (world.rank == differing)
                 *place = kinds[k];
             assert_int_equal(ask(4.5, &found, blame), DT_CONSENT_NOT_FINITE);
             snprintf(expected, sizeof expected, "gradient of h.0.attn.c_attn.weight on rank %d on %s alone",
-                     odd, world.host);
+                     differing, world.host);
             expect_text(blame, expected);
             assert_true(found.loss == 4.5 && (k == 0 ? isnan(found.grad_norm) : isinf(found.grad_norm)));
             *place = kept;
@@ -119,12 +119,12 @@ static void a_number_on_one_rank_is_blamed_on_it(void **unused) {
 /* The lowest bit and the highest. A majority tells the rank; with two there is none. */
 static void a_bit_on_one_rank_is_noticed(void **unused) {
     (void)unused;
-    for (int odd = 0; odd < world.size && world.size > 1; odd++)
+    for (int differing = 0; differing < world.size && world.size > 1; differing++)
         for (int bit = 0; bit < 32; bit += 31) {
             dt_findings found;
             char blame[DT_CONSENT_BYTES], expected[DT_CONSENT_BYTES];
             float *place = last_of(gradient, "ln_f.bias"), kept = *place;
-            if (world.rank == odd)
+            if (world.rank == differing)
                 *place = turned(kept, bit);
             assert_int_equal(ask(4.5, &found, blame), DT_CONSENT_UNEQUAL);
             if (world.size == 2)
@@ -136,7 +136,7 @@ static void a_bit_on_one_rank_is_noticed(void **unused) {
             else
                 snprintf(expected, sizeof expected,
                          "rank %d on %s differs from the other %d ranks; first in the gradient of ln_f.bias",
-                         odd, world.host, world.size - 1);
+                         differing, world.host, world.size - 1);
             expect_text(blame, expected);
             *place = kept;
         }
@@ -161,8 +161,8 @@ static void a_loss_on_one_rank_is_noticed(void **unused) {
     (void)unused;
     dt_findings found;
     char blame[DT_CONSENT_BYTES];
-    const int odd = world.size - 1;
-    const dt_consent consent = ask(world.rank == odd ? 4.5 + 1e-15 : 4.5, &found, blame);
+    const int differing = world.size - 1;
+    const dt_consent consent = ask(world.rank == differing ? 4.5 + 1e-15 : 4.5, &found, blame);
     assert_int_equal(consent, world.size > 1 ? DT_CONSENT_UNEQUAL : DT_CONSENT_GIVEN);
     if (world.size > 1)
         assert_non_null(strstr(blame, " in a number computed from equal gradients"));
@@ -173,17 +173,17 @@ static void a_loss_on_one_rank_is_noticed(void **unused) {
  */
 static void a_replica_that_spoils_the_sum_is_named(void **unused) {
     (void)unused;
-    for (int odd = 0; odd < world.size && world.size > 1; odd++)
+    for (int differing = 0; differing < world.size && world.size > 1; differing++)
         for (int finite = 0; finite < 2; finite++) {
             dt_findings found;
             char blame[DT_CONSENT_BYTES], expected[DT_CONSENT_BYTES];
             float *place = last_of(state.parameters, "h.0.ln_1.weight"), kept = *place;
-            if (world.rank == odd)
+            if (world.rank == differing)
                 *place = finite ? 3e38f : NAN;
             assert_int_equal(ask((double)NAN, &found, blame), DT_CONSENT_DRIFTED);
             assert_int_equal(dt_replica_check_name(&drift), DT_FAILED);
             snprintf(expected, sizeof expected,
-                     "rank %d on %s alone has NaN or infinity; first in tensor h.0.ln_1.weight;", odd,
+                     "rank %d on %s alone has NaN or infinity; first in tensor h.0.ln_1.weight;", differing,
                      world.host);
             if (finite)
                 snprintf(expected, sizeof expected, "; first in tensor h.0.ln_1.weight;");

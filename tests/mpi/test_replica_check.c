@@ -68,7 +68,7 @@ static int64_t walk(dt_run *run, int64_t most, dt_step_outcome *outcome) {
 }
 
 /* Rank 0 has the sentence, with what is expected of it; the others have none. */
-static void expect_named(int odd, int64_t step, const char *tensor) {
+static void expect_named(int differing, int64_t step, const char *tensor) {
     char expected[1024];
     if (world.rank != 0) {
         assert_string_equal(dt_error(), "");
@@ -83,7 +83,7 @@ static void expect_named(int odd, int64_t step, const char *tensor) {
         snprintf(expected, sizeof expected,
                  "after step %" PRId64 " rank %d on %s differs from the other %d ranks; first in tensor %s; "
                  "this state was not saved",
-                 step, odd, world.host, world.size - 1, tensor);
+                 step, differing, world.host, world.size - 1, tensor);
     if (strstr(dt_error(), expected) == NULL)
         fail_msg("expected \"%s\", found \"%s\"", expected, dt_error());
 }
@@ -91,18 +91,18 @@ static void expect_named(int odd, int64_t step, const char *tensor) {
 /* The lowest bit of one weight, on each rank in turn: the next look, of every second state, finds it. */
 static void a_bit_of_a_weight_is_found_by_the_next_look(void **state) {
     (void)state;
-    for (int odd = 0; odd < world.size; odd++) {
+    for (int differing = 0; differing < world.size; differing++) {
         dt_run run;
         dt_step_outcome outcome;
         make_run(&run, "2");
         assert_int_equal(walk(&run, 4, &outcome), 4);
         const dt_tensor *tensor = dt_layout_find(&run.layout, "h.1.mlp.c_fc.weight");
-        if (world.rank == odd)
+        if (world.rank == differing)
             flip(run.state.parameters + tensor->offset + tensor->count - 1, 0);
         assert_int_equal(walk(&run, 12, &outcome), 4);
         assert_int_equal(outcome, DT_STEP_DRIFTED);
         assert_int_equal(dt_replica_check_name(&run.drift), DT_FAILED);
-        expect_named(odd, 4, tensor->name);
+        expect_named(differing, 4, tensor->name);
         dt_run_free(&run);
     }
 }
@@ -145,14 +145,14 @@ static void what_is_to_be_saved_is_compared(void **state) {
 /* A number that is not finite tells the rank, with two ranks too, whatever the others' bits. */
 static void a_replica_that_blows_up_is_named(void **state) {
     (void)state;
-    for (int odd = 0; odd < world.size; odd++) {
+    for (int differing = 0; differing < world.size; differing++) {
         dt_run run;
         dt_step_outcome outcome;
         char expected[512];
         make_run(&run, "100");
         assert_int_equal(walk(&run, 3, &outcome), 3);
         const dt_tensor *tensor = dt_layout_find(&run.layout, "h.0.ln_2.bias");
-        if (world.rank == odd)
+        if (world.rank == differing)
             run.state.parameters[tensor->offset] = NAN;
         assert_int_equal(walk(&run, 12, &outcome), 3);
         assert_int_equal(outcome, DT_STEP_DRIFTED);
@@ -161,7 +161,7 @@ static void a_replica_that_blows_up_is_named(void **state) {
             expected, sizeof expected,
             "after step 3 rank %d on %s alone has NaN or infinity; first in tensor h.0.ln_2.bias; this state was not "
             "saved",
-            odd, world.host);
+            differing, world.host);
         if (world.rank == 0 && strstr(dt_error(), expected) == NULL)
             fail_msg("expected \"%s\", found \"%s\"", expected, dt_error());
         dt_run_free(&run);

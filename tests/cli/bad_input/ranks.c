@@ -32,4 +32,4 @@ static const bad_row rows[] = {
 
 const bad_table bad_ranks = {"ranks", BAD_ROWS(rows),
                              .launcher = DTRAIN_MPIRUN " -np 3 --oversubscribe " DTRAIN_SOURCE_DIR
-                                                       "/tests/support/odd"};
+                                                       "/tests/support/mismatch"};

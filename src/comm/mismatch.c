@@ -1,5 +1,5 @@
 /* A vote, and the sentence about those who lost it. */
-#include "comm/odd.h"
+#include "comm/mismatch.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -20,7 +20,7 @@ typedef struct vote {
     bool texts;
     int size, majority;
     const char *hosts; /* [size, DT_HOST_BYTES] */
-    char *found;       /* [DT_ODD_BYTES] */
+    char *found;       /* [DT_MISMATCH_BYTES] */
 } vote;
 
 static const char *value_of(const vote *v, int rank) {
@@ -32,7 +32,7 @@ static bool alike(const vote *v, int rank, int other) {
 }
 
 /* Boyer and Moore: what remains after pairs of unlike votes cancel is the majority, if there is one. */
-int dt_odd_majority(const void *values, size_t value_bytes, int size) {
+int dt_mismatch_majority(const void *values, size_t value_bytes, int size) {
     DT_ASSERT(value_bytes > 0 && size > 0);
     const vote v = {.values = values, .value_bytes = value_bytes};
     int candidate = 0, weight = 0, votes = 0, lowest = -1;
@@ -55,7 +55,7 @@ static void add(const vote *v, const char *format, ...) {
     const size_t used = strlen(v->found);
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(v->found + used, DT_ODD_BYTES - used, format, arguments);
+    vsnprintf(v->found + used, DT_MISMATCH_BYTES - used, format, arguments);
     va_end(arguments);
 }
 
@@ -77,7 +77,7 @@ static int name_ranks(const vote *v) {
 }
 
 static void describe(const vote *v) {
-    const int odd = name_ranks(v), rest = v->size - odd;
+    const int differing = name_ranks(v), rest = v->size - differing;
     if (v->majority < 0)
         add(v, "%s",
             v->texts ? "; no majority says which is right"
@@ -85,7 +85,7 @@ static void describe(const vote *v) {
     else if (v->texts)
         add(v, "; the other %d ranks have %s", rest, value_of(v, v->majority));
     else
-        add(v, " %s from the other %d ranks", odd == 1 ? "differs" : "differ", rest);
+        add(v, " %s from the other %d ranks", differing == 1 ? "differs" : "differ", rest);
 }
 
 /* Completes `rows`, NULL on a rank that had no memory for them. */
@@ -94,15 +94,15 @@ static dt_status gather_rows(const dt_world *world, char *rows, int64_t row_byte
     return dt_world_gather_same(world, rows, row_bytes);
 }
 
-dt_status dt_odd_describe(const dt_world *world, const void *values, size_t value_bytes, bool texts,
-                          char found[DT_ODD_BYTES]) {
+dt_status dt_mismatch_describe(const dt_world *world, const void *values, size_t value_bytes, bool texts,
+                          char found[DT_MISMATCH_BYTES]) {
     DT_COLLECTIVE(world, DT_SAME_INT(value_bytes), DT_SAME_INT(texts),
                   DT_SAME_BYTES(values, (size_t)world->size * value_bytes));
     vote v = {.values = values,
               .value_bytes = value_bytes,
               .texts = texts,
               .size = world->size,
-              .majority = dt_odd_majority(values, value_bytes, world->size),
+              .majority = dt_mismatch_majority(values, value_bytes, world->size),
               .found = found};
     bool same = true;
     found[0] = 0;
@@ -121,19 +121,19 @@ dt_status dt_odd_describe(const dt_world *world, const void *values, size_t valu
     return status;
 }
 
-dt_status dt_odd_find(const dt_world *world, const char *mine, char found[DT_ODD_BYTES]) {
+dt_status dt_mismatch_find(const dt_world *world, const char *mine, char found[DT_MISMATCH_BYTES]) {
     DT_COLLECTIVE_CALL(world);
-    char *texts = dt_memory_alloc(world->size, DT_ODD_TEXT_BYTES, "a text a rank");
+    char *texts = dt_memory_alloc(world->size, DT_MISMATCH_TEXT_BYTES, "a text a rank");
     if (texts)
-        snprintf(texts + (size_t)world->rank * DT_ODD_TEXT_BYTES, DT_ODD_TEXT_BYTES, "%s", mine);
-    dt_status status = gather_rows(world, texts, DT_ODD_TEXT_BYTES);
+        snprintf(texts + (size_t)world->rank * DT_MISMATCH_TEXT_BYTES, DT_MISMATCH_TEXT_BYTES, "%s", mine);
+    dt_status status = gather_rows(world, texts, DT_MISMATCH_TEXT_BYTES);
     if (status == DT_OK)
-        status = dt_odd_describe(world, texts, DT_ODD_TEXT_BYTES, true, found);
+        status = dt_mismatch_describe(world, texts, DT_MISMATCH_TEXT_BYTES, true, found);
     dt_memory_free(texts);
     return status;
 }
 
-dt_status dt_odd_list(const dt_world *world, bool mine, char found[DT_ODD_BYTES], int *count) {
+dt_status dt_mismatch_list(const dt_world *world, bool mine, char found[DT_MISMATCH_BYTES], int *count) {
     DT_COLLECTIVE_CALL(world);
     const size_t row_bytes = DT_HOST_BYTES + 1;
     char *rows = dt_memory_alloc(world->size, row_bytes, "the ranks' hosts");

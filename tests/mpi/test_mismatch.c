@@ -2,7 +2,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "comm/odd.h"
+#include "comm/mismatch.h"
 #include "support/cmocka_mpi.h"
 
 /* Against counting: all votes of up to 5 ranks for 3 values. */
@@ -21,45 +21,45 @@ static void the_majority_is_that_of_counting(void **state) {
                 if (2 * votes > size)
                     expected = r;
             }
-            assert_int_equal(dt_odd_majority(values, sizeof *values, size), expected);
+            assert_int_equal(dt_mismatch_majority(values, sizeof *values, size), expected);
         }
 }
 
 /* Nothing is said of texts that are alike. */
 static void nobody_stands_out_where_all_are_alike(void **state) {
     (void)state;
-    char found[DT_ODD_BYTES] = "x";
-    assert_ok(dt_odd_find(&world, "the same", found));
+    char found[DT_MISMATCH_BYTES] = "x";
+    assert_ok(dt_mismatch_find(&world, "the same", found));
     assert_string_equal(found, "");
 }
 
-/* Every rank in turn is the odd one: it alone is named where the others are a majority, and on two ranks both
+/* Every rank in turn is the one that differs: it alone is named where the others are a majority, and on two ranks both
  * are. */
-static void the_odd_one_is_named(void **state) {
+static void the_rank_that_differs_is_named(void **state) {
     (void)state;
-    char found[DT_ODD_BYTES], expected[DT_ODD_BYTES];
-    for (int odd = 0; odd < world.size && world.size > 1; odd++) {
-        assert_ok(dt_odd_find(&world, world.rank == odd ? "A" : "B", found));
+    char found[DT_MISMATCH_BYTES], expected[DT_MISMATCH_BYTES];
+    for (int differing = 0; differing < world.size && world.size > 1; differing++) {
+        assert_ok(dt_mismatch_find(&world, world.rank == differing ? "A" : "B", found));
         if (world.size == 2)
             snprintf(expected, sizeof expected,
                      "rank 0 on %s has %s, rank 1 on %s has %s; no majority says which is right", world.host,
-                     odd == 0 ? "A" : "B", world.host, odd == 1 ? "A" : "B");
+                     differing == 0 ? "A" : "B", world.host, differing == 1 ? "A" : "B");
         else
-            snprintf(expected, sizeof expected, "rank %d on %s has A; the other %d ranks have B", odd,
+            snprintf(expected, sizeof expected, "rank %d on %s has A; the other %d ranks have B", differing,
                      world.host, world.size - 1);
         assert_string_equal(found, expected);
     }
 }
 
-/* Values that are no texts are not shown, and of many odd ranks the first are named. */
+/* Values that are no texts are not shown, and of many ranks that differ the first are named. */
 static void values_are_not_shown_and_long_lists_are_cut(void **state) {
     (void)state;
-    char found[DT_ODD_BYTES], expected[DT_ODD_BYTES] = "";
+    char found[DT_MISMATCH_BYTES], expected[DT_MISMATCH_BYTES] = "";
     uint64_t *values = calloc((size_t)world.size, sizeof *values);
     assert_non_null(values);
     for (int r = 0; r < world.size; r++)
         values[r] = (uint64_t)r;
-    assert_ok(dt_odd_describe(&world, values, sizeof *values, false, found));
+    assert_ok(dt_mismatch_describe(&world, values, sizeof *values, false, found));
     for (int r = 0; r < world.size && r < 4; r++)
         snprintf(expected + strlen(expected), sizeof expected - strlen(expected), "%srank %d on %s",
                  r == 0 ? "" : ", ", r, world.host);
@@ -73,7 +73,7 @@ static void values_are_not_shown_and_long_lists_are_cut(void **state) {
 
 static const struct CMUnitTest tests[] = {cmocka_unit_test(the_majority_is_that_of_counting),
                                           cmocka_unit_test(nobody_stands_out_where_all_are_alike),
-                                          cmocka_unit_test(the_odd_one_is_named),
+                                          cmocka_unit_test(the_rank_that_differs_is_named),
                                           cmocka_unit_test(values_are_not_shown_and_long_lists_are_cut)};
 
 CMOCKA_MPI_MAIN(tests)
