@@ -2,8 +2,8 @@
  * Hashes of a state, tensor by tensor, and of vectors like those it is made of: what replicas, and a state
  * and its copy, are compared by.
  *
- * The parts of a state are the tensors of the weights, then those of each moment, in the order of the table.
- * A part's hash is the XXH3 of 64 bits that a checkpoint has for the same tensor. All functions are local.
+ * The tensors of a state are those of the weights, then those of each moment, in the order of the table. A
+ * tensor's hash is the XXH3 of 64 bits that a checkpoint has for the same tensor. All functions are local.
  */
 #ifndef DT_OPTIM_FINGERPRINT_H
 #define DT_OPTIM_FINGERPRINT_H
@@ -13,19 +13,19 @@
 
 #include "optim/state.h"
 
-/** How many parts a state of this layout has. */
-int64_t dt_fingerprint_parts(const dt_layout *layout);
+/** How many tensors a state of this layout has. */
+int64_t dt_fingerprint_tensors(const dt_layout *layout);
 
-/** The elements of part `part`, `*count` of them. */
-float *dt_fingerprint_elements(const dt_state *state, int64_t part, int64_t *count);
+/** The elements of tensor `index`, `*count` of them. */
+float *dt_fingerprint_elements(const dt_state *state, int64_t index, int64_t *count);
 
-/** How a checkpoint calls part `part`: "exp_avg.wte.weight". */
-void dt_fingerprint_name(const dt_layout *layout, int64_t part, char *text, size_t text_bytes);
+/** How a checkpoint calls tensor `index`: "exp_avg.wte.weight". */
+void dt_fingerprint_name(const dt_layout *layout, int64_t index, char *text, size_t text_bytes);
 
-/** The hash of part `part`. */
-uint64_t dt_fingerprint_part(const dt_state *state, int64_t part);
+/** The hash of tensor `index`. */
+uint64_t dt_fingerprint_tensor(const dt_state *state, int64_t index);
 
-/** One hash of all of row[0..parts). */
-uint64_t dt_fingerprint_whole(const uint64_t *row, int64_t parts);
+/** One hash of all of row[0..tensors). */
+uint64_t dt_fingerprint_whole(const uint64_t *row, int64_t tensors);
 
 #endif

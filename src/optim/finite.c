@@ -27,22 +27,22 @@ const dt_tensor *dt_finite_first(const dt_layout *layout, const float *vector) {
     return NULL;
 }
 
-int64_t dt_finite_first_part(const dt_state *state) {
-    for (int64_t part = 0; part < dt_fingerprint_parts(state->layout); part++) {
+int64_t dt_finite_first_tensor(const dt_state *state) {
+    for (int64_t index = 0; index < dt_fingerprint_tensors(state->layout); index++) {
         int64_t count;
-        const float *elements = dt_fingerprint_elements(state, part, &count);
+        const float *elements = dt_fingerprint_elements(state, index, &count);
         if (!dt_finite_all(elements, count))
-            return part;
+            return index;
     }
     return -1;
 }
 
 dt_status dt_finite_check(const dt_state *state) {
     char name[DT_TENSOR_NAME_BYTES + 16];
-    const int64_t part = dt_finite_first_part(state);
-    if (part < 0)
+    const int64_t index = dt_finite_first_tensor(state);
+    if (index < 0)
         return DT_OK;
-    dt_fingerprint_name(state->layout, part, name, sizeof name);
+    dt_fingerprint_name(state->layout, index, name, sizeof name);
     return dt_fail("step %" PRId64 " was not saved: expected finite numbers, found NaN or infinity in "
                    "tensor %s; lower learning_rate or set grad_clip, and go on from the last checkpoint",
                    state->step, name);

@@ -108,7 +108,7 @@ static dt_status blame_unequal(const evidence *e, char blame[DT_CONSENT_BYTES]) 
 
 static dt_status judge(const evidence *e, dt_findings *mine, dt_consent *consent, char *blame) {
     const int nonfinite = take_nonfinite(e, mine);
-    *consent = column_differs(e, STATE) ? DT_CONSENT_DRIFTED
+    *consent = column_differs(e, STATE) ? DT_CONSENT_REPLICAS_DIFFER
                : nonfinite >= 0         ? DT_CONSENT_NOT_FINITE
                                         : DT_CONSENT_UNEQUAL;
     if (*consent == DT_CONSENT_NOT_FINITE)
@@ -116,7 +116,7 @@ static dt_status judge(const evidence *e, dt_findings *mine, dt_consent *consent
     return *consent == DT_CONSENT_UNEQUAL ? blame_unequal(e, blame) : DT_OK;
 }
 
-dt_status dt_consent_ask(const dt_world *world, dt_replica_check *drift, const dt_state *state,
+dt_status dt_consent_ask(const dt_world *world, dt_replica_check *check, const dt_state *state,
                          const float *gradient, dt_findings *mine, dt_consent *consent,
                          char blame[DT_CONSENT_BYTES]) {
     /* The bits of a NaN may depend on who made it: all that are not finite count as the same. */
@@ -130,7 +130,7 @@ dt_status dt_consent_ask(const dt_world *world, dt_replica_check *drift, const d
     evidence e = {.world = world, .layout = state->layout, .columns = TENSORS + state->layout->tensors};
     e.rows = dt_memory_alloc(world->size * e.columns, sizeof *e.rows, "what the ranks found");
     if (e.rows)
-        fill_row(&e, dt_replica_check_look_now(drift), state, gradient, mine);
+        fill_row(&e, dt_replica_check_look_now(check), state, gradient, mine);
     dt_status status = dt_agree(world, e.rows ? DT_OK : DT_FAILED);
     if (status == DT_OK)
         status = dt_world_gather_same(world, e.rows, e.columns * (int64_t)sizeof *e.rows);

@@ -32,18 +32,19 @@ typedef enum dt_consent {
     DT_CONSENT_GIVEN,      /**< all found the same, and it is finite */
     DT_CONSENT_NOT_FINITE, /**< on some rank loss or gradient is not finite, while the states are the same */
     DT_CONSENT_UNEQUAL,    /**< all is finite and the states are the same, but not what was made of them */
-    DT_CONSENT_DRIFTED     /**< the states differ already: drift has looked, and can name it */
+    DT_CONSENT_REPLICAS_DIFFER /**< the states differ already: the replica check has looked, and can name it
+                                */
 } dt_consent;
 
 /**
  * Compares what the ranks found for the step after `state`, whose summed gradient is `gradient`. `*consent`
  * is the same on all, and so are loss and norm in `*mine` afterwards: where one rank's are not finite, they
- * become those. But for DT_CONSENT_GIVEN and DT_CONSENT_DRIFTED `blame` says what is wrong: "weights of T"
- * for the first tensor T that is not finite, or "gradient of T", or "loss", and " on RANKS alone" where that
- * is not so on all; or which ranks differ, and in what. `drift` may be NULL; then states are not compared.
- * Collective.
+ * become those. But for DT_CONSENT_GIVEN and DT_CONSENT_REPLICAS_DIFFER `blame` says what is wrong: "weights
+ * of T" for the first tensor T that is not finite, or "gradient of T", or "loss", and " on RANKS alone" where
+ * that is not so on all; or which ranks differ, and in what. `check` may be NULL; then states are not
+ * compared. Collective.
  */
-dt_status dt_consent_ask(const dt_world *world, dt_replica_check *drift, const dt_state *state,
+dt_status dt_consent_ask(const dt_world *world, dt_replica_check *check, const dt_state *state,
                          const float *gradient, dt_findings *mine, dt_consent *consent,
                          char blame[DT_CONSENT_BYTES]);
 

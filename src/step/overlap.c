@@ -232,7 +232,7 @@ dt_status dt_overlap_finish(dt_overlap *o, float **sum, dt_overlap_times *times)
     const double end = dt_clock_seconds();
     dt_spans_end(o->spans, DT_SPAN_ALLREDUCE, begun, 0.0);
     times->total = end - o->first_start;
-    /* Every part of it lies inside the total, but the core's clock and the one on the wall drift apart. */
+    /* All of it lies inside the total, but the core's clock is not the one on the wall. */
     times->exposed = fmin(o->exposed + end - begun, times->total);
     return DT_OK;
 }

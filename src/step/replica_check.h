@@ -25,8 +25,8 @@ typedef struct dt_replica_check {
     const dt_world *world;
     const dt_state *state;
     int64_t cadence;       /**< steps between looks, DT_NULL_INT for none */
-    int64_t parts;         /**< tensors of the three vectors of the state */
-    uint64_t *hashes;      /**< [size, parts + 1]: this rank's row is its last look; NULL with one rank */
+    int64_t tensors;       /**< tensors of the three vectors of the state */
+    uint64_t *hashes;      /**< [size, tensors + 1]: this rank's row is its last look; NULL with one rank */
     bool wanted;           /**< at the next step, due or not */
     bool looked;           /**< at all */
     bool begun;            /**< a look, which has not been ended */
@@ -37,46 +37,46 @@ typedef struct dt_replica_check {
     pthread_mutex_t mutex; /**< guards what follows */
     pthread_cond_t changed;
     bool looking, leaving;
-    uint64_t hash; /**< of the last step's look or the last check, DT_DRIFT_UNSEEN when it had none */
+    uint64_t hash; /**< of the last step's look or the last check, DT_REPLICA_CHECK_UNSEEN when it had none */
 } dt_replica_check;
 
 /** What a rank that does not look says of its state. */
-#define DT_DRIFT_UNSEEN UINT64_C(0)
+#define DT_REPLICA_CHECK_UNSEEN UINT64_C(0)
 
 /** Prepares looks at `state` every `cadence` steps (DT_NULL_INT: never) and starts the thread; `state` and
  * `world` must outlive them. The caller frees it, also on failure. Local. */
-dt_status dt_replica_check_create(dt_replica_check *drift, const dt_world *world, const dt_state *state,
+dt_status dt_replica_check_create(dt_replica_check *check, const dt_world *world, const dt_state *state,
                                   int64_t cadence);
 
 /** Ends the thread and frees; all zero is fine. Local. */
-void dt_replica_check_free(dt_replica_check *drift);
+void dt_replica_check_free(dt_replica_check *check);
 
 /** Makes a look due at the next step; false where none is ever made: with one rank, and without a cadence.
  * To be called by all ranks or none. Local. */
-bool dt_replica_check_want(dt_replica_check *drift);
+bool dt_replica_check_want(dt_replica_check *check);
 
 /**
  * Begins a look where one is due: when it is wanted, after a multiple of cadence steps, and before the first
- * step of a run. The state must not change until it is ended. Does nothing elsewhere, and for `drift` NULL.
+ * step of a run. The state must not change until it is ended. Does nothing elsewhere, and for `check` NULL.
  * Allocates nothing. Local.
  */
-void dt_replica_check_begin(dt_replica_check *drift);
+void dt_replica_check_begin(dt_replica_check *check);
 
 /** Waits for the look that was begun and returns a hash of the state, to be compared with the other ranks';
- * DT_DRIFT_UNSEEN when none was. Local. */
-uint64_t dt_replica_check_end(dt_replica_check *drift);
+ * DT_REPLICA_CHECK_UNSEEN when none was. Local. */
+uint64_t dt_replica_check_end(dt_replica_check *check);
 
 /** Looks now, with all threads of the rank, due or not and whatever the cadence, and returns the hash as
  * dt_replica_check_end does. Local. */
-uint64_t dt_replica_check_look_now(dt_replica_check *drift);
+uint64_t dt_replica_check_look_now(dt_replica_check *check);
 
 /** After looks that differed, before the state changes: fails with a sentence that names the ranks, their
  * hosts and the first tensor that differs; where some ranks have numbers that are not finite and others have
  * not, those ranks and the first such tensor. Collective. */
-dt_status dt_replica_check_name(dt_replica_check *drift);
+dt_status dt_replica_check_name(dt_replica_check *check);
 
 /** Looks now, with all threads of the rank, due or not (but not with a cadence of DT_NULL_INT), compares, and
  * fails as dt_replica_check_name does. Collective. */
-dt_status dt_replica_check_check(dt_replica_check *drift);
+dt_status dt_replica_check_compare_now(dt_replica_check *check);
 
 #endif

@@ -237,7 +237,7 @@ static int sooner(int a, int b) {
 static dt_status gather_micro_batches(dt_step *s, dt_step_result *result, bool *same_state) {
     const int64_t T = s->in.gpt->layout->shape.T;
     const double stop = (double)s->in.stop_reason();
-    const uint64_t hash = dt_replica_check_end(s->in.drift);
+    const uint64_t hash = dt_replica_check_end(s->in.replica_check);
     for (int64_t l = s->plan.first; l < s->plan.end; l++) {
         s->micro_batch_values[l * s->values + MICRO_BATCH_STOP] = stop;
         put_hash(&s->micro_batch_values[l * s->values + MICRO_BATCH_STATE], hash);
@@ -269,7 +269,7 @@ static void update_and_hold_state(dt_step *s, int64_t step, const dt_step_result
     dt_adamw adamw = s->in.adamw;
     adamw.learning_rate = result->learning_rate;
     adamw.gradient_scale = dt_clip_scale(result->grad_norm, s->in.grad_clip);
-    const double look_seconds = s->in.drift ? s->in.drift->waited_seconds : 0.0;
+    const double look_seconds = s->in.replica_check ? s->in.replica_check->waited_seconds : 0.0;
     const double asked = dt_clock_seconds();
     dt_state_hold(state);
     state->waited_seconds += dt_clock_seconds() - asked + look_seconds;
@@ -304,8 +304,8 @@ static void decide(dt_step *s, dt_step_result *result, dt_consent consent) {
     case DT_CONSENT_UNEQUAL:
         result->outcome = DT_STEP_UNEQUAL;
         break;
-    case DT_CONSENT_DRIFTED:
-        result->outcome = DT_STEP_DRIFTED;
+    case DT_CONSENT_REPLICAS_DIFFER:
+        result->outcome = DT_STEP_REPLICAS_DIFFER;
         break;
     }
 }
@@ -322,7 +322,7 @@ static dt_status judge_gradient(dt_step *s, int64_t step, dt_step_result *result
     found.grad_norm = dt_clip_norm(s->sum, elements, s->partial, &found.gradient_bits);
     dt_spans_end(s->in.spans, DT_SPAN_NORM, begun, (double)elements);
     const double asked = dt_spans_begin(s->in.spans);
-    DT_TRY(dt_consent_ask(s->in.world, s->in.drift, s->in.state, s->sum, &found, &consent, s->blame));
+    DT_TRY(dt_consent_ask(s->in.world, s->in.replica_check, s->in.state, s->sum, &found, &consent, s->blame));
     dt_spans_end(s->in.spans, DT_SPAN_CONSENT, asked, 0.0);
     result->loss = dt_finite_plain(found.loss);
     result->grad_norm = dt_finite_plain(found.grad_norm);
@@ -343,7 +343,7 @@ dt_status dt_step_run(dt_step *s, dt_step_result *result,
     bool same_state;
     *result = (dt_step_result){0};
     dt_progress_enter(step, "computing gradients");
-    dt_replica_check_begin(s->in.drift);
+    dt_replica_check_begin(s->in.replica_check);
     draw_batch(s, step);
     run_micro_batches(s, step);
     dt_progress_enter(step, "exchanging gradients");
@@ -351,7 +351,7 @@ dt_status dt_step_run(dt_step *s, dt_step_result *result,
     dt_progress_enter(step, "exchanging losses");
     DT_TRY(gather_micro_batches(s, result, &same_state));
     if (!same_state) {
-        result->outcome = DT_STEP_DRIFTED;
+        result->outcome = DT_STEP_REPLICAS_DIFFER;
         return DT_OK;
     }
     dt_progress_enter(step, "updating the weights");

@@ -30,7 +30,7 @@ typedef enum dt_step_outcome {
     DT_STEP_SKIPPED,    /**< loss or gradient was not finite: the step counts, but the state is as before */
     DT_STEP_NOT_FINITE, /**< the same, and the run is to stop; the step does not count */
     DT_STEP_UNEQUAL, /**< the states are the same, but not what the ranks made of them: see dt_step_blame */
-    DT_STEP_DRIFTED  /**< the ranks' states before the step differ: see dt_replica_check_name */
+    DT_STEP_REPLICAS_DIFFER /**< the ranks' states before the step differ: see dt_replica_check_name */
 } dt_step_outcome;
 
 /** What a step measured; all but the times are the same on every rank. */
@@ -58,13 +58,13 @@ typedef struct dt_step_inputs {
     int64_t bucket_bytes; /**< of gradient that travel together */
     dt_allreduce_options exchange;
     dt_lr_schedule schedule;
-    dt_adamw adamw;           /**< learning rate and gradient scale are set in each step */
-    double grad_clip;         /**< DT_NULL_REAL for none */
-    int64_t max_nonfinite;    /**< the first step that is not finite is skipped if this is above 1, and so
-                                 on, up to this one in a row, which is to end the run */
-    dt_replica_check *drift;  /**< NULL for none */
-    dt_spans *spans;          /**< what measures the step, NULL for nothing */
-    int (*stop_reason)(void); /**< 0, or why to stop; asked as late in a step as others can be told */
+    dt_adamw adamw;        /**< learning rate and gradient scale are set in each step */
+    double grad_clip;      /**< DT_NULL_REAL for none */
+    int64_t max_nonfinite; /**< the first step that is not finite is skipped if this is above 1, and so
+                              on, up to this one in a row, which is to end the run */
+    dt_replica_check *replica_check; /**< NULL for none */
+    dt_spans *spans;                 /**< what measures the step, NULL for nothing */
+    int (*stop_reason)(void);        /**< 0, or why to stop; asked as late in a step as others can be told */
 } dt_step_inputs;
 
 typedef struct dt_step dt_step;

@@ -58,8 +58,8 @@ static dt_status unequal(const dt_run *run) {
 
 dt_status dt_failure_of_step(dt_run *run, const dt_step_result *result) {
     dt_log_settle();
-    if (result->outcome == DT_STEP_DRIFTED)
-        return dt_replica_check_name(&run->drift);
+    if (result->outcome == DT_STEP_REPLICAS_DIFFER)
+        return dt_replica_check_name(&run->replica_check);
     return dt_agree(run->world, result->outcome == DT_STEP_UNEQUAL ? unequal(run) : diverged(run, result));
 }
 

@@ -52,7 +52,7 @@ typedef struct dt_run {
 
     dt_workers workers;
     dt_hooks *hooks;
-    dt_replica_check drift;
+    dt_replica_check replica_check;
     dt_step *step;
     dt_evaluator evaluator; /**< all zero when eval_cadence is null */
     dt_validation validation;

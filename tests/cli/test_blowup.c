@@ -1,5 +1,5 @@
-/* Runs whose numbers blow up or whose replicas drift apart: what is taken, written and said, and that it is
- * the same on any number of ranks and over a stop. */
+/* Runs whose numbers blow up or whose replicas come to differ: what is taken, written and said, and that it
+ * is the same on any number of ranks and over a stop. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

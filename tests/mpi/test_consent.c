@@ -12,7 +12,7 @@
 
 static dt_layout layout;
 static dt_state state;
-static dt_replica_check drift;
+static dt_replica_check check;
 static float *gradient;
 static double *partial;
 
@@ -21,7 +21,7 @@ static int set_up(void **unused) {
     (void)unused;
     assert_ok(dt_layout_create(&layout, shape));
     assert_ok(dt_state_create(&state, &layout));
-    assert_ok(dt_replica_check_create(&drift, &world, &state, DT_NULL_INT));
+    assert_ok(dt_replica_check_create(&check, &world, &state, DT_NULL_INT));
     gradient = dt_memory_alloc(layout.elements, sizeof *gradient, "test");
     partial = dt_memory_alloc(dt_clip_chunks(layout.elements), sizeof *partial, "test");
     for (int64_t i = 0; i < layout.elements; i++)
@@ -35,7 +35,7 @@ static int tear_down(void **unused) {
     (void)unused;
     dt_memory_free(partial);
     dt_memory_free(gradient);
-    dt_replica_check_free(&drift);
+    dt_replica_check_free(&check);
     dt_state_free(&state);
     dt_layout_free(&layout);
     return 0;
@@ -45,7 +45,7 @@ static dt_consent ask(double loss, dt_findings *found, char blame[DT_CONSENT_BYT
     dt_consent consent;
     *found = (dt_findings){.loss = loss, .learning_rate = 1e-3};
     found->grad_norm = dt_clip_norm(gradient, layout.elements, partial, &found->gradient_bits);
-    assert_ok(dt_consent_ask(&world, &drift, &state, gradient, found, &consent, blame));
+    assert_ok(dt_consent_ask(&world, &check, &state, gradient, found, &consent, blame));
     return consent;
 }
 
@@ -151,7 +151,7 @@ static void a_step_of_its_own_is_noticed(void **unused) {
         dt_consent consent;
         if (world.rank == world.size - 1)
             *(what ? &found.step : &found.stop) += 1;
-        assert_ok(dt_consent_ask(&world, &drift, &state, gradient, &found, &consent, blame));
+        assert_ok(dt_consent_ask(&world, &check, &state, gradient, &found, &consent, blame));
         assert_int_equal(consent, world.size > 1 ? DT_CONSENT_UNEQUAL : DT_CONSENT_GIVEN);
     }
 }
@@ -180,8 +180,8 @@ static void a_replica_that_spoils_the_sum_is_named(void **unused) {
             float *place = last_of(state.parameters, "h.0.ln_1.weight"), kept = *place;
             if (world.rank == differing)
                 *place = finite ? 3e38f : NAN;
-            assert_int_equal(ask((double)NAN, &found, blame), DT_CONSENT_DRIFTED);
-            assert_int_equal(dt_replica_check_name(&drift), DT_FAILED);
+            assert_int_equal(ask((double)NAN, &found, blame), DT_CONSENT_REPLICAS_DIFFER);
+            assert_int_equal(dt_replica_check_name(&check), DT_FAILED);
             snprintf(expected, sizeof expected,
                      "rank %d on %s alone has NaN or infinity; first in tensor h.0.ln_1.weight;", differing,
                      world.host);

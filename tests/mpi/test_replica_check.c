@@ -100,8 +100,8 @@ static void a_bit_of_a_weight_is_found_by_the_next_look(void **state) {
         if (world.rank == differing)
             flip(run.state.parameters + tensor->offset + tensor->count - 1, 0);
         assert_int_equal(walk(&run, 12, &outcome), 4);
-        assert_int_equal(outcome, DT_STEP_DRIFTED);
-        assert_int_equal(dt_replica_check_name(&run.drift), DT_FAILED);
+        assert_int_equal(outcome, DT_STEP_REPLICAS_DIFFER);
+        assert_int_equal(dt_replica_check_name(&run.replica_check), DT_FAILED);
         expect_named(differing, 4, tensor->name);
         dt_run_free(&run);
     }
@@ -117,8 +117,8 @@ static void a_bit_between_looks_is_found_at_the_second(void **state) {
     if (world.rank == world.size - 1)
         flip(run.state.parameters, 22);
     assert_int_equal(walk(&run, 12, &outcome), 10);
-    assert_int_equal(outcome, DT_STEP_DRIFTED);
-    assert_int_equal(dt_replica_check_name(&run.drift), DT_FAILED);
+    assert_int_equal(outcome, DT_STEP_REPLICAS_DIFFER);
+    assert_int_equal(dt_replica_check_name(&run.replica_check), DT_FAILED);
     expect_named(world.size - 1, 10, "wte.weight");
     dt_run_free(&run);
 }
@@ -131,11 +131,11 @@ static void what_is_to_be_saved_is_compared(void **state) {
         dt_step_outcome outcome;
         make_run(&run, compared ? "1000" : "null");
         assert_int_equal(walk(&run, 3, &outcome), 3);
-        assert_ok(dt_replica_check_check(&run.drift));
+        assert_ok(dt_replica_check_compare_now(&run.replica_check));
         const dt_tensor *tensor = dt_layout_find(&run.layout, "ln_f.bias");
         if (world.rank == 0)
             flip(run.state.exp_avg_sq + tensor->offset, 13);
-        assert_int_equal(dt_replica_check_check(&run.drift), compared ? DT_FAILED : DT_OK);
+        assert_int_equal(dt_replica_check_compare_now(&run.replica_check), compared ? DT_FAILED : DT_OK);
         if (compared)
             expect_named(0, 3, "exp_avg_sq.ln_f.bias");
         dt_run_free(&run);
@@ -155,8 +155,8 @@ static void a_replica_that_blows_up_is_named(void **state) {
         if (world.rank == differing)
             run.state.parameters[tensor->offset] = NAN;
         assert_int_equal(walk(&run, 12, &outcome), 3);
-        assert_int_equal(outcome, DT_STEP_DRIFTED);
-        assert_int_equal(dt_replica_check_name(&run.drift), DT_FAILED);
+        assert_int_equal(outcome, DT_STEP_REPLICAS_DIFFER);
+        assert_int_equal(dt_replica_check_name(&run.replica_check), DT_FAILED);
         snprintf(
             expected, sizeof expected,
             "after step 3 rank %d on %s alone has NaN or infinity; first in tensor h.0.ln_2.bias; this state was not "

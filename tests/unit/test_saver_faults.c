@@ -91,11 +91,11 @@ static void a_state_that_nobody_compared_is_refused(void **state) {
     start(&b);
     for (int64_t step = 4; step <= 5; step++) {
         uint64_t row[64];
-        const int64_t parts = dt_fingerprint_parts(&b.t->layout);
+        const int64_t parts = dt_fingerprint_tensors(&b.t->layout);
         assert_true(parts <= 64);
         advance(&b, step);
         for (int64_t part = 0; part < parts; part++)
-            row[part] = dt_fingerprint_part(&b.t->state, part);
+            row[part] = dt_fingerprint_tensor(&b.t->state, part);
         row[parts - 1] ^= step == 4;
         dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_ON_TRIAL);
         dt_saver_decide(b.saver, DT_SAVE_GOOD, dt_fingerprint_whole(row, parts));
