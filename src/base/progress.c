@@ -25,14 +25,14 @@ void dt_progress_enter(int64_t step, const char *phase) {
     dt_progress_mark();
 }
 
-void dt_progress_meet(void) {
-    atomic_fetch_add_explicit(&meetings, 1, memory_order_relaxed);
+void dt_progress_arrive(void) {
+    atomic_fetch_add_explicit(&arrivals, 1, memory_order_relaxed);
     dt_progress_mark();
 }
 
 dt_progress dt_progress_look(void) {
     return (dt_progress){.marks = atomic_load_explicit(&marks, memory_order_relaxed),
-                         .meetings = atomic_load_explicit(&meetings, memory_order_relaxed),
+                         .arrivals = atomic_load_explicit(&arrivals, memory_order_relaxed),
                          .step = atomic_load_explicit(&step_under_way, memory_order_relaxed),
                          .phase = atomic_load_explicit(&phase_under_way, memory_order_relaxed)};
 }

@@ -10,7 +10,7 @@
 
 typedef struct dt_progress {
     int64_t marks;     /**< moves whenever something was done */
-    int64_t meetings;  /**< how often the main thread has come to where it may wait for other ranks */
+    int64_t arrivals;  /**< how often the main thread has come to where it may wait for other ranks */
     int64_t step;      /**< the step under way; 0 before the first */
     const char *phase; /**< what the main thread does; static text such as "evaluating" */
 } dt_progress;
@@ -23,10 +23,10 @@ void dt_progress_mark(void);
 void dt_progress_enter(int64_t step, const char *phase);
 
 /**
- * The main thread comes to a place where it may wait for other ranks. All ranks come to the same ones in the
- * same order, so the count tells who is behind. Counts as a mark. Local.
+ * The main thread arrives at a point where it may wait for other ranks. All ranks arrive at the same points
+ * in the same order, so the count tells who is behind. Counts as a mark. Local.
  */
-void dt_progress_meet(void);
+void dt_progress_arrive(void);
 
 /** Where this process is. Local; any thread. */
 dt_progress dt_progress_look(void);

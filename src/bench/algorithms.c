@@ -143,7 +143,7 @@ static void measure_trial(comparison *c, trial *t, int64_t index) {
     split_exposed(c, result.exchange.exposed, &exposed, &skew);
     if (index < 0)
         return;
-    must(c, dt_probe_bout(c->probing));
+    must(c, dt_probe_round(c->probing));
     t->step[index] = result.step_seconds;
     t->exposed[index] = exposed;
     t->skew[index] = skew;

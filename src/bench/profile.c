@@ -20,8 +20,8 @@
 
 /* A part of a step and seconds, up to which nothing is amiss: a tenth of a millisecond or two belongs to no
  * part, which is much of the step of a tiny model. */
-#define UNACCOUNTED_MOST         0.1
-#define UNACCOUNTED_MOST_SECONDS 3e-4
+#define UNACCOUNTED_MAX         0.1
+#define UNACCOUNTED_MAX_SECONDS 3e-4
 
 /* The rows of the step itself, which stand behind those of the kernels. */
 static const char *const span_names[DT_SPANS] = {
@@ -100,15 +100,16 @@ static const char *name_of(int64_t row) {
 }
 
 /* Bytes that this rank sends to others in an allreduce. */
-static dt_status count_sent(const dt_world *world, const dt_harness *rig, const dt_config *c, double *bytes) {
+static dt_status count_sent(const dt_world *world, const dt_harness *harness, const dt_config *c,
+                            double *bytes) {
     const dt_cost_job job = {.ranks = world->size,
                              .host_ranks = world->host_ranks,
                              .micro_batches = dt_step_micro_batches(c->batch_size, c->micro_batch_size),
-                             .algorithm = dt_step_algorithm(rig->step),
+                             .algorithm = dt_step_algorithm(harness->step),
                              .dtype = dt_settings_allreduce(c).dtype};
     dt_cost_traffic traffic = {0};
     int64_t *bounds = NULL, buckets;
-    dt_status status = dt_overlap_cut(rig->layout.elements, c->bucket_bytes, &bounds, &buckets);
+    dt_status status = dt_overlap_cut(harness->layout.elements, c->bucket_bytes, &bounds, &buckets);
     if (status == DT_OK)
         status = dt_cost_of_rank(&job, world->rank, bounds, buckets, &traffic);
     free(bounds);
@@ -117,17 +118,17 @@ static dt_status count_sent(const dt_world *world, const dt_harness *rig, const 
 }
 
 /* A step as training takes it, and one that is timed in its parts. */
-static dt_status take_pair(dt_harness *rig, const dt_kernels *plain, const dt_kernels *timed,
+static dt_status take_pair(dt_harness *harness, const dt_kernels *plain, const dt_kernels *timed,
                            step_sample *mine) {
     dt_step_result result;
-    DT_TRY(dt_harness_step(rig, &result));
+    DT_TRY(dt_harness_step(harness, &result));
     mine->plain_seconds = result.step_seconds;
     mine->plain_loss = result.loss;
-    rig->gpt.kernels = timed;
-    dt_spans_start(&rig->spans);
-    const dt_status status = dt_harness_step(rig, &result);
-    dt_spans_stop(&rig->spans);
-    rig->gpt.kernels = plain;
+    harness->gpt.kernels = timed;
+    dt_spans_start(&harness->spans);
+    const dt_status status = dt_harness_step(harness, &result);
+    dt_spans_stop(&harness->spans);
+    harness->gpt.kernels = plain;
     mine->seconds = result.step_seconds;
     mine->exposed = result.exchange.exposed;
     mine->loss = result.loss;
@@ -135,24 +136,26 @@ static dt_status take_pair(dt_harness *rig, const dt_kernels *plain, const dt_ke
 }
 
 /* Every number of this rank's steps, in its place among those of all ranks. */
-static dt_status take_steps(const dt_profile *p, const samples *s, dt_harness *rig, const dt_world *world) {
-    const dt_kernels *plain = rig->gpt.kernels, *timed = dt_timed_kernels_of(plain, &rig->spans, rig->step);
+static dt_status take_steps(const dt_profile *p, const samples *s, dt_harness *harness,
+                            const dt_world *world) {
+    const dt_kernels *plain = harness->gpt.kernels,
+                     *timed = dt_timed_kernels_of(plain, &harness->spans, harness->step);
     dt_span_total *work = s->work + world->rank * p->count;
     for (int64_t step = 0; step < WARM_UP_STEPS; step++) {
         dt_step_result result;
-        DT_TRY(dt_harness_step(rig, &result));
+        DT_TRY(dt_harness_step(harness, &result));
     }
     for (int64_t i = 0; i < p->repetitions; i++) {
         const int64_t index = world->rank * p->repetitions + i;
-        DT_TRY(take_pair(rig, plain, timed, &s->step[index]));
+        DT_TRY(take_pair(harness, plain, timed, &s->step[index]));
         for (int64_t row = 0; row < p->count; row++) {
-            work[row] = dt_spans_read(&rig->spans, span_of(row));
+            work[row] = dt_spans_read(&harness->spans, span_of(row));
             s->seconds[index * p->count + row] = work[row].seconds;
         }
     }
     for (int64_t i = 0; i < p->repetitions && p->ranks > 1; i++) {
         dt_world_barrier(world);
-        DT_TRY(dt_step_exchange_alone(rig->step, &s->step[world->rank * p->repetitions + i].alone));
+        DT_TRY(dt_step_exchange_alone(harness->step, &s->step[world->rank * p->repetitions + i].alone));
     }
     return DT_OK;
 }
@@ -234,20 +237,20 @@ static void must(const dt_world *world, dt_status status) {
 }
 
 /* All measurements of this rank, each in its place among those of all ranks. */
-static dt_status measure(dt_profile *p, samples *s, dt_harness *rig, const dt_world *world,
+static dt_status measure(dt_profile *p, samples *s, dt_harness *harness, const dt_world *world,
                          const dt_config *config) {
     rank_facts *facts = &s->facts[world->rank];
     double sent_bytes;
-    DT_TRY(dt_agree(world, count_sent(world, rig, config, &sent_bytes)));
-    must(world, take_steps(p, s, rig, world));
+    DT_TRY(dt_agree(world, count_sent(world, harness, config, &sent_bytes)));
+    must(world, take_steps(p, s, harness, world));
     s->work[world->rank * p->count + dt_timed_kernels_rows() + DT_SPAN_ALLREDUCE].bytes = sent_bytes;
     facts->resident_bytes = (double)dt_memory_resident_bytes();
     const dt_allreduce_options exchange = dt_settings_allreduce(config);
-    facts->computed_bytes = (double)dt_need_bytes(&rig->layout, config, world, &exchange,
-                                                  rig->workers.threads, rig->shard.tokens_count);
+    facts->computed_bytes = (double)dt_need_bytes(&harness->layout, config, world, &exchange,
+                                                  harness->workers.threads, harness->shard.tokens_count);
     dt_world_barrier(world);
-    DT_TRY(dt_agree(world,
-                    dt_peak_measure(&facts->peak, p->threads, &rig->layout.shape, config->micro_batch_size)));
+    DT_TRY(dt_agree(
+        world, dt_peak_measure(&facts->peak, p->threads, &harness->layout.shape, config->micro_batch_size)));
     must(world, gather(world, s, s->step, sizeof *s->step, p->repetitions));
     must(world, gather(world, s, s->facts, sizeof *s->facts, 1));
     must(world, gather(world, s, s->work, sizeof *s->work, p->count));
@@ -255,15 +258,15 @@ static dt_status measure(dt_profile *p, samples *s, dt_harness *rig, const dt_wo
     return DT_OK;
 }
 
-static dt_status create(dt_profile *p, samples *s, dt_harness *rig) {
-    DT_TRY(dt_spans_create(&rig->spans, p->count, rig->workers.threads));
+static dt_status create(dt_profile *p, samples *s, dt_harness *harness) {
+    DT_TRY(dt_spans_create(&harness->spans, p->count, harness->workers.threads));
     p->row = dt_memory_alloc(p->count, sizeof *p->row, "the rows of the table");
     return p->row ? create_samples(s, p) : DT_FAILED;
 }
 
 dt_status dt_profile_run(dt_profile *p, const dt_world *world, const dt_config *config, int threads,
                          int64_t repetitions) {
-    dt_harness rig;
+    dt_harness harness;
     samples s = {0};
     *p = (dt_profile){.ranks = world->size,
                       .threads = threads,
@@ -271,21 +274,21 @@ dt_status dt_profile_run(dt_profile *p, const dt_world *world, const dt_config *
                       .repetitions = repetitions,
                       .tokens = config->batch_size * config->max_seq_len,
                       .count = dt_timed_kernels_rows() + DT_SPANS};
-    dt_status status = dt_harness_create(&rig, world, config, threads);
+    dt_status status = dt_harness_create(&harness, world, config, threads);
     if (status == DT_OK)
-        status = dt_agree(world, create(p, &s, &rig));
+        status = dt_agree(world, create(p, &s, &harness));
     if (status == DT_OK)
-        status = measure(p, &s, &rig, world, config);
+        status = measure(p, &s, &harness, world, config);
     if (status == DT_OK) {
-        p->kernels = rig.gpt.kernels->name;
-        p->compute = rig.gpt.kernels->compute;
+        p->kernels = harness.gpt.kernels->name;
+        p->compute = harness.gpt.kernels->compute;
         p->core = dt_matmul_core();
-        p->parameters = rig.layout.parameters;
-        p->model_flop = dt_profile_model_flop(&rig.layout, config->batch_size);
+        p->parameters = harness.layout.parameters;
+        p->model_flop = dt_profile_model_flop(&harness.layout, config->batch_size);
         sum_up(p, &s);
     }
     free_samples(&s);
-    dt_harness_free(&rig);
+    dt_harness_free(&harness);
     return status;
 }
 
@@ -309,7 +312,7 @@ bool dt_profile_warning(const dt_profile *p, char *text, size_t text_bytes) {
         "%.0f %% of the step is in none of its parts: the host gave this job's cores to others meanwhile; "
         "give each thread a core of its own, and measure when nothing else runs",
         1e2 * share);
-    return share > UNACCOUNTED_MOST && unaccounted > UNACCOUNTED_MOST_SECONDS;
+    return share > UNACCOUNTED_MAX && unaccounted > UNACCOUNTED_MAX_SECONDS;
 }
 
 double dt_profile_model_flop(const dt_layout *layout, int64_t B) {

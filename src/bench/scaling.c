@@ -49,14 +49,14 @@ static _Noreturn void give_up(const dt_world *world) {
     dt_world_abort(world, DT_FAILED);
 }
 
-/* Times the steps of a rig; on every rank, though rank 0's times are the ones that count. */
-static dt_status time_steps(const dt_world *part, dt_harness *rig, int64_t repetitions,
+/* Times the steps of a harness; on every rank, though rank 0's times are the ones that count. */
+static dt_status time_steps(const dt_world *part, dt_harness *harness, int64_t repetitions,
                             dt_study_point *point) {
     dt_step_result result;
     double *seconds = dt_memory_alloc(repetitions, sizeof *seconds, "the measured times");
     DT_TRY(dt_agree(part, seconds ? DT_OK : DT_FAILED));
     for (int64_t i = -WARMUPS; i < repetitions; i++) {
-        if (dt_harness_step(rig, &result) != DT_OK)
+        if (dt_harness_step(harness, &result) != DT_OK)
             give_up(part);
         if (i < 0)
             continue;
@@ -72,12 +72,12 @@ static dt_status time_steps(const dt_world *part, dt_harness *rig, int64_t repet
 /* Measures one point on the ranks of `part`. */
 static dt_status measure(const dt_world *part, const dt_study *study, dt_study_point *point) {
     dt_config config = *study->config; /* borrows the strings */
-    dt_harness rig;
+    dt_harness harness;
     config.batch_size = point->batch;
-    dt_status status = dt_harness_create(&rig, part, &config, study->machine.threads);
+    dt_status status = dt_harness_create(&harness, part, &config, study->machine.threads);
     if (status == DT_OK)
-        status = time_steps(part, &rig, study->repetitions, point);
-    dt_harness_free(&rig);
+        status = time_steps(part, &harness, study->repetitions, point);
+    dt_harness_free(&harness);
     return status;
 }
 

@@ -21,7 +21,7 @@ dt_status dt_agree_lowest(const dt_world *world, dt_status mine) {
     MPI_Comm comm = world->mpi->comm;
     int candidate = mine == DT_OK ? world->size : world->rank;
     int failed;
-    dt_progress_meet();
+    dt_progress_arrive();
     DT_TRY(
         dt_mpi_world_check(MPI_Allreduce(&candidate, &failed, 1, MPI_INT, MPI_MIN, comm), "MPI_Allreduce"));
     if (failed == world->size)
@@ -45,7 +45,7 @@ dt_status dt_agree_least(const dt_world *world, int mine, int *least) {
     DT_ASSERT(mine >= 0);
     const int here = mine == 0 ? INT_MAX : mine;
     int found = here;
-    dt_progress_meet();
+    dt_progress_arrive();
     DT_TRY(dt_mpi_world_check(MPI_Allreduce(&here, &found, 1, MPI_INT, MPI_MIN, world->mpi->comm),
                               "MPI_Allreduce"));
     *least = found == INT_MAX ? 0 : found;
@@ -57,7 +57,7 @@ dt_status dt_agree_same(const dt_world *world, uint64_t mine, bool *same) {
     DT_COLLECTIVE_CALL(world);
     const uint64_t here[] = {mine, ~mine};
     uint64_t largest[] = {mine, ~mine};
-    dt_progress_meet();
+    dt_progress_arrive();
     DT_TRY(dt_mpi_world_check(MPI_Allreduce(here, largest, 2, MPI_UINT64_T, MPI_MAX, world->mpi->comm),
                               "MPI_Allreduce"));
     *same = largest[0] == ~largest[1];

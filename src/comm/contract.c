@@ -59,7 +59,7 @@ static int find_difference(MPI_Comm comm, const uint64_t fields[FIELDS]) {
         here[FIELDS + i] = ~fields[i];
     }
     memcpy(largest, here, sizeof largest);
-    dt_progress_meet();
+    dt_progress_arrive();
     if (MPI_Allreduce(here, largest, 2 * FIELDS, MPI_UINT64_T, MPI_MAX, comm) != MPI_SUCCESS)
         return -1; /* the function itself will fail, and say why */
     for (int i = 0; i < FIELDS; i++)

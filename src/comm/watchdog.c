@@ -47,7 +47,7 @@ enum { TAG_QUESTION, TAG_ANSWER, TAG_REQUEST, TAG_VERDICT };
 /* What one rank tells another. All run the same program, so its bytes mean the same everywhere. */
 typedef struct note {
     double idle_seconds; /* since its last mark */
-    int64_t meetings, step;
+    int64_t arrivals, step;
     char phase[48];
 } note;
 
@@ -101,7 +101,7 @@ static void advance_clock(double limit) {
 static note own_note(void) {
     const dt_progress here = dt_progress_look();
     note mine = {
-        .idle_seconds = watchdog.now - watchdog.moved_at, .meetings = here.meetings, .step = here.step};
+        .idle_seconds = watchdog.now - watchdog.moved_at, .arrivals = here.arrivals, .step = here.step};
     snprintf(mine.phase, sizeof mine.phase, "%s", here.phase);
     return mine;
 }
@@ -171,18 +171,18 @@ static bool job_hangs(double limit) {
 
 /*
  * Whom the others wait for. Of ranks that do not answer nothing else needs to be known; where all answer it
- * is those that have come to the fewest meetings, unless all have come to the same.
+ * is those that have arrived the fewest times, unless all have arrived as often.
  */
 static bool is_missing(int rank, double limit) {
     int64_t fewest = INT64_MAX, most = INT64_MIN;
     bool all_answer = true;
     for (int r = 0; r < watchdog.world->size; r++) {
-        const int64_t meetings = watchdog.peers[r].in.meetings;
+        const int64_t arrivals = watchdog.peers[r].in.arrivals;
         all_answer = all_answer && answers(r, limit);
-        fewest = meetings < fewest ? meetings : fewest;
-        most = meetings > most ? meetings : most;
+        fewest = arrivals < fewest ? arrivals : fewest;
+        most = arrivals > most ? arrivals : most;
     }
-    return all_answer ? fewest < most && watchdog.peers[rank].in.meetings == fewest : !answers(rank, limit);
+    return all_answer ? fewest < most && watchdog.peers[rank].in.arrivals == fewest : !answers(rank, limit);
 }
 
 /* The ranks that are missing, their hosts and what is known of them, into `text`; how many they are. */
@@ -208,7 +208,7 @@ static _Noreturn void end_job(double limit) {
     char *names = NULL;
     size_t length = 0;
     for (int r = 0; r < watchdog.world->size; r++)
-        if (answers(r, limit) && watchdog.peers[r].in.meetings > furthest->meetings)
+        if (answers(r, limit) && watchdog.peers[r].in.arrivals > furthest->arrivals)
             furthest = &watchdog.peers[r].in;
     FILE *text = open_memstream(&names, &length);
     const int missing = text ? name_missing(limit, text) : 0;

@@ -146,7 +146,7 @@ static dt_status broadcast_from(const dt_world *world, int root, void *bytes, in
 dt_status dt_world_broadcast(const dt_world *world, void *bytes, int64_t length) {
     DT_COLLECTIVE(world, DT_SAME_INT(length));
     DT_ASSERT(length >= 0);
-    dt_progress_meet();
+    dt_progress_arrive();
     return broadcast_from(world, 0, bytes, length);
 }
 
@@ -208,7 +208,7 @@ dt_status dt_world_gather_all(const dt_world *world, void *all, int64_t element_
     DT_ASSERT(element_bytes > 0);
     char *run = all;
     int64_t total = 0;
-    dt_progress_meet();
+    dt_progress_arrive();
     for (int r = 0; r < world->size; r++)
         total += counts[r];
     if (total <= PIECE_BYTES / element_bytes)
@@ -227,7 +227,7 @@ dt_status dt_world_gather_same(const dt_world *world, void *all, int64_t row_byt
     DT_COLLECTIVE(world, DT_SAME_INT(row_bytes));
     DT_ASSERT(row_bytes >= 0);
     char *row = all;
-    dt_progress_meet();
+    dt_progress_arrive();
     if (row_bytes <= PIECE_BYTES / world->size)
         return dt_mpi_world_check(MPI_Allgather(MPI_IN_PLACE, 0, MPI_DATATYPE_NULL, all, dt_narrow(row_bytes),
                                                 MPI_BYTE, world->mpi->comm),
@@ -254,7 +254,7 @@ dt_status dt_world_host_sum(const dt_world *world, int64_t *value) {
 
 void dt_world_barrier(const dt_world *world) {
     DT_COLLECTIVE_CALL(world);
-    dt_progress_meet();
+    dt_progress_arrive();
     if (dt_mpi_world_check(MPI_Barrier(world->mpi->comm), "MPI_Barrier") != DT_OK)
         give_up(world);
 }

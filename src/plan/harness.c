@@ -14,48 +14,48 @@ static int never(void) {
 }
 
 /* Lanes of one window, filled with tokens that nothing can be learned from. */
-static dt_status create_tokens(dt_harness *rig, const dt_world *world, const dt_config *c) {
+static dt_status create_tokens(dt_harness *harness, const dt_world *world, const dt_config *c) {
     int64_t first, end;
-    rig->lanes =
+    harness->lanes =
         (dt_lanes){.B = c->batch_size, .T = c->max_seq_len, .windows = c->batch_size, .lane_windows = 1};
     dt_step_slots(c->batch_size, c->micro_batch_size, world->rank, world->size, &first, &end);
-    rig->shard.first_token = first * c->max_seq_len;
-    rig->shard.tokens_count = (end - first) * c->max_seq_len + 1;
-    rig->shard.tokens = dt_memory_alloc(rig->shard.tokens_count, 1, "the benchmark's tokens");
-    if (rig->shard.tokens == NULL)
+    harness->shard.first_token = first * c->max_seq_len;
+    harness->shard.tokens_count = (end - first) * c->max_seq_len + 1;
+    harness->shard.tokens = dt_memory_alloc(harness->shard.tokens_count, 1, "the benchmark's tokens");
+    if (harness->shard.tokens == NULL)
         return DT_FAILED;
     const dt_philox_key key = dt_philox_derive(0, DT_PURPOSE_SAMPLE, 1);
-    for (int64_t i = 0; i < rig->shard.tokens_count; i++) {
-        const int64_t at = rig->shard.first_token + i;
-        rig->shard.tokens[i] =
+    for (int64_t i = 0; i < harness->shard.tokens_count; i++) {
+        const int64_t at = harness->shard.first_token + i;
+        harness->shard.tokens[i] =
             (uint8_t)(dt_philox(key, (uint32_t)at, (uint32_t)(at >> 32), 0, 0).w0 % DT_VOCAB);
     }
     return DT_OK;
 }
 
 /* What a rank makes by itself. */
-static dt_status create_own(dt_harness *rig, const dt_world *world, const dt_config *c, int threads) {
-    rig->gpt = (dt_gpt){&rig->layout, dt_kernels_best((dt_dtype)c->compute_dtype), c->dropout, 0};
-    DT_TRY(dt_state_create(&rig->state, &rig->layout));
-    dt_layout_init_parameters(&rig->layout, 0, rig->state.parameters);
-    DT_TRY(dt_weights_create(&rig->weights, &rig->gpt, rig->state.parameters));
-    DT_TRY(create_tokens(rig, world, c));
-    DT_TRY(
-        dt_workers_create(&rig->workers, threads, rig->gpt.kernels, &rig->layout.shape, c->micro_batch_size));
-    dt_workers_pack(&rig->workers, &rig->gpt, &rig->weights);
-    return dt_hooks_create(&rig->hooks, NULL, &rig->layout);
+static dt_status create_own(dt_harness *harness, const dt_world *world, const dt_config *c, int threads) {
+    harness->gpt = (dt_gpt){&harness->layout, dt_kernels_best((dt_dtype)c->compute_dtype), c->dropout, 0};
+    DT_TRY(dt_state_create(&harness->state, &harness->layout));
+    dt_layout_init_parameters(&harness->layout, 0, harness->state.parameters);
+    DT_TRY(dt_weights_create(&harness->weights, &harness->gpt, harness->state.parameters));
+    DT_TRY(create_tokens(harness, world, c));
+    DT_TRY(dt_workers_create(&harness->workers, threads, harness->gpt.kernels, &harness->layout.shape,
+                             c->micro_batch_size));
+    dt_workers_pack(&harness->workers, &harness->gpt, &harness->weights);
+    return dt_hooks_create(&harness->hooks, NULL, &harness->layout);
 }
 
-static dt_status create_step(dt_harness *rig, const dt_world *world, const dt_config *c) {
+static dt_status create_step(dt_harness *harness, const dt_world *world, const dt_config *c) {
     const dt_step_inputs inputs = {
         .world = world,
-        .gpt = &rig->gpt,
-        .weights = &rig->weights,
-        .lanes = &rig->lanes,
-        .shard = &rig->shard,
-        .workers = &rig->workers,
-        .hooks = rig->hooks,
-        .state = &rig->state,
+        .gpt = &harness->gpt,
+        .weights = &harness->weights,
+        .lanes = &harness->lanes,
+        .shard = &harness->shard,
+        .workers = &harness->workers,
+        .hooks = harness->hooks,
+        .state = &harness->state,
         .B = c->batch_size,
         .u = c->micro_batch_size,
         .bucket_bytes = c->bucket_bytes,
@@ -63,37 +63,37 @@ static dt_status create_step(dt_harness *rig, const dt_world *world, const dt_co
         .schedule = {.peak = c->learning_rate, .max_steps = c->max_steps},
         .adamw = {.weight_decay = c->weight_decay, .beta1 = c->beta1, .beta2 = c->beta2},
         .grad_clip = c->grad_clip,
-        .spans = &rig->spans,
+        .spans = &harness->spans,
         .stop_reason = never};
-    return dt_step_create(&rig->step, &inputs);
+    return dt_step_create(&harness->step, &inputs);
 }
 
-dt_status dt_harness_create(dt_harness *rig, const dt_world *world, const dt_config *config, int threads) {
+dt_status dt_harness_create(dt_harness *harness, const dt_world *world, const dt_config *config, int threads) {
     *rig = (dt_harness){0};
     DT_TRY(
         dt_agree(world, dt_tree_expect_ranks(world->size, dt_step_micro_batches(config->batch_size,
                                                                                 config->micro_batch_size))));
-    DT_TRY(dt_agree(world, dt_layout_create(&rig->layout, dt_model_file_shape(config))));
+    DT_TRY(dt_agree(world, dt_layout_create(&harness->layout, dt_model_file_shape(config))));
     const dt_allreduce_options exchange = dt_settings_allreduce(config);
-    DT_TRY(dt_need_check(world, dt_need_bytes(&rig->layout, config, world, &exchange, threads,
+    DT_TRY(dt_need_check(world, dt_need_bytes(&harness->layout, config, world, &exchange, threads,
                                               config->batch_size * config->max_seq_len)));
-    DT_TRY(dt_agree(world, create_own(rig, world, config, threads)));
-    return create_step(rig, world, config);
+    DT_TRY(dt_agree(world, create_own(harness, world, config, threads)));
+    return create_step(harness, world, config);
 }
 
-void dt_harness_free(dt_harness *rig) {
-    dt_step_free(rig->step);
-    dt_hooks_free(rig->hooks);
-    dt_workers_free(&rig->workers);
-    dt_spans_free(&rig->spans);
-    dt_shard_free(&rig->shard);
-    dt_weights_free(&rig->weights);
-    if (rig->state.layout)
-        dt_state_free(&rig->state);
-    dt_layout_free(&rig->layout);
-    *rig = (dt_harness){0};
+void dt_harness_free(dt_harness *harness) {
+    dt_step_free(harness->step);
+    dt_hooks_free(harness->hooks);
+    dt_workers_free(&harness->workers);
+    dt_spans_free(&harness->spans);
+    dt_shard_free(&harness->shard);
+    dt_weights_free(&harness->weights);
+    if (harness->state.layout)
+        dt_state_free(&harness->state);
+    dt_layout_free(&harness->layout);
+    *harness = (dt_harness){0};
 }
 
-dt_status dt_harness_step(dt_harness *rig, dt_step_result *result) {
-    return dt_step_run(rig->step, result, NULL, NULL);
+dt_status dt_harness_step(dt_harness *harness, dt_step_result *result) {
+    return dt_step_run(harness->step, result, NULL, NULL);
 }

@@ -28,16 +28,16 @@ typedef struct dt_harness {
 } dt_harness;
 
 /**
- * Makes a rig for the model, batch and optimizer that `config` describes, with `threads` threads a rank. The
- * rig must not move in memory afterwards and is to be freed also on failure; on failure all ranks return the
- * same code. `config` and `threads` must agree. Collective.
+ * Makes a harness for the model, batch and optimizer that `config` describes, with `threads` threads a rank.
+ * The harness must not move in memory afterwards and is to be freed also on failure; on failure all ranks
+ * return the same code. `config` and `threads` must agree. Collective.
  */
-dt_status dt_harness_create(dt_harness *rig, const dt_world *world, const dt_config *config, int threads);
+dt_status dt_harness_create(dt_harness *harness, const dt_world *world, const dt_config *config, int threads);
 
-/** Frees what the rig holds; one that is all zero is fine. Collective, unless all zero. */
-void dt_harness_free(dt_harness *rig);
+/** Frees what the harness holds; one that is all zero is fine. Collective, unless all zero. */
+void dt_harness_free(dt_harness *harness);
 
 /** Takes one step as training would. A failure ends the job, as in training. Collective. */
-dt_status dt_harness_step(dt_harness *rig, dt_step_result *result);
+dt_status dt_harness_step(dt_harness *harness, dt_step_result *result);
 
 #endif

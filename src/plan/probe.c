@@ -22,11 +22,11 @@
 
 #define SIZING_TRIES 3
 
-/* Bouts of a probe by itself: enough to see a core at its best and at its worst. */
-#define BOUTS 6
+/* Rounds of a probe by itself: enough to see a core at its best and at its worst. */
+#define ROUNDS 6
 
 /* What is timed. */
-enum { FORWARD, BACKWARD, ADD, ADD_ALONE, UPDATE, PARTS };
+enum { FORWARD, BACKWARD, ADD, ADD_ALONE, UPDATE, KINDS };
 
 struct dt_probing {
     const dt_world *world;
@@ -36,11 +36,11 @@ struct dt_probing {
     float **gradient;        /* [threads + 1], each of layout->elements: one for additions to add to */
     dt_gpt_view *view;       /* [threads] */
     double *partial;
-    int64_t repetitions[PARTS]; /* of a bout */
-    double (*bout)[PARTS];      /* [size]: each rank's seconds of one repetition, on average, in a bout */
-    double slowest[PARTS];      /* of the last bout */
-    double sum[PARTS];          /* of all bouts */
-    int64_t bouts;
+    int64_t repetitions[KINDS]; /* of a round */
+    double (*round)[KINDS];     /* [size]: each rank's seconds of one repetition, on average, in a round */
+    double slowest[KINDS];      /* of the last round */
+    double sum[KINDS];          /* of all rounds */
+    int64_t rounds;
 };
 
 static dt_micro_batch micro_batch_of(const dt_probing *p, int thread) {
@@ -50,36 +50,36 @@ static dt_micro_batch micro_batch_of(const dt_probing *p, int thread) {
 }
 
 static void run_forward(dt_probing *p) {
-#pragma omp parallel num_threads(p->rig.workers.threads)
+#pragma omp parallel num_threads(p->harness.workers.threads)
     {
         const dt_micro_batch micro_batch = micro_batch_of(p, omp_get_thread_num());
-        dt_forward_run(&p->rig.gpt, &p->rig.weights, &micro_batch,
-                       &p->rig.workers.activations[omp_get_thread_num()]);
+        dt_forward_run(&p->harness.gpt, &p->harness.weights, &micro_batch,
+                       &p->harness.workers.activations[omp_get_thread_num()]);
     }
 }
 
 /* It uses up what the forward pass left, but takes as long whatever the numbers are, as long as they are
  * finite. */
 static void run_backward(dt_probing *p) {
-#pragma omp parallel num_threads(p->rig.workers.threads)
+#pragma omp parallel num_threads(p->harness.workers.threads)
     {
         const int t = omp_get_thread_num();
         const dt_micro_batch micro_batch = micro_batch_of(p, t);
-        dt_backward_run(&p->rig.gpt, &p->rig.weights, &micro_batch, 1e-4F, &p->rig.workers.activations[t],
+        dt_backward_run(&p->harness.gpt, &p->harness.weights, &micro_batch, 1e-4F, &p->harness.workers.activations[t],
                         &p->view[t], NULL);
     }
 }
 
 static void add(dt_probing *p, int threads) {
-    float *restrict into = p->gradient[p->rig.workers.threads];
+    float *restrict into = p->gradient[p->harness.workers.threads];
     const float *restrict from = p->gradient[0];
 #pragma omp parallel for simd schedule(static) num_threads(threads)
-    for (int64_t i = 0; i < p->rig.layout.elements; i++)
+    for (int64_t i = 0; i < p->harness.layout.elements; i++)
         into[i] += from[i];
 }
 
 static void run_add(dt_probing *p) {
-    add(p, p->rig.workers.threads);
+    add(p, p->harness.workers.threads);
 }
 
 static void run_add_alone(dt_probing *p) {
@@ -87,7 +87,7 @@ static void run_add_alone(dt_probing *p) {
 }
 
 static void run_update(dt_probing *p) {
-    dt_state *state = &p->rig.state;
+    dt_state *state = &p->harness.state;
     const dt_adamw adamw = {.learning_rate = 1e-6, .weight_decay = 0.1, .beta1 = 0.9, .beta2 = 0.95};
     uint64_t bits;
     const double norm = dt_clip_norm(p->gradient[0], state->layout->elements, p->partial, &bits);
@@ -95,62 +95,62 @@ static void run_update(dt_probing *p) {
     options.gradient_scale = dt_clip_scale(norm, 1.0);
     dt_adamw_step(state->layout, &options, ++state->step, p->gradient[0], state->parameters, state->exp_avg,
                   state->exp_avg_sq);
-    dt_workers_pack(&p->rig.workers, &p->rig.gpt, &p->rig.weights);
+    dt_workers_pack(&p->harness.workers, &p->harness.gpt, &p->harness.weights);
 }
 
-static double time_of(dt_probing *p, void (*part)(dt_probing *)) {
+static double time_of(dt_probing *p, void (*work)(dt_probing *)) {
     const double start = dt_clock_seconds();
-    part(p);
+    work(p);
     return dt_clock_seconds() - start;
 }
 
-/* This rank's part of a bout. Forward and backward passes alternate, as in a step. */
-static void run_parts(dt_probing *p, double seconds[PARTS]) {
-    static void (*const run[PARTS])(dt_probing *) = {run_forward, run_backward, run_add, run_add_alone,
+/* What this rank does in a round. Forward and backward passes alternate, as in a step. */
+static void run_kinds(dt_probing *p, double seconds[KINDS]) {
+    static void (*const run[KINDS])(dt_probing *) = {run_forward, run_backward, run_add, run_add_alone,
                                                      run_update};
-    for (int part = 0; part < PARTS; part++)
-        seconds[part] = 0.0;
+    for (int kind = 0; kind < KINDS; kind++)
+        seconds[kind] = 0.0;
     dt_world_barrier(p->world);
     for (int64_t i = 0; i < p->repetitions[FORWARD]; i++) {
         seconds[FORWARD] += time_of(p, run[FORWARD]);
         seconds[BACKWARD] += time_of(p, run[BACKWARD]);
     }
-    for (int part = ADD; part < PARTS; part++) {
+    for (int kind = ADD; kind < KINDS; kind++) {
         dt_world_barrier(p->world);
-        for (int64_t i = 0; i < p->repetitions[part]; i++)
-            seconds[part] += time_of(p, run[part]);
+        for (int64_t i = 0; i < p->repetitions[kind]; i++)
+            seconds[kind] += time_of(p, run[kind]);
     }
-    for (int part = 0; part < PARTS; part++)
-        seconds[part] /= (double)p->repetitions[part];
+    for (int kind = 0; kind < KINDS; kind++)
+        seconds[kind] /= (double)p->repetitions[kind];
 }
 
 /* A micro-batch is as slow as on the rank whose passes took longest, and any other part as on its own
  * slowest. */
 static void find_slowest(dt_probing *p) {
-    memcpy(p->slowest, p->bout[0], sizeof p->slowest);
+    memcpy(p->slowest, p->round[0], sizeof p->slowest);
     for (int r = 1; r < p->world->size; r++) {
-        const double *own = p->bout[r];
+        const double *own = p->round[r];
         if (own[FORWARD] + own[BACKWARD] > p->slowest[FORWARD] + p->slowest[BACKWARD]) {
             p->slowest[FORWARD] = own[FORWARD];
             p->slowest[BACKWARD] = own[BACKWARD];
         }
-        for (int part = ADD; part < PARTS; part++)
-            p->slowest[part] = fmax(p->slowest[part], own[part]);
+        for (int kind = ADD; kind < KINDS; kind++)
+            p->slowest[kind] = fmax(p->slowest[kind], own[kind]);
     }
 }
 
-static dt_status run_bout(dt_probing *p) {
-    run_parts(p, p->bout[p->world->rank]);
-    DT_TRY(dt_world_gather_same(p->world, p->bout, (int64_t)sizeof *p->bout));
+static dt_status run_round(dt_probing *p) {
+    run_kinds(p, p->round[p->world->rank]);
+    DT_TRY(dt_world_gather_same(p->world, p->round, (int64_t)sizeof *p->round));
     find_slowest(p);
     return DT_OK;
 }
 
-dt_status dt_probe_bout(dt_probing *p) {
-    DT_TRY(run_bout(p));
-    for (int part = 0; part < PARTS; part++)
-        p->sum[part] += p->slowest[part];
-    p->bouts++;
+dt_status dt_probe_round(dt_probing *p) {
+    DT_TRY(run_round(p));
+    for (int kind = 0; kind < KINDS; kind++)
+        p->sum[kind] += p->slowest[kind];
+    p->rounds++;
     return DT_OK;
 }
 
@@ -159,19 +159,19 @@ static int64_t repetitions_of(double seconds, double one) {
 }
 
 /*
- * How many repetitions take as long as a bout should; the same on every rank, since all have the slowest
+ * How many repetitions take as long as a round should; the same on every rank, since all have the slowest
  * rank's times. The first try, of one repetition, also warms caches and touches memory; a single repetition
  * may have waited for its turn on a core, so the next tries tell better.
  */
-static dt_status size_bouts(dt_probing *p) {
-    for (int part = 0; part < PARTS; part++)
-        p->repetitions[part] = 1;
+static dt_status size_rounds(dt_probing *p) {
+    for (int kind = 0; kind < KINDS; kind++)
+        p->repetitions[kind] = 1;
     for (int try = 0; try < SIZING_TRIES; try++) {
-        DT_TRY(run_bout(p));
+        DT_TRY(run_round(p));
         p->repetitions[FORWARD] = p->repetitions[BACKWARD] =
             repetitions_of(PASSES_SECONDS, p->slowest[FORWARD] + p->slowest[BACKWARD]);
-        for (int part = ADD; part < PARTS; part++)
-            p->repetitions[part] = repetitions_of(OTHERS_SECONDS, p->slowest[part]);
+        for (int kind = ADD; kind < KINDS; kind++)
+            p->repetitions[kind] = repetitions_of(OTHERS_SECONDS, p->slowest[kind]);
     }
     return DT_OK;
 }
@@ -180,24 +180,24 @@ static dt_status size_bouts(dt_probing *p) {
 static dt_status create_rig(dt_probing *p, const dt_config *config, int threads) {
     dt_config own = *config; /* borrows the strings */
     own.batch_size = p->world->size * threads * config->micro_batch_size;
-    return dt_harness_create(&p->rig, p->world, &own, threads);
+    return dt_harness_create(&p->harness, p->world, &own, threads);
 }
 
-/* What a rank needs by itself, beside the rig. */
+/* What a rank needs by itself, beside the harness. */
 static dt_status create_own(dt_probing *p, const dt_config *config) {
-    const int threads = p->rig.workers.threads;
+    const int threads = p->harness.workers.threads;
     const int64_t u = config->micro_batch_size, T = config->max_seq_len;
-    const dt_layout *layout = &p->rig.layout;
+    const dt_layout *layout = &p->harness.layout;
     p->micro_batch_sequences = u;
     p->windows = calloc((size_t)(threads * u), sizeof *p->windows);
     p->gradient = calloc((size_t)threads + 1, sizeof *p->gradient);
     p->view = calloc((size_t)threads, sizeof *p->view);
-    p->bout = calloc((size_t)p->world->size, sizeof *p->bout);
+    p->round = calloc((size_t)p->world->size, sizeof *p->round);
     p->partial = dt_memory_alloc(dt_clip_chunks(layout->elements), sizeof *p->partial, "partial norms");
-    if (!p->windows || !p->gradient || !p->view || !p->bout || !p->partial)
+    if (!p->windows || !p->gradient || !p->view || !p->round || !p->partial)
         return dt_fail("out of memory for a probe of %d threads", threads);
     for (int64_t s = 0; s < threads * u; s++)
-        p->windows[s] = p->rig.shard.tokens + s * T;
+        p->windows[s] = p->harness.shard.tokens + s * T;
     for (int t = 0; t <= threads; t++) {
         p->gradient[t] = dt_memory_alloc(layout->elements, sizeof(float), "a probe's gradient");
         if (p->gradient[t] == NULL)
@@ -213,19 +213,19 @@ dt_status dt_probe_create(dt_probing **created, const dt_world *world, const dt_
     *created = p;
     DT_TRY(dt_agree(world, p ? DT_OK : dt_fail("out of memory for a probe")));
     p->world = world;
-    DT_TRY(create_rig(p, config, threads));
+    DT_TRY(create_harness(p, config, threads));
     DT_TRY(dt_agree(world, create_own(p, config)));
-    return size_bouts(p);
+    return size_rounds(p);
 }
 
 dt_probe dt_probe_read(const dt_probing *p, double share) {
-    double mean[PARTS];
-    const double floats = (double)p->rig.layout.elements;
+    double mean[KINDS];
+    const double floats = (double)p->harness.layout.elements;
     /* Where one thread of each rank works, only ranks take turns. */
-    const double share_alone = fmax(share / p->rig.workers.threads, 1.0);
-    for (int part = 0; part < PARTS; part++)
-        mean[part] = p->sum[part] / (double)p->bouts / (part == ADD_ALONE ? share_alone : share);
-    return (dt_probe){.threads = p->rig.workers.threads,
+    const double share_alone = fmax(share / p->harness.workers.threads, 1.0);
+    for (int kind = 0; kind < KINDS; kind++)
+        mean[kind] = p->sum[kind] / (double)p->rounds / (kind == ADD_ALONE ? share_alone : share);
+    return (dt_probe){.threads = p->harness.workers.threads,
                       .forward_seconds = mean[FORWARD],
                       .backward_seconds = mean[BACKWARD],
                       .add_seconds = mean[ADD] / floats,
@@ -236,7 +236,7 @@ dt_probe dt_probe_read(const dt_probing *p, double share) {
 void dt_probe_free(dt_probing *p) {
     if (p == NULL)
         return;
-    const int threads = p->rig.workers.threads;
+    const int threads = p->harness.workers.threads;
     for (int t = 0; p->gradient && t <= threads; t++)
         dt_memory_free(p->gradient[t]);
     for (int t = 0; p->view && t < threads; t++)
@@ -244,9 +244,9 @@ void dt_probe_free(dt_probing *p) {
     free(p->gradient);
     free(p->view);
     free(p->windows);
-    free(p->bout);
+    free(p->round);
     dt_memory_free(p->partial);
-    dt_harness_free(&p->rig);
+    dt_harness_free(&p->harness);
     free(p);
 }
 
@@ -254,8 +254,8 @@ dt_status dt_probe_run(dt_probe *probe, const dt_world *world, const dt_config *
                        double share) {
     dt_probing *probing;
     dt_status status = dt_probe_create(&probing, world, config, threads);
-    for (int i = 0; i < BOUTS && status == DT_OK; i++)
-        status = dt_probe_bout(probing);
+    for (int i = 0; i < ROUNDS && status == DT_OK; i++)
+        status = dt_probe_round(probing);
     if (status == DT_OK)
         *probe = dt_probe_read(probing, share);
     dt_probe_free(probing);

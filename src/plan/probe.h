@@ -4,7 +4,7 @@
  * Ranks that share a host's caches and memory, or take turns on its cores, are slower together than alone,
  * and in a step the slowest sets the pace. Which one that is changes: what a core shares with its neighbours
  * may cost it a fifth for a tenth of a second. So ranks start together again and again, as in steps, work
- * about as long as between two exchanges, a *bout*, and what counts is the mean of the slowest rank's times.
+ * about as long as between two exchanges, a *round*, and what counts is the mean of the slowest rank's times.
  */
 #ifndef DT_PLAN_PROBE_H
 #define DT_PLAN_PROBE_H
@@ -26,16 +26,16 @@ typedef struct dt_probe {
 typedef struct dt_probing dt_probing;
 
 /**
- * Prepares a probe of `config`'s model with `threads` threads a rank, and finds out how much makes a bout.
+ * Prepares a probe of `config`'s model with `threads` threads a rank, and finds out how much makes a round.
  * `config` and `threads` must agree. To be freed also on failure, which all ranks share. Collective.
  */
 dt_status dt_probe_create(dt_probing **created, const dt_world *world, const dt_config *config, int threads);
 
 /** One bout, of 0.4 seconds where a micro-batch does not take longer. Collective. */
-dt_status dt_probe_bout(dt_probing *probing);
+dt_status dt_probe_round(dt_probing *probing);
 
 /**
- * What the bouts so far, at least one, say on average; the same on every rank that gives the same `share`.
+ * What the rounds so far, at least one, say on average; the same on every rank that gives the same `share`.
  * Where that many threads take turns on a core, each number is the part of the time that a rank had. Local.
  */
 dt_probe dt_probe_read(const dt_probing *probing, double share);

@@ -1,5 +1,5 @@
-/* A probe counts, bout after bout, what the slowest rank takes. Its clock is the test's, and always tells the
- * same, so that its numbers are known. */
+/* A probe counts, round after round, what the slowest rank takes. Its clock is the test's, and always tells
+ * the same, so that its numbers are known. */
 #include "support/cmocka_mpi.h"
 
 #include <math.h>
@@ -8,7 +8,7 @@
 #include "plan/probe.h"
 
 /* What readings of the clock add, in turn: at the start and at the end of a forward pass, and of a backward
- * pass, as the first readings of a bout are. */
+ * pass, as the first readings of a round are. */
 static _Thread_local double tick_seconds[4] = {1e-3, 1e-3, 1e-3, 1e-3};
 static _Thread_local int readings;
 
@@ -19,12 +19,12 @@ double __wrap_dt_clock_seconds(void) {
     return now += tick_seconds[readings++ % 4];
 }
 
-/* A bout in which forward passes take this rank `forward` seconds, and backward passes `backward`. */
-static void take_bout(dt_probing *probing, double forward, double backward) {
+/* A round in which forward passes take this rank `forward` seconds, and backward passes `backward`. */
+static void take_round(dt_probing *probing, double forward, double backward) {
     tick_seconds[1] = forward;
     tick_seconds[3] = backward;
     readings = 0;
-    assert_ok(dt_probe_bout(probing));
+    assert_ok(dt_probe_round(probing));
 }
 
 static dt_config config_of(const char *n_layers, const char *d_model) {
@@ -60,14 +60,14 @@ static void expect_seconds(double found, double expected) {
 }
 
 /*
- * In every bout another rank is slow: it needs ten milliseconds for what takes the others one. As many bouts
- * as ranks make each of them slow once, so the slowest rank's mean is far below ten on two ranks or more, but
- * ten is what a step would wait for.
+ * In every round another rank is slow: it needs ten milliseconds for what takes the others one. As many
+ * rounds as ranks make each of them slow once, so the slowest rank's mean is far below ten on two ranks or
+ * more, but ten is what a step would wait for.
  */
-static void the_slowest_rank_of_each_bout_counts(void **state) {
-    for (int bout = 0; bout < world.size; bout++) {
-        const double seconds = bout == world.rank ? 1e-2 : 1e-3;
-        take_bout(*state, seconds, seconds);
+static void the_slowest_rank_of_each_round_counts(void **state) {
+    for (int round = 0; round < world.size; round++) {
+        const double seconds = round == world.rank ? 1e-2 : 1e-3;
+        take_round(*state, seconds, seconds);
     }
     for (int share = 1; share <= 2; share++) {
         const dt_probe probe = dt_probe_read(*state, share);
