@@ -12,7 +12,7 @@
 #include "comm/agree.h"
 #include "comm/watchdog.h"
 #include "train/failure.h"
-#include "train/opening.h"
+#include "train/console.h"
 #include "infer/sample.h"
 #include "train/settings.h"
 #include "train/stop.h"
@@ -293,7 +293,7 @@ static dt_status train(dt_run *run, dt_console *console, int *stopped) {
         dt_agree_min(run->world, dt_stop_reason_here(), &result.stop) != DT_OK)
         give_up(run);
     while (run->state.step < c->max_steps && !result.stop && !run->validation.failed) {
-        if (advance(run, report, &result) != DT_OK)
+        if (advance(run, console, &result) != DT_OK)
             give_up(run);
         if (!counts(&result))
             return dt_failure_of_step(run, &result);
@@ -307,14 +307,14 @@ static dt_status train(dt_run *run, dt_console *console, int *stopped) {
         return DT_OK;
     if (!*stopped)
         DT_TRY(evaluate_last(run, HUGE_VAL));
-    return save_last(run, report);
+    return save_last(run, console);
 }
 
 dt_status dt_loop_run(dt_run *run) {
     dt_console console = {.start_seconds = dt_clock_seconds()};
     int stopped = 0;
     dt_stop_attend(leave_soon, run);
-    dt_status status = train(run, &report, &stopped);
+    dt_status status = train(run, &console, &stopped);
     atomic_store(&run->saves_begun, true);
     if (status == DT_OK && stopped && run->state.step > run->start_step)
         status = evaluate_stopped(run);

@@ -1,14 +1,13 @@
-/* Sentences and units; the numbers come from elsewhere. */
+/* Sentences and units; the numbers come from elsewhere. The lines that follow are console.c's. */
 #include "train/opening.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "base/quote.h"
 #include "base/version.h"
 #include "comm/agree.h"
 #include "comm/mismatch.h"
@@ -64,7 +63,7 @@ static void print_warnings(const dt_run *run) {
             "use exchange: auto");
 }
 
-static void print_opening(const dt_run *run, const json_t *hosts, const char *unlike) {
+static void print_lines(const dt_run *run, const json_t *hosts, const char *unlike) {
     const dt_world *world = run->world;
     const dt_config *c = &run->about.config;
     const dt_corpus *corpus = &run->corpus;
@@ -129,98 +128,21 @@ static json_t *run_event(const dt_run *run, json_t *hosts) {
         (json_int_t)run->corpus.total.unknown, "start_step", (json_int_t)run->start_step);
 }
 
-dt_status dt_opening_opening(dt_run *run) {
+dt_status dt_opening_print(dt_run *run) {
     json_t *hosts;
     char unlike[DT_MISMATCH_BYTES];
     DT_TRY(dt_mismatch_find(run->world, run->gpt.kernels->name, unlike));
     dt_status status = dt_opening_hosts(run->world, &hosts);
     if (status == DT_OK && run->world->rank == 0) {
-        print_opening(run, hosts, unlike);
+        print_lines(run, hosts, unlike);
         status = dt_metrics_object(&run->metrics, run_event(run, hosts));
     }
     json_decref(hosts);
     return dt_agree(run->world, status);
 }
 
-void dt_opening_step(dt_report *report, const dt_run *run, const dt_step_result *result) {
-    const dt_config *c = &run->about.config;
-    const double tokens = (double)(c->batch_size * c->max_seq_len);
-    const int64_t step = run->state.step;
-    report->steps++;
-    report->step_seconds += result->step_seconds;
-    report->loss = result->loss;
-    report->nonfinite_in_a_row = result->nonfinite_in_a_row;
-    report->skipped += result->outcome == DT_STEP_SKIPPED;
-    const int64_t left = (int64_t)((dt_clock_seconds() - report->start_seconds) / (double)report->steps *
-                                   (double)(c->max_steps - step));
-    if (dt_log_redraws()) {
-        /* Ten times a second is as often as an eye follows. */
-        const double now = dt_clock_seconds();
-        if (now - report->redrawn_seconds < 0.1 && step < c->max_steps)
-            return;
-        report->redrawn_seconds = now;
-        dt_log_redraw("step %" PRId64 "/%" PRId64 "  loss %.4f  %.0f tokens/s  %" PRId64 ":%02" PRId64
-                      ":%02" PRId64 " left",
-                      step, c->max_steps, result->loss, tokens * (double)report->steps / report->step_seconds,
-                      left / 3600, left / 60 % 60, left % 60);
-        return;
-    }
-    if (step % c->log_cadence == 0 || step == c->max_steps || result->stop)
-        dt_log_line("step %" PRId64 "/%" PRId64
-                    "  loss %.4f  lr %.3e  grad_norm %.3f  %.1f ms  %.0f tokens/s",
-                    step, c->max_steps, result->loss, result->learning_rate, result->grad_norm,
-                    1e3 * result->step_seconds, tokens / result->step_seconds);
-}
-
 void dt_opening_idle(const dt_run *run) {
     dt_log_line("nothing to do: the checkpoint is at step %" PRId64 " and max_steps is %" PRId64
                 "; raise --max-steps to go on",
                 run->start_step, run->about.config.max_steps);
-}
-
-bool dt_opening_is_doubtful(const dt_report *report, const dt_run *run) {
-    return report->nonfinite_in_a_row > 0 || run->validation.nonfinite_in_a_row > 0;
-}
-
-/* Where to go on, if that is a good idea. */
-static void print_checkpoint(const dt_report *report, const dt_run *run, const char *saved, bool stopped) {
-    if (dt_opening_is_doubtful(report, run)) {
-        dt_log_warn(
-            "checkpoint %s holds weights with which the last loss was not finite; go on from an earlier "
-            "one",
-            saved);
-        return;
-    }
-    char *word = dt_quote(saved);
-    if (word)
-        dt_log_line("checkpoint %s; to go on: the same command with --resume %s%s", saved, word,
-                    stopped ? "" : " --max-steps N");
-    free(word);
-}
-
-void dt_opening_closing(const dt_report *report, const dt_run *run, int stopped) {
-    const dt_config *c = &run->about.config;
-    const double tokens = (double)report->steps * (double)(c->batch_size * c->max_seq_len);
-    dt_log_settle();
-    char end[DT_STOP_NAME_BYTES + 16] = "done", name[DT_STOP_NAME_BYTES];
-    if (stopped)
-        snprintf(end, sizeof end, "stopped by %s", dt_stop_name(stopped, name));
-    if (report->steps == 0)
-        dt_log_line("%s at step %" PRId64 ", before the next one", end, run->state.step);
-    else {
-        char validation[64] = "";
-        if (run->validation.step >= 0)
-            snprintf(validation, sizeof validation, ", val_loss %.4f at step %" PRId64, run->validation.loss,
-                     run->validation.step);
-        dt_log_line("%s after step %" PRId64 ": loss %.4f%s, %.0f tokens/s over %" PRId64
-                    " steps without evaluation, samples and saves, %.0f with them",
-                    end, run->state.step, report->loss, validation, tokens / report->step_seconds,
-                    report->steps, tokens / (dt_clock_seconds() - report->start_seconds));
-    }
-    if (report->skipped > 0)
-        dt_log_warn("%" PRId64 " steps were skipped, since their loss or gradient was not finite",
-                    report->skipped);
-    const char *saved = dt_saver_path(run->saver);
-    if (saved)
-        print_checkpoint(report, run, saved, stopped);
 }

@@ -49,7 +49,7 @@ static dt_status train(const dt_world *world, const dt_verb *verb, int argc, cha
         if (status == DT_OK && run.idle)
             dt_opening_idle(&run);
         else if (status == DT_OK) {
-            status = dt_opening_opening(&run);
+            status = dt_opening_print(&run);
             if (status == DT_OK)
                 status = dt_loop_run(&run);
         }
