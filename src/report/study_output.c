@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "report/output.h"
+#include "report/report_output.h"
 #include "report/page.h"
 
 static void print_machine(const dt_study *study) {
@@ -148,8 +148,8 @@ json_t *dt_study_output_object(const dt_study *study) {
 dt_status dt_study_output_check(const char *json, const char *report) {
     if (json && report && strcmp(json, report) == 0)
         return dt_usage("--json and --report: expected two files, found %s for both", json);
-    DT_TRY(dt_output_check("json", json));
-    return dt_output_check("report", report);
+    DT_TRY(dt_report_output_check("json", json));
+    return dt_report_output_check("report", report);
 }
 
 dt_status dt_study_output(dt_study *study, const char *json, const char *report) {
@@ -157,7 +157,7 @@ dt_status dt_study_output(dt_study *study, const char *json, const char *report)
     dt_study_derive(study);
     print(study);
     if (json) {
-        DT_TRY(dt_output_json(json, dt_study_output_object(study), 0));
+        DT_TRY(dt_report_output_json(json, dt_study_output_object(study), 0));
         dt_log_line("numbers   %s", json);
     }
     if (report) {

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "report/output.h"
+#include "report/report_output.h"
 #include "report/roofline.h"
 #include "bench/profile.h"
 #include "bench/scaling.h"
@@ -39,7 +39,7 @@ static dt_status prepare(const dt_world *world, const dt_verb_flags *f, int64_t 
     *repetitions = DEFAULT_REPETITIONS;
     DT_TRY(read_repetitions(f, repetitions));
     DT_TRY(dt_workers_count(threads));
-    return world->rank == 0 ? dt_output_check("json", f->json) : DT_OK;
+    return world->rank == 0 ? dt_report_output_check("json", f->json) : DT_OK;
 }
 
 static dt_status run(const dt_world *world, const dt_config *config, const dt_verb_flags *f) {
@@ -56,7 +56,7 @@ static dt_status run(const dt_world *world, const dt_config *config, const dt_ve
     if (status == DT_OK) {
         dt_table_print(&profile, config);
         if (f->json && world->rank == 0)
-            status = dt_output_json(f->json, dt_table_json(&profile, config), JSON_REAL_PRECISION(9));
+            status = dt_report_output_json(f->json, dt_table_json(&profile, config), JSON_REAL_PRECISION(9));
         if (status == DT_OK && f->report && world->rank == 0)
             status = dt_roofline_write(&profile, config, f->report);
         if (status == DT_OK && !profile.losses_hold)
@@ -114,7 +114,7 @@ static dt_status compare(const dt_world *world, const dt_config *config, const d
     if (world->rank == 0) {
         dt_algorithms_table_print(&result);
         if (f->json)
-            status = dt_output_json(f->json, dt_algorithms_table_json(&result), 0);
+            status = dt_report_output_json(f->json, dt_algorithms_table_json(&result), 0);
     }
     return dt_agree(world, status);
 }

@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "base/version.h"
 #include "plan/machine.h"
-#include "report/output.h"
+#include "report/report_output.h"
 #include "plan/plan.h"
 #include "plan/ranks.h"
 #include "comm/agree.h"
@@ -161,7 +161,7 @@ static dt_status print_plan(const planning *plan, const char *json_path) {
     json_object_set(all, "leaf_forward_ms", json_object_get(all, "micro_batch_forward_ms"));
     json_object_set(all, "leaf_backward_ms", json_object_get(all, "micro_batch_backward_ms"));
     if (status == DT_OK && json_path)
-        return dt_output_json(json_path, all, 0);
+        return dt_report_output_json(json_path, all, 0);
     json_decref(all);
     return status;
 }
@@ -183,7 +183,7 @@ static dt_status run(const dt_world *world, const dt_config *config, const dt_ve
     int threads;
     DT_TRY(dt_agree(world, read_flags(&plan, f, &link)));
     DT_TRY(dt_agree(world, dt_workers_count(&threads)));
-    DT_TRY(dt_agree(world, world->rank == 0 ? dt_output_check("json", f->json) : DT_OK));
+    DT_TRY(dt_agree(world, world->rank == 0 ? dt_report_output_check("json", f->json) : DT_OK));
     dt_status status = dt_machine_look(&plan.here, world, threads);
     if (status == DT_OK)
         status = dt_machine_measure(world, config, threads, dt_machine_share(&plan.here, world->host_ranks),

@@ -1,5 +1,5 @@
 /* The words for a person, and JSON as text; files are base/replace's. */
-#include "report/output.h"
+#include "report/report_output.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -7,7 +7,7 @@
 
 #include "base/replace.h"
 
-dt_status dt_output_check(const char *flag, const char *path) {
+dt_status dt_report_output_check(const char *flag, const char *path) {
     if (path == NULL)
         return DT_OK;
     if (dt_replace_check(path) != DT_OK)
@@ -16,7 +16,7 @@ dt_status dt_output_check(const char *flag, const char *path) {
     return DT_OK;
 }
 
-dt_status dt_output_json(const char *path, json_t *object, size_t flags) {
+dt_status dt_report_output_json(const char *path, json_t *object, size_t flags) {
     char *text = object ? json_dumps(object, JSON_INDENT(2) | flags) : NULL, *line = NULL;
     json_decref(object);
     const int length = text ? asprintf(&line, "%s\n", text) : -1;
