@@ -42,7 +42,7 @@ dt_algorithm dt_cost_algorithm(const dt_cost_job *job) {
 
 static dt_status create_dry_run(dry_run *d, const dt_cost_job *job, int rank) {
     *d = (dry_run){.job = job, .hosts = count_hosts(job)};
-    d->starts = dt_memory_alloc(d->hosts + 1, sizeof *d->starts, "the hosts of a plan");
+    d->starts = dt_memory_alloc(d->hosts + 1, sizeof *d->starts, "the hosts of a job");
     if (d->starts == NULL)
         return DT_FAILED;
     for (int h = 0; h <= d->hosts; h++)

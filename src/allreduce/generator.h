@@ -1,5 +1,5 @@
 /**
- * The one planner of the allreduce: from a job, as plain data, to the schedule of each of its ranks.
+ * The one scheduler of the allreduce: from a job, as plain data, to the schedule of each of its ranks.
  *
  * allreduce.c executes these schedules, cost.c predicts them, and both read the memory that they take off
  * them, so nothing is counted twice. A new algorithm is a value in config/choices.h and a line in

@@ -14,8 +14,8 @@ typedef struct rehearsal {
     int64_t free_count;
 } rehearsal;
 
-static int64_t take_buffer(dt_micro_batches *plan, rehearsal *r) {
-    return r->free_count > 0 ? r->free_buffer[--r->free_count] : plan->buffers++;
+static int64_t take_buffer(dt_micro_batches *schedule, rehearsal *r) {
+    return r->free_count > 0 ? r->free_buffer[--r->free_count] : schedule->buffers++;
 }
 
 static void rehearse(dt_micro_batches *plan, int64_t micro_batches, rehearsal *r) {
@@ -33,10 +33,11 @@ static void rehearse(dt_micro_batches *plan, int64_t micro_batches, rehearsal *r
          * first micro-batch is there: what sums the operands up stands before it. */
         for (; done < adds && r->tree_add[done].from < ready; done++) {
             const dt_tree_add *add = &r->tree_add[done];
-            plan->add[done] = (dt_micro_batches_add){plan->buffer[add->into], plan->buffer[add->from]};
-            r->free_buffer[r->free_count++] = plan->buffer[add->from];
+            schedule->add[done] =
+                (dt_micro_batches_add){schedule->buffer[add->into], schedule->buffer[add->from]};
+            r->free_buffer[r->free_count++] = schedule->buffer[add->from];
         }
-        plan->wave_adds_end[wave] = done;
+        schedule->wave_adds_end[wave] = done;
     }
     dt_tree_node cover[DT_TREE_COVER_MAX];
     plan->cover_count = dt_tree_cover(micro_batches, plan->first, plan->end, cover);
@@ -69,9 +70,9 @@ dt_status dt_micro_batches_schedule(dt_micro_batches *plan, int64_t micro_batche
     return status;
 }
 
-void dt_micro_batches_free(dt_micro_batches *plan) {
-    free(plan->buffer);
-    free(plan->add);
-    free(plan->wave_adds_end);
-    *plan = (dt_micro_batches){0};
+void dt_micro_batches_free(dt_micro_batches *schedule) {
+    free(schedule->buffer);
+    free(schedule->add);
+    free(schedule->wave_adds_end);
+    *schedule = (dt_micro_batches){0};
 }

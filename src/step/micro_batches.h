@@ -39,7 +39,7 @@ typedef struct dt_micro_batches {
 dt_status dt_micro_batches_schedule(dt_micro_batches *plan, int64_t micro_batches, int64_t first, int64_t end,
                                     int threads);
 
-/** Frees the plan; one that is all zero is fine. */
-void dt_micro_batches_free(dt_micro_batches *plan);
+/** Frees the schedule; one that is all zero is fine. */
+void dt_micro_batches_free(dt_micro_batches *schedule);
 
 #endif

@@ -23,7 +23,7 @@ typedef struct pass {
 } pass;
 
 struct dt_overlap {
-    const dt_micro_batches *plan;
+    const dt_micro_batches *schedule;
     float *const *gradient;
     int ranks;
     dt_dtype dtype;
@@ -34,7 +34,7 @@ struct dt_overlap {
     float *node[DT_TREE_COVER_MAX];
     int64_t wave_micro_batches;  /* micro-batches of the last wave: how often a bucket has to be passed */
     atomic_int_fast64_t *passed; /* [buckets] */
-    pass *passes;                /* [plan->wave_leaves], one a thread */
+    pass *passes;                /* [schedule->wave_leaves], one a thread */
     int64_t next;                /* the bucket to start next; -1 when all are */
     double first_start;          /* when the first was, or 0 */
     double (*now)(void);         /* the clock for calls beside a pass */
@@ -80,12 +80,13 @@ dt_status dt_overlap_workspace_bytes(const dt_world *world, int64_t micro_batche
 /* Hands over the next bucket, whose micro-batches have all passed it, after the additions that are left for
  * it. `now` is the clock for what the reduction takes. */
 static void start_next(dt_overlap *o, double (*now)(void)) {
-    const dt_micro_batches *plan = o->plan;
-    const int64_t last = plan->waves - 1, first = o->bounds[o->next], end = o->bounds[o->next + 1];
-    for (int64_t a = last > 0 ? plan->wave_adds_end[last - 1] : 0; a < plan->wave_adds_end[last]; a++) {
+    const dt_micro_batches *schedule = o->schedule;
+    const int64_t last = schedule->waves - 1, first = o->bounds[o->next], end = o->bounds[o->next + 1];
+    for (int64_t a = last > 0 ? schedule->wave_adds_end[last - 1] : 0; a < schedule->wave_adds_end[last];
+         a++) {
         const double begun = dt_spans_begin(o->spans);
-        float *into = o->gradient[plan->add[a].into] + first;
-        dt_dtype_add(o->dtype, into, into, o->gradient[plan->add[a].from] + first, end - first);
+        float *into = o->gradient[schedule->add[a].into] + first;
+        dt_dtype_add(o->dtype, into, into, o->gradient[schedule->add[a].from] + first, end - first);
         dt_spans_end(o->spans, DT_SPAN_ADDITIONS, begun, (double)(end - first));
     }
     if (o->first_start == 0.0)
@@ -134,7 +135,7 @@ static void reached(void *context, int64_t offset) {
 
 /* What this rank needs by itself. */
 static dt_status create(dt_overlap *o, int64_t elements, int64_t bucket_bytes) {
-    const dt_micro_batches *plan = o->plan;
+    const dt_micro_batches *schedule = o->schedule;
     DT_TRY(dt_overlap_cut(elements, bucket_bytes, &o->bounds, &o->buckets));
     o->passed = calloc((size_t)o->buckets + 1, sizeof *o->passed); /* never 0 bytes, which may be NULL */
     o->watchers = calloc((size_t)plan->wave_micro_batches, sizeof *o->watchers);
@@ -157,7 +158,7 @@ dt_status dt_overlap_create(dt_overlap **created, const dt_world *world, const d
     dt_status status = o ? DT_OK : dt_fail("out of memory for the exchange of gradients");
     *created = o;
     if (o != NULL) {
-        o->plan = plan;
+        o->schedule = schedule;
         o->gradient = gradient;
         o->ranks = world->size;
         o->dtype = options->dtype;

@@ -33,8 +33,8 @@ struct dt_step {
     const uint8_t **window; /* [slots of this rank] */
     int64_t first_slot, end_slot;
 
-    dt_gpt_view *gradient_view; /* [plan.buffers] */
-    float **gradient;           /* [plan.buffers], each of layout->elements */
+    dt_gpt_view *gradient_view; /* [micro_batches.buffers] */
+    float **gradient;           /* [micro_batches.buffers], each of layout->elements */
     dt_overlap *overlap;
     float *sum; /* the gradient of the batch, once reduced: one of the buffers */
 
@@ -69,8 +69,8 @@ dt_status dt_step_gradient_buffers(int64_t micro_batches, int rank, int size, in
 
 static dt_status create_gradients(dt_step *s) {
     const dt_layout *layout = s->in.gpt->layout;
-    s->gradient = calloc((size_t)s->plan.buffers, sizeof *s->gradient);
-    s->gradient_view = calloc((size_t)s->plan.buffers, sizeof *s->gradient_view);
+    s->gradient = calloc((size_t)s->micro_batches.buffers, sizeof *s->gradient);
+    s->gradient_view = calloc((size_t)s->micro_batches.buffers, sizeof *s->gradient_view);
     if (s->gradient == NULL || s->gradient_view == NULL)
         return dt_fail("out of memory for the gradients of %" PRId64 " micro-batches", s->plan.buffers);
     for (int64_t b = 0; b < s->plan.buffers; b++) {
@@ -136,13 +136,13 @@ dt_algorithm dt_step_algorithm(const dt_step *s) {
 void dt_step_free(dt_step *s) {
     if (s == NULL)
         return;
-    for (int64_t b = 0; s->gradient && s->gradient_view && b < s->plan.buffers; b++) {
+    for (int64_t b = 0; s->gradient && s->gradient_view && b < s->micro_batches.buffers; b++) {
         dt_gpt_view_free(&s->gradient_view[b]);
         dt_memory_free(s->gradient[b]);
     }
     free(s->gradient);
     free(s->gradient_view);
-    dt_micro_batches_free(&s->plan);
+    dt_micro_batches_free(&s->micro_batches);
     dt_overlap_free(s->overlap);
     dt_memory_free(s->micro_batch_values);
     dt_memory_free(s->losses);
@@ -215,8 +215,9 @@ static void run_micro_batches(dt_step *s, int64_t step) {
             run_micro_batch(s, step, index,
                             overlapped ? dt_overlap_progress(s->overlap, omp_get_thread_num()) : NULL);
         wait_for_threads(s);
-        for (; !overlapped && add < plan->wave_adds_end[wave]; add++)
-            add_vectors(s, s->gradient[plan->add[add].into], s->gradient[plan->add[add].from], elements);
+        for (; !overlapped && add < schedule->wave_adds_end[wave]; add++)
+            add_vectors(s, s->gradient[schedule->add[add].into], s->gradient[schedule->add[add].from],
+                        elements);
     }
 }
 
@@ -375,7 +376,7 @@ dt_status dt_step_run(dt_step *s, dt_step_result *result,
 const dt_tensor *dt_step_tensor_at(const dt_step *s, const float *at) {
     const dt_layout *layout = s->in.gpt->layout;
     const dt_tensor *found = dt_layout_tensor_at(layout, s->in.state->parameters, at);
-    for (int64_t b = 0; found == NULL && b < s->plan.buffers; b++)
+    for (int64_t b = 0; found == NULL && b < s->micro_batches.buffers; b++)
         found = dt_layout_tensor_at(layout, s->gradient[b], at);
     return found;
 }

@@ -39,13 +39,13 @@ static void a_pass_waits_for_no_other_rank(void **state) {
     for (int w = 0; w < 2; w++)
         for (int first = 0; first < world.size; first++) {
             const dt_allreduce_options options = {.algorithm = algorithms[w]};
-            dt_micro_batches plan;
+            dt_micro_batches schedule;
             dt_overlap *overlap;
             dt_overlap_times times;
             float *sum, *gradient = dt_memory_alloc(ELEMENTS, sizeof *gradient, "a gradient");
             assert_non_null(gradient);
-            assert_ok(dt_micro_batches_schedule(&plan, world.size, world.rank, world.rank + 1, 1));
-            assert_ok(dt_overlap_create(&overlap, &world, &plan, &gradient, world.size, ELEMENTS,
+            assert_ok(dt_micro_batches_schedule(&schedule, world.size, world.rank, world.rank + 1, 1));
+            assert_ok(dt_overlap_create(&overlap, &world, &schedule, &gradient, world.size, ELEMENTS,
                                         FLOATS_A_BUCKET * (int64_t)sizeof(float), &options, NULL));
             for (int64_t e = 0; e < ELEMENTS; e++)
                 gradient[e] = brought(world.rank, e);
@@ -61,7 +61,7 @@ static void a_pass_waits_for_no_other_rank(void **state) {
             expect_sum(sum);
             assert_true(times.exposed >= 0.0 && times.total >= times.exposed);
             dt_overlap_free(overlap);
-            dt_micro_batches_free(&plan);
+            dt_micro_batches_free(&schedule);
             dt_memory_free(gradient);
         }
 }
@@ -72,13 +72,13 @@ static void no_more_is_exposed_than_was_exchanged(void **state) {
     const dt_algorithm algorithms[] = {DT_ALGORITHM_FLAT, DT_ALGORITHM_HIERARCHICAL, DT_ALGORITHM_LIBRARY};
     for (int w = 0; w < 3; w++) {
         const dt_allreduce_options options = {.algorithm = algorithms[w]};
-        dt_micro_batches plan;
+        dt_micro_batches schedule;
         dt_overlap *overlap;
         dt_overlap_times times;
         float *sum, *gradient = dt_memory_alloc(ELEMENTS, sizeof *gradient, "a gradient");
         assert_non_null(gradient);
-        assert_ok(dt_micro_batches_schedule(&plan, world.size, world.rank, world.rank + 1, 1));
-        assert_ok(dt_overlap_create(&overlap, &world, &plan, &gradient, world.size, ELEMENTS,
+        assert_ok(dt_micro_batches_schedule(&schedule, world.size, world.rank, world.rank + 1, 1));
+        assert_ok(dt_overlap_create(&overlap, &world, &schedule, &gradient, world.size, ELEMENTS,
                                     ELEMENTS * (int64_t)sizeof(float), &options, NULL));
         dt_overlap_begin(overlap);
         const dt_backward_progress *progress = dt_overlap_progress(overlap, 0);
@@ -89,7 +89,7 @@ static void no_more_is_exposed_than_was_exchanged(void **state) {
         assert_ok(dt_overlap_finish(overlap, &sum, &times));
         assert_true(times.exposed >= 0.0 && times.total >= times.exposed);
         dt_overlap_free(overlap);
-        dt_micro_batches_free(&plan);
+        dt_micro_batches_free(&schedule);
         dt_memory_free(gradient);
     }
 }

@@ -34,8 +34,9 @@ static void play_wave(const dt_micro_batches *plan, int64_t wave, buffer *buffer
         assert_false(b->used);
         *b = (buffer){true, plan->first + i, plan->first + i + 1, micro_batch_value(plan->first + i)};
     }
-    for (int64_t a = wave > 0 ? plan->wave_adds_end[wave - 1] : 0; a < plan->wave_adds_end[wave]; a++) {
-        buffer *into = &buffers[plan->add[a].into], *other = &buffers[plan->add[a].from];
+    for (int64_t a = wave > 0 ? schedule->wave_adds_end[wave - 1] : 0; a < schedule->wave_adds_end[wave];
+         a++) {
+        buffer *into = &buffers[schedule->add[a].into], *other = &buffers[schedule->add[a].from];
         assert_true(into->used && other->used && into != other);
         assert_int_equal(into->end, other->first);
         into->end = other->end;
@@ -97,11 +98,12 @@ static void needs_few_buffers(void **state) {
     for (size_t m = 0; m < sizeof many / sizeof *many; m++)
         for (int threads = 1; threads <= THREADS_MAX; threads++)
             for (int64_t first = 0; first < many[m]; first += 1 + many[m] / 7) {
-                dt_micro_batches plan;
+                dt_micro_batches schedule;
                 const int64_t log = log2_above(many[m]);
-                assert_int_equal(dt_micro_batches_schedule(&plan, many[m], first, many[m], threads), DT_OK);
-                assert_true(plan.buffers <= threads + (first == 0 ? log : 2 * log));
-                dt_micro_batches_free(&plan);
+                assert_int_equal(dt_micro_batches_schedule(&schedule, many[m], first, many[m], threads),
+                                 DT_OK);
+                assert_true(schedule.buffers <= threads + (first == 0 ? log : 2 * log));
+                dt_micro_batches_free(&schedule);
             }
 }
 
@@ -122,22 +124,22 @@ static void a_power_of_two_takes_its_depth(void **state) {
             assert_int_equal(plan.buffers, k <= t ? micro_batches : threads + k - t);
             dt_micro_batches_free(&plan);
         }
-    dt_micro_batches plan;
-    assert_int_equal(dt_micro_batches_schedule(&plan, 14, 0, 14, 7), DT_OK);
-    assert_int_equal(plan.buffers, 10);
-    dt_micro_batches_free(&plan);
+    dt_micro_batches schedule;
+    assert_int_equal(dt_micro_batches_schedule(&schedule, 14, 0, 14, 7), DT_OK);
+    assert_int_equal(schedule.buffers, 10);
+    dt_micro_batches_free(&schedule);
 }
 
-static void frees_what_was_never_planned(void **state) {
+static void frees_what_was_never_created(void **state) {
     (void)state;
-    dt_micro_batches plan = {0};
-    dt_micro_batches_free(&plan);
-    dt_micro_batches_free(&plan);
+    dt_micro_batches schedule = {0};
+    dt_micro_batches_free(&schedule);
+    dt_micro_batches_free(&schedule);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(ends_with_the_sums_of_the_cover), cmocka_unit_test(needs_few_buffers),
-        cmocka_unit_test(a_power_of_two_takes_its_depth), cmocka_unit_test(frees_what_was_never_planned)};
+        cmocka_unit_test(a_power_of_two_takes_its_depth), cmocka_unit_test(frees_what_was_never_created)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
