@@ -84,16 +84,16 @@ static dt_cost_traffic traffic_of(const dry_run *d, int64_t count) {
         .packed_floats = d->job->dtype == DT_DTYPE_FP32 ? 0 : work->sent_floats + work->received_floats};
 }
 
-static void raise_traffic(dt_cost_traffic *most, const dt_cost_traffic *one) {
-    most->messages = dt_max(most->messages, one->messages);
-    most->sent_bytes = dt_max(most->sent_bytes, one->sent_bytes);
-    most->received_bytes = dt_max(most->received_bytes, one->received_bytes);
-    most->inside_bytes = dt_max(most->inside_bytes, one->inside_bytes);
-    most->host_sent_bytes = dt_max(most->host_sent_bytes, one->host_sent_bytes);
-    most->host_received_bytes = dt_max(most->host_received_bytes, one->host_received_bytes);
-    most->added_floats = dt_max(most->added_floats, one->added_floats);
-    most->copied_floats = dt_max(most->copied_floats, one->copied_floats);
-    most->packed_floats = dt_max(most->packed_floats, one->packed_floats);
+static void raise_traffic(dt_cost_traffic *max, const dt_cost_traffic *one) {
+    max->messages = dt_max(max->messages, one->messages);
+    max->sent_bytes = dt_max(max->sent_bytes, one->sent_bytes);
+    max->received_bytes = dt_max(max->received_bytes, one->received_bytes);
+    max->inside_bytes = dt_max(max->inside_bytes, one->inside_bytes);
+    max->host_sent_bytes = dt_max(max->host_sent_bytes, one->host_sent_bytes);
+    max->host_received_bytes = dt_max(max->host_received_bytes, one->host_received_bytes);
+    max->added_floats = dt_max(max->added_floats, one->added_floats);
+    max->copied_floats = dt_max(max->copied_floats, one->copied_floats);
+    max->packed_floats = dt_max(max->packed_floats, one->packed_floats);
 }
 
 /* Adds one rank to the busiest, and its crossing bytes to its host's. */
@@ -210,8 +210,8 @@ static bucket_cost cost_of(const dt_cost_machine *m, const dt_cost_traffic *move
     const double floats = (double)(moved->added_floats + moved->copied_floats + moved->packed_floats);
     bucket_cost cost = {.travel =
                             (double)moved->messages * latency + (double)crossing / m->link.bandwidth_bytes,
-                        .cpu = m->share * (double)own * m->link.cpu_seconds_per_byte,
-                        .core = m->share * (inside + floats * m->add_seconds)};
+                        .cpu = m->threads_per_core * (double)own * m->link.cpu_seconds_per_byte,
+                        .core = m->threads_per_core * (inside + floats * m->add_seconds)};
     /* Where cores are what limits the network, it has no time of its own. */
     cost.cpu = cost.cpu < cost.travel ? cost.cpu : cost.travel;
     return cost;
@@ -219,7 +219,7 @@ static bucket_cost cost_of(const dt_cost_machine *m, const dt_cost_traffic *move
 
 dt_cost_time dt_cost_time_of(const dt_cost_machine *machine, double backward_seconds, const int64_t *bounds,
                              int64_t buckets, const dt_cost_traffic *busiest) {
-    DT_ASSERT(backward_seconds >= 0.0 && buckets >= 0 && machine->share >= 1.0);
+    DT_ASSERT(backward_seconds >= 0.0 && buckets >= 0 && machine->threads_per_core >= 1.0);
     dt_cost_time time = {0};
     double done = 0.0, core = 0.0;
     for (int64_t b = buckets - 1; b >= 0; b--) {
@@ -230,6 +230,6 @@ dt_cost_time dt_cost_time_of(const dt_cost_machine *machine, double backward_sec
         time.total_seconds += cost.travel + cost.core;
     }
     time.exposed_seconds = done - backward_seconds + core;
-    time.seen_seconds = done - backward_seconds + core / machine->share;
+    time.seen_seconds = done - backward_seconds + core / machine->threads_per_core;
     return time;
 }

@@ -62,11 +62,11 @@ typedef struct dt_cost_traffic {
 
 /** What is known or assumed of links and cores. */
 typedef struct dt_cost_machine {
-    dt_link link;       /**< between hosts: what a host's ranks share */
-    dt_link inside;     /**< between ranks of a host, whose cores move the messages */
-    double add_seconds; /**< of one float added, copied or packed by one thread */
-    double share; /**< how many threads take turns on a core, 1 where each has its own: it slows all that
-                     a core does, but not the network */
+    dt_link link;            /**< between hosts: what a host's ranks share */
+    dt_link inside;          /**< between ranks of a host, whose cores move the messages */
+    double add_seconds;      /**< of one float added, copied or packed by one thread */
+    double threads_per_core; /**< how many threads take turns on a core, 1 where each has its own: it slows
+                     all that a core does, but not the network */
 } dt_cost_machine;
 
 /** What one step's allreduce takes. */

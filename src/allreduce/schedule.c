@@ -5,9 +5,9 @@
 
 #include "base/assert.h"
 
-static void raise_to(int64_t *value, int64_t least) {
-    if (*value < least)
-        *value = least;
+static void raise_to(int64_t *value, int64_t min) {
+    if (*value < min)
+        *value = min;
 }
 
 void dt_schedule_clear(dt_schedule *schedule) {

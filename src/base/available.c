@@ -22,10 +22,10 @@ static const files files_of[DT_CGROUP_VERSIONS] = {
     [DT_CGROUP_2] = {"memory.max", "memory.current", {"inactive_file ", "active_file ", "slab_reclaimable "}},
 };
 
-/* The least of what the limits of groups leave; one without a limit says "max", which is no number. */
+/* The smallest of what the limits of groups leave; one without a limit says "max", which is no number. */
 static void look(void *context, dt_cgroup_version version, const char *folder) {
     const files *names = &files_of[version];
-    int64_t *least = context;
+    int64_t *min = context;
     const int64_t limit = dt_cgroup_number(folder, names->limit, "");
     int64_t used = dt_cgroup_number(folder, names->usage, "");
     if (limit < 0 || used < 0)
@@ -37,15 +37,15 @@ static void look(void *context, dt_cgroup_version version, const char *folder) {
     /* The counts are of different moments. */
     used = used > 0 ? used : 0;
     const int64_t left = used < limit ? limit - used : 0;
-    *least = left < *least ? left : *least;
+    *min = left < *min ? left : *min;
 }
 
 int64_t dt_available_bytes(const char *root) {
-    int64_t least = INT64_MAX;
+    int64_t min = INT64_MAX;
     char folder[256];
-    dt_cgroup_visit(root, "memory", look, &least);
+    dt_cgroup_visit(root, "memory", look, &min);
     snprintf(folder, sizeof folder, "%s/proc", root);
     const int64_t kilobytes = dt_cgroup_number(folder, "meminfo", "MemAvailable:");
     const int64_t host = kilobytes < 0 ? INT64_MAX : kilobytes * 1024;
-    return host < least ? host : least;
+    return host < min ? host : min;
 }

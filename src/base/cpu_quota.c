@@ -29,20 +29,20 @@ static void read_quota(dt_cgroup_version version, const char *folder, int64_t *q
 
 /* A group is told by its folder's number, which differs between containers that call theirs alike. */
 static void look(void *context, dt_cgroup_version version, const char *folder) {
-    dt_cpu_quota *least = context;
+    dt_cpu_quota *min = context;
     int64_t quota = -1, period = -1;
     struct stat info;
     read_quota(version, folder, &quota, &period);
     if (quota <= 0 || period <= 0 || quota > INT64_MAX / 1000)
         return;
     const int64_t thousandths = quota * 1000 / period;
-    if (thousandths < least->thousandths)
-        *least = (dt_cpu_quota){thousandths, stat(folder, &info) == 0 ? (uint64_t)info.st_ino : 0};
+    if (thousandths < min->thousandths)
+        *min = (dt_cpu_quota){thousandths, stat(folder, &info) == 0 ? (uint64_t)info.st_ino : 0};
 }
 
 dt_cpu_quota dt_cpu_quota_find(const char *root) {
     DT_ASSERT(root != NULL);
-    dt_cpu_quota least = {.thousandths = INT64_MAX};
-    dt_cgroup_visit(root, "cpu", look, &least);
-    return least;
+    dt_cpu_quota min = {.thousandths = INT64_MAX};
+    dt_cgroup_visit(root, "cpu", look, &min);
+    return min;
 }

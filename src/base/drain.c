@@ -24,9 +24,9 @@ static bool is_held(int descriptor) {
     return is_pipe(descriptor) && ioctl(descriptor, FIONREAD, &bytes) == 0 && bytes > 0;
 }
 
-void dt_drain_output(double most_seconds) {
+void dt_drain_output(double max_seconds) {
     const struct timespec look = {.tv_nsec = LOOK_NANOSECONDS}, handling = {.tv_nsec = HANDLING_NANOSECONDS};
-    const double until = dt_clock_seconds() + most_seconds;
+    const double until = dt_clock_seconds() + max_seconds;
     if (!is_pipe(STDOUT_FILENO) && !is_pipe(STDERR_FILENO))
         return;
     while ((is_held(STDOUT_FILENO) || is_held(STDERR_FILENO)) && dt_clock_seconds() < until)

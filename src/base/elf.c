@@ -1,4 +1,5 @@
-/* The ELF header leads to two tables, and one of them to the parts that are mapped: the furthest end counts.
+/* The ELF header leads to two tables, and one of them to the segments that are mapped: the furthest end
+ * counts.
  */
 #include "base/elf.h"
 
@@ -32,15 +33,16 @@ static bool is_native(const ElfW(Ehdr) * header) {
 /* How long the file is by its own words, as far as they are there. */
 static uint64_t told_bytes(int descriptor, const ElfW(Ehdr) * header) {
     uint64_t end = 0;
-    ElfW(Phdr) part;
-    reach(&end, header->e_phoff, (uint64_t)header->e_phnum * sizeof part);
+    ElfW(Phdr) segment;
+    reach(&end, header->e_phoff, (uint64_t)header->e_phnum * sizeof segment);
     reach(&end, header->e_shoff, (uint64_t)header->e_shnum * header->e_shentsize);
     for (uint64_t p = 0; p < header->e_phnum; p++) {
-        const uint64_t place = header->e_phoff + p * sizeof part;
-        if (place > INT64_MAX || pread(descriptor, &part, sizeof part, (off_t)place) != (ssize_t)sizeof part)
+        const uint64_t offset = header->e_phoff + p * sizeof segment;
+        if (offset > INT64_MAX ||
+            pread(descriptor, &segment, sizeof segment, (off_t)offset) != (ssize_t)sizeof segment)
             break;
-        if (part.p_type != PT_NULL)
-            reach(&end, part.p_offset, part.p_filesz);
+        if (segment.p_type != PT_NULL)
+            reach(&end, segment.p_offset, segment.p_filesz);
     }
     return end;
 }

@@ -20,7 +20,7 @@ static atomic_bool forbidden;
 static pid_t own_process; /* a child that was forked is not this process */
 
 /* Of the calling thread; NULL while it runs dtrain's own code. */
-static _Thread_local const char *running, *running_place;
+static _Thread_local const char *running, *running_function;
 
 static _Noreturn void leave(int code) {
     for (;;)
@@ -34,7 +34,7 @@ static bool blame(int code) {
     if (running)
         dt_log_error("%s ended the process with exit code %d in its %s; the steps since the last "
                      "checkpoint are lost; a hook that cannot go on must return a value other than 0",
-                     running, code, running_place);
+                     running, code, running_function);
     else if (code == 0)
         dt_log_error("a library, or a thread that a hook started, ended the process with exit code 0 "
                      "before its work was done; the steps since the last checkpoint are lost");
@@ -81,7 +81,7 @@ _Noreturn void pthread_exit(void *result) {
             (void)pause();
         dt_log_error("%s ended its thread in its %s; the steps since the last checkpoint are lost; a hook "
                      "that cannot go on must return a value other than 0",
-                     running, running_place);
+                     running, running_function);
         leave(FAILED);
     }
     /* POSIX: a data pointer from dlsym holds a function's address; ISO C wants the detour by memcpy. */
@@ -103,10 +103,10 @@ void dt_ending_allow(void) {
     atomic_store(&forbidden, false);
 }
 
-void dt_ending_enter(const char *who, const char *place) {
+void dt_ending_enter(const char *who, const char *function) {
     DT_ASSERT(running == NULL && who != NULL);
     running = who;
-    running_place = place;
+    running_function = function;
 }
 
 void dt_ending_leave(void) {

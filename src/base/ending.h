@@ -19,10 +19,10 @@ void dt_ending_forbid(void);
 void dt_ending_allow(void);
 
 /**
- * The calling thread begins to run foreign code: `place`, such as "update function", of `who`, such as "hook
- * clip". Both must stay until dt_ending_leave. Costs a few stores.
+ * The calling thread begins to run foreign code: `function`, such as "update function", of `who`, such as
+ * "hook clip". Both must stay until dt_ending_leave. Costs a few stores.
  */
-void dt_ending_enter(const char *who, const char *place);
+void dt_ending_enter(const char *who, const char *function);
 
 /** The foreign code has returned. */
 void dt_ending_leave(void);

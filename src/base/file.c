@@ -76,18 +76,18 @@ static bool await(const source *from, int milliseconds) {
 }
 
 /* `*got` bytes of the next ones, 0 at the end. */
-static dt_status read_some(const source *from, char *bytes, size_t room, ssize_t *got) {
+static dt_status read_some(const source *from, char *bytes, size_t capacity, ssize_t *got) {
     bool waited = await(from, from->bounded ? WRITER_MS : -1);
-    *got = read(from->descriptor, bytes, room);
+    *got = read(from->descriptor, bytes, capacity);
     /* Of a pipe nothing can be read either way, but only one that has a writer says so. */
     if (!waited && *got < 0 && errno == EAGAIN) {
         waited = await(from, SILENCE_MS - WRITER_MS);
-        *got = read(from->descriptor, bytes, room);
+        *got = read(from->descriptor, bytes, capacity);
     }
     if (*got > 0 || (*got == 0 && waited))
         return DT_OK;
     if (*got < 0 && errno == EINTR)
-        return read_some(from, bytes, room, got);
+        return read_some(from, bytes, capacity, got);
     if (*got < 0 && errno != EAGAIN)
         return dt_fail("cannot read %s: %s", from->path, strerror(errno));
     return dt_fail(
@@ -101,22 +101,22 @@ dt_status dt_file_read(const char *path, int64_t limit_bytes, char **bytes, size
     source from;
     ssize_t got = 1;
     DT_TRY(open_source(path, &from));
-    size_t room = 1 << 16, used = 0;
-    char *block = malloc(room + 1);
+    size_t capacity = 1 << 16, used = 0;
+    char *block = malloc(capacity + 1);
     dt_status status = block ? DT_OK : dt_fail("out of memory while reading %s", path);
-    while (status == DT_OK && (status = read_some(&from, block + used, room - used, &got)) == DT_OK &&
+    while (status == DT_OK && (status = read_some(&from, block + used, capacity - used, &got)) == DT_OK &&
            got > 0) {
         used += (size_t)got;
         if ((int64_t)used > limit_bytes)
             status =
                 dt_fail("cannot read %s: expected at most %" PRId64 " bytes, found more", path, limit_bytes);
-        else if (used == room) {
-            char *larger = realloc(block, 2 * room + 1);
+        else if (used == capacity) {
+            char *larger = realloc(block, 2 * capacity + 1);
             if (larger == NULL)
                 status = dt_fail("out of memory while reading %s", path);
             else {
                 block = larger;
-                room *= 2;
+                capacity *= 2;
             }
         }
     }

@@ -19,12 +19,12 @@ void dt_meter_start(dt_meter *meter, const char *what, const char *name, int64_t
 }
 
 void dt_meter_move(dt_meter *meter, int64_t done_bytes) {
-    const double now = dt_clock_seconds(), share = (double)done_bytes / (double)meter->total_bytes;
+    const double now = dt_clock_seconds(), fraction = (double)done_bytes / (double)meter->total_bytes;
     if (now < meter->next_seconds || done_bytes <= 0 || done_bytes >= meter->total_bytes)
         return;
-    const int64_t left = (int64_t)((now - meter->start_seconds) * (1.0 - share) / share);
+    const int64_t left = (int64_t)((now - meter->start_seconds) * (1.0 - fraction) / fraction);
     char far[96];
-    snprintf(far, sizeof far, "%.0f %% of %.3g GB, %" PRId64 ":%02" PRId64 " left", 100.0 * share,
+    snprintf(far, sizeof far, "%.0f %% of %.3g GB, %" PRId64 ":%02" PRId64 " left", 100.0 * fraction,
              (double)meter->total_bytes / 1e9, left / 60, left % 60);
     if (dt_log_redraws())
         dt_log_redraw("%s %s: %s", meter->what, meter->name, far);

@@ -11,7 +11,7 @@
 
 #include "base/assert.h"
 
-static atomic_int_fast64_t marks, meetings, step_under_way;
+static atomic_int_fast64_t marks, arrivals, step_under_way;
 static const char *_Atomic phase_under_way = "starting";
 
 void dt_progress_mark(void) {

@@ -21,13 +21,13 @@
 #define READER_MS      5000
 #define READER_LOOK_MS 20
 
-typedef struct place {
+typedef struct destination {
     char *target;    /* where links lead to */
     char *temporary; /* beside it; NULL for what is written to as it is */
     mode_t mode;     /* of the file that stands there; 0: none does */
-} place;
+} destination;
 
-static void drop(place *p) {
+static void drop(destination *p) {
     free(p->target);
     free(p->temporary);
 }
@@ -57,10 +57,10 @@ static bool is_own_output(const struct stat *file) {
 }
 
 /* To be dropped in any case. */
-static dt_status find(const char *path, place *p) {
+static dt_status find(const char *path, destination *p) {
     struct stat info;
     const bool there = stat(path, &info) == 0;
-    *p = (place){0};
+    *p = (destination){0};
     if (path[0] == 0 || (!there && errno != ENOENT))
         return refuse(path, errno);
     if (there ? S_ISDIR(info.st_mode) : path[strlen(path) - 1] == '/')
@@ -103,7 +103,7 @@ static bool is_standard_output(const char *path) {
 }
 
 dt_status dt_replace_check(const char *path) {
-    place p;
+    destination p;
     if (is_standard_output(path))
         return DT_OK;
     dt_status status = find(path, &p);
@@ -119,7 +119,7 @@ dt_status dt_replace_check(const char *path) {
     return status;
 }
 
-static dt_status write_beside(const place *p, const char *path, const void *bytes, size_t length) {
+static dt_status write_beside(const destination *p, const char *path, const void *bytes, size_t length) {
     int descriptor;
     DT_TRY(dt_replace_create(p->temporary, path, &descriptor));
     dt_status status = dt_file_write(descriptor, path, bytes, length);
@@ -144,7 +144,7 @@ static int open_to_write(const char *target) {
     return descriptor;
 }
 
-static dt_status write_through(const place *p, const void *bytes, size_t length) {
+static dt_status write_through(const destination *p, const void *bytes, size_t length) {
     const int descriptor = open_to_write(p->target);
     if (descriptor < 0 && errno == ENXIO)
         return dt_fail(
@@ -160,7 +160,7 @@ static dt_status write_through(const place *p, const void *bytes, size_t length)
 
 dt_status dt_replace_write(const char *path, const void *bytes, size_t length) {
     DT_ASSERT(bytes != NULL || length == 0);
-    place p;
+    destination p;
     if (is_standard_output(path))
         return dt_file_write(STDOUT_FILENO, "standard output", bytes, length);
     dt_status status = find(path, &p);

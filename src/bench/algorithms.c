@@ -30,16 +30,16 @@ typedef struct trial {
 
 /* Less that can hide than a millisecond, or this part of a step, or of the allreduce, says nothing about how
  * well it does: the times and the plan are not that exact. */
-#define LEAST_FIT_SECONDS   1e-3
-#define LEAST_FIT_STEP      0.02
-#define LEAST_FIT_ALLREDUCE 0.1
+#define MIN_FIT_SECONDS   1e-3
+#define MIN_FIT_STEP      0.02
+#define MIN_FIT_ALLREDUCE 0.1
 
 typedef struct comparison {
     const dt_world *world;
     const dt_config *config;
     int threads;
     int64_t repetitions;
-    double share;
+    double threads_per_core;
     dt_machine machine;
     dt_plan_machine measured;
     dt_probing *probing;
@@ -120,15 +120,15 @@ static void must(const comparison *c, dt_status status) {
  * skew.
  */
 static void split_exposed(comparison *c, double own, double *exposed, double *skew) {
-    double most;
+    double max;
     c->seen[c->world->rank] = own;
     must(c, dt_world_gather_same(c->world, c->seen, (int64_t)sizeof *c->seen));
-    *exposed = most = c->seen[0];
+    *exposed = max = c->seen[0];
     for (int r = 1; r < c->world->size; r++) {
         *exposed = fmin(*exposed, c->seen[r]);
-        most = fmax(most, c->seen[r]);
+        max = fmax(max, c->seen[r]);
     }
-    *skew = most - *exposed;
+    *skew = max - *exposed;
 }
 
 /* One step of a trial, the allreduce by itself, and a round of the probe, so that what that says of the cores
@@ -155,7 +155,7 @@ static void measure(comparison *c) {
         for (int k = 0; k < DT_ALGORITHMS_MAX; k++)
             if (c->trial[k].wanted)
                 measure_trial(c, &c->trial[k], i);
-    c->measured.probe = dt_probe_read(c->probing, c->share);
+    c->measured.probe = dt_probe_read(c->probing, c->threads_per_core);
 }
 
 static dt_status predict(comparison *c) {
@@ -167,19 +167,14 @@ static dt_status predict(comparison *c) {
         /* What auto has become may be for want of memory, which a plan knows nothing of. */
         if (dt_step_algorithm(t->harness.step) == DT_ALGORITHM_FLAT)
             config.exchange = DT_ALGORITHM_FLAT;
-        DT_TRY(dt_plan_predict(&c->measured, &config, config.batch_size, c->world->size, c->share, &t->plan));
+        DT_TRY(dt_plan_predict(&c->measured, &config, config.batch_size, c->world->size, c->threads_per_core,
+                               &t->plan));
     }
     return DT_OK;
 }
 
-/* Less that can hide than a millisecond, or this part of a step, or of the exchange, says nothing about how
- * well it does: the times and the plan are not that exact. */
-#define LEAST_FIT_SECONDS  1e-3
-#define LEAST_FIT_STEP     0.02
-#define LEAST_FIT_EXCHANGE 0.1
-
-/* The medians of one algorithm's times, and the share that was hidden of what the plan says can be: NaN where
- * that is too little. */
+/* The medians of one algorithm's times, and the fraction that was hidden of what the plan says can be: NaN
+ * where that is too little. */
 static dt_algorithms_row sum_up(const comparison *c, const trial *t) {
     dt_algorithms_row row = {.name = t->name,
                              .step_seconds = dt_statistics_of(t->step, c->repetitions).median,
@@ -189,8 +184,8 @@ static dt_algorithms_row sum_up(const comparison *c, const trial *t) {
                              .hidden = NAN,
                              .plan = t->plan};
     const double fits = row.alone_seconds - t->plan.seen_seconds;
-    const bool tells = fits >= fmax(LEAST_FIT_SECONDS, fmax(LEAST_FIT_STEP * row.step_seconds,
-                                                            LEAST_FIT_ALLREDUCE * row.alone_seconds));
+    const bool tells = fits >= fmax(MIN_FIT_SECONDS, fmax(MIN_FIT_STEP * row.step_seconds,
+                                                          MIN_FIT_ALLREDUCE * row.alone_seconds));
     if (tells && t->algorithm != DT_ALGORITHM_LIBRARY)
         row.hidden = (row.alone_seconds - row.exposed_seconds) / fits;
     return row;
@@ -200,7 +195,7 @@ static void read_out(const comparison *c, dt_algorithms *result) {
     *result = (dt_algorithms){.ranks = c->world->size,
                               .hosts = c->world->hosts,
                               .threads = c->threads,
-                              .share = c->share,
+                              .threads_per_core = c->threads_per_core,
                               .repetitions = c->repetitions,
                               .bucket_bytes = c->config->bucket_bytes,
                               .measured = c->measured};
@@ -209,9 +204,11 @@ static void read_out(const comparison *c, dt_algorithms *result) {
             result->row[result->count++] = sum_up(c, &c->trial[i]);
 }
 
-static dt_status compare(comparison *c, double share, dt_algorithms *result) {
+static dt_status compare(comparison *c, double threads_per_core, dt_algorithms *result) {
     DT_TRY(dt_machine_look(&c->machine, c->world, c->threads));
-    c->share = share > 0.0 ? share : dt_machine_share(&c->machine, c->world->host_ranks);
+    c->threads_per_core = threads_per_core > 0.0
+                              ? threads_per_core
+                              : dt_machine_threads_per_core(&c->machine, c->world->host_ranks);
     DT_TRY(dt_machine_measure_links(c->world, c->threads, NULL, &c->measured));
     DT_TRY(dt_probe_create(&c->probing, c->world, c->config, c->threads));
     DT_TRY(create(c));
@@ -222,7 +219,7 @@ static dt_status compare(comparison *c, double share, dt_algorithms *result) {
 }
 
 dt_status dt_algorithms_run(dt_algorithms *result, const dt_world *world, const dt_config *config,
-                            int threads, int64_t repetitions, double share) {
+                            int threads, int64_t repetitions, double threads_per_core) {
     comparison *c = dt_memory_alloc(1, sizeof *c, "the comparison");
     dt_status status = dt_agree(world, c ? DT_OK : DT_FAILED);
     if (status == DT_OK && world->size == 1)
@@ -231,7 +228,7 @@ dt_status dt_algorithms_run(dt_algorithms *result, const dt_world *world, const 
                      "launch with mpirun -np 2");
     if (status == DT_OK) {
         *c = (comparison){.world = world, .config = config, .threads = threads, .repetitions = repetitions};
-        status = compare(c, share, result);
+        status = compare(c, threads_per_core, result);
     }
     if (c)
         free_trials(c);

@@ -31,7 +31,7 @@ typedef struct dt_algorithms_row {
 
 typedef struct dt_algorithms {
     int ranks, hosts, threads;
-    double share; /**< threads that take turns on a core */
+    double threads_per_core; /**< threads that take turns on a core */
     int64_t repetitions, bucket_bytes;
     dt_plan_machine measured;
     int count;
@@ -41,10 +41,10 @@ typedef struct dt_algorithms {
 /**
  * Measures `config` flat, hierarchical where hosts have several ranks, in bf16 by the algorithm that auto
  * takes, and with the library's sum, on `threads` threads a rank, with `repetitions` timed steps of each;
- * `share` is how many threads take turns on a core, 0 for what this host shows. `*result` is complete on rank
- * 0. A failure inside a step ends the job. All arguments must agree. Collective.
+ * `threads_per_core` is how many threads take turns on a core, 0 for what this host shows. `*result` is
+ * complete on rank 0. A failure inside a step ends the job. All arguments must agree. Collective.
  */
 dt_status dt_algorithms_run(dt_algorithms *result, const dt_world *world, const dt_config *config,
-                            int threads, int64_t repetitions, double share);
+                            int threads, int64_t repetitions, double threads_per_core);
 
 #endif

@@ -1,5 +1,5 @@
-/* Each measurement: all threads start together, do a share that takes some milliseconds, and the slowest
- * counts. */
+/* Each measurement: all threads start together, do a slice of work that takes some milliseconds, and the
+ * slowest counts. */
 #include "bench/peak.h"
 
 #include <math.h>
@@ -22,7 +22,7 @@
 #define SGEMM_FLOP  1e8                /* of a thread in a try, or one product where that is more */
 #define COPY_BYTES  ((int64_t)1 << 26) /* of all threads: beyond the caches that a rank has to itself */
 #define COPY_FLOATS (COPY_BYTES / (int64_t)sizeof(float))
-#define COPY_PARTS  8
+#define COPY_SLICES 8
 
 /* Where the results of loops end up that exist only to be timed. */
 static volatile float kept;
@@ -72,13 +72,13 @@ static double measure_bf16(int threads) {
     return dot->run ? measure_loop(dot->run, dot->round_flop, threads) : 0.0;
 }
 
-/* A try is a part of the blocks that takes a millisecond, and the next try is the next part: when its turn
+/* A try is a slice of the blocks that takes a millisecond, and the next try is the next slice: when its turn
  * comes again, no cache has it any more. */
 static double measure_copy(float *to, const float *from, int threads) {
-    const int64_t parts = threads < COPY_PARTS ? COPY_PARTS / threads : 1, floats = COPY_FLOATS / parts;
+    const int64_t slices = threads < COPY_SLICES ? COPY_SLICES / threads : 1, floats = COPY_FLOATS / slices;
     double best = 0.0;
-    for (int64_t try = 0; try < TRIES * parts; try++) {
-        const int64_t at = try % parts * floats;
+    for (int64_t try = 0; try < TRIES * slices; try++) {
+        const int64_t at = try % slices * floats;
         const double start = dt_clock_seconds();
 #pragma omp parallel num_threads(threads)
         {

@@ -306,13 +306,13 @@ double dt_profile_hidden(const dt_profile *p) {
 }
 
 bool dt_profile_warning(const dt_profile *p, char *text, size_t text_bytes) {
-    const double unaccounted = dt_profile_unaccounted(p), share = unaccounted / p->step.median;
+    const double unaccounted = dt_profile_unaccounted(p), fraction = unaccounted / p->step.median;
     snprintf(
         text, text_bytes,
         "%.0f %% of the step is in none of its parts: the host gave this job's cores to others meanwhile; "
         "give each thread a core of its own, and measure when nothing else runs",
-        1e2 * share);
-    return share > UNACCOUNTED_MAX && unaccounted > UNACCOUNTED_MAX_SECONDS;
+        1e2 * fraction);
+    return fraction > UNACCOUNTED_MAX && unaccounted > UNACCOUNTED_MAX_SECONDS;
 }
 
 double dt_profile_model_flop(const dt_layout *layout, int64_t B) {

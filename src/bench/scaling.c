@@ -1,4 +1,4 @@
-/* Splits the job, measures a point on the part that works, and joins again, point after point. */
+/* Splits the job, measures a point on the ranks that work, and joins again, point after point. */
 #include "bench/scaling.h"
 
 #include <inttypes.h>
@@ -50,14 +50,14 @@ static _Noreturn void give_up(const dt_world *world) {
 }
 
 /* Times the steps of a harness; on every rank, though rank 0's times are the ones that count. */
-static dt_status time_steps(const dt_world *part, dt_harness *harness, int64_t repetitions,
+static dt_status time_steps(const dt_world *subset, dt_harness *harness, int64_t repetitions,
                             dt_study_point *point) {
     dt_step_result result;
     double *seconds = dt_memory_alloc(repetitions, sizeof *seconds, "the measured times");
-    DT_TRY(dt_agree(part, seconds ? DT_OK : DT_FAILED));
+    DT_TRY(dt_agree(subset, seconds ? DT_OK : DT_FAILED));
     for (int64_t i = -WARMUPS; i < repetitions; i++) {
         if (dt_harness_step(harness, &result) != DT_OK)
-            give_up(part);
+            give_up(subset);
         if (i < 0)
             continue;
         seconds[i] = result.step_seconds;
@@ -69,14 +69,14 @@ static dt_status time_steps(const dt_world *part, dt_harness *harness, int64_t r
     return DT_OK;
 }
 
-/* Measures one point on the ranks of `part`. */
-static dt_status measure(const dt_world *part, const dt_study *study, dt_study_point *point) {
+/* Measures one point on the ranks of `subset`. */
+static dt_status measure(const dt_world *subset, const dt_study *study, dt_study_point *point) {
     dt_config config = *study->config; /* borrows the strings */
     dt_harness harness;
     config.batch_size = point->batch;
-    dt_status status = dt_harness_create(&harness, part, &config, study->machine.threads);
+    dt_status status = dt_harness_create(&harness, subset, &config, study->machine.threads);
     if (status == DT_OK)
-        status = time_steps(part, &harness, study->repetitions, point);
+        status = time_steps(subset, &harness, study->repetitions, point);
     dt_harness_free(&harness);
     return status;
 }
@@ -84,7 +84,7 @@ static dt_status measure(const dt_world *part, const dt_study *study, dt_study_p
 /* One point; what stands in its way is noted and no failure of the study. */
 static dt_status run_point(const dt_world *world, dt_study *study, dt_study_point *point) {
     const int64_t micro_batches = dt_step_micro_batches(point->batch, study->config->micro_batch_size);
-    dt_world part;
+    dt_world subset;
     if (point->ranks > micro_batches) {
         snprintf(point->reason, sizeof point->reason,
                  "more ranks than the batch's %" PRId64
@@ -92,23 +92,23 @@ static dt_status run_point(const dt_world *world, dt_study *study, dt_study_poin
                  micro_batches);
         return DT_OK;
     }
-    DT_TRY(dt_world_split(world, point->ranks, &part));
-    if (part.mpi) {
-        point->share = dt_machine_share(&study->machine, part.host_ranks);
-        if (measure(&part, study, point) != DT_OK && world->rank == 0)
+    DT_TRY(dt_world_split(world, point->ranks, &subset));
+    if (subset.mpi) {
+        point->threads_per_core = dt_machine_threads_per_core(&study->machine, subset.host_ranks);
+        if (measure(&subset, study, point) != DT_OK && world->rank == 0)
             snprintf(point->reason, sizeof point->reason, "%.*s", (int)sizeof point->reason - 1, dt_error());
     }
-    dt_world_rejoin(world, &part);
+    dt_world_rejoin(world, &subset);
     if (world->rank != 0 || point->reason[0] != 0)
         return DT_OK;
-    return dt_plan_predict(&study->measured, study->config, point->batch, point->ranks, point->share,
-                           &point->plan);
+    return dt_plan_predict(&study->measured, study->config, point->batch, point->ranks,
+                           point->threads_per_core, &point->plan);
 }
 
 static dt_status run_kind(const dt_world *world, dt_study *study, const dt_ranks *ranks, bool weak) {
     for (int i = 0; i < ranks->count; i++) {
         dt_study_point *point = &study->point[study->count++];
-        *point = (dt_study_point){.weak = weak, .ranks = ranks->number[i], .share = 1.0};
+        *point = (dt_study_point){.weak = weak, .ranks = ranks->number[i], .threads_per_core = 1.0};
         point->batch = study->config->batch_size * (weak ? point->ranks : 1);
         dt_log_redraw("%s scaling on %d of %d ranks", weak ? "weak" : "strong", point->ranks, world->size);
         DT_TRY(dt_agree(world, run_point(world, study, point)));
@@ -124,8 +124,9 @@ static dt_status run_study(const dt_world *world, dt_study *study, const kinds *
     dt_layout_free(&layout);
     DT_TRY(dt_agree(world, status));
     DT_TRY(dt_machine_look(&study->machine, world, study->machine.threads));
-    const double share = dt_machine_share(&study->machine, world->host_ranks);
-    DT_TRY(dt_machine_measure(world, study->config, study->machine.threads, share, NULL, &study->measured));
+    const double threads_per_core = dt_machine_threads_per_core(&study->machine, world->host_ranks);
+    DT_TRY(dt_machine_measure(world, study->config, study->machine.threads, threads_per_core, NULL,
+                              &study->measured));
     if (wanted->strong)
         DT_TRY(run_kind(world, study, ranks, false));
     return wanted->weak ? run_kind(world, study, ranks, true) : DT_OK;

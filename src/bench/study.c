@@ -5,8 +5,8 @@
 #include <stdio.h>
 
 double dt_study_serial_fraction(double speedup, int ranks) {
-    const double share = 1.0 / ranks;
-    return ranks == 1 ? (double)NAN : (1.0 / speedup - share) / (1.0 - share);
+    const double ideal = 1.0 / ranks;
+    return ranks == 1 ? (double)NAN : (1.0 / speedup - ideal) / (1.0 - ideal);
 }
 
 bool dt_study_measured(const dt_study_point *point) {

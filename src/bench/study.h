@@ -23,9 +23,9 @@
 typedef struct dt_study_point {
     bool weak;
     int ranks;
-    int64_t batch;    /**< sequences, of all ranks together */
-    char reason[256]; /**< why the point could not be measured; "" when it was */
-    double share;     /**< threads that took turns on a core; 1 when each had its own */
+    int64_t batch;           /**< sequences, of all ranks together */
+    char reason[256];        /**< why the point could not be measured; "" when it was */
+    double threads_per_core; /**< threads that took turns on a core; 1 when each had its own */
 
     dt_statistics step;                       /**< seconds */
     double exchange_seconds, exposed_seconds; /**< means, as in step/overlap.h */

@@ -51,12 +51,12 @@ typedef struct dt_checkpoint_about {
 
 /**
  * The first half of a save: writes `state` under a temporary name and makes it durable. `hashes` (NULL: none)
- * are those that its parts must have (optim/fingerprint.h): what was to be written and was damaged since
- * fails. `*place` is for one of the two functions that follow, and `checkpoints_folder` must live until then;
+ * are those that its tensors must have (optim/fingerprint.h): what was to be written and was damaged since
+ * fails. `*paths` is for one of the two functions that follow, and `checkpoints_folder` must live until then;
  * after a failure nothing is left of it. Rank 0 alone; may run in a thread of its own while nothing writes to
  * the state. Local.
  */
-dt_status dt_checkpoint_write(dt_checkpoint_path *place, const char *checkpoints_folder,
+dt_status dt_checkpoint_write(dt_checkpoint_path *paths, const char *checkpoints_folder,
                               const dt_checkpoint_about *about, const dt_state *state,
                               const uint64_t *hashes);
 
@@ -64,18 +64,18 @@ dt_status dt_checkpoint_write(dt_checkpoint_path *place, const char *checkpoints
  * The second half: gives what was written its name, checkpoints_folder/checkpoint_step_N, in the place of an
  * older checkpoint of that step, and points `latest` to it. `*path` (may be NULL) becomes a new string that
  * the caller frees, NULL on failure; then nothing that was there before the save has changed. Frees the
- * place, after failure too. Local.
+ * paths, after failure too. Local.
  */
-dt_status dt_checkpoint_publish(dt_checkpoint_path *place, char **path);
+dt_status dt_checkpoint_publish(dt_checkpoint_path *paths, char **path);
 
 /** Gives the checkpoint at `path`, which stands, the validation loss that was found for its weights since:
  * its metadata.json is replaced at once. A failure changes nothing. Local. */
 dt_status dt_checkpoint_amend(const char *path, double val_loss);
 
-/** Or else: removes what was written, and frees the place; the sentence of a failure stays the last one.
+/** Or else: removes what was written, and frees the paths; the sentence of a failure stays the last one.
  * Local.
  */
-void dt_checkpoint_discard(dt_checkpoint_path *place);
+void dt_checkpoint_discard(dt_checkpoint_path *paths);
 
 /** Whether `resume` is latest, best or auto, and not a path. Local. */
 bool dt_checkpoint_find_is_name(const char *resume);

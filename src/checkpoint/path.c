@@ -40,21 +40,21 @@ int64_t dt_checkpoint_path_step(const char *name) {
     return strtoll(digits, NULL, 10);
 }
 
-static dt_status make_names(dt_checkpoint_path *place, const char *folder, int64_t step) {
+static dt_status make_names(dt_checkpoint_path *paths, const char *folder, int64_t step) {
     long pid = (long)getpid();
-    *place = (dt_checkpoint_path){.folder = folder};
-    place->latest = dt_file_join(folder, DT_CHECKPOINT_LATEST);
+    *paths = (dt_checkpoint_path){.folder = folder};
+    paths->latest = dt_file_join(folder, DT_CHECKPOINT_LATEST);
     /* asprintf leaves its pointer undefined on failure. */
-    if (asprintf(&place->final, "%s/" DT_CHECKPOINT_PREFIX "%" PRId64, folder, step) < 0)
-        place->final = NULL;
-    if (asprintf(&place->temporary, "%s/" HIDDEN_PREFIX "%" PRId64 ".%ld" TEMPORARY_END, folder, step, pid) <
+    if (asprintf(&paths->final, "%s/" DT_CHECKPOINT_PREFIX "%" PRId64, folder, step) < 0)
+        paths->final = NULL;
+    if (asprintf(&paths->temporary, "%s/" HIDDEN_PREFIX "%" PRId64 ".%ld" TEMPORARY_END, folder, step, pid) <
         0)
-        place->temporary = NULL;
-    if (asprintf(&place->aside, "%s/" HIDDEN_PREFIX "%" PRId64 REPLACED_END, folder, step) < 0)
-        place->aside = NULL;
-    if (asprintf(&place->link, "%s/" HIDDEN_LINK "%ld" TEMPORARY_END, folder, pid) < 0)
-        place->link = NULL;
-    bool complete = place->latest && place->final && place->temporary && place->aside && place->link;
+        paths->temporary = NULL;
+    if (asprintf(&paths->aside, "%s/" HIDDEN_PREFIX "%" PRId64 REPLACED_END, folder, step) < 0)
+        paths->aside = NULL;
+    if (asprintf(&paths->link, "%s/" HIDDEN_LINK "%ld" TEMPORARY_END, folder, pid) < 0)
+        paths->link = NULL;
+    bool complete = paths->latest && paths->final && paths->temporary && paths->aside && paths->link;
     return complete ? DT_OK : dt_fail("out of memory while saving a checkpoint in %s", folder);
 }
 
@@ -74,7 +74,7 @@ static dt_status settle_replaced(const char *path, const char *folder, const cha
     return status;
 }
 
-/* What this file and the trial of the place make for a moment. */
+/* What this file and the trial of a path make for a moment. */
 static bool is_leftover(const char *name) {
     return ends(name, TEMPORARY_END) && (starts(name, HIDDEN_PREFIX) || starts(name, HIDDEN_LINK) ||
                                          starts(name, HIDDEN_BEST) || starts(name, DT_CHECKPOINT_PROBE));
@@ -100,84 +100,84 @@ static dt_status remove_leftovers(const char *folder) {
     return status;
 }
 
-dt_status dt_checkpoint_path_prepare(dt_checkpoint_path *place, const char *folder, int64_t step) {
+dt_status dt_checkpoint_path_prepare(dt_checkpoint_path *paths, const char *folder, int64_t step) {
     struct stat info;
-    DT_TRY(make_names(place, folder, step));
+    DT_TRY(make_names(paths, folder, step));
     /* Not the folders around it: one that has vanished comes back by its lock, or not at all. */
     if (!dt_file_is_folder(folder) && mkdir(folder, 0777) != 0)
         return dt_fail("cannot make folder %s: %s", folder, strerror(errno));
     DT_TRY(remove_leftovers(folder));
-    if (lstat(place->latest, &info) == 0 && !S_ISLNK(info.st_mode))
+    if (lstat(paths->latest, &info) == 0 && !S_ISLNK(info.st_mode))
         return dt_fail(
             "cannot save a checkpoint: expected %s to be a symbolic link, found a file or folder of that "
             "name; move it away",
-            place->latest);
-    if (mkdir(place->temporary, 0777) != 0)
-        return dt_fail("cannot make folder %s: %s", place->temporary, strerror(errno));
+            paths->latest);
+    if (mkdir(paths->temporary, 0777) != 0)
+        return dt_fail("cannot make folder %s: %s", paths->temporary, strerror(errno));
     return DT_OK;
 }
 
 /* Gives `temporary` and `final` each the other's name. Repeating it undoes it. */
-static dt_status exchange(const dt_checkpoint_path *place) {
-    if (renameat2(AT_FDCWD, place->temporary, AT_FDCWD, place->final, RENAME_EXCHANGE) == 0)
+static dt_status exchange(const dt_checkpoint_path *paths) {
+    if (renameat2(AT_FDCWD, paths->temporary, AT_FDCWD, paths->final, RENAME_EXCHANGE) == 0)
         return DT_OK;
     int cause = errno;
     if (cause == EINVAL || cause == ENOSYS || cause == EOPNOTSUPP) {
         /* A file system without the exchange (NFS, for one). Each step that fails takes back those before it.
          */
-        if (rename(place->final, place->aside) == 0) {
-            if (rename(place->temporary, place->final) == 0) {
-                if (rename(place->aside, place->temporary) == 0)
+        if (rename(paths->final, paths->aside) == 0) {
+            if (rename(paths->temporary, paths->final) == 0) {
+                if (rename(paths->aside, paths->temporary) == 0)
                     return DT_OK;
                 cause = errno;
-                rename(place->final, place->temporary);
+                rename(paths->final, paths->temporary);
             } else
                 cause = errno;
-            rename(place->aside, place->final);
+            rename(paths->aside, paths->final);
         } else
             cause = errno;
     }
-    return dt_fail("cannot replace %s: %s", place->final, strerror(cause));
+    return dt_fail("cannot replace %s: %s", paths->final, strerror(cause));
 }
 
-dt_status dt_checkpoint_path_publish(const dt_checkpoint_path *place) {
-    bool replaces = dt_file_is_there(place->final);
-    if (symlink(strrchr(place->final, '/') + 1, place->link) != 0)
-        return dt_fail("cannot make the link %s: %s", place->link, strerror(errno));
-    DT_TRY(replaces ? exchange(place) : dt_file_rename(place->temporary, place->final));
-    if (rename(place->link, place->latest) != 0) {
+dt_status dt_checkpoint_path_publish(const dt_checkpoint_path *paths) {
+    bool replaces = dt_file_is_there(paths->final);
+    if (symlink(strrchr(paths->final, '/') + 1, paths->link) != 0)
+        return dt_fail("cannot make the link %s: %s", paths->link, strerror(errno));
+    DT_TRY(replaces ? exchange(paths) : dt_file_rename(paths->temporary, paths->final));
+    if (rename(paths->link, paths->latest) != 0) {
         int cause = errno;
-        dt_status undone = replaces ? exchange(place) : dt_file_rename(place->final, place->temporary);
-        return dt_fail("cannot replace %s: %s%s", place->latest, strerror(cause),
+        dt_status undone = replaces ? exchange(paths) : dt_file_rename(paths->final, paths->temporary);
+        return dt_fail("cannot replace %s: %s%s", paths->latest, strerror(cause),
                        undone == DT_OK ? "" : ", and the checkpoint it should name stays in its place");
     }
     /* From here on the new one stands, whole: what still fails is worth a warning, not the loss of the save.
      */
-    if (dt_file_sync_folder(place->folder) != DT_OK)
-        dt_log_warn("%s is saved, but might not outlast a power failure: %s", place->final, dt_error());
-    else if (replaces && dt_file_remove_tree(place->temporary) != DT_OK)
-        dt_log_warn("%s is saved, but what it replaces is still there: %s", place->final, dt_error());
+    if (dt_file_sync_folder(paths->folder) != DT_OK)
+        dt_log_warn("%s is saved, but might not outlast a power failure: %s", paths->final, dt_error());
+    else if (replaces && dt_file_remove_tree(paths->temporary) != DT_OK)
+        dt_log_warn("%s is saved, but what it replaces is still there: %s", paths->final, dt_error());
     return DT_OK;
 }
 
-void dt_checkpoint_path_abandon(const dt_checkpoint_path *place) {
+void dt_checkpoint_path_abandon(const dt_checkpoint_path *paths) {
     char cause[DT_ERROR_BYTES];
     snprintf(cause, sizeof cause, "%s", dt_error());
-    if (place->link != NULL)
-        unlink(place->link);
-    if (place->temporary != NULL && dt_file_is_there(place->temporary) &&
-        dt_file_remove_tree(place->temporary) != DT_OK)
+    if (paths->link != NULL)
+        unlink(paths->link);
+    if (paths->temporary != NULL && dt_file_is_there(paths->temporary) &&
+        dt_file_remove_tree(paths->temporary) != DT_OK)
         dt_log_warn("a checkpoint that could not be saved is still there: %s", dt_error());
     (void)dt_fail("%s", cause);
 }
 
-void dt_checkpoint_path_free(dt_checkpoint_path *place) {
-    free(place->final);
-    free(place->temporary);
-    free(place->aside);
-    free(place->latest);
-    free(place->link);
-    *place = (dt_checkpoint_path){0};
+void dt_checkpoint_path_free(dt_checkpoint_path *paths) {
+    free(paths->final);
+    free(paths->temporary);
+    free(paths->aside);
+    free(paths->latest);
+    free(paths->link);
+    *paths = (dt_checkpoint_path){0};
 }
 
 dt_status dt_checkpoint_path_clear(const char *folder) {
@@ -228,11 +228,11 @@ dt_status dt_checkpoint_path_remove(const char *folder, const int64_t *steps, si
     /* Those that stay come first: not one goes before their names are known to outlast a power failure. */
     dt_status status = dt_file_sync_folder(folder);
     for (size_t i = 0; status == DT_OK && i < count; i++) {
-        dt_checkpoint_path place;
-        status = make_names(&place, folder, steps[i]);
+        dt_checkpoint_path paths;
+        status = make_names(&paths, folder, steps[i]);
         if (status == DT_OK)
-            status = dt_file_rename(place.final, place.temporary);
-        dt_checkpoint_path_free(&place);
+            status = dt_file_rename(paths.final, paths.temporary);
+        dt_checkpoint_path_free(&paths);
     }
     DT_TRY(status);
     DT_TRY(dt_file_sync_folder(folder));

@@ -5,7 +5,7 @@
  *     .checkpoint_step_N.<pid>.tmp     while it is written or removed; after an exchange, what it replaces
  *     .checkpoint_step_N.replaced      for a moment, where the file system cannot exchange two names
  *     .latest.<pid>.tmp, .best.<..>    a symbolic link before it is renamed
- *     .probe.<pid>.tmp                 while train/out_dir.h tries the place
+ *     .probe.<pid>.tmp                 while train/out_dir.h tries the path
  *
  * A process that dies leaves some of these names; the next start and the next save remove them, and give a
  * replaced checkpoint its name back when nothing has taken its place. Private to the checkpoint's own files;
@@ -37,19 +37,19 @@ typedef struct dt_checkpoint_path {
 /** The step in a folder's name, or -1 when `name` is not checkpoint_step_N. Local. */
 int64_t dt_checkpoint_path_step(const char *name);
 
-/** Removes leftovers and makes the empty temporary folder. The caller frees the place, after failure too.
+/** Removes leftovers and makes the empty temporary folder. The caller frees the paths, after failure too.
  * Local. */
-dt_status dt_checkpoint_path_prepare(dt_checkpoint_path *place, const char *folder, int64_t step);
+dt_status dt_checkpoint_path_prepare(dt_checkpoint_path *paths, const char *folder, int64_t step);
 
 /** Puts the finished temporary folder in its place and points latest to it, or fails and changes nothing.
  * Local. */
-dt_status dt_checkpoint_path_publish(const dt_checkpoint_path *place);
+dt_status dt_checkpoint_path_publish(const dt_checkpoint_path *paths);
 
 /** Removes what a failed save made; the sentence of the failure stays the last one recorded. Local. */
-void dt_checkpoint_path_abandon(const dt_checkpoint_path *place);
+void dt_checkpoint_path_abandon(const dt_checkpoint_path *paths);
 
 /** Frees the names. Local. */
-void dt_checkpoint_path_free(dt_checkpoint_path *place);
+void dt_checkpoint_path_free(dt_checkpoint_path *paths);
 
 /** Removes what saves that died have left in `folder`; where there is no folder there is nothing. Local. */
 dt_status dt_checkpoint_path_clear(const char *folder);

@@ -28,7 +28,7 @@ static dt_shape shape_of(const dt_config *config) {
 }
 
 /* The config is not trusted with an allocation: the file `name` must be large enough for `floats`. */
-static dt_status check_room(const char *path, const char *name, int64_t floats) {
+static dt_status check_size(const char *path, const char *name, int64_t floats) {
     int descriptor;
     int64_t size_bytes;
     char *file = dt_file_join(path, name);
@@ -51,7 +51,7 @@ static dt_status open_checkpoint(const char *path, dt_checkpoint_about *about, j
     DT_TRY(dt_checkpoint_metadata_read(path, about, files));
     dt_status status = dt_layout_create(layout, shape_of(&about->config));
     if (status == DT_OK) {
-        status = check_room(path, DT_CHECKPOINT_MODEL, layout->parameters);
+        status = check_size(path, DT_CHECKPOINT_MODEL, layout->parameters);
         if (status != DT_OK)
             dt_layout_free(layout);
     }
@@ -72,19 +72,19 @@ dt_status dt_checkpoint_read_about(const char *path, dt_checkpoint_about *about)
 }
 
 static dt_status read_tensors(const char *path, const char *name, const dt_layout *layout,
-                              const dt_safetensors_part *parts, int count, const json_t *files) {
+                              const dt_safetensors_section *sections, int count, const json_t *files) {
     char *file = dt_file_join(path, name);
     dt_status status = file == NULL
                            ? no_memory(path)
-                           : dt_safetensors_read(file, layout, parts, count, json_object_get(files, name));
+                           : dt_safetensors_read(file, layout, sections, count, json_object_get(files, name));
     free(file);
     return status;
 }
 
 /* Weights and, when `moments`, both moments; with a state of NULL vectors they are verified only. */
 static dt_status read_state(const char *path, const dt_state *state, bool moments, const json_t *files) {
-    const dt_safetensors_part model[] = {{"", state->parameters}};
-    const dt_safetensors_part both[] = {{"exp_avg.", state->exp_avg}, {"exp_avg_sq.", state->exp_avg_sq}};
+    const dt_safetensors_section model[] = {{"", state->parameters}};
+    const dt_safetensors_section both[] = {{"exp_avg.", state->exp_avg}, {"exp_avg_sq.", state->exp_avg_sq}};
     DT_TRY(read_tensors(path, DT_CHECKPOINT_MODEL, state->layout, model, 1, files));
     return moments ? read_tensors(path, DT_CHECKPOINT_OPTIMIZER, state->layout, both, 2, files) : DT_OK;
 }

@@ -36,14 +36,14 @@ static json_t *make_entry(const dt_tensor *tensor, int64_t begin) {
                      (json_int_t)end);
 }
 
-static json_t *make_header(const dt_layout *layout, const dt_safetensors_part *parts, int count) {
+static json_t *make_header(const dt_layout *layout, const dt_safetensors_section *sections, int count) {
     json_t *header = json_pack("{s:{s:s}}", "__metadata__", "format", "pt");
     bool complete = header != NULL;
     int64_t begin = 0;
     for (int p = 0; complete && p < count; p++)
         for (int64_t t = 0; complete && t < layout->tensors; t++) {
             const dt_tensor *tensor = &layout->tensor[t];
-            char *name = dt_safetensors_name(&parts[p], tensor);
+            char *name = dt_safetensors_name(&sections[p], tensor);
             complete = name != NULL && json_object_set_new(header, name, make_entry(tensor, begin)) == 0;
             free(name);
             begin += tensor->count * (int64_t)sizeof(float);
@@ -89,12 +89,12 @@ static dt_status expect_hash(const writer *out, const char *name, uint64_t found
 }
 
 /* `expected` is NULL where any hash will do. */
-static dt_status put_tensor(writer *out, const dt_safetensors_part *part, const dt_tensor *tensor,
+static dt_status put_tensor(writer *out, const dt_safetensors_section *section, const dt_tensor *tensor,
                             const uint64_t *expected) {
-    const float *elements = part->vector + tensor->offset;
+    const float *elements = section->vector + tensor->offset;
     const size_t length = (size_t)tensor->count * sizeof *elements;
     const uint64_t hash = dt_checksum_64(elements, length);
-    char *name = dt_safetensors_name(part, tensor);
+    char *name = dt_safetensors_name(section, tensor);
     if (name == NULL || json_object_set_new(out->tensors, name, json_sprintf("%016" PRIx64, hash)) != 0) {
         free(name);
         return no_memory(out->path);
@@ -104,17 +104,17 @@ static dt_status put_tensor(writer *out, const dt_safetensors_part *part, const 
     return status == DT_OK ? put(out, elements, length) : status;
 }
 
-static dt_status put_all(writer *out, const dt_layout *layout, const dt_safetensors_part *parts,
+static dt_status put_all(writer *out, const dt_layout *layout, const dt_safetensors_section *sections,
                          const uint64_t *hashes, int count) {
     size_t length = 0;
-    json_t *header = make_header(layout, parts, count);
+    json_t *header = make_header(layout, sections, count);
     char *text = header == NULL ? NULL : print_header(header, &length);
     json_decref(header);
     dt_status status = text == NULL ? no_memory(out->path) : put(out, text, length);
     free(text);
     for (int p = 0; p < count; p++)
         for (int64_t t = 0; status == DT_OK && t < layout->tensors; t++)
-            status = put_tensor(out, &parts[p], &layout->tensor[t],
+            status = put_tensor(out, &sections[p], &layout->tensor[t],
                                 hashes ? &hashes[p * layout->tensors + t] : NULL);
     return status;
 }
@@ -134,17 +134,18 @@ static dt_status report(const writer *out, json_t **checksums) {
     return *checksums == NULL ? no_memory(out->path) : DT_OK;
 }
 
-char *dt_safetensors_name(const dt_safetensors_part *part, const dt_tensor *tensor) {
+char *dt_safetensors_name(const dt_safetensors_section *section, const dt_tensor *tensor) {
     char *name = NULL;
-    return asprintf(&name, "%s%s", part->prefix, tensor->name) < 0 ? NULL : name;
+    return asprintf(&name, "%s%s", section->prefix, tensor->name) < 0 ? NULL : name;
 }
 
-dt_status dt_safetensors_write(const char *path, const dt_layout *layout, const dt_safetensors_part *parts,
-                               const uint64_t *hashes, int count, json_t **checksums) {
+dt_status dt_safetensors_write(const char *path, const dt_layout *layout,
+                               const dt_safetensors_section *sections, const uint64_t *hashes, int count,
+                               json_t **checksums) {
     writer out = {.path = path, .descriptor = -1};
     dt_status status = prepare(&out);
     if (status == DT_OK)
-        status = put_all(&out, layout, parts, hashes, count);
+        status = put_all(&out, layout, sections, hashes, count);
     if (status == DT_OK) {
         status = dt_file_finish(out.descriptor, path);
         out.descriptor = -1;

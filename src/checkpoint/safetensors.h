@@ -20,34 +20,36 @@
 #include "model/layout.h"
 
 /** One vector of a layout that goes into a file: its tensors are named prefix + the table's name. */
-typedef struct dt_safetensors_part {
+typedef struct dt_safetensors_section {
     const char *prefix; /**< "" or "exp_avg." */
     float *vector;      /**< [layout->elements] */
-} dt_safetensors_part;
+} dt_safetensors_section;
 
-/** A new string: how a file calls `part`'s `tensor`; the caller frees it. NULL when out of memory. Local. */
-char *dt_safetensors_name(const dt_safetensors_part *part, const dt_tensor *tensor);
+/** A new string: how a file calls `section`'s `tensor`; the caller frees it. NULL when out of memory. Local.
+ */
+char *dt_safetensors_name(const dt_safetensors_section *section, const dt_tensor *tensor);
 
 /**
- * Writes the parts as the new file `path`, durable. `*checksums` becomes a new JSON object, owned by the
+ * Writes the sections as the new file `path`, durable. `*checksums` becomes a new JSON object, owned by the
  * caller, with hashes as hex digits (base/checksum.h):
  *
  *     {"bytes": file size, "xxh3_128": hash of the whole file, "tensors": {name: XXH3-64 of its data}}
  *
- * hashes[count * layout->tensors] (NULL: none) are the XXH3-64 that the tensors must have, part by part; one
- * that has another fails the call. A failure may leave a part of the file behind. Local.
+ * hashes[count * layout->tensors] (NULL: none) are the XXH3-64 that the tensors must have, section by
+ * section; one that has another fails the call. A failure may leave a part of the file behind. Local.
  */
-dt_status dt_safetensors_write(const char *path, const dt_layout *layout, const dt_safetensors_part *parts,
-                               const uint64_t *hashes, int count, json_t **checksums);
+dt_status dt_safetensors_write(const char *path, const dt_layout *layout,
+                               const dt_safetensors_section *sections, const uint64_t *hashes, int count,
+                               json_t **checksums);
 
 /**
- * Reads `path` into the parts' vectors and verifies it against `checksums` (as above), naming file and tensor
- * where they differ. The file must hold exactly the tensors that the layout and the prefixes name, in any
- * order, with their shapes. Nothing in the file is trusted: every length and offset is checked against the
- * file's size before it is used. Numbers that are not finite are refused too: nothing can be made of such a
- * model. With vectors that are NULL the file is verified only. Local.
+ * Reads `path` into the sections' vectors and verifies it against `checksums` (as above), naming file and
+ * tensor where they differ. The file must hold exactly the tensors that the layout and the prefixes name, in
+ * any order, with their shapes. Nothing in the file is trusted: every length and offset is checked against
+ * the file's size before it is used. Numbers that are not finite are refused too: nothing can be made of such
+ * a model. With vectors that are NULL the file is verified only. Local.
  */
-dt_status dt_safetensors_read(const char *path, const dt_layout *layout, const dt_safetensors_part *parts,
-                              int count, const json_t *checksums);
+dt_status dt_safetensors_read(const char *path, const dt_layout *layout,
+                              const dt_safetensors_section *sections, int count, const json_t *checksums);
 
 #endif

@@ -20,23 +20,23 @@
 #define PIECE_BYTES         ((int64_t)256 << 10) /* read and hashed while it is in the cache */
 
 /* Where a tensor of the table lies in the file. */
-typedef struct place {
+typedef struct extent {
     const dt_tensor *tensor;
     float *elements; /* where it goes, or NULL */
     char *name;
     int64_t begin, end; /* bytes from the start of the data */
-} place;
+} extent;
 
 typedef struct reader {
     const char *path;
     const dt_layout *layout;
-    const dt_safetensors_part *parts;
+    const dt_safetensors_section *sections;
     int count;
     const json_t *checksums;
     int descriptor;
     int64_t size_bytes, data_start;
     json_t *header;
-    place *places; /* [layout->tensors * count], by position in the file once they are checked */
+    extent *extents; /* [layout->tensors * count], by position in the file once they are checked */
     int64_t tensors;
     dt_checksum whole, single;
     char *piece; /* [PIECE_BYTES, or size_bytes if that is less] for data that go nowhere */
@@ -91,7 +91,7 @@ static bool read_integers(const json_t *list, size_t expected, int64_t *numbers)
     return true;
 }
 
-static dt_status check_shape(const reader *in, const place *at, const json_t *entry) {
+static dt_status check_shape(const reader *in, const extent *at, const json_t *entry) {
     int64_t sides[2] = {0, 0};
     const dt_tensor *tensor = at->tensor;
     bool readable = read_integers(json_object_get(entry, "shape"), (size_t)tensor->dims, sides);
@@ -110,7 +110,7 @@ static dt_status check_shape(const reader *in, const place *at, const json_t *en
 }
 
 /* What the header says of one tensor: type, shape, and a length that fits them inside the data. */
-static dt_status check_entry(const reader *in, place *at) {
+static dt_status check_entry(const reader *in, extent *at) {
     const json_t *entry = json_object_get(in->header, at->name);
     int64_t offsets[2] = {0, 0}, data_bytes = in->size_bytes - in->data_start;
     if (!json_is_object(entry))
@@ -148,7 +148,7 @@ static dt_status refuse_strangers(const reader *in) {
     json_object_foreach(in->header, name, value) {
         bool known = strcmp(name, "__metadata__") == 0;
         for (int64_t i = 0; !known && i < in->tensors; i++)
-            known = strcmp(name, in->places[i].name) == 0;
+            known = strcmp(name, in->extents[i].name) == 0;
         if (!known)
             return dt_fail("cannot use %s: it holds a tensor %s that the model does not have", in->path,
                            name);
@@ -157,7 +157,7 @@ static dt_status refuse_strangers(const reader *in) {
 }
 
 static int by_begin(const void *left, const void *right) {
-    int64_t a = ((const place *)left)->begin, b = ((const place *)right)->begin;
+    int64_t a = ((const extent *)left)->begin, b = ((const extent *)right)->begin;
     return (a > b) - (a < b);
 }
 
@@ -165,14 +165,14 @@ static int by_begin(const void *left, const void *right) {
  * file. */
 static dt_status check_cover(reader *in) {
     int64_t end = 0, data_bytes = in->size_bytes - in->data_start;
-    qsort(in->places, (size_t)in->tensors, sizeof *in->places, by_begin);
+    qsort(in->extents, (size_t)in->tensors, sizeof *in->extents, by_begin);
     for (int64_t i = 0; i < in->tensors; i++) {
-        if (in->places[i].begin != end)
+        if (in->extents[i].begin != end)
             return dt_fail("cannot use %s: tensor %s begins at byte %" PRId64
                            " of the data, expected %" PRId64
                            ", where the one before it ends; the file is damaged",
-                           in->path, in->places[i].name, in->places[i].begin, end);
-        end = in->places[i].end;
+                           in->path, in->extents[i].name, in->extents[i].begin, end);
+        end = in->extents[i].end;
     }
     if (end != data_bytes)
         return dt_fail("cannot use %s: its tensors end at byte %" PRId64 " of the data, which are %" PRId64
@@ -181,17 +181,17 @@ static dt_status check_cover(reader *in) {
     return DT_OK;
 }
 
-static dt_status find_places(reader *in) {
-    in->places = dt_memory_alloc(in->layout->tensors * in->count, sizeof *in->places, "a table of tensors");
-    if (in->places == NULL)
+static dt_status find_extents(reader *in) {
+    in->extents = dt_memory_alloc(in->layout->tensors * in->count, sizeof *in->extents, "a table of tensors");
+    if (in->extents == NULL)
         return DT_FAILED;
     for (int p = 0; p < in->count; p++)
         for (int64_t t = 0; t < in->layout->tensors; t++) {
             const dt_tensor *tensor = &in->layout->tensor[t];
-            place *at = &in->places[in->tensors++];
+            extent *at = &in->extents[in->tensors++];
             at->tensor = tensor;
-            at->elements = in->parts[p].vector == NULL ? NULL : in->parts[p].vector + tensor->offset;
-            at->name = dt_safetensors_name(&in->parts[p], tensor);
+            at->elements = in->sections[p].vector == NULL ? NULL : in->sections[p].vector + tensor->offset;
+            at->name = dt_safetensors_name(&in->sections[p], tensor);
             if (at->name == NULL)
                 return dt_fail("out of memory while reading %s", in->path);
             DT_TRY(check_entry(in, at));
@@ -201,7 +201,7 @@ static dt_status find_places(reader *in) {
 }
 
 /* Streams one tensor to where it goes, or past the checksums only. */
-static dt_status read_tensor(reader *in, const place *at) {
+static dt_status read_tensor(reader *in, const extent *at) {
     char digits[DT_CHECKSUM_TEXT_BYTES];
     bool finite = true;
     dt_checksum_restart(&in->single);
@@ -252,9 +252,9 @@ static dt_status read_all(reader *in) {
     if (in->piece == NULL)
         return DT_FAILED;
     DT_TRY(read_header(in));
-    DT_TRY(find_places(in));
+    DT_TRY(find_extents(in));
     for (int64_t i = 0; i < in->tensors; i++)
-        DT_TRY(read_tensor(in, &in->places[i]));
+        DT_TRY(read_tensor(in, &in->extents[i]));
     char digits[DT_CHECKSUM_TEXT_BYTES];
     dt_checksum_text(&in->whole, digits);
     const char *expected = text_of(json_object_get(in->checksums, "xxh3_128"));
@@ -266,11 +266,11 @@ static dt_status read_all(reader *in) {
     return DT_OK;
 }
 
-dt_status dt_safetensors_read(const char *path, const dt_layout *layout, const dt_safetensors_part *parts,
-                              int count, const json_t *checksums) {
+dt_status dt_safetensors_read(const char *path, const dt_layout *layout,
+                              const dt_safetensors_section *sections, int count, const json_t *checksums) {
     reader in = {.path = path,
                  .layout = layout,
-                 .parts = parts,
+                 .sections = sections,
                  .count = count,
                  .checksums = checksums,
                  .descriptor = -1};
@@ -278,8 +278,8 @@ dt_status dt_safetensors_read(const char *path, const dt_layout *layout, const d
     if (in.descriptor >= 0)
         close(in.descriptor);
     for (int64_t i = 0; i < in.tensors; i++)
-        free(in.places[i].name);
-    dt_memory_free(in.places);
+        free(in.extents[i].name);
+    dt_memory_free(in.extents);
     dt_memory_free(in.piece);
     json_decref(in.header);
     dt_checksum_free(&in.whole);

@@ -85,12 +85,12 @@ static dt_status write_checksums(const char *folder, json_t *files) {
 }
 
 static dt_status write_tensors(const char *folder, const char *name, const dt_layout *layout,
-                               const dt_safetensors_part *parts, const uint64_t *hashes, int count,
+                               const dt_safetensors_section *sections, const uint64_t *hashes, int count,
                                json_t *files) {
     json_t *sums = NULL;
     char *path = dt_file_join(folder, name);
     dt_status status =
-        path == NULL ? no_memory(folder) : dt_safetensors_write(path, layout, parts, hashes, count, &sums);
+        path == NULL ? no_memory(folder) : dt_safetensors_write(path, layout, sections, hashes, count, &sums);
     if (status == DT_OK && json_object_set_new(files, name, sums) != 0)
         status = no_memory(folder);
     free(path);
@@ -101,8 +101,9 @@ static dt_status write_tensors(const char *folder, const char *name, const dt_la
 static dt_status write_files(const char *folder, const dt_checkpoint_about *about, const dt_state *state,
                              const uint64_t *hashes, json_t *files) {
     const uint64_t *moment_hashes = hashes ? hashes + state->layout->tensors : NULL;
-    const dt_safetensors_part model[] = {{"", state->parameters}};
-    const dt_safetensors_part moments[] = {{"exp_avg.", state->exp_avg}, {"exp_avg_sq.", state->exp_avg_sq}};
+    const dt_safetensors_section model[] = {{"", state->parameters}};
+    const dt_safetensors_section moments[] = {{"exp_avg.", state->exp_avg},
+                                              {"exp_avg_sq.", state->exp_avg_sq}};
     DT_TRY(
         write_json(folder, DT_CHECKPOINT_CONFIG, make_config(&about->config, &state->layout->shape), files));
     DT_TRY(write_json(folder, DT_CHECKPOINT_VOCAB, make_vocab(), files));
@@ -126,31 +127,31 @@ static dt_status check_agreement(const dt_checkpoint_about *about, const dt_stat
     return DT_OK;
 }
 
-dt_status dt_checkpoint_write(dt_checkpoint_path *place, const char *checkpoints_folder,
+dt_status dt_checkpoint_write(dt_checkpoint_path *paths, const char *checkpoints_folder,
                               const dt_checkpoint_about *about, const dt_state *state,
                               const uint64_t *hashes) {
-    *place = (dt_checkpoint_path){0};
+    *paths = (dt_checkpoint_path){0};
     DT_TRY(check_agreement(about, state));
     json_t *files = json_object();
-    dt_status status = dt_checkpoint_path_prepare(place, checkpoints_folder, about->step);
+    dt_status status = dt_checkpoint_path_prepare(paths, checkpoints_folder, about->step);
     if (status == DT_OK)
         status = files == NULL ? no_memory(checkpoints_folder)
-                               : write_files(place->temporary, about, state, hashes, files);
+                               : write_files(paths->temporary, about, state, hashes, files);
     if (status != DT_OK)
-        dt_checkpoint_discard(place);
+        dt_checkpoint_discard(paths);
     json_decref(files);
     return status;
 }
 
-dt_status dt_checkpoint_publish(dt_checkpoint_path *place, char **path) {
-    char *saved = strdup(place->final);
-    dt_status status = saved ? dt_checkpoint_path_publish(place) : no_memory(place->folder);
+dt_status dt_checkpoint_publish(dt_checkpoint_path *paths, char **path) {
+    char *saved = strdup(paths->final);
+    dt_status status = saved ? dt_checkpoint_path_publish(paths) : no_memory(paths->folder);
     if (status != DT_OK) {
-        dt_checkpoint_discard(place);
+        dt_checkpoint_discard(paths);
         free(saved);
         saved = NULL;
     }
-    dt_checkpoint_path_free(place);
+    dt_checkpoint_path_free(paths);
     if (path == NULL)
         free(saved);
     else
@@ -158,9 +159,9 @@ dt_status dt_checkpoint_publish(dt_checkpoint_path *place, char **path) {
     return status;
 }
 
-void dt_checkpoint_discard(dt_checkpoint_path *place) {
-    dt_checkpoint_path_abandon(place);
-    dt_checkpoint_path_free(place);
+void dt_checkpoint_discard(dt_checkpoint_path *paths) {
+    dt_checkpoint_path_abandon(paths);
+    dt_checkpoint_path_free(paths);
 }
 
 dt_status dt_checkpoint_amend(const char *path, double val_loss) {

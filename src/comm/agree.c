@@ -40,7 +40,7 @@ dt_status dt_agree_lowest(const dt_world *world, dt_status mine) {
     return lowest.code;
 }
 
-dt_status dt_agree_least(const dt_world *world, int mine, int *least) {
+dt_status dt_agree_min(const dt_world *world, int mine, int *min) {
     DT_COLLECTIVE_CALL(world);
     DT_ASSERT(mine >= 0);
     const int here = mine == 0 ? INT_MAX : mine;
@@ -48,7 +48,7 @@ dt_status dt_agree_least(const dt_world *world, int mine, int *least) {
     dt_progress_arrive();
     DT_TRY(dt_mpi_world_check(MPI_Allreduce(&here, &found, 1, MPI_INT, MPI_MIN, world->mpi->comm),
                               "MPI_Allreduce"));
-    *least = found == INT_MAX ? 0 : found;
+    *min = found == INT_MAX ? 0 : found;
     return DT_OK;
 }
 

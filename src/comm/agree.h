@@ -27,9 +27,9 @@ static inline dt_status dt_agree(const dt_world *world, dt_status mine) {
     return agreed == DT_OK ? mine : agreed;
 }
 
-/** The smallest of the numbers above 0 that ranks bring in `mine`, into `*least` on all; 0 where all bring 0.
+/** The smallest of the numbers above 0 that ranks bring in `mine`, into `*min` on all; 0 where all bring 0.
  * Collective. */
-dt_status dt_agree_least(const dt_world *world, int mine, int *least);
+dt_status dt_agree_min(const dt_world *world, int mine, int *min);
 
 /** Whether all ranks bring the same `mine`, into `*same` on all; one message of 16 bytes. Collective. */
 dt_status dt_agree_same(const dt_world *world, uint64_t mine, bool *same);

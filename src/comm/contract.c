@@ -98,7 +98,7 @@ static void list_values(char sentence[SENTENCE_BYTES], const char (*values)[VALU
 }
 
 /* Says what differs, on all ranks, and ends the job by the lowest: the others leave it time to speak. */
-static void tell(const dt_world *world, const char *place[2], int line,
+static void tell(const dt_world *world, const char *where[2], int line,
                  const dt_contract_argument *argument) {
     char sentence[SENTENCE_BYTES] = "ranks disagree on the collective function:", mine[VALUE_BYTES];
     char(*values)[VALUE_BYTES] = dt_memory_alloc(world->size, VALUE_BYTES, "what ranks have");
@@ -106,17 +106,17 @@ static void tell(const dt_world *world, const char *place[2], int line,
     if (argument)
         show(mine, argument);
     else
-        snprintf(mine, sizeof mine, "%s", place[1]);
+        snprintf(mine, sizeof mine, "%s", where[1]);
     if (argument)
         snprintf(sentence, sizeof sentence, "ranks disagree on the argument \"%s\" of %s:", argument->name,
-                 place[1]);
+                 where[1]);
     if (values && MPI_Allgather(mine, VALUE_BYTES, MPI_CHAR, values, VALUE_BYTES, MPI_CHAR,
                                 world->mpi->comm) == MPI_SUCCESS)
         list_values(sentence, (const char(*)[VALUE_BYTES])values, world->size);
     dt_memory_free(values);
     if (world->rank != 0)
         nanosleep(&pause, NULL);
-    dt_assert_fail(sentence, place[0], line, place[1]);
+    dt_assert_fail(sentence, where[0], line, where[1]);
 }
 
 bool dt_contract_check(const dt_world *world, const char *file, int line, const char *function,

@@ -75,7 +75,7 @@ typedef struct dt_contract_argument {
 #define DT_COLLECTIVE_IF_CHECKED(check) ((void)(0 && (check)))
 #endif
 
-/** What DT_COLLECTIVE calls, with the place and the function that it stands in; true, or does not return.
+/** What DT_COLLECTIVE calls, with the file and the function that it stands in; true, or does not return.
  * Allocates nothing where ranks agree. Collective. */
 bool dt_contract_check(const dt_world *world, const char *file, int line, const char *function,
                        const dt_contract_argument *arguments, int count);

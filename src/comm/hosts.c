@@ -8,16 +8,16 @@
 /* Splits the ranks by the memory they share, and that again where smaller hosts are asked for. */
 static dt_status split(dt_hosts *hosts, const dt_world *world, int host_ranks) {
     MPI_Comm whole;
-    int place;
+    int rank_on_host;
     DT_TRY(dt_mpi_world_check(
         MPI_Comm_split_type(world->mpi->comm, MPI_COMM_TYPE_SHARED, world->rank, MPI_INFO_NULL, &whole),
         "MPI_Comm_split_type"));
     hosts->comm = whole;
     if (host_ranks <= 0)
         return DT_OK;
-    DT_TRY(dt_mpi_world_check(MPI_Comm_rank(whole, &place), "MPI_Comm_rank"));
+    DT_TRY(dt_mpi_world_check(MPI_Comm_rank(whole, &rank_on_host), "MPI_Comm_rank"));
     hosts->comm = MPI_COMM_NULL;
-    const int code = MPI_Comm_split(whole, place / host_ranks, world->rank, &hosts->comm);
+    const int code = MPI_Comm_split(whole, rank_on_host / host_ranks, world->rank, &hosts->comm);
     (void)MPI_Comm_free(&whole);
     return dt_mpi_world_check(code, "MPI_Comm_split");
 }

@@ -11,7 +11,7 @@
 #include "comm/contract.h"
 
 /* More names than this do not help; the rest are counted. */
-#define MOST_NAMED 4
+#define NAMED_MAX 4
 
 /* The values of all ranks, and what is said of them. */
 typedef struct vote {
@@ -65,14 +65,14 @@ static int name_ranks(const vote *v) {
     for (int r = 0; r < v->size; r++) {
         if (v->majority >= 0 && alike(v, r, v->majority))
             continue;
-        if (++count > MOST_NAMED)
+        if (++count > NAMED_MAX)
             continue;
         add(v, "%srank %d on %s", count == 1 ? "" : ", ", r, v->hosts + (size_t)r * DT_HOST_BYTES);
         if (v->texts)
             add(v, " has %s", value_of(v, r));
     }
-    if (count > MOST_NAMED)
-        add(v, " and %d more", count - MOST_NAMED);
+    if (count > NAMED_MAX)
+        add(v, " and %d more", count - NAMED_MAX);
     return count;
 }
 
@@ -95,7 +95,7 @@ static dt_status gather_rows(const dt_world *world, char *rows, int64_t row_byte
 }
 
 dt_status dt_mismatch_describe(const dt_world *world, const void *values, size_t value_bytes, bool texts,
-                          char found[DT_MISMATCH_BYTES]) {
+                               char found[DT_MISMATCH_BYTES]) {
     DT_COLLECTIVE(world, DT_SAME_INT(value_bytes), DT_SAME_INT(texts),
                   DT_SAME_BYTES(values, (size_t)world->size * value_bytes));
     vote v = {.values = values,
@@ -148,11 +148,11 @@ dt_status dt_mismatch_list(const dt_world *world, bool mine, char found[DT_MISMA
     *count = 0;
     for (int r = 0; status == DT_OK && r < world->size; r++) {
         const char *row = rows + (size_t)r * row_bytes;
-        if (row[0] && ++*count <= MOST_NAMED)
+        if (row[0] && ++*count <= NAMED_MAX)
             add(&v, "%srank %d on %s", *count == 1 ? "" : ", ", r, row + 1);
     }
-    if (*count > MOST_NAMED)
-        add(&v, " and %d more", *count - MOST_NAMED);
+    if (*count > NAMED_MAX)
+        add(&v, " and %d more", *count - NAMED_MAX);
     dt_memory_free(rows);
     return status;
 }

@@ -24,13 +24,13 @@
 
 enum { TAG_QUESTION, TAG_ANSWER, TAG_REQUEST, TAG_VERDICT };
 
-/* The parts of the limit after which the others are asked, how often, and how long an answer counts. */
+/* The fractions of the limit after which the others are asked, how often, and how long an answer counts. */
 #define ASK_AFTER    0.5
 #define ASK_EVERY    0.1
 #define ANSWER_LASTS 0.4
 
 /* How often the thread looks: a fortieth of the limit, but neither busily nor too late to answer. */
-#define LOOK_PART        0.025
+#define LOOK_FRACTION    0.025
 #define LOOK_MIN_SECONDS 0.01
 #define LOOK_MAX_SECONDS 1.0
 
@@ -83,7 +83,7 @@ static struct {
 
 static double look_seconds(double limit) {
     return isnan(limit) ? LOOK_MAX_SECONDS
-                        : fmax(LOOK_MIN_SECONDS, fmin(LOOK_PART * limit, LOOK_MAX_SECONDS));
+                        : fmax(LOOK_MIN_SECONDS, fmin(LOOK_FRACTION * limit, LOOK_MAX_SECONDS));
 }
 
 /*
@@ -174,15 +174,15 @@ static bool job_hangs(double limit) {
  * is those that have arrived the fewest times, unless all have arrived as often.
  */
 static bool is_missing(int rank, double limit) {
-    int64_t fewest = INT64_MAX, most = INT64_MIN;
+    int64_t min = INT64_MAX, max = INT64_MIN;
     bool all_answer = true;
     for (int r = 0; r < watchdog.world->size; r++) {
         const int64_t arrivals = watchdog.peers[r].in.arrivals;
         all_answer = all_answer && answers(r, limit);
-        fewest = arrivals < fewest ? arrivals : fewest;
-        most = arrivals > most ? arrivals : most;
+        min = arrivals < min ? arrivals : min;
+        max = arrivals > max ? arrivals : max;
     }
-    return all_answer ? fewest < most && watchdog.peers[rank].in.arrivals == fewest : !answers(rank, limit);
+    return all_answer ? min < max && watchdog.peers[rank].in.arrivals == min : !answers(rank, limit);
 }
 
 /* The ranks that are missing, their hosts and what is known of them, into `text`; how many they are. */

@@ -29,7 +29,7 @@
  * hundred wake-ups a second for the ranks that work beside it. */
 #define LOOK_NANOSECONDS 10000000L
 
-/* A process joins MPI once, so one place for its side of the world is enough. Parts of it have places of
+/* A process joins MPI once, so one place for its side of the world is enough. Subsets of it have places of
  * their own. */
 static struct dt_world_mpi joined;
 
@@ -56,7 +56,7 @@ static dt_status split_hosts(const dt_world *world, MPI_Comm comm, MPI_Comm *nei
 }
 
 /* Every rank of the host tells what it may use. */
-static dt_status share_cpus(dt_world *world, MPI_Comm neighbours) {
+static dt_status gather_cpus(dt_world *world, MPI_Comm neighbours) {
     const dt_cpus_own mine = dt_cpus_look();
     dt_cpus_own *own = dt_memory_alloc(world->host_ranks, sizeof *own, "what the ranks of a host may use");
     if (own == NULL)
@@ -77,7 +77,7 @@ static dt_status count_hosts(dt_world *world, MPI_Comm comm) {
     DT_TRY(split_hosts(world, comm, &neighbours));
     DT_TRY(dt_mpi_world_check(MPI_Comm_size(neighbours, &world->host_ranks), "MPI_Comm_size"));
     DT_TRY(dt_mpi_world_check(MPI_Comm_rank(neighbours, &rank_on_host), "MPI_Comm_rank"));
-    DT_TRY(share_cpus(world, neighbours));
+    DT_TRY(gather_cpus(world, neighbours));
     DT_TRY(dt_mpi_world_check(MPI_Comm_free(&neighbours), "MPI_Comm_free"));
     int first = rank_on_host == 0;
     return dt_mpi_world_check(MPI_Allreduce(&first, &world->hosts, 1, MPI_INT, MPI_SUM, comm),
@@ -259,7 +259,7 @@ void dt_world_barrier(const dt_world *world) {
         give_up(world);
 }
 
-static void drop_part(struct dt_world_mpi *mpi) {
+static void drop_subset(struct dt_world_mpi *mpi) {
     if (mpi->comm != MPI_COMM_NULL)
         (void)MPI_Comm_free(&mpi->comm);
     dt_memory_free(mpi->counts);
@@ -267,24 +267,24 @@ static void drop_part(struct dt_world_mpi *mpi) {
     dt_memory_free(mpi);
 }
 
-dt_status dt_world_split(const dt_world *world, int ranks, dt_world *part) {
+dt_status dt_world_split(const dt_world *world, int ranks, dt_world *subset) {
     DT_COLLECTIVE(world, DT_SAME_INT(ranks));
     DT_ASSERT(ranks >= 1 && ranks <= world->size);
-    *part = (dt_world){0};
+    *subset = (dt_world){0};
     const bool member = world->rank < ranks;
-    struct dt_world_mpi *mpi = dt_memory_alloc(1, sizeof *mpi, "a part of the job");
+    struct dt_world_mpi *mpi = dt_memory_alloc(1, sizeof *mpi, "a subset of the job");
     DT_TRY(dt_agree(world, mpi ? DT_OK : DT_FAILED));
     mpi->comm = MPI_COMM_NULL;
     dt_status status = dt_mpi_world_check(
         MPI_Comm_split(world->mpi->comm, member ? 0 : MPI_UNDEFINED, world->rank, &mpi->comm),
         "MPI_Comm_split");
     if (status == DT_OK && member)
-        status = describe(part, mpi);
+        status = describe(subset, mpi);
     status = dt_agree(world, status);
     if (status == DT_OK && member)
-        part->mpi = mpi;
+        subset->mpi = mpi;
     else
-        drop_part(mpi);
+        drop_subset(mpi);
     return status;
 }
 
@@ -302,10 +302,10 @@ static dt_status wait_asleep(const dt_world *world) {
     return DT_OK;
 }
 
-void dt_world_rejoin(const dt_world *world, dt_world *part) {
-    if (part->mpi)
-        drop_part(part->mpi);
-    *part = (dt_world){0};
+void dt_world_rejoin(const dt_world *world, dt_world *subset) {
+    if (subset->mpi)
+        drop_subset(subset->mpi);
+    *subset = (dt_world){0};
     if (wait_asleep(world) != DT_OK)
         give_up(world);
 }

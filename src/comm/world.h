@@ -69,17 +69,17 @@ dt_status dt_world_host_sum(const dt_world *world, int64_t *value);
 void dt_world_barrier(const dt_world *world);
 
 /**
- * Makes a world of the first `ranks` ranks, 1 to world->size, into `*part`; on the others part->mpi is NULL
- * and they have nothing to do until dt_world_rejoin. `ranks` must agree. On failure no rank has a part.
- * Collective.
+ * Makes a world of the first `ranks` ranks, 1 to world->size, into `*subset`; on the others subset->mpi is
+ * NULL and they have nothing to do until dt_world_rejoin. `ranks` must agree. On failure no rank has a
+ * subset. Collective.
  */
-dt_status dt_world_split(const dt_world *world, int ranks, dt_world *part);
+dt_status dt_world_split(const dt_world *world, int ranks, dt_world *subset);
 
 /**
- * Gives a part back and waits for all ranks of `world`, asleep but for a look every few milliseconds, so that
- * a rank without work leaves its core to those that have some. Whatever was made with the part is freed
- * before. Ends the job when MPI cannot wait. Collective over `world`.
+ * Gives a subset back and waits for all ranks of `world`, asleep but for a look every few milliseconds, so
+ * that a rank without work leaves its core to those that have some. Whatever was made with the subset is
+ * freed before. Ends the job when MPI cannot wait. Collective over `world`.
  */
-void dt_world_rejoin(const dt_world *world, dt_world *part);
+void dt_world_rejoin(const dt_world *world, dt_world *subset);
 
 #endif

@@ -212,7 +212,7 @@ static bool names(const char *sentence, const char *key) {
 }
 
 /* Puts the place of the first option that the recorded sentence names before it. */
-static dt_status add_place(const char *name, const char *bytes, size_t length) {
+static dt_status add_position(const char *name, const char *bytes, size_t length) {
     char sentence[DT_ERROR_BYTES];
     dt_yaml_document document;
     snprintf(sentence, sizeof sentence, "%s", dt_error());
@@ -242,5 +242,5 @@ dt_status dt_config_check_document(const dt_config *config, const char *name, co
                            dt_config_check(&alone) != DT_OK && strcmp(dt_error(), sentence) == 0;
     dt_config_free(&alone);
     (void)dt_usage("%s", sentence);
-    return by_itself ? add_place(name, bytes, length) : status;
+    return by_itself ? add_position(name, bytes, length) : status;
 }

@@ -26,7 +26,7 @@ static inline bool dt_is_null_real(double value) {
 }
 
 /** At least the rows of the table. */
-#define DT_CONFIG_MOST_OPTIONS 80
+#define DT_CONFIG_MAX_OPTIONS 80
 
 /** In the order of the table. Choices are kept as int64_t so that the table can set them; see
  * config/choices.h and base/dtype.h. */
@@ -62,7 +62,7 @@ typedef struct dt_config {
     double loss_spike_threshold;
     char *hooks; /* the nested map as JSON text, {"forward": [..], "update": [..]} */
 
-    bool given[DT_CONFIG_MOST_OPTIONS]; /* by row: set by a file, a flag or dt_config_set */
+    bool given[DT_CONFIG_MAX_OPTIONS]; /* by row: set by a file, a flag or dt_config_set */
 } dt_config;
 
 #endif

@@ -22,10 +22,10 @@ static dt_status check_bounds(const char *text, size_t length) {
         const bool opens = c == '{' || c == '[';
         depth += opens ? 1 : c == '}' || c == ']' ? -1 : 0;
         values += opens || c == ',';
-        if (depth > DT_JSON_MOST_DEPTH)
-            return dt_fail("expected JSON that is nested at most %d deep, found more", DT_JSON_MOST_DEPTH);
-        if (values > DT_JSON_MOST_VALUES)
-            return dt_fail("expected JSON of at most %d values, found more", DT_JSON_MOST_VALUES);
+        if (depth > DT_JSON_MAX_DEPTH)
+            return dt_fail("expected JSON that is nested at most %d deep, found more", DT_JSON_MAX_DEPTH);
+        if (values > DT_JSON_MAX_VALUES)
+            return dt_fail("expected JSON of at most %d values, found more", DT_JSON_MAX_VALUES);
     }
     return DT_OK;
 }

@@ -19,8 +19,8 @@
 /** Objects and lists within one another, and values of one text. A safetensors header of 1024 layers with
  * both moments has 196693 values; hooks of 32 levels (config/yaml.h) stand in metadata.json two levels
  * deeper. */
-#define DT_JSON_MOST_DEPTH  64
-#define DT_JSON_MOST_VALUES 250000
+#define DT_JSON_MAX_DEPTH  64
+#define DT_JSON_MAX_VALUES 250000
 
 /**
  * Parses text[0..length), in which no key stands twice, into the new `*value`, which the caller owns. Fails

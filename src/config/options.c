@@ -168,7 +168,7 @@ static const dt_option table[] = {
 };
 /* clang-format on */
 
-_Static_assert(sizeof table / sizeof table[0] <= DT_CONFIG_MOST_OPTIONS, "dt_config.given is too short");
+_Static_assert(sizeof table / sizeof table[0] <= DT_CONFIG_MAX_OPTIONS, "dt_config.given is too short");
 
 int64_t dt_options_count(void) {
     return (int64_t)(sizeof table / sizeof table[0]);

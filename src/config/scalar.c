@@ -23,15 +23,15 @@ static bool is_one_of(const char *text, const char *const *words) {
 static bool is_number(const char *text, bool *integral) {
     static const char digits[] = "0123456789";
     text += strspn(text, "-+") == 1;
-    size_t whole = strspn(text, digits), part = 0;
+    size_t whole = strspn(text, digits), fraction = 0;
     text += whole;
     *integral = true;
     if (*text == '.') {
-        part = strspn(++text, digits);
-        text += part;
+        fraction = strspn(++text, digits);
+        text += fraction;
         *integral = false;
     }
-    if (whole + part == 0)
+    if (whole + fraction == 0)
         return false;
     if (*text == 'e' || *text == 'E') {
         text += 1 + (text[1] == '-' || text[1] == '+');

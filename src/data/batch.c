@@ -13,7 +13,7 @@
 #define FEISTEL_ROUNDS 8
 
 /* Of the train split: more than this left out of every epoch is worth a warning. */
-#define UNUSED_SHARE 0.02
+#define UNUSED_FRACTION 0.02
 
 int64_t dt_lanes_train_tokens(int64_t corpus_tokens, double train_ratio) {
     return (int64_t)((double)corpus_tokens * train_ratio);
@@ -39,16 +39,16 @@ dt_status dt_lanes_plan(dt_lanes *lanes, int64_t corpus_tokens, double train_rat
     int64_t windows = train_tokens > 0 ? (train_tokens - 1) / T : 0; /* window w ends with token wT + T */
     int64_t lane_windows = windows / B;
     if (lane_windows == 0) {
-        int64_t least;
-        if (__builtin_mul_overflow(B, T, &least) || __builtin_add_overflow(least, 1, &least))
-            least = INT64_MAX;
+        int64_t needed;
+        if (__builtin_mul_overflow(B, T, &needed) || __builtin_add_overflow(needed, 1, &needed))
+            needed = INT64_MAX;
         return dt_usage(
             "the corpus is too small: found %" PRId64 " tokens, %" PRId64
             " of them in the train split (train_ratio %.15g); expected at least %" PRId64
             " tokens, so that the train split has one window of max_seq_len %" PRId64
             " for each of batch_size %" PRId64
             " sequences; use a smaller batch_size or max_seq_len, a larger train_ratio or a longer text",
-            corpus_tokens, train_tokens, train_ratio, corpus_tokens_needed(least, train_ratio), T, B);
+            corpus_tokens, train_tokens, train_ratio, corpus_tokens_needed(needed, train_ratio), T, B);
     }
     *lanes = (dt_lanes){.B = B,
                         .T = T,
@@ -70,28 +70,28 @@ void dt_lanes_spread(dt_lanes *lanes) {
 /* The batch size next to B, of two equally near the smaller, that leaves out few enough of W windows: 1
  * leaves out none, so there is one. */
 static int64_t better_batch(int64_t B, int64_t W) {
-    const double most = UNUSED_SHARE * (double)W;
+    const double max_unused = UNUSED_FRACTION * (double)W;
     for (int64_t distance = 1;; distance++)
         for (int64_t better = B - distance; better <= B + distance; better += 2 * distance)
-            if (better >= 1 && better <= W && (double)(W % better) <= most)
+            if (better >= 1 && better <= W && (double)(W % better) <= max_unused)
                 return better;
 }
 
 bool dt_lanes_warning(const dt_lanes *lanes, char *text, size_t text_bytes) {
     const int64_t B = lanes->B, W = lanes->windows, unused = lanes->unused_windows;
     const int64_t used = W * lanes->T - unused * lanes->T;
-    const double share = (double)lanes->unused_tokens / (double)(used + lanes->unused_tokens);
-    if (share <= UNUSED_SHARE)
+    const double fraction = (double)lanes->unused_tokens / (double)(used + lanes->unused_tokens);
+    if (fraction <= UNUSED_FRACTION)
         return false;
     const int used_bytes = snprintf(text, text_bytes,
                                     "every epoch leaves out %.1f %% of the train split, its last %" PRId64 " "
                                     "tokens",
-                                    100.0 * share, lanes->unused_tokens);
+                                    100.0 * fraction, lanes->unused_tokens);
     if (used_bytes < 0 || (size_t)used_bytes >= text_bytes)
         return true;
     text += used_bytes;
     text_bytes -= (size_t)used_bytes;
-    if ((double)unused > UNUSED_SHARE * (double)W) {
+    if ((double)unused > UNUSED_FRACTION * (double)W) {
         const int64_t better = better_batch(B, W);
         snprintf(text, text_bytes,
                  ", since batch_size %" PRId64 " leaves over %" PRId64 " of %" PRId64 " windows; "
@@ -119,7 +119,7 @@ int64_t dt_lanes_tokens(const dt_lanes *lanes, int64_t first_slot, int64_t end_s
 }
 
 /*
- * Where place x of 0..count-1 goes in the order of (key, slot, epoch). A balanced Feistel network permutes
+ * Where position x of 0..count-1 goes in the order of (key, slot, epoch). A balanced Feistel network permutes
  * the numbers of 2h bits, the fewest that hold count - 1:
  *
  *     (left, right)  ->  (right, left ^ F(right, round))     F: the first word of Philox, cut to h bits
@@ -147,10 +147,11 @@ static int64_t permute(dt_philox_key key, int64_t slot, int64_t epoch, int64_t c
 
 int64_t dt_lanes_window(const dt_lanes *lanes, int64_t step, int64_t slot) {
     const int64_t length = dt_lanes_length(lanes, slot), epoch = (step - 1) / length;
-    int64_t place = (step - 1) % length;
+    int64_t position = (step - 1) % length;
     if (lanes->shuffle)
-        place = permute(dt_philox_derive(lanes->seed, DT_PURPOSE_SHUFFLE, 0), slot, epoch, length, place);
-    return lane_start(lanes, slot) + place;
+        position =
+            permute(dt_philox_derive(lanes->seed, DT_PURPOSE_SHUFFLE, 0), slot, epoch, length, position);
+    return lane_start(lanes, slot) + position;
 }
 
 dt_status dt_shard_load(dt_shard *shard, const dt_corpus *corpus, const dt_lanes *lanes, int64_t first_slot,

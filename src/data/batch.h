@@ -5,7 +5,7 @@
  * inputs, and the same shifted by one as targets. The W windows are cut into B equal contiguous lanes of
  * K = W / B; the W - B K last ones are unused, or, when they are spread, the first W - B K lanes take one
  * more each and none is unused. Slot b of the batch of step s (counted from 1) draws from lane b, which has n
- * windows, in the lane's epoch (s-1) / n the window at place (s-1) % n of an order that (seed, epoch, b)
+ * windows, in the lane's epoch (s-1) / n the window at position (s-1) % n of an order that (seed, epoch, b)
  * decide alone: a keyed permutation of 0..n-1, computed in O(1) memory by a Feistel network that walks cycles
  * (Black and Rogaway, "Ciphers with Arbitrary Finite Domains", CT-RSA 2002). A rank that owns slots [b0, b1)
  * needs only these lanes: its shard. Nothing here knows how many ranks there are.

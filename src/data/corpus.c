@@ -21,7 +21,7 @@
 #define SUFFIX    ".txt"
 
 /* More unknown characters than this are worth a warning. */
-#define UNKNOWN_SHARE 0.01
+#define UNKNOWN_FRACTION 0.01
 
 /* A text file as the shell's *.txt means it: not a hidden one, and no folder. */
 static bool is_candidate(const char *name, const char *path) {
@@ -110,7 +110,7 @@ dt_status dt_corpus_open(dt_corpus *corpus, const char *path) {
     return status;
 }
 
-void dt_corpus_share(int64_t blocks, int rank, int size, int64_t *first, int64_t *end) {
+void dt_corpus_slice(int64_t blocks, int rank, int size, int64_t *first, int64_t *end) {
     int64_t each = blocks / size, rest = blocks % size; /* the first `rest` ranks take one more */
     *first = rank * each + (rank < rest ? rank : rest);
     *end = *first + each + (rank < rest);
@@ -191,7 +191,7 @@ static dt_status check_request(const dt_corpus *corpus) {
 dt_status dt_corpus_index(dt_corpus *corpus, int rank, int size) {
     block_reader reader;
     int64_t first, end;
-    dt_corpus_share(corpus->blocks, rank, size, &first, &end);
+    dt_corpus_slice(corpus->blocks, rank, size, &first, &end);
     DT_TRY(reader_open(&reader, corpus, false));
     dt_status status = DT_OK;
     dt_meter meter;
@@ -229,7 +229,7 @@ dt_status dt_corpus_finish(dt_corpus *corpus) {
 
 void dt_corpus_warn(const dt_corpus *corpus) {
     const dt_tokenizer_count *total = &corpus->total;
-    const double share = (double)total->unknown / (double)total->tokens;
+    const double fraction = (double)total->unknown / (double)total->tokens;
     if (corpus->marked)
         dt_log_warn(
             "%s begins with a byte order mark, which counts as one <UNK>; tail -c +4 FILE >NEW removes it",
@@ -238,13 +238,13 @@ void dt_corpus_warn(const dt_corpus *corpus) {
         dt_log_warn("%s holds %" PRId64 " NUL bytes, which count as one <UNK> each; a copy that was cut "
                     "short can have them; check that the file is whole",
                     corpus->path, total->zero);
-    if (share > UNKNOWN_SHARE)
+    if (fraction > UNKNOWN_FRACTION)
         dt_log_warn(
             "%.1f %% of %s (%" PRId64 " of %" PRId64 " characters, %" PRId64 " for bytes that are not "
             "UTF-8) are not in the vocabulary and count as <UNK>: the model cannot learn them, and they "
             "make its losses look lower; iconv -f %s -t ASCII//TRANSLIT FILE >NEW writes many of them in "
             "ASCII",
-            100.0 * share, corpus->path, total->unknown, total->tokens, total->invalid,
+            100.0 * fraction, corpus->path, total->unknown, total->tokens, total->invalid,
             2 * total->invalid > total->unknown ? "LATIN1 (or its real encoding)" : "UTF-8");
 }
 

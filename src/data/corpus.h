@@ -1,14 +1,14 @@
 /**
  * A text file, perhaps larger than memory, as a sequence of tokens of which any range can be read.
  *
- * The file is cut into blocks of DT_CORPUS_BLOCK_BYTES. Ranks index it together: each reads its share of the
+ * The file is cut into blocks of DT_CORPUS_BLOCK_BYTES. Ranks index it together: each reads its slice of the
  * blocks once and counts their tokens; the rows are gathered (by the caller, since data/ knows nothing of
  * comm/) and summed up to say where each block's first token stands. Then any range of tokens is read from
  * the blocks that hold it.
  *
  *     DT_TRY(dt_corpus_open(&corpus, path));
  *     DT_TRY(dt_corpus_index(&corpus, rank, size));
- *     ... gather corpus.block, run r being dt_corpus_share(blocks, r, size) ...
+ *     ... gather corpus.block, run r being dt_corpus_slice(blocks, r, size) ...
  *     DT_TRY(dt_corpus_finish(&corpus));
  *     DT_TRY(dt_corpus_read(&corpus, first, end, tokens));
  */
@@ -62,10 +62,10 @@ dt_status dt_corpus_open(dt_corpus *corpus, const char *path);
 dt_status dt_corpus_sample(const dt_corpus *corpus, uint64_t *hash);
 
 /** The blocks [*first, *end) that rank `rank` of `size` indexes. Local. */
-void dt_corpus_share(int64_t blocks, int rank, int size, int64_t *first, int64_t *end);
+void dt_corpus_slice(int64_t blocks, int rank, int size, int64_t *first, int64_t *end);
 
 /**
- * Reads and counts this rank's share of the blocks into their rows, and shows how far it is where that takes
+ * Reads and counts this rank's slice of the blocks into their rows, and shows how far it is where that takes
  * long. Fails when the file is no longer as long as it was, with DT_STOPPED on request. Local.
  */
 dt_status dt_corpus_index(dt_corpus *corpus, int rank, int size);

@@ -41,12 +41,12 @@ static inline uint8_t plain_token(uint8_t byte) {
 
 /* The tokens of PIECE_BYTES bytes into `tokens`; whether all of the bytes are plain. */
 static inline bool encode_piece(const uint8_t *restrict bytes, uint8_t *restrict tokens) {
-    uint8_t least = UINT8_MAX;
+    uint8_t min = UINT8_MAX;
     for (int i = 0; i < PIECE_BYTES; i++) {
         tokens[i] = plain_token(bytes[i]);
-        least = tokens[i] < least ? tokens[i] : least;
+        min = tokens[i] < min ? tokens[i] : min;
     }
-    return least != 0;
+    return min != 0;
 }
 
 /* How many plain bytes bytes[0..length) begins with; their tokens go to `tokens` unless that is NULL. */
@@ -89,23 +89,23 @@ static int64_t first_start(const uint8_t *bytes, int64_t length, int64_t first) 
 int64_t dt_tokenizer_block(const uint8_t *bytes, int64_t length, int64_t first, int64_t end, uint8_t *tokens,
                            dt_tokenizer_count *count) {
     dt_tokenizer_count found = {0};
-    int64_t place = first_start(bytes, length, first);
-    while (place < end) {
-        if (plain_token(bytes[place]) != 0) {
+    int64_t position = first_start(bytes, length, first);
+    while (position < end) {
+        if (plain_token(bytes[position]) != 0) {
             uint8_t *next = tokens == NULL ? NULL : tokens + found.tokens;
-            int64_t run = encode_plain(bytes + place, end - place, next);
-            place += run;
+            int64_t run = encode_plain(bytes + position, end - position, next);
+            position += run;
             found.tokens += run;
             continue;
         }
         uint8_t token = DT_TOKEN_UNK;
-        if (bytes[place] == '\r' && place + 1 < length && bytes[place + 1] == '\n') {
+        if (bytes[position] == '\r' && position + 1 < length && bytes[position + 1] == '\n') {
             token = TOKEN_NEWLINE;
-            place += 2;
+            position += 2;
         } else {
             bool well_formed;
-            found.zero += bytes[place] == 0;
-            place += dt_utf8_subpart(bytes + place, length - place, &well_formed);
+            found.zero += bytes[position] == 0;
+            position += dt_utf8_subpart(bytes + position, length - position, &well_formed);
             found.unknown++;
             found.invalid += !well_formed;
         }

@@ -19,7 +19,7 @@
 #define LEFT_OUT (-1.0)
 
 /* Which micro-batches a rank takes. */
-static void share(const dt_evaluator *e, bool on_all, int rank, int64_t *first, int64_t *end) {
+static void divide(const dt_evaluator *e, bool on_all, int rank, int64_t *first, int64_t *end) {
     if (on_all)
         dt_tree_run(e->micro_batches, rank, e->world->size, first, end);
     else {
@@ -28,7 +28,8 @@ static void share(const dt_evaluator *e, bool on_all, int rank, int64_t *first, 
     }
 }
 
-/* Where window `window` begins, in targets of the part, the shorter one being the last; and where all end. */
+/* Where window `window` begins, in targets of the range, the shorter one being the last; and where all end.
+ */
 static int64_t start_of(const dt_evaluator *e, int64_t window) {
     return dt_min(window * e->T, e->windows * e->T + e->rest);
 }
@@ -56,9 +57,9 @@ static dt_status load(dt_evaluator *e, const dt_corpus *corpus, int64_t first_to
     return dt_corpus_read(corpus, at, at + e->targets + 1, e->tokens);
 }
 
-static dt_status refuse(const dt_evaluate_part *part, int64_t T) {
-    const int64_t tokens = part->end_token - part->first_token;
-    return part->with_rest
+static dt_status refuse(const dt_evaluate_range *range, int64_t T) {
+    const int64_t tokens = range->end_token - range->first_token;
+    return range->with_rest
                ? dt_usage(
                      "expected at least 2 tokens to evaluate on, one to predict the other from, found %" PRId64
                      "; "
@@ -71,15 +72,15 @@ static dt_status refuse(const dt_evaluate_part *part, int64_t T) {
 }
 
 dt_status dt_evaluate_create(dt_evaluator *e, const dt_world *world, const dt_corpus *corpus, int64_t T,
-                             int64_t u, const dt_evaluate_part *part) {
-    const int64_t tokens = part->end_token - part->first_token, targets = tokens > 0 ? tokens - 1 : 0;
+                             int64_t u, const dt_evaluate_range *range) {
+    const int64_t tokens = range->end_token - range->first_token, targets = tokens > 0 ? tokens - 1 : 0;
     *e = (dt_evaluator){.world = world, .T = T, .u = u, .windows = targets / T};
-    if (!dt_is_null_int(part->most_windows) && part->most_windows <= e->windows)
-        e->windows = part->most_windows;
-    else if (part->with_rest)
+    if (!dt_is_null_int(range->max_windows) && range->max_windows <= e->windows)
+        e->windows = range->max_windows;
+    else if (range->with_rest)
         e->rest = targets % T;
     if (e->windows < 1 && e->rest < 1)
-        return refuse(part, T);
+        return refuse(range, T);
     e->micro_batches = (e->windows + u - 1) / u + (e->rest > 0);
     e->losses = dt_memory_alloc(e->micro_batches, sizeof(double), "the validation losses");
     e->counts =
@@ -88,11 +89,11 @@ dt_status dt_evaluate_create(dt_evaluator *e, const dt_world *world, const dt_co
         return DT_FAILED;
     for (int r = 0; r < world->size; r++) {
         int64_t first, end;
-        share(e, part->on_all, r, &first, &end);
+        divide(e, range->on_all, r, &first, &end);
         e->counts[r] = end - first;
     }
-    share(e, part->on_all, world->rank, &e->first_micro_batch, &e->end_micro_batch);
-    return load(e, corpus, part->first_token);
+    divide(e, range->on_all, world->rank, &e->first_micro_batch, &e->end_micro_batch);
+    return load(e, corpus, range->first_token);
 }
 
 void dt_evaluate_free(dt_evaluator *e) {

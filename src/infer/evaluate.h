@@ -1,5 +1,5 @@
 /**
- * The mean cross-entropy of a part of a text: without dropout, over all of its windows or the first few.
+ * The mean cross-entropy of a range of a text: without dropout, over all of its windows or the first few.
  *
  * The windows are dealt into micro-batches of micro_batch_size as in training, and the micro-batches' losses
  * are summed along the canonical tree, so the value is the same bit for bit whether rank 0 computes it alone
@@ -21,12 +21,12 @@
 #include "step/workers.h"
 
 /** What to evaluate on. */
-typedef struct dt_evaluate_part {
+typedef struct dt_evaluate_range {
     int64_t first_token, end_token; /**< tokens [first, end) of the corpus */
-    int64_t most_windows;           /**< from the first; DT_NULL_INT: all */
+    int64_t max_windows;            /**< from the first; DT_NULL_INT: all */
     bool with_rest;                 /**< and, behind all of them, the rest */
     bool on_all;                    /**< all ranks share the windows; otherwise rank 0 takes them */
-} dt_evaluate_part;
+} dt_evaluate_range;
 
 typedef struct dt_evaluator {
     const dt_world *world;
@@ -54,7 +54,7 @@ typedef struct dt_evaluator {
  * caller frees. Local; all but the rank must agree.
  */
 dt_status dt_evaluate_create(dt_evaluator *evaluator, const dt_world *world, const dt_corpus *corpus,
-                             int64_t T, int64_t u, const dt_evaluate_part *part);
+                             int64_t T, int64_t u, const dt_evaluate_range *range);
 
 /** Frees; all zero is fine. Local. */
 void dt_evaluate_free(dt_evaluator *evaluator);

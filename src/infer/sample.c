@@ -40,12 +40,12 @@ uint8_t dt_sample_draw(const float *logits, int64_t V, const dt_sample_options *
     int64_t count = (V < DT_VOCAB ? V : DT_VOCAB) - DT_TOKEN_TEXT;
     const float *const text = logits + DT_TOKEN_TEXT; /* <PAD> and <UNK> have no part in it */
     const int likeliest = argmax(text, count);
-    const double most = (double)text[likeliest];
+    const double max = (double)text[likeliest];
     double total = 0.0, reached = 0.0;
     if (options->temperature == 0.0)
         return (uint8_t)(likeliest + DT_TOKEN_TEXT);
     for (int64_t i = 0; i < count; i++)
-        list[i] = (candidate){dt_elementary_exp(((double)text[i] - most) / options->temperature),
+        list[i] = (candidate){dt_elementary_exp(((double)text[i] - max) / options->temperature),
                               (int)i + DT_TOKEN_TEXT};
     qsort(list, (size_t)count, sizeof *list, by_weight);
     if (!dt_is_null_int(options->top_k) && options->top_k < count)

@@ -26,29 +26,29 @@ dt_status dt_decode_create(dt_decoder *decoder, const dt_gpt *gpt, const dt_weig
     const struct {
         void *array; /* the pointer to set */
         int64_t bytes;
-    } parts[] = {{&decoder->qkv, streams * dt_decode_stream_bytes(gpt)},
-                 {&decoder->logits, streams * s->V * whole},
-                 {&decoder->x, n * C * whole},
-                 {&decoder->projection, n * C * whole},
-                 {&decoder->norm, n * C * half},
-                 {&decoder->attended, n * C * half},
-                 {&decoder->act, n * s->F * half},
-                 {&decoder->mean, n * whole},
-                 {&decoder->rstd, n * whole},
-                 {&decoder->scratch, k->attention->scratch_floats(T, C / s->H) * whole},
-                 {&decoder->room, dt_activations_room_floats(k, s, n) * whole}};
-    const size_t count = sizeof parts / sizeof *parts;
+    } regions[] = {{&decoder->qkv, streams * dt_decode_stream_bytes(gpt)},
+                   {&decoder->logits, streams * s->V * whole},
+                   {&decoder->x, n * C * whole},
+                   {&decoder->projection, n * C * whole},
+                   {&decoder->norm, n * C * half},
+                   {&decoder->attended, n * C * half},
+                   {&decoder->act, n * s->F * half},
+                   {&decoder->mean, n * whole},
+                   {&decoder->rstd, n * whole},
+                   {&decoder->scratch, k->attention->scratch_floats(T, C / s->H) * whole},
+                   {&decoder->room, dt_activations_room_floats(k, s, n) * whole}};
+    const size_t count = sizeof regions / sizeof *regions;
     int64_t total = 0;
     for (size_t i = 0; i < count; i++)
-        total += round_bytes(parts[i].bytes);
+        total += round_bytes(regions[i].bytes);
     decoder->tokens = dt_memory_alloc(streams * T, 1, "the context");
     decoder->block = dt_memory_alloc(total, 1, "the keys and values of the context");
     if (decoder->tokens == NULL || decoder->block == NULL)
         return DT_FAILED;
     char *next = (char *)decoder->block;
     for (size_t i = 0; i < count; i++) {
-        memcpy(parts[i].array, &next, sizeof next);
-        next += round_bytes(parts[i].bytes);
+        memcpy(regions[i].array, &next, sizeof next);
+        next += round_bytes(regions[i].bytes);
     }
     return DT_OK;
 }

@@ -9,7 +9,7 @@ static double progress(const dt_lr_schedule *s, int64_t from, int64_t step) {
 }
 
 double dt_lr_schedule_rate(const dt_lr_schedule *s, int64_t step) {
-    const double fall = s->peak - s->least;
+    const double fall = s->peak - s->min;
     double cosine, sine;
     const int64_t now = step < s->max_steps ? step : s->max_steps, decay = s->max_steps - s->decay_steps;
     if (now <= s->warmup_steps)
@@ -17,7 +17,7 @@ double dt_lr_schedule_rate(const dt_lr_schedule *s, int64_t step) {
     switch (s->shape) {
     case DT_LR_COSINE:
         dt_elementary_turn(0.5 * progress(s, s->warmup_steps, now), &cosine, &sine);
-        return s->least + fall * 0.5 * (1.0 + cosine);
+        return s->min + fall * 0.5 * (1.0 + cosine);
     case DT_LR_WSD:
         return s->peak - fall * progress(s, decay > s->warmup_steps ? decay : s->warmup_steps, now);
     case DT_LR_CONSTANT:

@@ -60,7 +60,7 @@ static dt_status create_step(dt_harness *harness, const dt_world *world, const d
         .u = c->micro_batch_size,
         .bucket_bytes = c->bucket_bytes,
         .exchange = dt_settings_allreduce(c),
-        .schedule = {.peak = c->learning_rate, .max_steps = c->max_steps},
+        .lr_schedule = {.peak = c->learning_rate, .max_steps = c->max_steps},
         .adamw = {.weight_decay = c->weight_decay, .beta1 = c->beta1, .beta2 = c->beta2},
         .grad_clip = c->grad_clip,
         .spans = &harness->spans,
@@ -68,8 +68,9 @@ static dt_status create_step(dt_harness *harness, const dt_world *world, const d
     return dt_step_create(&harness->step, &inputs);
 }
 
-dt_status dt_harness_create(dt_harness *harness, const dt_world *world, const dt_config *config, int threads) {
-    *rig = (dt_harness){0};
+dt_status dt_harness_create(dt_harness *harness, const dt_world *world, const dt_config *config,
+                            int threads) {
+    *harness = (dt_harness){0};
     DT_TRY(
         dt_agree(world, dt_tree_expect_ranks(world->size, dt_step_micro_batches(config->batch_size,
                                                                                 config->micro_batch_size))));

@@ -15,10 +15,10 @@
 /* The processor's name as Linux tells it, "model name : ..."; other lines and systems leave it unknown. */
 static void read_processor(char *name, size_t name_bytes) {
     char *line = NULL;
-    size_t room = 0;
+    size_t capacity = 0;
     FILE *file = fopen("/proc/cpuinfo", "r");
     snprintf(name, name_bytes, "unknown processor");
-    while (file && getline(&line, &room, file) > 0) {
+    while (file && getline(&line, &capacity, file) > 0) {
         const char *colon = strchr(line, ':');
         if (strncmp(line, "model name", strlen("model name")) != 0 || colon == NULL)
             continue;
@@ -50,9 +50,9 @@ void dt_machine_free(dt_machine *machine) {
     machine->hosts = NULL;
 }
 
-double dt_machine_share(const dt_machine *machine, int host_ranks) {
-    const double share = (double)host_ranks * machine->threads / machine->host_cores;
-    return share > 1.0 ? share : 1.0;
+double dt_machine_threads_per_core(const dt_machine *machine, int host_ranks) {
+    const double threads_per_core = (double)host_ranks * machine->threads / machine->host_cores;
+    return threads_per_core > 1.0 ? threads_per_core : 1.0;
 }
 
 static int ring_size(const dt_world *world, int threads) {
@@ -62,29 +62,29 @@ static int ring_size(const dt_world *world, int threads) {
 
 static dt_status measure_link(const dt_world *world, int threads, dt_plan_machine *measured) {
     int ranks = ring_size(world, threads);
-    dt_world part;
+    dt_world subset;
     dt_status status = DT_OK;
     DT_TRY(dt_world_broadcast(world, &ranks, (int64_t)sizeof ranks)); /* hosts may differ in cores */
-    DT_TRY(dt_world_split(world, ranks, &part));
-    if (part.mpi)
-        status = dt_link_measure(&part, &measured->link);
-    dt_world_rejoin(world, &part);
+    DT_TRY(dt_world_split(world, ranks, &subset));
+    if (subset.mpi)
+        status = dt_link_measure(&subset, &measured->link);
+    dt_world_rejoin(world, &subset);
     return dt_agree(world, status);
 }
 
 /* Between the ranks of rank 0's host, which are the first where hosts are filled one after another. */
 static dt_status measure_inside(const dt_world *world, dt_plan_machine *measured) {
     int ranks = world->host_ranks;
-    dt_world part;
+    dt_world subset;
     dt_status status = DT_OK;
     DT_TRY(dt_world_broadcast(world, &ranks, (int64_t)sizeof ranks));
     measured->host_ranks = ranks;
     if (ranks == 1)
         return DT_OK;
-    DT_TRY(dt_world_split(world, ranks, &part));
-    if (part.mpi)
-        status = dt_link_measure(&part, &measured->inside);
-    dt_world_rejoin(world, &part);
+    DT_TRY(dt_world_split(world, ranks, &subset));
+    if (subset.mpi)
+        status = dt_link_measure(&subset, &measured->inside);
+    dt_world_rejoin(world, &subset);
     return dt_agree(world, status);
 }
 
@@ -103,8 +103,8 @@ dt_status dt_machine_measure_links(const dt_world *world, int threads, const dt_
     return DT_OK;
 }
 
-dt_status dt_machine_measure(const dt_world *world, const dt_config *config, int threads, double share,
-                             const dt_link *link, dt_plan_machine *measured) {
+dt_status dt_machine_measure(const dt_world *world, const dt_config *config, int threads,
+                             double threads_per_core, const dt_link *link, dt_plan_machine *measured) {
     DT_TRY(dt_machine_measure_links(world, threads, link, measured));
-    return dt_probe_run(&measured->probe, world, config, threads, share);
+    return dt_probe_run(&measured->probe, world, config, threads, threads_per_core);
 }

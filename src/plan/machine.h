@@ -38,13 +38,13 @@ dt_status dt_machine_measure_links(const dt_world *world, int threads, const dt_
 
 /**
  * Measures what predictions are made from: the links as above, and the probe, on all ranks at once, of whose
- * threads `share` take turns on a core, as rank 0 sees its host. Complete on rank 0. Collective.
+ * threads `threads_per_core` take turns on a core, as rank 0 sees its host. Complete on rank 0. Collective.
  */
-dt_status dt_machine_measure(const dt_world *world, const dt_config *config, int threads, double share,
-                             const dt_link *link, dt_plan_machine *measured);
+dt_status dt_machine_measure(const dt_world *world, const dt_config *config, int threads,
+                             double threads_per_core, const dt_link *link, dt_plan_machine *measured);
 
 /** How many of a job's threads take turns on one core, with `host_ranks` ranks on a host; 1 or more. Local.
  */
-double dt_machine_share(const dt_machine *machine, int host_ranks);
+double dt_machine_threads_per_core(const dt_machine *machine, int host_ranks);
 
 #endif

@@ -40,7 +40,7 @@ static dt_status count_gradients(int64_t micro_batches, int ranks, int threads, 
 
 /* Counts and times the allreduce. */
 static dt_status predict_allreduce(const dt_plan_machine *machine, dt_allreduce_options options,
-                                   const int64_t *bounds, int64_t buckets, double share,
+                                   const int64_t *bounds, int64_t buckets, double threads_per_core,
                                    double backward_seconds, dt_plan_point *point, int64_t *workspace_bytes,
                                    dt_cost_time *time) {
     const bool one_host = machine->same_host || machine->host_ranks > point->ranks;
@@ -52,7 +52,7 @@ static dt_status predict_allreduce(const dt_plan_machine *machine, dt_allreduce_
     const dt_cost_machine costs = {.link = machine->link,
                                    .inside = machine->inside,
                                    .add_seconds = machine->probe.add_alone_seconds,
-                                   .share = share};
+                                   .threads_per_core = threads_per_core};
     dt_cost_traffic *busiest = dt_memory_alloc(buckets, sizeof *busiest, "the traffic of the buckets");
     dt_status status = busiest ? DT_OK : DT_FAILED;
     if (status == DT_OK)
@@ -70,7 +70,7 @@ static dt_status predict_allreduce(const dt_plan_machine *machine, dt_allreduce_
 }
 
 static dt_status predict(const dt_plan_machine *machine, const dt_config *c, const dt_layout *layout,
-                         double share, dt_plan_point *point) {
+                         double threads_per_core, dt_plan_point *point) {
     const dt_probe *probe = &machine->probe;
     const int64_t own_micro_batches = (point->micro_batches + point->ranks - 1) / point->ranks;
     const int64_t waves = (own_micro_batches + probe->threads - 1) / probe->threads, u = c->micro_batch_size;
@@ -84,20 +84,20 @@ static dt_status predict(const dt_plan_machine *machine, const dt_config *c, con
     if (point->ranks > 1)
         /* The library's sums are made one after another when they are asked for: nothing hides them. */
         status = predict_allreduce(
-            machine, dt_settings_allreduce(c), bounds, buckets, share,
-            c->exchange == DT_ALGORITHM_LIBRARY ? 0.0 : share * whole * probe->backward_seconds, point,
-            &workspace_bytes, &allreduce);
+            machine, dt_settings_allreduce(c), bounds, buckets, threads_per_core,
+            c->exchange == DT_ALGORITHM_LIBRARY ? 0.0 : threads_per_core * whole * probe->backward_seconds,
+            point, &workspace_bytes, &allreduce);
     free(bounds);
     DT_TRY(status);
     point->memory_bytes =
         dt_saver_bytes(layout) + dt_need_sum(layout, c, probe->threads, buffers, workspace_bytes, 0);
     point->compute_seconds =
-        share * ((double)waves * whole * (probe->forward_seconds + probe->backward_seconds) +
-                 (double)adds * (double)layout->elements * probe->add_seconds);
+        threads_per_core * ((double)waves * whole * (probe->forward_seconds + probe->backward_seconds) +
+                            (double)adds * (double)layout->elements * probe->add_seconds);
     point->exchange_seconds = allreduce.total_seconds;
     point->exposed_seconds = allreduce.exposed_seconds;
     point->seen_seconds = allreduce.seen_seconds;
-    point->update_seconds = share * probe->update_seconds;
+    point->update_seconds = threads_per_core * probe->update_seconds;
     point->step_seconds = point->compute_seconds + point->exposed_seconds + point->update_seconds +
                           ceil(log2((double)point->ranks)) * machine->link.latency_seconds;
     point->tokens_per_second = (double)(point->batch * c->max_seq_len) / point->step_seconds;
@@ -105,7 +105,7 @@ static dt_status predict(const dt_plan_machine *machine, const dt_config *c, con
 }
 
 dt_status dt_plan_predict(const dt_plan_machine *machine, const dt_config *config, int64_t batch, int ranks,
-                          double share, dt_plan_point *point) {
+                          double threads_per_core, dt_plan_point *point) {
     dt_layout layout;
     *point = (dt_plan_point){.ranks = ranks,
                              .batch = batch,
@@ -113,7 +113,7 @@ dt_status dt_plan_predict(const dt_plan_machine *machine, const dt_config *confi
     DT_TRY(dt_tree_expect_ranks(ranks, point->micro_batches));
     dt_status status = dt_layout_create(&layout, dt_model_file_shape(config));
     if (status == DT_OK)
-        status = predict(machine, config, &layout, share, point);
+        status = predict(machine, config, &layout, threads_per_core, point);
     dt_layout_free(&layout);
     return status;
 }

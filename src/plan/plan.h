@@ -53,11 +53,11 @@ dt_link dt_plan_assumed_link(void);
 dt_link dt_plan_assumed_inside(void);
 
 /**
- * Predicts `config` with `batch` for its batch_size on `ranks` ranks. `share` is how many threads take turns
- * on a core, 1 where each has its own; it slows all that a core does, but not the network. Fails with
- * DT_USAGE with more ranks than micro-batches. Local.
+ * Predicts `config` with `batch` for its batch_size on `ranks` ranks. `threads_per_core` is how many threads
+ * take turns on a core, 1 where each has its own; it slows all that a core does, but not the network. Fails
+ * with DT_USAGE with more ranks than micro-batches. Local.
  */
 dt_status dt_plan_predict(const dt_plan_machine *machine, const dt_config *config, int64_t batch, int ranks,
-                          double share, dt_plan_point *point);
+                          double threads_per_core, dt_plan_point *point);
 
 #endif

@@ -15,8 +15,9 @@
 #include "model/forward.h"
 #include "optim/clip.h"
 
-/* How long a bout does each part for: the passes of micro-batches about as long as a step does between
- * exchanges, the others for several times the few milliseconds that ranks on one core take turns by. */
+/* How long a round does each kind of work for: the passes of micro-batches about as long as a step does
+ * between exchanges, the others for several times the few milliseconds that ranks on one core take turns by.
+ */
 #define PASSES_SECONDS 0.25
 #define OTHERS_SECONDS 0.05
 
@@ -30,7 +31,7 @@ enum { FORWARD, BACKWARD, ADD, ADD_ALONE, UPDATE, KINDS };
 
 struct dt_probing {
     const dt_world *world;
-    dt_harness rig;
+    dt_harness harness;
     int64_t micro_batch_sequences;
     const uint8_t **windows; /* [threads * micro_batch_sequences] */
     float **gradient;        /* [threads + 1], each of layout->elements: one for additions to add to */
@@ -65,8 +66,8 @@ static void run_backward(dt_probing *p) {
     {
         const int t = omp_get_thread_num();
         const dt_micro_batch micro_batch = micro_batch_of(p, t);
-        dt_backward_run(&p->harness.gpt, &p->harness.weights, &micro_batch, 1e-4F, &p->harness.workers.activations[t],
-                        &p->view[t], NULL);
+        dt_backward_run(&p->harness.gpt, &p->harness.weights, &micro_batch, 1e-4F,
+                        &p->harness.workers.activations[t], &p->view[t], NULL);
     }
 }
 
@@ -124,7 +125,7 @@ static void run_kinds(dt_probing *p, double seconds[KINDS]) {
         seconds[kind] /= (double)p->repetitions[kind];
 }
 
-/* A micro-batch is as slow as on the rank whose passes took longest, and any other part as on its own
+/* A micro-batch is as slow as on the rank whose passes took longest, and any other kind as on its own
  * slowest. */
 static void find_slowest(dt_probing *p) {
     memcpy(p->slowest, p->round[0], sizeof p->slowest);
@@ -177,7 +178,7 @@ static dt_status size_rounds(dt_probing *p) {
 }
 
 /* A batch with a micro-batch for each thread of each rank. */
-static dt_status create_rig(dt_probing *p, const dt_config *config, int threads) {
+static dt_status create_harness(dt_probing *p, const dt_config *config, int threads) {
     dt_config own = *config; /* borrows the strings */
     own.batch_size = p->world->size * threads * config->micro_batch_size;
     return dt_harness_create(&p->harness, p->world, &own, threads);
@@ -218,13 +219,14 @@ dt_status dt_probe_create(dt_probing **created, const dt_world *world, const dt_
     return size_rounds(p);
 }
 
-dt_probe dt_probe_read(const dt_probing *p, double share) {
+dt_probe dt_probe_read(const dt_probing *p, double threads_per_core) {
     double mean[KINDS];
     const double floats = (double)p->harness.layout.elements;
     /* Where one thread of each rank works, only ranks take turns. */
-    const double share_alone = fmax(share / p->harness.workers.threads, 1.0);
+    const double threads_per_core_alone = fmax(threads_per_core / p->harness.workers.threads, 1.0);
     for (int kind = 0; kind < KINDS; kind++)
-        mean[kind] = p->sum[kind] / (double)p->rounds / (kind == ADD_ALONE ? share_alone : share);
+        mean[kind] = p->sum[kind] / (double)p->rounds /
+                     (kind == ADD_ALONE ? threads_per_core_alone : threads_per_core);
     return (dt_probe){.threads = p->harness.workers.threads,
                       .forward_seconds = mean[FORWARD],
                       .backward_seconds = mean[BACKWARD],
@@ -251,13 +253,13 @@ void dt_probe_free(dt_probing *p) {
 }
 
 dt_status dt_probe_run(dt_probe *probe, const dt_world *world, const dt_config *config, int threads,
-                       double share) {
+                       double threads_per_core) {
     dt_probing *probing;
     dt_status status = dt_probe_create(&probing, world, config, threads);
     for (int i = 0; i < ROUNDS && status == DT_OK; i++)
         status = dt_probe_round(probing);
     if (status == DT_OK)
-        *probe = dt_probe_read(probing, share);
+        *probe = dt_probe_read(probing, threads_per_core);
     dt_probe_free(probing);
     return status;
 }

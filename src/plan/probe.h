@@ -31,21 +31,22 @@ typedef struct dt_probing dt_probing;
  */
 dt_status dt_probe_create(dt_probing **created, const dt_world *world, const dt_config *config, int threads);
 
-/** One bout, of 0.4 seconds where a micro-batch does not take longer. Collective. */
+/** One round, of 0.4 seconds where a micro-batch does not take longer. Collective. */
 dt_status dt_probe_round(dt_probing *probing);
 
 /**
- * What the rounds so far, at least one, say on average; the same on every rank that gives the same `share`.
- * Where that many threads take turns on a core, each number is the part of the time that a rank had. Local.
+ * What the rounds so far, at least one, say on average; the same on every rank that gives the same
+ * `threads_per_core`. Where that many threads take turns on a core, each number is the part of the time that
+ * a rank had. Local.
  */
-dt_probe dt_probe_read(const dt_probing *probing, double share);
+dt_probe dt_probe_read(const dt_probing *probing, double threads_per_core);
 
 /** Frees; NULL is allowed. Collective, unless NULL. */
 void dt_probe_free(dt_probing *probing);
 
-/** Creates a probe, reads it after some bouts, and frees it: some seconds, more where a micro-batch takes
+/** Creates a probe, reads it after some rounds, and frees it: some seconds, more where a micro-batch takes
  * long. Arguments as above. What other programs do meanwhile shows in the result. Collective. */
 dt_status dt_probe_run(dt_probe *probe, const dt_world *world, const dt_config *config, int threads,
-                       double share);
+                       double threads_per_core);
 
 #endif

@@ -13,7 +13,7 @@ static void print_head(const dt_algorithms *a) {
     const dt_plan_machine *m = &a->measured;
     dt_log_line("dtrain bench --ways %s (%s)", dt_version(), dt_version_commit());
     dt_log_line("machine   %d ranks x %d thread%s on %d host%s, %.3g threads per core", a->ranks, a->threads,
-                a->threads == 1 ? "" : "s", a->hosts, a->hosts == 1 ? "" : "s", a->share);
+                a->threads == 1 ? "" : "s", a->hosts, a->hosts == 1 ? "" : "s", a->threads_per_core);
     dt_log_line("link      %.3g us, %.4g Gbit/s%s, %.3g ns of a core per byte", 1e6 * m->link.latency_seconds,
                 8e-9 * m->link.bandwidth_bytes, m->same_host ? " inside the host" : " between hosts",
                 1e9 * m->link.cpu_seconds_per_byte);
@@ -61,11 +61,11 @@ json_t *dt_algorithms_table_json(const dt_algorithms *a) {
     bool complete = rows != NULL;
     for (int i = 0; i < a->count; i++)
         complete = json_array_append_new(rows, row_json(&a->row[i])) == 0 && complete;
-    json_t *all = json_pack("{s:s, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:I, s:o}", "git_commit",
-                            dt_version_commit(), "ranks", a->ranks, "hosts", a->hosts, "threads", a->threads,
-                            "share", a->share, "latency_us", 1e6 * link->latency_seconds, "bandwidth_gbps",
-                            8e-9 * link->bandwidth_bytes, "touch_ns_a_byte", 1e9 * link->cpu_seconds_per_byte,
-                            "bucket_bytes", (json_int_t)a->bucket_bytes, "ways", rows);
+    json_t *all = json_pack(
+        "{s:s, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:I, s:o}", "git_commit", dt_version_commit(), "ranks",
+        a->ranks, "hosts", a->hosts, "threads", a->threads, "share", a->threads_per_core, "latency_us",
+        1e6 * link->latency_seconds, "bandwidth_gbps", 8e-9 * link->bandwidth_bytes, "touch_ns_a_byte",
+        1e9 * link->cpu_seconds_per_byte, "bucket_bytes", (json_int_t)a->bucket_bytes, "ways", rows);
     if (complete)
         return all;
     json_decref(all);

@@ -12,11 +12,11 @@
 #define BOTTOM 196.0
 
 /* Lines of a grid; with more their numbers would touch. */
-#define LINES_MOST 8
+#define LINES_MAX 8
 
 /* What lies beyond is drawn at the bound: no measurement is there, but a file can say so. */
-#define VALUE_LEAST 1e-30
-#define VALUE_MOST  1e30
+#define VALUE_MIN 1e-30
+#define VALUE_MAX 1e30
 
 /* Ranges of the two axes; logarithms to base 2 where the axis is logarithmic. */
 typedef struct axes {
@@ -26,8 +26,7 @@ typedef struct axes {
 
 /* Any value as one that has a place on both kinds of axis. */
 static double drawable(double value) {
-    return value > VALUE_LEAST ? fmin(value, VALUE_MOST)
-                               : VALUE_LEAST; /* what is not a number is not larger */
+    return value > VALUE_MIN ? fmin(value, VALUE_MAX) : VALUE_MIN; /* what is not a number is not larger */
 }
 
 static axes choose_axes(const dt_chart *c) {
@@ -37,13 +36,13 @@ static axes choose_axes(const dt_chart *c) {
         const double value = drawable(mark->value), predicted = drawable(c->predicted[i]);
         const double bar = mark->half_width > 0.0 ? mark->half_width : 0.0;
         /* A bar longer than its value would squeeze all else; it is cut off at the frame. */
-        const double most = fmax(value + fmin(bar, value), predicted), least = fmin(value, predicted);
+        const double max = fmax(value + fmin(bar, value), predicted), min = fmin(value, predicted);
         a.x_high = fmax(a.x_high, log2(mark->ranks));
         if (c->rising) {
-            a.y_high = fmax(a.y_high, fmax(ceil(log2(most)), log2(mark->ranks)));
-            a.y_low = fmin(a.y_low, floor(log2(least)));
+            a.y_high = fmax(a.y_high, fmax(ceil(log2(max)), log2(mark->ranks)));
+            a.y_low = fmin(a.y_low, floor(log2(min)));
         } else
-            a.y_high = fmax(a.y_high, 20.0 * ceil((most + 5.0) / 20.0));
+            a.y_high = fmax(a.y_high, 20.0 * ceil((max + 5.0) / 20.0));
     }
     return a;
 }
@@ -82,10 +81,10 @@ static void draw_grid_line(const dt_chart *c, const axes *a, double value, const
             y + 3.5, text);
 }
 
-/* 1, 2 or 5 times a power of ten: the least that cuts the range into LINES_MOST parts or fewer. */
+/* 1, 2 or 5 times a power of ten: the smallest that cuts the range into LINES_MAX sections or fewer. */
 static double round_step(double range) {
-    const double least = range / LINES_MOST, power = pow(10.0, floor(log10(least)));
-    return power * (least <= power ? 1.0 : least <= 2.0 * power ? 2.0 : least <= 5.0 * power ? 5.0 : 10.0);
+    const double min = range / LINES_MAX, power = pow(10.0, floor(log10(min)));
+    return power * (min <= power ? 1.0 : min <= 2.0 * power ? 2.0 : min <= 5.0 * power ? 5.0 : 10.0);
 }
 
 /* A number short enough for its place beside the axis. */
@@ -99,9 +98,9 @@ static void print_value(double value, char *text, size_t text_bytes) {
 static void draw_values_axis(const dt_chart *c, const axes *a, FILE *f) {
     char text[32];
     const double range = a->y_high - a->y_low;
-    const double step = c->rising ? ceil(range / LINES_MOST) : round_step(range);
+    const double step = c->rising ? ceil(range / LINES_MAX) : round_step(range);
     const double first = c->rising ? a->y_low : 0.0;
-    for (int line = 0; line <= LINES_MOST && first + line * step <= a->y_high * (1.0 + 1e-9); line++) {
+    for (int line = 0; line <= LINES_MAX && first + line * step <= a->y_high * (1.0 + 1e-9); line++) {
         const double at = first + line * step, value = c->rising ? exp2(at) : at;
         print_value(value, text, sizeof text);
         draw_grid_line(c, a, value, text, f);
@@ -125,9 +124,9 @@ static void draw_crowded(const dt_chart *c, const axes *a, FILE *f) {
 }
 
 static void draw_ideal(const dt_chart *c, const axes *a, FILE *f) {
-    const double most = exp2(a->x_high);
+    const double max = exp2(a->x_high);
     fprintf(f, "<line class=\"ideal\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>\n", x_of(a, 1.0),
-            y_of(c, a, c->rising ? 1.0 : 100.0), x_of(a, most), y_of(c, a, c->rising ? most : 100.0));
+            y_of(c, a, c->rising ? 1.0 : 100.0), x_of(a, max), y_of(c, a, c->rising ? max : 100.0));
 }
 
 static void draw_predicted(const dt_chart *c, const axes *a, FILE *f) {
@@ -143,8 +142,8 @@ static void draw_predicted(const dt_chart *c, const axes *a, FILE *f) {
 
 static void draw_error_bar(const dt_chart *c, const axes *a, const dt_chart_mark *mark, FILE *f) {
     /* An interval that reaches 0 has no place on a logarithmic axis: it is drawn to the axis's end. */
-    const double least = c->rising ? exp2(a->y_low) : 0.0, x = x_of(a, mark->ranks);
-    const double low = y_of(c, a, fmax(mark->value - mark->half_width, least));
+    const double min = c->rising ? exp2(a->y_low) : 0.0, x = x_of(a, mark->ranks);
+    const double low = y_of(c, a, fmax(mark->value - mark->half_width, min));
     const double high = fmax(y_of(c, a, mark->value + mark->half_width), TOP);
     fprintf(f, "<path class=\"bar\" d=\"M%.1f %.1fV%.1fM%.1f %.1fh7M%.1f %.1fh7\"/>\n", x, low, high, x - 3.5,
             low, x - 3.5, high);

@@ -14,7 +14,7 @@
 #include "config/json.h"
 
 /* More than a study of as many points and hosts as there can be. */
-#define FILE_BYTES_MOST ((int64_t)16 << 20)
+#define FILE_BYTES_MAX ((int64_t)16 << 20)
 
 /* What the C library's longest name of a host has. */
 #define HOST_BYTES 256
@@ -51,15 +51,16 @@ static double read_seconds(dt_reader *r, const char *key_ms) {
 
 /* The inverse of what study.c writes of a point. */
 static dt_study_point read_point(dt_reader *r, const dt_study *study, int job_ranks) {
-    dt_study_point p = {
-        .weak = read_weak(r), .ranks = (int)dt_reader_count(r, "ranks", 1, job_ranks), .share = 1.0};
+    dt_study_point p = {.weak = read_weak(r),
+                        .ranks = (int)dt_reader_count(r, "ranks", 1, job_ranks),
+                        .threads_per_core = 1.0};
     p.batch = study->config->batch_size * (p.weak ? p.ranks : 1);
     dt_reader_count(r, "batch", p.batch, p.batch);
     if (json_object_get(r->object, "not_measured")) {
         snprintf(p.reason, sizeof p.reason, "%s", dt_reader_text(r, "not_measured", sizeof p.reason));
         return p;
     }
-    p.share = dt_reader_positive(r, "threads_per_core");
+    p.threads_per_core = dt_reader_positive(r, "threads_per_core");
     p.step = (dt_statistics){.count = study->repetitions,
                              .mean = 1e-3 * dt_reader_positive(r, "step_ms"),
                              .median = read_seconds(r, "step_ms_median"),
@@ -239,7 +240,7 @@ static dt_status add_points(merger *m, dt_reader *r, int job_ranks) {
     const json_t *points = dt_reader_list(r, "points", DT_STUDY_POINTS);
     for (size_t i = 0; i < json_array_size(points); i++) {
         dt_reader row = {.object = json_array_get(points, i), .file = r->file};
-        snprintf(row.place, sizeof row.place, "point %zu: ", i + 1);
+        snprintf(row.where, sizeof row.where, "point %zu: ", i + 1);
         const dt_study_point point = read_point(&row, &m->study, job_ranks);
         DT_TRY(row.status);
         DT_TRY(add_point(m, &point, r->file));
@@ -269,7 +270,7 @@ static dt_status add_file(merger *m, const char *file) {
     char *bytes = NULL;
     size_t length = 0;
     const bool input = strcmp(file, "-") == 0;
-    if ((input ? dt_file_read : dt_file_read_regular)(file, FILE_BYTES_MOST, &bytes, &length) != DT_OK)
+    if ((input ? dt_file_read : dt_file_read_regular)(file, FILE_BYTES_MAX, &bytes, &length) != DT_OK)
         return dt_usage("--merge: %s; name the JSON files of studies", dt_error());
     dt_status status = dt_json_parse(bytes, length, &all);
     free(bytes);

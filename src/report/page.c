@@ -159,7 +159,7 @@ static void put_chart(const dt_study *study, bool weak, bool rising, FILE *f) {
         if (!is_measured(p, weak))
             continue;
         const double unit = rising ? 1.0 : 100.0 / p->ranks;
-        if (p->share > 1.0 && chart.crowded_from <= 0.0)
+        if (p->threads_per_core > 1.0 && chart.crowded_from <= 0.0)
             chart.crowded_from = p->ranks;
         chart.predicted[chart.count] = unit * p->plan_speedup;
         chart.measured[chart.count++] =
@@ -184,7 +184,8 @@ static void put_figure(const dt_study *study, bool weak, int number, FILE *f) {
 
 static void put_row(const dt_study_point *p, FILE *f) {
     char throughput[COUNT_BYTES];
-    fprintf(f, "<tr><td>%d%s</td><td>%" PRId64 "</td>", p->ranks, p->share > 1.0 ? "&#8201;*" : "", p->batch);
+    fprintf(f, "<tr><td>%d%s</td><td>%" PRId64 "</td>", p->ranks, p->threads_per_core > 1.0 ? "&#8201;*" : "",
+            p->batch);
     if (p->reason[0] != 0) {
         fputs("<td class=\"why\" colspan=\"10\">not measured: ", f);
         put_escaped(f, p->reason);
@@ -225,7 +226,7 @@ static void put_table(const dt_study *study, bool weak, int number, FILE *f) {
     for (int64_t i = 0; i < study->count; i++)
         if (study->point[i].weak == weak) {
             put_row(&study->point[i], f);
-            shared = shared || study->point[i].share > 1.0;
+            shared = shared || study->point[i].threads_per_core > 1.0;
         }
     fputs("</tbody>\n</table>\n", f);
     if (shared)

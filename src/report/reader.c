@@ -35,40 +35,40 @@ void dt_reader_refuse(dt_reader *reader, const char *key, const char *expected) 
     describe(json_object_get(reader->object, key), found);
     reader->status = dt_usage(
         "--merge: %s: %sexpected %s to be %s, found %s; measure that study again with dtrain bench --scaling",
-        reader->file, reader->place, key, expected, found);
+        reader->file, reader->where, key, expected, found);
 }
 
-const char *dt_reader_text(dt_reader *reader, const char *key, size_t room_bytes) {
+const char *dt_reader_text(dt_reader *reader, const char *key, size_t capacity) {
     const json_t *value = json_object_get(reader->object, key);
     const size_t length = json_string_length(value);
     char expected[SHORT_BYTES];
-    if (json_is_string(value) && length >= 1 && length < room_bytes)
+    if (json_is_string(value) && length >= 1 && length < capacity)
         return json_string_value(value);
-    snprintf(expected, sizeof expected, "a text of 1 to %zu bytes", room_bytes - 1);
+    snprintf(expected, sizeof expected, "a text of 1 to %zu bytes", capacity - 1);
     dt_reader_refuse(reader, key, expected);
     return "";
 }
 
-int64_t dt_reader_count(dt_reader *reader, const char *key, int64_t least, int64_t most) {
+int64_t dt_reader_count(dt_reader *reader, const char *key, int64_t min, int64_t max) {
     const json_t *value = json_object_get(reader->object, key);
     char expected[2 * SHORT_BYTES];
-    if (json_is_integer(value) && json_integer_value(value) >= least && json_integer_value(value) <= most)
+    if (json_is_integer(value) && json_integer_value(value) >= min && json_integer_value(value) <= max)
         return json_integer_value(value);
-    if (least == most)
-        snprintf(expected, sizeof expected, "%" PRId64, least);
+    if (min == max)
+        snprintf(expected, sizeof expected, "%" PRId64, min);
     else
-        snprintf(expected, sizeof expected, "a whole number from %" PRId64 " to %" PRId64, least, most);
+        snprintf(expected, sizeof expected, "a whole number from %" PRId64 " to %" PRId64, min, max);
     dt_reader_refuse(reader, key, expected);
-    return least;
+    return min;
 }
 
-static double number_from(dt_reader *reader, const char *key, double least) {
+static double number_from(dt_reader *reader, const char *key, double min) {
     const json_t *value = json_object_get(reader->object, key);
     const double number = json_number_value(value);
     char expected[2 * SHORT_BYTES];
-    if (json_is_number(value) && number >= least && number <= NUMBER_LARGEST)
+    if (json_is_number(value) && number >= min && number <= NUMBER_LARGEST)
         return number;
-    snprintf(expected, sizeof expected, "a number from %g to %g", least, NUMBER_LARGEST);
+    snprintf(expected, sizeof expected, "a number from %g to %g", min, NUMBER_LARGEST);
     dt_reader_refuse(reader, key, json_is_number(value) ? expected : "a number");
     return 1.0;
 }
@@ -81,12 +81,12 @@ double dt_reader_positive(dt_reader *reader, const char *key) {
     return number_from(reader, key, NUMBER_SMALLEST);
 }
 
-const json_t *dt_reader_list(dt_reader *reader, const char *key, size_t most) {
+const json_t *dt_reader_list(dt_reader *reader, const char *key, size_t max) {
     const json_t *value = json_object_get(reader->object, key);
     char expected[SHORT_BYTES];
-    if (json_is_array(value) && json_array_size(value) >= 1 && json_array_size(value) <= most)
+    if (json_is_array(value) && json_array_size(value) >= 1 && json_array_size(value) <= max)
         return value;
-    snprintf(expected, sizeof expected, "a list of 1 to %zu", most);
+    snprintf(expected, sizeof expected, "a list of 1 to %zu", max);
     dt_reader_refuse(reader, key, expected);
     return NULL;
 }
@@ -95,7 +95,7 @@ dt_reader dt_reader_enter(dt_reader *reader, const char *key) {
     dt_reader inner = {.object = json_object_get(reader->object, key), .file = reader->file};
     if (!json_is_object(inner.object))
         dt_reader_refuse(reader, key, "an object");
-    snprintf(inner.place, sizeof inner.place, "%s: ", key);
+    snprintf(inner.where, sizeof inner.where, "%s: ", key);
     inner.status = reader->status;
     return inner;
 }

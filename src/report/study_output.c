@@ -48,10 +48,10 @@ static void print_point(const dt_study_point *p) {
     if (!isnan(p->serial_fraction))
         snprintf(serial, sizeof serial, "%.3f", p->serial_fraction);
     dt_log_line("%5d%c %7" PRId64 " %9.2f %7.2f %9.2f %9.0f %8.2f %9.1f %8.2f %8s | %9.2f %8.2f %9.1f",
-                p->ranks, p->share > 1.0 ? '*' : ' ', p->batch, 1e3 * p->step.mean, 1e3 * p->step.half_width,
-                1e3 * p->step.median, p->tokens_per_second, p->speedup, 100.0 * p->efficiency,
-                1e3 * p->exposed_seconds, serial, 1e3 * p->plan.step_seconds, 1e3 * p->plan.exposed_seconds,
-                100.0 * p->plan_speedup / p->ranks);
+                p->ranks, p->threads_per_core > 1.0 ? '*' : ' ', p->batch, 1e3 * p->step.mean,
+                1e3 * p->step.half_width, 1e3 * p->step.median, p->tokens_per_second, p->speedup,
+                100.0 * p->efficiency, 1e3 * p->exposed_seconds, serial, 1e3 * p->plan.step_seconds,
+                1e3 * p->plan.exposed_seconds, 100.0 * p->plan_speedup / p->ranks);
 }
 
 static void print_kind(const dt_study *study, bool weak) {
@@ -71,7 +71,7 @@ static void print_kind(const dt_study *study, bool weak) {
                         "(ms)", "", "", "(%)", "(ms)", "fraction", "step (ms)", "(ms)", "(%)");
         }
         any = true;
-        shared = shared || p->share > 1.0;
+        shared = shared || p->threads_per_core > 1.0;
         print_point(p);
     }
     if (shared)
@@ -102,7 +102,7 @@ static json_t *point_json(const dt_study_point *p) {
     const struct {
         const char *key;
         double value;
-    } fields[] = {{"threads_per_core", p->share},
+    } fields[] = {{"threads_per_core", p->threads_per_core},
                   {"step_ms", 1e3 * p->step.mean},
                   {"step_ms_half_width", 1e3 * p->step.half_width},
                   {"step_ms_median", 1e3 * p->step.median},

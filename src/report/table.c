@@ -119,23 +119,23 @@ static json_t *times_json(const dt_statistics *s) {
 }
 
 static json_t *rows_json(const dt_profile *p) {
-    json_t *parts = json_array();
+    json_t *rows = json_array();
     for (int64_t i = 0; i < p->count; i++) {
         const dt_profile_row *r = &p->row[i];
         const double rate = r->flop / r->seconds.median;
         if (r->calls == 0)
             continue;
-        json_t *part = json_pack(
+        json_t *row = json_pack(
             "{s:s, s:I, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "part", r->name, "calls",
             (json_int_t)r->calls, "share", r->seconds.median / p->step.median, "gflop",
             number_or_null(1e-9 * r->flop), "gbytes", number_or_null(1e-9 * r->bytes), "gflops",
             number_or_null(1e-9 * rate), "of_fma", number_or_null(rate / p->peak.fma_flops), "of_roof",
             number_or_null(rate / dt_profile_roof(p)), "of_sgemm", number_or_null(rate / p->peak.sgemm_flops),
             "gbytes_per_s", number_or_null(1e-9 * r->bytes / r->seconds.median));
-        json_object_update_new(part, times_json(&r->seconds));
-        json_array_append_new(parts, part);
+        json_object_update_new(row, times_json(&r->seconds));
+        json_array_append_new(rows, row);
     }
-    return parts;
+    return rows;
 }
 
 static json_t *step_json(const dt_profile *p) {

@@ -37,7 +37,7 @@ static bool is_finite(const dt_findings *found) {
     return isfinite(found->loss) && isfinite(found->grad_norm);
 }
 
-static uint64_t place_of(const dt_layout *layout, const float *vector) {
+static uint64_t first_nonfinite(const dt_layout *layout, const float *vector) {
     const dt_tensor *first = dt_finite_first(layout, vector);
     return first ? (uint64_t)(first - layout->tensor + 1) : 0;
 }
@@ -46,8 +46,8 @@ static void fill_row(const evidence *e, uint64_t state_hash, const dt_state *sta
                      const dt_findings *mine) {
     uint64_t *row = row_of(e, e->world->rank);
     row[STATE] = state_hash;
-    row[WEIGHTS] = place_of(e->layout, state->parameters);
-    row[GRADIENT] = place_of(e->layout, gradient);
+    row[WEIGHTS] = first_nonfinite(e->layout, state->parameters);
+    row[GRADIENT] = first_nonfinite(e->layout, gradient);
     row[FINITE] = is_finite(mine);
     memcpy(&row[LOSS], &mine->loss, sizeof *row);
     memcpy(&row[NORM], &mine->grad_norm, sizeof *row);

@@ -185,10 +185,10 @@ static dt_status build(dt_hooks *hooks, const char *text) {
     json_t *root = json_loads(text, 0, &problem);
     if (root == NULL)
         return dt_usage("hooks: expected a map, found \"%s\": %s", text, problem.text);
-    size_t most =
+    size_t max =
         json_array_size(json_object_get(root, "forward")) + json_array_size(json_object_get(root, "update"));
-    hooks->entry = calloc(most + 1, sizeof *hooks->entry);
-    dt_status status = hooks->entry ? DT_OK : dt_fail("out of memory for %zu hooks", most);
+    hooks->entry = calloc(max + 1, sizeof *hooks->entry);
+    dt_status status = hooks->entry ? DT_OK : dt_fail("out of memory for %zu hooks", max);
     if (status == DT_OK)
         status = add_list(hooks, root, "forward");
     if (status == DT_OK)
@@ -270,13 +270,13 @@ void dt_hooks_forward(const dt_hooks *hooks, int64_t step, const dt_activations 
     }
 }
 
-/* Notes whose report it is before `place` of a hook runs. */
-static dt_hook_host open_report(dt_hooks *hooks, const entry *e, int64_t step, const char *place) {
+/* Notes whose report it is before `function` of a hook runs. */
+static dt_hook_host open_report(dt_hooks *hooks, const entry *e, int64_t step, const char *function) {
     hooks->report = NULL;
     hooks->step = step;
     hooks->running = e;
     hooks->lost = false;
-    dt_ending_enter(e->who, place);
+    dt_ending_enter(e->who, function);
     return (dt_hook_host){hooks, report};
 }
 

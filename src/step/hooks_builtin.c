@@ -1,7 +1,7 @@
 /*
  * The hooks that come with dtrain, written against the public header as a plug-in would be.
  *
- *     forward  activation_stats  mean, standard deviation, least and most of each layer's output
+ *     forward  activation_stats  mean, standard deviation, min and max of each layer's output
  *     update   identity          looks at nothing and changes nothing: what a hook itself costs
  *     update   gradient_stats    the norm of each tensor's gradient
  *
@@ -17,7 +17,7 @@
 #include "step/hooks.h"
 
 /* What activation_stats keeps of a layer in one micro-batch. */
-enum { SUM, SQUARES, LEAST, MOST, COUNT, LAYER_VALUES };
+enum { SUM, SQUARES, MIN, MAX, COUNT, LAYER_VALUES };
 
 typedef struct stats {
     int64_t log_interval, n_layers;
@@ -70,19 +70,19 @@ static void activation_micro_batch(void *state, int64_t step, int64_t layer, con
                                    int64_t cols, double *values) {
     const stats *s = state;
     double *v = values + layer * LAYER_VALUES, sum = 0.0, squares = 0.0;
-    float least = x[0], most = x[0];
+    float min = x[0], max = x[0];
     if (step % s->log_interval != 0)
         return;
     for (int64_t i = 0; i < rows * cols; i++) {
         sum += (double)x[i];
         squares += (double)x[i] * (double)x[i];
-        least = x[i] < least ? x[i] : least;
-        most = x[i] > most ? x[i] : most;
+        min = x[i] < min ? x[i] : min;
+        max = x[i] > max ? x[i] : max;
     }
     v[SUM] = sum;
     v[SQUARES] = squares;
-    v[LEAST] = (double)least;
-    v[MOST] = (double)most;
+    v[MIN] = (double)min;
+    v[MAX] = (double)max;
     v[COUNT] = (double)(rows * cols);
 }
 
@@ -105,14 +105,14 @@ static int activation_collect(void *state, int64_t step, const double *values, i
             total[SUM] += v[SUM];
             total[SQUARES] += v[SQUARES];
             total[COUNT] += v[COUNT];
-            total[LEAST] = fmin(total[LEAST], v[LEAST]);
-            total[MOST] = fmax(total[MOST], v[MOST]);
+            total[MIN] = fmin(total[MIN], v[MIN]);
+            total[MAX] = fmax(total[MAX], v[MAX]);
         }
         const double mean = total[SUM] / total[COUNT];
         report_layer(host, layer, "mean", mean);
         report_layer(host, layer, "std", sqrt(fmax(0.0, total[SQUARES] / total[COUNT] - mean * mean)));
-        report_layer(host, layer, "min", total[LEAST]);
-        report_layer(host, layer, "max", total[MOST]);
+        report_layer(host, layer, "min", total[MIN]);
+        report_layer(host, layer, "max", total[MAX]);
     }
     return 0;
 }

@@ -6,7 +6,7 @@
 
 #include "base/memory.h"
 
-/* What the plan is made from: all arrays have one place a micro-batch of the run. */
+/* What the schedule is made from: all arrays have one place a micro-batch of the run. */
 typedef struct rehearsal {
     dt_tree_node *node;
     dt_tree_add *tree_add;
@@ -18,17 +18,17 @@ static int64_t take_buffer(dt_micro_batches *schedule, rehearsal *r) {
     return r->free_count > 0 ? r->free_buffer[--r->free_count] : schedule->buffers++;
 }
 
-static void rehearse(dt_micro_batches *plan, int64_t micro_batches, rehearsal *r) {
-    const int64_t run = plan->end - plan->first;
+static void rehearse(dt_micro_batches *schedule, int64_t micro_batches, rehearsal *r) {
+    const int64_t run = schedule->end - schedule->first;
     for (int64_t i = 0; i < run; i++)
-        r->node[i] = (dt_tree_node){plan->first + i, plan->first + i + 1};
+        r->node[i] = (dt_tree_node){schedule->first + i, schedule->first + i + 1};
     const int64_t adds = dt_tree_adds(micro_batches, r->node, run, r->tree_add);
     int64_t done = 0;
-    for (int64_t wave = 0; wave < plan->waves; wave++) {
+    for (int64_t wave = 0; wave < schedule->waves; wave++) {
         const int64_t ready =
-            (wave + 1) * plan->wave_micro_batches < run ? (wave + 1) * plan->wave_micro_batches : run;
-        for (int64_t i = wave * plan->wave_micro_batches; i < ready; i++)
-            plan->buffer[i] = take_buffer(plan, r);
+            (wave + 1) * schedule->wave_micro_batches < run ? (wave + 1) * schedule->wave_micro_batches : run;
+        for (int64_t i = wave * schedule->wave_micro_batches; i < ready; i++)
+            schedule->buffer[i] = take_buffer(schedule, r);
         /* Additions stand in the order of a depth-first walk, so one is possible when its right operand's
          * first micro-batch is there: what sums the operands up stands before it. */
         for (; done < adds && r->tree_add[done].from < ready; done++) {
@@ -40,30 +40,30 @@ static void rehearse(dt_micro_batches *plan, int64_t micro_batches, rehearsal *r
         schedule->wave_adds_end[wave] = done;
     }
     dt_tree_node cover[DT_TREE_COVER_MAX];
-    plan->cover_count = dt_tree_cover(micro_batches, plan->first, plan->end, cover);
-    for (int64_t c = 0; c < plan->cover_count; c++)
-        plan->cover_buffer[c] = plan->buffer[cover[c].first - plan->first];
+    schedule->cover_count = dt_tree_cover(micro_batches, schedule->first, schedule->end, cover);
+    for (int64_t c = 0; c < schedule->cover_count; c++)
+        schedule->cover_buffer[c] = schedule->buffer[cover[c].first - schedule->first];
 }
 
-dt_status dt_micro_batches_schedule(dt_micro_batches *plan, int64_t micro_batches, int64_t first, int64_t end,
-                                    int threads) {
+dt_status dt_micro_batches_schedule(dt_micro_batches *schedule, int64_t micro_batches, int64_t first,
+                                    int64_t end, int threads) {
     const size_t run = (size_t)(end - first);
-    const size_t bytes_per_micro_batch = sizeof *plan->buffer + sizeof *plan->add +
-                                         sizeof *plan->wave_adds_end + sizeof(dt_tree_node) +
+    const size_t bytes_per_micro_batch = sizeof *schedule->buffer + sizeof *schedule->add +
+                                         sizeof *schedule->wave_adds_end + sizeof(dt_tree_node) +
                                          sizeof(dt_tree_add) + sizeof(int64_t);
-    *plan = (dt_micro_batches){.first = first, .end = end, .wave_micro_batches = threads};
-    plan->waves = (end - first + threads - 1) / threads;
-    DT_TRY(dt_memory_expect(end - first, bytes_per_micro_batch, "the plan of a rank's micro-batches"));
-    plan->buffer = calloc(run, sizeof *plan->buffer);
-    plan->add = calloc(run, sizeof *plan->add);
-    plan->wave_adds_end = calloc((size_t)plan->waves, sizeof *plan->wave_adds_end);
+    *schedule = (dt_micro_batches){.first = first, .end = end, .wave_micro_batches = threads};
+    schedule->waves = (end - first + threads - 1) / threads;
+    DT_TRY(dt_memory_expect(end - first, bytes_per_micro_batch, "the schedule of a rank's micro-batches"));
+    schedule->buffer = calloc(run, sizeof *schedule->buffer);
+    schedule->add = calloc(run, sizeof *schedule->add);
+    schedule->wave_adds_end = calloc((size_t)schedule->waves, sizeof *schedule->wave_adds_end);
     rehearsal r = {calloc(run, sizeof *r.node), calloc(run, sizeof *r.tree_add),
                    calloc(run, sizeof *r.free_buffer), 0};
     dt_status status = DT_OK;
-    if (plan->buffer && plan->add && plan->wave_adds_end && r.node && r.tree_add && r.free_buffer)
-        rehearse(plan, micro_batches, &r);
+    if (schedule->buffer && schedule->add && schedule->wave_adds_end && r.node && r.tree_add && r.free_buffer)
+        rehearse(schedule, micro_batches, &r);
     else
-        status = dt_fail("out of memory for the plan of %" PRId64 " micro-batches", end - first);
+        status = dt_fail("out of memory for the schedule of %" PRId64 " micro-batches", end - first);
     free(r.node);
     free(r.tree_add);
     free(r.free_buffer);

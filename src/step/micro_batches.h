@@ -34,10 +34,11 @@ typedef struct dt_micro_batches {
     int64_t cover_buffer[DT_TREE_COVER_MAX]; /**< where the sum of each node of the cover stands at the end */
 } dt_micro_batches;
 
-/** Plans the micro-batches [first, end) of `micro_batches` for `threads` threads. The caller frees the plan.
+/** Schedules the micro-batches [first, end) of `micro_batches` for `threads` threads. The caller frees the
+ * schedule.
  */
-dt_status dt_micro_batches_schedule(dt_micro_batches *plan, int64_t micro_batches, int64_t first, int64_t end,
-                                    int threads);
+dt_status dt_micro_batches_schedule(dt_micro_batches *schedule, int64_t micro_batches, int64_t first,
+                                    int64_t end, int threads);
 
 /** Frees the schedule; one that is all zero is fine. */
 void dt_micro_batches_free(dt_micro_batches *schedule);

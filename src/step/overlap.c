@@ -138,20 +138,21 @@ static dt_status create(dt_overlap *o, int64_t elements, int64_t bucket_bytes) {
     const dt_micro_batches *schedule = o->schedule;
     DT_TRY(dt_overlap_cut(elements, bucket_bytes, &o->bounds, &o->buckets));
     o->passed = calloc((size_t)o->buckets + 1, sizeof *o->passed); /* never 0 bytes, which may be NULL */
-    o->watchers = calloc((size_t)plan->wave_micro_batches, sizeof *o->watchers);
-    if (o->passed == NULL || o->watchers == NULL)
-        return dt_fail("out of memory for the progress of %" PRId64 " threads", plan->wave_micro_batches);
-    for (int64_t t = 0; t < plan->wave_micro_batches; t++) {
-        watcher *w = &o->watchers[t];
-        *w = (watcher){.overlap = o, .thread = (int)t, .progress = {reached, w}};
+    o->passes = calloc((size_t)schedule->wave_micro_batches, sizeof *o->passes);
+    if (o->passed == NULL || o->passes == NULL)
+        return dt_fail("out of memory for the progress of %" PRId64 " threads", schedule->wave_micro_batches);
+    for (int64_t t = 0; t < schedule->wave_micro_batches; t++) {
+        pass *p = &o->passes[t];
+        *p = (pass){.overlap = o, .thread = (int)t, .progress = {reached, p}};
     }
-    o->wave_micro_batches = plan->end - plan->first - (plan->waves - 1) * plan->wave_micro_batches;
-    for (int64_t c = 0; c < plan->cover_count; c++)
-        o->node[c] = o->gradient[plan->cover_buffer[c]];
+    o->wave_micro_batches =
+        schedule->end - schedule->first - (schedule->waves - 1) * schedule->wave_micro_batches;
+    for (int64_t c = 0; c < schedule->cover_count; c++)
+        o->node[c] = o->gradient[schedule->cover_buffer[c]];
     return DT_OK;
 }
 
-dt_status dt_overlap_create(dt_overlap **created, const dt_world *world, const dt_micro_batches *plan,
+dt_status dt_overlap_create(dt_overlap **created, const dt_world *world, const dt_micro_batches *schedule,
                             float *const *gradient, int64_t micro_batches, int64_t elements,
                             int64_t bucket_bytes, const dt_allreduce_options *options, dt_spans *spans) {
     dt_overlap *o = calloc(1, sizeof *o);
@@ -198,8 +199,8 @@ bool dt_overlap_wanted(const dt_overlap *o) {
 void dt_overlap_begin(dt_overlap *o) {
     for (int64_t b = 0; b < o->buckets; b++)
         atomic_store(&o->passed[b], 0);
-    for (int64_t t = 0; t < o->plan->wave_micro_batches; t++)
-        o->watchers[t].next = o->buckets - 1;
+    for (int64_t t = 0; t < o->schedule->wave_micro_batches; t++)
+        o->passes[t].next = o->buckets - 1;
     o->next = o->buckets - 1;
     o->first_start = o->exposed = 0.0;
     o->status = DT_OK;
@@ -244,7 +245,7 @@ dt_status dt_overlap_alone(dt_overlap *o, double *seconds) {
     dt_overlap_begin(o);
     /* Every thread says at once that its pass is done; the main one last, since it acts on it. */
     for (int64_t thread = o->wave_micro_batches - 1; thread >= 0; thread--)
-        reached(&o->watchers[thread], 0);
+        reached(&o->passes[thread], 0);
     DT_TRY(dt_overlap_finish(o, &sum, &times));
     *seconds = times.exposed;
     return DT_OK;

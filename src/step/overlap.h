@@ -44,11 +44,11 @@ dt_status dt_overlap_workspace_bytes(const dt_world *world, int64_t micro_batche
 
 /**
  * Prepares exchanges of `elements` floats over `micro_batches` micro-batches in buckets of about
- * `bucket_bytes`, which travel as `options` say. `plan` is this rank's, and gradient[plan->buffers] its
- * buffers; both must outlive the overlap, as must `spans`, which measures it and may be NULL. All but these
- * must agree. On failure all ranks fail. The caller frees it. Collective.
+ * `bucket_bytes`, which travel as `options` say. `schedule` is this rank's, and gradient[schedule->buffers]
+ * its buffers; both must outlive the overlap, as must `spans`, which measures it and may be NULL. All but
+ * these must agree. On failure all ranks fail. The caller frees it. Collective.
  */
-dt_status dt_overlap_create(dt_overlap **overlap, const dt_world *world, const dt_micro_batches *plan,
+dt_status dt_overlap_create(dt_overlap **overlap, const dt_world *world, const dt_micro_batches *schedule,
                             float *const *gradient, int64_t micro_batches, int64_t elements,
                             int64_t bucket_bytes, const dt_allreduce_options *options, dt_spans *spans);
 

@@ -29,12 +29,12 @@ enum { MICRO_BATCH_LOSS, MICRO_BATCH_STOP, MICRO_BATCH_STATE, MICRO_BATCH_HOOKS 
 struct dt_step {
     dt_step_inputs in;
     int64_t micro_batches;
-    dt_micro_batches plan;
+    dt_micro_batches schedule;
     const uint8_t **window; /* [slots of this rank] */
     int64_t first_slot, end_slot;
 
-    dt_gpt_view *gradient_view; /* [micro_batches.buffers] */
-    float **gradient;           /* [micro_batches.buffers], each of layout->elements */
+    dt_gpt_view *gradient_view; /* [schedule.buffers] */
+    float **gradient;           /* [schedule.buffers], each of layout->elements */
     dt_overlap *overlap;
     float *sum; /* the gradient of the batch, once reduced: one of the buffers */
 
@@ -59,21 +59,21 @@ void dt_step_slots(int64_t B, int64_t u, int rank, int size, int64_t *first, int
 
 dt_status dt_step_gradient_buffers(int64_t micro_batches, int rank, int size, int threads, int64_t *buffers) {
     int64_t first, end;
-    dt_micro_batches plan;
+    dt_micro_batches schedule;
     dt_tree_run(micro_batches, rank, size, &first, &end);
-    dt_status status = dt_micro_batches_schedule(&plan, micro_batches, first, end, threads);
-    *buffers = plan.buffers;
-    dt_micro_batches_free(&plan);
+    dt_status status = dt_micro_batches_schedule(&schedule, micro_batches, first, end, threads);
+    *buffers = schedule.buffers;
+    dt_micro_batches_free(&schedule);
     return status;
 }
 
 static dt_status create_gradients(dt_step *s) {
     const dt_layout *layout = s->in.gpt->layout;
-    s->gradient = calloc((size_t)s->micro_batches.buffers, sizeof *s->gradient);
-    s->gradient_view = calloc((size_t)s->micro_batches.buffers, sizeof *s->gradient_view);
+    s->gradient = calloc((size_t)s->schedule.buffers, sizeof *s->gradient);
+    s->gradient_view = calloc((size_t)s->schedule.buffers, sizeof *s->gradient_view);
     if (s->gradient == NULL || s->gradient_view == NULL)
-        return dt_fail("out of memory for the gradients of %" PRId64 " micro-batches", s->plan.buffers);
-    for (int64_t b = 0; b < s->plan.buffers; b++) {
+        return dt_fail("out of memory for the gradients of %" PRId64 " micro-batches", s->schedule.buffers);
+    for (int64_t b = 0; b < s->schedule.buffers; b++) {
         s->gradient[b] = dt_memory_alloc(layout->elements, sizeof(float), "a micro-batch's gradient");
         if (s->gradient[b] == NULL)
             return DT_FAILED;
@@ -110,7 +110,7 @@ static dt_status create_own(dt_step *s) {
     s->micro_batches = dt_step_micro_batches(s->in.B, s->in.u);
     dt_tree_run(s->micro_batches, world->rank, world->size, &first, &end);
     dt_step_slots(s->in.B, s->in.u, world->rank, world->size, &s->first_slot, &s->end_slot);
-    DT_TRY(dt_micro_batches_schedule(&s->plan, s->micro_batches, first, end, s->in.workers->threads));
+    DT_TRY(dt_micro_batches_schedule(&s->schedule, s->micro_batches, first, end, s->in.workers->threads));
     DT_TRY(create_gradients(s));
     return create_values(s);
 }
@@ -124,7 +124,7 @@ dt_status dt_step_create(dt_step **created, const dt_step_inputs *inputs) {
         status = create_own(s);
     }
     DT_TRY(dt_agree(inputs->world, status));
-    return dt_overlap_create(&s->overlap, inputs->world, &s->plan, s->gradient, s->micro_batches,
+    return dt_overlap_create(&s->overlap, inputs->world, &s->schedule, s->gradient, s->micro_batches,
                              inputs->gpt->layout->elements, inputs->bucket_bytes, &inputs->exchange,
                              inputs->spans);
 }
@@ -136,13 +136,13 @@ dt_algorithm dt_step_algorithm(const dt_step *s) {
 void dt_step_free(dt_step *s) {
     if (s == NULL)
         return;
-    for (int64_t b = 0; s->gradient && s->gradient_view && b < s->micro_batches.buffers; b++) {
+    for (int64_t b = 0; s->gradient && s->gradient_view && b < s->schedule.buffers; b++) {
         dt_gpt_view_free(&s->gradient_view[b]);
         dt_memory_free(s->gradient[b]);
     }
     free(s->gradient);
     free(s->gradient_view);
-    dt_micro_batches_free(&s->micro_batches);
+    dt_micro_batches_free(&s->schedule);
     dt_overlap_free(s->overlap);
     dt_memory_free(s->micro_batch_values);
     dt_memory_free(s->losses);
@@ -162,7 +162,7 @@ static void draw_batch(dt_step *s, int64_t step) {
 
 /* Forward, loss and backward of micro-batch `index` of this rank, on the calling thread's activations. */
 static void run_micro_batch(dt_step *s, int64_t step, int64_t index, const dt_backward_progress *progress) {
-    const int64_t T = s->in.gpt->layout->shape.T, micro_batch_index = s->plan.first + index;
+    const int64_t T = s->in.gpt->layout->shape.T, micro_batch_index = s->schedule.first + index;
     const int64_t first = micro_batch_index * s->in.u, left = s->in.B - first;
     const dt_micro_batch micro_batch = {.sequences = left < s->in.u ? left : s->in.u,
                                         .windows = s->window + (first - s->first_slot),
@@ -174,7 +174,7 @@ static void run_micro_batch(dt_step *s, int64_t step, int64_t index, const dt_ba
     dt_forward_run(s->in.gpt, s->in.weights, &micro_batch, a);
     dt_hooks_forward(s->in.hooks, step, a, micro_batch.sequences * T, values + MICRO_BATCH_HOOKS);
     values[MICRO_BATCH_LOSS] = dt_backward_run(s->in.gpt, s->in.weights, &micro_batch, scale, a,
-                                               &s->gradient_view[s->plan.buffer[index]], progress);
+                                               &s->gradient_view[s->schedule.buffer[index]], progress);
     dt_progress_mark();
 }
 
@@ -202,14 +202,15 @@ static void wait_for_threads(const dt_step *s) {
  * to.
  */
 static void run_micro_batches(dt_step *s, int64_t step) {
-    const dt_micro_batches *plan = &s->plan;
-    const int64_t run = plan->end - plan->first, elements = s->in.gpt->layout->elements;
+    const dt_micro_batches *schedule = &s->schedule;
+    const int64_t run = schedule->end - schedule->first, elements = s->in.gpt->layout->elements;
     dt_overlap_begin(s->overlap);
 #pragma omp parallel num_threads(s->in.workers->threads)
-    for (int64_t wave = 0, add = 0; wave < plan->waves; wave++) {
-        const int64_t first = wave * plan->wave_micro_batches;
-        const int64_t end = first + plan->wave_micro_batches < run ? first + plan->wave_micro_batches : run;
-        const bool overlapped = wave == plan->waves - 1 && dt_overlap_wanted(s->overlap);
+    for (int64_t wave = 0, add = 0; wave < schedule->waves; wave++) {
+        const int64_t first = wave * schedule->wave_micro_batches;
+        const int64_t end =
+            first + schedule->wave_micro_batches < run ? first + schedule->wave_micro_batches : run;
+        const bool overlapped = wave == schedule->waves - 1 && dt_overlap_wanted(s->overlap);
 #pragma omp for schedule(static, 1) nowait
         for (int64_t index = first; index < end; index++)
             run_micro_batch(s, step, index,
@@ -222,9 +223,9 @@ static void run_micro_batches(dt_step *s, int64_t step) {
 }
 
 /* A hash in a place for a double: its bytes travel as they are, whatever number they would be. */
-static void put_hash(double *place, uint64_t hash) {
-    _Static_assert(sizeof *place == sizeof hash, "a hash takes the place of one double");
-    memcpy(place, &hash, sizeof hash);
+static void put_hash(double *into, uint64_t hash) {
+    _Static_assert(sizeof *into == sizeof hash, "a hash takes the place of one double");
+    memcpy(into, &hash, sizeof hash);
 }
 
 /* Of two reasons to stop the smaller, 0 being none: a signal comes before what another rank has heard of it.
@@ -239,7 +240,7 @@ static dt_status gather_micro_batches(dt_step *s, dt_step_result *result, bool *
     const int64_t T = s->in.gpt->layout->shape.T;
     const double stop = (double)s->in.stop_reason();
     const uint64_t hash = dt_replica_check_end(s->in.replica_check);
-    for (int64_t l = s->plan.first; l < s->plan.end; l++) {
+    for (int64_t l = s->schedule.first; l < s->schedule.end; l++) {
         s->micro_batch_values[l * s->values + MICRO_BATCH_STOP] = stop;
         put_hash(&s->micro_batch_values[l * s->values + MICRO_BATCH_STATE], hash);
     }
@@ -314,7 +315,7 @@ static void decide(dt_step *s, dt_step_result *result, dt_consent consent) {
 /* Norm and learning rate, and what follows from them, on which all ranks agree before anything changes. */
 static dt_status judge_gradient(dt_step *s, int64_t step, dt_step_result *result) {
     dt_findings found = {.loss = result->loss,
-                         .learning_rate = dt_lr_schedule_rate(&s->in.schedule, step),
+                         .learning_rate = dt_lr_schedule_rate(&s->in.lr_schedule, step),
                          .step = step,
                          .stop = result->stop};
     dt_consent consent;
@@ -376,7 +377,7 @@ dt_status dt_step_run(dt_step *s, dt_step_result *result,
 const dt_tensor *dt_step_tensor_at(const dt_step *s, const float *at) {
     const dt_layout *layout = s->in.gpt->layout;
     const dt_tensor *found = dt_layout_tensor_at(layout, s->in.state->parameters, at);
-    for (int64_t b = 0; found == NULL && b < s->micro_batches.buffers; b++)
+    for (int64_t b = 0; found == NULL && b < s->schedule.buffers; b++)
         found = dt_layout_tensor_at(layout, s->gradient[b], at);
     return found;
 }

@@ -57,7 +57,7 @@ typedef struct dt_step_inputs {
     int64_t B, u;         /**< batch_size, micro_batch_size */
     int64_t bucket_bytes; /**< of gradient that travel together */
     dt_allreduce_options exchange;
-    dt_lr_schedule schedule;
+    dt_lr_schedule lr_schedule;
     dt_adamw adamw;        /**< learning rate and gradient scale are set in each step */
     double grad_clip;      /**< DT_NULL_REAL for none */
     int64_t max_nonfinite; /**< the first step that is not finite is skipped if this is above 1, and so

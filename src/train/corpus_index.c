@@ -34,8 +34,8 @@ static dt_status choose(const dt_world *world, const char *given, char **path) {
 }
 
 /*
- * Whose share of the blocks a rank indexes: that of the rank half the job further, which is on another host
- * where ranks fill hosts in order. Each rank later reads its lanes, which lie about where its own share is,
+ * Whose slice of the blocks a rank indexes: that of the rank half the job further, which is on another host
+ * where ranks fill hosts in order. Each rank later reads its lanes, which lie about where its own slice is,
  * and every block that it reads must be what another rank has indexed: so two hosts have seen what is trained
  * on.
  */
@@ -51,7 +51,7 @@ static dt_status gather(dt_corpus *corpus, const dt_world *world) {
     dt_status status = dt_agree(world, counts && rows ? DT_OK : DT_FAILED);
     int64_t first, end, turn = 0;
     for (int r = 0; status == DT_OK && r < world->size; r++) {
-        dt_corpus_share(blocks, (int)((r + half(world)) % world->size), world->size, &first, &end);
+        dt_corpus_slice(blocks, (int)((r + half(world)) % world->size), world->size, &first, &end);
         counts[r] = end - first;
         if (r == 0)
             turn = first;
@@ -99,8 +99,8 @@ dt_status dt_corpus_index_open(dt_corpus *corpus, const dt_world *world, const c
     DT_TRY(status);
     corpus->stop_requested = stop_requested;
     DT_TRY(check_same(corpus, world));
-    const int share = (int)((world->rank + half(world)) % world->size);
-    DT_TRY(dt_agree(world, dt_corpus_index(corpus, share, world->size)));
+    const int slice = (int)((world->rank + half(world)) % world->size);
+    DT_TRY(dt_agree(world, dt_corpus_index(corpus, slice, world->size)));
     DT_TRY(gather(corpus, world));
     return dt_agree(world, dt_corpus_finish(corpus));
 }

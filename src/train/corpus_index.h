@@ -13,7 +13,7 @@
 
 /**
  * Opens `path`, or what dt_corpus_find finds on rank 0 when it is NULL, and indexes it: each rank reads its
- * share of the blocks once. `path` must agree. `stop_requested` (may be NULL) is the corpus's from then on:
+ * slice of the blocks once. `path` must agree. `stop_requested` (may be NULL) is the corpus's from then on:
  * where any rank's says so, all return DT_STOPPED. All ranks return the same code; the corpus is to be closed
  * in any case. Collective.
  */

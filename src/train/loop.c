@@ -47,14 +47,15 @@
 static void save(dt_run *run) {
     const double start = dt_clock_seconds();
     dt_progress_enter(run->state.step, "saving a checkpoint");
-    const dt_save_kind kind = dt_replica_check_want(&run->replica_check) ? DT_SAVE_ON_TRIAL : DT_SAVE_PROVISIONAL;
+    const dt_save_kind kind =
+        dt_replica_check_want(&run->replica_check) ? DT_SAVE_ON_TRIAL : DT_SAVE_PROVISIONAL;
     dt_saver_begin(run->saver, dt_validation_save(&run->validation), start, kind);
 }
 
 /* The last one: no step follows that could compare. */
 static dt_status save_last(dt_run *run, const dt_console *console) {
     const double start = dt_clock_seconds();
-    const bool doubtful = dt_console_is_doubtful(report, run);
+    const bool doubtful = dt_console_is_doubtful(console, run);
     dt_progress_enter(run->state.step, "saving a checkpoint");
     DT_TRY(dt_replica_check_compare_now(&run->replica_check));
     dt_saver_begin(run->saver, dt_validation_save(&run->validation), start, DT_SAVE_ON_TRIAL);
@@ -236,8 +237,8 @@ static bool counts(const dt_step_result *result) {
 /* What the step says of the state that it began with. */
 static dt_save_verdict judge_saved(const dt_step_result *result) {
     return result->outcome == DT_STEP_REPLICAS_DIFFER ? DT_SAVE_BAD
-           : result->nonfinite_in_a_row > 0   ? DT_SAVE_DOUBTFUL
-                                              : DT_SAVE_GOOD;
+           : result->nonfinite_in_a_row > 0           ? DT_SAVE_DOUBTFUL
+                                                      : DT_SAVE_GOOD;
 }
 
 /* One step and what is due after it, but for checkpoints. A rank that fails here ends the job. */
@@ -247,7 +248,7 @@ static dt_status advance(dt_run *run, dt_console *console, dt_step_result *resul
     dt_saver_decide(run->saver, judge_saved(result), run->replica_check.hash);
     if (!counts(result))
         return DT_OK;
-    dt_console_step(report, run, result);
+    dt_console_step(console, run, result);
     measure(run, result);
     if (result->stop)
         return DT_OK;
@@ -323,6 +324,6 @@ dt_status dt_loop_run(dt_run *run) {
     dt_deadline_stop(&run->deadline);
     dt_stop_finish();
     DT_TRY(status);
-    dt_console_closing(&report, run, stopped);
+    dt_console_closing(&console, run, stopped);
     return dt_agree(run->world, dt_metrics_close(&run->metrics));
 }

@@ -17,7 +17,7 @@
 /* The line in hand, with its newline if it has one. */
 typedef struct line_buffer {
     char *bytes;
-    size_t length, room;
+    size_t length, capacity;
 } line_buffer;
 
 /* The next line; length 0 at the end. Not getline(), which would take all of a file without newlines. */
@@ -30,13 +30,13 @@ static dt_status next_line(FILE *file, const char *path, line_buffer *line) {
                 "cannot use %s: expected lines of JSON of at most %d MiB, found a longer one; move "
                 "the file away",
                 path, LONGEST_BYTES >> 20);
-        if (line->length == line->room) {
-            const size_t room = line->room ? 2 * line->room : FIRST_BYTES;
-            char *larger = realloc(line->bytes, room);
+        if (line->length == line->capacity) {
+            const size_t capacity = line->capacity ? 2 * line->capacity : FIRST_BYTES;
+            char *larger = realloc(line->bytes, capacity);
             if (larger == NULL)
                 return dt_fail("out of memory while reading %s", path);
             line->bytes = larger;
-            line->room = room;
+            line->capacity = capacity;
         }
         line->bytes[line->length++] = (char)c;
     }

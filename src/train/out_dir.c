@@ -67,14 +67,14 @@ static dt_status try_checkpoints(const char *folder, const char *option) {
             free(probe);
         return dt_fail("out of memory for a file's name");
     }
-    const int failed = try_files(probe, file), room = PATH_MAX - 1 - (int)(strlen(file) - strlen(folder));
+    const int failed = try_files(probe, file), spare = PATH_MAX - 1 - (int)(strlen(file) - strlen(folder));
     free(probe);
     free(file);
     if (failed == ENAMETOOLONG)
         return dt_usage(
             "%s: expected a path of at most %d bytes, which leaves room for the names of a checkpoint's "
             "files, found %zu bytes; name a folder with a shorter path",
-            option, room, strlen(folder));
+            option, spare, strlen(folder));
     if (failed)
         return dt_usage("%s: cannot write checkpoints into %s: %s; name a folder that you can write to",
                         option, folder, strerror(failed));
@@ -203,9 +203,9 @@ dt_status dt_out_dir_find_run(const dt_config *config, const char *checkpoints_f
     return DT_OK;
 }
 
-/* All that can be wrong with the places, before anything in them is changed. */
-static dt_status open_places(dt_out_dir_claim *claim, const dt_config *config, const char *metrics,
-                             const char *checkpoints_folder) {
+/* All that can be wrong with the paths, before anything in them is changed. */
+static dt_status open_paths(dt_out_dir_claim *claim, const dt_config *config, const char *metrics,
+                            const char *checkpoints_folder) {
     const char *option = option_of_checkpoints(config);
     /* Before anything is made that would be left behind. */
     if (dt_file_is_folder(metrics))
@@ -227,7 +227,7 @@ dt_status dt_out_dir_prepare(dt_out_dir_claim *claim, const dt_config *config, c
     char *metrics = dt_file_join(config->out_dir, DT_METRICS_NAME);
     if (metrics == NULL)
         return dt_fail("out of memory for a file's name");
-    dt_status status = open_places(claim, config, metrics, checkpoints_folder);
+    dt_status status = open_paths(claim, config, metrics, checkpoints_folder);
     if (status == DT_OK)
         status = resume_step == DT_OUT_DIR_FRESH ? dt_aside_all(metrics, checkpoints_folder)
                                                  : dt_aside_later(metrics, checkpoints_folder, resume_step);

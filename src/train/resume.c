@@ -55,7 +55,7 @@ static bool is_same_folder(const char *left, const char *right) {
 }
 
 /* A run whose checkpoints are not in a folder of their own: it is where its folder checkpoints/ is now. */
-static dt_status place_beside(dt_config *config, dt_config *saved, const char *path, char *parent) {
+static dt_status settle_beside(dt_config *config, dt_config *saved, const char *path, char *parent) {
     char *usual = dt_file_join(saved->out_dir, CHECKPOINTS), *name = strrchr(parent, '/');
     if (usual == NULL)
         return dt_fail("out of memory for the names of a run's folders");
@@ -72,7 +72,7 @@ static dt_status place_beside(dt_config *config, dt_config *saved, const char *p
     return dt_config_set(config, "out_dir", parent, "resume");
 }
 
-static dt_status place(dt_config *config, dt_config *saved, const char *path) {
+static dt_status settle(dt_config *config, dt_config *saved, const char *path) {
     char *parent = realpath(path, NULL);
     if (parent == NULL)
         return dt_fail("resume: cannot look at %s: %s", path, strerror(errno));
@@ -80,7 +80,7 @@ static dt_status place(dt_config *config, dt_config *saved, const char *path) {
     name[name == parent] = 0;
     dt_status status = DT_OK;
     if (saved->checkpoint_dir == NULL)
-        status = place_beside(config, saved, path, parent);
+        status = settle_beside(config, saved, path, parent);
     else if (is_same_folder(saved->checkpoint_dir, parent)) {
         status = dt_config_set(config, "out_dir", saved->out_dir, "resume");
         if (status == DT_OK)
@@ -94,13 +94,13 @@ static dt_status place(dt_config *config, dt_config *saved, const char *path) {
     return status;
 }
 
-dt_status dt_resume_place(dt_config *config) {
+dt_status dt_resume_settle(dt_config *config) {
     dt_checkpoint_about about;
     if (config->resume == NULL || dt_checkpoint_find_is_name(config->resume) ||
         dt_config_is_given(config, "out_dir") || dt_config_is_given(config, "checkpoint_dir"))
         return DT_OK;
     DT_TRY(dt_checkpoint_read_about(config->resume, &about));
-    const dt_status status = place(config, &about.config, config->resume);
+    const dt_status status = settle(config, &about.config, config->resume);
     dt_config_free(&about.config);
     return status;
 }

@@ -25,7 +25,7 @@ typedef struct dt_resume {
  * its checkpoint lies, be it moved or seen from another folder. Where that cannot be told it fails with
  * DT_USAGE and says which option names it. Local.
  */
-dt_status dt_resume_place(dt_config *config);
+dt_status dt_resume_settle(dt_config *config);
 
 /** Takes from the checkpoint's config every option that is not given in `config`, but for where the run is.
  * Local. */

@@ -120,11 +120,11 @@ static dt_status create_step(dt_run *run) {
         .u = c->micro_batch_size,
         .bucket_bytes = c->bucket_bytes,
         .exchange = dt_settings_allreduce(c),
-        .schedule = dt_settings_schedule(c),
+        .lr_schedule = dt_settings_schedule(c),
         .adamw = {.weight_decay = c->weight_decay, .beta1 = c->beta1, .beta2 = c->beta2},
         .grad_clip = c->grad_clip,
         .max_nonfinite = c->on_nonfinite == DT_NONFINITE_SKIP ? c->max_nonfinite : 1,
-        .drift = &run->replica_check,
+        .replica_check = &run->replica_check,
         .stop_reason = dt_stop_reason_here,
     };
     DT_TRY(dt_replica_check_create(&run->replica_check, run->world, &run->state, c->check_cadence));
@@ -133,14 +133,14 @@ static dt_status create_step(dt_run *run) {
 
 static dt_status create_observers(dt_run *run) {
     const dt_config *c = &run->about.config;
-    const dt_evaluate_range part = {.first_token =
-                                       dt_lanes_train_tokens(run->corpus.total.tokens, c->train_ratio),
-                                   .end_token = run->corpus.total.tokens,
-                                   .max_windows = c->eval_max_windows,
-                                   .on_all = c->eval_on == DT_EVAL_ALL};
+    const dt_evaluate_range range = {.first_token =
+                                         dt_lanes_train_tokens(run->corpus.total.tokens, c->train_ratio),
+                                     .end_token = run->corpus.total.tokens,
+                                     .max_windows = c->eval_max_windows,
+                                     .on_all = c->eval_on == DT_EVAL_ALL};
     if (!dt_is_null_int(c->eval_cadence))
         DT_TRY(dt_evaluate_create(&run->evaluator, run->world, &run->corpus, c->max_seq_len,
-                                  c->micro_batch_size, &part));
+                                  c->micro_batch_size, &range));
     if (!dt_is_null_int(c->sampling_cadence) && run->world->rank == 0)
         DT_TRY(dt_decode_create(&run->decoder, &run->gpt, &run->weights, 1));
     return DT_OK;
@@ -226,7 +226,7 @@ static dt_status find_own_run(const dt_run *run, dt_resume *resume) {
 }
 
 /* Where the run writes, and nobody else. */
-static dt_status create_place(dt_run *run) {
+static dt_status create_folders(dt_run *run) {
     dt_config *c = &run->about.config;
     DT_TRY(dt_agree(run->world, run->world->rank == 0 ? dt_resume_settle(c) : DT_OK));
     run->checkpoints_folder =
@@ -240,7 +240,7 @@ static dt_status create(dt_run *run) {
     dt_config *c = &run->about.config;
     dt_resume resume;
     dt_progress_enter(0, "looking for a checkpoint");
-    DT_TRY(create_place(run));
+    DT_TRY(create_folders(run));
     DT_TRY(dt_resume_find(&resume, run->world, c, run->checkpoints_folder, &run->resumed_from));
     run->start_step = resume.step;
     DT_TRY(find_own_run(run, &resume));

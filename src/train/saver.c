@@ -107,15 +107,15 @@ static dt_status expect_compared(dt_saver *s) {
 }
 
 /* Lets what is written appear as `*path`, unless it must not: then that stays NULL. */
-static dt_status publish(dt_saver *s, dt_checkpoint_path *place, char **path, double *waited_seconds) {
+static dt_status publish(dt_saver *s, dt_checkpoint_path *paths, char **path, double *waited_seconds) {
     pthread_mutex_lock(&s->mutex);
     const bool on_trial = s->kind == DT_SAVE_ON_TRIAL;
     pthread_mutex_unlock(&s->mutex);
     const bool bad = on_trial && await_verdict(s, DT_SAVE_BAD, waited_seconds) == DT_SAVE_BAD;
     const dt_status status = bad || !on_trial ? DT_OK : expect_compared(s);
     if (!bad && status == DT_OK)
-        return dt_checkpoint_publish(place, path);
-    dt_checkpoint_discard(place);
+        return dt_checkpoint_publish(paths, path);
+    dt_checkpoint_discard(paths);
     return status;
 }
 
@@ -135,13 +135,13 @@ static dt_status follow_folder(dt_saver *s) {
 static dt_status put_copy(dt_saver *s, const dt_checkpoint_about *about, char **path, double *seconds) {
     const double start = dt_clock_seconds();
     double waited = 0.0;
-    dt_checkpoint_path place;
+    dt_checkpoint_path paths;
     dt_status status = follow_folder(s);
     *path = NULL;
     if (status == DT_OK)
-        status = dt_checkpoint_write(&place, s->folder, about, &s->copy.state, s->copy.hashes);
+        status = dt_checkpoint_write(&paths, s->folder, about, &s->copy.state, s->copy.hashes);
     if (status == DT_OK)
-        status = publish(s, &place, path, &waited);
+        status = publish(s, &paths, path, &waited);
     *seconds = dt_clock_seconds() - start - waited;
     if (status == DT_OK)
         return DT_OK;

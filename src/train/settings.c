@@ -10,7 +10,7 @@ bool dt_settings_due(int64_t cadence, int64_t step) {
 dt_lr_schedule dt_settings_schedule(const dt_config *c) {
     return (dt_lr_schedule){.shape = (dt_lr_shape)c->lr_schedule,
                             .peak = c->learning_rate,
-                            .least = c->min_learning_rate,
+                            .min = c->min_learning_rate,
                             .warmup_steps = c->warmup_steps,
                             .decay_steps = dt_config_decay_steps(c),
                             .max_steps = c->max_steps};

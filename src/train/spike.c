@@ -10,7 +10,7 @@
 #include "config/config.h"
 
 /* Where losses hardly vary, a rise of less than this part of their mean is still no deviation. */
-#define LEAST_DEVIATION 1e-3
+#define MIN_DEVIATION 1e-3
 
 dt_status dt_spike_create(dt_spike *spike, int64_t window, double threshold) {
     *spike = (dt_spike){.threshold = threshold};
@@ -42,7 +42,7 @@ static void measure(const dt_spike *spike, double loss, dt_spike_finding *found)
         const double from_mean = spike->loss[(spike->seen + i) % spike->window] - found->mean;
         squares += from_mean * from_mean;
     }
-    found->deviation = fmax(sqrt(squares / (double)spike->window), LEAST_DEVIATION * fabs(found->mean));
+    found->deviation = fmax(sqrt(squares / (double)spike->window), MIN_DEVIATION * fabs(found->mean));
     found->z = found->deviation > 0.0 ? (loss - found->mean) / found->deviation : 0.0;
 }
 

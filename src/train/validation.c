@@ -32,7 +32,7 @@ static dt_status write_event(const dt_validation *v) {
                                        "first", "val_loss", "in_a_row", (json_int_t)v->nonfinite_in_a_row));
 }
 
-dt_status dt_validation_take(dt_validation *v, bool (*give_up)(void), double most_seconds) {
+dt_status dt_validation_take(dt_validation *v, bool (*give_up)(void), double max_seconds) {
     const dt_validation_parts *p = &v->parts;
     const int64_t step = p->state->step;
     const double start = dt_clock_seconds();
@@ -41,7 +41,7 @@ dt_status dt_validation_take(dt_validation *v, bool (*give_up)(void), double mos
     dt_progress_enter(step, "evaluating");
     v->tried_step = step;
     p->evaluator->stop_requested = give_up;
-    p->evaluator->until_seconds = start + most_seconds;
+    p->evaluator->until_seconds = start + max_seconds;
     DT_TRY(dt_evaluate_run(p->evaluator, p->gpt, p->weights, p->workers, &loss, &complete));
     if (!complete)
         return DT_OK;

@@ -48,9 +48,9 @@ dt_status dt_validation_open(dt_validation *validation, const dt_validation_part
 /**
  * Evaluates the weights as they are and, on rank 0, says and writes what was found. It is given up, and
  * is then done when the run goes on from here, when `give_up` says so on a rank that evaluates, or after
- * `most_seconds` (infinite: never). Collective.
+ * `max_seconds` (infinite: never). Collective.
  */
-dt_status dt_validation_take(dt_validation *validation, bool (*give_up)(void), double most_seconds);
+dt_status dt_validation_take(dt_validation *validation, bool (*give_up)(void), double max_seconds);
 
 /** Whether the weights as they are are still to be evaluated when the run ends here. Local. */
 bool dt_validation_is_missing(const dt_validation *validation);

@@ -25,7 +25,7 @@
 #define DEFAULT_REPETITIONS 10
 
 /* More threads take turns on no core, and make numbers that JSON does not know. */
-#define LARGEST_SHARE 4096
+#define THREADS_PER_CORE_MAX 4096
 
 /* Leaves what is there where the flag is not given. A study needs two times, since one has no confidence
  * interval. */
@@ -92,12 +92,12 @@ static dt_status check_flags(const dt_verb_flags *f) {
     return DT_OK;
 }
 
-static dt_status read_share(const char *text, double *share) {
+static dt_status read_threads_per_core(const char *text, double *threads_per_core) {
     char *end;
-    *share = strtod(text, &end);
-    if (end == text || *end != 0 || !(*share >= 1.0 && *share <= LARGEST_SHARE))
+    *threads_per_core = strtod(text, &end);
+    if (end == text || *end != 0 || !(*threads_per_core >= 1.0 && *threads_per_core <= THREADS_PER_CORE_MAX))
         return dt_usage("--share: expected the threads that take turns on a core, from 1 to %d, found \"%s\"",
-                        LARGEST_SHARE, text);
+                        THREADS_PER_CORE_MAX, text);
     return DT_OK;
 }
 
@@ -105,11 +105,11 @@ static dt_status compare(const dt_world *world, const dt_config *config, const d
     dt_algorithms result;
     int64_t repetitions;
     int threads;
-    double share = 0.0;
+    double threads_per_core = 0.0;
     DT_TRY(dt_agree(world, prepare(world, f, &repetitions, &threads)));
-    DT_TRY(dt_agree(world, f->share ? read_share(f->share, &share) : DT_OK));
+    DT_TRY(dt_agree(world, f->share ? read_threads_per_core(f->share, &threads_per_core) : DT_OK));
     dt_opening_placement(world, threads);
-    DT_TRY(dt_algorithms_run(&result, world, config, threads, repetitions, share));
+    DT_TRY(dt_algorithms_run(&result, world, config, threads, repetitions, threads_per_core));
     dt_status status = DT_OK;
     if (world->rank == 0) {
         dt_algorithms_table_print(&result);

@@ -16,14 +16,14 @@
 
 /* What the loss is of: of the text it was trained on what was kept for validation, of any other all. */
 static dt_status choose_split(const dt_verb_flags *f, const dt_checkpoint_about *about,
-                              const dt_corpus *corpus, dt_evaluate_part *part, const char **what) {
+                              const dt_corpus *corpus, dt_evaluate_range *range, const char **what) {
     const dt_corpus_identity identity = dt_corpus_index_identity(corpus);
     const bool own = identity.hash == about->corpus.hash && identity.file_bytes == about->corpus.file_bytes;
     const char *split = f->split ? f->split : own ? "validation" : "all";
     const int64_t tokens = corpus->total.tokens,
                   train = dt_lanes_train_tokens(tokens, about->config.train_ratio);
-    part->first_token = strcmp(split, "validation") == 0 ? train : 0;
-    part->end_token = strcmp(split, "train") == 0 ? train : tokens;
+    range->first_token = strcmp(split, "validation") == 0 ? train : 0;
+    range->end_token = strcmp(split, "train") == 0 ? train : tokens;
     if (strcmp(split, "train") == 0)
         *what = "its train split";
     else if (strcmp(split, "validation") == 0)
@@ -56,10 +56,11 @@ static void print_loss(const char *before, double loss, const char *after) {
 /* The first loss is that of whole windows, as in training; only the second has the rest too. */
 static dt_status print(const dt_world *world, const dt_evaluator *e, double loss) {
     int64_t targets, unknown;
-    char share[64], rest[96];
+    char unknown_text[64], rest[96];
     DT_TRY(dt_evaluate_unknown(e, &targets, &unknown));
-    snprintf(share, sizeof share, "  %.3g %% unknown", 100.0 * (double)unknown / (double)targets);
-    print_loss("", loss, share);
+    snprintf(unknown_text, sizeof unknown_text, "  %.3g %% unknown",
+             100.0 * (double)unknown / (double)targets);
+    print_loss("", loss, unknown_text);
     if (e->windows > 0 && e->rest > 0) {
         snprintf(rest, sizeof rest, "with the last %" PRId64 " token%s, in a shorter window: ", e->rest,
                  e->rest == 1 ? "" : "s");
@@ -71,22 +72,22 @@ static dt_status print(const dt_world *world, const dt_evaluator *e, double loss
 static dt_status evaluate(const dt_world *world, const dt_model_file *model, const dt_verb_flags *f,
                           dt_corpus *corpus, dt_evaluator *evaluator, dt_workers *workers) {
     const dt_config *c = &model->about.config;
-    dt_evaluate_part part = {.most_windows = DT_NULL_INT, .with_rest = true, .on_all = true};
+    dt_evaluate_range range = {.max_windows = DT_NULL_INT, .with_rest = true, .on_all = true};
     const char *what = "";
     double loss;
     bool complete;
     int threads;
     if (f->windows)
-        DT_TRY(dt_verb_count("windows", f->windows, &part.most_windows));
+        DT_TRY(dt_verb_count("windows", f->windows, &range.max_windows));
     DT_TRY(dt_corpus_index_open(corpus, world, f->data ? f->data : c->data, NULL));
     dt_corpus_warn(corpus);
-    DT_TRY(choose_split(f, &model->about, corpus, &part, &what));
+    DT_TRY(choose_split(f, &model->about, corpus, &range, &what));
     dt_status status = dt_workers_count(&threads);
     if (status == DT_OK)
         status = dt_workers_create(workers, threads, model->gpt.kernels, &model->layout.shape,
                                    c->micro_batch_size);
     if (status == DT_OK)
-        status = dt_evaluate_create(evaluator, world, corpus, c->max_seq_len, c->micro_batch_size, &part);
+        status = dt_evaluate_create(evaluator, world, corpus, c->max_seq_len, c->micro_batch_size, &range);
     DT_TRY(dt_agree(world, status));
     DT_TRY(dt_evaluate_run(evaluator, &model->gpt, &model->weights, workers, &loss, &complete));
     if (!isfinite(loss) || !isfinite(evaluator->loss_with_rest))

@@ -186,7 +186,8 @@ static dt_status run(const dt_world *world, const dt_config *config, const dt_ve
     DT_TRY(dt_agree(world, world->rank == 0 ? dt_report_output_check("json", f->json) : DT_OK));
     dt_status status = dt_machine_look(&plan.here, world, threads);
     if (status == DT_OK)
-        status = dt_machine_measure(world, config, threads, dt_machine_share(&plan.here, world->host_ranks),
+        status = dt_machine_measure(world, config, threads,
+                                    dt_machine_threads_per_core(&plan.here, world->host_ranks),
                                     plan.link_given ? &link : NULL, &plan.machine);
     if (status == DT_OK && plan.host_ranks > 0)
         spread_over_hosts(&plan);

@@ -82,7 +82,7 @@ static dt_status expect_checkpoints(const dt_config *config, const char *folder)
 
 static dt_status report(dt_config *config) {
     int64_t step = 0;
-    DT_TRY(dt_resume_place(config));
+    DT_TRY(dt_resume_settle(config));
     char *folder = config->checkpoint_dir ? strdup(config->checkpoint_dir)
                                           : dt_file_join(config->out_dir, "checkpoints");
     dt_status status = folder ? DT_OK : dt_fail("out of memory for a folder's name");

@@ -26,8 +26,8 @@ static dt_status apply_all(dt_config *config, const dt_verb_flags *f) {
 }
 
 /* Texts that are made side by side, and what they may take for their contexts. */
-#define MOST_STREAMS ((int64_t)16)
-#define CACHE_BYTES  ((int64_t)256 << 20)
+#define STREAMS_MAX ((int64_t)16)
+#define CACHE_BYTES ((int64_t)256 << 20)
 
 static void print(void *context, int64_t stream, const char *text) {
     (void)context;
@@ -48,8 +48,8 @@ static void open_sample(const dt_sample_options *options, int64_t stream) {
 
 /* Makes decoder->streams texts at once, and prints them one after the other. */
 static dt_status print_together(dt_decoder *decoder, const dt_sample_options *options) {
-    FILE *memory[MOST_STREAMS] = {0};
-    char *text[MOST_STREAMS] = {0};
+    FILE *memory[STREAMS_MAX] = {0};
+    char *text[STREAMS_MAX] = {0};
     size_t length;
     dt_status status = DT_OK;
     for (int64_t s = 0; status == DT_OK && s < decoder->streams; s++)
@@ -95,7 +95,7 @@ static dt_status stream(const dt_model_file *model, const dt_config *config, int
                                  .top_p = config->sampling_top_p,
                                  .seed = (uint64_t)config->sampling_seed};
     const int64_t fit = CACHE_BYTES / dt_decode_stream_bytes(&model->gpt);
-    const int64_t together = fit < 1 ? 1 : fit < MOST_STREAMS ? fit : MOST_STREAMS;
+    const int64_t together = fit < 1 ? 1 : fit < STREAMS_MAX ? fit : STREAMS_MAX;
     for (int64_t i = 0; i < count; i += together)
         DT_TRY(print_samples(model, &options, i, count - i < together ? count - i : together));
     return dt_verb_printed("the sample");

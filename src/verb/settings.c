@@ -140,18 +140,17 @@ dt_status dt_verb_count(const char *flag, const char *text, int64_t *count) {
     return dt_verb_count_within(1, INT64_MAX, flag, text, count);
 }
 
-dt_status dt_verb_count_within(int64_t least, int64_t most, const char *flag, const char *text,
-                               int64_t *count) {
+dt_status dt_verb_count_within(int64_t min, int64_t max, const char *flag, const char *text, int64_t *count) {
     char *end;
     errno = 0;
     const long long value = strtoll(text, &end, 10);
-    if (errno == 0 && end != text && *end == 0 && value >= least && value <= most) {
+    if (errno == 0 && end != text && *end == 0 && value >= min && value <= max) {
         *count = value;
         return DT_OK;
     }
-    return most == INT64_MAX && errno != ERANGE
-               ? dt_usage("--%s: expected a whole number of at least %" PRId64 ", found \"%s\"", flag, least,
+    return max == INT64_MAX && errno != ERANGE
+               ? dt_usage("--%s: expected a whole number of at least %" PRId64 ", found \"%s\"", flag, min,
                           text)
                : dt_usage("--%s: expected a whole number from %" PRId64 " to %" PRId64 ", found \"%s\"", flag,
-                          least, most, text);
+                          min, max, text);
 }

@@ -102,8 +102,7 @@ dt_status dt_verb_leave(dt_world *world, dt_status status);
 /** Reads a count of at least 1 from a verb's own flag. Local. */
 dt_status dt_verb_count(const char *flag, const char *text, int64_t *count);
 
-/** Reads a count from `least` to `most`. Local. */
-dt_status dt_verb_count_within(int64_t least, int64_t most, const char *flag, const char *text,
-                               int64_t *count);
+/** Reads a count from `min` to `max`. Local. */
+dt_status dt_verb_count_within(int64_t min, int64_t max, const char *flag, const char *text, int64_t *count);
 
 #endif

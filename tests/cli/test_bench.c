@@ -20,36 +20,36 @@
 #define TINY   TINY_MODEL " --repetitions 3"
 #define LAUNCH DTRAIN_MPIRUN " --oversubscribe -np"
 
-static const char *const micro_batch_parts[] = {"embedding forward",
-                                                "embedding backward",
-                                                "layernorm forward",
-                                                "layernorm backward",
-                                                "c_attn forward",
-                                                "c_attn dX",
-                                                "c_attn dW",
-                                                "attention forward",
-                                                "attention backward",
-                                                "attn.c_proj forward",
-                                                "attn.c_proj dX",
-                                                "attn.c_proj dW",
-                                                "c_fc forward",
-                                                "c_fc dX",
-                                                "c_fc dW",
-                                                "gelu forward",
-                                                "gelu backward",
-                                                "mlp.c_proj forward",
-                                                "mlp.c_proj dX",
-                                                "mlp.c_proj dW",
-                                                "dropout+residual forward",
-                                                "dropout+residual backward",
-                                                "head forward",
-                                                "head dX",
-                                                "head dW",
-                                                "loss",
-                                                "gradient norm",
-                                                "adamw"};
+static const char *const micro_batch_rows[] = {"embedding forward",
+                                               "embedding backward",
+                                               "layernorm forward",
+                                               "layernorm backward",
+                                               "c_attn forward",
+                                               "c_attn dX",
+                                               "c_attn dW",
+                                               "attention forward",
+                                               "attention backward",
+                                               "attn.c_proj forward",
+                                               "attn.c_proj dX",
+                                               "attn.c_proj dW",
+                                               "c_fc forward",
+                                               "c_fc dX",
+                                               "c_fc dW",
+                                               "gelu forward",
+                                               "gelu backward",
+                                               "mlp.c_proj forward",
+                                               "mlp.c_proj dX",
+                                               "mlp.c_proj dW",
+                                               "dropout+residual forward",
+                                               "dropout+residual backward",
+                                               "head forward",
+                                               "head dX",
+                                               "head dW",
+                                               "loss",
+                                               "gradient norm",
+                                               "adamw"};
 
-#define MICRO_BATCH_PARTS (sizeof micro_batch_parts / sizeof *micro_batch_parts)
+#define MICRO_BATCH_ROWS (sizeof micro_batch_rows / sizeof *micro_batch_rows)
 
 /* A number of an object; fails the test when it is missing or not finite. */
 static double number(const json_t *object, const char *key) {
@@ -66,48 +66,48 @@ static void assert_ordered(const json_t *times) {
     assert_true(number(times, "mean_half_width_95_ms") >= 0.0);
 }
 
-static const json_t *find_part(const json_t *parts, const char *name) {
-    for (size_t i = 0; i < json_array_size(parts); i++)
-        if (strcmp(json_string_value(json_object_get(json_array_get(parts, i), "part")), name) == 0)
-            return json_array_get(parts, i);
+static const json_t *find_row(const json_t *rows, const char *name) {
+    for (size_t i = 0; i < json_array_size(rows); i++)
+        if (strcmp(json_string_value(json_object_get(json_array_get(rows, i), "part")), name) == 0)
+            return json_array_get(rows, i);
     return NULL;
 }
 
 /* The whole step is the sum of its parts and what is unaccounted for, which no step has less of than nothing.
- * A step's sum lies between those of the parts' least and most times. Shares are of the whole step. */
-static void assert_adds_up(const json_t *parts, const json_t *step) {
+ * A step's sum lies between those of the parts' min and max times. Shares are of the whole step. */
+static void assert_adds_up(const json_t *rows, const json_t *step) {
     const double whole = number(step, "median_ms"), sum = number(step, "sum_of_parts_ms");
-    double least = 0.0, most = 0.0;
-    for (size_t i = 0; i < json_array_size(parts); i++) {
-        const json_t *part = json_array_get(parts, i);
-        least += number(part, "min_ms");
-        most += number(part, "max_ms");
-        assert_true(fabs(number(part, "share") * whole - number(part, "median_ms")) < 1e-6 * whole);
+    double min = 0.0, max = 0.0;
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *row = json_array_get(rows, i);
+        min += number(row, "min_ms");
+        max += number(row, "max_ms");
+        assert_true(fabs(number(row, "share") * whole - number(row, "median_ms")) < 1e-6 * whole);
     }
-    assert_true(least <= sum * (1.0 + 1e-6) && sum <= most * (1.0 + 1e-6));
+    assert_true(min <= sum * (1.0 + 1e-6) && sum <= max * (1.0 + 1e-6));
     assert_true(sum <= whole && fabs(sum + number(step, "unaccounted_ms") - whole) < 1e-6 * whole);
     assert_true(number(step, "exchange_hidden_ms") >= 0.0 && number(step, "without_timers_ms") > 0.0);
 }
 
 static void assert_report(const json_t *report, int ranks) {
-    const json_t *parts = json_object_get(report, "parts"), *step = json_object_get(report, "step");
-    for (size_t i = 0; i < MICRO_BATCH_PARTS; i++) {
-        const json_t *part = find_part(parts, micro_batch_parts[i]);
-        if (part == NULL)
-            fail_msg("there is no part \"%s\"", micro_batch_parts[i]);
-        assert_ordered(part);
-        assert_true(number(part, "calls") >= 1.0 && number(part, "gbytes_per_s") > 0.0);
-        const bool product = strstr(micro_batch_parts[i], "c_") || strstr(micro_batch_parts[i], "head") ||
-                             strstr(micro_batch_parts[i], "attention");
-        assert_int_equal(json_is_null(json_object_get(part, "gflops")), !product);
-        assert_int_equal(json_is_null(json_object_get(part, "gflop")), !product);
+    const json_t *rows = json_object_get(report, "parts"), *step = json_object_get(report, "step");
+    for (size_t i = 0; i < MICRO_BATCH_ROWS; i++) {
+        const json_t *row = find_row(rows, micro_batch_rows[i]);
+        if (row == NULL)
+            fail_msg("there is no part \"%s\"", micro_batch_rows[i]);
+        assert_ordered(row);
+        assert_true(number(row, "calls") >= 1.0 && number(row, "gbytes_per_s") > 0.0);
+        const bool product = strstr(micro_batch_rows[i], "c_") || strstr(micro_batch_rows[i], "head") ||
+                             strstr(micro_batch_rows[i], "attention");
+        assert_int_equal(json_is_null(json_object_get(row, "gflops")), !product);
+        assert_int_equal(json_is_null(json_object_get(row, "gflop")), !product);
         if (product)
-            assert_true(number(part, "gflops") > 0.0 && number(part, "of_fma") > 0.0 &&
-                        number(part, "of_sgemm") > 0.0);
+            assert_true(number(row, "gflops") > 0.0 && number(row, "of_fma") > 0.0 &&
+                        number(row, "of_sgemm") > 0.0);
     }
-    assert_int_equal(find_part(parts, "allreduce") != NULL, ranks > 1);
+    assert_int_equal(find_row(rows, "allreduce") != NULL, ranks > 1);
     assert_ordered(step);
-    assert_adds_up(parts, step);
+    assert_adds_up(rows, step);
     const json_t *ceilings = json_object_get(report, "ceilings"), *memory = json_object_get(report, "memory");
     assert_true(number(ceilings, "fma_gflops") > 0.0 && number(ceilings, "sgemm_gflops") > 0.0);
     assert_true(number(ceilings, "copy_gbytes_per_s") > 0.0);
@@ -122,11 +122,11 @@ static void assert_picture(const char *path) {
     char *picture = command_read_file(path);
     assert_int_equal(strncmp(picture, "<svg ", 5), 0);
     assert_string_equal(picture + strlen(picture) - 7, "</svg>\n");
-    for (size_t i = 0; i < MICRO_BATCH_PARTS; i++) {
+    for (size_t i = 0; i < MICRO_BATCH_ROWS; i++) {
         char title[64];
-        snprintf(title, sizeof title, "<title>%s: ", micro_batch_parts[i]);
+        snprintf(title, sizeof title, "<title>%s: ", micro_batch_rows[i]);
         if (strstr(picture, title) == NULL)
-            fail_msg("the picture has no \"%s\"", micro_batch_parts[i]);
+            fail_msg("the picture has no \"%s\"", micro_batch_rows[i]);
     }
     assert_null(strstr(picture, "nan"));
     assert_null(strstr(picture, "inf"));
@@ -145,8 +145,8 @@ static void run_and_judge(const char *launcher, const char *arguments, int ranks
     assert_non_null(strstr(r.out, "\nunaccounted "));
     assert_non_null(strstr(r.out, "\nwhole step "));
     assert_non_null(strstr(r.out, "PASSED\n"));
-    for (size_t i = 0; i < MICRO_BATCH_PARTS; i++)
-        assert_non_null(strstr(r.out, micro_batch_parts[i]));
+    for (size_t i = 0; i < MICRO_BATCH_ROWS; i++)
+        assert_non_null(strstr(r.out, micro_batch_rows[i]));
     command_free(&r);
     json_error_t error;
     json_t *report = json_load_file("report.json", 0, &error);

@@ -24,9 +24,9 @@ static void expect_metric(const char *out_dir, const char *key, const char *expe
     free(lines);
 }
 
-static void says(const char *text, const char *part) {
-    if (strstr(text, part) == NULL)
-        fail_msg("expected \"%s\" in:\n%s", part, text);
+static void says(const char *text, const char *words) {
+    if (strstr(text, words) == NULL)
+        fail_msg("expected \"%s\" in:\n%s", words, text);
 }
 
 /* Where `link` in the checkpoints of the run leads, "" for nowhere. */

@@ -77,21 +77,21 @@ static void check_error(const char *name, const char *sentence, bool expected) {
  * once; every pair of them when DTRAIN_TEST_LONG is set. */
 static void a_rank_that_dies_ends_the_job(void **state) {
     static const char *const ways[] = {"kill", "segv", "abort", "exit"};
-    static const char *const places[] = {
+    static const char *const faults[] = {
         "forward: [" FAULT "rank: 2, step: 3, place: micro_batch, how: %s}]",
         "forward: [" FAULT "rank: 2, step: 3, place: thread, ms: 100, how: %s}, "
         "{name: fault, library: " HOOK_FAULT ", rank: 0, step: 3, place: micro_batch, how: sleep, ms: 400}]",
         "update: [" FAULT "rank: 2, step: 3, place: update, how: %s}]"};
     (void)state;
     for (size_t w = 0; w < sizeof ways / sizeof *ways; w++)
-        for (size_t p = 0; p < sizeof places / sizeof *places; p++) {
+        for (size_t p = 0; p < sizeof faults / sizeof *faults; p++) {
             if (p != w % 3 && getenv("DTRAIN_TEST_LONG") == NULL)
                 continue;
             char name[64], hooks[1024];
             snprintf(name, sizeof name, "%s_%zu", ways[w], p);
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
-            snprintf(hooks, sizeof hooks, places[p], ways[w]);
+            snprintf(hooks, sizeof hooks, faults[p], ways[w]);
 #pragma GCC diagnostic pop
             if (run_with_fault(name, hooks, "--max-steps 100000000", END_SECONDS) == 0)
                 fail_msg("%s: expected a code other than 0", name);

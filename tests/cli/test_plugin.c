@@ -85,7 +85,7 @@ static void a_hook_that_fails_ends_the_job(void **state) {
 static void a_hook_that_ends_the_process_is_named(void **state) {
     static const struct {
         int ranks;
-        const char *list, *options, *place;
+        const char *list, *options, *where;
         int code;
     } cases[] = {
         {TRAINING_ALONE, "update", "place: update, how: exit", "update function", 1},
@@ -101,7 +101,7 @@ static void a_hook_that_ends_the_process_is_named(void **state) {
                  cases[i].list, cases[i].options);
         snprintf(sentence, sizeof sentence,
                  "dtrain: error: hook f ended the process with exit code %d in its %s;",
-                 cases[i].code == 5 ? 5 : 0, cases[i].place);
+                 cases[i].code == 5 ? 5 : 0, cases[i].where);
         training_refused(cases[i].ranks, "ended", flags, cases[i].code, sentence);
     }
     for (int threads = 1; threads <= 2; threads++) {

@@ -7,21 +7,21 @@
 #include "config/flags.h"
 #include "fuzz/same_config.h"
 
-#define MOST_WORDS 128
+#define WORDS_MAX 128
 
 bool fuzz_accepted;
 
 /* Each word a block of its own, so that a sanitizer sees a look past its end. */
 static int cut(const uint8_t *data, size_t size, char **words) {
     int count = 0;
-    for (size_t place = 0; place < size && count < MOST_WORDS;) {
-        const char *start = (const char *)data + place;
-        const char *end = memchr(start, '\n', size - place);
-        const size_t length = end == NULL ? size - place : (size_t)(end - start);
+    for (size_t offset = 0; offset < size && count < WORDS_MAX;) {
+        const char *start = (const char *)data + offset;
+        const char *end = memchr(start, '\n', size - offset);
+        const size_t length = end == NULL ? size - offset : (size_t)(end - start);
         words[count] = strndup(start, length);
         FUZZ_EXPECT(words[count] != NULL);
         count++;
-        place += length + 1;
+        offset += length + 1;
     }
     return count;
 }
@@ -35,8 +35,8 @@ static void check_strict(int count, char **words, const dt_flag *own, int positi
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    char *words[MOST_WORDS];
-    const char *positional[MOST_WORDS], *path = NULL, *list = NULL;
+    char *words[WORDS_MAX];
+    const char *positional[WORDS_MAX], *path = NULL, *list = NULL;
     const dt_flag own[] = {{"config", true, &path}, {"list", false, &list}, {NULL, false, NULL}};
     int others = 0, next = 0;
     const int count = cut(data, size, words);

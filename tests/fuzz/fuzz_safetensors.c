@@ -40,8 +40,8 @@ static void prepare(void) {
     f.saved = dt_memory_alloc(f.layout.elements, sizeof(float), "test");
     f.back = dt_memory_alloc(f.layout.elements, sizeof(float), "test");
     fill(f.saved);
-    const dt_safetensors_part part = {"", f.saved};
-    FUZZ_EXPECT(dt_safetensors_write(path, &f.layout, &part, NULL, 1, &f.sums) == DT_OK);
+    const dt_safetensors_section section = {"", f.saved};
+    FUZZ_EXPECT(dt_safetensors_write(path, &f.layout, &section, NULL, 1, &f.sums) == DT_OK);
     f.descriptor = memfd_create("input", MFD_CLOEXEC);
     FUZZ_EXPECT(f.descriptor >= 0);
     snprintf(f.path, sizeof f.path, "/proc/self/fd/%d", f.descriptor);
@@ -61,9 +61,9 @@ static void put(const uint8_t *data, size_t size) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     prepare();
     put(data, size);
-    const dt_safetensors_part part = {"", f.back}, nowhere = {"", NULL};
+    const dt_safetensors_section section = {"", f.back}, nowhere = {"", NULL};
     memset(f.back, 0, (size_t)f.layout.elements * sizeof(float));
-    const dt_status status = dt_safetensors_read(f.path, &f.layout, &part, 1, f.sums);
+    const dt_status status = dt_safetensors_read(f.path, &f.layout, &section, 1, f.sums);
     fuzz_accepted = status == DT_OK;
     if (fuzz_accepted)
         FUZZ_EXPECT(memcmp(f.back, f.saved, (size_t)f.layout.elements * sizeof(float)) == 0);

@@ -11,10 +11,10 @@
 
 bool fuzz_accepted = true; /* there is no text that is no text */
 
-static uint8_t *room_for(int64_t bytes) {
-    uint8_t *room = malloc((size_t)bytes + (bytes == 0));
-    FUZZ_EXPECT(room != NULL);
-    return room;
+static uint8_t *bytes_for(int64_t bytes) {
+    uint8_t *block = malloc((size_t)bytes + (bytes == 0));
+    FUZZ_EXPECT(block != NULL);
+    return block;
 }
 
 /* The block from a copy that holds no byte more than it is promised to see. */
@@ -22,7 +22,7 @@ static int64_t encode_block(const uint8_t *bytes, int64_t length, int64_t first,
                             dt_tokenizer_count *count) {
     const int64_t from = first > DT_TOKENIZER_BEFORE ? first - DT_TOKENIZER_BEFORE : 0;
     const int64_t to = end + DT_TOKENIZER_AFTER < length ? end + DT_TOKENIZER_AFTER : length;
-    uint8_t *seen = room_for(to - from), *made = room_for(end - first);
+    uint8_t *seen = bytes_for(to - from), *made = bytes_for(end - first);
     memcpy(seen, bytes + from, (size_t)(to - from));
     const int64_t tokens_count = dt_tokenizer_block(seen, to - from, first - from, end - from, made, count);
     FUZZ_EXPECT(dt_tokenizer_block(seen, to - from, first - from, end - from, NULL, NULL) == tokens_count);
@@ -33,11 +33,11 @@ static int64_t encode_block(const uint8_t *bytes, int64_t length, int64_t first,
 }
 
 static void check_text(const uint8_t *tokens, int64_t count) {
-    char *text = (char *)room_for(3 * count + 1), *end = text;
+    char *text = (char *)bytes_for(3 * count + 1), *end = text;
     *end = 0;
     for (int64_t i = 0; i < count; i++)
         end = stpcpy(end, dt_tokenizer_text(tokens[i]));
-    uint8_t *again = room_for(end - text);
+    uint8_t *again = bytes_for(end - text);
     FUZZ_EXPECT(dt_tokenizer_encode(text, (size_t)(end - text), again) == count);
     FUZZ_EXPECT(memcmp(again, tokens, (size_t)count) == 0);
     free(again);
@@ -55,7 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         first = end;
         end = kept;
     }
-    uint8_t *expected = room_for(length), *found = room_for(length);
+    uint8_t *expected = bytes_for(length), *found = bytes_for(length);
     dt_tokenizer_count counts = {0};
     const dt_tokenizer_count known = reference_tokens(bytes, (size_t)length, expected);
     int64_t made = encode_block(bytes, length, 0, first, found, &counts);

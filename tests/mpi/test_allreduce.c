@@ -128,8 +128,8 @@ static void check_sum(dt_allreduce *allreduce, const sum_case *sum, const float 
         assert_ok(dt_allreduce_start(allreduce, sum->order[b], nodes, result));
         /* Sometimes until the next one need not wait: polls alone must get there. */
         bool ready = false;
-        const uint32_t least = own_chance(4);
-        for (uint32_t polls = 0; polls < least || (least == 3 && !ready); polls++)
+        const uint32_t min = own_chance(4);
+        for (uint32_t polls = 0; polls < min || (min == 3 && !ready); polls++)
             assert_ok(dt_allreduce_poll(allreduce, &ready));
     }
     assert_ok(dt_allreduce_finish(allreduce));
@@ -223,12 +223,12 @@ static void more_ranks_than_micro_batches_are_refused(void **state) {
     assert_string_equal(dt_error(), expected);
 }
 
-static void check_refused(int64_t elements, const int64_t *bounds, const char *part) {
+static void check_refused(int64_t elements, const int64_t *bounds, const char *words) {
     dt_allreduce *allreduce;
     assert_int_equal(dt_allreduce_create(&allreduce, &world, world.size, elements, bounds, 2, every_option),
                      DT_FAILED);
     assert_null(allreduce);
-    assert_non_null(strstr(dt_error(), part));
+    assert_non_null(strstr(dt_error(), words));
 }
 
 static void wrong_bounds_are_refused(void **state) {

@@ -83,17 +83,17 @@ static void what_blows_up_everywhere_is_nobodys_fault(void **unused) {
     char blame[DT_CONSENT_BYTES];
     assert_int_equal(ask(world.rank % 2 ? (double)NAN : -(double)NAN, &found, blame), DT_CONSENT_NOT_FINITE);
     expect_text(blame, "loss");
-    float *place = last_of(gradient, "h.0.mlp.c_fc.bias"), kept = *place;
-    *place = world.rank % 2 ? NAN : -NAN;
+    float *element = last_of(gradient, "h.0.mlp.c_fc.bias"), kept = *element;
+    *element = world.rank % 2 ? NAN : -NAN;
     assert_int_equal(ask(4.5, &found, blame), DT_CONSENT_NOT_FINITE);
     expect_text(blame, "gradient of h.0.mlp.c_fc.bias");
-    *place = kept;
-    place = last_of(state.parameters, "ln_f.weight");
-    kept = *place;
-    *place = INFINITY;
+    *element = kept;
+    element = last_of(state.parameters, "ln_f.weight");
+    kept = *element;
+    *element = INFINITY;
     assert_int_equal(ask((double)NAN, &found, blame), DT_CONSENT_NOT_FINITE);
     expect_text(blame, "weights of ln_f.weight");
-    *place = kept;
+    *element = kept;
 }
 
 /* Each kind on each rank in turn. All ranks leave with that rank's numbers. */
@@ -104,15 +104,15 @@ static void a_number_on_one_rank_is_blamed_on_it(void **unused) {
         for (int k = 0; k < 3; k++) {
             dt_findings found;
             char blame[DT_CONSENT_BYTES], expected[DT_CONSENT_BYTES];
-            float *place = last_of(gradient, "h.0.attn.c_attn.weight"), kept = *place;
+            float *element = last_of(gradient, "h.0.attn.c_attn.weight"), kept = *element;
             if (world.rank == differing)
-                *place = kinds[k];
+                *element = kinds[k];
             assert_int_equal(ask(4.5, &found, blame), DT_CONSENT_NOT_FINITE);
             snprintf(expected, sizeof expected, "gradient of h.0.attn.c_attn.weight on rank %d on %s alone",
                      differing, world.host);
             expect_text(blame, expected);
             assert_true(found.loss == 4.5 && (k == 0 ? isnan(found.grad_norm) : isinf(found.grad_norm)));
-            *place = kept;
+            *element = kept;
         }
 }
 
@@ -123,9 +123,9 @@ static void a_bit_on_one_rank_is_noticed(void **unused) {
         for (int bit = 0; bit < 32; bit += 31) {
             dt_findings found;
             char blame[DT_CONSENT_BYTES], expected[DT_CONSENT_BYTES];
-            float *place = last_of(gradient, "ln_f.bias"), kept = *place;
+            float *element = last_of(gradient, "ln_f.bias"), kept = *element;
             if (world.rank == differing)
-                *place = turned(kept, bit);
+                *element = turned(kept, bit);
             assert_int_equal(ask(4.5, &found, blame), DT_CONSENT_UNEQUAL);
             if (world.size == 2)
                 snprintf(
@@ -138,7 +138,7 @@ static void a_bit_on_one_rank_is_noticed(void **unused) {
                          "rank %d on %s differs from the other %d ranks; first in the gradient of ln_f.bias",
                          differing, world.host, world.size - 1);
             expect_text(blame, expected);
-            *place = kept;
+            *element = kept;
         }
 }
 
@@ -177,9 +177,9 @@ static void a_replica_that_spoils_the_sum_is_named(void **unused) {
         for (int finite = 0; finite < 2; finite++) {
             dt_findings found;
             char blame[DT_CONSENT_BYTES], expected[DT_CONSENT_BYTES];
-            float *place = last_of(state.parameters, "h.0.ln_1.weight"), kept = *place;
+            float *element = last_of(state.parameters, "h.0.ln_1.weight"), kept = *element;
             if (world.rank == differing)
-                *place = finite ? 3e38f : NAN;
+                *element = finite ? 3e38f : NAN;
             assert_int_equal(ask((double)NAN, &found, blame), DT_CONSENT_REPLICAS_DIFFER);
             assert_int_equal(dt_replica_check_name(&check), DT_FAILED);
             snprintf(expected, sizeof expected,
@@ -189,7 +189,7 @@ static void a_replica_that_spoils_the_sum_is_named(void **unused) {
                 snprintf(expected, sizeof expected, "; first in tensor h.0.ln_1.weight;");
             if (world.rank == 0 && strstr(dt_error(), expected) == NULL)
                 fail_msg("expected \"%s\" in \"%s\"", expected, dt_error());
-            *place = kept;
+            *element = kept;
         }
 }
 

@@ -11,7 +11,7 @@
 #include "base/memory.h"
 #include "comm/contract.h"
 
-static char sentence[2048], place[256];
+static char sentence[2048], where[256];
 static int ended;
 static jmp_buf end;
 
@@ -22,7 +22,7 @@ _Noreturn void __wrap_dt_assert_fail(const char *said, const char *file, int lin
     ended++;
     (void)line;
     snprintf(sentence, sizeof sentence, "%s", said);
-    snprintf(place, sizeof place, "%s in %s", file, function);
+    snprintf(where, sizeof where, "%s in %s", file, function);
     longjmp(end, 1);
 }
 
@@ -73,7 +73,7 @@ static void unlike_numbers_are_named(void **state) {
         "ranks disagree on the argument \"micro_batches\" of dt_allreduce_create: 16 on rank 0, 17 on %s",
         the_others());
     assert_string_equal(sentence, expected);
-    assert_non_null(strstr(place, "src/allreduce/allreduce.c in dt_allreduce_create"));
+    assert_non_null(strstr(where, "src/allreduce/allreduce.c in dt_allreduce_create"));
     /* The first of two. */
     EXPECT_END(create(16, (1 + (world.rank > 0)) * DT_MEMORY_ALIGN_FLOATS,
                       world.rank > 0 ? DT_ALGORITHM_FLAT : DT_ALGORITHM_AUTO));

@@ -21,18 +21,18 @@ static void ranks_on_one_thread_are_told_and_yield(void **state) {
 }
 
 /* A part of the job in which no rank shares its core is not crowded; a quota, if there is one, stays. */
-static void a_part_has_what_its_own_ranks_have(void **state) {
+static void a_subset_has_what_its_own_ranks_have(void **state) {
     (void)state;
-    dt_world part;
-    assert_ok(dt_world_split(&world, 1, &part));
-    if (part.mpi)
-        assert_int_not_equal(part.cpus.limit, DT_CPUS_MASK);
-    dt_world_rejoin(&world, &part);
+    dt_world subset;
+    assert_ok(dt_world_split(&world, 1, &subset));
+    if (subset.mpi)
+        assert_int_not_equal(subset.cpus.limit, DT_CPUS_MASK);
+    dt_world_rejoin(&world, &subset);
 }
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(ranks_on_one_thread_are_told_and_yield),
-    cmocka_unit_test(a_part_has_what_its_own_ranks_have),
+    cmocka_unit_test(a_subset_has_what_its_own_ranks_have),
 };
 
 /* As by taskset: before MPI starts, on the first hardware thread that may be used; mpirun may have bound each

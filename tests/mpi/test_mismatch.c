@@ -33,8 +33,8 @@ static void nobody_stands_out_where_all_are_alike(void **state) {
     assert_string_equal(found, "");
 }
 
-/* Every rank in turn is the one that differs: it alone is named where the others are a majority, and on two ranks both
- * are. */
+/* Every rank in turn is the one that differs: it alone is named where the others are a majority, and on two
+ * ranks both are. */
 static void the_rank_that_differs_is_named(void **state) {
     (void)state;
     char found[DT_MISMATCH_BYTES], expected[DT_MISMATCH_BYTES];

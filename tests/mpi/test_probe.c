@@ -69,12 +69,12 @@ static void the_slowest_rank_of_each_round_counts(void **state) {
         const double seconds = round == world.rank ? 1e-2 : 1e-3;
         take_round(*state, seconds, seconds);
     }
-    for (int share = 1; share <= 2; share++) {
-        const dt_probe probe = dt_probe_read(*state, share);
+    for (int threads_per_core = 1; threads_per_core <= 2; threads_per_core++) {
+        const dt_probe probe = dt_probe_read(*state, threads_per_core);
         assert_int_equal(probe.threads, 1);
-        expect_seconds(probe.forward_seconds, 1e-2 / share);
-        expect_seconds(probe.backward_seconds, 1e-2 / share);
-        expect_seconds(probe.update_seconds, 1e-2 / share);
+        expect_seconds(probe.forward_seconds, 1e-2 / threads_per_core);
+        expect_seconds(probe.backward_seconds, 1e-2 / threads_per_core);
+        expect_seconds(probe.update_seconds, 1e-2 / threads_per_core);
         expect_seconds(probe.add_seconds, probe.add_alone_seconds);
         assert_true(probe.add_seconds > 0.0 && probe.add_seconds < 1e-2 / 1000);
     }
@@ -83,7 +83,7 @@ static void the_slowest_rank_of_each_round_counts(void **state) {
 /* Rank 0 is slow in its forward passes and the last one in its backward passes, but not slower in all: a step
  * waits for rank 0, and nobody takes as long as the slowest of each. */
 static void a_micro_batch_is_one_ranks(void **state) {
-    take_bout(*state, world.rank == 0 ? 7e-3 : 1e-3, world.rank == world.size - 1 ? 5e-3 : 1e-3);
+    take_round(*state, world.rank == 0 ? 7e-3 : 1e-3, world.rank == world.size - 1 ? 5e-3 : 1e-3);
     const dt_probe probe = dt_probe_read(*state, 1.0);
     expect_seconds(probe.forward_seconds, 7e-3);
     expect_seconds(probe.backward_seconds, world.size == 1 ? 5e-3 : 1e-3);
@@ -100,7 +100,7 @@ static void what_cannot_be_is_refused_on_all_ranks(void **state) {
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(the_slowest_rank_of_each_bout_counts, make_probe, drop_probe),
+    cmocka_unit_test_setup_teardown(the_slowest_rank_of_each_round_counts, make_probe, drop_probe),
     cmocka_unit_test_setup_teardown(a_micro_batch_is_one_ranks, make_probe, drop_probe),
     cmocka_unit_test(what_cannot_be_is_refused_on_all_ranks)};
 

@@ -58,10 +58,10 @@ static void flip(float *number, int bit) {
     memcpy(number, &bits, sizeof bits);
 }
 
-/* Takes steps until one does not count, and returns the state's step then; at most up to `most`. */
-static int64_t walk(dt_run *run, int64_t most, dt_step_outcome *outcome) {
+/* Takes steps until one does not count, and returns the state's step then; at most up to `max`. */
+static int64_t walk(dt_run *run, int64_t max, dt_step_outcome *outcome) {
     dt_step_result result = {0};
-    while (run->state.step < most && result.outcome == DT_STEP_TAKEN)
+    while (run->state.step < max && result.outcome == DT_STEP_TAKEN)
         assert_ok(dt_step_run(run->step, &result, NULL, NULL));
     *outcome = result.outcome;
     return run->state.step;

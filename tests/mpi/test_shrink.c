@@ -52,10 +52,10 @@ static void expect_same(const dt_state *a, const dt_state *b) {
 }
 
 /* The rest of the run, on the ranks that are left. */
-static void go_on(const dt_world *part, const dt_config *config, const dt_state *reached) {
+static void go_on(const dt_world *subset, const dt_config *config, const dt_state *reached) {
     dt_harness fewer, from_the_start;
-    assert_ok(dt_harness_create(&fewer, part, config, 1));
-    assert_ok(dt_harness_create(&from_the_start, part, config, 1));
+    assert_ok(dt_harness_create(&fewer, subset, config, 1));
+    assert_ok(dt_harness_create(&from_the_start, subset, config, 1));
     copy_state(&fewer.state, reached);
     take_steps(&fewer, STEPS_AFTER);
     take_steps(&from_the_start, STEPS_BEFORE + STEPS_AFTER);
@@ -69,7 +69,7 @@ static void check_shrink(dt_algorithm algorithm, int ranks) {
     dt_harness all;
     dt_state reached;
     dt_layout layout;
-    dt_world part;
+    dt_world subset;
     describe(&config, algorithm);
     assert_ok(dt_harness_create(&all, &world, &config, 1));
     take_steps(&all, STEPS_BEFORE);
@@ -77,10 +77,10 @@ static void check_shrink(dt_algorithm algorithm, int ranks) {
     assert_ok(dt_state_create(&reached, &layout));
     copy_state(&reached, &all.state);
     dt_harness_free(&all);
-    assert_ok(dt_world_split(&world, ranks, &part));
-    if (part.mpi)
-        go_on(&part, &config, &reached);
-    dt_world_rejoin(&world, &part);
+    assert_ok(dt_world_split(&world, ranks, &subset));
+    if (subset.mpi)
+        go_on(&subset, &config, &reached);
+    dt_world_rejoin(&world, &subset);
     dt_state_free(&reached);
     dt_layout_free(&layout);
     dt_config_free(&config);

@@ -157,34 +157,34 @@ static void agreement_on_the_lowest_failure(void **state) {
 
 /* In the part of the first `ranks` ranks, ranks keep their numbers and its collectives see its ranks alone.
  */
-static void check_part(int ranks) {
-    dt_world part;
-    assert_ok(dt_world_split(&world, ranks, &part));
-    assert_int_equal(part.mpi != NULL, world.rank < ranks);
-    if (part.mpi) {
+static void check_subset(int ranks) {
+    dt_world subset;
+    assert_ok(dt_world_split(&world, ranks, &subset));
+    assert_int_equal(subset.mpi != NULL, world.rank < ranks);
+    if (subset.mpi) {
         int64_t *numbers = calloc((size_t)ranks, sizeof *numbers);
-        assert_int_equal(part.rank, world.rank);
-        assert_int_equal(part.size, ranks);
-        assert_int_equal(part.hosts, 1);
-        assert_int_equal(part.host_ranks, ranks);
-        assert_string_equal(part.host, world.host);
-        numbers[part.rank] = 10 + part.rank;
-        assert_ok(dt_world_gather_same(&part, numbers, (int64_t)sizeof *numbers));
+        assert_int_equal(subset.rank, world.rank);
+        assert_int_equal(subset.size, ranks);
+        assert_int_equal(subset.hosts, 1);
+        assert_int_equal(subset.host_ranks, ranks);
+        assert_string_equal(subset.host, world.host);
+        numbers[subset.rank] = 10 + subset.rank;
+        assert_ok(dt_world_gather_same(&subset, numbers, (int64_t)sizeof *numbers));
         for (int r = 0; r < ranks; r++)
             assert_int_equal(numbers[r], 10 + r);
-        assert_int_equal(dt_agree(&part, part.rank == ranks - 1 ? dt_fail("last") : DT_OK), DT_FAILED);
+        assert_int_equal(dt_agree(&subset, subset.rank == ranks - 1 ? dt_fail("last") : DT_OK), DT_FAILED);
         free(numbers);
     }
-    dt_world_rejoin(&world, &part);
-    assert_null(part.mpi);
+    dt_world_rejoin(&world, &subset);
+    assert_null(subset.mpi);
     /* The whole still works, and keeps a scratch of its own size. */
     gather_all_completes_uneven_runs(NULL);
 }
 
-static void a_part_is_a_world_of_its_own(void **state) {
+static void a_subset_is_a_world_of_its_own(void **state) {
     (void)state;
     for (int ranks = 1; ranks <= world.size; ranks++)
-        check_part(ranks);
+        check_subset(ranks);
 }
 
 /* How often this process has given its core away to wait. A rank that spins, or yields to others, hardly
@@ -197,13 +197,13 @@ static long times_slept(void) {
 
 static void ranks_without_work_sleep(void **state) {
     (void)state;
-    dt_world part;
-    assert_ok(dt_world_split(&world, 1, &part));
-    const bool idle = part.mpi == NULL;
+    dt_world subset;
+    assert_ok(dt_world_split(&world, 1, &subset));
+    const bool idle = subset.mpi == NULL;
     const long before = times_slept();
     if (!idle)
         usleep(500000);
-    dt_world_rejoin(&world, &part);
+    dt_world_rejoin(&world, &subset);
     if (idle)
         assert_true(times_slept() - before >= 10);
 }
@@ -217,7 +217,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(gather_same_completes_equal_rows),
     cmocka_unit_test(agreement_on_success),
     cmocka_unit_test(agreement_on_the_lowest_failure),
-    cmocka_unit_test(a_part_is_a_world_of_its_own),
+    cmocka_unit_test(a_subset_is_a_world_of_its_own),
     cmocka_unit_test(ranks_without_work_sleep),
 };
 

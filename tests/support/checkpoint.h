@@ -62,11 +62,11 @@ static inline void tiny_free(tiny *t) {
 
 /* Saves the state as folder/checkpoint_step_N; `*path` and failures are as by dt_checkpoint_publish. */
 static inline dt_status tiny_save_in(const tiny *t, const char *folder, char **path) {
-    dt_checkpoint_path place;
+    dt_checkpoint_path paths;
     if (path != NULL)
         *path = NULL;
-    DT_TRY(dt_checkpoint_write(&place, folder, &t->about, &t->state, NULL));
-    return dt_checkpoint_publish(&place, path);
+    DT_TRY(dt_checkpoint_write(&paths, folder, &t->about, &t->state, NULL));
+    return dt_checkpoint_publish(&paths, path);
 }
 
 static inline dt_status tiny_save(const tiny *t, char **path) {

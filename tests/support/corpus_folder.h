@@ -59,7 +59,7 @@ static inline void corpus_folder_open(dt_corpus *corpus, const char *path, int s
         int64_t first, end;
         assert_int_equal(dt_corpus_open(&other, path), DT_OK);
         assert_int_equal(dt_corpus_index(&other, rank, size), DT_OK);
-        dt_corpus_share(corpus->blocks, rank, size, &first, &end);
+        dt_corpus_slice(corpus->blocks, rank, size, &first, &end);
         memcpy(corpus->block + first, other.block + first, (size_t)(end - first) * sizeof *corpus->block);
         dt_corpus_close(&other);
     }

@@ -95,12 +95,12 @@ static bool strikes_now(const fault *f, int64_t step) {
     return f->here && (number_of(f, "step") == 0 || number_of(f, "step") == step);
 }
 
-static void reach(const fault *f, const char *place, int64_t step) {
+static void reach(const fault *f, const char *where, int64_t step) {
     const bool now = strikes_now(f, step);
     pthread_t thread;
-    if (now && strcmp(text_of(f, "place"), place) == 0)
+    if (now && strcmp(text_of(f, "place"), where) == 0)
         strike(f);
-    else if (now && strcmp(place, "micro_batch") == 0 && strcmp(text_of(f, "place"), "thread") == 0 &&
+    else if (now && strcmp(where, "micro_batch") == 0 && strcmp(text_of(f, "place"), "thread") == 0 &&
              pthread_create(&thread, NULL, strike_later, (void *)f) == 0)
         pthread_detach(thread);
 }

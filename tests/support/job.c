@@ -35,13 +35,13 @@ void job_mark(void) {
 
 bool job_has_variable(pid_t process, const char *wanted) {
     char path[64], *found = NULL;
-    size_t room = 0;
+    size_t capacity = 0;
     bool has = false;
     snprintf(path, sizeof path, "/proc/%d/environ", (int)process);
     FILE *file = fopen(path, "r");
     if (file == NULL)
         return false; /* it has gone since it was listed */
-    while (!has && getdelim(&found, &room, 0, file) > 0)
+    while (!has && getdelim(&found, &capacity, 0, file) > 0)
         has = strcmp(found, wanted) == 0;
     free(found);
     fclose(file);

@@ -65,18 +65,18 @@ void reference_linear(double *y, const double *x, const double *w, const double 
 /* One query of one head: p[0..t] = softmax of its scores; returns log(sum exp(score)). */
 static double weights_of(double *p, const double *qkv, int64_t t, int64_t h, int64_t C, int64_t H) {
     const int64_t D = C / H;
-    double most = -INFINITY, sum = 0.0;
+    double max = -INFINITY, sum = 0.0;
     for (int64_t j = 0; j <= t; j++) {
         p[j] = 0.0;
         for (int64_t d = 0; d < D; d++)
             p[j] += qkv[t * 3 * C + h * D + d] * qkv[j * 3 * C + C + h * D + d] / sqrt((double)D);
-        most = fmax(most, p[j]);
+        max = fmax(max, p[j]);
     }
     for (int64_t j = 0; j <= t; j++)
-        sum += exp(p[j] - most);
+        sum += exp(p[j] - max);
     for (int64_t j = 0; j <= t; j++)
-        p[j] = exp(p[j] - most) / sum;
-    return most + log(sum);
+        p[j] = exp(p[j] - max) / sum;
+    return max + log(sum);
 }
 
 void reference_attention(double *y, double *lse, const double *qkv, int64_t T, int64_t C, int64_t H,
@@ -153,12 +153,12 @@ double reference_loss(const double *logits, const uint8_t *targets, int64_t rows
     double loss = 0.0;
     for (int64_t i = 0; i < rows; i++) {
         const double *row = logits + i * V;
-        double most = row[0], sum = 0.0;
+        double max = row[0], sum = 0.0;
         for (int64_t v = 0; v < V; v++)
-            most = fmax(most, row[v]);
+            max = fmax(max, row[v]);
         for (int64_t v = 0; v < V; v++)
-            sum += exp(row[v] - most);
-        loss += most + log(sum) - row[targets[i]];
+            sum += exp(row[v] - max);
+        loss += max + log(sum) - row[targets[i]];
     }
     return loss;
 }

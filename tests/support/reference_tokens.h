@@ -44,11 +44,11 @@ static inline size_t reference_tokens_match(const uint8_t *bytes, size_t length,
 /* The tokens of a text, straight from the words of the header. */
 static inline dt_tokenizer_count reference_tokens(const uint8_t *bytes, size_t length, uint8_t *tokens) {
     dt_tokenizer_count count = {0};
-    for (size_t place = 0; place < length;) {
+    for (size_t position = 0; position < length;) {
         bool whole;
-        size_t used = reference_tokens_match(bytes + place, length - place, &whole);
-        uint8_t byte = bytes[place], token = DT_TOKEN_UNK;
-        if (byte == '\r' && place + 1 < length && bytes[place + 1] == '\n') {
+        size_t used = reference_tokens_match(bytes + position, length - position, &whole);
+        uint8_t byte = bytes[position], token = DT_TOKEN_UNK;
+        if (byte == '\r' && position + 1 < length && bytes[position + 1] == '\n') {
             token = 97;
             used = 2;
         } else if (byte >= 32 && byte <= 126)
@@ -61,7 +61,7 @@ static inline dt_tokenizer_count reference_tokens(const uint8_t *bytes, size_t l
         count.invalid += !whole;
         count.zero += byte == 0;
         tokens[count.tokens++] = token;
-        place += used;
+        position += used;
     }
     return count;
 }

@@ -175,9 +175,9 @@ static void test_without_shuffle(void **state) {
 static bool same_order(const dt_lanes *left, int64_t left_slot, int64_t left_epoch, const dt_lanes *right,
                        int64_t right_slot, int64_t right_epoch) {
     int64_t K = left->lane_windows;
-    for (int64_t place = 1; place <= K; place++)
-        if (dt_lanes_window(left, left_epoch * K + place, left_slot) - left_slot * K !=
-            dt_lanes_window(right, right_epoch * K + place, right_slot) - right_slot * K)
+    for (int64_t position = 1; position <= K; position++)
+        if (dt_lanes_window(left, left_epoch * K + position, left_slot) - left_slot * K !=
+            dt_lanes_window(right, right_epoch * K + position, right_slot) - right_slot * K)
             return false;
     return true;
 }
@@ -231,10 +231,10 @@ static void test_order_is_frozen(void **state) {
 /* Identity: a lane of 2^40 windows stays in its range, and different places give different windows. */
 static void test_huge_lane(void **state) {
     (void)state;
-    enum { PLACES = 1000 };
-    int64_t K = (int64_t)1 << 40, seen[PLACES];
+    enum { POSITIONS = 1000 };
+    int64_t K = (int64_t)1 << 40, seen[POSITIONS];
     dt_lanes lanes = {.B = 2, .T = 1, .windows = 2 * K, .lane_windows = K, .seed = 9, .shuffle = true};
-    for (int i = 0; i < PLACES; i++) {
+    for (int i = 0; i < POSITIONS; i++) {
         seen[i] = dt_lanes_window(&lanes, K - i, 1);
         assert_true(seen[i] >= K && seen[i] < 2 * K);
         for (int j = 0; j < i; j++)

@@ -12,9 +12,9 @@
 
 #include "report/chart.h"
 
-static int64_t count_of(const char *text, const char *part) {
+static int64_t count_of(const char *text, const char *words) {
     int64_t count = 0;
-    for (; (text = strstr(text, part)) != NULL; text++)
+    for (; (text = strstr(text, words)) != NULL; text++)
         count++;
     return count;
 }

@@ -206,14 +206,14 @@ static void numbers_that_are_not_finite_are_refused(void **state) {
     for (int i = 0; i < 3; i++) {
         dt_checkpoint_about about;
         char *saved;
-        float *place = rows[i].vector + dt_layout_find(&t->layout, "wpe.weight")->offset, kept = *place;
-        *place = i % 2 ? INFINITY : NAN;
+        float *paths = rows[i].vector + dt_layout_find(&t->layout, "wpe.weight")->offset, kept = *paths;
+        *paths = i % 2 ? INFINITY : NAN;
         assert_int_equal(tiny_save(t, &saved), DT_OK);
         assert_false(tiny_equals(t, saved));
         assert_non_null(strstr(dt_error(), rows[i].refusal));
         assert_int_equal(dt_checkpoint_verify(saved, &about), DT_FAILED);
         assert_non_null(strstr(dt_error(), rows[i].refusal));
-        *place = kept;
+        *paths = kept;
         free(saved);
     }
 }

@@ -101,23 +101,23 @@ static void nan_and_infinity_are_seen(void **state) {
  * of two chunks. */
 static void every_turned_bit_shows_in_the_bits(void **state) {
     (void)state;
-    const int64_t count = 10000, places[] = {0, 1, 1023, 1024, 9999};
+    const int64_t count = 10000, indices[] = {0, 1, 1023, 1024, 9999};
     float *vector = numbers_random(count, 10, 1.0);
     vector[1] = 1e-40f;
     vector[1024] = 3e30f;
     uint64_t before, after;
     norm_and_bits(vector, count, &before);
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+    for (size_t i = 0; i < sizeof indices / sizeof *indices; i++)
         for (int bit = 0; bit < 32; bit++) {
-            const float kept = vector[places[i]];
+            const float kept = vector[indices[i]];
             uint32_t bits;
             memcpy(&bits, &kept, sizeof bits);
             bits ^= UINT32_C(1) << bit;
-            memcpy(&vector[places[i]], &bits, sizeof bits);
+            memcpy(&vector[indices[i]], &bits, sizeof bits);
             norm_and_bits(vector, count, &after);
             if (after == before)
-                fail_msg("bit %d of element %d does not show", bit, (int)places[i]);
-            vector[places[i]] = kept;
+                fail_msg("bit %d of element %d does not show", bit, (int)indices[i]);
+            vector[indices[i]] = kept;
         }
     float *exchanged = numbers_random(count, 10, 1.0);
     memcpy(exchanged, vector + 1024, 1024 * sizeof *vector);

@@ -21,16 +21,16 @@
 
 /* A text of `length` bytes of plain letters, characters of two to four bytes, CR LF and broken UTF-8. */
 static uint8_t *make_text(size_t length) {
-    static const char *const parts[] = {
+    static const char *const slices[] = {
         "the ",         "quick\t", "fox\r\n", "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80",
         "\xF0\x9F\x98", "\xFF",    "\r",      "\n"};
     uint8_t *text = malloc(length);
     assert_non_null(text);
     size_t done = 0;
     for (uint32_t i = 0; done < length; i++) {
-        const char *part = parts[dt_philox((dt_philox_key){3, 4}, i, 0, 0, 0).w0 % 10];
-        size_t bytes = strlen(part) < length - done ? strlen(part) : length - done;
-        memcpy(text + done, part, bytes);
+        const char *slice = slices[dt_philox((dt_philox_key){3, 4}, i, 0, 0, 0).w0 % 10];
+        size_t bytes = strlen(slice) < length - done ? strlen(slice) : length - done;
+        memcpy(text + done, slice, bytes);
         done += bytes;
     }
     return text;
@@ -45,20 +45,20 @@ static uint8_t *encode(const uint8_t *text, size_t length, int64_t *count) {
 }
 
 /* Identity: shares are contiguous, in rank order, cover all blocks and differ by one at most. */
-static void test_shares(void **state) {
+static void test_slices(void **state) {
     (void)state;
     static const int64_t counts[] = {1, 2, 7, 8, 9, 1000, (int64_t)1 << 43};
     static const int sizes[] = {1, 2, 3, 8, 100000};
     for (size_t i = 0; i < 7; i++)
         for (size_t j = 0; j < 5; j++) {
-            int64_t place = 0, first, end;
+            int64_t position = 0, first, end;
             for (int rank = 0; rank < sizes[j]; rank++) {
-                dt_corpus_share(counts[i], rank, sizes[j], &first, &end);
-                assert_true(first == place && end >= first);
+                dt_corpus_slice(counts[i], rank, sizes[j], &first, &end);
+                assert_true(first == position && end >= first);
                 assert_true(end - first == counts[i] / sizes[j] || end - first == counts[i] / sizes[j] + 1);
-                place = end;
+                position = end;
             }
-            assert_int_equal(place, counts[i]);
+            assert_int_equal(position, counts[i]);
         }
 }
 
@@ -132,22 +132,22 @@ static void test_ranges(void **state) {
 
 /* Identity: what straddles the border of two blocks at any byte is tokenized as it is in the whole text. */
 static void test_straddling(void **state) {
-    static const char *const parts[] = {"\xC3\xA9",      "\xE2\x82\xAC", "\xF0\x9F\x98\x80", "\r\n",
-                                        "\xF0\x9F\x98z", "\xE2\x82",     "\x80\x80\x80\x80", "\r\r\n\n",
-                                        "\xEF\xBB\xBF"};
+    static const char *const slices[] = {"\xC3\xA9",      "\xE2\x82\xAC", "\xF0\x9F\x98\x80", "\r\n",
+                                         "\xF0\x9F\x98z", "\xE2\x82",     "\x80\x80\x80\x80", "\r\r\n\n",
+                                         "\xEF\xBB\xBF"};
     const corpus_folder *folder = *state;
     enum { NEAR = 16 }; /* tokens before the end: enough to begin in the first block */
     uint8_t *text = malloc(BLOCK + 8), found[NEAR];
     assert_non_null(text);
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
-        for (size_t before = 1; before <= strlen(parts[i]); before++) {
+    for (size_t i = 0; i < sizeof slices / sizeof slices[0]; i++)
+        for (size_t before = 1; before <= strlen(slices[i]); before++) {
             /* Once the second block ends with the part, and so may have no token of its own; once it does
              * not. */
             for (size_t after = 0; after < 2; after++) {
-                size_t start = BLOCK - before, length = start + strlen(parts[i]) + after;
+                size_t start = BLOCK - before, length = start + strlen(slices[i]) + after;
                 int64_t count;
                 memset(text, 'x', BLOCK + 8);
-                memcpy(text + start, parts[i], strlen(parts[i]));
+                memcpy(text + start, slices[i], strlen(slices[i]));
                 uint8_t *tokens = encode(text, length, &count);
                 corpus_folder_write(folder, text, length);
                 dt_corpus corpus;
@@ -318,7 +318,7 @@ static void test_find(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shares),  WITH_FOLDER(test_index_does_not_know_the_ranks),
+        cmocka_unit_test(test_slices),  WITH_FOLDER(test_index_does_not_know_the_ranks),
         WITH_FOLDER(test_ranges),       WITH_FOLDER(test_straddling),
         WITH_FOLDER(test_beyond_4_gib), WITH_FOLDER(test_open_failures),
         WITH_FOLDER(test_file_changes), WITH_FOLDER(test_range_failures),

@@ -92,7 +92,7 @@ static void workspace_is_counted_per_slot(void **state) {
     (void)state;
     const int64_t floats = 1 << 12;
     dt_cost_job job = {.ranks = 2, .host_ranks = 1, .micro_batches = 8};
-    int64_t workspace_bytes, most = 0, dry_run;
+    int64_t workspace_bytes, max = 0, dry_run;
     for (int64_t buckets = 1; buckets <= 20; buckets++) {
         const int64_t slots = buckets < 8 ? buckets : 8;
         for (job.dtype = DT_DTYPE_FP32; job.dtype <= DT_DTYPE_BF16; job.dtype++) {
@@ -113,9 +113,9 @@ static void workspace_is_counted_per_slot(void **state) {
     assert_int_equal(dt_cost_busiest(&layered, bounds, 2, moved, &dry_run), DT_OK);
     for (int rank = 0; rank < 11; rank++) {
         assert_int_equal(dt_cost_workspace_bytes(&layered, rank, floats, floats, 2, &workspace_bytes), DT_OK);
-        most = workspace_bytes > most ? workspace_bytes : most;
+        max = workspace_bytes > max ? workspace_bytes : max;
     }
-    assert_int_equal(most, dry_run);
+    assert_int_equal(max, dry_run);
 }
 
 /* The ranks that stand for more than 512 tell the same of those as all would. */
@@ -152,7 +152,7 @@ static dt_cost_machine machine(double latency, double bandwidth, double add) {
     return (dt_cost_machine){.link = {latency, bandwidth, 0.0},
                              .inside = {latency, bandwidth, 0.0},
                              .add_seconds = add,
-                             .share = 1.0};
+                             .threads_per_core = 1.0};
 }
 
 #define assert_near(a, b) assert_true(fabs((a) - (b)) <= 1e-9 * fabs(b))
@@ -191,7 +191,7 @@ static void a_long_backward_pass_hides_all_but_the_last_bucket(void **state) {
 static void a_shared_core_costs_the_step_more_than_a_rank_sees(void **state) {
     (void)state;
     dt_cost_machine m = machine(0.5, 1000.0, 0.01);
-    m.share = 2.0;
+    m.threads_per_core = 2.0;
     const dt_cost_time e = dt_cost_time_of(&m, 1e6, bounds, BUCKETS, traffic);
     assert_near(e.exposed_seconds, 2.0 + 0.8);
     assert_near(e.seen_seconds, 2.0 + 0.4);

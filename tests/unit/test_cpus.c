@@ -12,7 +12,7 @@
 #include "comm/cpus.h"
 #include "support/scratch.h"
 
-#define MOST 4
+#define RANKS_MAX 4
 
 /* A rank on the hardware threads whose bits are set, with a quota in thousandths (0 for none) of a group. */
 typedef struct rank {
@@ -38,7 +38,7 @@ static char *make_host(void) {
 
 static dt_cpus join(const rank *ranks, int count, int given) {
     char *folder = make_host();
-    dt_cpus_own own[MOST];
+    dt_cpus_own own[RANKS_MAX];
     for (int r = 0; r < count; r++) {
         own[r].quota = (dt_cpu_quota){ranks[r].quota ? ranks[r].quota : INT64_MAX, ranks[r].group};
         CPU_ZERO(&own[r].allowed);

@@ -75,16 +75,16 @@ static void a_file_has_it_already(void **state) {
     redirect(file);
     assert_int_equal(dup2(file, STDOUT_FILENO), STDOUT_FILENO);
     /* The least of many, since one may be interrupted: what waits takes 20 ms each time. */
-    double least = 1.0;
+    double min = 1.0;
     for (int i = 0; i < 20; i++) {
         const double start = dt_clock_seconds();
         dt_drain_output(60.0);
         const double seconds = dt_clock_seconds() - start;
-        least = seconds < least ? seconds : least;
+        min = seconds < min ? seconds : min;
     }
     put_back();
     assert_int_equal(dup2(out, STDOUT_FILENO), STDOUT_FILENO);
-    assert_true(least < 0.01);
+    assert_true(min < 0.01);
     close(out);
     close(file);
 }

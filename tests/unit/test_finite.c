@@ -14,13 +14,13 @@
 
 static const dt_shape shape = {.n_layers = 1, .C = 12, .H = 2, .F = 24, .T = 8, .V = 99};
 
-typedef struct room {
+typedef struct vector {
     dt_layout layout;
     dt_state state;
-} room;
+} vector;
 
 static int set_up(void **state) {
-    static room made;
+    static vector made;
     assert_int_equal(dt_layout_create(&made.layout, shape), DT_OK);
     assert_int_equal(dt_state_create(&made.state, &made.layout), DT_OK);
     for (int64_t i = 0; i < made.layout.elements; i++)
@@ -30,7 +30,7 @@ static int set_up(void **state) {
 }
 
 static int tear_down(void **state) {
-    room *r = *state;
+    vector *r = *state;
     dt_state_free(&r->state);
     dt_layout_free(&r->layout);
     return 0;
@@ -38,33 +38,33 @@ static int tear_down(void **state) {
 
 /* The largest numbers and those below the normal ones are finite. */
 static void extreme_numbers_are_finite(void **state) {
-    const room *r = *state;
+    const vector *r = *state;
     assert_null(dt_finite_first(&r->layout, r->state.parameters));
     assert_int_equal(dt_finite_check(&r->state), DT_OK);
 }
 
-/* Each kind at the first and the last place of every tensor, with another one in a later tensor. */
+/* Each kind at the first and the last position of every tensor, with another one in a later tensor. */
 static void the_first_tensor_is_found(void **state) {
-    room *r = *state;
+    vector *r = *state;
     const float kinds[] = {NAN, INFINITY, -INFINITY};
     float *x = r->state.parameters;
     for (int64_t t = 0; t < r->layout.tensors; t++)
         for (int i = 0; i < 6; i++) {
             const dt_tensor *tensor = &r->layout.tensor[t], *last = &r->layout.tensor[r->layout.tensors - 1];
-            float *place = x + tensor->offset + (i % 2 ? tensor->count - 1 : 0), kept = *place;
+            float *position = x + tensor->offset + (i % 2 ? tensor->count - 1 : 0), kept = *position;
             float *later = x + last->offset + last->count / 2, kept_later = *later;
-            *place = kinds[i / 2];
+            *position = kinds[i / 2];
             *later = NAN;
             assert_ptr_equal(dt_finite_first(&r->layout, x), tensor);
             *later = kept_later;
-            *place = kept;
+            *position = kept;
         }
     assert_null(dt_finite_first(&r->layout, x));
 }
 
 /* Weights and both moments, by the names that the files of a checkpoint have. */
 static void a_state_that_must_not_be_saved_is_named(void **state) {
-    room *r = *state;
+    vector *r = *state;
     const struct {
         float *vector;
         const char *name;

@@ -26,7 +26,7 @@ static const room rooms[] = {
 
 /* A header of a library, and the only place under src/ that may include it. */
 static const struct {
-    const char *header, *place;
+    const char *header, *line;
 } foreign[] = {{"mpi.h", "comm/mpi_world.h"}, {"yaml.h", "config/yaml.c"}};
 
 /* The header by which MPI is reached, and the only rooms that may include it. */
@@ -51,7 +51,7 @@ static void judge_include(const char *path, const char *header, char closing, co
     const room *mine = find_room(path), *theirs = find_room(header);
     for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
         if (strcmp(header, foreign[i].header) == 0 &&
-            strncmp(path, foreign[i].place, strlen(foreign[i].place)) != 0)
+            strncmp(path, foreign[i].line, strlen(foreign[i].line)) != 0)
             *what = "a library's header outside its one place";
     if (!reaches_mpi(path, header))
         *what = "MPI outside comm/ and allreduce/";
@@ -108,10 +108,10 @@ static bool has_word(const char *text, const char *word, char next) {
  * program's own text or escaped as YAML, numbers alone, and whoever only flushes.
  */
 static bool may_print(const char *path) {
-    static const char *const places[] = {"base/log.c",   "base/narrow.c", "verb/help.c",    "verb/data.c",
-                                         "verb/train.c", "main.c",        "verb/complain.c"};
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
-        if (strcmp(path, places[i]) == 0)
+    static const char *const lines[] = {"base/log.c",   "base/narrow.c", "verb/help.c",    "verb/data.c",
+                                        "verb/train.c", "main.c",        "verb/complain.c"};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        if (strcmp(path, lines[i]) == 0)
             return true;
     return false;
 }

@@ -100,12 +100,12 @@ static void no_hooks_do_nothing(void **state) {
 
 /* Mean and standard deviation over all rows of all micro-batches, in two passes; least and most. */
 static void check_layer(const json_t *reports, int layer, const float *x, int64_t count) {
-    double mean = 0.0, variance = 0.0, least = INFINITY, most = -INFINITY;
+    double mean = 0.0, variance = 0.0, min = INFINITY, max = -INFINITY;
     char key[32];
     for (int64_t i = 0; i < count; i++) {
         mean += (double)x[i] / (double)count;
-        least = fmin(least, (double)x[i]);
-        most = fmax(most, (double)x[i]);
+        min = fmin(min, (double)x[i]);
+        max = fmax(max, (double)x[i]);
     }
     for (int64_t i = 0; i < count; i++)
         variance += ((double)x[i] - mean) * ((double)x[i] - mean) / (double)count;
@@ -114,9 +114,9 @@ static void check_layer(const json_t *reports, int layer, const float *x, int64_
     snprintf(key, sizeof key, "layer_%d.std", layer);
     assert_true(fabs(reported(reports, 0, key) - sqrt(variance)) < 1e-12);
     snprintf(key, sizeof key, "layer_%d.min", layer);
-    assert_true(reported(reports, 0, key) == least);
+    assert_true(reported(reports, 0, key) == min);
     snprintf(key, sizeof key, "layer_%d.max", layer);
-    assert_true(reported(reports, 0, key) == most);
+    assert_true(reported(reports, 0, key) == max);
 }
 
 /* Three micro-batches of 3, 3 and 1 sequences with random numbers: the report is that of all numbers at once.

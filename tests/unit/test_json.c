@@ -43,19 +43,19 @@ static char *repeat(const char *start, const char *piece, size_t count, const ch
 
 static void depth_and_size_are_bounded(void **state) {
     (void)state;
-    char *text = repeat("", "[", DT_JSON_MOST_DEPTH, "");
+    char *text = repeat("", "[", DT_JSON_MAX_DEPTH, "");
     refused(text, "line 1 is not JSON: ']' expected near end of file");
     free(text);
     text = repeat("", "[", 1000000, "");
     refused(text, "expected JSON that is nested at most 64 deep, found more");
     free(text);
-    text = repeat("", "{\"a\":", DT_JSON_MOST_DEPTH + 1, "");
+    text = repeat("", "{\"a\":", DT_JSON_MAX_DEPTH + 1, "");
     refused(text, "expected JSON that is nested at most 64 deep, found more");
     free(text);
-    text = repeat("[1", ",1", DT_JSON_MOST_VALUES - 2, "]");
+    text = repeat("[1", ",1", DT_JSON_MAX_VALUES - 2, "]");
     accepted(text);
     free(text);
-    text = repeat("[[]", ",[]", DT_JSON_MOST_VALUES / 2, "]");
+    text = repeat("[[]", ",[]", DT_JSON_MAX_VALUES / 2, "]");
     refused(text, "expected JSON of at most 250000 values, found more");
     free(text);
 }

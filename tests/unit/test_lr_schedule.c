@@ -19,7 +19,7 @@ static void assert_rate(const dt_lr_schedule *s, int64_t step, double expected) 
 
 static void constant_is_the_peak(void **state) {
     (void)state;
-    const dt_lr_schedule s = {.shape = DT_LR_CONSTANT, .peak = 3e-4, .least = 1e-5, .max_steps = 100};
+    const dt_lr_schedule s = {.shape = DT_LR_CONSTANT, .peak = 3e-4, .min = 1e-5, .max_steps = 100};
     const int64_t steps[] = {1, 2, 50, 100, 101, INT64_MAX / 2};
     for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
         assert_rate(&s, steps[i], 3e-4);
@@ -32,7 +32,7 @@ static void warmup_is_linear_in_every_shape(void **state) {
     for (int i = 0; i < 3; i++) {
         const dt_lr_schedule s = {.shape = every[i],
                                   .peak = 2.0,
-                                  .least = 0.5,
+                                  .min = 0.5,
                                   .warmup_steps = 8,
                                   .decay_steps = 10,
                                   .max_steps = 100};
@@ -54,7 +54,7 @@ static void warmup_is_linear_in_every_shape(void **state) {
 static void cosine_falls_by_its_formula(void **state) {
     (void)state;
     const dt_lr_schedule s = {
-        .shape = DT_LR_COSINE, .peak = 1.0, .least = 0.2, .warmup_steps = 10, .max_steps = 70};
+        .shape = DT_LR_COSINE, .peak = 1.0, .min = 0.2, .warmup_steps = 10, .max_steps = 70};
     assert_rate(&s, 10, 1.0);
     assert_rate(&s, 30, 0.2 + 0.8 * 0.75);
     assert_rate(&s, 40, 0.6);
@@ -62,21 +62,17 @@ static void cosine_falls_by_its_formula(void **state) {
     assert_rate(&s, 70, 0.2);
     assert_rate(&s, 71, 0.2);
     assert_rate(&s, 1000000, 0.2);
-    const dt_lr_schedule cold = {.shape = DT_LR_COSINE, .peak = 1.0, .least = 0.0, .max_steps = 3};
+    const dt_lr_schedule cold = {.shape = DT_LR_COSINE, .peak = 1.0, .min = 0.0, .max_steps = 3};
     assert_rate(&cold, 1, 0.75); /* without warm-up the first step is already one on the way */
     assert_rate(&cold, 2, 0.25);
     assert_rate(&cold, 3, 0.0);
 }
 
-/* The peak until decay_steps before the end, then a straight line that reaches `least` with max_steps. */
+/* The peak until decay_steps before the end, then a straight line that reaches `min` with max_steps. */
 static void wsd_is_stable_and_then_falls(void **state) {
     (void)state;
-    const dt_lr_schedule s = {.shape = DT_LR_WSD,
-                              .peak = 1.0,
-                              .least = 0.1,
-                              .warmup_steps = 5,
-                              .decay_steps = 20,
-                              .max_steps = 100};
+    const dt_lr_schedule s = {
+        .shape = DT_LR_WSD, .peak = 1.0, .min = 0.1, .warmup_steps = 5, .decay_steps = 20, .max_steps = 100};
     assert_rate(&s, 5, 1.0);
     assert_rate(&s, 6, 1.0);
     assert_rate(&s, 80, 1.0);
@@ -86,7 +82,7 @@ static void wsd_is_stable_and_then_falls(void **state) {
     assert_rate(&s, 101, 0.1);
     assert_rate(&s, 1000000, 0.1);
     const dt_lr_schedule tight = {
-        .shape = DT_LR_WSD, .peak = 1.0, .least = 0.0, .warmup_steps = 2, .decay_steps = 2, .max_steps = 4};
+        .shape = DT_LR_WSD, .peak = 1.0, .min = 0.0, .warmup_steps = 2, .decay_steps = 2, .max_steps = 4};
     const double expected[] = {0.5, 1.0, 0.5, 0.0};
     for (int64_t step = 1; step <= 4; step++)
         assert_rate(&tight, step, expected[step - 1]);

@@ -22,7 +22,8 @@
 #include "support/small_study.h"
 
 static dt_study_point point(bool weak, int ranks, double seconds) {
-    dt_study_point made = {.weak = weak, .ranks = ranks, .batch = weak ? 8 * ranks : 8, .share = 1.0};
+    dt_study_point made = {
+        .weak = weak, .ranks = ranks, .batch = weak ? 8 * ranks : 8, .threads_per_core = 1.0};
     made.step = (dt_statistics){.count = 5,
                                 .mean = seconds,
                                 .median = seconds,

@@ -35,9 +35,9 @@ static char *work(int descriptor, double seconds) {
     assert_true(dup2(file, descriptor) == descriptor);
     now_seconds = 1000.0;
     dt_meter_start(&meter, "indexing", "a.txt", 100000000000);
-    for (int64_t part = 1; part <= 1000; part++) {
-        now_seconds = 1000.0 + seconds * (double)part / 1000.0;
-        dt_meter_move(&meter, part * 100000000);
+    for (int64_t step = 1; step <= 1000; step++) {
+        now_seconds = 1000.0 + seconds * (double)step / 1000.0;
+        dt_meter_move(&meter, step * 100000000);
     }
     fflush(NULL);
     assert_true(dup2(before, descriptor) == descriptor);

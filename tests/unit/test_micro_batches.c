@@ -1,5 +1,5 @@
 /*
- * A rank's plan, played with numbers in place of gradients: whatever the run of micro-batches and the
+ * A rank's schedule, played with numbers in place of gradients: whatever the run of micro-batches and the
  * threads, the buffers of the cover end with the sums that the canonical tree defines, and no buffer is
  * written to while its content counts.
  */
@@ -19,20 +19,21 @@
 #define MICRO_BATCHES_MAX 24
 #define THREADS_MAX       5
 
-/* One buffer while a plan is played: the micro-batches [first, end) summed, or nothing that counts. */
+/* One buffer while a schedule is played: the micro-batches [first, end) summed, or nothing that counts. */
 typedef struct buffer {
     bool used;
     int64_t first, end;
     float sum;
 } buffer;
 
-static void play_wave(const dt_micro_batches *plan, int64_t wave, buffer *buffers) {
-    const int64_t run = plan->end - plan->first, from = wave * plan->wave_micro_batches;
-    for (int64_t i = from; i < run && i < from + plan->wave_micro_batches; i++) {
-        assert_in_range(plan->buffer[i], 0, plan->buffers - 1);
-        buffer *b = &buffers[plan->buffer[i]];
+static void play_wave(const dt_micro_batches *schedule, int64_t wave, buffer *buffers) {
+    const int64_t run = schedule->end - schedule->first, from = wave * schedule->wave_micro_batches;
+    for (int64_t i = from; i < run && i < from + schedule->wave_micro_batches; i++) {
+        assert_in_range(schedule->buffer[i], 0, schedule->buffers - 1);
+        buffer *b = &buffers[schedule->buffer[i]];
         assert_false(b->used);
-        *b = (buffer){true, plan->first + i, plan->first + i + 1, micro_batch_value(plan->first + i)};
+        *b = (buffer){true, schedule->first + i, schedule->first + i + 1,
+                      micro_batch_value(schedule->first + i)};
     }
     for (int64_t a = wave > 0 ? schedule->wave_adds_end[wave - 1] : 0; a < schedule->wave_adds_end[wave];
          a++) {
@@ -45,19 +46,19 @@ static void play_wave(const dt_micro_batches *plan, int64_t wave, buffer *buffer
     }
 }
 
-/* Plays one plan to its end and compares what remains with the cover. */
-static void check_plan(int64_t micro_batches, int64_t first, int64_t end, int threads) {
-    dt_micro_batches plan;
+/* Plays one schedule to its end and compares what remains with the cover. */
+static void check_schedule(int64_t micro_batches, int64_t first, int64_t end, int threads) {
+    dt_micro_batches schedule;
     buffer buffers[MICRO_BATCHES_MAX] = {{0}};
     dt_tree_node cover[DT_TREE_COVER_MAX];
-    assert_int_equal(dt_micro_batches_schedule(&plan, micro_batches, first, end, threads), DT_OK);
-    assert_in_range(plan.buffers, 1, end - first);
-    assert_int_equal(plan.wave_micro_batches, threads);
-    for (int64_t wave = 0; wave < plan.waves; wave++)
-        play_wave(&plan, wave, buffers);
-    assert_int_equal(plan.cover_count, dt_tree_cover(micro_batches, first, end, cover));
-    for (int64_t c = 0; c < plan.cover_count; c++) {
-        buffer *b = &buffers[plan.cover_buffer[c]];
+    assert_int_equal(dt_micro_batches_schedule(&schedule, micro_batches, first, end, threads), DT_OK);
+    assert_in_range(schedule.buffers, 1, end - first);
+    assert_int_equal(schedule.wave_micro_batches, threads);
+    for (int64_t wave = 0; wave < schedule.waves; wave++)
+        play_wave(&schedule, wave, buffers);
+    assert_int_equal(schedule.cover_count, dt_tree_cover(micro_batches, first, end, cover));
+    for (int64_t c = 0; c < schedule.cover_count; c++) {
+        buffer *b = &buffers[schedule.cover_buffer[c]];
         const float expected = sum_by_definition(cover[c].first, cover[c].end);
         assert_true(b->used);
         assert_int_equal(b->first, cover[c].first);
@@ -65,9 +66,9 @@ static void check_plan(int64_t micro_batches, int64_t first, int64_t end, int th
         assert_memory_equal(&b->sum, &expected, sizeof expected);
         b->used = false;
     }
-    for (int64_t b = 0; b < plan.buffers; b++)
+    for (int64_t b = 0; b < schedule.buffers; b++)
         assert_false(buffers[b].used); /* no micro-batch is left out of the cover */
-    dt_micro_batches_free(&plan);
+    dt_micro_batches_free(&schedule);
 }
 
 /* For every run of micro-batches and every number of threads: the cover's buffers hold the tree's sums. */
@@ -77,7 +78,7 @@ static void ends_with_the_sums_of_the_cover(void **state) {
         for (int64_t first = 0; first < micro_batches; first++)
             for (int64_t end = first + 1; end <= micro_batches; end++)
                 for (int threads = 1; threads <= THREADS_MAX; threads++)
-                    check_plan(micro_batches, first, end, threads);
+                    check_schedule(micro_batches, first, end, threads);
 }
 
 static int64_t log2_above(int64_t count) {
@@ -116,13 +117,13 @@ static void a_power_of_two_takes_its_depth(void **state) {
     (void)state;
     for (int t = 0; t <= 5; t++)
         for (int k = 0; k <= 10; k++) {
-            dt_micro_batches plan;
+            dt_micro_batches schedule;
             const int64_t micro_batches = (int64_t)1 << k;
             const int threads = 1 << t;
-            assert_int_equal(dt_micro_batches_schedule(&plan, micro_batches, 0, micro_batches, threads),
+            assert_int_equal(dt_micro_batches_schedule(&schedule, micro_batches, 0, micro_batches, threads),
                              DT_OK);
-            assert_int_equal(plan.buffers, k <= t ? micro_batches : threads + k - t);
-            dt_micro_batches_free(&plan);
+            assert_int_equal(schedule.buffers, k <= t ? micro_batches : threads + k - t);
+            dt_micro_batches_free(&schedule);
         }
     dt_micro_batches schedule;
     assert_int_equal(dt_micro_batches_schedule(&schedule, 14, 0, 14, 7), DT_OK);

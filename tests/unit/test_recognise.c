@@ -10,7 +10,7 @@
 
 #include "data/recognise.h"
 
-#define ROOM 4096
+#define BYTES_MAX 4096
 
 /* The bytes are refused in one sentence that has `what` in it; a NULL is for those that pass. */
 static void expect(const void *bytes, size_t length, const char *what) {
@@ -71,7 +71,7 @@ static void wide_characters_are_named(void **state) {
                  {4, false, "\xFF\xFE\0\0", "found one in UTF-32LE;"},
                  {4, true, "\0\0\xFE\xFF", "found one in UTF-32BE;"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        uint8_t bytes[ROOM];
+        uint8_t bytes[BYTES_MAX];
         const size_t width = (size_t)cases[i].width;
         memcpy(bytes, cases[i].mark, width);
         const size_t length = width + widen("It was bright;\r\n\tthe ~ clock.\n", cases[i].width,

@@ -16,12 +16,12 @@
 #include "support/scratch.h"
 #include "checkpoint/safetensors.h"
 
-/* Two parts of a tiny layout, written once for each test. */
+/* Two sections of a tiny layout, written once for each test. */
 typedef struct fixture {
     char *folder, *path;
     dt_layout layout;
     float *vector[2];
-    dt_safetensors_part parts[2];
+    dt_safetensors_section sections[2];
     json_t *sums;
     char *bytes; /* of the file */
     size_t length;
@@ -47,9 +47,9 @@ static int set_up(void **state) {
     for (int p = 0; p < 2; p++) {
         f->vector[p] = dt_memory_alloc(f->layout.elements, sizeof(float), "test");
         fill(f->vector[p], &f->layout, 17u + (uint32_t)p);
-        f->parts[p] = (dt_safetensors_part){p == 0 ? "exp_avg." : "exp_avg_sq.", f->vector[p]};
+        f->sections[p] = (dt_safetensors_section){p == 0 ? "exp_avg." : "exp_avg_sq.", f->vector[p]};
     }
-    if (dt_safetensors_write(f->path, &f->layout, f->parts, NULL, 2, &f->sums) != DT_OK)
+    if (dt_safetensors_write(f->path, &f->layout, f->sections, NULL, 2, &f->sums) != DT_OK)
         return 1;
     f->bytes = scratch_get(f->path, &f->length);
     *state = f;
@@ -70,16 +70,17 @@ static int tear_down(void **state) {
 }
 
 static dt_status verify(fixture *f) {
-    const dt_safetensors_part nowhere[] = {{f->parts[0].prefix, NULL}, {f->parts[1].prefix, NULL}};
+    const dt_safetensors_section nowhere[] = {{f->sections[0].prefix, NULL}, {f->sections[1].prefix, NULL}};
     return dt_safetensors_read(f->path, &f->layout, nowhere, 2, f->sums);
 }
 
 /* The text of the header entry that the format's definition asks for. */
-static void print_entry(char *text, size_t room, const char *prefix, const dt_tensor *tensor, int64_t begin) {
+static void print_entry(char *text, size_t capacity, const char *prefix, const dt_tensor *tensor,
+                        int64_t begin) {
     char shape[64];
     snprintf(shape, sizeof shape, tensor->dims == 2 ? "%" PRId64 ",%" PRId64 : "%.0" PRId64 "%" PRId64,
              tensor->dims == 2 ? tensor->rows : 0, tensor->cols);
-    snprintf(text, room,
+    snprintf(text, capacity,
              ",\"%s%s\":{\"dtype\":\"F32\",\"shape\":[%s],\"data_offsets\":[%" PRId64 ",%" PRId64 "]}",
              prefix, tensor->name, shape, begin, begin + 4 * tensor->count);
 }
@@ -92,7 +93,7 @@ static void bytes_are_the_format(void **state) {
     int64_t data = 0;
     for (int p = 0; p < 2; p++)
         for (int64_t t = 0; t < f->layout.tensors; t++) {
-            print_entry(header + used, 1024, f->parts[p].prefix, &f->layout.tensor[t], data);
+            print_entry(header + used, 1024, f->sections[p].prefix, &f->layout.tensor[t], data);
             used += strlen(header + used);
             data += 4 * f->layout.tensor[t].count;
         }
@@ -110,7 +111,7 @@ static void bytes_are_the_format(void **state) {
             const dt_tensor *tensor = &f->layout.tensor[t];
             char name[128];
             assert_memory_equal(at, f->vector[p] + tensor->offset, (size_t)tensor->count * 4);
-            snprintf(name, sizeof name, "%s%s", f->parts[p].prefix, tensor->name);
+            snprintf(name, sizeof name, "%s%s", f->sections[p].prefix, tensor->name);
             snprintf(digits, sizeof digits, "%016" PRIx64, XXH3_64bits(at, (size_t)tensor->count * 4));
             assert_string_equal(json_string_value(json_object_get(tensors, name)), digits);
             at += tensor->count * 4;
@@ -128,8 +129,8 @@ static void round_trip_keeps_every_bit(void **state) {
     float *back[2];
     for (int p = 0; p < 2; p++)
         back[p] = dt_memory_alloc(f->layout.elements, sizeof(float), "test");
-    const dt_safetensors_part parts[] = {{"exp_avg.", back[0]}, {"exp_avg_sq.", back[1]}};
-    assert_int_equal(dt_safetensors_read(f->path, &f->layout, parts, 2, f->sums), DT_OK);
+    const dt_safetensors_section sections[] = {{"exp_avg.", back[0]}, {"exp_avg_sq.", back[1]}};
+    assert_int_equal(dt_safetensors_read(f->path, &f->layout, sections, 2, f->sums), DT_OK);
     for (int p = 0; p < 2; p++) {
         assert_memory_equal(back[p], f->vector[p], (size_t)f->layout.elements * sizeof(float));
         dt_memory_free(back[p]);
@@ -137,7 +138,7 @@ static void round_trip_keeps_every_bit(void **state) {
     assert_int_equal(verify(f), DT_OK);
     /* A file is new or an error, never written over. */
     json_t *sums = NULL;
-    assert_int_equal(dt_safetensors_write(f->path, &f->layout, f->parts, NULL, 2, &sums), DT_FAILED);
+    assert_int_equal(dt_safetensors_write(f->path, &f->layout, f->sections, NULL, 2, &sums), DT_FAILED);
     assert_null(sums);
 }
 

@@ -35,11 +35,11 @@ static int64_t draw(const float *logits, int64_t V, const dt_sample_options *opt
 }
 
 /* How often each token comes up when `unit` steps evenly through (0, 1): its probability, to 1 / DRAWS. */
-static void frequencies(const float *logits, int64_t V, dt_sample_options options, double *share) {
-    memset(share, 0, (size_t)V * sizeof *share);
+static void frequencies(const float *logits, int64_t V, dt_sample_options options, double *frequency) {
+    memset(frequency, 0, (size_t)V * sizeof *frequency);
     for (int64_t i = 0; i < DRAWS; i++) {
         const double unit = ((double)i + 0.5) / DRAWS;
-        share[draw(logits, V, &options, unit)] += 1.0 / DRAWS;
+        frequency[draw(logits, V, &options, unit)] += 1.0 / DRAWS;
     }
 }
 
@@ -49,21 +49,21 @@ static void make_logits(float *logits, int64_t V) {
         logits[v] = (float)(((v * 37) % V) * 6) / (float)V - 3.0f;
 }
 
-/* share[v] = exp(logits[v] / temperature) / sum of the same over all tokens. */
+/* frequency[v] = exp(logits[v] / temperature) / sum of the same over all tokens. */
 static void draws_by_softmax(void **state) {
     (void)state;
     enum { V = 13 };
     float logits[V];
-    double share[V];
+    double frequency[V];
     const double temperatures[] = {0.5, 1.0, 2.0};
     make_logits(logits, V);
     for (size_t t = 0; t < 3; t++) {
         double total = 0.0;
-        frequencies(logits, V, options_of(temperatures[t], DT_NULL_INT, DT_NULL_REAL), share);
+        frequencies(logits, V, options_of(temperatures[t], DT_NULL_INT, DT_NULL_REAL), frequency);
         for (int v = 0; v < V; v++)
             total += exp((double)logits[v] / temperatures[t]);
         for (int v = 0; v < V; v++)
-            assert_true(fabs(share[v] - exp((double)logits[v] / temperatures[t]) / total) <= 1.5 / DRAWS);
+            assert_true(fabs(frequency[v] - exp((double)logits[v] / temperatures[t]) / total) <= 1.5 / DRAWS);
     }
 }
 
@@ -72,17 +72,17 @@ static void temperature_has_its_limits(void **state) {
     (void)state;
     enum { V = 10 };
     float logits[V];
-    double share[V];
+    double frequency[V];
     make_logits(logits, V);
     logits[4] = 100.0f;
     logits[7] = 99.5f;
-    frequencies(logits, V, options_of(1e-3, DT_NULL_INT, DT_NULL_REAL), share);
-    assert_true(share[4] > 1.0 - 0.5 / DRAWS);
-    frequencies(logits, V, options_of(1e-300, DT_NULL_INT, DT_NULL_REAL), share);
-    assert_true(share[4] > 1.0 - 0.5 / DRAWS);
-    frequencies(logits, V, options_of(1e9, DT_NULL_INT, DT_NULL_REAL), share);
+    frequencies(logits, V, options_of(1e-3, DT_NULL_INT, DT_NULL_REAL), frequency);
+    assert_true(frequency[4] > 1.0 - 0.5 / DRAWS);
+    frequencies(logits, V, options_of(1e-300, DT_NULL_INT, DT_NULL_REAL), frequency);
+    assert_true(frequency[4] > 1.0 - 0.5 / DRAWS);
+    frequencies(logits, V, options_of(1e9, DT_NULL_INT, DT_NULL_REAL), frequency);
     for (int v = 0; v < V; v++)
-        assert_true(fabs(share[v] - 0.1) <= 1.5 / DRAWS);
+        assert_true(fabs(frequency[v] - 0.1) <= 1.5 / DRAWS);
 }
 
 /* Temperature 0 is the argmax itself: no number moves it, and of equal logits it is the smallest token. */
@@ -128,14 +128,14 @@ static void top_k_keeps_the_likeliest(void **state) {
     (void)state;
     const float logits[] = {0.0f, 2.0f, 1.0f, 2.0f, 1.0f, -1.0f};
     const double e = exp(1.0);
-    double share[6];
-    frequencies(logits, 6, options_of(1.0, 3, DT_NULL_REAL), share);
-    assert_true(share[0] == 0.0 && share[4] == 0.0 && share[5] == 0.0);
-    assert_true(fabs(share[1] - e / (2 * e + 1)) <= 1.5 / DRAWS);
-    assert_true(fabs(share[3] - e / (2 * e + 1)) <= 1.5 / DRAWS);
-    assert_true(fabs(share[2] - 1 / (2 * e + 1)) <= 1.5 / DRAWS);
-    frequencies(logits, 6, options_of(1.0, 100, DT_NULL_REAL), share);
-    assert_true(share[5] > 0.0);
+    double frequency[6];
+    frequencies(logits, 6, options_of(1.0, 3, DT_NULL_REAL), frequency);
+    assert_true(frequency[0] == 0.0 && frequency[4] == 0.0 && frequency[5] == 0.0);
+    assert_true(fabs(frequency[1] - e / (2 * e + 1)) <= 1.5 / DRAWS);
+    assert_true(fabs(frequency[3] - e / (2 * e + 1)) <= 1.5 / DRAWS);
+    assert_true(fabs(frequency[2] - 1 / (2 * e + 1)) <= 1.5 / DRAWS);
+    frequencies(logits, 6, options_of(1.0, 100, DT_NULL_REAL), frequency);
+    assert_true(frequency[5] > 0.0);
 }
 
 /* top_p keeps the fewest likeliest tokens whose probabilities together reach p. */
@@ -143,7 +143,7 @@ static void top_p_keeps_the_fewest_that_reach_it(void **state) {
     (void)state;
     /* Probabilities 1/2, 1/4, 1/8, 1/16, 1/16, in another order. */
     const float ln_2 = 0.693147181f, logits[] = {-3 * ln_2, -4 * ln_2, -1 * ln_2, -4 * ln_2, -2 * ln_2};
-    double share[5];
+    double frequency[5];
     const struct {
         double p;
         int kept;
@@ -152,12 +152,12 @@ static void top_p_keeps_the_fewest_that_reach_it(void **state) {
     const int order[] = {2, 4, 0, 1, 3};
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         double total = 0.0;
-        frequencies(logits, 5, options_of(1.0, DT_NULL_INT, cases[c].p), share);
+        frequencies(logits, 5, options_of(1.0, DT_NULL_INT, cases[c].p), frequency);
         for (int i = 0; i < cases[c].kept; i++)
             total += exp((double)logits[order[i]]);
         for (int i = 0; i < 5; i++) {
             const double expected = i < cases[c].kept ? exp((double)logits[order[i]]) / total : 0.0;
-            assert_true(fabs(share[order[i]] - expected) <= (i < cases[c].kept ? 1.5 / DRAWS : 0.0));
+            assert_true(fabs(frequency[order[i]] - expected) <= (i < cases[c].kept ? 1.5 / DRAWS : 0.0));
         }
     }
 }
@@ -166,23 +166,24 @@ static void top_p_keeps_the_fewest_that_reach_it(void **state) {
 static void top_p_counts_of_what_top_k_leaves(void **state) {
     (void)state;
     const float ln_2 = 0.693147181f, logits[] = {-1 * ln_2, -2 * ln_2, -3 * ln_2, -3 * ln_2};
-    double share[4];
-    frequencies(logits, 4, options_of(1.0, 2, 0.7), share); /* of 1/2 and 1/4, the first is 2/3 */
-    assert_true(share[1] > 0.0 && share[2] == 0.0 && share[3] == 0.0);
-    frequencies(logits, 4, options_of(1.0, 2, 0.6), share);
-    assert_true(share[0] > 1.0 - 0.5 / DRAWS);
+    double frequency[4];
+    frequencies(logits, 4, options_of(1.0, 2, 0.7), frequency); /* of 1/2 and 1/4, the first is 2/3 */
+    assert_true(frequency[1] > 0.0 && frequency[2] == 0.0 && frequency[3] == 0.0);
+    frequencies(logits, 4, options_of(1.0, 2, 0.6), frequency);
+    assert_true(frequency[0] > 1.0 - 0.5 / DRAWS);
 }
 
 /* The ends of (0, 1) draw tokens of the kept set too: the likeliest at 0, the last kept one at 1. */
 static void the_ends_of_the_interval_stay_in_the_kept_set(void **state) {
     (void)state;
     const float logits[] = {0.0f, 3.0f, 1.0f, 2.0f};
-    const dt_sample_options two = options_of(1.0, 2, DT_NULL_REAL), most = options_of(1.0, DT_NULL_INT, 0.8);
-    const double least = 0x1p-53, greatest = 1.0 - 0x1p-53;
-    assert_int_equal(draw(logits, 4, &two, least), 1);
+    const dt_sample_options two = options_of(1.0, 2, DT_NULL_REAL),
+                            nucleus = options_of(1.0, DT_NULL_INT, 0.8);
+    const double smallest = 0x1p-53, greatest = 1.0 - 0x1p-53;
+    assert_int_equal(draw(logits, 4, &two, smallest), 1);
     assert_int_equal(draw(logits, 4, &two, greatest), 3);
-    assert_int_equal(draw(logits, 4, &most, least), 1);
-    assert_int_equal(draw(logits, 4, &most, greatest), 3);
+    assert_int_equal(draw(logits, 4, &nucleus, smallest), 1);
+    assert_int_equal(draw(logits, 4, &nucleus, greatest), 3);
 }
 
 int main(void) {

@@ -91,14 +91,14 @@ static void a_state_that_nobody_compared_is_refused(void **state) {
     start(&b);
     for (int64_t step = 4; step <= 5; step++) {
         uint64_t row[64];
-        const int64_t parts = dt_fingerprint_tensors(&b.t->layout);
-        assert_true(parts <= 64);
+        const int64_t tensors = dt_fingerprint_tensors(&b.t->layout);
+        assert_true(tensors <= 64);
         advance(&b, step);
-        for (int64_t part = 0; part < parts; part++)
-            row[part] = dt_fingerprint_tensor(&b.t->state, part);
-        row[parts - 1] ^= step == 4;
+        for (int64_t index = 0; index < tensors; index++)
+            row[index] = dt_fingerprint_tensor(&b.t->state, index);
+        row[tensors - 1] ^= step == 4;
         dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_ON_TRIAL);
-        dt_saver_decide(b.saver, DT_SAVE_GOOD, dt_fingerprint_whole(row, parts));
+        dt_saver_decide(b.saver, DT_SAVE_GOOD, dt_fingerprint_whole(row, tensors));
         dt_saver_wait(b.saver);
         assert_true(has_checkpoint(&b, "checkpoint_step_5") == (step == 5));
     }
@@ -188,13 +188,13 @@ static void a_failure_stops_the_run(void **state) {
     dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_NOW);
     assert_int_equal(dt_saver_finish(b.saver), DT_FAILED);
     expect_checkpoint(&b, 5);
-    const char *const parts[] = {"cannot save step 4, a checkpoint of 0.0 MB: cannot make folder ",
-                                 b.t->folder, "; the run stopped after step 5: ", "--resume",
-                                 "checkpoint_step_5"};
+    const char *const tensors[] = {"cannot save step 4, a checkpoint of 0.0 MB: cannot make folder ",
+                                   b.t->folder, "; the run stopped after step 5: ", "--resume",
+                                   "checkpoint_step_5"};
     assert_int_equal(dt_saver_finish(b.saver), DT_FAILED);
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        if (strstr(dt_error(), parts[i]) == NULL)
-            fail_msg("expected \"%s\" in \"%s\"", parts[i], dt_error());
+    for (size_t i = 0; i < sizeof tensors / sizeof *tensors; i++)
+        if (strstr(dt_error(), tensors[i]) == NULL)
+            fail_msg("expected \"%s\" in \"%s\"", tensors[i], dt_error());
     end(&b);
 }
 

@@ -32,7 +32,7 @@ static void the_serial_fraction_is_amdahls(void **state) {
 }
 
 static dt_study_point point(bool weak, int ranks, int64_t batch, double seconds, double half_width) {
-    dt_study_point made = {.weak = weak, .ranks = ranks, .batch = batch, .share = 1.0};
+    dt_study_point made = {.weak = weak, .ranks = ranks, .batch = batch, .threads_per_core = 1.0};
     made.step = (dt_statistics){.count = 5, .mean = seconds, .median = seconds, .half_width = half_width};
     made.plan.tokens_per_second = (double)(batch * 10) / (2.0 * seconds);
     made.plan.step_seconds = 2.0 * seconds;
@@ -51,7 +51,7 @@ static dt_study *make_study(dt_config *config) {
     study->point[3] = (dt_study_point){.weak = true, .ranks = 1, .batch = 8, .reason = "no memory"};
     study->point[4] = point(true, 2, 16, 8.0, 0.0);
     study->point[5] = point(true, 8, 64, 10.0, 0.1);
-    study->point[5].share = 2.0;
+    study->point[5].threads_per_core = 2.0;
     dt_study_derive(study);
     return study;
 }
@@ -93,9 +93,9 @@ static void json_holds_every_point(void **state) {
     small_study_drop(study, &config);
 }
 
-static int64_t count_of(const char *text, const char *part) {
+static int64_t count_of(const char *text, const char *words) {
     int64_t count = 0;
-    for (; (text = strstr(text, part)) != NULL; text++)
+    for (; (text = strstr(text, words)) != NULL; text++)
         count++;
     return count;
 }

@@ -57,7 +57,7 @@ static const bad_row rows[] = {
          "not enough memory on host")},
     {ROW("plan " TINY " --n-layers 1000 --d-model 65536 --json plain.txt", "not enough memory on host")},
     {ROW("plan " TINY " --batch-size 1073741824 --micro-batch-size 1",
-         "out of memory for the plan of a rank\'s micro-batches: it needs 77309411328 bytes"),
+         "out of memory for the schedule of a rank\'s micro-batches: it needs 77309411328 bytes"),
      .failed = true},
 };
 
