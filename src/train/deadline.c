@@ -50,18 +50,19 @@ static bool name_job(char *name, size_t name_bytes) {
 }
 
 /*
- * squeue's answer, "2031-05-30T12:00:00" in local time; "" when there is none. What the user has set for
- * looking at the queue, a form of times or a choice of jobs, must not change it. Killed with a signal that a
- * child of this program does not inherit as blocked.
+ * squeue's answer, "2031-05-30T12:00:00" in UTC, since local time has an hour twice when summer ends; "" when
+ * there is none. What the user has set for looking at the queue, a form of times or a choice of jobs, must
+ * not change it. Killed with a signal that a child of this program does not inherit as blocked.
  */
 static void ask_squeue(const char *job, char *answer, int answer_bytes) {
     char command[384];
     *answer = 0;
-    snprintf(command, sizeof command,
-             "unset SQUEUE_STATES SQUEUE_USERS SQUEUE_NAMES SQUEUE_ACCOUNT SQUEUE_PARTITION SQUEUE_QOS "
-             "SQUEUE_LICENSES; SLURM_TIME_FORMAT=standard timeout -s KILL 10 squeue -h -j %.50s -o %%e "
-             "2>/dev/null",
-             job);
+    snprintf(
+        command, sizeof command,
+        "unset SQUEUE_STATES SQUEUE_USERS SQUEUE_NAMES SQUEUE_ACCOUNT SQUEUE_PARTITION SQUEUE_QOS "
+        "SQUEUE_LICENSES; SLURM_TIME_FORMAT=standard TZ=UTC0 timeout -s KILL 10 squeue -h -j %.50s -o %%e "
+        "2>/dev/null",
+        job);
     FILE *squeue = popen(command, "r");
     if (squeue == NULL)
         return;
@@ -80,11 +81,11 @@ static bool is_no_limit(const char *answer) {
     return false;
 }
 
-/* The time that `stamp` says, NAN if it is none. */
+/* The time that `stamp` says in UTC, NAN if it is none. */
 static double read_stamp(const char *stamp) {
-    struct tm local = {.tm_isdst = -1};
-    const char *rest = strptime(stamp, "%Y-%m-%dT%H:%M:%S", &local);
-    const time_t seconds = rest && *rest == 0 ? mktime(&local) : (time_t)-1;
+    struct tm utc = {0};
+    const char *rest = strptime(stamp, "%Y-%m-%dT%H:%M:%S", &utc);
+    const time_t seconds = rest && *rest == 0 ? timegm(&utc) : (time_t)-1;
     return seconds == (time_t)-1 ? NAN : (double)seconds;
 }
 
@@ -106,7 +107,7 @@ static double find_by_squeue(const char *job, char *why, size_t why_bytes) {
     else if (end <= (double)time(NULL))
         snprintf(
             why, why_bytes,
-            "squeue says that Slurm job %s ended at %s, but it still runs, so this is another job or one "
+            "squeue says that Slurm job %s ended at %s UTC, but it still runs, so this is another job or one "
             "past its limit",
             job, answer);
     else

@@ -133,6 +133,21 @@ static void test_the_users_way_to_look_does_not_count(void **state) {
     unsetenv("SQUEUE_STATES");
 }
 
+/* When summer time ends, an hour of local time comes twice: 02:30 in central Europe is 00:30 and 01:30 in
+ * UTC. */
+static void test_an_hour_that_comes_twice_is_told_apart(void **state) {
+    (void)state;
+    setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3", 1);
+    setenv("SLURM_JOB_ID", "17", 1);
+    const double ends[] = {1919291400.0, 1919295000.0}; /* 2030-10-27, both at 02:30 */
+    for (int i = 0; i < 2; i++) {
+        char body[128];
+        snprintf(body, sizeof body, "date -d @%.0f +%%Y-%%m-%%dT%%H:%%M:%%S", ends[i]);
+        put_squeue(body);
+        assert_true(dt_deadline_slurm() == ends[i]);
+    }
+}
+
 /* The last element of an array has the array's number, by which squeue lists the others that are left too. */
 static void test_an_element_of_an_array_is_asked_for(void **state) {
     (void)state;
@@ -254,6 +269,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_slurm_names_the_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_no_time_is_no_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_users_way_to_look_does_not_count, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_an_hour_that_comes_twice_is_told_apart, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_an_element_of_an_array_is_asked_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_an_end_in_the_past_is_asked_about, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_limit_that_was_extended_is_noticed, set_up, tear_down),
