@@ -59,10 +59,11 @@ static dt_status find(aside *a, const char *metrics, const char *checkpoints) {
     return a->metrics && a->checkpoints ? DT_OK : no_memory();
 }
 
-/* A file without a line is nothing to keep. A link that leads nowhere says where the file is to be made. */
+/* A file without a line is nothing to keep, unless another name shares it. A link that leads nowhere says
+ * where the file is to be made. */
 static bool has_lines(const aside *a) {
     struct stat info;
-    return stat(a->metrics, &info) == 0 && info.st_size > 0;
+    return stat(a->metrics, &info) == 0 && (info.st_size > 0 || info.st_nlink > 1);
 }
 
 /* The names with the first number that neither has been kept under, once there is something to keep. */

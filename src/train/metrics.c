@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -46,10 +47,42 @@ dt_status dt_metrics_expect(const char *path) {
     return DT_OK;
 }
 
+/* The lock goes with the descriptor, at the latest when the process ends. */
+static dt_status lock_file(int descriptor, const char *path) {
+    int failed;
+    do
+        failed = flock(descriptor, LOCK_EX | LOCK_NB);
+    while (failed && errno == EINTR);
+    /* Without locks on this file system that of the folder has warned already. */
+    if (!failed || errno != EWOULDBLOCK)
+        return DT_OK;
+    return dt_usage("%s is in use by another run, which writes to the same file under another name; remove "
+                    "this link to it, or name another out_dir",
+                    path);
+}
+
+dt_status dt_metrics_expect_unused(const char *path) {
+    int descriptor;
+    DT_TRY(open_file(path, 0, &descriptor));
+    if (descriptor < 0)
+        return DT_OK;
+    const dt_status status = lock_file(descriptor, path);
+    close(descriptor);
+    return status;
+}
+
+static dt_status open_locked(const char *path, int *descriptor) {
+    DT_TRY(open_file(path, O_CREAT, descriptor));
+    const dt_status status = lock_file(*descriptor, path);
+    if (status != DT_OK)
+        close(*descriptor);
+    return status;
+}
+
 dt_status dt_metrics_open(dt_metrics *metrics, const char *path, dt_lock *home) {
     int descriptor;
     *metrics = (dt_metrics){.descriptor = -1};
-    DT_TRY(open_file(path, O_CREAT, &descriptor));
+    DT_TRY(open_locked(path, &descriptor));
     metrics->path = strdup(path);
     if (metrics->path == NULL) {
         close(descriptor);
@@ -94,7 +127,7 @@ static dt_status stay_behind_name(dt_metrics *metrics) {
     DT_TRY(follow_home(metrics));
     if (is_behind_name(metrics))
         return DT_OK;
-    DT_TRY(open_file(metrics->path, O_CREAT, &descriptor));
+    DT_TRY(open_locked(metrics->path, &descriptor));
     dt_log_warn(
         "%s was moved away or removed while the run was writing to it; lines now go to a new file of that "
         "name",

@@ -14,8 +14,9 @@
  * floats apart; those of other events up to 17. Each line is written
  * whole, by one write(); two threads may write lines. Lines go to the file that has the name: when it was
  * moved away or removed, as a rotation of logs does, a new one is made and the log says so. A run that
- * resumes mends what is there first (train/metrics_mend.h), then appends. Rank 0 alone; all functions are
- * local.
+ * resumes mends what is there first (train/metrics_mend.h), then appends. An open file is locked (flock), so
+ * that two runs never write to one, by whatever links their names lead to it. Rank 0 alone; all functions
+ * are local.
  */
 #ifndef DT_TRAIN_METRICS_H
 #define DT_TRAIN_METRICS_H
@@ -50,6 +51,9 @@ typedef struct dt_metrics_values {
 /** Fails with DT_USAGE where dt_metrics_open could not append to what stands at `path`; nothing there is
  * fine. */
 dt_status dt_metrics_expect(const char *path);
+
+/** Fails with DT_USAGE where another run has the file of that name open, which then has another name too. */
+dt_status dt_metrics_expect_unused(const char *path);
 
 /** Opens `path`, a regular file or nothing yet, to append. `home` (may be NULL) must outlive it. */
 dt_status dt_metrics_open(dt_metrics *metrics, const char *path, dt_lock *home);

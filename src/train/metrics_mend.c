@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/replace.h"
@@ -60,6 +61,13 @@ static dt_status close_output(output *to, const char *target, dt_status status) 
     return dt_replace_finish(descriptor, to->path, target, status);
 }
 
+/* A tree that was copied by hard links shares the file, and the other run may go on too: its lines do not
+ * belong here. */
+static bool is_shared(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0 && info.st_nlink > 1;
+}
+
 static dt_status sync_parent(const char *path) {
     char *copy = strdup(path);
     const dt_status status =
@@ -98,7 +106,7 @@ dt_status dt_metrics_mend(const char *path, int64_t resume_step, const char *kep
     dt_status status = dt_file_remove_tree(copy_path);
     if (status == DT_OK)
         status = dt_metrics_walk(path, deal_line, &task);
-    if (status == DT_OK && (task.dropped_lines > 0 || task.torn))
+    if (status == DT_OK && (task.dropped_lines > 0 || task.torn || is_shared(path)))
         status = deal(&task, path, copy_path, kept_path);
     if (status == DT_OK)
         *dropped = task.dropped_lines;

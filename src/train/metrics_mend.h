@@ -11,8 +11,8 @@
 /**
  * Takes the lines of steps after `resume_step`, and what is no JSON object, out of the file `path`, if it is
  * there, and puts these `*dropped` lines into the new file `kept_path`; a torn last line goes for good. The
- * file is rewritten beside itself and renamed, and only where something is to go. `path` is not a link.
- * Local.
+ * file is rewritten beside itself and renamed, and only where something is to go, or where the file has other
+ * names too (hard links), which keep what is there. `path` is not a symbolic link. Local.
  */
 dt_status dt_metrics_mend(const char *path, int64_t resume_step, const char *kept_path, int64_t *dropped);
 

@@ -26,6 +26,34 @@ static dt_status make_folder(const char *path, const char *option) {
     return DT_OK;
 }
 
+/* `path` without links, as far as it is there, as a new string; NULL when out of memory. */
+static char *resolve(const char *path) {
+    char *there = strdup(path), *real = NULL, *whole = NULL;
+    if (there == NULL)
+        return NULL;
+    while ((real = realpath(there, NULL)) == NULL && strrchr(there, '/') != NULL)
+        *strrchr(there, '/') = 0;
+    const char *missing = path + (real ? strlen(there) : 0);
+    if (asprintf(&whole, "%s/%s", real ? real : "", missing) < 0)
+        whole = NULL;
+    free(real);
+    free(there);
+    return whole;
+}
+
+/* A folder in a checkpoint goes with it, once that is removed or replaced by the run that it belongs to. */
+static dt_status expect_outside(const char *path, const char *option) {
+    char *whole = resolve(path), *rest = whole, *name;
+    dt_status status = whole ? DT_OK : dt_fail("out of memory for a folder's name");
+    while (status == DT_OK && (name = strsep(&rest, "/")) != NULL)
+        if (dt_checkpoint_path_step(name) >= 0)
+            status = dt_usage("%s: %s lies in the checkpoint %s, and would be removed together with it; name "
+                              "a folder outside of checkpoints",
+                              option, path, name);
+    free(whole);
+    return status;
+}
+
 /* A link that a save is to replace. */
 static dt_status expect_link(const char *folder, const char *name, const char *option) {
     struct stat info;
@@ -212,8 +240,11 @@ static dt_status open_paths(dt_out_dir_claim *claim, const dt_config *config, co
         return dt_usage("out_dir: expected %s to be a file or nothing yet, found a folder; move "
                         "it away or name another out_dir",
                         metrics);
+    DT_TRY(expect_outside(config->out_dir, "out_dir"));
+    DT_TRY(expect_outside(checkpoints_folder, option));
     DT_TRY(dt_metrics_expect(metrics));
     DT_TRY(claim_both(claim, config, checkpoints_folder, 0.0));
+    DT_TRY(dt_metrics_expect_unused(metrics));
     DT_TRY(make_folder(config->out_dir, "out_dir"));
     DT_TRY(make_folder(checkpoints_folder, option));
     DT_TRY(claim_both(claim, config, checkpoints_folder, 0.0));

@@ -61,6 +61,35 @@ static void a_live_run_is_safe_by_every_name(void **state) {
     run_line("test ! -e live/checkpoints.1 && test ! -e live/metrics.jsonl.1 && test ! -e live/run.lock");
 }
 
+/* Nor is its file of lines written to by way of a link to it, or its checkpoints used as a place for others,
+ * which would go with them. */
+static void a_live_runs_files_are_its_own(void **state) {
+    (void)state;
+    training_done(TRAINING_ALONE, 1, "mine", MODEL "--max-steps 4 --checkpoint-cadence 2");
+    run_line("cp -al mine shared && mkdir linked && ln -s ../mine/metrics.jsonl linked/metrics.jsonl");
+    run_line("ln -s mine/checkpoints/latest newest && cp mine/metrics.jsonl before");
+    /* What goes on in a copy by hard links leaves the lines of the original alone. */
+    training_done(TRAINING_ALONE, 1, "shared", MODEL "--max-steps 6 --resume auto");
+    run_line("cmp before mine/metrics.jsonl && test $(wc -l < shared/metrics.jsonl) -gt $(wc -l < before)");
+    const pid_t run = training_start(TRAINING_ALONE, "mine", ENDLESS "--resume auto");
+    training_await_step(run, "mine", 6);
+    training_refused(TRAINING_ALONE, "linked", MODEL "--max-steps 2", 2,
+                     "linked/metrics.jsonl is in use by another run, which writes to the same file");
+    run_line("ln mine/metrics.jsonl linked/hard && rm linked/metrics.jsonl && mv linked/hard "
+             "linked/metrics.jsonl");
+    training_refused(2, "linked", MODEL "--max-steps 2", 2, "linked/metrics.jsonl is in use by another run");
+    training_refused(TRAINING_ALONE, "mine/checkpoints/checkpoint_step_2/new", MODEL "--max-steps 2", 2,
+                     "out_dir: mine/checkpoints/checkpoint_step_2/new lies in the checkpoint "
+                     "checkpoint_step_2, and would be removed together with it");
+    training_refused(TRAINING_ALONE, "newest", MODEL "--max-steps 2", 2,
+                     "out_dir: newest lies in the checkpoint checkpoint_step_4");
+    training_refused(TRAINING_ALONE, "other",
+                     MODEL "--max-steps 2 --checkpoint-dir mine/checkpoints/checkpoint_step_90/new", 2,
+                     "lies in the checkpoint checkpoint_step_90");
+    stop(run);
+    run_line("test ! -e mine/metrics.jsonl.1 && test $(grep -c '\"event\":\"run\"' mine/metrics.jsonl) = 2");
+}
+
 /* A checkpoint does not go on among those of another run; what would do instead is said. */
 static void another_runs_folder_is_refused(void **state) {
     (void)state;
@@ -218,6 +247,7 @@ static void no_pipe_keeps_a_run_waiting(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_live_run_is_safe_by_every_name),
+        cmocka_unit_test(a_live_runs_files_are_its_own),
         cmocka_unit_test(another_runs_folder_is_refused),
         cmocka_unit_test(what_a_run_goes_back_from_is_kept),
         cmocka_unit_test(a_finished_run_is_left_alone),
