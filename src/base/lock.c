@@ -16,10 +16,10 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/host.h"
 #include "base/log.h"
 
 #define HOLDER_BYTES     512
-#define HOST_BYTES       256
 #define LOOK_NANOSECONDS 100000000L
 
 /* What a try at the lock came to. */
@@ -135,8 +135,8 @@ static void read_holder(const char *folder, char holder[HOLDER_BYTES]) {
 
 /* The lock holds without the line too, so a full disk is no reason to fail here. */
 static void write_holder(int descriptor) {
-    char host[HOST_BYTES] = "unknown host", stamp[32], line[HOLDER_BYTES];
-    (void)gethostname(host, sizeof host - 1);
+    char host[DT_HOST_BYTES], stamp[32], line[HOLDER_BYTES];
+    dt_host_name(host);
     dt_clock_stamp(stamp, sizeof stamp);
     const int length =
         snprintf(line, sizeof line, "process %ld on %s since %s\n", (long)getpid(), host, stamp);

@@ -19,8 +19,8 @@ typedef struct vote {
     size_t value_bytes;
     bool texts;
     int size, majority;
-    const char *hosts; /* [size, DT_HOST_BYTES] */
-    char *found;       /* [DT_MISMATCH_BYTES] */
+    char (*hosts)[DT_HOST_BYTES]; /* [size] */
+    char *found;                  /* [DT_MISMATCH_BYTES] */
 } vote;
 
 static const char *value_of(const vote *v, int rank) {
@@ -67,7 +67,7 @@ static int name_ranks(const vote *v) {
             continue;
         if (++count > NAMED_MAX)
             continue;
-        add(v, "%srank %d on %s", count == 1 ? "" : ", ", r, v->hosts + (size_t)r * DT_HOST_BYTES);
+        add(v, "%srank %d on %s", count == 1 ? "" : ", ", r, v->hosts[r]);
         if (v->texts)
             add(v, " has %s", value_of(v, r));
     }
@@ -110,15 +110,10 @@ dt_status dt_mismatch_describe(const dt_world *world, const void *values, size_t
         same &= alike(&v, 0, r);
     if (same)
         return DT_OK;
-    char *hosts = dt_memory_alloc(world->size, DT_HOST_BYTES, "the hosts' names");
-    if (hosts)
-        memcpy(hosts + (size_t)world->rank * DT_HOST_BYTES, world->host, DT_HOST_BYTES);
-    const dt_status status = gather_rows(world, hosts, DT_HOST_BYTES);
-    v.hosts = hosts;
-    if (status == DT_OK)
-        describe(&v);
-    dt_memory_free(hosts);
-    return status;
+    DT_TRY(dt_world_host_names(world, &v.hosts));
+    describe(&v);
+    dt_memory_free(v.hosts);
+    return DT_OK;
 }
 
 dt_status dt_mismatch_find(const dt_world *world, const char *mine, char found[DT_MISMATCH_BYTES]) {
@@ -135,24 +130,21 @@ dt_status dt_mismatch_find(const dt_world *world, const char *mine, char found[D
 
 dt_status dt_mismatch_list(const dt_world *world, bool mine, char found[DT_MISMATCH_BYTES], int *count) {
     DT_COLLECTIVE_CALL(world);
-    const size_t row_bytes = DT_HOST_BYTES + 1;
-    char *rows = dt_memory_alloc(world->size, row_bytes, "the ranks' hosts");
-    if (rows) {
-        char *own = rows + (size_t)world->rank * row_bytes;
-        own[0] = mine;
-        memcpy(own + 1, world->host, DT_HOST_BYTES);
-    }
-    const dt_status status = gather_rows(world, rows, (int64_t)row_bytes);
-    const vote v = {.found = found};
+    vote v = {.found = found};
     *found = 0;
     *count = 0;
-    for (int r = 0; status == DT_OK && r < world->size; r++) {
-        const char *row = rows + (size_t)r * row_bytes;
-        if (row[0] && ++*count <= NAMED_MAX)
-            add(&v, "%srank %d on %s", *count == 1 ? "" : ", ", r, row + 1);
-    }
+    char *stands_out = dt_memory_alloc(world->size, 1, "a mark a rank");
+    if (stands_out)
+        stands_out[world->rank] = mine;
+    dt_status status = gather_rows(world, stands_out, 1);
+    if (status == DT_OK)
+        status = dt_world_host_names(world, &v.hosts);
+    for (int r = 0; status == DT_OK && r < world->size; r++)
+        if (stands_out[r] && ++*count <= NAMED_MAX)
+            add(&v, "%srank %d on %s", *count == 1 ? "" : ", ", r, v.hosts[r]);
     if (*count > NAMED_MAX)
         add(&v, " and %d more", *count - NAMED_MAX);
-    dt_memory_free(rows);
+    dt_memory_free(v.hosts);
+    dt_memory_free(stands_out);
     return status;
 }

@@ -320,13 +320,11 @@ static void *run_watchdog(void *unused) {
 
 /* Makes the peers, and gives each the name of its host. */
 static dt_status learn_hosts(const dt_world *world) {
-    char(*hosts)[DT_HOST_BYTES] = dt_memory_alloc(world->size, sizeof *hosts, "the hosts' names");
+    char(*hosts)[DT_HOST_BYTES] = NULL;
     watchdog.peers = dt_memory_alloc(world->size, sizeof *watchdog.peers, "what is known of other ranks");
-    dt_status status = dt_agree(world, hosts && watchdog.peers ? DT_OK : DT_FAILED);
-    if (status == DT_OK) {
-        memcpy(hosts[world->rank], world->host, DT_HOST_BYTES);
-        status = dt_world_gather_same(world, hosts, DT_HOST_BYTES);
-    }
+    dt_status status = dt_agree(world, watchdog.peers ? DT_OK : DT_FAILED);
+    if (status == DT_OK)
+        status = dt_world_host_names(world, &hosts);
     for (int r = 0; status == DT_OK && r < world->size; r++) {
         watchdog.peers[r] = (peer){.sending = MPI_REQUEST_NULL, .heard_at = -HUGE_VAL};
         memcpy(watchdog.peers[r].host, hosts[r], DT_HOST_BYTES);

@@ -3,16 +3,15 @@
 
 #include <inttypes.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "base/assert.h"
 #include "base/log.h"
 #include "base/cores.h"
 #include "base/drain.h"
+#include "base/host.h"
 #include "base/memory.h"
 #include "base/minmax.h"
 #include "base/narrow.h"
@@ -88,8 +87,7 @@ static dt_status count_hosts(dt_world *world, MPI_Comm comm) {
 static dt_status describe(dt_world *world, struct dt_world_mpi *mpi) {
     DT_TRY(dt_mpi_world_check(MPI_Comm_rank(mpi->comm, &world->rank), "MPI_Comm_rank"));
     DT_TRY(dt_mpi_world_check(MPI_Comm_size(mpi->comm, &world->size), "MPI_Comm_size"));
-    if (gethostname(world->host, sizeof world->host - 1) != 0)
-        snprintf(world->host, sizeof world->host, "unknown host");
+    dt_host_name(world->host);
     DT_TRY(count_hosts(world, mpi->comm));
     mpi->counts = dt_memory_alloc(world->size, sizeof *mpi->counts, "the ranks' counts");
     mpi->starts = dt_memory_alloc(world->size, sizeof *mpi->starts, "the ranks' places");
@@ -238,6 +236,21 @@ dt_status dt_world_gather_same(const dt_world *world, void *all, int64_t row_byt
 }
 
 /* Ranks that cannot meet cannot agree on anything either. */
+dt_status dt_world_host_names(const dt_world *world, char (**names)[DT_HOST_BYTES]) {
+    DT_COLLECTIVE_CALL(world);
+    *names = dt_memory_alloc(world->size, sizeof **names, "the hosts' names");
+    dt_status status = dt_agree(world, *names ? DT_OK : DT_FAILED);
+    if (status == DT_OK) {
+        memcpy((*names)[world->rank], world->host, DT_HOST_BYTES);
+        status = dt_world_gather_same(world, *names, DT_HOST_BYTES);
+    }
+    if (status != DT_OK) {
+        dt_memory_free(*names);
+        *names = NULL;
+    }
+    return status;
+}
+
 static _Noreturn void give_up(const dt_world *world) {
     dt_log_error("rank %d on %s: %s", world->rank, world->host, dt_error());
     dt_world_abort(world, DT_FAILED);

@@ -10,10 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/host.h"
 #include "base/status.h"
 #include "comm/cpus.h"
-
-#define DT_HOST_BYTES 256
 
 typedef struct dt_world {
     int rank, size;
@@ -61,6 +60,10 @@ dt_status dt_world_gather_all(const dt_world *world, void *all, int64_t element_
  * may exceed 2^31 bytes. Allocates nothing. Collective.
  */
 dt_status dt_world_gather_same(const dt_world *world, void *all, int64_t row_bytes);
+
+/** Makes `*names` a new array of the names of all ranks' hosts, names[size], that the caller frees with
+ * dt_memory_free(); NULL after a failure. Collective. */
+dt_status dt_world_host_names(const dt_world *world, char (**names)[DT_HOST_BYTES]);
 
 /** Makes `*value` the sum of the values that the ranks on this host bring. Collective. */
 dt_status dt_world_host_sum(const dt_world *world, int64_t *value);

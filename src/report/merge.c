@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/host.h"
 #include "base/log.h"
 #include "report/study_output.h"
 #include "report/reader.h"
@@ -15,9 +16,6 @@
 
 /* More than a study of as many points and hosts as there can be. */
 #define FILE_BYTES_MAX ((int64_t)16 << 20)
-
-/* What the C library's longest name of a host has. */
-#define HOST_BYTES 256
 
 /* Studies while they are read: the points of all, and which file each came from. What is known of the machine
  * is the largest one's, whose JSON holds the texts. */
@@ -80,7 +78,7 @@ static const json_t *read_hosts(dt_reader *r, const char *key) {
     const json_t *hosts = dt_reader_list(r, key, DT_RANKS_LARGEST);
     for (size_t i = 0; i < json_array_size(hosts); i++) {
         const size_t length = json_string_length(json_array_get(hosts, i));
-        if (length == 0 || length >= HOST_BYTES)
+        if (length == 0 || length >= DT_HOST_BYTES)
             dt_reader_refuse(r, key, "a list of names");
     }
     return hosts;

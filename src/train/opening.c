@@ -24,15 +24,11 @@ void dt_opening_placement(const dt_world *world, int threads) {
 }
 
 dt_status dt_opening_hosts(const dt_world *world, json_t **hosts) {
-    char *names = dt_memory_alloc(world->size, DT_HOST_BYTES, "the hosts' names");
-    dt_status status = dt_agree(world, names ? DT_OK : DT_FAILED);
-    if (status == DT_OK) {
-        memcpy(names + (size_t)world->rank * DT_HOST_BYTES, world->host, DT_HOST_BYTES);
-        status = dt_world_gather_same(world, names, DT_HOST_BYTES);
-    }
+    char(*names)[DT_HOST_BYTES];
+    dt_status status = dt_world_host_names(world, &names);
     *hosts = json_array();
     for (int r = 0; status == DT_OK && r < world->size; r++) {
-        const char *name = names + (size_t)r * DT_HOST_BYTES;
+        const char *name = names[r];
         bool known = false;
         for (size_t i = 0; i < json_array_size(*hosts); i++)
             known |= strcmp(name, json_string_value(json_array_get(*hosts, i))) == 0;

@@ -71,9 +71,42 @@ static void values_are_not_shown_and_long_lists_are_cut(void **state) {
     free(values);
 }
 
-static const struct CMUnitTest tests[] = {cmocka_unit_test(the_majority_is_that_of_counting),
-                                          cmocka_unit_test(nobody_stands_out_where_all_are_alike),
-                                          cmocka_unit_test(the_rank_that_differs_is_named),
-                                          cmocka_unit_test(values_are_not_shown_and_long_lists_are_cut)};
+/* Writes the ranks first, first + step, .. as they are listed: four of them, and how many more there are. */
+static void write_list(char list[DT_MISMATCH_BYTES], int first, int step) {
+    int named = 0, more = 0;
+    size_t used = 0;
+    list[0] = 0;
+    for (int r = first; r < world.size; r += step)
+        if (named == 4)
+            more++;
+        else
+            used += (size_t)snprintf(list + used, DT_MISMATCH_BYTES - used, "%srank %d on %s",
+                                     named++ ? ", " : "", r, world.host);
+    if (more > 0)
+        snprintf(list + used, DT_MISMATCH_BYTES - used, " and %d more", more);
+}
+
+static void expect_listed(bool mine, const char *expected, int expected_count) {
+    char found[DT_MISMATCH_BYTES] = "x";
+    int count = -1;
+    assert_ok(dt_mismatch_list(&world, mine, found, &count));
+    assert_string_equal(found, expected);
+    assert_int_equal(count, expected_count);
+}
+
+static void marked_ranks_are_listed(void **state) {
+    (void)state;
+    char list[DT_MISMATCH_BYTES];
+    expect_listed(false, "", 0);
+    write_list(list, 1, 2);
+    expect_listed(world.rank % 2 == 1, list, world.size / 2);
+    write_list(list, 0, 1);
+    expect_listed(true, list, world.size);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(the_majority_is_that_of_counting),
+    cmocka_unit_test(nobody_stands_out_where_all_are_alike), cmocka_unit_test(the_rank_that_differs_is_named),
+    cmocka_unit_test(values_are_not_shown_and_long_lists_are_cut), cmocka_unit_test(marked_ranks_are_listed)};
 
 CMOCKA_MPI_MAIN(tests)

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "comm/agree.h"
 #include "support/cmocka_mpi.h"
 
@@ -23,6 +24,20 @@ static void the_world_knows_its_ranks_and_hosts(void **state) {
         sum += ranks[r];
     assert_int_equal(sum, (int64_t)world.size * (world.size - 1) / 2);
     free(ranks);
+}
+
+/* As on hosts that are each called after their rank. */
+static void every_rank_learns_the_hosts_names(void **state) {
+    (void)state;
+    dt_world named = world;
+    char(*names)[DT_HOST_BYTES], expected[DT_HOST_BYTES];
+    snprintf(named.host, sizeof named.host, "n%d", world.rank);
+    assert_ok(dt_world_host_names(&named, &names));
+    for (int r = 0; r < world.size; r++) {
+        snprintf(expected, sizeof expected, "n%d", r);
+        assert_string_equal(names[r], expected);
+    }
+    dt_memory_free(names);
 }
 
 /* After a broadcast every rank's bytes are rank 0's; a length of 0 changes nothing. */
@@ -210,6 +225,7 @@ static void ranks_without_work_sleep(void **state) {
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(the_world_knows_its_ranks_and_hosts),
+    cmocka_unit_test(every_rank_learns_the_hosts_names),
     cmocka_unit_test(broadcast_copies_rank_0),
     cmocka_unit_test(a_block_reaches_all_ranks),
     cmocka_unit_test(a_missing_block_is_missing_everywhere),
