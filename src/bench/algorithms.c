@@ -209,7 +209,7 @@ static dt_status compare(comparison *c, double threads_per_core, dt_algorithms *
     c->threads_per_core = threads_per_core > 0.0
                               ? threads_per_core
                               : dt_machine_threads_per_core(&c->machine, c->world->host_ranks);
-    DT_TRY(dt_machine_measure_links(c->world, c->threads, NULL, &c->measured));
+    DT_TRY(dt_machine_measure_links(c->world, NULL, &c->measured));
     DT_TRY(dt_probe_create(&c->probing, c->world, c->config, c->threads));
     DT_TRY(create(c));
     measure(c);

@@ -1,4 +1,4 @@
-/* Everything is read from the kernel and the environment: MPI itself does not tell how it was placed. */
+/* Everything comes from comm/topology.c and the environment: MPI itself does not tell how it was placed. */
 #include "comm/placement.h"
 
 #include <stdbool.h>
@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/assert.h"
-#include "base/cores.h"
 
 /* A launcher's count, or 0. "4(x2)" and "4,3", Slurm's ways to speak of several hosts, begin with the first
  * host's. */
@@ -49,6 +48,14 @@ dt_status dt_placement_check_launch(int ranks) {
 /* Jobs of fewer ranks than this learn all addresses at the start; in larger ones the memory would count. */
 #define LEARN_ALL_BELOW "4097"
 
+/* The host's hardware threads, or as many as Slurm gave to the job. */
+static int count_threads(void) {
+    const dt_topology *topology = dt_topology_here();
+    const dt_topology_set online = dt_topology_online(topology);
+    const int threads = dt_topology_count(topology, &online).threads, given = dt_placement_given_cpus();
+    return given > 0 && given < threads ? given : threads;
+}
+
 /*
  * Beside a backward pass MPI is called every few milliseconds. Over TCP it asks the receiver first whether a
  * message longer than 64 KiB may come, and each question and answer waits for the next call on the other
@@ -62,9 +69,7 @@ dt_status dt_placement_check_launch(int ranks) {
 void dt_placement_prepare(void) {
     (void)setenv("OMPI_MCA_btl_tcp_eager_limit", EAGER_BYTES, 0);
     (void)setenv("OMPI_MCA_mpi_add_procs_cutoff", LEARN_ALL_BELOW, 0);
-    const cpu_set_t online = dt_cores_online(DT_CORES_FOLDER);
-    const int threads = CPU_COUNT(&online), given = dt_placement_given_cpus();
-    if (count_from("SLURM_STEP_TASKS_PER_NODE") > (given > 0 && given < threads ? given : threads))
+    if (count_from("SLURM_STEP_TASKS_PER_NODE") > count_threads())
         (void)setenv(YIELD, "1", 0);
 }
 
@@ -83,65 +88,152 @@ void dt_placement_settle(const dt_world *world) {
 
 dt_placement dt_placement_look(const dt_world *world, int threads) {
     DT_ASSERT(threads > 0);
-    return (dt_placement){.host_cores = world->cpus.cores,
-                          .own_cores = dt_cpus_look().cores,
+    const dt_topology *topology = dt_topology_here();
+    const dt_topology_set mask = dt_topology_mask(topology);
+    return (dt_placement){.usable_cores = world->cpus.cores,
+                          .usable_threads = world->cpus.threads,
                           .host_ranks = world->host_ranks,
                           .threads = threads,
                           .hosts = world->hosts,
                           .limit = world->cpus.limit,
-                          .all_cores = world->cpus.host_cores};
+                          .host = world->cpus.host,
+                          .own = dt_topology_count(topology, &mask),
+                          .fault = dt_topology_fault(topology)};
 }
 
-/* The clause that says why the cores are so few, and what else than fewer ranks would help. */
+/* ---- what is said ---- */
+
+/* Who leaves ranks fewer cores than there are, whether a warning says so, and what else than fewer ranks
+ * would help then. */
 typedef struct reason {
-    const char *name, *remedy;
+    const char *word, *name;
+    bool warned;
+    const char *remedy;
 } reason;
 
-static const reason reasons[] = {[DT_CPUS_ALL] = {NULL, ""},
-                                 [DT_CPUS_SLURM] = {NULL, ""},
-                                 [DT_CPUS_MASK] = {"an affinity mask", ", or widen the mask"},
-                                 [DT_CPUS_QUOTA] = {"a CPU quota", ", or raise the quota"}};
+static const reason reasons[] = {[DT_CPUS_ALL] = {"none", "", false, ""},
+                                 [DT_CPUS_SLURM] = {"slurm", "the share that Slurm gave", false, ""},
+                                 [DT_CPUS_CPUSET] = {"cpuset", "a cpuset", true, ", or widen the cpuset"},
+                                 [DT_CPUS_MASK] = {"mask", "an affinity mask", true, ", or widen the mask"},
+                                 [DT_CPUS_QUOTA] = {"quota", "a CPU quota", true, ", or raise the quota"}};
+
+const char *dt_placement_limit_name(dt_cpus_limit limit) {
+    return reasons[limit].word;
+}
+
+/* "1 core", "2 cores". */
+#define COUNT_BYTES 32
+
+static const char *write_count(int count, const char *noun, char text[COUNT_BYTES]) {
+    snprintf(text, COUNT_BYTES, "%d %s%s", count, noun, count == 1 ? "" : "s");
+    return text;
+}
+
+/* What the host has. Without hwloc's word a hardware thread is all that is known. */
+static void write_host(const dt_placement *p, char *text, size_t bytes) {
+    char cores[COUNT_BYTES], threads[COUNT_BYTES], packages[COUNT_BYTES], nodes[COUNT_BYTES];
+    write_count(p->host.cores, "core", cores);
+    write_count(p->host.threads, "hardware thread", threads);
+    write_count(p->host.packages, "package", packages);
+    write_count(p->host.numa_nodes, "NUMA node", nodes);
+    if (p->fault)
+        snprintf(text, bytes, "%s, of cores unknown", threads);
+    else
+        snprintf(text, bytes, "%s%s%s in %s and %s", cores, p->host.threads > p->host.cores ? " with " : "",
+                 p->host.threads > p->host.cores ? threads : "", packages, nodes);
+}
+
+void dt_placement_describe(const dt_placement *p, int rank, char text[DT_PLACEMENT_BYTES]) {
+    char host[5 * COUNT_BYTES], cores[COUNT_BYTES], nodes[COUNT_BYTES], ranks[COUNT_BYTES], left[160] = "";
+    char bound[2 * COUNT_BYTES + 16] = "not bound";
+    write_host(p, host, sizeof host);
+    if (p->usable_cores < p->host.cores)
+        snprintf(left, sizeof left, "; %s leaves %s %s", reasons[p->limit].name,
+                 write_count(p->host_ranks, "rank", ranks), write_count(p->usable_cores, "core", cores));
+    if (p->own.threads < p->host.threads)
+        snprintf(bound, sizeof bound, "bound to %s in %s", write_count(p->own.cores, "core", cores),
+                 write_count(p->own.numa_nodes, "NUMA node", nodes));
+    snprintf(text, DT_PLACEMENT_BYTES, "%s%s; rank %d is %s", host, left, rank, bound);
+}
 
 static void write_reason(const dt_placement *p, char *text, size_t bytes) {
-    const char *name = reasons[p->limit].name;
     *text = 0;
-    if (name)
-        snprintf(text, bytes, ", where %s leaves them %d of %d,", name, p->host_cores, p->all_cores);
+    if (reasons[p->limit].warned)
+        snprintf(text, bytes, ", where %s leaves them %d of %d,", reasons[p->limit].name, p->usable_cores,
+                 p->host.cores);
+}
+
+static bool is_unknown(const dt_placement *p, char *text, size_t bytes) {
+    snprintf(text, bytes, "%s", p->fault ? p->fault : "");
+    return p->fault != NULL;
+}
+
+/* "4 ranks", "1 rank of 2 threads". */
+#define WHO_BYTES (2 * COUNT_BYTES)
+
+static void write_who(const dt_placement *p, char who[WHO_BYTES]) {
+    char ranks[COUNT_BYTES], of[COUNT_BYTES] = "";
+    if (p->threads > 1)
+        snprintf(of, sizeof of, " of %d threads", p->threads);
+    snprintf(who, WHO_BYTES, "%s%s", write_count(p->host_ranks, "rank", ranks), of);
+}
+
+/* One thread per core: fewer threads where ranks have several, else fewer ranks. */
+static void write_fitting(const dt_placement *p, char *text, size_t bytes) {
+    const int fitting = p->usable_cores / p->host_ranks > 0 ? p->usable_cores / p->host_ranks : 1;
+    const int job = p->hosts * p->usable_cores;
+    const char *remedy = reasons[p->limit].remedy;
+    if (p->threads > 1)
+        snprintf(text, bytes, "set OMP_NUM_THREADS=%d%s", fitting, remedy);
+    else
+        snprintf(text, bytes, "use mpirun -np %d, or srun -n %d --ntasks-per-node=%d, on %s%s", job, job,
+                 p->usable_cores, p->hosts == 1 ? "it" : "these hosts", remedy);
 }
 
 static bool is_oversubscribed(const dt_placement *p, char *text, size_t bytes) {
-    const int fitting = p->host_cores / p->host_ranks > 0 ? p->host_cores / p->host_ranks : 1;
-    const char *remedy = reasons[p->limit].remedy;
-    char why[128];
+    char who[WHO_BYTES], cores[COUNT_BYTES], why[128], fitting[200];
+    const int threads = p->host_ranks * p->threads;
+    write_who(p, who);
     write_reason(p, why, sizeof why);
-    if (p->threads > 1)
-        snprintf(text, bytes,
-                 "%d rank%s of %d threads share %d core%s on this host%s and slow each other down; set "
-                 "OMP_NUM_THREADS=%d%s",
-                 p->host_ranks, p->host_ranks == 1 ? "" : "s", p->threads, p->host_cores,
-                 p->host_cores == 1 ? "" : "s", why, fitting, remedy);
+    write_fitting(p, fitting, sizeof fitting);
+    write_count(p->usable_cores, "core", cores);
+    if (threads > p->usable_threads)
+        snprintf(text, bytes, "%s share %s on this host%s and slow each other down; %s", who, cores, why,
+                 fitting);
     else
         snprintf(
             text, bytes,
-            "%d ranks share %d core%s on this host%s and slow each other down; use mpirun -np %d, or srun "
-            "-n %d --ntasks-per-node=%d, on %s%s",
-            p->host_ranks, p->host_cores, p->host_cores == 1 ? "" : "s", why, p->hosts * p->host_cores,
-            p->hosts * p->host_cores, p->host_cores, p->hosts == 1 ? "it" : "these hosts", remedy);
-    return p->host_ranks * p->threads > p->host_cores;
+            "%s share %s on this host, which have %d hardware threads%s; what a second one of a core is worth "
+            "dtrain bench --scaling strong measures here; for a core each %s",
+            who, cores, p->usable_threads, why, fitting);
+    return threads > p->usable_cores;
 }
 
 static bool is_bound_too_tightly(const dt_placement *p, char *text, size_t bytes) {
-    snprintf(text, bytes,
-             "a rank with %d threads is bound to %d core%s, on which its threads take turns; launch with "
-             "mpirun --map-by "
-             "slot:PE=%d --bind-to core, or srun --cpus-per-task=%d",
-             p->threads, p->own_cores, p->own_cores == 1 ? "" : "s", p->threads, p->threads);
-    return p->threads > p->own_cores && p->own_cores < p->host_cores;
+    char cores[COUNT_BYTES];
+    snprintf(
+        text, bytes,
+        "a rank with %d threads is bound to %s, on which its threads take turns; launch with mpirun --map-by "
+        "slot:PE=%d --bind-to core, or srun --cpus-per-task=%d",
+        p->threads, write_count(p->own.cores, "core", cores), p->threads, p->threads);
+    return p->threads > p->own.cores && p->own.cores < p->usable_cores;
+}
+
+/* A rank whose threads would fit into one NUMA node. */
+static bool is_spread_over_nodes(const dt_placement *p, char *text, size_t bytes) {
+    snprintf(
+        text, bytes,
+        "a rank with %d threads may run on %d NUMA nodes, where its threads reach the memory of another one; "
+        "launch with mpirun --map-by numa:PE=%d --bind-to core, or srun --cpus-per-task=%d --cpu-bind=cores",
+        p->threads, p->own.numa_nodes, p->threads, p->threads);
+    return p->threads > 1 && p->own.numa_nodes > 1 && p->threads <= p->host.node_cores &&
+           p->host_ranks * p->threads <= p->usable_cores;
 }
 
 bool dt_placement_warning(const dt_placement *placement, int index, char *text, size_t text_bytes) {
     DT_ASSERT(index >= 0 && placement->host_ranks > 0 && placement->threads > 0);
-    bool (*const checks[])(const dt_placement *, char *, size_t) = {is_oversubscribed, is_bound_too_tightly};
+    bool (*const checks[])(const dt_placement *, char *, size_t) = {
+        is_unknown, is_oversubscribed, is_bound_too_tightly, is_spread_over_nodes};
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
         if (checks[i](placement, text, text_bytes) && index-- == 0)
             return true;

@@ -9,16 +9,21 @@
 
 #include "comm/world.h"
 
-/** What is known of one host, seen from one of its ranks. */
+/** What is known of one host, seen from one of its ranks. Cores are cores, not hardware threads. */
 typedef struct dt_placement {
-    int host_cores;      /**< cores, not hardware threads, that its ranks may use together (comm/cpus.h) */
-    int own_cores;       /**< cores that this rank may run on, after the launcher bound it */
-    int host_ranks;      /**< ranks of the job on this host */
-    int threads;         /**< of each rank */
-    int hosts;           /**< of the job */
-    dt_cpus_limit limit; /**< what makes host_cores fewer than there are */
-    int all_cores;       /**< that the host has */
+    int usable_cores;        /**< that the ranks of the host may use together (comm/cpus.h) */
+    int usable_threads;      /**< hardware threads of these */
+    int host_ranks;          /**< ranks of the job on this host */
+    int threads;             /**< of each rank */
+    int hosts;               /**< of the job */
+    dt_cpus_limit limit;     /**< what makes usable_cores fewer than there are */
+    dt_topology_counts host; /**< all that the host has */
+    dt_topology_counts own;  /**< of that, where this rank may run, after the launcher bound it */
+    const char *fault;       /**< why hwloc does not tell (comm/topology.h), or NULL */
 } dt_placement;
+
+/** Room for what is said of a placement. */
+#define DT_PLACEMENT_BYTES 512
 
 /** How many CPUs of this host Slurm gave to the job, hardware threads or cores as it is set up; 0 where it
  * does not say. Local. */
@@ -55,5 +60,15 @@ dt_placement dt_placement_look(const dt_world *world, int threads);
  * line, into `text`. Returns false when there are not so many. Pure; local.
  */
 bool dt_placement_warning(const dt_placement *placement, int index, char *text, size_t text_bytes);
+
+/**
+ * Writes what the host has, what of it the ranks may use, and where this rank may run: "16 cores with 32
+ * hardware threads in 2 packages and 4 NUMA nodes; a CPU quota leaves the 4 ranks 8 cores; rank 0 is bound to
+ * 4 cores in 1 NUMA node". Pure; local.
+ */
+void dt_placement_describe(const dt_placement *placement, int rank, char text[DT_PLACEMENT_BYTES]);
+
+/** The word for a limit in JSON: "none", "slurm", "cpuset", "mask" or "quota". Pure; local. */
+const char *dt_placement_limit_name(dt_cpus_limit limit);
 
 #endif

@@ -9,7 +9,6 @@
 
 #include "base/assert.h"
 #include "base/log.h"
-#include "base/cores.h"
 #include "base/drain.h"
 #include "base/host.h"
 #include "base/memory.h"
@@ -56,7 +55,8 @@ static dt_status split_hosts(const dt_world *world, MPI_Comm comm, MPI_Comm *nei
 
 /* Every rank of the host tells what it may use. */
 static dt_status gather_cpus(dt_world *world, MPI_Comm neighbours) {
-    const dt_cpus_own mine = dt_cpus_look();
+    const dt_topology *topology = dt_topology_here();
+    const dt_cpus_own mine = dt_cpus_look(topology);
     dt_cpus_own *own = dt_memory_alloc(world->host_ranks, sizeof *own, "what the ranks of a host may use");
     if (own == NULL)
         return DT_FAILED;
@@ -64,7 +64,7 @@ static dt_status gather_cpus(dt_world *world, MPI_Comm neighbours) {
         MPI_Allgather(&mine, (int)sizeof mine, MPI_BYTE, own, (int)sizeof mine, MPI_BYTE, neighbours),
         "MPI_Allgather");
     if (status == DT_OK)
-        world->cpus = dt_cpus_join(own, world->host_ranks, dt_placement_given_cpus(), DT_CORES_FOLDER);
+        world->cpus = dt_cpus_join(own, world->host_ranks, dt_placement_given_cpus(), topology);
     dt_memory_free(own);
     return status;
 }
@@ -235,7 +235,6 @@ dt_status dt_world_gather_same(const dt_world *world, void *all, int64_t row_byt
     return DT_OK;
 }
 
-/* Ranks that cannot meet cannot agree on anything either. */
 dt_status dt_world_host_names(const dt_world *world, char (**names)[DT_HOST_BYTES]) {
     DT_COLLECTIVE_CALL(world);
     *names = dt_memory_alloc(world->size, sizeof **names, "the hosts' names");
@@ -251,6 +250,7 @@ dt_status dt_world_host_names(const dt_world *world, char (**names)[DT_HOST_BYTE
     return status;
 }
 
+/* Ranks that cannot meet cannot agree on anything either. */
 static _Noreturn void give_up(const dt_world *world) {
     dt_log_error("rank %d on %s: %s", world->rank, world->host, dt_error());
     dt_world_abort(world, DT_FAILED);

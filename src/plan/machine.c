@@ -1,46 +1,25 @@
-/* Names from the kernel and the libraries; numbers from bench/probe and comm/link. */
+/* Names and numbers of the host from comm/topology and comm/placement, measured ones from probe and
+ * comm/link. */
 #include "plan/machine.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/version.h"
 #include "comm/agree.h"
-#include "comm/placement.h"
 #include "math/kernels.h"
 #include "train/opening.h"
 
-/* The processor's name as Linux tells it, "model name : ..."; other lines and systems leave it unknown. */
-static void read_processor(char *name, size_t name_bytes) {
-    char *line = NULL;
-    size_t capacity = 0;
-    FILE *file = fopen("/proc/cpuinfo", "r");
-    snprintf(name, name_bytes, "unknown processor");
-    while (file && getline(&line, &capacity, file) > 0) {
-        const char *colon = strchr(line, ':');
-        if (strncmp(line, "model name", strlen("model name")) != 0 || colon == NULL)
-            continue;
-        line[strcspn(line, "\n")] = 0;
-        snprintf(name, name_bytes, "%s", colon + 1 + strspn(colon + 1, " "));
-        break;
-    }
-    free(line);
-    if (file)
-        fclose(file);
-}
-
 dt_status dt_machine_look(dt_machine *machine, const dt_world *world, int threads) {
-    const dt_placement placement = dt_placement_look(world, threads);
-    *machine = (dt_machine){.ranks = world->size,
+    *machine = (dt_machine){.placement = dt_placement_look(world, threads),
+                            .ranks = world->size,
                             .threads = threads,
-                            .host_cores = placement.host_cores,
+                            .host_cores = world->cpus.cores,
                             .host_ranks = world->host_ranks,
                             .version = dt_version(),
                             .commit = dt_version_commit(),
                             .kernels = dt_kernels_best(DT_DTYPE_FP32)->name};
-    read_processor(machine->processor, sizeof machine->processor);
+    snprintf(machine->processor, sizeof machine->processor, "%s", dt_topology_processor(dt_topology_here()));
     dt_clock_stamp(machine->stamp, sizeof machine->stamp);
     return dt_opening_hosts(world, &machine->hosts);
 }
@@ -55,13 +34,13 @@ double dt_machine_threads_per_core(const dt_machine *machine, int host_ranks) {
     return threads_per_core > 1.0 ? threads_per_core : 1.0;
 }
 
-static int ring_size(const dt_world *world, int threads) {
-    const int cores = dt_placement_look(world, threads).host_cores, fitting = cores > 2 ? cores : 2;
+static int ring_size(const dt_world *world) {
+    const int cores = world->cpus.cores, fitting = cores > 2 ? cores : 2;
     return world->hosts > 1 || world->size < fitting ? world->size : fitting;
 }
 
-static dt_status measure_link(const dt_world *world, int threads, dt_plan_machine *measured) {
-    int ranks = ring_size(world, threads);
+static dt_status measure_link(const dt_world *world, dt_plan_machine *measured) {
+    int ranks = ring_size(world);
     dt_world subset;
     dt_status status = DT_OK;
     DT_TRY(dt_world_broadcast(world, &ranks, (int64_t)sizeof ranks)); /* hosts may differ in cores */
@@ -88,15 +67,14 @@ static dt_status measure_inside(const dt_world *world, dt_plan_machine *measured
     return dt_agree(world, status);
 }
 
-dt_status dt_machine_measure_links(const dt_world *world, int threads, const dt_link *link,
-                                   dt_plan_machine *measured) {
+dt_status dt_machine_measure_links(const dt_world *world, const dt_link *link, dt_plan_machine *measured) {
     *measured = (dt_plan_machine){
         .link = link ? *link : dt_plan_assumed_link(), .inside = dt_plan_assumed_inside(), .host_ranks = 1};
     if (link || world->size == 1)
         return DT_OK;
     measured->link_measured = true;
     measured->same_host = world->hosts == 1;
-    DT_TRY(measure_link(world, threads, measured));
+    DT_TRY(measure_link(world, measured));
     if (!measured->same_host)
         return measure_inside(world, measured);
     measured->inside = measured->link;
@@ -105,6 +83,6 @@ dt_status dt_machine_measure_links(const dt_world *world, int threads, const dt_
 
 dt_status dt_machine_measure(const dt_world *world, const dt_config *config, int threads,
                              double threads_per_core, const dt_link *link, dt_plan_machine *measured) {
-    DT_TRY(dt_machine_measure_links(world, threads, link, measured));
+    DT_TRY(dt_machine_measure_links(world, link, measured));
     return dt_probe_run(&measured->probe, world, config, threads, threads_per_core);
 }

@@ -8,18 +8,20 @@
 
 #include "base/status.h"
 #include "plan/plan.h"
+#include "comm/placement.h"
 #include "comm/world.h"
 #include "config/config.h"
 
 typedef struct dt_machine {
     int ranks, threads; /**< of the job, and of each rank */
-    int host_cores;     /**< of rank 0's host */
+    int host_cores;     /**< of rank 0's host, that its ranks may use */
     int host_ranks;     /**< on rank 0's host */
     json_t *hosts;      /**< their names, each once */
     char processor[128];
     const char *version, *commit; /**< of the program that measured */
     const char *kernels;
-    char stamp[32]; /**< when, in UTC */
+    char stamp[32];         /**< when, in UTC */
+    dt_placement placement; /**< of rank 0 on its host; all zero where it was read from a file */
 } dt_machine;
 
 /** Looks at the machine; what is said of a host is rank 0's. To be freed also on failure. Collective. */
@@ -33,8 +35,7 @@ void dt_machine_free(dt_machine *machine);
  * ranks, on one between as many as it has cores, at least two. With a single rank and no `link` the link is
  * assumed. Complete on rank 0. Collective.
  */
-dt_status dt_machine_measure_links(const dt_world *world, int threads, const dt_link *link,
-                                   dt_plan_machine *measured);
+dt_status dt_machine_measure_links(const dt_world *world, const dt_link *link, dt_plan_machine *measured);
 
 /**
  * Measures what predictions are made from: the links as above, and the probe, on all ranks at once, of whose

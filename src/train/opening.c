@@ -18,7 +18,7 @@
 
 void dt_opening_placement(const dt_world *world, int threads) {
     const dt_placement placement = dt_placement_look(world, threads);
-    char text[512];
+    char text[DT_PLACEMENT_BYTES];
     for (int i = 0; dt_placement_warning(&placement, i, text, sizeof text); i++)
         dt_log_warn("%s", text);
 }
@@ -41,6 +41,13 @@ dt_status dt_opening_hosts(const dt_world *world, json_t **hosts) {
 
 static const char *exchange_name(const dt_run *run) {
     return dt_choices_algorithm[dt_step_algorithm(run->step)];
+}
+
+static void print_placement(const dt_run *run) {
+    const dt_placement placement = dt_placement_look(run->world, run->workers.threads);
+    char text[DT_PLACEMENT_BYTES];
+    dt_placement_describe(&placement, run->world->rank, text);
+    dt_log_line("placement %s", text);
 }
 
 /* What may make the run worth less than it seems. */
@@ -72,6 +79,7 @@ static void print_lines(const dt_run *run, const json_t *hosts, const char *unli
                 json_array_size(hosts), json_array_size(hosts) == 1 ? "" : "s",
                 json_string_value(json_array_get(hosts, 0)), json_array_size(hosts) > 1 ? ", .." : "",
                 run->gpt.kernels->name);
+    print_placement(run);
     if (*unlike)
         dt_log_line("kernels   %s; the results are the same, at the pace of the slowest", unlike);
     if (run->gpt.kernels->compute == DT_DTYPE_BF16)
@@ -107,21 +115,29 @@ static void print_lines(const dt_run *run, const json_t *hosts, const char *unli
     print_warnings(run);
 }
 
+json_t *dt_opening_placement_json(const dt_placement *p) {
+    return json_pack("{s:i, s:i, s:i, s:i, s:i, s:s, s:i, s:i}", "cores", p->host.cores, "hardware_threads",
+                     p->host.threads, "packages", p->host.packages, "numa_nodes", p->host.numa_nodes,
+                     "usable_cores", p->usable_cores, "limit", dt_placement_limit_name(p->limit),
+                     "bound_cores", p->own.cores, "bound_numa_nodes", p->own.numa_nodes);
+}
+
 static json_t *run_event(const dt_run *run, json_t *hosts) {
     const dt_config *c = &run->about.config;
+    const dt_placement placement = dt_placement_look(run->world, run->workers.threads);
     char hash[17], stamp[32];
     snprintf(hash, sizeof hash, "%016" PRIx64, dt_config_hash(c));
     dt_clock_stamp(stamp, sizeof stamp);
     return json_pack(
-        "{s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:o, s:i, s:i, s:s, s:O, s:s, s:s, s:I, s:I, s:I, s:I}", "event",
-        "run", "run_id", run->about.run_id, "parent_run_id",
+        "{s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:o, s:i, s:i, s:s, s:O, s:o, s:s, s:s, s:I, s:I, s:I, s:I}",
+        "event", "run", "run_id", run->about.run_id, "parent_run_id",
         run->about.parent_run_id[0] ? json_string(run->about.parent_run_id) : json_null(), "time", stamp,
         "version", dt_version(), "git_commit", dt_version_commit(), "config_hash", hash, "seed",
         dt_json_integer(c->seed), "ranks", run->world->size, "threads", run->workers.threads, "exchange",
-        exchange_name(run), "hosts", hosts, "kernels", run->gpt.kernels->name, "compute_dtype",
-        dt_dtype_names[run->gpt.kernels->compute], "parameters", (json_int_t)run->layout.parameters,
-        "corpus_tokens", (json_int_t)run->corpus.total.tokens, "corpus_unknown",
-        (json_int_t)run->corpus.total.unknown, "start_step", (json_int_t)run->start_step);
+        exchange_name(run), "hosts", hosts, "placement", dt_opening_placement_json(&placement), "kernels",
+        run->gpt.kernels->name, "compute_dtype", dt_dtype_names[run->gpt.kernels->compute], "parameters",
+        (json_int_t)run->layout.parameters, "corpus_tokens", (json_int_t)run->corpus.total.tokens,
+        "corpus_unknown", (json_int_t)run->corpus.total.unknown, "start_step", (json_int_t)run->start_step);
 }
 
 dt_status dt_opening_print(dt_run *run) {

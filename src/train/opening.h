@@ -9,16 +9,21 @@
 #include <jansson.h>
 
 #include "base/status.h"
+#include "comm/placement.h"
 #include "train/run.h"
 
 /** Warns where ranks and threads do not suit the cores of this host. Local. */
 void dt_opening_placement(const dt_world *world, int threads);
 
+/** A placement as it stands in the "run" event and in a plan (docs/formats.md), a new JSON object; NULL when
+ * out of memory. Local. */
+json_t *dt_opening_placement_json(const dt_placement *placement);
+
 /** The names of the job's hosts, each once, as a new JSON array; to be freed also on failure. Collective. */
 dt_status dt_opening_hosts(const dt_world *world, json_t **hosts);
 
 /**
- * Prints hosts, ranks, threads, kernels, model, memory and corpus, and writes the "run" event to
+ * Prints hosts, ranks, threads, placement, kernels, model, memory and corpus, and writes the "run" event to
  * metrics.jsonl. Collective, for the hosts' names.
  */
 dt_status dt_opening_print(dt_run *run);

@@ -14,6 +14,7 @@
 #include "comm/agree.h"
 #include "step/step.h"
 #include "step/workers.h"
+#include "train/opening.h"
 #include "verb/verb.h"
 
 /* What all points of a plan have in common. */
@@ -61,6 +62,9 @@ static void print_assumptions(const planning *plan) {
                 ", context %" PRId64 "; %" PRId64 " sequences in %" PRId64 " micro-batches of %" PRId64,
                 c->n_layers, c->d_model, c->n_heads, c->d_ff, c->max_seq_len, c->batch_size,
                 dt_step_micro_batches(c->batch_size, c->micro_batch_size), c->micro_batch_size);
+    char placement[DT_PLACEMENT_BYTES];
+    dt_placement_describe(&plan->here.placement, 0, placement);
+    dt_log_line("placement %s", placement);
     dt_log_line(
         "probe     on ranks of %d thread%s here (%s): micro-batch %.2f ms forward + %.2f ms backward, "
         "update %.2f ms, addition %.3f ns a float",
@@ -148,9 +152,10 @@ static dt_status print_plan(const planning *plan, const char *json_path) {
     if (status == DT_OK)
         status = print_table(plan, true, rows);
     json_t *all = json_pack(
-        "{s:s, s:s, s:s, s:s, s:i, s:f, s:f, s:f, s:f, s:f, s:s, s:o}", "version", dt_version(), "git_commit",
-        dt_version_commit(), "time", plan->here.stamp, "processor", plan->here.processor, "threads",
-        m->probe.threads, "micro_batch_forward_ms", 1e3 * m->probe.forward_seconds, "micro_batch_backward_ms",
+        "{s:s, s:s, s:s, s:s, s:o, s:i, s:f, s:f, s:f, s:f, s:f, s:s, s:o}", "version", dt_version(),
+        "git_commit", dt_version_commit(), "time", plan->here.stamp, "processor", plan->here.processor,
+        "placement", dt_opening_placement_json(&plan->here.placement), "threads", m->probe.threads,
+        "micro_batch_forward_ms", 1e3 * m->probe.forward_seconds, "micro_batch_backward_ms",
         1e3 * m->probe.backward_seconds, "update_ms", 1e3 * m->probe.update_seconds, "latency_us",
         1e6 * m->link.latency_seconds, "bandwidth_gbps", 8e-9 * m->link.bandwidth_bytes, "link",
         m->link_measured   ? "measured"

@@ -141,8 +141,36 @@ static void ranks_on_one_core_by_a_mask_are_warned_of(void **state) {
     command_free(&r);
 }
 
+/* On a machine that hwloc is told of: the opening, the run's line in metrics.jsonl and a plan show it. */
+static void the_host_is_shown(void **state) {
+    (void)state;
+    command_result r = command_run("env HWLOC_SYNTHETIC='pack:2 numa:2 core:4 pu:2' %s", DTRAIN TRAIN);
+    assert_int_equal(r.exit_code, 0);
+    const char *line = "\nplacement 16 cores with 32 hardware threads in 2 packages and 4 NUMA nodes; ";
+    if (strstr(r.out, line) == NULL)
+        fail_msg("expected \"%s\", found \"%s\" and \"%s\"", line, r.out, r.err);
+    command_free(&r);
+    char *metrics = command_read_file("out/metrics.jsonl");
+    assert_non_null(strstr(metrics, ",\"placement\":{\"cores\":16,\"hardware_threads\":32,\"packages\":2,"
+                                    "\"numa_nodes\":4,\"usable_cores\":"));
+    free(metrics);
+    r = command_run("env HWLOC_SYNTHETIC='pack:1 numa:2 core:1 pu:1' %s plan " TRAINING_MODEL
+                    "--ranks 1 --json plan.json",
+                    DTRAIN);
+    assert_int_equal(r.exit_code, 0);
+    assert_non_null(strstr(r.out, "\nplacement 2 cores in 1 package and 2 NUMA nodes; "));
+    command_free(&r);
+    char *plan = command_read_file("plan.json");
+    assert_non_null(strstr(plan, "\"numa_nodes\": 2"));
+    free(plan);
+    r = command_run("rm -r out plan.json");
+    assert_int_equal(r.exit_code, 0);
+    command_free(&r);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_host_is_shown),
         cmocka_unit_test(ranks_on_one_core_by_a_mask_are_warned_of),
         cmocka_unit_test(another_program_is_named),
         cmocka_unit_test(flush_to_zero_is_refused),

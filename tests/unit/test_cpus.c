@@ -1,4 +1,5 @@
 /* What ranks of a host may use together, from their masks and quotas, on made-up hosts. */
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,9 +9,8 @@
 
 #include <cmocka.h>
 
-#include "base/cores.h"
 #include "comm/cpus.h"
-#include "support/scratch.h"
+#include "support/machine_partly_off.h"
 
 #define RANKS_MAX 4
 
@@ -22,39 +22,24 @@ typedef struct rank {
 } rank;
 
 /* Four cores of two hardware threads: 0 and 4 are one, 1 and 5, and so on. */
-static char *make_host(void) {
-    char *folder = scratch_make(), path[512], text[16];
-    snprintf(path, sizeof path, "%s/online", folder);
-    scratch_put(path, "0-7\n", 4);
-    for (int t = 0; t < 8; t++) {
-        snprintf(path, sizeof path, "%s/cpu%d/topology", folder, t);
-        assert_int_equal(dt_file_make_folder(path), DT_OK);
-        snprintf(path, sizeof path, "%s/cpu%d/topology/core_cpus_list", folder, t);
-        snprintf(text, sizeof text, "%d,%d\n", t % 4, t % 4 + 4);
-        scratch_put(path, text, strlen(text));
-    }
-    return folder;
-}
+#define HOST "pack:2 core:2 pu:2(indexes=0,4,1,5,2,6,3,7)"
 
-static dt_cpus join(const rank *ranks, int count, int given) {
-    char *folder = make_host();
+static dt_cpus join(const char *host, const rank *ranks, int count, int given) {
+    dt_topology *topology = dt_topology_create(host);
     dt_cpus_own own[RANKS_MAX];
+    assert_non_null(topology);
     for (int r = 0; r < count; r++) {
-        own[r].quota = (dt_cpu_quota){ranks[r].quota ? ranks[r].quota : INT64_MAX, ranks[r].group};
-        CPU_ZERO(&own[r].allowed);
-        for (size_t t = 0; t < 8; t++)
-            if (ranks[r].mask >> t & 1)
-                CPU_SET(t, &own[r].allowed);
-        own[r].cores = dt_cores_count(folder, &own[r].allowed);
+        own[r] = (dt_cpus_own){.quota = {ranks[r].quota ? ranks[r].quota : INT64_MAX, ranks[r].group}};
+        own[r].allowed.words[0] = ranks[r].mask;
     }
-    const dt_cpus cpus = dt_cpus_join(own, count, given, folder);
-    scratch_remove(folder);
+    const dt_cpus cpus = dt_cpus_join(own, count, given, topology);
+    dt_topology_free(topology);
     return cpus;
 }
 
 static void expect(const rank *ranks, int count, int given, int cores, int threads, dt_cpus_limit limit) {
-    const dt_cpus cpus = join(ranks, count, given);
-    assert_int_equal(cpus.host_cores, 4);
+    const dt_cpus cpus = join(HOST, ranks, count, given);
+    assert_int_equal(cpus.host.cores, 4);
     assert_int_equal(cpus.cores, cores);
     assert_int_equal(cpus.threads, threads);
     assert_int_equal(cpus.limit, limit);
@@ -83,6 +68,40 @@ static void masks_that_meet_count_together(void **state) {
     expect(wide, 2, 0, 4, 8, DT_CPUS_ALL);
 }
 
+/* What a control group's cpuset leaves is a limit for a single rank too, and Slurm's share is named first. */
+static void a_cpuset_limits(void **state) {
+    (void)state;
+    const rank ranks[] = {{0x04, 0, 0}, {0x04, 0, 0}};
+    for (int count = 1; count <= 2; count++) {
+        dt_cpus cpus = join(machine_partly_off, ranks, count, 0);
+        assert_int_equal(cpus.host.cores, 2);
+        assert_int_equal(cpus.cores, 1);
+        assert_int_equal(cpus.threads, 1);
+        assert_int_equal(cpus.limit, DT_CPUS_CPUSET);
+        cpus = join(machine_partly_off, ranks, count, 1);
+        assert_int_equal(cpus.cores, 1);
+        assert_int_equal(cpus.limit, DT_CPUS_SLURM);
+    }
+}
+
+/* Of a host that hwloc tells nothing of, all is known that the masks of its ranks say. */
+static void masks_stand_for_a_host_that_is_not_told(void **state) {
+    (void)state;
+    const rank apart[] = {{0x03, 0, 0}, {0x0c, 0, 0}}, same[] = {{0x01, 0, 0}, {0x01, 0, 0}};
+    cpu_set_t mine, two;
+    assert_int_equal(sched_getaffinity(0, sizeof mine, &mine), 0);
+    CPU_ZERO(&two);
+    for (size_t t = 0; t < 4; t++)
+        CPU_SET(t, &two);
+    CPU_OR(&two, &two, &mine);
+    dt_cpus cpus = join("nonsense", apart, 2, 0);
+    assert_int_equal(cpus.host.cores, CPU_COUNT(&two));
+    assert_int_equal(cpus.cores, CPU_COUNT(&two));
+    assert_int_equal(cpus.limit, DT_CPUS_ALL);
+    cpus = join("nonsense", same, 2, 0);
+    assert_int_equal(cpus.cores, 1);
+}
+
 /* A quota is for all ranks of its group; those of groups of their own have each their own. */
 static void quotas_count_once_a_group(void **state) {
     (void)state;
@@ -101,6 +120,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(places_of_their_own_limit_nothing),
         cmocka_unit_test(masks_that_meet_count_together),
+        cmocka_unit_test(a_cpuset_limits),
+        cmocka_unit_test(masks_stand_for_a_host_that_is_not_told),
         cmocka_unit_test(quotas_count_once_a_group),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

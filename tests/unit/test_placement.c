@@ -12,35 +12,47 @@
 #include "comm/placement.h"
 
 typedef struct row {
-    dt_placement placement; /* host cores, own cores, ranks here, threads, hosts, limit, all cores */
-    const char *expected;   /* what the first warning holds, or NULL for none */
+    dt_placement placement;
+    const char *expected; /* what the first warning holds, or NULL for none */
 } row;
+
+/* Ranks on a host of `all` cores with a hardware thread each, of which they may use `usable` together, and
+ * one of them `own_cores`. */
+#define ON(usable, own_cores, ranks, per_rank, of_hosts, why, all)                                           \
+    {                                                                                                        \
+        .usable_cores = (usable), .usable_threads = (usable), .own.cores = (own_cores),                      \
+        .host_ranks = (ranks), .threads = (per_rank), .hosts = (of_hosts), .limit = (why),                   \
+        .host.cores = (all)                                                                                  \
+    }
 
 static void warnings_fit_the_placement(void **state) {
     (void)state;
     const row rows[] = {
-        {{8, 1, 8, 1, 1, DT_CPUS_ALL, 8}, NULL},
-        {{8, 4, 2, 4, 1, DT_CPUS_ALL, 8}, NULL},
-        {{8, 8, 1, 8, 1, DT_CPUS_ALL, 8}, NULL},
-        {{2, 2, 8, 1, 1, DT_CPUS_ALL, 2},
+        {ON(8, 1, 8, 1, 1, DT_CPUS_ALL, 8), NULL},
+        {ON(8, 4, 2, 4, 1, DT_CPUS_ALL, 8), NULL},
+        {ON(8, 8, 1, 8, 1, DT_CPUS_ALL, 8), NULL},
+        {ON(2, 2, 8, 1, 1, DT_CPUS_ALL, 2),
          "8 ranks share 2 cores on this host and slow each other down; use mpirun -np 2, or srun -n 2 "
          "--ntasks-per-node=2, on it"},
-        {{2, 2, 8, 1, 4, DT_CPUS_ALL, 2},
+        {ON(2, 2, 8, 1, 4, DT_CPUS_ALL, 2),
          "use mpirun -np 8, or srun -n 8 --ntasks-per-node=2, on these hosts"},
-        {{8, 8, 4, 4, 1, DT_CPUS_ALL, 8}, "4 ranks of 4 threads share 8 cores"},
-        {{8, 8, 4, 4, 1, DT_CPUS_ALL, 8}, "OMP_NUM_THREADS=2"},
-        {{2, 2, 1, 4, 1, DT_CPUS_ALL, 2},
+        {ON(8, 8, 4, 4, 1, DT_CPUS_ALL, 8), "4 ranks of 4 threads share 8 cores"},
+        {ON(8, 8, 4, 4, 1, DT_CPUS_ALL, 8), "OMP_NUM_THREADS=2"},
+        {ON(2, 2, 1, 4, 1, DT_CPUS_ALL, 2),
          "1 rank of 4 threads share 2 cores on this host and slow each other down; set OMP_NUM_THREADS=2"},
-        {{2, 2, 4, 4, 1, DT_CPUS_ALL, 2}, "OMP_NUM_THREADS=1"},
-        {{8, 1, 2, 4, 1, DT_CPUS_ALL, 8}, "a rank with 4 threads is bound to 1 core,"},
-        {{8, 1, 2, 4, 1, DT_CPUS_ALL, 8}, "--map-by slot:PE=4"},
-        {{1, 1, 2, 1, 1, DT_CPUS_MASK, 8},
+        {ON(2, 2, 4, 4, 1, DT_CPUS_ALL, 2), "OMP_NUM_THREADS=1"},
+        {ON(8, 1, 2, 4, 1, DT_CPUS_ALL, 8), "a rank with 4 threads is bound to 1 core,"},
+        {ON(8, 1, 2, 4, 1, DT_CPUS_ALL, 8), "--map-by slot:PE=4"},
+        {ON(1, 1, 2, 1, 1, DT_CPUS_MASK, 8),
          "2 ranks share 1 core on this host, where an affinity mask leaves them 1 of 8, and slow each other down; "
          "use mpirun -np 1, or srun -n 1 --ntasks-per-node=1, on it, or widen the mask"},
-        {{2, 8, 2, 2, 1, DT_CPUS_QUOTA, 8},
+        {ON(2, 8, 2, 2, 1, DT_CPUS_QUOTA, 8),
          "2 ranks of 2 threads share 2 cores on this host, where a CPU quota leaves them 2 of 8, and slow each other "
          "down; set OMP_NUM_THREADS=1, or raise the quota"},
-        {{4, 8, 4, 1, 1, DT_CPUS_QUOTA, 8}, NULL},
+        {ON(4, 8, 4, 1, 1, DT_CPUS_QUOTA, 8), NULL},
+        {ON(2, 2, 4, 1, 1, DT_CPUS_CPUSET, 8),
+         "4 ranks share 2 cores on this host, where a cpuset leaves them 2 of 8, and slow each other down; use "
+         "mpirun -np 2, or srun -n 2 --ntasks-per-node=2, on it, or widen the cpuset"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char text[512];
@@ -51,10 +63,108 @@ static void warnings_fit_the_placement(void **state) {
     }
 }
 
+static void expect_first(const dt_placement *placement, const char *expected) {
+    char text[DT_PLACEMENT_BYTES];
+    const bool warned = dt_placement_warning(placement, 0, text, sizeof text);
+    assert_int_equal(warned, expected != NULL);
+    if (warned)
+        assert_string_equal(text, expected);
+}
+
+/* Of two ranks on a core with two hardware threads it is said who measures whether that helps, not that it is
+ * bad; of a third, that they take turns. */
+static void second_hardware_threads_are_left_to_bench(void **state) {
+    (void)state;
+    dt_placement p = ON(4, 4, 8, 1, 1, DT_CPUS_ALL, 4);
+    p.usable_threads = 8;
+    expect_first(
+        &p, "8 ranks share 4 cores on this host, which have 8 hardware threads; what a second one of a core "
+            "is worth dtrain bench --scaling strong measures here; for a core each use mpirun -np 4, or "
+            "srun -n 4 --ntasks-per-node=4, on it");
+    p.host_ranks = 9;
+    expect_first(
+        &p, "9 ranks share 4 cores on this host and slow each other down; use mpirun -np 4, or srun -n 4 "
+            "--ntasks-per-node=4, on it");
+    p.host_ranks = 2;
+    p.threads = 4;
+    expect_first(
+        &p, "2 ranks of 4 threads share 4 cores on this host, which have 8 hardware threads; what a second "
+            "one of a core is worth dtrain bench --scaling strong measures here; for a core each set "
+            "OMP_NUM_THREADS=2");
+}
+
+/* A rank that would fit into one NUMA node is told how to get there; others are left in peace. */
+static void threads_over_several_nodes_are_warned_of(void **state) {
+    (void)state;
+    dt_placement p = ON(8, 8, 2, 4, 1, DT_CPUS_ALL, 8);
+    p.host.node_cores = 4;
+    p.own.numa_nodes = 2;
+    expect_first(
+        &p, "a rank with 4 threads may run on 2 NUMA nodes, where its threads reach the memory of another "
+            "one; launch with mpirun --map-by numa:PE=4 --bind-to core, or srun --cpus-per-task=4 "
+            "--cpu-bind=cores");
+    p.own.numa_nodes = 1;
+    expect_first(&p, NULL);
+    p.own.numa_nodes = 2;
+    p.host.node_cores = 2; /* more threads than a node has cores */
+    expect_first(&p, NULL);
+    p.host.node_cores = 4;
+    p.threads = 1;
+    expect_first(&p, NULL);
+}
+
+static void a_host_that_hwloc_does_not_tell_of_is_warned_of(void **state) {
+    (void)state;
+    dt_placement p = ON(8, 8, 1, 1, 1, DT_CPUS_ALL, 8);
+    p.fault = "nobody knows";
+    expect_first(&p, "nobody knows");
+}
+
+/* What the opening says. */
+static void placements_are_described(void **state) {
+    (void)state;
+    static const struct {
+        dt_placement placement;
+        const char *expected;
+    } rows[] = {
+        {{.usable_cores = 1, .host = {1, 1, 1, 1, 1}, .own = {1, 1, 1, 1, 1}, .host_ranks = 1},
+         "1 core in 1 package and 1 NUMA node; rank 3 is not bound"},
+        {{.usable_cores = 16, .host = {32, 16, 2, 4, 4}, .own = {8, 4, 1, 1, 4}, .host_ranks = 4},
+         "16 cores with 32 hardware threads in 2 packages and 4 NUMA nodes; rank 3 is bound to 4 cores in 1 NUMA "
+         "node"},
+        {{.usable_cores = 2,
+          .host = {8, 8, 1, 2, 4},
+          .own = {2, 2, 1, 2, 1},
+          .host_ranks = 1,
+          .limit = DT_CPUS_CPUSET},
+         "8 cores in 1 package and 2 NUMA nodes; a cpuset leaves 1 rank 2 cores; rank 3 is bound to 2 cores in 2 NUMA "
+         "nodes"},
+        {{.usable_cores = 1,
+          .host = {8, 8, 1, 1, 8},
+          .own = {8, 8, 1, 1, 8},
+          .host_ranks = 4,
+          .limit = DT_CPUS_SLURM},
+         "8 cores in 1 package and 1 NUMA node; the share that Slurm gave leaves 4 ranks 1 core; rank 3 is not bound"},
+        {{.usable_cores = 4,
+          .host = {4, 4, 1, 1, 4},
+          .own = {4, 4, 1, 1, 4},
+          .host_ranks = 1,
+          .fault = "a fault"},
+         "4 hardware threads, of cores unknown; rank 3 is not bound"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[DT_PLACEMENT_BYTES];
+        dt_placement_describe(&rows[i].placement, 3, text);
+        assert_string_equal(text, rows[i].expected);
+    }
+    assert_string_equal(dt_placement_limit_name(DT_CPUS_ALL), "none");
+    assert_string_equal(dt_placement_limit_name(DT_CPUS_QUOTA), "quota");
+}
+
 /* Every warning is given once, and then no more. */
 static void all_warnings_are_listed(void **state) {
     (void)state;
-    const dt_placement bad = {8, 1, 4, 4, 1, DT_CPUS_ALL, 8};
+    const dt_placement bad = ON(8, 1, 4, 4, 1, DT_CPUS_ALL, 8);
     char text[512], first[512];
     assert_true(dt_placement_warning(&bad, 0, first, sizeof first));
     assert_true(dt_placement_warning(&bad, 1, text, sizeof text));
@@ -132,6 +242,10 @@ static void crowded_hosts_yield(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(warnings_fit_the_placement),
+        cmocka_unit_test(second_hardware_threads_are_left_to_bench),
+        cmocka_unit_test(threads_over_several_nodes_are_warned_of),
+        cmocka_unit_test(a_host_that_hwloc_does_not_tell_of_is_warned_of),
+        cmocka_unit_test(placements_are_described),
         cmocka_unit_test(all_warnings_are_listed),
         cmocka_unit_test(tasks_that_cannot_meet_are_refused),
         cmocka_unit_test(crowded_hosts_yield),

@@ -17,6 +17,7 @@ class Dtrain(CMakePackage):
     depends_on("pkgconfig", type="build")
     depends_on("openmpi@4.1:")
     depends_on("openblas@0.3:", type="run")
+    depends_on("hwloc@2.5:")
     depends_on("libyaml")
     depends_on("jansson@2.13:")
     depends_on("xxhash@0.8:")
