@@ -88,7 +88,7 @@ static dt_status create_generator(dt_allreduce *a, const dt_world *world, int64_
     const dt_status status = dt_agree(world, create_memory(a));
     if (status == DT_OK || !automatic)
         return status;
-    dt_log_warn("exchange: auto takes flat here: %s", dt_error());
+    dt_log_warn("allreduce: auto takes flat here: %s", dt_error());
     dt_host_memory_free(&a->memory); /* where hosts differ, this one may have been able to */
     dt_generator_free(&a->generator);
     job.algorithm = DT_ALGORITHM_FLAT;

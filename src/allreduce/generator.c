@@ -46,9 +46,9 @@ dt_status dt_generator_choose(const dt_generator_job *job, dt_algorithm *algorit
         return DT_OK;
     }
     if (job->hosts == 0)
-        return dt_usage("exchange: hierarchical needs the ranks of each host to follow each other, and here "
+        return dt_usage("allreduce: hierarchical needs the ranks of each host to follow each other, and here "
                         "they are dealt out in turns; launch with mpirun --map-by slot or srun "
-                        "--distribution=block, or use exchange: flat");
+                        "--distribution=block, or use allreduce: flat");
     *algorithm = DT_ALGORITHM_HIERARCHICAL;
     return DT_OK;
 }

@@ -28,7 +28,7 @@ typedef struct dt_philox_words {
 /** What a stream of random numbers is for. The values are part of every result: never renumber. */
 typedef enum dt_purpose {
     DT_PURPOSE_INIT = 1,    /**< initial weights; minor: the tensor's row in the layout */
-    DT_PURPOSE_SHUFFLE = 2, /**< order within a lane */
+    DT_PURPOSE_SHUFFLE = 2, /**< order within a stream */
     DT_PURPOSE_DROPOUT = 3, /**< masks; minor: layer * 4 + site */
     DT_PURPOSE_SAMPLE = 4   /**< generated text */
 } dt_purpose;

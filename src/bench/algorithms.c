@@ -50,7 +50,7 @@ typedef struct comparison {
 /* The config of a trial; it borrows the strings. */
 static dt_config config_of(const comparison *c, const trial *t) {
     dt_config config = *c->config;
-    config.exchange = t->algorithm;
+    config.allreduce = t->algorithm;
     config.gradient_dtype = t->dtype;
     return config;
 }
@@ -139,8 +139,8 @@ static void measure_trial(comparison *c, trial *t, int64_t index) {
     dt_world_barrier(c->world);
     must(c, dt_harness_step(&t->harness, &result));
     dt_world_barrier(c->world);
-    must(c, dt_step_exchange_alone(t->harness.step, &alone));
-    split_exposed(c, result.exchange.exposed, &exposed, &skew);
+    must(c, dt_step_allreduce_alone(t->harness.step, &alone));
+    split_exposed(c, result.allreduce.exposed, &exposed, &skew);
     if (index < 0)
         return;
     must(c, dt_probe_round(c->probing));
@@ -166,7 +166,7 @@ static dt_status predict(comparison *c) {
             continue;
         /* What auto has become may be for want of memory, which a plan knows nothing of. */
         if (dt_step_algorithm(t->harness.step) == DT_ALGORITHM_FLAT)
-            config.exchange = DT_ALGORITHM_FLAT;
+            config.allreduce = DT_ALGORITHM_FLAT;
         DT_TRY(dt_plan_predict(&c->measured, &config, config.batch_size, c->world->size, c->threads_per_core,
                                &t->plan));
     }
@@ -223,9 +223,9 @@ dt_status dt_algorithms_run(dt_algorithms *result, const dt_world *world, const 
     comparison *c = dt_memory_alloc(1, sizeof *c, "the comparison");
     dt_status status = dt_agree(world, c ? DT_OK : DT_FAILED);
     if (status == DT_OK && world->size == 1)
-        status =
-            dt_usage("--ways: expected two ranks or more, since one has nobody to exchange with, found 1; "
-                     "launch with mpirun -np 2");
+        status = dt_usage(
+            "--algorithms: expected two ranks or more, since one has nobody to exchange with, found 1; "
+            "launch with mpirun -np 2");
     if (status == DT_OK) {
         *c = (comparison){.world = world, .config = config, .threads = threads, .repetitions = repetitions};
         status = compare(c, threads_per_core, result);

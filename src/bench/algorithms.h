@@ -1,5 +1,5 @@
 /**
- * The algorithms of the allreduce side by side in one job: `dtrain bench --ways`.
+ * The algorithms of the allreduce side by side in one job: `dtrain bench --algorithms`.
  *
  * A step with each is taken in turn, and a round of the probe (plan/probe.h) after each, so that whatever
  * disturbs the machine disturbs them alike. Beside each stand the time that its allreduce takes by itself,

@@ -130,7 +130,7 @@ static dt_status take_pair(dt_harness *harness, const dt_kernels *plain, const d
     dt_spans_stop(&harness->spans);
     harness->gpt.kernels = plain;
     mine->seconds = result.step_seconds;
-    mine->exposed = result.exchange.exposed;
+    mine->exposed = result.allreduce.exposed;
     mine->loss = result.loss;
     return status;
 }
@@ -155,7 +155,7 @@ static dt_status take_steps(const dt_profile *p, const samples *s, dt_harness *h
     }
     for (int64_t i = 0; i < p->repetitions && p->ranks > 1; i++) {
         dt_world_barrier(world);
-        DT_TRY(dt_step_exchange_alone(harness->step, &s->step[world->rank * p->repetitions + i].alone));
+        DT_TRY(dt_step_allreduce_alone(harness->step, &s->step[world->rank * p->repetitions + i].alone));
     }
     return DT_OK;
 }
@@ -245,8 +245,8 @@ static dt_status measure(dt_profile *p, samples *s, dt_harness *harness, const d
     must(world, take_steps(p, s, harness, world));
     s->work[world->rank * p->count + dt_timed_kernels_rows() + DT_SPAN_ALLREDUCE].bytes = sent_bytes;
     facts->resident_bytes = (double)dt_memory_resident_bytes();
-    const dt_allreduce_options exchange = dt_settings_allreduce(config);
-    facts->computed_bytes = (double)dt_need_bytes(&harness->layout, config, world, &exchange,
+    const dt_allreduce_options allreduce = dt_settings_allreduce(config);
+    facts->computed_bytes = (double)dt_need_bytes(&harness->layout, config, world, &allreduce,
                                                   harness->workers.threads, harness->shard.tokens_count);
     dt_world_barrier(world);
     DT_TRY(dt_agree(

@@ -61,8 +61,8 @@ static dt_status time_steps(const dt_world *subset, dt_harness *harness, int64_t
         if (i < 0)
             continue;
         seconds[i] = result.step_seconds;
-        point->exchange_seconds += result.exchange.total / (double)repetitions;
-        point->exposed_seconds += result.exchange.exposed / (double)repetitions;
+        point->allreduce_seconds += result.allreduce.total / (double)repetitions;
+        point->exposed_seconds += result.allreduce.exposed / (double)repetitions;
     }
     point->step = dt_statistics_of(seconds, repetitions);
     dt_memory_free(seconds);

@@ -27,8 +27,8 @@ typedef struct dt_study_point {
     char reason[256];        /**< why the point could not be measured; "" when it was */
     double threads_per_core; /**< threads that took turns on a core; 1 when each had its own */
 
-    dt_statistics step;                       /**< seconds */
-    double exchange_seconds, exposed_seconds; /**< means, as in step/overlap.h */
+    dt_statistics step;                        /**< seconds */
+    double allreduce_seconds, exposed_seconds; /**< means, as in step/overlap.h */
     dt_plan_point plan;
 
     /* What dt_study_derive makes of the above. */

@@ -74,8 +74,8 @@ static dt_status expect_space(const dt_hosts *hosts, size_t bytes) {
                  found = (double)folder.f_bavail * (double)folder.f_frsize;
     if (needed > found)
         return dt_usage(
-            "exchange: hierarchical needs memory that the ranks of a host share: expected %.1f MB free in %s for "
-            "%d ranks, found %.1f MB; enlarge it, lower bucket_bytes, or use exchange: flat",
+            "allreduce: hierarchical needs memory that the ranks of a host share: expected %.1f MB free in %s for "
+            "%d ranks, found %.1f MB; enlarge it, lower bucket_bytes, or use allreduce: flat",
             needed / 1e6, shared_folder(), hosts->ranks, found / 1e6);
     return DT_OK;
 }

@@ -20,7 +20,7 @@
 #define SHORT_ROUNDS      1000
 #define LONG_BYTES        ((int64_t)512 << 10) /* what two ranks send each other of a bucket of 1 MiB */
 #define LONG_ROUNDS       20
-#define TOUCH_ROUNDS      5
+#define CPU_COST_ROUNDS   5
 #define PAUSE_NANOSECONDS 200000L /* long beside a look at the messages, short beside a long message */
 #define BATCHES           3       /* the quickest of them counts: what disturbs a batch only ever slows it */
 
@@ -51,7 +51,7 @@ static dt_status time_best(const dt_world *world, char *buffer, int64_t bytes, i
 }
 
 /* What a core spends on a long message each way when it sleeps while there is nothing to do for it. */
-static dt_status time_touch(const dt_world *world, char *buffer, double *seconds) {
+static dt_status time_cpu_cost(const dt_world *world, char *buffer, double *seconds) {
     const struct timespec pause = {.tv_nsec = PAUSE_NANOSECONDS};
     const int next = (world->rank + 1) % world->size, before = (world->rank + world->size - 1) % world->size;
     MPI_Request both[2];
@@ -72,11 +72,11 @@ static dt_status time_touch(const dt_world *world, char *buffer, double *seconds
                               "MPI_Allreduce");
 }
 
-static dt_status measure_touch(const dt_world *world, char *buffer, dt_link *link) {
+static dt_status measure_cpu_cost(const dt_world *world, char *buffer, dt_link *link) {
     double best = 0.0;
-    for (int i = 0; i < TOUCH_ROUNDS; i++) {
+    for (int i = 0; i < CPU_COST_ROUNDS; i++) {
         double seconds;
-        DT_TRY(time_touch(world, buffer, &seconds));
+        DT_TRY(time_cpu_cost(world, buffer, &seconds));
         best = i == 0 || seconds < best ? seconds : best;
     }
     link->cpu_seconds_per_byte = best / (double)LONG_BYTES;
@@ -92,7 +92,7 @@ static dt_status measure(const dt_world *world, char *buffer, dt_link *link) {
      * by 0. */
     const double travel = long_seconds - link->latency_seconds;
     link->bandwidth_bytes = (double)LONG_BYTES / (travel > 0.0 ? travel : long_seconds);
-    return measure_touch(world, buffer, link);
+    return measure_cpu_cost(world, buffer, link);
 }
 
 dt_status dt_link_measure(const dt_world *world, dt_link *link) {

@@ -33,10 +33,10 @@ static dt_status check_schedule(const dt_config *config) {
     return DT_OK;
 }
 
-static dt_status check_exchange(const dt_config *config) {
-    if (config->exchange == DT_ALGORITHM_LIBRARY && config->gradient_dtype == DT_DTYPE_BF16)
-        return dt_usage("exchange: library needs gradient_dtype: fp32, because MPI_Allreduce knows no bf16; "
-                        "use exchange: auto, or gradient_dtype: fp32");
+static dt_status check_allreduce(const dt_config *config) {
+    if (config->allreduce == DT_ALGORITHM_LIBRARY && config->gradient_dtype == DT_DTYPE_BF16)
+        return dt_usage("allreduce: library needs gradient_dtype: fp32, because MPI_Allreduce knows no bf16; "
+                        "use allreduce: auto, or gradient_dtype: fp32");
     return DT_OK;
 }
 
@@ -89,6 +89,6 @@ static dt_status check_hooks(const dt_config *config) {
 dt_status dt_config_check(const dt_config *config) {
     DT_TRY(check_sizes(config));
     DT_TRY(check_schedule(config));
-    DT_TRY(check_exchange(config));
+    DT_TRY(check_allreduce(config));
     return check_hooks(config);
 }

@@ -12,6 +12,7 @@
 #include "config/check.h"
 #include "config/nearest.h"
 #include "config/options.h"
+#include "config/renamed.h"
 #include "config/value.h"
 #include "config/yaml.h"
 
@@ -45,13 +46,25 @@ static dt_status refuse_key(const char *key, const char *where) {
     return dt_usage("%s: unknown key %s; docs/config.md lists them all", where, key);
 }
 
+/* The row of a key, also by its old name, of which `*now` is then the new one, else NULL. */
+static const dt_option *find_option(const char *key, const char **now) {
+    *now = dt_renamed_find(key, strlen(key), false);
+    key = *now ? *now : key;
+    return dt_options_find(key, strlen(key), false);
+}
+
 static dt_status read_entry(dt_config *config, const char *name, const dt_yaml_entry *entry) {
-    char where[512];
-    const dt_option *option = dt_options_find(entry->key, strlen(entry->key), false);
+    char where[512], found[600];
+    const char *now;
+    const dt_option *option = find_option(entry->key, &now);
     snprintf(where, sizeof where, "%.400s:%" PRId64 ":%" PRId64, name, option ? entry->line : entry->key_line,
              option ? entry->column : entry->key_column);
     if (option == NULL)
         return refuse_key(entry->key, where);
+    if (now) {
+        snprintf(found, sizeof found, "%s: %s", where, entry->key);
+        dt_renamed_notice(found, now);
+    }
     dt_value_mark_given(config, option);
     if (entry->tree != NULL)
         return dt_value_set_tree(config, option, entry->tree, where);
@@ -120,7 +133,8 @@ dt_status dt_config_from_json(dt_config *config, const json_t *object, const cha
     const char *key;
     json_t *value;
     json_object_foreach((json_t *)object, key, value) {
-        const dt_option *option = dt_options_find(key, strlen(key), false);
+        const char *now;
+        const dt_option *option = find_option(key, &now);
         if (option == NULL)
             return refuse_key(key, where);
         DT_TRY(dt_value_set_json(config, option, value, where));
@@ -218,11 +232,13 @@ static dt_status add_position(const char *name, const char *bytes, size_t length
     snprintf(sentence, sizeof sentence, "%s", dt_error());
     dt_status status = dt_yaml_read(name, bytes, length, &document);
     int64_t line = 0, column = 0;
-    for (int64_t i = 0; status == DT_OK && line == 0 && i < document.count; i++)
-        if (names(sentence, document.entries[i].key)) {
+    for (int64_t i = 0; status == DT_OK && line == 0 && i < document.count; i++) {
+        const char *key = document.entries[i].key, *now = dt_renamed_find(key, strlen(key), false);
+        if (names(sentence, now ? now : key)) {
             line = document.entries[i].line;
             column = document.entries[i].column;
         }
+    }
     dt_yaml_free(&document);
     if (line == 0)
         return dt_usage("%s", sentence);

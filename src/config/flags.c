@@ -6,6 +6,7 @@
 
 #include "config/nearest.h"
 #include "config/options.h"
+#include "config/renamed.h"
 #include "config/value.h"
 
 /* A walk over the words, with the flag in hand. */
@@ -13,7 +14,8 @@ typedef struct words {
     int argc, next; /* next: the first word not yet used */
     char **argv;
     const char *flag;    /* the word in hand, with its dashes and its "=value" */
-    const char *name;    /* without the dashes */
+    int shown;           /* the bytes of `flag` that messages show: "--max-steps" of "--max-steps=5" */
+    const char *name;    /* without the dashes, and by its new name where it has one */
     size_t length;       /* of name, up to "=" */
     const char *inlined; /* what follows "=", or NULL */
 } words;
@@ -22,14 +24,28 @@ static bool is_flag(const char *word) {
     return strncmp(word, "--", 2) == 0;
 }
 
-/* What to show of the flag in hand: "--max-steps" of "--max-steps=5". */
-#define SHOWN(walk) (int)((walk)->length + 2), (walk)->flag
+/* What to show of the flag in hand, for %.*s. */
+#define SHOWN(walk) (walk)->shown, (walk)->flag
 
 static void take_flag(words *walk) {
     walk->flag = walk->argv[walk->next++];
     walk->name = walk->flag + 2;
     walk->length = strcspn(walk->name, "=");
     walk->inlined = walk->name[walk->length] == '=' ? walk->name + walk->length + 1 : NULL;
+    walk->shown = (int)walk->length + 2;
+}
+
+/* From here on the flag in hand has its new name, if it has one; messages go on to show what was written. */
+static void take_new_name(words *walk) {
+    const char *now = dt_renamed_find(walk->name, walk->length, true);
+    if (now == NULL)
+        return;
+    char found[DT_OPTION_TEXT_BYTES], known[DT_OPTION_TEXT_BYTES], flag[DT_OPTION_TEXT_BYTES + 2];
+    snprintf(found, sizeof found, "%.*s", SHOWN(walk));
+    snprintf(flag, sizeof flag, "--%s", dt_options_dash(now, known));
+    dt_renamed_notice(found, flag);
+    walk->name = now;
+    walk->length = strlen(now);
 }
 
 static dt_status take_value(words *walk, const char **value) {
@@ -138,6 +154,7 @@ dt_status dt_config_read_flags(dt_config *config, int argc, char **argv, const d
             walk.next++;
         } else if (!flags_ended && is_flag(word)) {
             take_flag(&walk);
+            take_new_name(&walk);
             DT_TRY(read_flag(&walk, config, own));
         } else if (!flags_ended && word[0] == '-' && word[1] != '\0') {
             return dt_usage("unknown flag %s; flags have two dashes, and --help lists them all", word);

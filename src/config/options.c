@@ -109,11 +109,11 @@ static const dt_option table[] = {
     {FIELD(seed), INT("null", 0, INT64_MAX), OR_NULL, GROUP(TRAINING), FIXED,
      HELP("Seed of weights, order and dropout; null draws one, which is logged and saved")},
     {FIELD(shuffle), BOOL("true"), GROUP(DATA), FIXED,
-     HELP("Draw the windows of each lane in a shuffled order, another one every epoch")},
+     HELP("Draw the windows of each stream in a shuffled order, another one every epoch")},
     {FIELD(leftover_windows), CHOICE("drop", dt_choices_leftover), GROUP(DATA), FIXED,
      HELP("What to do with the windows that are left over when batch_size does not divide the number of "
           "windows in the train split: drop leaves them out of every epoch, spread gives them to as many "
-          "lanes, one each, so that all are used")},
+          "streams, one each, so that all are used")},
     {FIELD(bucket_bytes), INT("1048576", 4096, (int64_t)1 << 30), GROUP(TRAINING), IRRELEVANT, UNIT("bytes"),
      HELP("Gradient that travels between ranks in one piece, as soon as it is complete")},
     {FIELD(hang_timeout_seconds), REAL("600", 0, HUGE_VAL), ABOVE, OR_NULL, GROUP(TRAINING), IRRELEVANT,
@@ -126,7 +126,7 @@ static const dt_option table[] = {
           "Slurm the job's own end always counts too")},
     {FIELD(check_cadence), INT("100", 1, MAX_COUNT), OR_NULL, GROUP(TRAINING), IRRELEVANT, UNIT("steps"),
      HELP("Steps between comparisons of all ranks' weights, also made before a save; null never compares")},
-    {FIELD(exchange), CHOICE("auto", dt_choices_algorithm), GROUP(TRAINING), IRRELEVANT,
+    {FIELD(allreduce), CHOICE("auto", dt_choices_algorithm), GROUP(TRAINING), IRRELEVANT,
      HELP("How gradients travel: flat, hierarchical (through shared memory inside hosts), or auto by the hosts; "
           "library is MPI_Allreduce, for comparisons only")},
     {FIELD(gradient_dtype), CHOICE("fp32", dt_dtype_names), GROUP(TRAINING), CHANGEABLE,

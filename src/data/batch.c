@@ -1,4 +1,4 @@
-/* Lanes, their order and their shards: arithmetic on windows, and one read of the corpus. */
+/* Streams, their order and their shards: arithmetic on windows, and one read of the corpus. */
 #include "data/batch.h"
 
 #include <assert.h>
@@ -15,7 +15,7 @@
 /* Of the train split: more than this left out of every epoch is worth a warning. */
 #define UNUSED_FRACTION 0.02
 
-int64_t dt_lanes_train_tokens(int64_t corpus_tokens, double train_ratio) {
+int64_t dt_streams_train_tokens(int64_t corpus_tokens, double train_ratio) {
     return (int64_t)((double)corpus_tokens * train_ratio);
 }
 
@@ -25,7 +25,7 @@ static int64_t corpus_tokens_needed(int64_t train_tokens, double train_ratio) {
     int64_t low = 0, high = (int64_t)1 << 62;
     while (low < high) {
         int64_t middle = low + (high - low) / 2;
-        if (dt_lanes_train_tokens(middle, train_ratio) >= train_tokens)
+        if (dt_streams_train_tokens(middle, train_ratio) >= train_tokens)
             high = middle;
         else
             low = middle + 1;
@@ -33,12 +33,12 @@ static int64_t corpus_tokens_needed(int64_t train_tokens, double train_ratio) {
     return low;
 }
 
-dt_status dt_lanes_plan(dt_lanes *lanes, int64_t corpus_tokens, double train_ratio, int64_t B, int64_t T,
-                        uint64_t seed, bool shuffle) {
-    int64_t train_tokens = dt_lanes_train_tokens(corpus_tokens, train_ratio);
+dt_status dt_streams_plan(dt_streams *streams, int64_t corpus_tokens, double train_ratio, int64_t B,
+                          int64_t T, uint64_t seed, bool shuffle) {
+    int64_t train_tokens = dt_streams_train_tokens(corpus_tokens, train_ratio);
     int64_t windows = train_tokens > 0 ? (train_tokens - 1) / T : 0; /* window w ends with token wT + T */
-    int64_t lane_windows = windows / B;
-    if (lane_windows == 0) {
+    int64_t stream_windows = windows / B;
+    if (stream_windows == 0) {
         int64_t needed;
         if (__builtin_mul_overflow(B, T, &needed) || __builtin_add_overflow(needed, 1, &needed))
             needed = INT64_MAX;
@@ -50,21 +50,21 @@ dt_status dt_lanes_plan(dt_lanes *lanes, int64_t corpus_tokens, double train_rat
             " sequences; use a smaller batch_size or max_seq_len, a larger train_ratio or a longer text",
             corpus_tokens, train_tokens, train_ratio, corpus_tokens_needed(needed, train_ratio), T, B);
     }
-    *lanes = (dt_lanes){.B = B,
-                        .T = T,
-                        .windows = windows,
-                        .lane_windows = lane_windows,
-                        .unused_windows = windows - B * lane_windows,
-                        .unused_tokens = train_tokens - 1 - B * lane_windows * T,
-                        .seed = seed,
-                        .shuffle = shuffle};
+    *streams = (dt_streams){.B = B,
+                            .T = T,
+                            .windows = windows,
+                            .stream_windows = stream_windows,
+                            .unused_windows = windows - B * stream_windows,
+                            .unused_tokens = train_tokens - 1 - B * stream_windows * T,
+                            .seed = seed,
+                            .shuffle = shuffle};
     return DT_OK;
 }
 
-void dt_lanes_spread(dt_lanes *lanes) {
-    lanes->longer_lanes = lanes->unused_windows;
-    lanes->unused_tokens -= lanes->unused_windows * lanes->T;
-    lanes->unused_windows = 0;
+void dt_streams_spread(dt_streams *streams) {
+    streams->longer_streams = streams->unused_windows;
+    streams->unused_tokens -= streams->unused_windows * streams->T;
+    streams->unused_windows = 0;
 }
 
 /* The batch size next to B, of two equally near the smaller, that leaves out few enough of W windows: 1
@@ -77,16 +77,16 @@ static int64_t better_batch(int64_t B, int64_t W) {
                 return better;
 }
 
-bool dt_lanes_warning(const dt_lanes *lanes, char *text, size_t text_bytes) {
-    const int64_t B = lanes->B, W = lanes->windows, unused = lanes->unused_windows;
-    const int64_t used = W * lanes->T - unused * lanes->T;
-    const double fraction = (double)lanes->unused_tokens / (double)(used + lanes->unused_tokens);
+bool dt_streams_warning(const dt_streams *streams, char *text, size_t text_bytes) {
+    const int64_t B = streams->B, W = streams->windows, unused = streams->unused_windows;
+    const int64_t used = W * streams->T - unused * streams->T;
+    const double fraction = (double)streams->unused_tokens / (double)(used + streams->unused_tokens);
     if (fraction <= UNUSED_FRACTION)
         return false;
     const int used_bytes = snprintf(text, text_bytes,
                                     "every epoch leaves out %.1f %% of the train split, its last %" PRId64 " "
                                     "tokens",
-                                    100.0 * fraction, lanes->unused_tokens);
+                                    100.0 * fraction, streams->unused_tokens);
     if (used_bytes < 0 || (size_t)used_bytes >= text_bytes)
         return true;
     text += used_bytes;
@@ -101,21 +101,21 @@ bool dt_lanes_warning(const dt_lanes *lanes, char *text, size_t text_bytes) {
         snprintf(text, text_bytes,
                  ", mostly since they do not fill a window of max_seq_len %" PRId64 "; a smaller "
                  "max_seq_len leaves fewer over",
-                 lanes->T);
+                 streams->T);
     return true;
 }
 
-int64_t dt_lanes_length(const dt_lanes *lanes, int64_t slot) {
-    return lanes->lane_windows + (slot < lanes->longer_lanes);
+int64_t dt_streams_length(const dt_streams *streams, int64_t slot) {
+    return streams->stream_windows + (slot < streams->longer_streams);
 }
 
-/* Where lane `slot` begins, in windows; for slot B, where the last one ends. */
-static int64_t lane_start(const dt_lanes *lanes, int64_t slot) {
-    return slot * lanes->lane_windows + (slot < lanes->longer_lanes ? slot : lanes->longer_lanes);
+/* Where stream `slot` begins, in windows; for slot B, where the last one ends. */
+static int64_t stream_start(const dt_streams *streams, int64_t slot) {
+    return slot * streams->stream_windows + (slot < streams->longer_streams ? slot : streams->longer_streams);
 }
 
-int64_t dt_lanes_tokens(const dt_lanes *lanes, int64_t first_slot, int64_t end_slot) {
-    return (lane_start(lanes, end_slot) - lane_start(lanes, first_slot)) * lanes->T + 1;
+int64_t dt_streams_tokens(const dt_streams *streams, int64_t first_slot, int64_t end_slot) {
+    return (stream_start(streams, end_slot) - stream_start(streams, first_slot)) * streams->T + 1;
 }
 
 /*
@@ -145,24 +145,24 @@ static int64_t permute(dt_philox_key key, int64_t slot, int64_t epoch, int64_t c
     return x;
 }
 
-int64_t dt_lanes_window(const dt_lanes *lanes, int64_t step, int64_t slot) {
-    const int64_t length = dt_lanes_length(lanes, slot), epoch = (step - 1) / length;
+int64_t dt_streams_window(const dt_streams *streams, int64_t step, int64_t slot) {
+    const int64_t length = dt_streams_length(streams, slot), epoch = (step - 1) / length;
     int64_t position = (step - 1) % length;
-    if (lanes->shuffle)
+    if (streams->shuffle)
         position =
-            permute(dt_philox_derive(lanes->seed, DT_PURPOSE_SHUFFLE, 0), slot, epoch, length, position);
-    return lane_start(lanes, slot) + position;
+            permute(dt_philox_derive(streams->seed, DT_PURPOSE_SHUFFLE, 0), slot, epoch, length, position);
+    return stream_start(streams, slot) + position;
 }
 
-dt_status dt_shard_load(dt_shard *shard, const dt_corpus *corpus, const dt_lanes *lanes, int64_t first_slot,
-                        int64_t end_slot) {
+dt_status dt_shard_load(dt_shard *shard, const dt_corpus *corpus, const dt_streams *streams,
+                        int64_t first_slot, int64_t end_slot) {
     *shard = (dt_shard){0};
-    if (first_slot < 0 || first_slot > end_slot || end_slot > lanes->B)
+    if (first_slot < 0 || first_slot > end_slot || end_slot > streams->B)
         return dt_fail("cannot load a shard of %s: expected slots within 0..%" PRId64 ", found [%" PRId64
                        ", %" PRId64 ")",
-                       corpus->path, lanes->B, first_slot, end_slot);
-    const int64_t first = lane_start(lanes, first_slot) * lanes->T;
-    const int64_t count = dt_lanes_tokens(lanes, first_slot, end_slot);
+                       corpus->path, streams->B, first_slot, end_slot);
+    const int64_t first = stream_start(streams, first_slot) * streams->T;
+    const int64_t count = dt_streams_tokens(streams, first_slot, end_slot);
     uint8_t *tokens = dt_memory_alloc(count, sizeof *tokens, "this rank's part of the corpus");
     if (tokens == NULL)
         return DT_FAILED;
@@ -175,9 +175,9 @@ dt_status dt_shard_load(dt_shard *shard, const dt_corpus *corpus, const dt_lanes
     return DT_OK;
 }
 
-const uint8_t *dt_shard_window(const dt_shard *shard, const dt_lanes *lanes, int64_t window) {
-    int64_t offset = window * lanes->T - shard->first_token;
-    assert(offset >= 0 && offset + lanes->T < shard->tokens_count);
+const uint8_t *dt_shard_window(const dt_shard *shard, const dt_streams *streams, int64_t window) {
+    int64_t offset = window * streams->T - shard->first_token;
+    assert(offset >= 0 && offset + streams->T < shard->tokens_count);
     return shard->tokens + offset;
 }
 

@@ -13,11 +13,11 @@ static int never(void) {
     return 0;
 }
 
-/* Lanes of one window, filled with tokens that nothing can be learned from. */
+/* Streams of one window, filled with tokens that nothing can be learned from. */
 static dt_status create_tokens(dt_harness *harness, const dt_world *world, const dt_config *c) {
     int64_t first, end;
-    harness->lanes =
-        (dt_lanes){.B = c->batch_size, .T = c->max_seq_len, .windows = c->batch_size, .lane_windows = 1};
+    harness->streams =
+        (dt_streams){.B = c->batch_size, .T = c->max_seq_len, .windows = c->batch_size, .stream_windows = 1};
     dt_step_slots(c->batch_size, c->micro_batch_size, world->rank, world->size, &first, &end);
     harness->shard.first_token = first * c->max_seq_len;
     harness->shard.tokens_count = (end - first) * c->max_seq_len + 1;
@@ -51,7 +51,7 @@ static dt_status create_step(dt_harness *harness, const dt_world *world, const d
         .world = world,
         .gpt = &harness->gpt,
         .weights = &harness->weights,
-        .lanes = &harness->lanes,
+        .streams = &harness->streams,
         .shard = &harness->shard,
         .workers = &harness->workers,
         .hooks = harness->hooks,
@@ -59,7 +59,7 @@ static dt_status create_step(dt_harness *harness, const dt_world *world, const d
         .B = c->batch_size,
         .u = c->micro_batch_size,
         .bucket_bytes = c->bucket_bytes,
-        .exchange = dt_settings_allreduce(c),
+        .allreduce = dt_settings_allreduce(c),
         .lr_schedule = {.peak = c->learning_rate, .max_steps = c->max_steps},
         .adamw = {.weight_decay = c->weight_decay, .beta1 = c->beta1, .beta2 = c->beta2},
         .grad_clip = c->grad_clip,
@@ -75,8 +75,8 @@ dt_status dt_harness_create(dt_harness *harness, const dt_world *world, const dt
         dt_agree(world, dt_tree_expect_ranks(world->size, dt_step_micro_batches(config->batch_size,
                                                                                 config->micro_batch_size))));
     DT_TRY(dt_agree(world, dt_layout_create(&harness->layout, dt_model_file_shape(config))));
-    const dt_allreduce_options exchange = dt_settings_allreduce(config);
-    DT_TRY(dt_need_check(world, dt_need_bytes(&harness->layout, config, world, &exchange, threads,
+    const dt_allreduce_options allreduce = dt_settings_allreduce(config);
+    DT_TRY(dt_need_check(world, dt_need_bytes(&harness->layout, config, world, &allreduce, threads,
                                               config->batch_size * config->max_seq_len)));
     DT_TRY(dt_agree(world, create_own(harness, world, config, threads)));
     return create_step(harness, world, config);

@@ -19,7 +19,7 @@ typedef struct dt_harness {
     dt_gpt gpt;
     dt_weights weights;
     dt_state state;
-    dt_lanes lanes; /**< one window each */
+    dt_streams streams; /**< one window each */
     dt_shard shard;
     dt_workers workers;
     dt_hooks *hooks; /**< none */

@@ -85,7 +85,7 @@ static dt_status predict(const dt_plan_machine *machine, const dt_config *c, con
         /* The library's sums are made one after another when they are asked for: nothing hides them. */
         status = predict_allreduce(
             machine, dt_settings_allreduce(c), bounds, buckets, threads_per_core,
-            c->exchange == DT_ALGORITHM_LIBRARY ? 0.0 : threads_per_core * whole * probe->backward_seconds,
+            c->allreduce == DT_ALGORITHM_LIBRARY ? 0.0 : threads_per_core * whole * probe->backward_seconds,
             point, &workspace_bytes, &allreduce);
     free(bounds);
     DT_TRY(status);
@@ -94,7 +94,7 @@ static dt_status predict(const dt_plan_machine *machine, const dt_config *c, con
     point->compute_seconds =
         threads_per_core * ((double)waves * whole * (probe->forward_seconds + probe->backward_seconds) +
                             (double)adds * (double)layout->elements * probe->add_seconds);
-    point->exchange_seconds = allreduce.total_seconds;
+    point->allreduce_seconds = allreduce.total_seconds;
     point->exposed_seconds = allreduce.exposed_seconds;
     point->seen_seconds = allreduce.seen_seconds;
     point->update_seconds = threads_per_core * probe->update_seconds;

@@ -40,8 +40,8 @@ typedef struct dt_plan_point {
     int64_t sent_messages; /**< a step, of the busiest rank */
     int64_t sent_bytes;
     double compute_seconds; /**< forward, backward and tree additions of the own micro-batches */
-    double exchange_seconds, exposed_seconds; /**< of the step's time */
-    double seen_seconds;                      /**< exposed as a rank sees it: see step/overlap.h */
+    double allreduce_seconds, exposed_seconds; /**< of the step's time */
+    double seen_seconds;                       /**< exposed as a rank sees it: see step/overlap.h */
     double update_seconds;
     double step_seconds, tokens_per_second;
 } dt_plan_point;

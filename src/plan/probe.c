@@ -16,7 +16,7 @@
 #include "optim/clip.h"
 
 /* How long a round does each kind of work for: the passes of micro-batches about as long as a step does
- * between exchanges, the others for several times the few milliseconds that ranks on one core take turns by.
+ * between allreduces, the others for several times the few milliseconds that ranks on one core take turns by.
  */
 #define PASSES_SECONDS 0.25
 #define OTHERS_SECONDS 0.05

@@ -4,7 +4,8 @@
  * Ranks that share a host's caches and memory, or take turns on its cores, are slower together than alone,
  * and in a step the slowest sets the pace. Which one that is changes: what a core shares with its neighbours
  * may cost it a fifth for a tenth of a second. So ranks start together again and again, as in steps, work
- * about as long as between two exchanges, a *round*, and what counts is the mean of the slowest rank's times.
+ * about as long as between two allreduces, a *round*, and what counts is the mean of the slowest rank's
+ * times.
  */
 #ifndef DT_PLAN_PROBE_H
 #define DT_PLAN_PROBE_H
@@ -18,7 +19,7 @@ typedef struct dt_probe {
     int threads;
     double forward_seconds, backward_seconds; /**< of one micro-batch on each thread at once */
     double add_seconds;                       /**< of one float of a tree addition, all threads sharing it */
-    double add_alone_seconds;                 /**< the same on one thread, as the exchange adds */
+    double add_alone_seconds;                 /**< the same on one thread, as the allreduce adds */
     double update_seconds;                    /**< the gradient's norm and AdamW, over the whole model */
 } dt_probe;
 

@@ -11,7 +11,7 @@
 
 static void print_head(const dt_algorithms *a) {
     const dt_plan_machine *m = &a->measured;
-    dt_log_line("dtrain bench --ways %s (%s)", dt_version(), dt_version_commit());
+    dt_log_line("dtrain bench --algorithms %s (%s)", dt_version(), dt_version_commit());
     dt_log_line("machine   %d ranks x %d thread%s on %d host%s, %.3g threads per core", a->ranks, a->threads,
                 a->threads == 1 ? "" : "s", a->hosts, a->hosts == 1 ? "" : "s", a->threads_per_core);
     dt_log_line("link      %.3g us, %.4g Gbit/s%s, %.3g ns of a core per byte", 1e6 * m->link.latency_seconds,
@@ -20,13 +20,14 @@ static void print_head(const dt_algorithms *a) {
     dt_log_line("probe     micro-batch %.2f ms forward + %.2f ms backward, update %.2f ms",
                 1e3 * m->probe.forward_seconds, 1e3 * m->probe.backward_seconds,
                 1e3 * m->probe.update_seconds);
-    dt_log_line("times     medians of %" PRId64 " step%s of each way, taken in turn, the probe among them",
+    dt_log_line("times     medians of %" PRId64
+                " step%s with each algorithm, taken in turn, the probe among them",
                 a->repetitions, a->repetitions == 1 ? "" : "s");
-    dt_log_line("exposed   as the rank sees it that comes last; late is what the first one waited for it; "
+    dt_log_line("exposed   as the rank sees it that comes last; skew is what the first one waited for it; "
                 "hidden is of what can be");
     dt_log_line("%s", "");
-    dt_log_line("%-13s %10s %10s %10s %10s %10s %10s %10s %11s", "way", "step", "alone", "exposed", "least",
-                "late", "hidden", "predicted", "error");
+    dt_log_line("%-13s %10s %10s %10s %10s %10s %10s %10s %11s", "algorithm", "step", "alone", "exposed",
+                "least", "skew", "hidden", "predicted", "error");
     dt_log_line("%-13s %10s %10s %10s %10s %10s %10s %10s %11s", "", "(ms)", "(ms)", "(ms)", "(ms)", "(ms)",
                 "(%)", "(ms)", "(% of step)");
 }
@@ -45,14 +46,22 @@ void dt_algorithms_table_print(const dt_algorithms *a) {
     }
 }
 
+/* A field of the JSON under the name that it had in version 0.1.0 too, for one version more. */
+static void keep_old_name(json_t *object, const char *before, const char *now) {
+    json_object_set(object, before, json_object_get(object, now));
+}
+
 static json_t *row_json(const dt_algorithms_row *r) {
-    return json_pack("{s:s, s:f, s:f, s:f, s:f, s:f, s:o, s:f, s:f, s:I, s:I}", "way", r->name, "step_ms",
-                     1e3 * r->step_seconds, "alone_ms", 1e3 * r->alone_seconds, "exposed_ms",
-                     1e3 * r->exposed_seconds, "least_exposed_ms", 1e3 * r->plan.seen_seconds, "late_ms",
-                     1e3 * r->skew_seconds, "hidden", isnan(r->hidden) ? json_null() : json_real(r->hidden),
-                     "predicted_step_ms", 1e3 * r->plan.step_seconds, "predicted_exposed_ms",
-                     1e3 * r->plan.exposed_seconds, "sent_messages", (json_int_t)r->plan.sent_messages,
-                     "sent_bytes", (json_int_t)r->plan.sent_bytes);
+    json_t *row = json_pack(
+        "{s:s, s:f, s:f, s:f, s:f, s:f, s:o, s:f, s:f, s:I, s:I}", "algorithm", r->name, "step_ms",
+        1e3 * r->step_seconds, "alone_ms", 1e3 * r->alone_seconds, "exposed_ms", 1e3 * r->exposed_seconds,
+        "least_exposed_ms", 1e3 * r->plan.seen_seconds, "skew_ms", 1e3 * r->skew_seconds, "hidden",
+        isnan(r->hidden) ? json_null() : json_real(r->hidden), "predicted_step_ms",
+        1e3 * r->plan.step_seconds, "predicted_exposed_ms", 1e3 * r->plan.exposed_seconds, "sent_messages",
+        (json_int_t)r->plan.sent_messages, "sent_bytes", (json_int_t)r->plan.sent_bytes);
+    keep_old_name(row, "way", "algorithm");
+    keep_old_name(row, "late_ms", "skew_ms");
+    return row;
 }
 
 json_t *dt_algorithms_table_json(const dt_algorithms *a) {
@@ -64,8 +73,10 @@ json_t *dt_algorithms_table_json(const dt_algorithms *a) {
     json_t *all = json_pack(
         "{s:s, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:I, s:o}", "git_commit", dt_version_commit(), "ranks",
         a->ranks, "hosts", a->hosts, "threads", a->threads, "share", a->threads_per_core, "latency_us",
-        1e6 * link->latency_seconds, "bandwidth_gbps", 8e-9 * link->bandwidth_bytes, "touch_ns_a_byte",
-        1e9 * link->cpu_seconds_per_byte, "bucket_bytes", (json_int_t)a->bucket_bytes, "ways", rows);
+        1e6 * link->latency_seconds, "bandwidth_gbps", 8e-9 * link->bandwidth_bytes, "cpu_ns_per_byte",
+        1e9 * link->cpu_seconds_per_byte, "bucket_bytes", (json_int_t)a->bucket_bytes, "algorithms", rows);
+    keep_old_name(all, "ways", "algorithms");
+    keep_old_name(all, "touch_ns_a_byte", "cpu_ns_per_byte");
     if (complete)
         return all;
     json_decref(all);

@@ -65,7 +65,7 @@ static dt_study_point read_point(dt_reader *r, const dt_study *study, int job_ra
                              .minimum = read_seconds(r, "step_ms_minimum"),
                              .maximum = read_seconds(r, "step_ms_maximum"),
                              .half_width = read_seconds(r, "step_ms_half_width")};
-    p.exchange_seconds = read_seconds(r, "comm_ms");
+    p.allreduce_seconds = read_seconds(r, "comm_ms");
     p.exposed_seconds = read_seconds(r, "exposed_ms");
     p.plan.step_seconds = 1e-3 * dt_reader_positive(r, "predicted_step_ms");
     p.plan.exposed_seconds = read_seconds(r, "predicted_exposed_ms");

@@ -324,7 +324,7 @@ static void put_definitions(FILE *f) {
         "speed-up "
         "(Gustafson, CACM 31(5), 1988).</dd>\n"
         "<dt>Efficiency</dt><dd><span class=\"f\">S</span>&#8201;/&#8201;<span class=\"f\">p</span>.</dd>\n"
-        "<dt>Exposed</dt><dd>Time that rank 0 spends in the exchange of gradients beside or after its "
+        "<dt>Exposed</dt><dd>Time that rank 0 spends in the allreduce of gradients beside or after its "
         "passes, with "
         "the wait for ranks that still compute. What is predicted has no such wait.</dd>\n"
         "<dt>Serial fraction</dt><dd><span class=\"f\">e</span>&#8201;=&#8201;(1/<span "
@@ -339,7 +339,7 @@ static void put_definitions(FILE *f) {
         "Hockney&rsquo;s model of a "
         "message (Parallel Computing 20(3), 1994), latency + bytes / bandwidth, over the counted messages of "
         "the "
-        "exchange.</dd>\n</dl>\n</body>\n</html>\n",
+        "allreduce.</dd>\n</dl>\n</body>\n</html>\n",
         f);
 }
 

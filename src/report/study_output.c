@@ -112,7 +112,7 @@ static json_t *point_json(const dt_study_point *p) {
                   {"speedup", p->speedup},
                   {"speedup_half_width", p->speedup_half_width},
                   {"efficiency", p->efficiency},
-                  {"comm_ms", 1e3 * p->exchange_seconds},
+                  {"comm_ms", 1e3 * p->allreduce_seconds},
                   {"exposed_ms", 1e3 * p->exposed_seconds},
                   {"serial_fraction", p->serial_fraction},
                   {"predicted_step_ms", 1e3 * p->plan.step_seconds},

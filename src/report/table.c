@@ -140,8 +140,10 @@ static json_t *rows_json(const dt_profile *p) {
 
 static json_t *step_json(const dt_profile *p) {
     json_t *step = json_pack(
-        "{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "sum_of_parts_ms", 1e3 * p->sum_seconds,
+        "{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}", "sum_of_parts_ms", 1e3 * p->sum_seconds,
         "unaccounted_ms", 1e3 * dt_profile_unaccounted(p), "without_timers_ms", 1e3 * p->plain_seconds,
+        "allreduce_hidden_ms", 1e3 * dt_profile_hidden(p), "allreduce_exposed_ms", 1e3 * p->exposed_seconds,
+        /* their old names, for one version more */
         "exchange_hidden_ms", 1e3 * dt_profile_hidden(p), "exchange_exposed_ms", 1e3 * p->exposed_seconds,
         "tokens_per_s", (double)p->tokens / p->step.median, "model_gflop", 1e-9 * p->model_flop, "of_fma",
         dt_profile_model_utilisation(p) * dt_profile_roof(p) / p->peak.fma_flops, "of_roof",

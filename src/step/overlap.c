@@ -111,7 +111,7 @@ static void advance(dt_overlap *o) {
     bool ready = true;
     while (o->status == DT_OK && ready) {
         /* Before the first start nothing is on its way, and looking after it would be no part of the
-         * exchange. */
+         * allreduce. */
         if (o->first_start > 0.0) {
             const double span = dt_spans_begin(o->spans), begun = o->now();
             o->status = dt_allreduce_poll(o->allreduce, &ready);
@@ -156,7 +156,7 @@ dt_status dt_overlap_create(dt_overlap **created, const dt_world *world, const d
                             float *const *gradient, int64_t micro_batches, int64_t elements,
                             int64_t bucket_bytes, const dt_allreduce_options *options, dt_spans *spans) {
     dt_overlap *o = calloc(1, sizeof *o);
-    dt_status status = o ? DT_OK : dt_fail("out of memory for the exchange of gradients");
+    dt_status status = o ? DT_OK : dt_fail("out of memory for the allreduce of gradients");
     *created = o;
     if (o != NULL) {
         o->schedule = schedule;

@@ -1,5 +1,5 @@
 /**
- * The exchange of the gradient beside the backward pass: each bucket leaves as soon as it is complete.
+ * The allreduce of the gradient beside the backward pass: each bucket leaves as soon as it is complete.
  *
  * A bucket of this rank's nodes is complete when every micro-batch of the last wave (step/micro_batches.h)
  * has passed it in its backward pass. Then the last additions are carried out for that bucket alone, and it
@@ -21,10 +21,10 @@
 
 typedef struct dt_overlap dt_overlap;
 
-/** What one step's exchange took, in seconds. */
+/** What one step's allreduce took, in seconds. */
 typedef struct dt_overlap_times {
     double total;   /**< from the first bucket's start to the last one's end */
-    double exposed; /**< of these, never more, not hidden: what the exchange took of the core beside the
+    double exposed; /**< of these, never more, not hidden: what the allreduce took of the core beside the
                        passes, and how long it was waited for after them, for late ranks too */
 } dt_overlap_times;
 
@@ -43,7 +43,7 @@ dt_status dt_overlap_workspace_bytes(const dt_world *world, int64_t micro_batche
                                      int64_t *bytes);
 
 /**
- * Prepares exchanges of `elements` floats over `micro_batches` micro-batches in buckets of about
+ * Prepares allreduces of `elements` floats over `micro_batches` micro-batches in buckets of about
  * `bucket_bytes`, which travel as `options` say. `schedule` is this rank's, and gradient[schedule->buffers]
  * its buffers; both must outlive the overlap, as must `spans`, which measures it and may be NULL. All but
  * these must agree. On failure all ranks fail. The caller frees it. Collective.
@@ -58,7 +58,7 @@ void dt_overlap_free(dt_overlap *overlap);
 /** Whether the last wave should report its progress: with one rank there is nothing to exchange. Local. */
 bool dt_overlap_wanted(const dt_overlap *overlap);
 
-/** The way that the exchange takes, which is never DT_ALGORITHM_AUTO. Local. */
+/** The algorithm of the allreduce, which is never DT_ALGORITHM_AUTO. Local. */
 dt_algorithm dt_overlap_algorithm(const dt_overlap *overlap);
 
 /** Forgets the step before. Before the last wave of a step, by the main thread. Local. */
@@ -75,8 +75,8 @@ const dt_backward_progress *dt_overlap_progress(dt_overlap *overlap, int thread)
 dt_status dt_overlap_finish(dt_overlap *overlap, float **sum, dt_overlap_times *times);
 
 /**
- * An exchange of whatever the buffers hold, with nothing beside it: for measurements. `*seconds` is what went
- * to the exchange, and not to the additions of the last wave. Collective.
+ * An allreduce of whatever the buffers hold, with nothing beside it: for measurements. `*seconds` is what
+ * went to the allreduce, and not to the additions of the last wave. Collective.
  */
 dt_status dt_overlap_alone(dt_overlap *overlap, double *seconds);
 

@@ -7,7 +7,7 @@
  * exchanges anyway. Only when hashes differ are those of single tensors exchanged, to name the rank and the
  * tensor.
  *
- *     step      begins | forward, backward, exchange .... | ends, and compares | update
+ *     step      begins | forward, backward, allreduce .... | ends, and compares | update
  *     thread           | hashes the state |
  */
 #ifndef DT_STEP_REPLICA_CHECK_H

@@ -125,7 +125,7 @@ dt_status dt_step_create(dt_step **created, const dt_step_inputs *inputs) {
     }
     DT_TRY(dt_agree(inputs->world, status));
     return dt_overlap_create(&s->overlap, inputs->world, &s->schedule, s->gradient, s->micro_batches,
-                             inputs->gpt->layout->elements, inputs->bucket_bytes, &inputs->exchange,
+                             inputs->gpt->layout->elements, inputs->bucket_bytes, &inputs->allreduce,
                              inputs->spans);
 }
 
@@ -156,7 +156,7 @@ static void draw_batch(dt_step *s, int64_t step) {
     const double begun = dt_spans_begin(s->in.spans);
     for (int64_t slot = s->first_slot; slot < s->end_slot; slot++)
         s->window[slot - s->first_slot] =
-            dt_shard_window(s->in.shard, s->in.lanes, dt_lanes_window(s->in.lanes, step, slot));
+            dt_shard_window(s->in.shard, s->in.streams, dt_streams_window(s->in.streams, step, slot));
     dt_spans_end(s->in.spans, DT_SPAN_BATCH, begun, 0.0);
 }
 
@@ -184,7 +184,7 @@ static void add_vectors(const dt_step *s, float *into, const float *from, int64_
 #pragma omp for schedule(static)
     for (int64_t first = 0; first < elements; first += ADDED_TOGETHER) {
         const int64_t count = dt_min(elements - first, ADDED_TOGETHER);
-        dt_dtype_add(s->in.exchange.dtype, into + first, into + first, from + first, count);
+        dt_dtype_add(s->in.allreduce.dtype, into + first, into + first, from + first, count);
     }
     dt_spans_end(s->in.spans, DT_SPAN_ADDITIONS, begun, (double)elements / (double)omp_get_num_threads());
 }
@@ -348,8 +348,8 @@ dt_status dt_step_run(dt_step *s, dt_step_result *result,
     dt_replica_check_begin(s->in.replica_check);
     draw_batch(s, step);
     run_micro_batches(s, step);
-    dt_progress_enter(step, "exchanging gradients");
-    DT_TRY(dt_overlap_finish(s->overlap, &s->sum, &result->exchange));
+    dt_progress_enter(step, "summing gradients");
+    DT_TRY(dt_overlap_finish(s->overlap, &s->sum, &result->allreduce));
     dt_progress_enter(step, "exchanging losses");
     DT_TRY(gather_micro_batches(s, result, &same_state));
     if (!same_state) {
@@ -386,6 +386,6 @@ const char *dt_step_blame(const dt_step *s) {
     return s->blame;
 }
 
-dt_status dt_step_exchange_alone(dt_step *s, double *seconds) {
+dt_status dt_step_allreduce_alone(dt_step *s, double *seconds) {
     return dt_overlap_alone(s->overlap, seconds);
 }

@@ -38,7 +38,7 @@ typedef struct dt_step_result {
     double loss; /**< mean cross-entropy of the batch before the update, in nats */
     double learning_rate, grad_norm;
     double step_seconds;
-    dt_overlap_times exchange; /**< of the gradient; all zero with one rank */
+    dt_overlap_times allreduce; /**< of the gradient; all zero with one rank */
     dt_step_outcome outcome;
     int64_t nonfinite_in_a_row; /**< steps up to this one whose loss or gradient was not finite */
     int stop; /**< 0, or why some rank was asked to stop before this step's losses were gathered */
@@ -49,14 +49,14 @@ typedef struct dt_step_inputs {
     const dt_world *world;
     const dt_gpt *gpt;
     const dt_weights *weights; /**< the parameters of `state` */
-    const dt_lanes *lanes;
-    const dt_shard *shard; /**< the lanes of this rank's slots, see dt_step_slots */
+    const dt_streams *streams;
+    const dt_shard *shard; /**< the streams of this rank's slots, see dt_step_slots */
     dt_workers *workers;
     dt_hooks *hooks;
     dt_state *state;
     int64_t B, u;         /**< batch_size, micro_batch_size */
     int64_t bucket_bytes; /**< of gradient that travel together */
-    dt_allreduce_options exchange;
+    dt_allreduce_options allreduce;
     dt_lr_schedule lr_schedule;
     dt_adamw adamw;        /**< learning rate and gradient scale are set in each step */
     double grad_clip;      /**< DT_NULL_REAL for none */
@@ -72,7 +72,7 @@ typedef struct dt_step dt_step;
 /** The micro-batches of a step: ceil(B / u). Local. */
 int64_t dt_step_micro_batches(int64_t B, int64_t u);
 
-/** The slots [*first, *end) whose lanes rank `rank` of `size` needs. Local. */
+/** The slots [*first, *end) whose streams rank `rank` of `size` needs. Local. */
 void dt_step_slots(int64_t B, int64_t u, int rank, int size, int64_t *first, int64_t *end);
 
 /** How many vectors of gradient a rank with these micro-batches and threads holds at once.
@@ -83,7 +83,7 @@ dt_status dt_step_gradient_buffers(int64_t micro_batches, int rank, int size, in
  * micro-batches; on failure all ranks fail. Collective. */
 dt_status dt_step_create(dt_step **step, const dt_step_inputs *inputs);
 
-/** The way that the exchange takes, which is never DT_ALGORITHM_AUTO. Local. */
+/** The algorithm of the allreduce, which is never DT_ALGORITHM_AUTO. Local. */
 dt_algorithm dt_step_algorithm(const dt_step *step);
 
 /** Frees; NULL is allowed. Collective, unless NULL. */
@@ -98,9 +98,9 @@ void dt_step_free(dt_step *step);
 dt_status dt_step_run(dt_step *step, dt_step_result *result,
                       void (*tell)(void *context, const dt_step_result *result), void *context);
 
-/** Exchanges the gradients once more with nothing beside it, for measurements; `*seconds` as in overlap.h.
+/** Sums the gradients once more with nothing beside it, for measurements; `*seconds` as in overlap.h.
  * Collective. */
-dt_status dt_step_exchange_alone(dt_step *step, double *seconds);
+dt_status dt_step_allreduce_alone(dt_step *step, double *seconds);
 
 /** The tensor in whose weights, or in whose gradient in one of this rank's buffers, `at` lies; NULL where it
  * lies in none. Owned by the layout. Local. */

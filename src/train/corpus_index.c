@@ -35,7 +35,7 @@ static dt_status choose(const dt_world *world, const char *given, char **path) {
 
 /*
  * Whose slice of the blocks a rank indexes: that of the rank half the job further, which is on another host
- * where ranks fill hosts in order. Each rank later reads its lanes, which lie about where its own slice is,
+ * where ranks fill hosts in order. Each rank later reads its streams, which lie about where its own slice is,
  * and every block that it reads must be what another rank has indexed: so two hosts have seen what is trained
  * on.
  */
@@ -72,7 +72,7 @@ static dt_status gather(dt_corpus *corpus, const dt_world *world) {
 
 /*
  * Hosts may see different files under one name. Sizes and a sample of blocks tell apart what are different
- * texts; files that differ in few bytes between the samples are noticed where lanes are read (see half).
+ * texts; files that differ in few bytes between the samples are noticed where streams are read (see half).
  */
 static dt_status check_same(const dt_corpus *corpus, const dt_world *world) {
     char mine[DT_MISMATCH_TEXT_BYTES], found[DT_MISMATCH_BYTES];

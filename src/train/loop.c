@@ -173,8 +173,8 @@ static dt_status write_lines(dt_run *run, const dt_step_result *result, json_t *
                                                     .lr = result->learning_rate,
                                                     .grad_norm = result->grad_norm,
                                                     .step_ms = 1e3 * result->step_seconds,
-                                                    .comm_ms = 1e3 * result->exchange.total,
-                                                    .exposed_ms = 1e3 * result->exchange.exposed,
+                                                    .comm_ms = 1e3 * result->allreduce.total,
+                                                    .exposed_ms = 1e3 * result->allreduce.exposed,
                                                     .tokens_per_s = (double)(c->batch_size * c->max_seq_len) /
                                                                     result->step_seconds}));
     for (size_t i = 0; i < json_array_size(reports); i++)

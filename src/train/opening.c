@@ -39,7 +39,7 @@ dt_status dt_opening_hosts(const dt_world *world, json_t **hosts) {
     return status;
 }
 
-static const char *exchange_name(const dt_run *run) {
+static const char *algorithm_name(const dt_run *run) {
     return dt_choices_algorithm[dt_step_algorithm(run->step)];
 }
 
@@ -54,7 +54,7 @@ static void print_placement(const dt_run *run) {
 static void print_warnings(const dt_run *run) {
     char unused[512];
     dt_corpus_warn(&run->corpus);
-    if (dt_lanes_warning(&run->lanes, unused, sizeof unused))
+    if (dt_streams_warning(&run->streams, unused, sizeof unused))
         dt_log_warn("%s", unused);
     dt_opening_placement(run->world, run->workers.threads);
     char remark[512];
@@ -62,15 +62,15 @@ static void print_warnings(const dt_run *run) {
         dt_log_warn("%s", remark);
     if (dt_step_algorithm(run->step) == DT_ALGORITHM_LIBRARY)
         dt_log_warn(
-            "exchange: library is for comparisons: the bits of this run depend on the number of ranks; "
-            "use exchange: auto");
+            "allreduce: library is for comparisons: the bits of this run depend on the number of ranks; "
+            "use allreduce: auto");
 }
 
 static void print_lines(const dt_run *run, const json_t *hosts, const char *unlike) {
     const dt_world *world = run->world;
     const dt_config *c = &run->about.config;
     const dt_corpus *corpus = &run->corpus;
-    const int64_t train = dt_lanes_train_tokens(corpus->total.tokens, c->train_ratio);
+    const int64_t train = dt_streams_train_tokens(corpus->total.tokens, c->train_ratio);
     const int64_t copy_bytes = dt_saver_bytes(&run->layout);
     dt_log_line("dtrain %s (%s), run %s, seed %" PRId64, dt_version(), dt_version_commit(), run->about.run_id,
                 c->seed);
@@ -88,7 +88,7 @@ static void print_lines(const dt_run *run, const json_t *hosts, const char *unli
                 " heads, d_ff %" PRId64 ", context %" PRId64,
                 run->layout.parameters, c->n_layers, c->d_model, c->n_heads, c->d_ff, c->max_seq_len);
     dt_log_line(
-        "memory    %.0f MB per rank for weights, gradients, activations, exchange and tokens; %.0f MB more "
+        "memory    %.0f MB per rank for weights, gradients, activations, allreduce and tokens; %.0f MB more "
         "on rank 0 to save from",
         (double)(dt_run_memory_bytes(run) - copy_bytes) / 1e6, (double)copy_bytes / 1e6);
     dt_log_line("corpus    %s: %" PRId64 " bytes, %" PRId64 " tokens, of which %" PRId64 " unknown (%" PRId64
@@ -96,18 +96,18 @@ static void print_lines(const dt_run *run, const json_t *hosts, const char *unli
                 corpus->path, corpus->file_bytes, corpus->total.tokens, corpus->total.unknown,
                 corpus->total.invalid);
     char epoch[64] = "";
-    if (run->lanes.longer_lanes > 0)
-        snprintf(epoch, sizeof epoch, " or %" PRId64, run->lanes.lane_windows + 1);
+    if (run->streams.longer_streams > 0)
+        snprintf(epoch, sizeof epoch, " or %" PRId64, run->streams.stream_windows + 1);
     dt_log_line("split     %" PRId64 " tokens to train on, %" PRId64 " to validate; %" PRId64
-                " lanes of %" PRId64 "%s windows, %" PRId64 " windows unused",
-                train, corpus->total.tokens - train, run->lanes.B, run->lanes.lane_windows, epoch,
-                run->lanes.unused_windows);
+                " streams of %" PRId64 "%s windows, %" PRId64 " windows unused",
+                train, corpus->total.tokens - train, run->streams.B, run->streams.stream_windows, epoch,
+                run->streams.unused_windows);
     dt_log_line("step      %" PRId64 " sequences in %" PRId64 " micro-batches of %" PRId64
                 "; an epoch is %" PRId64 "%s steps",
                 c->batch_size, dt_step_micro_batches(c->batch_size, c->micro_batch_size), c->micro_batch_size,
-                run->lanes.lane_windows, epoch);
+                run->streams.stream_windows, epoch);
     if (world->size > 1)
-        dt_log_line("exchange  %s, in %s", exchange_name(run), dt_dtype_names[c->gradient_dtype]);
+        dt_log_line("allreduce %s, in %s", algorithm_name(run), dt_dtype_names[c->gradient_dtype]);
     if (run->resumed_from)
         dt_log_line("resume    from %s, after step %" PRId64 "%s%s", run->resumed_from, run->start_step,
                     run->begins_apart ? ", as a run of its own: that is a checkpoint of run " : "",
@@ -129,13 +129,14 @@ static json_t *run_event(const dt_run *run, json_t *hosts) {
     snprintf(hash, sizeof hash, "%016" PRIx64, dt_config_hash(c));
     dt_clock_stamp(stamp, sizeof stamp);
     return json_pack(
-        "{s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:o, s:i, s:i, s:s, s:O, s:o, s:s, s:s, s:I, s:I, s:I, s:I}",
+        "{s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:o, s:i, s:i, s:s, s:s, s:O, s:o, s:s, s:s, s:I, s:I, s:I, s:I}",
         "event", "run", "run_id", run->about.run_id, "parent_run_id",
         run->about.parent_run_id[0] ? json_string(run->about.parent_run_id) : json_null(), "time", stamp,
         "version", dt_version(), "git_commit", dt_version_commit(), "config_hash", hash, "seed",
-        dt_json_integer(c->seed), "ranks", run->world->size, "threads", run->workers.threads, "exchange",
-        exchange_name(run), "hosts", hosts, "placement", dt_opening_placement_json(&placement), "kernels",
-        run->gpt.kernels->name, "compute_dtype", dt_dtype_names[run->gpt.kernels->compute], "parameters",
+        dt_json_integer(c->seed), "ranks", run->world->size, "threads", run->workers.threads, "allreduce",
+        algorithm_name(run), "exchange", algorithm_name(run), /* its old name, for one version more */
+        "hosts", hosts, "placement", dt_opening_placement_json(&placement), "kernels", run->gpt.kernels->name,
+        "compute_dtype", dt_dtype_names[run->gpt.kernels->compute], "parameters",
         (json_int_t)run->layout.parameters, "corpus_tokens", (json_int_t)run->corpus.total.tokens,
         "corpus_unknown", (json_int_t)run->corpus.total.unknown, "start_step", (json_int_t)run->start_step);
 }

@@ -51,8 +51,8 @@ static dt_status draw_identity(dt_run *run, const dt_resume *resume) {
 
 /* Rank 0 also holds the copy that is saved. */
 static int64_t need_bytes(const dt_run *run, int threads, int64_t tokens) {
-    const dt_allreduce_options exchange = dt_settings_allreduce(&run->about.config);
-    int64_t bytes = dt_need_bytes(&run->layout, &run->about.config, run->world, &exchange, threads, tokens);
+    const dt_allreduce_options allreduce = dt_settings_allreduce(&run->about.config);
+    int64_t bytes = dt_need_bytes(&run->layout, &run->about.config, run->world, &allreduce, threads, tokens);
     const int64_t copy = run->world->rank == 0 ? dt_saver_bytes(&run->layout) : 0;
     return __builtin_add_overflow(bytes, copy, &bytes) ? INT64_MAX : bytes;
 }
@@ -62,7 +62,7 @@ static dt_status check_memory(const dt_run *run, int64_t first_slot, int64_t end
     int threads;
     DT_TRY(dt_agree(run->world, dt_workers_count(&threads)));
     return dt_need_check(run->world,
-                         need_bytes(run, threads, dt_lanes_tokens(&run->lanes, first_slot, end_slot)));
+                         need_bytes(run, threads, dt_streams_tokens(&run->streams, first_slot, end_slot)));
 }
 
 static dt_status create_data(dt_run *run, const dt_resume *resume) {
@@ -71,13 +71,14 @@ static dt_status create_data(dt_run *run, const dt_resume *resume) {
     DT_TRY(dt_corpus_index_open(&run->corpus, run->world, c->data, dt_stop_requested));
     run->about.corpus = dt_corpus_index_identity(&run->corpus);
     DT_TRY(dt_agree(run->world, dt_resume_check_corpus(resume, &run->about.corpus, run->corpus.path)));
-    DT_TRY(dt_agree(run->world, dt_lanes_plan(&run->lanes, run->corpus.total.tokens, c->train_ratio,
-                                              c->batch_size, c->max_seq_len, (uint64_t)c->seed, c->shuffle)));
+    DT_TRY(
+        dt_agree(run->world, dt_streams_plan(&run->streams, run->corpus.total.tokens, c->train_ratio,
+                                             c->batch_size, c->max_seq_len, (uint64_t)c->seed, c->shuffle)));
     dt_step_slots(c->batch_size, c->micro_batch_size, run->world->rank, run->world->size, &first, &end);
     if (c->leftover_windows == DT_LEFTOVER_SPREAD)
-        dt_lanes_spread(&run->lanes);
+        dt_streams_spread(&run->streams);
     DT_TRY(check_memory(run, first, end));
-    return dt_agree(run->world, dt_shard_load(&run->shard, &run->corpus, &run->lanes, first, end));
+    return dt_agree(run->world, dt_shard_load(&run->shard, &run->corpus, &run->streams, first, end));
 }
 
 static dt_status create_model(dt_run *run, const dt_resume *resume) {
@@ -111,7 +112,7 @@ static dt_status create_step(dt_run *run) {
         .world = run->world,
         .gpt = &run->gpt,
         .weights = &run->weights,
-        .lanes = &run->lanes,
+        .streams = &run->streams,
         .shard = &run->shard,
         .workers = &run->workers,
         .hooks = run->hooks,
@@ -119,7 +120,7 @@ static dt_status create_step(dt_run *run) {
         .B = c->batch_size,
         .u = c->micro_batch_size,
         .bucket_bytes = c->bucket_bytes,
-        .exchange = dt_settings_allreduce(c),
+        .allreduce = dt_settings_allreduce(c),
         .lr_schedule = dt_settings_schedule(c),
         .adamw = {.weight_decay = c->weight_decay, .beta1 = c->beta1, .beta2 = c->beta2},
         .grad_clip = c->grad_clip,
@@ -134,7 +135,7 @@ static dt_status create_step(dt_run *run) {
 static dt_status create_observers(dt_run *run) {
     const dt_config *c = &run->about.config;
     const dt_evaluate_range range = {.first_token =
-                                         dt_lanes_train_tokens(run->corpus.total.tokens, c->train_ratio),
+                                         dt_streams_train_tokens(run->corpus.total.tokens, c->train_ratio),
                                      .end_token = run->corpus.total.tokens,
                                      .max_windows = c->eval_max_windows,
                                      .on_all = c->eval_on == DT_EVAL_ALL};

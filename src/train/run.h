@@ -42,7 +42,7 @@ typedef struct dt_run {
     dt_out_dir_claim claim; /**< on rank 0: what keeps other runs out of what this one writes */
 
     dt_corpus corpus;
-    dt_lanes lanes;
+    dt_streams streams;
     dt_shard shard;
 
     dt_layout layout;

@@ -1,7 +1,7 @@
 /**
  * Checkpoints beside training: a thread of rank 0 copies the state and writes the copy while steps go on.
  *
- *     loop     asks | forward, backward, exchange .... | update | decides | ...
+ *     loop     asks | forward, backward, allreduce .... | update | decides | ...
  *     writer        | copies the state | writes, syncs .......... | renames, links, drops old ones | says so
  *
  * A save may be on trial: it gets its name, and older checkpoints go, only when the caller has decided that

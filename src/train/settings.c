@@ -17,6 +17,6 @@ dt_lr_schedule dt_settings_schedule(const dt_config *c) {
 }
 
 dt_allreduce_options dt_settings_allreduce(const dt_config *c) {
-    return (dt_allreduce_options){.algorithm = (dt_algorithm)c->exchange,
+    return (dt_allreduce_options){.algorithm = (dt_algorithm)c->allreduce,
                                   .dtype = (dt_dtype)c->gradient_dtype};
 }

@@ -1,7 +1,7 @@
 /*
  * `dtrain bench --config F`: how long each part of a step takes, and what it could take; with --report as a
- * picture too. With --scaling, how long the whole step takes on parts of the job; with --ways, what the ways
- * of the exchange take.
+ * picture too. With --scaling, how long the whole step takes on parts of the job; with --algorithms, what the
+ * algorithms of the allreduce take.
  */
 #include <stdbool.h>
 #include <stdlib.h>
@@ -78,17 +78,17 @@ static bool ends_in(const char *name, const char *ending) {
 static dt_status check_flags(const dt_verb_flags *f) {
     if (f->scaling == NULL && f->ranks)
         return dt_usage("--ranks: expected --scaling strong, weak or strong,weak with it");
-    if (f->ways && f->scaling)
-        return dt_usage("--ways and --scaling are two studies; ask for one of them");
-    if (f->ways && f->report)
-        return dt_usage("--report: --ways has a table and --json alone");
+    if (f->algorithms && f->scaling)
+        return dt_usage("--algorithms and --scaling are two studies; ask for one of them");
+    if (f->algorithms && f->report)
+        return dt_usage("--report: --algorithms has a table and --json alone");
     if (f->scaling == NULL && f->report && !ends_in(f->report, ".svg"))
         return dt_usage(
             "--report: expected FILE.svg, the picture of a step's kernels, found %s; a page needs "
             "--scaling or --merge with it",
             f->report);
-    if (f->share && !f->ways)
-        return dt_usage("--share: expected --ways with it");
+    if (f->share && !f->algorithms)
+        return dt_usage("--share: expected --algorithms with it");
     return DT_OK;
 }
 
@@ -150,9 +150,9 @@ dt_status dt_verb_bench(const dt_verb *verb, int argc, char **argv) {
     if (status == DT_OK)
         status = dt_agree(&world, check_flags(&f));
     if (status == DT_OK)
-        status = f.scaling ? dt_agree(&world, study_scaling(&world, &config, &f))
-                 : f.ways  ? compare(&world, &config, &f)
-                           : run(&world, &config, &f);
+        status = f.scaling      ? dt_agree(&world, study_scaling(&world, &config, &f))
+                 : f.algorithms ? compare(&world, &config, &f)
+                                : run(&world, &config, &f);
     if (status == DT_OK)
         status = dt_agree(&world, world.rank == 0 ? dt_verb_printed("the benchmark") : DT_OK);
     dt_config_free(&config);

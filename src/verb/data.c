@@ -10,27 +10,27 @@
 #include "verb/verb.h"
 
 static dt_status list(const dt_config *c, const dt_corpus *corpus, const char *steps_text) {
-    dt_lanes lanes;
+    dt_streams streams;
     int64_t steps;
     if (dt_is_null_int(c->seed))
         return dt_usage("data: expected a seed, since it decides the order; give --seed N, for a run of the "
                         "past the one in "
                         "its metrics.jsonl");
-    DT_TRY(dt_lanes_plan(&lanes, corpus->total.tokens, c->train_ratio, c->batch_size, c->max_seq_len,
-                         (uint64_t)c->seed, c->shuffle));
+    DT_TRY(dt_streams_plan(&streams, corpus->total.tokens, c->train_ratio, c->batch_size, c->max_seq_len,
+                           (uint64_t)c->seed, c->shuffle));
     if (c->leftover_windows == DT_LEFTOVER_SPREAD)
-        dt_lanes_spread(&lanes);
-    steps = dt_lanes_length(&lanes, 0); /* the first lane is among the longest */
+        dt_streams_spread(&streams);
+    steps = dt_streams_length(&streams, 0); /* the first stream is among the longest */
     if (steps_text)
         DT_TRY(dt_verb_count("steps", steps_text, &steps));
     dt_corpus_warn(corpus);
     char warning[512];
-    if (dt_lanes_warning(&lanes, warning, sizeof warning))
+    if (dt_streams_warning(&streams, warning, sizeof warning))
         dt_log_warn("%s", warning);
     for (int64_t step = 1; step <= steps; step++) {
         printf("{\"step\":%" PRId64 ",\"windows\":[", step);
         for (int64_t slot = 0; slot < c->batch_size; slot++)
-            printf("%s%" PRId64, slot ? "," : "", dt_lanes_window(&lanes, step, slot));
+            printf("%s%" PRId64, slot ? "," : "", dt_streams_window(&streams, step, slot));
         puts("]}");
     }
     return dt_verb_printed("the batches");

@@ -21,7 +21,7 @@ static dt_status choose_split(const dt_verb_flags *f, const dt_checkpoint_about 
     const bool own = identity.hash == about->corpus.hash && identity.file_bytes == about->corpus.file_bytes;
     const char *split = f->split ? f->split : own ? "validation" : "all";
     const int64_t tokens = corpus->total.tokens,
-                  train = dt_lanes_train_tokens(tokens, about->config.train_ratio);
+                  train = dt_streams_train_tokens(tokens, about->config.train_ratio);
     range->first_token = strcmp(split, "validation") == 0 ? train : 0;
     range->end_token = strcmp(split, "train") == 0 ? train : tokens;
     if (strcmp(split, "train") == 0)

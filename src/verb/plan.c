@@ -109,14 +109,15 @@ static void print_point(const dt_plan_point *point, double speedup) {
 }
 
 static json_t *point_json(const dt_plan_point *point, bool weak, double speedup) {
-    return json_pack("{s:s, s:i, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:f, s:f, s:f}", "scaling",
-                     weak ? "weak" : "strong", "ranks", point->ranks, "batch", (json_int_t)point->batch,
-                     "memory_bytes", (json_int_t)point->memory_bytes, "step_ms", 1e3 * point->step_seconds,
-                     "compute_ms", 1e3 * point->compute_seconds, "exchange_ms", 1e3 * point->exchange_seconds,
-                     "exposed_ms", 1e3 * point->exposed_seconds, "update_ms", 1e3 * point->update_seconds,
-                     "sent_messages", (json_int_t)point->sent_messages, "sent_bytes",
-                     (json_int_t)point->sent_bytes, "tokens_per_s", point->tokens_per_second, "speedup",
-                     speedup, "efficiency", speedup / point->ranks);
+    return json_pack(
+        "{s:s, s:i, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:f, s:f, s:f}", "scaling",
+        weak ? "weak" : "strong", "ranks", point->ranks, "batch", (json_int_t)point->batch, "memory_bytes",
+        (json_int_t)point->memory_bytes, "step_ms", 1e3 * point->step_seconds, "compute_ms",
+        1e3 * point->compute_seconds, "allreduce_ms", 1e3 * point->allreduce_seconds, "exchange_ms",
+        1e3 * point->allreduce_seconds, /* its old name, for one version more */
+        "exposed_ms", 1e3 * point->exposed_seconds, "update_ms", 1e3 * point->update_seconds, "sent_messages",
+        (json_int_t)point->sent_messages, "sent_bytes", (json_int_t)point->sent_bytes, "tokens_per_s",
+        point->tokens_per_second, "speedup", speedup, "efficiency", speedup / point->ranks);
 }
 
 /* One table, strong or weak, and its rows as JSON. A number of ranks without enough micro-batches is a row

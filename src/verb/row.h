@@ -14,17 +14,17 @@
  * "" where one that takes no value is. The texts belong to argv.
  */
 typedef struct dt_verb_flags {
-    const char *config;                                                /* all that take options of training */
-    const char *print_config;                                          /* train */
-    const char *prompt, *max_length, *temperature, *top_k, *top_p;     /* sample */
-    const char *seed, *count;                                          /* sample */
-    const char *compute_dtype;                                         /* sample, eval */
-    const char *data, *split, *windows;                                /* eval */
-    const char *steps;                                                 /* data */
-    const char *repetitions, *scaling, *ways, *share, *merge, *report; /* bench */
-    const char *ranks, *json;                                          /* bench, plan */
-    const char *ranks_per_host, *latency_us, *bandwidth_gbps;          /* plan */
-    const char *markdown, *yaml, *man;                                 /* help */
+    const char *config;                                            /* all that take options of training */
+    const char *print_config;                                      /* train */
+    const char *prompt, *max_length, *temperature, *top_k, *top_p; /* sample */
+    const char *seed, *count;                                      /* sample */
+    const char *compute_dtype;                                     /* sample, eval */
+    const char *data, *split, *windows;                            /* eval */
+    const char *steps;                                             /* data */
+    const char *repetitions, *scaling, *algorithms, *share, *merge, *report; /* bench */
+    const char *ranks, *json;                                                /* bench, plan */
+    const char *ranks_per_host, *latency_us, *bandwidth_gbps;                /* plan */
+    const char *markdown, *yaml, *man;                                       /* help */
 } dt_verb_flags;
 
 /** One flag of a verb's own. */

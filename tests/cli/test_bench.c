@@ -86,7 +86,7 @@ static void assert_adds_up(const json_t *rows, const json_t *step) {
     }
     assert_true(min <= sum * (1.0 + 1e-6) && sum <= max * (1.0 + 1e-6));
     assert_true(sum <= whole && fabs(sum + number(step, "unaccounted_ms") - whole) < 1e-6 * whole);
-    assert_true(number(step, "exchange_hidden_ms") >= 0.0 && number(step, "without_timers_ms") > 0.0);
+    assert_true(number(step, "allreduce_hidden_ms") >= 0.0 && number(step, "without_timers_ms") > 0.0);
 }
 
 static void assert_report(const json_t *report, int ranks) {

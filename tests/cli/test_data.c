@@ -13,10 +13,10 @@
 #include "support/text.h"
 #include "support/verb.h"
 
-enum { SLOTS = 16, LANE_WINDOWS = 55 }; /* 28500 tokens: 890 windows of 32, in 16 lanes of 55 */
+enum { SLOTS = 16, STREAM_WINDOWS = 55 }; /* 28500 tokens: 890 windows of 32, in 16 streams of 55 */
 
 /* One line of `dtrain data`: step `step`'s windows, marked in `seen`. */
-static void mark_windows(const char *line, int64_t step, int seen[SLOTS * LANE_WINDOWS]) {
+static void mark_windows(const char *line, int64_t step, int seen[SLOTS * STREAM_WINDOWS]) {
     json_t *object = json_loads(line, 0, NULL);
     const json_t *windows = json_object_get(object, "windows");
     assert_int_equal(json_integer_value(json_object_get(object, "step")), step);
@@ -24,7 +24,7 @@ static void mark_windows(const char *line, int64_t step, int seen[SLOTS * LANE_W
     assert_int_equal(json_array_size(windows), SLOTS);
     for (size_t slot = 0; slot < SLOTS; slot++) {
         const json_int_t window = json_integer_value(json_array_get(windows, slot));
-        assert_int_equal(window / LANE_WINDOWS, slot);
+        assert_int_equal(window / STREAM_WINDOWS, slot);
         seen[window]++;
     }
     json_decref(object);
@@ -59,12 +59,13 @@ static void an_unknown_script_is_warned_of(void **state) {
     command_free(&r);
 }
 
-/* An epoch is as many steps as a lane has windows, and the default of --steps; two hold each window twice. */
+/* An epoch is as many steps as a stream has windows, and the default of --steps; two hold each window twice.
+ */
 static void an_epoch_holds_each_window_once(void **state) {
     (void)state;
     static const char *const flags[] = {"", "--steps 110", "--no-shuffle"};
     for (int64_t f = 0; f < 3; f++) {
-        int seen[SLOTS * LANE_WINDOWS] = {0};
+        int seen[SLOTS * STREAM_WINDOWS] = {0};
         const int64_t epochs = f == 1 ? 2 : 1;
         char line[512], *rest = NULL;
         snprintf(line, sizeof line, "data --data text.txt --max-seq-len 32 --seed 3 %s", flags[f]);
@@ -72,8 +73,8 @@ static void an_epoch_holds_each_window_once(void **state) {
         int64_t steps = 0;
         for (char *at = strtok_r(out, "\n", &rest); at != NULL; at = strtok_r(NULL, "\n", &rest))
             mark_windows(at, ++steps, seen);
-        assert_int_equal(steps, epochs * LANE_WINDOWS);
-        for (int64_t w = 0; w < SLOTS * LANE_WINDOWS; w++)
+        assert_int_equal(steps, epochs * STREAM_WINDOWS);
+        for (int64_t w = 0; w < SLOTS * STREAM_WINDOWS; w++)
             assert_int_equal(seen[w], epochs);
         free(out);
     }
@@ -83,8 +84,8 @@ static void an_epoch_holds_each_window_once(void **state) {
     free(ordered);
 }
 
-/* 890 windows in lanes of 300: a third is left over and warned of, and when it is spread no window is missing
- * in the three steps that the longest lanes take. */
+/* 890 windows in streams of 300: a third is left over and warned of, and when it is spread no window is
+ * missing in the three steps that the longest streams take. */
 static void no_window_is_left_over_when_they_are_spread(void **state) {
     (void)state;
     static const char line[] = "data --data text.txt --max-seq-len 32 --seed 3 --batch-size 300 "
@@ -113,7 +114,7 @@ static void no_window_is_left_over_when_they_are_spread(void **state) {
     }
     assert_int_equal(steps, 3);
     for (int w = 0; w < 890; w++)
-        assert_in_range(seen[w], 1, 2); /* lanes of two begin again */
+        assert_in_range(seen[w], 1, 2); /* streams of two begin again */
     command_free(&dropped);
     command_free(&spread);
 }

@@ -39,15 +39,15 @@ static void ranks_and_threads_change_no_bit(void **state) {
 }
 
 /* How nodes travel is free: the same weights by messages alone and through shared memory. */
-static void the_exchange_changes_no_bit(void **state) {
+static void the_algorithm_changes_no_bit(void **state) {
     (void)state;
     training_done(1, 1, "alone", MODEL);
     for (int ranks = 2; ranks <= 8; ranks += 3) {
         char flat[32], shared[32];
         snprintf(flat, sizeof flat, "flat%d", ranks);
         snprintf(shared, sizeof shared, "shared%d", ranks);
-        training_done(ranks, 1, flat, MODEL "--exchange flat --bucket-bytes 8192");
-        training_done(ranks, 2, shared, MODEL "--exchange hierarchical --bucket-bytes 4096");
+        training_done(ranks, 1, flat, MODEL "--allreduce flat --bucket-bytes 8192");
+        training_done(ranks, 2, shared, MODEL "--allreduce hierarchical --bucket-bytes 4096");
         same_run("alone", flat);
         same_run("alone", shared);
     }
@@ -67,7 +67,7 @@ static void rounded_gradients_are_exact_too(void **state) {
         char out_dir[32];
         snprintf(out_dir, sizeof out_dir, "rounded%d", ranks[i]);
         training_done(ranks[i], 1, out_dir,
-                      i % 2 == 0 ? MODEL "--gradient-dtype bf16 --exchange hierarchical"
+                      i % 2 == 0 ? MODEL "--gradient-dtype bf16 --allreduce hierarchical"
                                  : MODEL "--gradient-dtype bf16 --bucket-bytes 8192");
         same_run("rounded", out_dir);
     }
@@ -181,8 +181,9 @@ static void the_order_of_the_text_is_exact_too(void **state) {
     same_run("ordered1", "ordered3");
 }
 
-/* 890 windows for 300 lanes: 290 lanes have 3 and begin their second epoch at step 4, the others have 2. Six
- * steps are two or three epochs of a lane; a stop in the middle of one and other ranks change no bit. */
+/* 890 windows for 300 streams: 290 streams have 3 and begin their second epoch at step 4, the others have 2.
+ * Six steps are two or three epochs of a stream; a stop in the middle of one and other ranks change no bit.
+ */
 static void spread_windows_are_exact_too(void **state) {
     (void)state;
     static const char flags[] = TRAINING_MODEL "--leftover-windows spread --batch-size 300 "
@@ -201,7 +202,7 @@ static void spread_windows_are_exact_too(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(ranks_and_threads_change_no_bit),
-                                       cmocka_unit_test(the_exchange_changes_no_bit),
+                                       cmocka_unit_test(the_algorithm_changes_no_bit),
                                        cmocka_unit_test(rounded_gradients_are_exact_too),
                                        cmocka_unit_test(a_limit_on_threads_changes_no_bit),
                                        cmocka_unit_test(other_settings_change_the_bits),

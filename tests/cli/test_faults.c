@@ -73,7 +73,7 @@ static void check_error(const char *name, const char *sentence, bool expected) {
     free(text);
 }
 
-/* Before the exchange of step 3, in it while rank 0 is late, and after it. Each way to die and each place
+/* Before the allreduce of step 3, in it while rank 0 is late, and after it. Each way to die and each place
  * once; every pair of them when DTRAIN_TEST_LONG is set. */
 static void a_rank_that_dies_ends_the_job(void **state) {
     static const char *const ways[] = {"kill", "segv", "abort", "exit"};
@@ -106,7 +106,8 @@ static void a_rank_that_stops_is_named(void **state) {
                                     "forward: [" FAULT "rank: 2, step: 3, place: micro_batch, how: stop}]",
                                     flags, 1.5 + END_SECONDS),
                      1);
-    check_error("stopped", "dtrain: error: no progress for 1.5 s (hang_timeout_seconds), exchanging ", true);
+    check_error("stopped", "dtrain: error: no progress for 1.5 s (hang_timeout_seconds), summing gradients ",
+                true);
     check_error("stopped", " at step 3: 1 of 4 ranks have not arrived: rank 2 on ", true);
     check_error("stopped", ", which does not answer; the job ends here", true);
     assert_int_equal(run_with_fault("stopped_0",

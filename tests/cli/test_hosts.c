@@ -1,4 +1,5 @@
-/* Training over emulated hosts: the same weights as on one rank, whichever way the gradients take. */
+/* Training over emulated hosts: the same weights as on one rank, whichever algorithm the gradients are summed
+ * by. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -58,23 +59,24 @@ static void shared_memory_that_is_short_is_told(void **state) {
     command_result r = run_on_hosts(2, 2, words, "--out-dir short");
     assert_int_equal(r.exit_code, 0);
     assert_non_null(
-        strstr(r.err, "warning: exchange: auto takes flat here: exchange: hierarchical needs memory"));
+        strstr(r.err, "warning: allreduce: auto takes flat here: allreduce: hierarchical needs memory"));
     command_free(&r);
-    r = run_on_hosts(2, 2, words, "--out-dir refused --exchange hierarchical");
+    r = run_on_hosts(2, 2, words, "--out-dir refused --allreduce hierarchical");
     assert_int_equal(r.exit_code, 2);
     assert_non_null(strstr(r.err, "MB free in /dev/shm for 2 ranks"));
     command_free(&r);
 }
 
-/* Ranks that are dealt out to hosts in turns cannot sum inside them first: the comparison leaves that way
- * out. */
-static void ways_that_cannot_be_are_left_out(void **state) {
+/* Ranks that are dealt out to hosts in turns cannot sum inside them first: the comparison leaves that
+ * algorithm out. */
+static void algorithms_that_cannot_run_are_left_out(void **state) {
     (void)state;
-    command_result r = run_on_hosts(2, 2, "--map-by node " DTRAIN " bench --ways " MODEL, "--repetitions 2");
+    command_result r =
+        run_on_hosts(2, 2, "--map-by node " DTRAIN " bench --algorithms " MODEL, "--repetitions 2");
     if (r.exit_code != 0)
         fail_msg("exit code %d: %s", r.exit_code, r.err);
     assert_non_null(
-        strstr(r.out, "hierarchical is left out: exchange: hierarchical needs the ranks of each host"));
+        strstr(r.out, "hierarchical is left out: allreduce: hierarchical needs the ranks of each host"));
     assert_non_null(strstr(r.out, "\nlibrary "));
     command_free(&r);
 }
@@ -119,7 +121,7 @@ static int set_up(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(hosts_change_no_bit),
                                        cmocka_unit_test(shared_memory_that_is_short_is_told),
-                                       cmocka_unit_test(ways_that_cannot_be_are_left_out),
+                                       cmocka_unit_test(algorithms_that_cannot_run_are_left_out),
                                        cmocka_unit_test(a_silent_launcher_does_not_silence_the_ranks),
                                        cmocka_unit_test(a_signal_ends_all_hosts)};
     return cmocka_run_group_tests(tests, set_up, training_tear_down);

@@ -97,6 +97,21 @@ static void the_schedule_is_told(void **state) {
     command_free(&r);
 }
 
+/* One line for a whole job, and a file that has the old name too. */
+static void old_names_are_taken_and_told_once(void **state) {
+    (void)state;
+    command_result r = command_run("echo 'exchange: flat' > old.yaml");
+    command_free(&r);
+    r = training_run(2, 1, "old", TRAINING_MODEL "--max-steps 1 --config old.yaml --exchange hierarchical");
+    assert_int_equal(r.exit_code, 0);
+    const char *told = strstr(r.err, " is now called ");
+    assert_non_null(told);
+    assert_null(strstr(told + 1, " is now called "));
+    command_says(&r, "dtrain: warning: --exchange is now called --allreduce; the old name is still taken\n");
+    command_says(&r, "allreduce hierarchical, in fp32\n");
+    command_free(&r);
+}
+
 /* Options that have no effect beside the others, and a schedule that does not come to its end. */
 static void what_has_no_effect_is_said(void **state) {
     (void)state;
@@ -190,6 +205,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(fixed_options_may_not_change),
                                        cmocka_unit_test(what_a_checkpoint_brings_is_told),
                                        cmocka_unit_test(the_schedule_is_told),
+                                       cmocka_unit_test(old_names_are_taken_and_told_once),
                                        cmocka_unit_test(what_has_no_effect_is_said),
                                        cmocka_unit_test(another_corpus_is_refused),
                                        cmocka_unit_test(other_options_may_change_and_are_logged),

@@ -131,28 +131,34 @@ static void test_plan(void **state) {
     command_leave_folder(folder);
 }
 
-/* The ways side by side: a row each, those that this job cannot take left out, and the numbers in JSON. The
- * threads are more than any host's cores, which is warned of. */
-static void test_ways(void **state) {
+/* The algorithms side by side: a row each, those that this job cannot take left out, and the numbers in JSON.
+ * The threads are more than any host's cores, which is warned of. */
+static void test_algorithms(void **state) {
     (void)state;
     char *folder = command_enter_folder();
     command_result r = command_run("OMP_NUM_THREADS=%ld " LAUNCH " 2 " DTRAIN " bench " TINY
-                                   " --ways --repetitions 2 --json ways.json",
+                                   " --algorithms --repetitions 2 --json algorithms.json",
                                    sysconf(_SC_NPROCESSORS_CONF));
     if (r.exit_code != 0)
         fail_msg("exit code %d: %s", r.exit_code, r.err);
     assert_non_null(strstr(r.err, "dtrain: warning: "));
     static const char *const names[] = {"flat", "hierarchical", "bf16", "library"};
-    json_t *all = json_load_file("ways.json", 0, NULL), *row;
+    json_t *all = json_load_file("algorithms.json", 0, NULL), *row;
     assert_non_null(all);
-    const json_t *ways = json_object_get(all, "ways");
-    assert_int_equal(json_array_size(ways), 4);
+    const json_t *algorithms = json_object_get(all, "algorithms");
+    assert_int_equal(json_array_size(algorithms), 4);
     size_t i;
-    json_array_foreach(ways, i, row) {
-        assert_string_equal(json_string_value(json_object_get(row, "way")), names[i]);
+    json_array_foreach(algorithms, i, row) {
+        assert_string_equal(json_string_value(json_object_get(row, "algorithm")), names[i]);
         assert_non_null(strstr(r.out, names[i]));
         assert_true(number_of(row, "step_ms") > 0 && number_of(row, "predicted_step_ms") > 0);
     }
+    /* The names that these fields had before stay for one version. */
+    assert_true(json_equal(json_object_get(all, "ways"), algorithms));
+    assert_true(number_of(all, "touch_ns_a_byte") == number_of(all, "cpu_ns_per_byte"));
+    row = json_array_get(algorithms, 0);
+    assert_string_equal(json_string_value(json_object_get(row, "way")), "flat");
+    assert_true(number_of(row, "late_ms") == number_of(row, "skew_ms"));
     json_decref(all);
     command_free(&r);
     command_leave_folder(folder);
@@ -165,7 +171,7 @@ static void test_plan_of_hosts(void **state) {
     (void)state;
     char *folder = command_enter_folder();
     command_result r = command_run(DTRAIN " plan " TINY " --batch-size 64 --ranks 8,32 --ranks-per-host 4 "
-                                          "--exchange flat --json plan.json");
+                                          "--allreduce flat --json plan.json");
     if (r.exit_code != 0)
         fail_msg("exit code %d: %s", r.exit_code, r.err);
     json_t *plan = json_load_file("plan.json", 0, NULL);
@@ -204,12 +210,16 @@ static void test_refusals(void **state) {
                    "--ranks: expected --scaling strong, weak or strong,weak with it");
     assert_refused(DTRAIN " bench --report x.html",
                    "--report: expected FILE.svg, the picture of a step's kernels, found x.html");
-    assert_refused(DTRAIN " bench --ways", "--ways: expected two ranks or more");
-    assert_refused(DTRAIN " bench --share 2", "--share: expected --ways with it");
-    assert_refused(DTRAIN " bench --ways --share 0.5", "--share: expected the threads");
-    assert_refused(DTRAIN " bench --ways --scaling weak", "two studies");
-    assert_refused(DTRAIN " bench --exchange library --gradient-dtype bf16",
-                   "exchange: library needs gradient_dtype: fp32");
+    assert_refused(DTRAIN " bench --algorithms", "--algorithms: expected two ranks or more");
+    assert_refused(DTRAIN " bench --ways",
+                   "dtrain: warning: --ways is now called --algorithms; the old name is "
+                   "still taken\n");
+    assert_refused(DTRAIN " bench --ways", "--algorithms: expected two ranks or more");
+    assert_refused(DTRAIN " bench --share 2", "--share: expected --algorithms with it");
+    assert_refused(DTRAIN " bench --algorithms --share 0.5", "--share: expected the threads");
+    assert_refused(DTRAIN " bench --algorithms --scaling weak", "two studies");
+    assert_refused(DTRAIN " bench --allreduce library --gradient-dtype bf16",
+                   "allreduce: library needs gradient_dtype: fp32");
     assert_refused(DTRAIN " plan --ranks-per-host 0", "0");
     assert_refused(DTRAIN " plan --ranks 0", "0");
     assert_refused(DTRAIN " plan --latency-us -1", "-1");
@@ -218,8 +228,9 @@ static void test_refusals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_study), cmocka_unit_test(test_merge),         cmocka_unit_test(test_plan),
-        cmocka_unit_test(test_ways),  cmocka_unit_test(test_plan_of_hosts), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_study),         cmocka_unit_test(test_merge),
+        cmocka_unit_test(test_plan),          cmocka_unit_test(test_algorithms),
+        cmocka_unit_test(test_plan_of_hosts), cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -114,7 +114,7 @@ static void usr1_to_mpirun_stops_all(void **state) {
     }
 }
 
-/* One rank hears of it and the step's exchange tells the others: none is left in a collective. */
+/* One rank hears of it and the step's allreduce tells the others: none is left in a collective. */
 static void usr1_to_one_rank_stops_all(void **state) {
     (void)state;
     const pid_t job = training_start(3, "one_rank", ENDLESS);

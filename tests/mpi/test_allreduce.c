@@ -1,6 +1,6 @@
 /*
- * The tree sum over ranks, bit for bit against the same tree computed by one rank alone, whichever way nodes
- * travel, and in both kinds of numbers.
+ * The tree sum over ranks, bit for bit against the same tree computed by one rank alone, whichever algorithm
+ * sums them, and in both dtypes.
  */
 #include <inttypes.h>
 #include <math.h>
@@ -154,14 +154,15 @@ static void check_case(sum_case *sum) {
     dt_allreduce_free(allreduce);
 }
 
-/* sum over ranks == sum along the tree, for every way, many numbers of micro_batches and every way to cut. */
+/* sum over ranks == sum along the tree, for every algorithm and dtype, many numbers of micro-batches and
+ * every way to cut. */
 static void sums_are_the_trees_bit_for_bit(void **state) {
     (void)state;
     sum_case sum = {.seed = 1, .elements = ELEMENTS};
-    for (size_t way = 0; way < OPTIONS; way++)
+    for (size_t option = 0; option < OPTIONS; option++)
         for (sum.micro_batches = world.size; sum.micro_batches <= MICRO_BATCHES_MAX;
-             sum.micro_batches += 1 + (int64_t)way % 3) {
-            sum.options = every_option[way];
+             sum.micro_batches += 1 + (int64_t)option % 3) {
+            sum.options = every_option[option];
             cut(&sum, (int)common_chance(3));
             check_case(&sum);
         }
@@ -175,8 +176,8 @@ static void long_messages_too(void **state) {
         sum.order[b] = sum.buckets - 1 - b;
         sum.bounds[b + 1] = b == 4 ? sum.elements : (2 * b + 1) * 16384;
     }
-    for (size_t way = 1; way < OPTIONS; way += 3) { /* flat, small hosts, and both in bf16 */
-        sum.options = every_option[way];
+    for (size_t option = 1; option < OPTIONS; option += 3) { /* flat, small hosts, and both in bf16 */
+        sum.options = every_option[option];
         check_case(&sum);
     }
 }
@@ -184,9 +185,9 @@ static void long_messages_too(void **state) {
 /* A vector of no elements has a sum, of no elements. */
 static void an_empty_vector_has_a_sum(void **state) {
     (void)state;
-    for (size_t way = 0; way < OPTIONS; way++) {
+    for (size_t option = 0; option < OPTIONS; option++) {
         sum_case sum = {
-            .micro_batches = world.size, .elements = 0, .buckets = 1, .options = every_option[way]};
+            .micro_batches = world.size, .elements = 0, .buckets = 1, .options = every_option[option]};
         check_case(&sum);
         sum.buckets = 0;
         check_case(&sum);

@@ -1,4 +1,4 @@
-/* Beside a backward pass the exchange waits for nobody, and what comes out is the sum. */
+/* Beside a backward pass the allreduce waits for nobody, and what comes out is the sum. */
 #include "support/cmocka_mpi.h"
 
 #include <math.h>
@@ -30,7 +30,7 @@ static void expect_sum(const float *sum) {
 
 /*
  * One rank goes through its whole pass while the others wait for it elsewhere: it must come to the end of the
- * pass, though none of its buckets can be exchanged, and then the others go through theirs. A rank that
+ * pass, though none of its buckets can be summed, and then the others go through theirs. A rank that
  * waited in its pass would wait for ever.
  */
 static void a_pass_waits_for_no_other_rank(void **state) {
@@ -66,8 +66,9 @@ static void a_pass_waits_for_no_other_rank(void **state) {
         }
 }
 
-/* A pass whose reports are many and whose exchange is short: what is not hidden is a part of the exchange. */
-static void no_more_is_exposed_than_was_exchanged(void **state) {
+/* A pass whose reports are many and whose allreduce is short: what is not hidden is a part of the allreduce.
+ */
+static void no_more_is_exposed_than_the_allreduce_took(void **state) {
     (void)state;
     const dt_algorithm algorithms[] = {DT_ALGORITHM_FLAT, DT_ALGORITHM_HIERARCHICAL, DT_ALGORITHM_LIBRARY};
     for (int w = 0; w < 3; w++) {
@@ -95,6 +96,6 @@ static void no_more_is_exposed_than_was_exchanged(void **state) {
 }
 
 static const struct CMUnitTest tests[] = {cmocka_unit_test(a_pass_waits_for_no_other_rank),
-                                          cmocka_unit_test(no_more_is_exposed_than_was_exchanged)};
+                                          cmocka_unit_test(no_more_is_exposed_than_the_allreduce_took)};
 
 CMOCKA_MPI_MAIN(tests)

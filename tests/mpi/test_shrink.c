@@ -24,7 +24,7 @@ static void describe(dt_config *config, dt_algorithm algorithm) {
     config->micro_batch_size = 2;
     config->bucket_bytes = 4096;
     config->grad_clip = 0.5;
-    config->exchange = algorithm;
+    config->allreduce = algorithm;
 }
 
 static void take_steps(dt_harness *harness, int steps) {

@@ -54,6 +54,29 @@ static void test_yaml_values(void **state) {
     dt_config_free(&config);
 }
 
+/* What was written for version 0.1.0 is still taken, and not more than that. */
+static void test_old_names(void **state) {
+    (void)state;
+    dt_config config;
+    const char *algorithms = NULL;
+    const dt_flag own[] = {{"algorithms", false, &algorithms}, {NULL}};
+    dt_config_init(&config);
+    assert_done(read_yaml(&config, "exchange: hierarchical\n"));
+    assert_int_equal(config.allreduce, DT_ALGORITHM_HIERARCHICAL);
+    assert_true(dt_config_is_given(&config, "allreduce"));
+    assert_done(read_line(&config, "--exchange flat", NULL, NULL, NULL));
+    assert_int_equal(config.allreduce, DT_ALGORITHM_FLAT);
+    assert_done(read_line(&config, "--ways --exchange=library", own, NULL, NULL));
+    assert_int_equal(config.allreduce, DT_ALGORITHM_LIBRARY);
+    assert_non_null(algorithms);
+    assert_refused(read_yaml(&config, "exchange: nope\n"),
+                   "t:1:11: allreduce must be one of auto, flat, hierarchical, library, but is nope");
+    assert_refused(read_line(&config, "--ways", NULL, NULL, NULL),
+                   "unknown flag --ways; --help lists them all");
+    assert_refused(read_yaml(&config, "ways: 1\n"), "t:1:1: unknown key ways; docs/config.md lists them all");
+    dt_config_free(&config);
+}
+
 static void test_bounds_are_reached(void **state) {
     (void)state;
     static const char *const rows[][2] = {
@@ -342,6 +365,7 @@ static void test_decay_steps(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_yaml_values),
+        cmocka_unit_test(test_old_names),
         cmocka_unit_test(test_bounds_are_reached),
         cmocka_unit_test(test_yaml_refusals),
         cmocka_unit_test(test_flag_values),

@@ -30,7 +30,7 @@ static dt_study_point point(bool weak, int ranks, double seconds) {
                                 .minimum = 0.9 * seconds,
                                 .maximum = 1.1 * seconds,
                                 .half_width = 0.01 * seconds};
-    made.exchange_seconds = 0.2 * seconds;
+    made.allreduce_seconds = 0.2 * seconds;
     made.exposed_seconds = 0.1 * seconds;
     made.plan.step_seconds = 0.9 * seconds;
     made.plan.exposed_seconds = 0.05 * seconds;

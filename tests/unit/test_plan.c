@@ -54,14 +54,14 @@ static void one_rank_computes_its_micro_batches_and_updates(void **state) {
 
 /* A pair of rows of docs/performance.md: what a rank sends of the default model on 2, 4, .. 512 ranks, with
  * so many a host. Ranks of a single host have empty cells where hosts have several. */
-static void expect_rows(const char *page, int host_ranks, const char *way) {
+static void expect_rows(const char *page, int host_ranks, const char *algorithm) {
     char messages[256], bytes[256];
     dt_plan_machine m = machine(1e-6, 1e9, 1e-9);
     dt_config config;
     dt_config_init(&config);
     m.host_ranks = host_ranks;
-    int m_length = snprintf(messages, sizeof messages, "\n| messages, %s |", way);
-    int b_length = snprintf(bytes, sizeof bytes, "\n| MB, %s |", way);
+    int m_length = snprintf(messages, sizeof messages, "\n| messages, %s |", algorithm);
+    int b_length = snprintf(bytes, sizeof bytes, "\n| MB, %s |", algorithm);
     for (int ranks = 2; ranks <= 512; ranks *= 2) {
         const size_t m_left = sizeof messages - (size_t)m_length, b_left = sizeof bytes - (size_t)b_length;
         const bool empty = host_ranks > 1 && ranks <= host_ranks;

@@ -22,11 +22,12 @@ static const bad_row rows[] = {
     {ROW(TRAIN "--n-layers 1000 --d-model 65536", "MB for each of 3 ranks, found")},
     {ROW("bench " TINY " --batch-size 2 --micro-batch-size 1",
          "3 ranks for 2 micro-batches: expected at most one rank per micro-batch")},
-    {ROW("bench " TINY " --ways --repetitions 0", "--repetitions: expected a whole number")},
-    {ROW("bench " TINY " --ways --share much", "--share: expected the threads that take turns on a core")},
-    {ROW("bench " TINY " --ways --share 1e308", "from 1 to 4096, found \"1e308\"")},
-    {ROW("bench " TINY " --ways --share nan", "from 1 to 4096, found \"nan\"")},
-    {ROW("bench " TINY " --ways --json nope/x.json",
+    {ROW("bench " TINY " --algorithms --repetitions 0", "--repetitions: expected a whole number")},
+    {ROW("bench " TINY " --algorithms --share much",
+         "--share: expected the threads that take turns on a core")},
+    {ROW("bench " TINY " --algorithms --share 1e308", "from 1 to 4096, found \"1e308\"")},
+    {ROW("bench " TINY " --algorithms --share nan", "from 1 to 4096, found \"nan\"")},
+    {ROW("bench " TINY " --algorithms --json nope/x.json",
          "--json: cannot write nope/x.json: No such file or directory; name a file")},
 };
 
