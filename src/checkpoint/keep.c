@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/path.h"
 
@@ -40,16 +41,18 @@ static dt_status list_steps(const char *folder, int64_t step, int64_t **steps, s
 }
 
 /* The validation loss of the checkpoint of `step`, infinite where its weights were not evaluated or it cannot
- * be read. */
-static dt_status read_val_loss(const char *folder, int64_t step, double *val_loss) {
+ * be read, and over how many windows. */
+static dt_status read_val_loss(const char *folder, int64_t step, double *val_loss, int64_t *windows) {
     dt_checkpoint_about about;
     char *path = NULL;
     *val_loss = INFINITY;
+    *windows = DT_NULL_INT;
     if (asprintf(&path, "%s/" DT_CHECKPOINT_PREFIX "%" PRId64, folder, step) < 0)
         return no_memory(folder);
     if (dt_checkpoint_read_about(path, &about) == DT_OK) {
         if (isfinite(about.val_loss))
             *val_loss = about.val_loss;
+        *windows = about.config.eval_max_windows;
         dt_config_free(&about.config);
     }
     free(path);
@@ -76,29 +79,55 @@ static dt_status set_best(dt_checkpoint_keep *keep, int64_t step, double val_los
     return DT_OK;
 }
 
-/* Chooses from what stands, whatever was known before; of equal ones the oldest. */
-static dt_status choose_best(dt_checkpoint_keep *keep) {
-    int64_t *steps, best = -1;
-    double lowest = INFINITY;
+/* The lowest loss that was found, and where. */
+typedef struct lowest {
+    int64_t step;
+    double val_loss;
+} lowest;
+
+/* Looks at what stands, whatever was known before; of equal ones the oldest. */
+static dt_status find_best(const dt_checkpoint_keep *keep, lowest *best, lowest *former) {
+    int64_t *steps;
     size_t count;
+    *best = *former = (lowest){-1, INFINITY};
     DT_TRY(list_steps(keep->folder, INT64_MAX, &steps, &count));
     dt_status status = DT_OK;
     for (size_t i = count; status == DT_OK && i > 0; i--) {
         double val_loss;
-        status = read_val_loss(keep->folder, steps[i - 1], &val_loss);
-        if (status != DT_OK || !(val_loss < lowest))
-            continue;
-        best = steps[i - 1];
-        lowest = val_loss;
+        int64_t windows;
+        status = read_val_loss(keep->folder, steps[i - 1], &val_loss, &windows);
+        lowest *of = windows == keep->windows ? best : former;
+        if (status == DT_OK && val_loss < of->val_loss)
+            *of = (lowest){steps[i - 1], val_loss};
     }
     free(steps);
-    return status == DT_OK ? set_best(keep, best, lowest) : status;
+    return status;
 }
 
-dt_status dt_checkpoint_keep_open(dt_checkpoint_keep *keep, const char *folder, int64_t last, int64_t every) {
-    *keep = (dt_checkpoint_keep){
-        .folder = folder, .last = last, .every = every, .best_step = -1, .best_val_loss = INFINITY};
-    return dt_file_is_folder(folder) ? choose_best(keep) : DT_OK;
+static dt_status choose_best(dt_checkpoint_keep *keep) {
+    lowest best, former;
+    DT_TRY(find_best(keep, &best, &former));
+    keep->former_step = former.step;
+    return best.step < 0 ? set_best(keep, former.step, INFINITY) : set_best(keep, best.step, best.val_loss);
+}
+
+dt_status dt_checkpoint_keep_open(dt_checkpoint_keep *keep, const char *folder, int64_t last, int64_t every,
+                                  int64_t windows) {
+    *keep = (dt_checkpoint_keep){.folder = folder,
+                                 .last = last,
+                                 .every = every,
+                                 .windows = windows,
+                                 .best_step = -1,
+                                 .best_val_loss = INFINITY,
+                                 .former_step = -1};
+    if (!dt_file_is_folder(folder))
+        return DT_OK;
+    DT_TRY(choose_best(keep));
+    if (keep->former_step >= 0)
+        dt_log_line("best      the val_loss of step %" PRId64 " is over another number of windows "
+                    "(eval_max_windows) and cannot be compared with those from here on; its checkpoint stays",
+                    keep->former_step);
+    return DT_OK;
 }
 
 /* Whether what was the best can no longer be gone back to: people make room while a run goes on. */
@@ -128,8 +157,8 @@ static dt_status remove_others(const dt_checkpoint_keep *keep, int64_t step) {
     size_t count, removed = 0;
     DT_TRY(list_steps(keep->folder, step, &steps, &count));
     for (size_t i = (size_t)keep->last; i < count; i++) {
-        const bool stays =
-            steps[i] == keep->best_step || (!dt_is_null_int(keep->every) && steps[i] % keep->every == 0);
+        const bool stays = steps[i] == keep->best_step || steps[i] == keep->former_step ||
+                           (!dt_is_null_int(keep->every) && steps[i] % keep->every == 0);
         if (!stays)
             steps[removed++] = steps[i];
     }

@@ -4,6 +4,7 @@
  * is a whole checkpoint.
  */
 #include <errno.h>
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -71,7 +72,7 @@ static void expect_steps(const tiny *t, const char *expected) {
 
 static dt_checkpoint_keep open_keep(const tiny *t, int64_t last, int64_t every) {
     dt_checkpoint_keep keep;
-    dt_checkpoint_keep_open(&keep, t->folder, last, every);
+    dt_checkpoint_keep_open(&keep, t->folder, last, every, t->about.config.eval_max_windows);
     return keep;
 }
 
@@ -124,6 +125,27 @@ static void a_resumed_run_knows_the_best(void **state) {
     expect_steps(t, "1 2 3 4 best 4");
     assert_done(save(t, &keep, 5, 2.625));
     expect_steps(t, "1 2 3 4 5 best 4");
+}
+
+/* Losses over other windows cannot be compared: what was the best by them is named until one is evaluated as
+ * the run does it now, and outlives that. */
+static void losses_over_other_windows_do_not_count(void **state) {
+    tiny *t = *state;
+    dt_checkpoint_keep keep = open_keep(t, DT_NULL_INT, DT_NULL_INT);
+    assert_done(save(t, &keep, 1, 1.5));
+    assert_done(save(t, &keep, 2, 1.0));
+    t->about.config.eval_max_windows = 7;
+    keep = open_keep(t, 1, DT_NULL_INT);
+    assert_true(isinf(keep.best_val_loss));
+    assert_done(save(t, &keep, 3, DT_NULL_REAL));
+    expect_steps(t, "2 3 best 2");
+    assert_done(save(t, &keep, 4, 3.0));
+    expect_steps(t, "2 4 best 4");
+    keep = open_keep(t, 1, DT_NULL_INT);
+    assert_true(keep.best_val_loss == 3.0);
+    assert_done(save(t, &keep, 5, 2.0));
+    assert_done(save(t, &keep, 6, 2.5));
+    expect_steps(t, "2 5 6 best 5");
 }
 
 /* The best is replaced by one that is worse: the best of the others takes over before anything is removed,
@@ -235,6 +257,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(the_newest_and_every_so_many_stay, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_best_follows_the_lowest_loss, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_resumed_run_knows_the_best, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(losses_over_other_windows_do_not_count, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_next_best_outlives_the_best, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_link_is_chosen_anew, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_dangling_best_is_replaced, set_up, tear_down),
