@@ -103,13 +103,24 @@ void dt_ending_allow(void) {
     atomic_store(&forbidden, false);
 }
 
+/* Nor may foreign code cancel the thread, for which the others would wait as long. */
 void dt_ending_enter(const char *who, const char *function) {
     DT_ASSERT(running == NULL && who != NULL);
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
     running = who;
     running_function = function;
 }
 
+/* A child whose exec failed, as a rule. Locks may be held by threads that it does not have, so it only
+ * writes.
+ */
 void dt_ending_leave(void) {
+    static const char line[] = "dtrain: error: a process that a hook forked returned from the hook; it ends "
+                               "here, and the run goes on without it; such a process must end itself\n";
     DT_ASSERT(running != NULL);
+    if (atomic_load(&forbidden) && getpid() != own_process) {
+        (void)!write(STDERR_FILENO, line, sizeof line - 1);
+        leave(FAILED);
+    }
     running = NULL;
 }

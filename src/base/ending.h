@@ -5,7 +5,7 @@
  * each way out that can be seen from inside (exit, quick_exit, _exit; pthread_exit, which would leave the
  * process waiting) is held against whether main has
  * allowed it: what is not main's becomes a sentence with the name of who did it, and a code other than 0. A
- * child process that a plug-in forks may end as it likes.
+ * child process that a plug-in forks may end as it likes, but does not go on as a second run.
  *
  * One in a process. All functions are local.
  */
@@ -24,7 +24,7 @@ void dt_ending_allow(void);
  */
 void dt_ending_enter(const char *who, const char *function);
 
-/** The foreign code has returned. */
+/** The foreign code has returned; in a child process that it forked, the process ends here. */
 void dt_ending_leave(void);
 
 #endif

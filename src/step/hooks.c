@@ -1,6 +1,7 @@
 /* Loads, keeps and calls hooks. What the built-in ones compute is hooks_builtin.c. */
 #include "step/hooks.h"
 
+#include <fenv.h>
 #include <dlfcn.h>
 #include <inttypes.h>
 #include <math.h>
@@ -32,7 +33,8 @@ struct dt_hooks {
     json_t *report;         /* of the hook that runs now, borrowed from the array, or NULL */
     int64_t step;
     const entry *running;
-    bool lost; /* a value that was reported could not be kept */
+    bool lost;         /* a value that was reported could not be kept */
+    fenv_t arithmetic; /* before the hook that runs now */
 };
 
 /* What a line says itself: a hook that reported under such a key would take its place, and a resume would
@@ -257,6 +259,8 @@ int64_t dt_hooks_micro_batch_values(const dt_hooks *hooks) {
 void dt_hooks_forward(const dt_hooks *hooks, int64_t step, const dt_activations *activations, int64_t rows,
                       double *values) {
     const dt_shape *shape = &hooks->layout->shape;
+    fenv_t arithmetic;
+    (void)fegetenv(&arithmetic);
     for (int64_t i = 0; i < hooks->count; i++) {
         const entry *e = &hooks->entry[i];
         if (e->update || e->hook->micro_batch == NULL)
@@ -267,6 +271,7 @@ void dt_hooks_forward(const dt_hooks *hooks, int64_t step, const dt_activations 
             e->hook->micro_batch(e->state, step, l, activations->layer[l].output, rows, shape->C,
                                  values + e->first_value);
         dt_ending_leave();
+        (void)fesetenv(&arithmetic);
     }
 }
 
@@ -276,13 +281,15 @@ static dt_hook_host open_report(dt_hooks *hooks, const entry *e, int64_t step, c
     hooks->step = step;
     hooks->running = e;
     hooks->lost = false;
+    (void)fegetenv(&hooks->arithmetic);
     dt_ending_enter(e->who, function);
     return (dt_hook_host){hooks, report};
 }
 
-/* How a hook's function ended, which returned `failed`. */
+/* How a hook's function ended, which returned `failed`. A rounding mode that it has set ends with it. */
 static dt_status close_report(const dt_hooks *hooks, int failed, const char *function) {
     dt_ending_leave();
+    (void)fesetenv(&hooks->arithmetic);
     if (failed)
         return dt_fail("hook %s failed in its %s function", hooks->running->name, function);
     return hooks->lost ? dt_fail("hook %s: a value that its %s function reported cannot be kept; expected a "

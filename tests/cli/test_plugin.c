@@ -114,6 +114,12 @@ static void a_hook_that_ends_the_process_is_named(void **state) {
         assert_non_null(strstr(r.err, "dtrain: error: hook f ended its thread in its "));
         command_free(&r);
     }
+    /* Whether there is a sentence is MPI's matter. */
+    command_result r = training_run(2, 1, "ended",
+                                    MODEL "--hooks '{update: [{name: f, library: " HOOK_FAULT
+                                          ", place: update, how: mpi_abort, rank: 1}]}'");
+    assert_int_equal(r.exit_code, 1);
+    command_free(&r);
     /* From a thread of its own the hook is not known, but that the end is not main's is. */
     training_refused(TRAINING_ALONE, "ended",
                      MODEL "--max-steps 100000000 --hooks '{forward: [{name: f, library: " HOOK_FAULT
@@ -121,6 +127,29 @@ static void a_hook_that_ends_the_process_is_named(void **state) {
                      1, "ended the process with exit code 0 before its work was done");
     training_done(TRAINING_ALONE, 1, "forked",
                   MODEL "--hooks '{update: [{name: f, library: " HOOK_FAULT ", place: update, how: fork}]}'");
+}
+
+/* A child that returns is no second run; a thread is not cancelled, nor is its arithmetic another from there
+ * on: lines and weights are those of the run alone. */
+static void what_a_hook_leaves_behind_changes_nothing(void **state) {
+    static const char *const places[] = {
+        "update: [{place: update, how: fork_on", "update: [{place: update, how: cancel",
+        "update: [{place: update, how: round", "forward: [{place: micro_batch, how: round",
+        "forward: [{place: micro_batch, how: cancel"};
+    (void)state;
+    training_done(TRAINING_ALONE, 1, "plain", MODEL);
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        char flags[1024];
+        snprintf(flags, sizeof flags, MODEL "--hooks '{%s, step: 1, name: f, library: " HOOK_FAULT "}]}'",
+                 places[i]);
+        training_done(TRAINING_ALONE, 1, "left", flags);
+        command_result r = command_run(
+            "cmp plain/checkpoints/latest/model.safetensors left/checkpoints/latest/model.safetensors && "
+            "test $(grep -c '\"loss\"' left/metrics.jsonl) = 4");
+        if (r.exit_code != 0)
+            fail_msg("%s: %s", places[i], r.err);
+        command_free(&r);
+    }
 }
 
 /* The loader would touch pages that are not there, and the process die of SIGBUS, whereever the end is
@@ -147,6 +176,7 @@ int main(void) {
                                        cmocka_unit_test(what_a_plug_in_refuses_ends_the_run_before_it_starts),
                                        cmocka_unit_test(a_hook_that_fails_ends_the_job),
                                        cmocka_unit_test(a_hook_that_ends_the_process_is_named),
+                                       cmocka_unit_test(what_a_hook_leaves_behind_changes_nothing),
                                        cmocka_unit_test(a_library_that_was_cut_short_is_refused)};
     return cmocka_run_group_tests(tests, set_up, training_tear_down);
 }

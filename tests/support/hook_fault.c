@@ -7,14 +7,17 @@
  *                        computed; "thread": from another thread `ms` later, when the rank waits in the
  *                        allreduce; "collect", "update": after it
  *     "how": "kill", "segv", "abort", "stop": signals; "exit", "quick_exit", "_exit" with `code`;
- * "pthread_exit"; "fork": a child that ends by exit(0), which is no fault; or "sleep" for `ms`; in "update"
+ * "pthread_exit"; "fork": a child that ends by exit(0), which is no fault; "fork_on": one that returns;
+ * "cancel": of the thread itself; "round": upward; "mpi_abort" with `code`; or "sleep" for `ms`; in "update"
  * also "nan", "inf" or "flip": the last element of the gradient of tensor "tensor" (0) becomes so, or has its
  * lowest bit turned "mark": path       this file is made at the moment of the fault
  */
 #include <dtrain/hook.h>
 #include <fcntl.h>
+#include <fenv.h>
 #include <jansson.h>
 #include <math.h>
+#include <mpi.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -63,6 +66,17 @@ static void end_by(const char *how, int code) {
         pthread_exit(NULL);
     if (strcmp(how, "fork") == 0)
         end_a_child();
+    if (strcmp(how, "mpi_abort") == 0)
+        (void)MPI_Abort(MPI_COMM_WORLD, code);
+}
+
+static void leave_behind(const char *how) {
+    if (strcmp(how, "fork_on") == 0)
+        (void)fork();
+    if (strcmp(how, "cancel") == 0)
+        (void)pthread_cancel(pthread_self());
+    if (strcmp(how, "round") == 0)
+        (void)fesetround(FE_UPWARD);
 }
 
 static void strike(const fault *f) {
@@ -80,6 +94,7 @@ static void strike(const fault *f) {
     if (strcmp(how, "abort") == 0)
         abort();
     end_by(how, (int)number_of(f, "code"));
+    leave_behind(how);
     if (strcmp(how, "sleep") == 0)
         sleep_for(f);
 }
