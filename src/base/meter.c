@@ -12,20 +12,24 @@
 #define REDRAWN_SECONDS  0.1
 #define PRINTED_SECONDS  10.0
 
-void dt_meter_start(dt_meter *meter, const char *what, const char *name, int64_t total_bytes) {
-    DT_ASSERT(total_bytes >= 0);
+void dt_meter_start(dt_meter *meter, const char *what, const char *name, int64_t total, const char *unit) {
+    DT_ASSERT(total >= 0);
     const double now = dt_clock_seconds();
-    *meter = (dt_meter){what, name, total_bytes, now, now + PATIENCE_SECONDS};
+    *meter = (dt_meter){what, name, unit, total, now, now + PATIENCE_SECONDS};
 }
 
-void dt_meter_move(dt_meter *meter, int64_t done_bytes) {
-    const double now = dt_clock_seconds(), fraction = (double)done_bytes / (double)meter->total_bytes;
-    if (now < meter->next_seconds || done_bytes <= 0 || done_bytes >= meter->total_bytes)
+void dt_meter_move(dt_meter *meter, int64_t done) {
+    const double now = dt_clock_seconds(), fraction = (double)done / (double)meter->total;
+    if (now < meter->next_seconds || done <= 0 || done >= meter->total)
         return;
     const int64_t left = (int64_t)((now - meter->start_seconds) * (1.0 - fraction) / fraction);
-    char far[96];
-    snprintf(far, sizeof far, "%.0f %% of %.3g GB, %" PRId64 ":%02" PRId64 " left", 100.0 * fraction,
-             (double)meter->total_bytes / 1e9, left / 60, left % 60);
+    char total[48], far[96];
+    if (meter->unit)
+        snprintf(total, sizeof total, "%" PRId64 " %s", meter->total, meter->unit);
+    else
+        snprintf(total, sizeof total, "%.3g GB", (double)meter->total / 1e9);
+    snprintf(far, sizeof far, "%.0f %% of %s, %" PRId64 ":%02" PRId64 " left", 100.0 * fraction, total,
+             left / 60, left % 60);
     if (dt_log_redraws())
         dt_log_redraw("%s %s: %s", meter->what, meter->name, far);
     else

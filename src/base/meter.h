@@ -2,11 +2,12 @@
  * How far a long piece of work is: nothing of one that is short, and then a line now and again.
  *
  *     dt_meter meter;
- *     dt_meter_start(&meter, "indexing", path, bytes);
+ *     dt_meter_start(&meter, "indexing", path, bytes, NULL);
  *     for (each part)
  *         dt_meter_move(&meter, bytes_so_far);
  *
- * After two seconds it says "indexing FILE: 12 % of 34.5 GB, 0:42 left": on a terminal as the redrawn line,
+ * After two seconds it says "indexing FILE: 12 % of 34.5 GB, 0:42 left", or with the unit "windows" "12 % of
+ * 34500 windows": on a terminal as the redrawn line,
  * elsewhere every ten seconds to standard error, since standard output may be what a program reads. Only the
  * process that speaks (base/log.h) is heard. All functions are local.
  */
@@ -16,15 +17,16 @@
 #include <stdint.h>
 
 typedef struct dt_meter {
-    const char *what, *name;
-    int64_t total_bytes;
+    const char *what, *name, *unit;
+    int64_t total; /* in `unit`, or bytes where that is NULL */
     double start_seconds, next_seconds; /* of dt_clock_seconds; when to say something again */
 } dt_meter;
 
-/** Begins `what` with the thing called `name`, `total_bytes` of it; both texts must outlive the meter. */
-void dt_meter_start(dt_meter *meter, const char *what, const char *name, int64_t total_bytes);
+/** Begins `what` with the thing called `name`, `total` of it, in `unit`, or bytes where that is NULL; the
+ * texts must outlive the meter. */
+void dt_meter_start(dt_meter *meter, const char *what, const char *name, int64_t total, const char *unit);
 
-/** `done_bytes` are done. Says so where it is time to. */
-void dt_meter_move(dt_meter *meter, int64_t done_bytes);
+/** `done` of the total are done. Says so where it is time to. By one thread. */
+void dt_meter_move(dt_meter *meter, int64_t done);
 
 #endif

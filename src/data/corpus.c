@@ -195,7 +195,7 @@ dt_status dt_corpus_index(dt_corpus *corpus, int rank, int size) {
     DT_TRY(reader_open(&reader, corpus, false));
     dt_status status = DT_OK;
     dt_meter meter;
-    dt_meter_start(&meter, "indexing", corpus->path, (end - first) * DT_CORPUS_BLOCK_BYTES);
+    dt_meter_start(&meter, "indexing", corpus->path, (end - first) * DT_CORPUS_BLOCK_BYTES, NULL);
     for (int64_t index = first; index < end && status == DT_OK; index++) {
         status = check_request(corpus);
         if (status == DT_OK)
@@ -294,7 +294,7 @@ dt_status dt_corpus_read(const dt_corpus *corpus, int64_t first, int64_t end, ui
     dt_status status = DT_OK;
     dt_meter meter;
     const int64_t start = block_of(corpus, first), last = block_of(corpus, end - 1);
-    dt_meter_start(&meter, "reading", corpus->path, (last + 1 - start) * DT_CORPUS_BLOCK_BYTES);
+    dt_meter_start(&meter, "reading", corpus->path, (last + 1 - start) * DT_CORPUS_BLOCK_BYTES, NULL);
     for (int64_t i = start; status == DT_OK && i <= last; i++) {
         status = check_request(corpus);
         if (status == DT_OK)

@@ -3,9 +3,11 @@
 
 #include <inttypes.h>
 #include <omp.h>
+#include <stdatomic.h>
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/meter.h"
 #include "base/minmax.h"
 #include "base/progress.h"
 #include "allreduce/tree.h"
@@ -127,6 +129,9 @@ static bool is_over(const dt_evaluator *e) {
 
 dt_status dt_evaluate_run(dt_evaluator *e, const dt_gpt *gpt, const dt_weights *weights, dt_workers *workers,
                           double *loss, bool *complete) {
+    atomic_int_fast64_t done = 0;
+    dt_meter meter;
+    dt_meter_start(&meter, "evaluating", e->told_as, e->windows, "windows");
 #pragma omp parallel for schedule(static, 1) num_threads(workers->threads)
     for (int64_t l = e->first_micro_batch; l < e->end_micro_batch; l++) {
         if (is_over(e)) {
@@ -135,6 +140,9 @@ dt_status dt_evaluate_run(dt_evaluator *e, const dt_gpt *gpt, const dt_weights *
         }
         e->losses[l] = run_micro_batch(e, gpt, weights, l, &workers->activations[omp_get_thread_num()]);
         dt_progress_mark();
+        const int64_t so_far = atomic_fetch_add(&done, 1) + 1;
+        if (e->told_as && omp_get_thread_num() == 0)
+            dt_meter_move(&meter, e->windows * so_far / (e->end_micro_batch - e->first_micro_batch));
     }
     DT_TRY(dt_world_gather_all(e->world, e->losses, (int64_t)sizeof(double), e->counts));
     *complete = true;

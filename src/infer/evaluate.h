@@ -44,6 +44,8 @@ typedef struct dt_evaluator {
     int64_t *counts;                            /* [size]: micro-batches of each rank */
     bool (*stop_requested)(
         void); /**< set by the caller; asked by any thread before each micro-batch. NULL: never stop */
+    const char *told_as;  /**< set by the caller: what is being evaluated, which is told where it takes long;
+                             NULL: it is not told */
     double until_seconds; /**< set by the caller: a moment of dt_clock_seconds after which it stops too; 0:
                              none */
 } dt_evaluator;

@@ -89,6 +89,7 @@ static dt_status evaluate(const dt_world *world, const dt_model_file *model, con
     if (status == DT_OK)
         status = dt_evaluate_create(evaluator, world, corpus, c->max_seq_len, c->micro_batch_size, &range);
     DT_TRY(dt_agree(world, status));
+    evaluator->told_as = corpus->path;
     DT_TRY(dt_evaluate_run(evaluator, &model->gpt, &model->weights, workers, &loss, &complete));
     if (!isfinite(loss) || !isfinite(evaluator->loss_with_rest))
         return dt_fail(

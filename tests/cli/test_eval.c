@@ -124,6 +124,20 @@ static void the_unknown_share_stands_beside_the_loss(void **state) {
     evaluate("", "--data text.txt", " bits per character  0 % unknown\n");
 }
 
+/* A text that takes minutes is not waited for to its end here. */
+static void a_long_evaluation_says_how_far_it_is(void **state) {
+    (void)state;
+    command_result r = command_run(
+        "seq 9000000 >long.txt && { %s eval " VERB_CHECKPOINT " --data long.txt >long.out 2>long.err & }; "
+        "for i in $(seq 900); do ! grep -q evaluating long.err || break; sleep 0.1; done; kill -KILL $!; "
+        "cat long.err; rm long.txt",
+        DTRAIN);
+    if (strstr(r.out, "dtrain: evaluating long.txt: ") == NULL ||
+        strstr(r.out, " % of 2215277 windows, ") == NULL)
+        fail_msg("expected how far an evaluation is, found \"%s\"", r.out);
+    command_free(&r);
+}
+
 static void eval_says_what_is_wrong(void **state) {
     (void)state;
     verb_refused("eval " VERB_CHECKPOINT " --data text.txt --split test", 2,
@@ -165,6 +179,7 @@ int main(void) {
         cmocka_unit_test(the_rest_of_the_text_counts_too),
         cmocka_unit_test(the_train_split_can_be_evaluated),
         cmocka_unit_test(the_unknown_share_stands_beside_the_loss),
+        cmocka_unit_test(a_long_evaluation_says_how_far_it_is),
         cmocka_unit_test(eval_says_what_is_wrong),
         cmocka_unit_test(all_ranks_evaluate_the_same_checkpoint),
     };

@@ -25,7 +25,7 @@ double __wrap_dt_clock_seconds(void) {
 
 /* What the process writes to `descriptor` while 100 GB take `seconds`, a thousandth at a time, as a new text.
  */
-static char *work(int descriptor, double seconds) {
+static char *work(int descriptor, double seconds, const char *unit) {
     char path[] = "/tmp/dtrain-test-XXXXXX";
     const int file = mkstemp(path), before = dup(descriptor);
     dt_meter meter;
@@ -34,7 +34,7 @@ static char *work(int descriptor, double seconds) {
     fflush(NULL);
     assert_true(dup2(file, descriptor) == descriptor);
     now_seconds = 1000.0;
-    dt_meter_start(&meter, "indexing", "a.txt", 100000000000);
+    dt_meter_start(&meter, "indexing", "a.txt", 100000000000, unit);
     for (int64_t step = 1; step <= 1000; step++) {
         now_seconds = 1000.0 + seconds * (double)step / 1000.0;
         dt_meter_move(&meter, step * 100000000);
@@ -50,7 +50,7 @@ static char *work(int descriptor, double seconds) {
 
 static void short_work_is_silent(void **state) {
     (void)state;
-    char *text = work(STDERR_FILENO, 1.9);
+    char *text = work(STDERR_FILENO, 1.9, NULL);
     assert_string_equal(text, "");
     free(text);
 }
@@ -58,12 +58,15 @@ static void short_work_is_silent(void **state) {
 /* 25.6 seconds: after 2, and then after ten more each time, by steps of 25.6 ms. */
 static void long_work_is_told_every_ten_seconds(void **state) {
     (void)state;
-    char *text = work(STDERR_FILENO, 25.6);
+    char *text = work(STDERR_FILENO, 25.6, NULL);
     assert_string_equal(text, "dtrain: indexing a.txt: 8 % of 100 GB, 0:23 left\n"
                               "dtrain: indexing a.txt: 47 % of 100 GB, 0:13 left\n"
                               "dtrain: indexing a.txt: 86 % of 100 GB, 0:03 left\n");
     free(text);
-    text = work(STDOUT_FILENO, 25.6);
+    text = work(STDERR_FILENO, 10.0, "windows");
+    assert_string_equal(text, "dtrain: indexing a.txt: 20 % of 100000000000 windows, 0:08 left\n");
+    free(text);
+    text = work(STDOUT_FILENO, 25.6, NULL);
     assert_string_equal(text, ""); /* where a program may read */
     free(text);
 }
@@ -73,7 +76,7 @@ static void a_terminal_sees_one_line(void **state) {
     (void)state;
     setenv("TERM", "xterm", 1);
     dt_log_open(true, true);
-    char *text = work(STDOUT_FILENO, 25.0);
+    char *text = work(STDOUT_FILENO, 25.0, NULL);
     dt_log_open(true, false);
     int drawn = 0;
     for (const char *at = text; (at = strstr(at, "indexing a.txt: ")) != NULL; at++)
@@ -87,7 +90,7 @@ static void a_terminal_sees_one_line(void **state) {
 static void others_are_not_heard(void **state) {
     (void)state;
     dt_log_open(false, false);
-    char *text = work(STDERR_FILENO, 25.0);
+    char *text = work(STDERR_FILENO, 25.0, NULL);
     dt_log_open(true, false);
     assert_string_equal(text, "");
     free(text);
