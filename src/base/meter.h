@@ -18,7 +18,7 @@
 
 typedef struct dt_meter {
     const char *what, *name, *unit;
-    int64_t total; /* in `unit`, or bytes where that is NULL */
+    int64_t total;                      /* in `unit`, or bytes where that is NULL */
     double start_seconds, next_seconds; /* of dt_clock_seconds; when to say something again */
 } dt_meter;
 
