@@ -98,36 +98,51 @@ static double operands(int64_t rows, int64_t cols, double arrays) {
     return (double)timed.plain->operand_bytes * (double)rows * (double)cols * arrays;
 }
 
-/* ---- embedding ---- */
-
-static void embedding_forward(float *x, const uint8_t *tokens, const float *wte, const float *wpe,
-                              int64_t position, int64_t T, int64_t C, const dt_dropout *drop, float *factor) {
-    const double begun = begin();
-    timed.plain->embedding->forward(x, tokens, wte, wpe, position, T, C, drop, factor);
-    end(EMBEDDING_FORWARD, begun, 0.0, floats(T, C, 3.0)); /* two embeddings in, their sum out */
+/* Outputs of a call. */
+static int64_t count(dt_range range) {
+    return range.end - range.first;
 }
 
-static void embedding_backward(float *dwte, float *dwpe, const float *dx, const uint8_t *tokens, int64_t T,
-                               int64_t C, const dt_dropout *drop, float *factor) {
+/* ---- embedding ---- */
+
+static void embedding_forward(float *x, const int32_t *tokens, const float *wte, const float *wpe,
+                              int64_t position, dt_range rows, int64_t C, const dt_dropout *drop,
+                              float *factor) {
     const double begun = begin();
-    timed.plain->embedding->backward(dwte, dwpe, dx, tokens, T, C, drop, factor);
-    end(EMBEDDING_BACKWARD, begun, 0.0, floats(T, C, 5.0)); /* dx in, two gradients in and out */
+    timed.plain->embedding->forward(x, tokens, wte, wpe, position, rows, C, drop, factor);
+    end(EMBEDDING_FORWARD, begun, 0.0, floats(count(rows), C, 3.0)); /* two embeddings in, their sum out */
+}
+
+static void embedding_backward_positions(float *dwpe, float *dx, dt_range rows, int64_t C,
+                                         const dt_dropout *drop, float *factor) {
+    const double begun = begin();
+    timed.plain->embedding->backward_positions(dwpe, dx, rows, C, drop, factor);
+    /* dx and a gradient in and out; without dropout dx stays what it is. */
+    end(EMBEDDING_BACKWARD, begun, 0.0, floats(count(rows), C, drop ? 4.0 : 3.0));
+}
+
+static void embedding_backward_tokens(float *dwte, const float *dx, const int32_t *tokens, int64_t T,
+                                      int64_t C, dt_range ids) {
+    const double begun = begin();
+    timed.plain->embedding->backward_tokens(dwte, dx, tokens, T, C, ids);
+    end(EMBEDDING_BACKWARD, begun, 0.0, floats(T, C, 3.0)); /* dx in, a gradient in and out */
 }
 
 /* ---- LayerNorm ---- */
 
 static void layernorm_forward(dt_operand *y, float *mean, float *rstd, const float *x, const float *weight,
-                              const float *bias, int64_t rows, int64_t C) {
+                              const float *bias, dt_range rows, int64_t C) {
     const double begun = begin();
     timed.plain->layernorm->forward(y, mean, rstd, x, weight, bias, rows, C);
-    end(LAYERNORM_FORWARD, begun, 0.0, floats(rows, C, 1.0) + operands(rows, C, 1.0)); /* x in, y out */
+    /* x in, y out */
+    end(LAYERNORM_FORWARD, begun, 0.0, floats(count(rows), C, 1.0) + operands(count(rows), C, 1.0));
 }
 
 static void layernorm_backward(float *dx, float *dweight, float *dbias, const float *dy, const float *x,
                                const float *mean, const float *rstd, const float *weight, int64_t rows,
-                               int64_t C) {
+                               int64_t C, const dt_layernorm_ranges *ranges) {
     const double begun = begin();
-    timed.plain->layernorm->backward(dx, dweight, dbias, dy, x, mean, rstd, weight, rows, C);
+    timed.plain->layernorm->backward(dx, dweight, dbias, dy, x, mean, rstd, weight, rows, C, ranges);
     end(LAYERNORM_BACKWARD, begun, 0.0, floats(rows, C, 4.0)); /* dy, x and dx in, dx out */
 }
 
@@ -139,61 +154,62 @@ static double causal_flop(int64_t T, int64_t C) {
 }
 
 static void attention_forward(dt_operand *y, float *lse, const dt_operand *qkv, int64_t T, int64_t C,
-                              int64_t H, const dt_dropout *drop, float *scratch) {
+                              int64_t H, const dt_dropout *drop, dt_range outputs, float *scratch) {
     const double begun = begin();
-    timed.plain->attention->forward(y, lse, qkv, T, C, H, drop, scratch);
+    timed.plain->attention->forward(y, lse, qkv, T, C, H, drop, outputs, scratch);
     end(ATTENTION_FORWARD, begun, 2.0 * causal_flop(T, C), operands(T, C, 4.0)); /* q, k, v in, y out */
 }
 
 static void attention_backward(dt_operand *dqkv, const dt_operand *dy, const dt_operand *y, const float *lse,
                                const dt_operand *qkv, int64_t T, int64_t C, int64_t H, const dt_dropout *drop,
-                               float *scratch) {
+                               dt_range outputs, float *scratch) {
     const double begun = begin();
-    timed.plain->attention->backward(dqkv, dy, y, lse, qkv, T, C, H, drop, scratch);
+    timed.plain->attention->backward(dqkv, dy, y, lse, qkv, T, C, H, drop, outputs, scratch);
     /* q, k, v, y and dy in; dq, dk and dv out. That S is computed once more is not the model's. */
     end(ATTENTION_BACKWARD, begun, 4.0 * causal_flop(T, C), operands(T, C, 8.0));
 }
 
 /* ---- GELU ---- */
 
-static void gelu_forward(dt_operand *y, const dt_operand *pre, int64_t count) {
+static void gelu_forward(dt_operand *y, const dt_operand *pre, dt_range elements) {
     const double begun = begin();
-    timed.plain->gelu->forward(y, pre, count);
-    end(GELU_FORWARD, begun, 0.0, operands(count, 1, 2.0)); /* its input in, its output out */
+    timed.plain->gelu->forward(y, pre, elements);
+    end(GELU_FORWARD, begun, 0.0, operands(count(elements), 1, 2.0)); /* its input in, its output out */
 }
 
 static void gelu_backward(dt_operand *dpre, dt_operand *y, const dt_operand *dy, const dt_operand *pre,
-                          int64_t count) {
+                          dt_range elements) {
     const double begun = begin();
-    timed.plain->gelu->backward(dpre, y, dy, pre, count);
-    end(GELU_BACKWARD, begun, 0.0, operands(count, 1, 4.0)); /* dy and input in; dx and the output out */
+    timed.plain->gelu->backward(dpre, y, dy, pre, elements);
+    /* dy and input in; dx and the output out */
+    end(GELU_BACKWARD, begun, 0.0, operands(count(elements), 1, 4.0));
 }
 
 /* ---- residual ---- */
 
-static void residual_forward(float *out, const float *residual, const float *x, const float *bias, int64_t T,
-                             int64_t C, const dt_dropout *drop, float *factor) {
+static void residual_forward(float *out, const float *residual, const float *x, const float *bias,
+                             dt_range rows, int64_t C, const dt_dropout *drop, float *factor) {
     const double begun = begin();
-    timed.plain->residual->forward(out, residual, x, bias, T, C, drop, factor);
-    end(RESIDUAL_FORWARD, begun, 0.0, floats(T, C, 3.0)); /* both branches in, their sum out */
+    timed.plain->residual->forward(out, residual, x, bias, rows, C, drop, factor);
+    end(RESIDUAL_FORWARD, begun, 0.0, floats(count(rows), C, 3.0)); /* both branches in, their sum out */
 }
 
-static void residual_backward(dt_operand *dx, const float *dout, int64_t T, int64_t C, const dt_dropout *drop,
-                              float *factor) {
+static void residual_backward(dt_operand *dx, const float *dout, dt_range rows, int64_t C,
+                              const dt_dropout *drop, float *factor) {
     const double begun = begin();
-    timed.plain->residual->backward(dx, dout, T, C, drop, factor);
-    end(RESIDUAL_BACKWARD, begun, 0.0, floats(T, C, 1.0) + operands(T, C, 1.0)); /* dout in, dx out */
+    timed.plain->residual->backward(dx, dout, rows, C, drop, factor);
+    /* dout in, dx out */
+    end(RESIDUAL_BACKWARD, begun, 0.0, floats(count(rows), C, 1.0) + operands(count(rows), C, 1.0));
 }
 
 /* ---- loss ---- */
 
-static double loss_backward(float *logits, const uint8_t *targets, int64_t rows, int64_t V, int64_t stride,
-                            float scale) {
+static void loss_backward(double *losses, float *logits, const int32_t *targets, dt_range rows, int64_t V,
+                          int64_t stride, float scale) {
     const double begun = begin();
-    const double loss = timed.plain->loss->backward(logits, targets, rows, V, stride, scale);
+    timed.plain->loss->backward(losses, logits, targets, rows, V, stride, scale);
     /* The logits in, their gradient out. */
-    end(LOSS, begun, 0.0, floats(rows, stride, 1.0) + operands(rows, stride, 1.0));
-    return loss;
+    end(LOSS, begun, 0.0, floats(count(rows), stride, 1.0) + operands(count(rows), stride, 1.0));
 }
 
 /* ---- matrix products ---- */
@@ -218,30 +234,30 @@ static double results(dt_result result, int64_t rows, int64_t cols) {
 }
 
 static void linear_forward(void *y, dt_result result, const dt_operand *x, const dt_weight *w,
-                           const float *bias, const dt_linear_shape *s, float *room) {
+                           const float *bias, const dt_linear_shape *s, dt_range tiles, float *room) {
     const int64_t row = find_row(PASS_FORWARD, w->values);
     const double begun = begin();
-    timed.plain->linear->forward(y, result, x, w, bias, s, room);
+    timed.plain->linear->forward(y, result, x, w, bias, s, tiles, room);
     end_product(row, begun, s,
                 operands(s->rows, s->in, 1.0) + operands(s->in, s->out, 1.0) +
                     results(result, s->rows, s->out));
 }
 
 static void linear_backward_input(void *dx, dt_result result, const dt_operand *dy, const dt_weight *w,
-                                  const dt_linear_shape *s, float *room) {
+                                  const dt_linear_shape *s, dt_range tiles, float *room) {
     const int64_t row = find_row(PASS_DX, w->values);
     const double begun = begin();
-    timed.plain->linear->backward_input(dx, result, dy, w, s, room);
+    timed.plain->linear->backward_input(dx, result, dy, w, s, tiles, room);
     end_product(row, begun, s,
                 operands(s->rows, s->out, 1.0) + operands(s->in, s->out, 1.0) +
                     results(result, s->rows, s->in));
 }
 
 static void linear_backward_weight(float *dw, float *dbias, const dt_operand *x, const dt_operand *dy,
-                                   const dt_linear_shape *s, float *room) {
+                                   const dt_linear_shape *s, dt_range tiles, float *room) {
     const int64_t row = find_row(PASS_DW, dw);
     const double begun = begin();
-    timed.plain->linear->backward_weight(dw, dbias, x, dy, s, room);
+    timed.plain->linear->backward_weight(dw, dbias, x, dy, s, tiles, room);
     end_product(row, begun, s,
                 operands(s->rows, s->in, 1.0) + operands(s->rows, s->out, 1.0) + floats(s->in, s->out, 1.0));
 }
@@ -250,13 +266,13 @@ static void linear_backward_weight(float *dw, float *dbias, const dt_operand *x,
 
 /* A kernel that is new in one of these structs needs a wrapper and a row if a training step calls it. */
 #define KERNELS_OF(type) (sizeof(struct type) / sizeof(void (*)(void)))
-_Static_assert(KERNELS_OF(dt_embedding) == 2, "forward and backward are timed");
+_Static_assert(KERNELS_OF(dt_embedding) == 3, "forward and both gradients are timed");
 _Static_assert(KERNELS_OF(dt_layernorm) == 2, "forward and backward are timed");
 _Static_assert(KERNELS_OF(dt_attention) == 4, "forward and backward are timed; generation calls query");
 _Static_assert(KERNELS_OF(dt_gelu) == 2, "forward and backward are timed");
 _Static_assert(KERNELS_OF(dt_residual) == 2, "forward and backward are timed");
 _Static_assert(KERNELS_OF(dt_loss) == 2, "backward is timed; evaluation calls forward");
-_Static_assert(KERNELS_OF(dt_linear) == 7, "three products are timed; who packs times that");
+_Static_assert(KERNELS_OF(dt_linear) == 8, "three products are timed; who packs times that");
 
 int64_t dt_timed_kernels_rows(void) {
     return ROWS;
@@ -280,7 +296,9 @@ const dt_kernels *dt_timed_kernels_of(const dt_kernels *plain, dt_spans *spans, 
     timed.step = step;
     /* What a training step does not call stays the plain set's. */
     set = *plain;
-    embedding = (struct dt_embedding){.forward = embedding_forward, .backward = embedding_backward};
+    embedding = (struct dt_embedding){.forward = embedding_forward,
+                                      .backward_positions = embedding_backward_positions,
+                                      .backward_tokens = embedding_backward_tokens};
     layernorm = (struct dt_layernorm){.forward = layernorm_forward, .backward = layernorm_backward};
     attention = *plain->attention;
     attention.forward = attention_forward;

@@ -35,7 +35,7 @@ static json_t *make_config(const dt_config *config, const dt_shape *shape) {
 static json_t *make_vocab(void) {
     json_t *vocab = json_object();
     for (int token = 0; vocab != NULL && token < DT_VOCAB; token++)
-        if (json_object_set_new(vocab, dt_tokenizer_name((uint8_t)token), json_integer(token)) != 0) {
+        if (json_object_set_new(vocab, dt_tokenizer_name(token), json_integer(token)) != 0) {
             json_decref(vocab);
             vocab = NULL;
         }

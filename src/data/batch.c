@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "base/philox.h"
+#include "data/tokenizer.h"
 
 /* Four rounds are enough for large halves (Luby and Rackoff 1988); ours may be of one bit, which takes more
  * until all orders are about as frequent. The number is part of every result. */
@@ -175,10 +176,10 @@ dt_status dt_shard_load(dt_shard *shard, const dt_corpus *corpus, const dt_strea
     return DT_OK;
 }
 
-const uint8_t *dt_shard_window(const dt_shard *shard, const dt_streams *streams, int64_t window) {
+void dt_shard_window(const dt_shard *shard, const dt_streams *streams, int64_t window, int32_t *ids) {
     int64_t offset = window * streams->T - shard->first_token;
     assert(offset >= 0 && offset + streams->T < shard->tokens_count);
-    return shard->tokens + offset;
+    dt_tokenizer_widen(ids, shard->tokens + offset, streams->T + 1);
 }
 
 void dt_shard_free(dt_shard *shard) {

@@ -65,7 +65,7 @@ int64_t dt_streams_window(const dt_streams *streams, int64_t step, int64_t slot)
 typedef struct dt_shard {
     int64_t first_token; /**< where tokens[0] stands in the corpus */
     int64_t tokens_count;
-    uint8_t *tokens; /**< [tokens_count] */
+    uint8_t *tokens; /**< [tokens_count], a byte each, as the corpus has them */
 } dt_shard;
 
 /**
@@ -76,8 +76,8 @@ typedef struct dt_shard {
 dt_status dt_shard_load(dt_shard *shard, const dt_corpus *corpus, const dt_streams *streams,
                         int64_t first_slot, int64_t end_slot);
 
-/** Window `window`'s T + 1 tokens, owned by the shard, which must hold them. Local. */
-const uint8_t *dt_shard_window(const dt_shard *shard, const dt_streams *streams, int64_t window);
+/** The T + 1 token ids of window `window`, which the shard must hold, into ids[T + 1]. Local. */
+void dt_shard_window(const dt_shard *shard, const dt_streams *streams, int64_t window, int32_t *ids);
 
 /** Frees what `shard` holds; one that is all zero is fine. Local. */
 void dt_shard_free(dt_shard *shard);

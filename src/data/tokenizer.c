@@ -126,14 +126,19 @@ int64_t dt_tokenizer_encode(const char *text, size_t length, uint8_t *tokens) {
     return dt_tokenizer_block((const uint8_t *)text, (int64_t)length, 0, (int64_t)length, tokens, NULL);
 }
 
-const char *dt_tokenizer_text(uint8_t token) {
-    return token_text[token < DT_VOCAB ? token : DT_TOKEN_UNK];
+void dt_tokenizer_widen(int32_t *restrict ids, const uint8_t *restrict tokens, int64_t count) {
+    for (int64_t i = 0; i < count; i++)
+        ids[i] = tokens[i];
 }
 
-const char *dt_tokenizer_name(uint8_t token) {
+const char *dt_tokenizer_text(int32_t token) {
+    return token_text[token >= 0 && token < DT_VOCAB ? token : DT_TOKEN_UNK];
+}
+
+const char *dt_tokenizer_name(int32_t token) {
     if (token == DT_TOKEN_PAD)
         return "<PAD>";
-    if (token == DT_TOKEN_UNK || token >= DT_VOCAB)
+    if (token == DT_TOKEN_UNK || token < 0 || token >= DT_VOCAB)
         return "<UNK>";
     return token_text[token];
 }

@@ -8,7 +8,10 @@
  * Substitution of Maximal Subparts") and is counted as invalid.
  *
  * Where a token starts can be told from the three bytes before a place, so a file can be cut into blocks that
- * are tokenized apart: a token belongs to the block in which its first byte lies. All functions are local.
+ * are tokenized apart: a token belongs to the block in which its first byte lies.
+ *
+ * Text at rest, in a cache or a shard, is a byte per token; what a model takes is token ids of 32 bits
+ * (dt_tokenizer_widen). All functions are local.
  */
 #ifndef DT_DATA_TOKENIZER_H
 #define DT_DATA_TOKENIZER_H
@@ -47,10 +50,13 @@ int64_t dt_tokenizer_block(const uint8_t *bytes, int64_t length, int64_t first, 
 /** The tokens of a whole text; `tokens` has room for `length`. Returns how many there are. */
 int64_t dt_tokenizer_encode(const char *text, size_t length, uint8_t *tokens);
 
+/** ids[count] of tokens[count] that are a byte each. */
+void dt_tokenizer_widen(int32_t *ids, const uint8_t *tokens, int64_t count);
+
 /** A token as text: one character in UTF-8, "" for <PAD>, U+FFFD for <UNK> and for what is no token. */
-const char *dt_tokenizer_text(uint8_t token);
+const char *dt_tokenizer_text(int32_t token);
 
 /** A token's name in vocab.json: "<PAD>", "<UNK>" (also for what is no token), or the character itself. */
-const char *dt_tokenizer_name(uint8_t token);
+const char *dt_tokenizer_name(int32_t token);
 
 #endif

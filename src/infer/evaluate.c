@@ -44,17 +44,18 @@ static int64_t first_window(const dt_evaluator *e, int64_t micro_batch) {
     return micro_batch < e->micro_batches ? e->windows : e->windows + (e->rest > 0);
 }
 
-static dt_status load(dt_evaluator *e, const dt_corpus *corpus, int64_t first_token) {
+static dt_status load(dt_evaluator *e, const dt_corpus *corpus, int64_t first_token, int threads) {
     const int64_t first = first_window(e, e->first_micro_batch), end = first_window(e, e->end_micro_batch);
     e->targets = start_of(e, end) - start_of(e, first);
     e->tokens = dt_memory_alloc(e->targets + 1, 1, "the text to evaluate on");
-    e->window = dt_memory_alloc(end - first, sizeof *e->window, "the windows to evaluate on");
-    if (e->tokens == NULL || e->window == NULL)
+    e->ids = dt_memory_alloc(threads * (e->u * e->T + 1), sizeof *e->ids, "the tokens of a micro-batch");
+    e->window = dt_memory_alloc(threads * e->u, sizeof *e->window, "the windows of a micro-batch");
+    if (e->tokens == NULL || e->ids == NULL || e->window == NULL)
         return DT_FAILED;
     if (e->targets == 0)
         return DT_OK;
-    for (int64_t w = 0; w < end - first; w++)
-        e->window[w] = e->tokens + w * e->T;
+    for (int64_t w = 0; w < threads * e->u; w++)
+        e->window[w] = e->ids + w / e->u * (e->u * e->T + 1) + w % e->u * e->T;
     const int64_t at = first_token + start_of(e, first);
     return dt_corpus_read(corpus, at, at + e->targets + 1, e->tokens);
 }
@@ -95,24 +96,29 @@ dt_status dt_evaluate_create(dt_evaluator *e, const dt_world *world, const dt_co
         e->counts[r] = end - first;
     }
     divide(e, range->on_all, world->rank, &e->first_micro_batch, &e->end_micro_batch);
-    return load(e, corpus, range->first_token);
+    return load(e, corpus, range->first_token, range->threads);
 }
 
 void dt_evaluate_free(dt_evaluator *e) {
     dt_memory_free(e->tokens);
+    dt_memory_free(e->ids);
     dt_memory_free(e->window);
     dt_memory_free(e->losses);
     dt_memory_free(e->counts);
     *e = (dt_evaluator){0};
 }
 
-/* The loss of one micro-batch; that of the rest is the same model's with a shorter context. */
+/* The loss of one micro-batch, by thread `thread`; that of the rest is the same model's with a shorter
+ * context. */
 static double run_micro_batch(const dt_evaluator *e, const dt_gpt *gpt, const dt_weights *weights, int64_t l,
-                              dt_activations *a) {
-    const int64_t first = first_window(e, l), from = first_window(e, e->first_micro_batch);
+                              int thread, dt_activations *a) {
+    const int64_t first = first_window(e, l), start = start_of(e, first);
     const bool is_rest = first == e->windows;
     const dt_micro_batch micro_batch = {.sequences = is_rest ? 1 : first_window(e, l + 1) - first,
-                                        .windows = e->window + (first - from)};
+                                        .windows = e->window + thread * e->u};
+    dt_tokenizer_widen(e->ids + thread * (e->u * e->T + 1),
+                       e->tokens + (start - start_of(e, first_window(e, e->first_micro_batch))),
+                       start_of(e, first + micro_batch.sequences) - start + 1);
     dt_layout layout = *gpt->layout;
     dt_gpt shorter = *gpt;
     shorter.layout = &layout;
@@ -138,7 +144,8 @@ dt_status dt_evaluate_run(dt_evaluator *e, const dt_gpt *gpt, const dt_weights *
             e->losses[l] = LEFT_OUT;
             continue;
         }
-        e->losses[l] = run_micro_batch(e, gpt, weights, l, &workers->activations[omp_get_thread_num()]);
+        const int thread = omp_get_thread_num();
+        e->losses[l] = run_micro_batch(e, gpt, weights, l, thread, &workers->activations[thread]);
         dt_progress_mark();
         const int64_t so_far = atomic_fetch_add(&done, 1) + 1;
         if (e->told_as && omp_get_thread_num() == 0)

@@ -26,6 +26,7 @@ typedef struct dt_evaluate_range {
     int64_t max_windows;            /**< from the first; DT_NULL_INT: all */
     bool with_rest;                 /**< and, behind all of them, the rest */
     bool on_all;                    /**< all ranks share the windows; otherwise rank 0 takes them */
+    int threads;                    /**< of the workers that will do it */
 } dt_evaluate_range;
 
 typedef struct dt_evaluator {
@@ -39,7 +40,8 @@ typedef struct dt_evaluator {
     int64_t first_micro_batch, end_micro_batch; /**< this rank's */
     int64_t targets;                            /* in this rank's windows */
     uint8_t *tokens;                            /* of this rank's windows, and one more */
-    const uint8_t **window;                     /* [this rank's windows] */
+    int32_t *ids;                               /* [threads, u T + 1]: those of a micro-batch */
+    const int32_t **window;                     /* [threads, u]: the micro-batch's windows, in its ids */
     double *losses;                             /* [micro_batches] */
     int64_t *counts;                            /* [size]: micro-batches of each rank */
     bool (*stop_requested)(

@@ -16,7 +16,7 @@
 
 typedef struct candidate {
     double weight; /* not normalised */
-    int token;
+    int32_t token;
 } candidate;
 
 static int by_weight(const void *left, const void *right) {
@@ -35,7 +35,7 @@ static int argmax(const float *logits, int64_t count) {
     return best;
 }
 
-uint8_t dt_sample_draw(const float *logits, int64_t V, const dt_sample_options *options, double unit) {
+int32_t dt_sample_draw(const float *logits, int64_t V, const dt_sample_options *options, double unit) {
     candidate list[DT_VOCAB] = {{0.0, 0}};
     int64_t count = (V < DT_VOCAB ? V : DT_VOCAB) - DT_TOKEN_TEXT;
     const float *const text = logits + DT_TOKEN_TEXT; /* <PAD> and <UNK> have no part in it */
@@ -43,10 +43,10 @@ uint8_t dt_sample_draw(const float *logits, int64_t V, const dt_sample_options *
     const double max = (double)text[likeliest];
     double total = 0.0, reached = 0.0;
     if (options->temperature == 0.0)
-        return (uint8_t)(likeliest + DT_TOKEN_TEXT);
+        return likeliest + DT_TOKEN_TEXT;
     for (int64_t i = 0; i < count; i++)
         list[i] = (candidate){dt_elementary_exp(((double)text[i] - max) / options->temperature),
-                              (int)i + DT_TOKEN_TEXT};
+                              (int32_t)i + DT_TOKEN_TEXT};
     qsort(list, (size_t)count, sizeof *list, by_weight);
     if (!dt_is_null_int(options->top_k) && options->top_k < count)
         count = options->top_k;
@@ -63,28 +63,32 @@ uint8_t dt_sample_draw(const float *logits, int64_t V, const dt_sample_options *
     for (int64_t i = 0; i < count; i++) {
         reached += list[i].weight;
         if (unit * total < reached)
-            return (uint8_t)list[i].token;
+            return list[i].token;
     }
-    return (uint8_t)list[count - 1].token; /* rounding left the sum a little short */
+    return list[count - 1].token; /* rounding left the sum a little short */
 }
 
 /* Takes in the prompt; of one longer than the context the end counts, as sliding would leave it. */
 static dt_status take_prompt(dt_decoder *decoder, const char *prompt) {
     const char *text = *prompt ? prompt : "\n";
     const size_t length = strlen(text);
+    const int64_t T = decoder->gpt->layout->shape.T;
     uint8_t *tokens = malloc(length);
-    if (tokens == NULL)
-        return dt_fail("out of memory for a prompt of %zu bytes", length);
-    const int64_t count = dt_tokenizer_encode(text, length, tokens), T = decoder->gpt->layout->shape.T;
-    dt_decode_reset(decoder);
-    const int64_t kept = dt_min(count, T);
-    dt_decode_tokens(decoder, tokens + count - kept, kept);
+    int32_t *ids = malloc((size_t)T * sizeof *ids);
+    dt_status status = tokens && ids ? DT_OK : dt_fail("out of memory for a prompt of %zu bytes", length);
+    if (status == DT_OK) {
+        const int64_t count = dt_tokenizer_encode(text, length, tokens), kept = dt_min(count, T);
+        dt_tokenizer_widen(ids, tokens + count - kept, kept);
+        dt_decode_reset(decoder);
+        dt_decode_tokens(decoder, ids, kept);
+    }
     free(tokens);
-    return DT_OK;
+    free(ids);
+    return status;
 }
 
 /* One token more for each stream. */
-static void draw(const dt_decoder *decoder, const dt_sample_options *options, int64_t i, uint8_t *tokens) {
+static void draw(const dt_decoder *decoder, const dt_sample_options *options, int64_t i, int32_t *tokens) {
     const dt_philox_key key = dt_philox_derive(options->seed, DT_PURPOSE_SAMPLE, 0);
     const int64_t V = decoder->gpt->layout->shape.V;
     for (int64_t s = 0; s < decoder->streams; s++) {
@@ -107,7 +111,7 @@ dt_status dt_sample_run(dt_decoder *decoder, const dt_sample_options *options,
                         void (*emit)(void *context, int64_t stream, const char *text), void *context) {
     DT_TRY(take_prompt(decoder, options->prompt));
     dt_status status = DT_OK;
-    uint8_t *tokens = dt_memory_alloc(decoder->streams, sizeof *tokens, "a token of each sample");
+    int32_t *tokens = dt_memory_alloc(decoder->streams, sizeof *tokens, "a token of each sample");
     if (tokens == NULL)
         return DT_FAILED;
     for (int64_t i = 0; i < options->max_length; i++) {

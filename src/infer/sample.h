@@ -43,6 +43,6 @@ dt_status dt_sample_text(dt_decoder *decoder, const dt_sample_options *options, 
  * what top_k has left. Drawn is the first token at which the running sum of the kept weights is above unit
  * times their sum. At temperature 0 it is the first of all in that order, whatever `unit` is. Local.
  */
-uint8_t dt_sample_draw(const float *logits, int64_t V, const dt_sample_options *options, double unit);
+int32_t dt_sample_draw(const float *logits, int64_t V, const dt_sample_options *options, double unit);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/elementary.h"
@@ -84,11 +85,10 @@ static void copy_rows(float *restrict to, const float *restrict from, int64_t st
             to[i * D + d] = scale * from[i * stride + d];
 }
 
-/* s[rows, keys] = left[rows, D] times the first `keys` columns of panels [D, T]; a last tile may go past
- * them. */
-static void against_keys(const head *h, float *s, const float *left, int64_t rows, int64_t keys,
+/* Columns [from, keys) of s = left[rows, D] times panels [D, T]; a last tile may go past them. */
+static void against_keys(const head *h, float *s, const float *left, int64_t rows, int64_t from, int64_t keys,
                          const float *panels) {
-    for (int64_t j = 0; j < keys; j += DT_TILE_COLS)
+    for (int64_t j = from; j < keys; j += DT_TILE_COLS)
         tile.multiply(&(dt_tile_target){.at = s + j, .stride = h->stride, .cols = DT_TILE_COLS}, rows, left,
                       h->D, panels + j * h->D, h->D);
 }
@@ -106,15 +106,16 @@ static void over_keys(const head *h, float *out, int64_t stride, const float *s,
 }
 
 /*
- * out[keys, D] (+)= s[queries, keys]^T times panels [queries, D], for all keys up to the group's last query.
- * A tile of keys begins with its own queries, as earlier ones do not see it, and goes on from what groups
- * before this one have come to: the sum of a key is over all its queries in their order, whatever the tile.
+ * out[keys, D] (+)= s[queries, keys]^T times panels [queries, D], for the keys `own` up to the group's last
+ * query. A tile of keys begins with its own queries, as earlier ones do not see it, and goes on from what
+ * groups before this one have come to: the sum of a key is over all its queries in their order, whatever the
+ * tile.
  */
 static void over_queries(const head *h, float *out, const float *s, int64_t first, int64_t queries,
-                         const float *panels) {
-    for (int64_t key = 0; key < first + queries; key += DT_TILE_ROWS) {
-        const int64_t from = key > first ? key - first : 0,
-                      keys = dt_min(first + queries - key, DT_TILE_ROWS);
+                         dt_range own, const float *panels) {
+    const int64_t end = dt_min(own.end, first + queries);
+    for (int64_t key = own.first; key < end; key += DT_TILE_ROWS) {
+        const int64_t from = key > first ? key - first : 0, keys = dt_min(end - key, DT_TILE_ROWS);
         for (int64_t d = 0; d < h->D; d += DT_TILE_COLS)
             tile.multiply_transposed(&(dt_tile_target){.at = out + key * h->row + d,
                                                        .stride = h->row,
@@ -154,14 +155,15 @@ static void multiply(float *restrict row, const float *restrict factor, int64_t 
             row[j + l] *= factor[j + l];
 }
 
-static void forward_head(const head *h, float *y, float *lse, int64_t C, uint32_t first_row,
+/* Of the queries `own`. */
+static void forward_head(const head *h, float *y, float *lse, int64_t C, dt_range own, uint32_t first_row,
                          const dt_dropout *drop) {
     pack_transposed(h->keys_t, h->k, h->row, h->D, h->T);
     pack(h->values, h->v, h->row, h->T, h->D, 1.0f);
-    for (int64_t first = 0; first < h->T; first += DT_TILE_ROWS) {
-        const int64_t rows = dt_min(h->T - first, DT_TILE_ROWS), keys = first + rows;
+    for (int64_t first = own.first; first < own.end; first += DT_TILE_ROWS) {
+        const int64_t rows = dt_min(own.end - first, DT_TILE_ROWS), keys = first + rows;
         copy_rows(h->query, h->q + first * h->row, h->row, rows, h->D, h->root);
-        against_keys(h, h->s, h->query, rows, keys, h->keys_t);
+        against_keys(h, h->s, h->query, rows, 0, keys, h->keys_t);
         for (int64_t i = 0; i < rows; i++) {
             const int64_t t = first + i;
             float *p = h->s + i * h->stride;
@@ -176,11 +178,14 @@ static void forward_head(const head *h, float *y, float *lse, int64_t C, uint32_
 }
 
 static void forward(dt_operand *result, float *lse, const dt_operand *qkv, int64_t T, int64_t C, int64_t H,
-                    const dt_dropout *drop, float *scratch) {
+                    const dt_dropout *drop, dt_range outputs, float *scratch) {
     float *y = result;
     head h = prepare(qkv, T, C, H, scratch);
-    for (int64_t i = 0; i < H; i++, h.q += h.D, h.k += h.D, h.v += h.D)
-        forward_head(&h, y + i * h.D, lse + i * T, C, (uint32_t)(i * T), drop);
+    for (int64_t i = 0; i < H; i++, h.q += h.D, h.k += h.D, h.v += h.D) {
+        const dt_range own = dt_attention_tokens(outputs, i, T);
+        if (own.first < own.end)
+            forward_head(&h, y + i * h.D, lse + i * T, C, own, (uint32_t)(i * T), drop);
+    }
 }
 
 /*
@@ -208,54 +213,66 @@ static void backward_row(float *restrict s, float *restrict dz, const float *res
         }
 }
 
-/* Z and dS of one tile of rows, queries [first + start, first + start + rows) of a group, and dQ from them.
- */
+/* Z and dS of one tile of rows, queries [first + start, first + start + rows) of a group, against the keys
+ * that this call needs of them: all that they see where the queries are its own, whose dQ it makes too, else
+ * its own keys, which they all see. */
 static void backward_tile(const head *h, float *dq, const float *dy, const float *y, int64_t C,
-                          const float *lse, int64_t first, int64_t start, int64_t rows, uint32_t first_row,
-                          const dt_dropout *drop) {
-    const int64_t keys = first + start + rows;
+                          const float *lse, int64_t first, int64_t start, int64_t rows, dt_range own,
+                          uint32_t first_row, const dt_dropout *drop) {
+    const bool whole = first < own.end;
+    const int64_t from = whole ? 0 : own.first, keys = whole ? first + start + rows : own.end;
     float *s = h->s + start * h->stride, *dz = h->dz + start * h->stride;
-    against_keys(h, s, h->query + start * h->D, rows, keys, h->keys_t);
-    against_keys(h, dz, h->dy_rows + start * h->D, rows, keys, h->values_t);
+    against_keys(h, s, h->query + start * h->D, rows, from, keys, h->keys_t);
+    against_keys(h, dz, h->dy_rows + start * h->D, rows, from, keys, h->values_t);
     for (int64_t i = 0; i < rows; i++) {
-        const int64_t t = first + start + i;
-        float *z = s + i * h->stride, *ds = dz + i * h->stride;
+        const int64_t t = first + start + i, seen = dt_min(t + 1, keys) - from;
         if (drop)
-            dt_dropout_factors(h->factor, drop, first_row + (uint32_t)t, t + 1);
-        backward_row(z, ds, drop ? h->factor : NULL, lse[t], dt_row_dot(dy + t * C, y + t * C, h->D), t + 1);
+            dt_dropout_factors_from(h->factor, drop, first_row + (uint32_t)t, from, seen);
+        backward_row(s + i * h->stride + from, dz + i * h->stride + from, drop ? h->factor : NULL, lse[t],
+                     dt_row_dot(dy + t * C, y + t * C, h->D), seen);
     }
-    over_keys(h, dq + (first + start) * h->row, h->row, dz, rows, keys, h->keys);
+    if (whole)
+        over_keys(h, dq + (first + start) * h->row, h->row, dz, rows, keys, h->keys);
 }
 
+/*
+ * dQ, dK and dV of the tokens `own`. Groups of queries begin at the first of them: earlier queries see none
+ * of these keys, and later ones add to dK and dV alone. No group has both.
+ */
 static void backward_head(const head *h, float *dqkv, const float *dy, const float *y, const float *lse,
-                          int64_t C, uint32_t first_row, const dt_dropout *drop) {
+                          int64_t C, dt_range own, uint32_t first_row, const dt_dropout *drop) {
     float *dq = dqkv, *dk = dq + C, *dv = dk + C;
+    int64_t queries;
     pack_transposed(h->keys_t, h->k, h->row, h->D, h->T);
     pack_transposed(h->values_t, h->v, h->row, h->D, h->T);
     pack(h->keys, h->k, h->row, h->T, h->D, h->root);
-    for (int64_t first = 0; first < h->T; first += GROUP) {
-        const int64_t queries = dt_min(h->T - first, GROUP);
+    for (int64_t first = own.first; first < h->T; first += queries) {
         const float *q = h->q + first * h->row, *dy_first = dy + first * C;
+        queries = dt_min((first < own.end ? own.end : h->T) - first, GROUP);
         copy_rows(h->query, q, h->row, queries, h->D, h->root);
         copy_rows(h->dy_rows, dy_first, C, queries, h->D, 1.0f);
         pack(h->query_panels, h->query, h->D, queries, h->D, 1.0f);
         pack(h->dy_panels, h->dy_rows, h->D, queries, h->D, 1.0f);
         for (int64_t start = 0; start < queries; start += DT_TILE_ROWS)
-            backward_tile(h, dq, dy, y, C, lse, first, start, dt_min(queries - start, DT_TILE_ROWS),
+            backward_tile(h, dq, dy, y, C, lse, first, start, dt_min(queries - start, DT_TILE_ROWS), own,
                           first_row, drop);
-        over_queries(h, dv, h->s, first, queries, h->dy_panels);
-        over_queries(h, dk, h->dz, first, queries, h->query_panels);
+        over_queries(h, dv, h->s, first, queries, own, h->dy_panels);
+        over_queries(h, dk, h->dz, first, queries, own, h->query_panels);
     }
 }
 
 static void backward(dt_operand *result, const dt_operand *of_y, const dt_operand *made, const float *lse,
                      const dt_operand *qkv, int64_t T, int64_t C, int64_t H, const dt_dropout *drop,
-                     float *scratch) {
+                     dt_range outputs, float *scratch) {
     float *dqkv = result;
     const float *dy = of_y, *y = made;
     head h = prepare(qkv, T, C, H, scratch);
-    for (int64_t i = 0; i < H; i++, h.q += h.D, h.k += h.D, h.v += h.D)
-        backward_head(&h, dqkv + i * h.D, dy + i * h.D, y + i * h.D, lse + i * T, C, (uint32_t)(i * T), drop);
+    for (int64_t i = 0; i < H; i++, h.q += h.D, h.k += h.D, h.v += h.D) {
+        const dt_range own = dt_attention_tokens(outputs, i, T);
+        if (own.first < own.end)
+            backward_head(&h, dqkv + i * h.D, dy + i * h.D, y + i * h.D, lse + i * T, C, own,
+                          (uint32_t)(i * T), drop);
+    }
 }
 
 /* Keys and values that a query alone asks for ahead of their use: they lie too far apart for the processor.

@@ -3,9 +3,9 @@
 
 #include "math/fma.h"
 
-static void forward(float *out, const float *residual, const float *x, const float *bias, int64_t T,
+static void forward(float *out, const float *residual, const float *x, const float *bias, dt_range rows,
                     int64_t C, const dt_dropout *drop, float *factor) {
-    for (int64_t t = 0; t < T; t++) {
+    for (int64_t t = rows.first; t < rows.end; t++) {
         const float *r = residual + t * C, *p = x + t * C;
         float *o = out + t * C;
         if (drop) {
@@ -28,9 +28,9 @@ DT_FMA_INLINE void drop_block(dt_element *restrict dx, const float *restrict dou
     dt_operand_store(dx, made, count);
 }
 
-static void backward(dt_operand *dx, const float *dout, int64_t T, int64_t C, const dt_dropout *drop,
+static void backward(dt_operand *dx, const float *dout, dt_range rows, int64_t C, const dt_dropout *drop,
                      float *factor) {
-    for (int64_t t = 0; t < T; t++) {
+    for (int64_t t = rows.first; t < rows.end; t++) {
         const float *o = dout + t * C;
         dt_element *d = (dt_element *)dx + t * C;
         int64_t c = 0;

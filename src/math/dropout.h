@@ -18,6 +18,7 @@
 #include "math/isa.h"
 #include "math/operand.h"
 #include "math/philox_lanes.h"
+#include "math/range.h"
 
 #define DT_DROPOUT_BLOCK 64
 
@@ -84,14 +85,14 @@ static inline void dt_dropout_factors(float *restrict factor, const dt_dropout *
 /** The branch that ends in the residual stream, out = residual + dropout(x + bias), for one sequence. */
 struct dt_residual {
     /**
-     * out[T, C] = residual[T, C] + factor * (x[T, C] + bias[C]); x comes from a projection. `factor` is
-     * scratch of DT_DROPOUT_ROOM(C) floats. `out` may be `residual` or `x`. Local.
+     * `rows` of out[T, C] = residual[T, C] + factor * (x[T, C] + bias[C]); x comes from a projection.
+     * `factor` is scratch of DT_DROPOUT_ROOM(C) floats. `out` may be `residual` or `x`. Local.
      */
-    void (*forward)(float *out, const float *residual, const float *x, const float *bias, int64_t T,
+    void (*forward)(float *out, const float *residual, const float *x, const float *bias, dt_range rows,
                     int64_t C, const dt_dropout *drop, float *factor);
 
-    /** dx[T, C] = factor * dout[T, C]. Local. */
-    void (*backward)(dt_operand *dx, const float *dout, int64_t T, int64_t C, const dt_dropout *drop,
+    /** `rows` of dx[T, C] = factor * dout[T, C]. Local. */
+    void (*backward)(dt_operand *dx, const float *dout, dt_range rows, int64_t C, const dt_dropout *drop,
                      float *factor);
 };
 DT_COMPUTE_DECLARE(dt_residual);

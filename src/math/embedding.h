@@ -7,21 +7,29 @@
 #include <stdint.h>
 
 #include "math/dropout.h"
+#include "math/range.h"
 
 struct dt_embedding {
     /**
-     * x[T, C] for one sequence of tokens[T], the first at position `position` of wpe[.., C]. `factor` is
-     * scratch of DT_DROPOUT_ROOM(C) floats. Local.
+     * `rows` of x[T, C] for one sequence of tokens[T], the first at position `position` of wpe[.., C].
+     * `factor` is scratch of DT_DROPOUT_ROOM(C) floats. Local.
      */
-    void (*forward)(float *x, const uint8_t *tokens, const float *wte, const float *wpe, int64_t position,
-                    int64_t T, int64_t C, const dt_dropout *drop, float *factor);
+    void (*forward)(float *x, const int32_t *tokens, const float *wte, const float *wpe, int64_t position,
+                    dt_range rows, int64_t C, const dt_dropout *drop, float *factor);
 
     /**
-     * dwte[V, C] += and dwpe[T, C] += the gradients of one sequence: dx[T, C] through the dropout. Adds in
-     * the order of positions. Local.
+     * For `rows` of one sequence, takes the gradient dx[T, C] back through the dropout, in its place, and
+     * dwpe[T, C] += it. Local.
      */
-    void (*backward)(float *dwte, float *dwpe, const float *dx, const uint8_t *tokens, int64_t T, int64_t C,
-                     const dt_dropout *drop, float *factor);
+    void (*backward_positions)(float *dwpe, float *dx, dt_range rows, int64_t C, const dt_dropout *drop,
+                               float *factor);
+
+    /**
+     * For the rows `ids` of dwte[V, C] += the rows of one sequence's dx[T, C] whose token they are, in the
+     * order of positions; dx is what backward_positions leaves. Local.
+     */
+    void (*backward_tokens)(float *dwte, const float *dx, const int32_t *tokens, int64_t T, int64_t C,
+                            dt_range ids);
 };
 DT_ISA_DECLARE(dt_embedding);
 

@@ -22,13 +22,13 @@ INLINE void forward_block(dt_element *y, const dt_element *pre, const int64_t co
     dt_operand_store(y, made, count);
 }
 
-static void forward(dt_operand *result, const dt_operand *given, int64_t count) {
+static void forward(dt_operand *result, const dt_operand *given, dt_range elements) {
     dt_element *y = result;
     const dt_element *pre = given;
-    int64_t i = 0;
-    for (; count - i >= BLOCK; i += BLOCK)
+    int64_t i = elements.first;
+    for (; elements.end - i >= BLOCK; i += BLOCK)
         forward_block(y + i, pre + i, BLOCK);
-    forward_block(y + i, pre + i, count - i);
+    forward_block(y + i, pre + i, elements.end - i);
 }
 
 /*
@@ -54,13 +54,13 @@ INLINE void backward_block(dt_element *dpre, dt_element *y, const dt_element *dy
 }
 
 static void backward(dt_operand *result, dt_operand *again, const dt_operand *of_y, const dt_operand *given,
-                     int64_t count) {
+                     dt_range elements) {
     dt_element *dpre = result, *y = again;
     const dt_element *dy = of_y, *pre = given;
-    int64_t i = 0;
-    for (; count - i >= BLOCK; i += BLOCK)
+    int64_t i = elements.first;
+    for (; elements.end - i >= BLOCK; i += BLOCK)
         backward_block(dpre + i, y + i, dy + i, pre + i, BLOCK);
-    backward_block(dpre + i, y + i, dy + i, pre + i, count - i);
+    backward_block(dpre + i, y + i, dy + i, pre + i, elements.end - i);
 }
 
 const struct dt_gelu DT_COMPUTE_NAME(dt_gelu) = {forward, backward};

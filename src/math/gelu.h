@@ -10,15 +10,16 @@
 
 #include "math/isa.h"
 #include "math/operand.h"
+#include "math/range.h"
 
 struct dt_gelu {
-    /** y[count] = gelu(pre[count]). `y` may be `pre`. Local. */
-    void (*forward)(dt_operand *y, const dt_operand *pre, int64_t count);
+    /** y[i] = gelu(pre[i]) for each of `elements`. `y` may be `pre`. Local. */
+    void (*forward)(dt_operand *y, const dt_operand *pre, dt_range elements);
 
-    /** dpre[count] = dy[count] gelu'(pre[count]), and once more y[count] = gelu(pre), which costs less here
-     * than keeping it would. `dpre` may be `dy`. Local. */
+    /** dpre[i] = dy[i] gelu'(pre[i]) for each of `elements`, and once more y[i] = gelu(pre[i]), which costs
+     * less here than keeping it would. `dpre` may be `dy`. Local. */
     void (*backward)(dt_operand *dpre, dt_operand *y, const dt_operand *dy, const dt_operand *pre,
-                     int64_t count);
+                     dt_range elements);
 };
 DT_COMPUTE_DECLARE(dt_gelu);
 

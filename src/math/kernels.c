@@ -25,8 +25,7 @@
      .gelu = &dt_gelu_##dtype##_##isa,                                                                       \
      .residual = &dt_residual_##dtype##_##isa,                                                               \
      .linear = &dt_linear_##dtype##_##isa,                                                                   \
-     .loss = &dt_loss_##dtype##_##isa,                                                                       \
-     .gemm = &dt_gemm_##isa},
+     .loss = &dt_loss_##dtype##_##isa},
 
 static const dt_kernels sets[][DT_KERNELS_SETS] = {
     [DT_DTYPE_FP32] = {DT_ISA_EACH(SET, fp32)},

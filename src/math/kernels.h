@@ -3,7 +3,7 @@
  * is in model/, and vector code.
  *
  *     const dt_kernels *k = dt_kernels_best(DT_DTYPE_FP32);
- *     k->layernorm->forward(y, mean, rstd, x, weight, bias, rows, C);
+ *     k->layernorm->forward(y, mean, rstd, x, weight, bias, dt_range_all(rows), C);
  */
 #ifndef DT_MATH_KERNELS_H
 #define DT_MATH_KERNELS_H
@@ -14,7 +14,6 @@
 #include "math/dropout.h"
 #include "math/embedding.h"
 #include "math/gelu.h"
-#include "math/gemm.h"
 #include "math/layernorm.h"
 #include "math/linear.h"
 #include "math/loss.h"
@@ -31,7 +30,6 @@ typedef struct dt_kernels {
     const struct dt_linear *linear;
     const struct dt_residual *residual;
     const struct dt_loss *loss;
-    const struct dt_gemm *gemm; /**< products of floats, whatever the compute dtype */
 } dt_kernels;
 
 /** Where element `index` of an array of operands stands. Local. */

@@ -2,7 +2,6 @@
 #include "math/layernorm.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "math/row.h"
 
@@ -28,9 +27,9 @@ DT_FMA_INLINE void normalise(dt_element *restrict out, const float *restrict in,
 }
 
 static void forward(dt_operand *restrict y, float *restrict mean, float *restrict rstd,
-                    const float *restrict x, const float *weight, const float *bias, int64_t rows,
+                    const float *restrict x, const float *weight, const float *bias, dt_range rows,
                     int64_t C) {
-    for (int64_t i = 0; i < rows; i++) {
+    for (int64_t i = rows.first; i < rows.end; i++) {
         const float *in = x + i * C;
         dt_element *out = (dt_element *)y + i * C;
         const float m = dt_row_sum(in, C) / (float)C;
@@ -67,22 +66,32 @@ static sums add_gradients(const float *x, const float *dy, const float *weight, 
     return (sums){dt_row_fold(g_lane), dt_row_fold(gn_lane)};
 }
 
+/* dx of one row. */
+static void add_row(float *restrict dx, const float *restrict x, const float *restrict dy,
+                    const float *restrict weight, float mean, float rstd, int64_t C) {
+    const sums sum = add_gradients(x, dy, weight, mean, rstd, C);
+    const float mean_g = sum.g / (float)C, mean_gn = sum.gn / (float)C;
+    for (int64_t c = 0; c < C; c++) {
+        const float n = (x[c] - mean) * rstd, g = dy[c] * weight[c];
+        dx[c] = dt_fma(rstd, dt_fma(-n, mean_gn, g - mean_g), dx[c]);
+    }
+}
+
 static void backward(float *restrict dx, float *restrict dweight, float *restrict dbias,
                      const float *restrict dy, const float *restrict x, const float *mean, const float *rstd,
-                     const float *weight, int64_t rows, int64_t C) {
-    memset(dweight, 0, (size_t)C * sizeof *dweight);
-    memset(dbias, 0, (size_t)C * sizeof *dbias);
-    for (int64_t i = 0; i < rows; i++) {
+                     const float *weight, int64_t rows, int64_t C, const dt_layernorm_ranges *ranges) {
+    const dt_range own = ranges->rows, cols = ranges->cols,
+                   all = cols.first < cols.end ? dt_range_all(rows) : own;
+    for (int64_t c = cols.first; c < cols.end; c++)
+        dweight[c] = dbias[c] = 0.0f;
+    for (int64_t i = all.first; i < all.end; i++) {
         const float *in = x + i * C, *dout = dy + i * C;
-        float *din = dx + i * C;
         const float m = mean[i], r = rstd[i];
-        const sums sum = add_gradients(in, dout, weight, m, r, C);
-        const float mean_g = sum.g / (float)C, mean_gn = sum.gn / (float)C;
-        for (int64_t c = 0; c < C; c++) {
-            const float n = (in[c] - m) * r, g = dout[c] * weight[c];
+        if (i >= own.first && i < own.end)
+            add_row(dx + i * C, in, dout, weight, m, r, C);
+        for (int64_t c = cols.first; c < cols.end; c++) {
             dbias[c] += dout[c];
-            dweight[c] = dt_fma(dout[c], n, dweight[c]);
-            din[c] = dt_fma(r, dt_fma(-n, mean_gn, g - mean_g), din[c]);
+            dweight[c] = dt_fma(dout[c], (in[c] - m) * r, dweight[c]);
         }
     }
 }

@@ -2,73 +2,101 @@
 #include "math/linear.h"
 
 #include <stddef.h>
-#include <string.h>
 
+#include "math/grid.h"
 #include "math/matvec.h"
 
 #define gemm   DT_ISA_NAME(dt_gemm)
 #define matvec DT_ISA_NAME(dt_matvec)
 
+static const float *after(const float *bias, int64_t columns) {
+    return bias ? bias + columns : NULL;
+}
+
+/* The rectangles that `tiles` of a product's C make, one after the other. */
+static void multiply(const dt_product *x, dt_range tiles, float *room) {
+    dt_grid_rectangle rectangles[DT_GRID_MAX_RECTANGLES];
+    const int count = dt_grid_cut(x->m, x->n, tiles, rectangles);
+    for (int i = 0; i < count; i++) {
+        const dt_grid_rectangle *r = &rectangles[i];
+        dt_product cut = *x;
+        cut.m = r->rows;
+        cut.n = r->cols;
+        cut.a += x->transpose_a ? r->row : r->row * x->a_stride;
+        cut.b += x->transpose_b ? r->col * x->b_stride : r->col;
+        cut.c += r->row * x->c_stride + r->col;
+        cut.bias = after(x->bias, r->col);
+        gemm.multiply(&cut, room);
+    }
+}
+
+/* The columns that `tiles` of a single row are. */
+static dt_range columns(int64_t count, dt_range tiles) {
+    return dt_range_within(tiles.first * DT_GRID_COLS, tiles.end * DT_GRID_COLS, dt_range_all(count));
+}
+
 static void forward(void *y, dt_result result, const dt_operand *x, const dt_weight *w, const float *bias,
-                    const dt_linear_shape *s, float *room) {
+                    const dt_linear_shape *s, dt_range tiles, float *room) {
     (void)result;
     if (s->rows == 1)
-        matvec.forward(y, x, w->values, bias, s->in, s->out);
+        matvec.forward(y, x, w->values, bias, s->in, s->out, columns(s->out, tiles));
     else
-        gemm.multiply(&(dt_product){.m = s->rows,
-                                    .n = s->out,
-                                    .k = s->in,
-                                    .a = x,
-                                    .a_stride = s->x_stride,
-                                    .b = w->values,
-                                    .b_stride = s->out,
-                                    .c = y,
-                                    .c_stride = s->y_stride,
-                                    .bias = bias},
-                      room);
+        multiply(&(dt_product){.m = s->rows,
+                               .n = s->out,
+                               .k = s->in,
+                               .a = x,
+                               .a_stride = s->x_stride,
+                               .b = w->values,
+                               .b_stride = s->out,
+                               .c = y,
+                               .c_stride = s->y_stride,
+                               .bias = bias},
+                 tiles, room);
 }
 
 static void backward_input(void *dx, dt_result result, const dt_operand *dy, const dt_weight *w,
-                           const dt_linear_shape *s, float *room) {
+                           const dt_linear_shape *s, dt_range tiles, float *room) {
     (void)result;
     if (s->rows == 1)
-        matvec.transposed(dx, dy, w->values, s->in, s->out);
+        matvec.transposed(dx, dy, w->values, columns(s->in, tiles), s->out);
     else
-        gemm.multiply(&(dt_product){.transpose_b = true,
-                                    .m = s->rows,
-                                    .n = s->in,
-                                    .k = s->out,
-                                    .a = dy,
-                                    .a_stride = s->y_stride,
-                                    .b = w->values,
-                                    .b_stride = s->out,
-                                    .c = dx,
-                                    .c_stride = s->x_stride},
-                      room);
+        multiply(&(dt_product){.transpose_b = true,
+                               .m = s->rows,
+                               .n = s->in,
+                               .k = s->out,
+                               .a = dy,
+                               .a_stride = s->y_stride,
+                               .b = w->values,
+                               .b_stride = s->out,
+                               .c = dx,
+                               .c_stride = s->x_stride},
+                 tiles, room);
 }
 
-static void add_rows(float *restrict sum, const float *restrict dy, const dt_linear_shape *s) {
-    memcpy(sum, dy, (size_t)s->out * sizeof *sum);
+/* The sums of `cols` of dy's rows. */
+static void add_rows(float *restrict sum, const float *restrict dy, const dt_linear_shape *s, dt_range cols) {
+    for (int64_t j = cols.first; j < cols.end; j++)
+        sum[j] = dy[j];
     for (int64_t i = 1; i < s->rows; i++)
-        for (int64_t j = 0; j < s->out; j++)
+        for (int64_t j = cols.first; j < cols.end; j++)
             sum[j] += dy[i * s->y_stride + j];
 }
 
 static void backward_weight(float *dw, float *dbias, const dt_operand *x, const dt_operand *dy,
-                            const dt_linear_shape *s, float *room) {
-    gemm.multiply(&(dt_product){.transpose_a = true,
-                                .m = s->in,
-                                .n = s->out,
-                                .k = s->rows,
-                                .a = x,
-                                .a_stride = s->x_stride,
-                                .b = dy,
-                                .b_stride = s->y_stride,
-                                .c = dw,
-                                .c_stride = s->out},
-                  room);
+                            const dt_linear_shape *s, dt_range tiles, float *room) {
+    multiply(&(dt_product){.transpose_a = true,
+                           .m = s->in,
+                           .n = s->out,
+                           .k = s->rows,
+                           .a = x,
+                           .a_stride = s->x_stride,
+                           .b = dy,
+                           .b_stride = s->y_stride,
+                           .c = dw,
+                           .c_stride = s->out},
+             tiles, room);
     if (dbias)
-        add_rows(dbias, dy, s);
+        add_rows(dbias, dy, s, columns(s->out, tiles));
 }
 
 static int64_t room_floats(int64_t rows, int64_t in, int64_t out) {
@@ -79,4 +107,5 @@ static int64_t room_floats(int64_t rows, int64_t in, int64_t out) {
 const struct dt_linear DT_COMPUTE_NAME(dt_linear) = {.forward = forward,
                                                      .backward_input = backward_input,
                                                      .backward_weight = backward_weight,
+                                                     .tiles = dt_grid_tiles,
                                                      .room_floats = room_floats};

@@ -11,6 +11,7 @@
 #include "math/gemm.h"
 #include "math/isa.h"
 #include "math/operand.h"
+#include "math/range.h"
 
 /**
  * A matrix of weights as products take it. In fp32 they read `values`; in bf16 the panels, which hold the
@@ -35,21 +36,25 @@ static inline dt_linear_shape dt_linear_dense(int64_t rows, int64_t in, int64_t 
 
 /**
  * No output overlaps an input. `room` is scratch of room_floats floats. A y or dx is stored as `result` says,
- * its stride counted in elements of that type. All functions are local.
+ * its stride counted in elements of that type. What a call computes are `tiles` of its output, of which there
+ * are tiles(rows, cols) for a matrix[rows, cols]. All functions are local.
  */
 struct dt_linear {
-    /** y[rows, out] = x[rows, in] w + bias[out]; no bias where that is NULL. */
+    /** y[rows, out] = x[rows, in] w[in, out] + bias[out]; no bias where that is NULL. */
     void (*forward)(void *y, dt_result result, const dt_operand *x, const dt_weight *w, const float *bias,
-                    const dt_linear_shape *shape, float *room);
+                    const dt_linear_shape *shape, dt_range tiles, float *room);
 
     /** dx[rows, in] = dy[rows, out] w^T. */
     void (*backward_input)(void *dx, dt_result result, const dt_operand *dy, const dt_weight *w,
-                           const dt_linear_shape *shape, float *room);
+                           const dt_linear_shape *shape, dt_range tiles, float *room);
 
-    /** dw[in, out] = x[rows, in]^T dy[rows, out], and dbias[out] = the sum of dy's rows, in their order; no
-     * dbias where that is NULL. */
+    /** dw[in, out] = x[rows, in]^T dy[rows, out]. With a tile of dw's first rows come the same columns of
+     * dbias[out] = the sum of dy's rows, in their order; no dbias where that is NULL. */
     void (*backward_weight)(float *dw, float *dbias, const dt_operand *x, const dt_operand *dy,
-                            const dt_linear_shape *shape, float *room);
+                            const dt_linear_shape *shape, dt_range tiles, float *room);
+
+    /** Into how many tiles a matrix[rows, cols] that is an output can be cut. */
+    int64_t (*tiles)(int64_t rows, int64_t cols);
 
     /** Floats of room that any of the three needs for up to `rows` rows. */
     int64_t (*room_floats)(int64_t rows, int64_t in, int64_t out);
@@ -61,13 +66,23 @@ struct dt_linear {
     /** How many panels w[in, out] has; those of w^T are panel_count(out, in). NULL in fp32. */
     int64_t (*panel_count)(int64_t in, int64_t out);
 
-    /**
-     * Fills panels [first, end) of w[in, out], or with `transposed` of w^T, so that threads can share the
-     * work. NULL in fp32.
-     */
-    void (*pack_weight)(void *panels, const float *w, int64_t in, int64_t out, bool transposed, int64_t first,
-                        int64_t end);
+    /** Fills `which` of the panels of w[in, out], or with `transposed` of w^T. NULL in fp32. */
+    void (*pack_weight)(void *panels, const float *w, int64_t in, int64_t out, bool transposed,
+                        dt_range which);
 };
 DT_COMPUTE_DECLARE(dt_linear);
+
+/** All tiles of y, of dx and of dw. Local. */
+static inline dt_range dt_linear_all_y(const struct dt_linear *linear, const dt_linear_shape *shape) {
+    return dt_range_all(linear->tiles(shape->rows, shape->out));
+}
+
+static inline dt_range dt_linear_all_dx(const struct dt_linear *linear, const dt_linear_shape *shape) {
+    return dt_range_all(linear->tiles(shape->rows, shape->in));
+}
+
+static inline dt_range dt_linear_all_dw(const struct dt_linear *linear, const dt_linear_shape *shape) {
+    return dt_range_all(linear->tiles(shape->in, shape->out));
+}
 
 #endif

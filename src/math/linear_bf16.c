@@ -8,56 +8,87 @@
 #include "base/bf16.h"
 #include "base/minmax.h"
 #include "math/gemm_bf16.h"
+#include "math/grid.h"
 #include "math/linear.h"
 #include "math/panel_bf16.h"
 
 #define gemm DT_ISA_NAME(dt_gemm_bf16)
 
 #define COLS DT_PANEL_BF16_COLS
+_Static_assert(COLS == DT_GRID_COLS, "a tile of the grid is a panel wide");
+
+static const float *after(const float *bias, int64_t columns) {
+    return bias ? bias + columns : NULL;
+}
+
+/* Rectangle `r` of a product's C. The panels are those of its columns on. */
+static void multiply_rectangle(const dt_product_bf16 *x, const dt_grid_rectangle *r, float *room) {
+    const int64_t size = x->rounded ? (int64_t)sizeof(uint16_t) : (int64_t)sizeof(float);
+    dt_product_bf16 cut = *x;
+    cut.m = r->rows;
+    cut.n = r->cols;
+    cut.a += x->transpose_a ? r->row : r->row * x->a_stride;
+    cut.c = (char *)x->c + (r->row * x->c_stride + r->col) * size;
+    cut.bias = after(x->bias, r->col);
+    gemm.multiply(&cut, room);
+}
+
+/* The rectangles that `tiles` of a product's C make, one after the other. */
+static void multiply(const dt_product_bf16 *x, dt_range tiles, float *room) {
+    dt_grid_rectangle rectangles[DT_GRID_MAX_RECTANGLES];
+    const int count = dt_grid_cut(x->m, x->n, tiles, rectangles);
+    for (int i = 0; i < count; i++) {
+        dt_product_bf16 of = *x;
+        of.panels += rectangles[i].col / COLS * dt_panel_bf16_elements(x->k);
+        multiply_rectangle(&of, &rectangles[i], room);
+    }
+}
 
 static void forward(void *y, dt_result result, const dt_operand *x, const dt_weight *w, const float *bias,
-                    const dt_linear_shape *s, float *room) {
-    gemm.multiply(&(dt_product_bf16){.m = s->rows,
-                                     .n = s->out,
-                                     .k = s->in,
-                                     .a = x,
-                                     .a_stride = s->x_stride,
-                                     .panels = w->panels,
-                                     .c = y,
-                                     .c_stride = s->y_stride,
-                                     .rounded = result == DT_RESULT_OPERAND,
-                                     .bias = bias},
-                  room);
+                    const dt_linear_shape *s, dt_range tiles, float *room) {
+    multiply(&(dt_product_bf16){.m = s->rows,
+                                .n = s->out,
+                                .k = s->in,
+                                .a = x,
+                                .a_stride = s->x_stride,
+                                .panels = w->panels,
+                                .c = y,
+                                .c_stride = s->y_stride,
+                                .rounded = result == DT_RESULT_OPERAND,
+                                .bias = bias},
+             tiles, room);
 }
 
 static void backward_input(void *dx, dt_result result, const dt_operand *dy, const dt_weight *w,
-                           const dt_linear_shape *s, float *room) {
-    gemm.multiply(&(dt_product_bf16){.m = s->rows,
-                                     .n = s->in,
-                                     .k = s->out,
-                                     .a = dy,
-                                     .a_stride = s->y_stride,
-                                     .panels = w->panels_t,
-                                     .c = dx,
-                                     .c_stride = s->x_stride,
-                                     .rounded = result == DT_RESULT_OPERAND},
-                  room);
+                           const dt_linear_shape *s, dt_range tiles, float *room) {
+    multiply(&(dt_product_bf16){.m = s->rows,
+                                .n = s->in,
+                                .k = s->out,
+                                .a = dy,
+                                .a_stride = s->y_stride,
+                                .panels = w->panels_t,
+                                .c = dx,
+                                .c_stride = s->x_stride,
+                                .rounded = result == DT_RESULT_OPERAND},
+             tiles, room);
 }
 
-/* Four rows at a time, each added by itself, so that the sums are read and written a fourth as often. */
-static void add_rows(float *restrict sum, const uint16_t *restrict dy, const dt_linear_shape *s) {
+/* The sums of `cols` of dy's rows; four rows at a time, each added by itself, so that the sums are read and
+ * written a fourth as often. */
+static void add_rows(float *restrict sum, const uint16_t *restrict dy, const dt_linear_shape *s,
+                     dt_range cols) {
     int64_t i = 0;
-    for (int64_t j = 0; j < s->out; j++)
+    for (int64_t j = cols.first; j < cols.end; j++)
         sum[j] = 0.0f;
     for (; i + 4 <= s->rows; i += 4) {
         const uint16_t *r0 = dy + i * s->y_stride, *r1 = r0 + s->y_stride, *r2 = r1 + s->y_stride,
                        *r3 = r2 + s->y_stride;
-        for (int64_t j = 0; j < s->out; j++)
+        for (int64_t j = cols.first; j < cols.end; j++)
             sum[j] = sum[j] + dt_bf16_widen(r0[j]) + dt_bf16_widen(r1[j]) + dt_bf16_widen(r2[j]) +
                      dt_bf16_widen(r3[j]);
     }
     for (; i < s->rows; i++)
-        for (int64_t j = 0; j < s->out; j++)
+        for (int64_t j = cols.first; j < cols.end; j++)
             sum[j] += dt_bf16_widen(dy[i * s->y_stride + j]);
 }
 
@@ -71,28 +102,34 @@ static void pack_rows(uint16_t *panels, const uint16_t *dy, int64_t stride, int6
         dt_panel_bf16_pack(panels, dy + j, stride, rows, dt_min(out - j, COLS));
 }
 
-/* Over blocks of rows, each but the first added to what the ones before have made. */
-static void backward_weight(float *dw, float *dbias, const dt_operand *x, const dt_operand *dy,
-                            const dt_linear_shape *s, float *room) {
+/* Rectangle `r` of dw, over blocks of rows, each but the first added to what the ones before have made. */
+static void weigh_rectangle(float *dw, const uint16_t *x, const uint16_t *dy, const dt_linear_shape *s,
+                            const dt_grid_rectangle *r, float *room) {
     uint16_t *panels = (uint16_t *)room;
     float *rest = room + block_elements(s->rows, s->out) / 2;
     for (int64_t first = 0; first < s->rows; first += DT_GEMM_BF16_K) {
         const int64_t rows = dt_min(s->rows - first, DT_GEMM_BF16_K);
-        pack_rows(panels, (const uint16_t *)dy + first * s->y_stride, s->y_stride, rows, s->out);
-        gemm.multiply(&(dt_product_bf16){.transpose_a = true,
-                                         .m = s->in,
-                                         .n = s->out,
-                                         .k = rows,
-                                         .a = (const uint16_t *)x + first * s->x_stride,
-                                         .a_stride = s->x_stride,
-                                         .panels = panels,
-                                         .c = dw,
-                                         .c_stride = s->out,
-                                         .add = first > 0},
-                      rest);
+        pack_rows(panels, dy + first * s->y_stride + r->col, s->y_stride, rows, r->cols);
+        multiply_rectangle(&(dt_product_bf16){.transpose_a = true,
+                                              .k = rows,
+                                              .a = x + first * s->x_stride,
+                                              .a_stride = s->x_stride,
+                                              .panels = panels,
+                                              .c = dw,
+                                              .c_stride = s->out,
+                                              .add = first > 0},
+                           r, rest);
     }
+}
+
+static void backward_weight(float *dw, float *dbias, const dt_operand *x, const dt_operand *dy,
+                            const dt_linear_shape *s, dt_range tiles, float *room) {
+    dt_grid_rectangle rectangles[DT_GRID_MAX_RECTANGLES];
+    const int count = dt_grid_cut(s->in, s->out, tiles, rectangles);
+    for (int i = 0; i < count; i++)
+        weigh_rectangle(dw, x, dy, s, &rectangles[i], room);
     if (dbias)
-        add_rows(dbias, dy, s);
+        add_rows(dbias, dy, s, dt_range_within(tiles.first * COLS, tiles.end * COLS, dt_range_all(s->out)));
 }
 
 static int64_t room_floats(int64_t rows, int64_t in, int64_t out) {
@@ -148,10 +185,10 @@ static void pack_turned(uint32_t *restrict panel, const float *restrict w, int64
     }
 }
 
-static void pack_weight(void *panels, const float *w, int64_t in, int64_t out, bool transposed, int64_t first,
-                        int64_t end) {
+static void pack_weight(void *panels, const float *w, int64_t in, int64_t out, bool transposed,
+                        dt_range which) {
     const int64_t words = dt_panel_bf16_elements(transposed ? out : in) / 2;
-    for (int64_t i = first; i < end; i++) {
+    for (int64_t i = which.first; i < which.end; i++) {
         uint32_t *panel = (uint32_t *)panels + i * words;
         if (transposed)
             pack_turned(panel, w + i * COLS * out, dt_min(in - i * COLS, COLS), out);
@@ -163,6 +200,7 @@ static void pack_weight(void *panels, const float *w, int64_t in, int64_t out, b
 const struct dt_linear DT_COMPUTE_NAME(dt_linear) = {.forward = forward,
                                                      .backward_input = backward_input,
                                                      .backward_weight = backward_weight,
+                                                     .tiles = dt_grid_tiles,
                                                      .room_floats = room_floats,
                                                      .panels_bytes = panels_bytes,
                                                      .panel_count = panel_count,

@@ -27,15 +27,14 @@ static float take_exponentials(float *row, int64_t n, float most) {
     return dt_row_sum(row, n);
 }
 
-static double forward(const float *logits, const uint8_t *targets, int64_t rows, int64_t V, int64_t stride) {
-    double loss = 0.0;
-    for (int64_t i = 0; i < rows; i++) {
+static void forward(double *losses, const float *logits, const int32_t *targets, dt_range rows, int64_t V,
+                    int64_t stride) {
+    for (int64_t i = rows.first; i < rows.end; i++) {
         const float *row = logits + i * stride;
         const float most = dt_row_max(row, V);
         const float sum = add_exponentials(row, V, most);
-        loss += dt_elementary_log((double)sum) + (double)most - (double)row[targets[i]];
+        losses[i] = dt_elementary_log((double)sum) + (double)most - (double)row[targets[i]];
     }
-    return loss;
 }
 
 /* Makes a row of floats one of operands in its place, from its start to its end: what is written was read. */
@@ -48,10 +47,9 @@ static void to_operands(float *row, int64_t stride) {
     }
 }
 
-static double backward(float *logits, const uint8_t *targets, int64_t rows, int64_t V, int64_t stride,
-                       float scale) {
-    double loss = 0.0;
-    for (int64_t i = 0; i < rows; i++) {
+static void backward(double *losses, float *logits, const int32_t *targets, dt_range rows, int64_t V,
+                     int64_t stride, float scale) {
+    for (int64_t i = rows.first; i < rows.end; i++) {
         float *row = logits + i * stride;
         const float most = dt_row_max(row, V);
         const double chosen = (double)row[targets[i]];
@@ -63,9 +61,8 @@ static double backward(float *logits, const uint8_t *targets, int64_t rows, int6
         row[targets[i]] -= scale;
         if (sizeof(dt_element) < sizeof(float))
             to_operands(row, stride);
-        loss += dt_elementary_log((double)sum) + (double)most - chosen;
+        losses[i] = dt_elementary_log((double)sum) + (double)most - chosen;
     }
-    return loss;
 }
 
 const struct dt_loss DT_COMPUTE_NAME(dt_loss) = {forward, backward};

@@ -8,22 +8,32 @@
 
 #include "math/isa.h"
 #include "math/operand.h"
+#include "math/range.h"
 
 struct dt_loss {
     /**
-     * The sum over rows of log(sum exp(logits)) - logits[target], in double and in the order of rows.
-     * logits[rows, stride] of which V columns count, targets[rows]. Local.
+     * `rows` of losses[..] = log(sum exp(logits)) - logits[target], in double. logits[.., stride] of which V
+     * columns count, targets[..]. Local.
      */
-    double (*forward)(const float *logits, const uint8_t *targets, int64_t rows, int64_t V, int64_t stride);
+    void (*forward)(double *losses, const float *logits, const int32_t *targets, dt_range rows, int64_t V,
+                    int64_t stride);
 
     /**
-     * As forward, and replaces the logits by their gradient, scale (softmax(logits) - onehot(target)).
-     * Columns V to stride become 0. The gradient's elements are operands: a row of them starts where the row
-     * of logits did, and in bf16 takes the first half of it. Local.
+     * As forward, and replaces the logits of `rows` by their gradient, scale (softmax(logits) -
+     * onehot(target)). Columns V to stride become 0. The gradient's elements are operands: a row of them
+     * starts where the row of logits did, and in bf16 takes the first half of it. Local.
      */
-    double (*backward)(float *logits, const uint8_t *targets, int64_t rows, int64_t V, int64_t stride,
-                       float scale);
+    void (*backward)(double *losses, float *logits, const int32_t *targets, dt_range rows, int64_t V,
+                     int64_t stride, float scale);
 };
 DT_COMPUTE_DECLARE(dt_loss);
+
+/** The sum of losses[rows], in their order: what one thread adds when all have computed theirs. Local. */
+static inline double dt_loss_sum(const double *losses, int64_t rows) {
+    double sum = 0.0;
+    for (int64_t i = 0; i < rows; i++)
+        sum += losses[i];
+    return sum;
+}
 
 #endif

@@ -32,19 +32,19 @@ static void add_up(float *restrict sum, const float *restrict x, const float *re
 }
 
 static void forward(float *restrict y, const float *restrict x, const float *restrict w,
-                    const float *restrict bias, int64_t in, int64_t out) {
+                    const float *restrict bias, int64_t in, int64_t out, dt_range cols) {
     float sum[COLS];
-    for (int64_t j = 0; j < out; j += COLS) {
-        const int64_t cols = out - j < COLS ? out - j : COLS;
-        add_up(sum, x, w + j, out, in, cols);
-        for (int64_t l = 0; l < cols; l++)
+    for (int64_t j = cols.first; j < cols.end; j += COLS) {
+        const int64_t count = cols.end - j < COLS ? cols.end - j : COLS;
+        add_up(sum, x, w + j, out, in, count);
+        for (int64_t l = 0; l < count; l++)
             y[j + l] = bias ? sum[l] + bias[j + l] : sum[l];
     }
 }
 
-static void transposed(float *restrict y, const float *restrict x, const float *restrict w, int64_t rows,
+static void transposed(float *restrict y, const float *restrict x, const float *restrict w, dt_range rows,
                        int64_t in) {
-    for (int64_t r = 0; r < rows; r++)
+    for (int64_t r = rows.first; r < rows.end; r++)
         y[r] = dt_row_dot(w + r * in, x, in);
 }
 

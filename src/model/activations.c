@@ -67,7 +67,8 @@ static int64_t carve_all(dt_activations *a, carver *c) {
     a->mean_f = floats(c, n);
     a->rstd_f = floats(c, n);
     a->logits = floats(c, n * a->logits_stride);
-    a->targets = (uint8_t *)floats(c, (n + 3) / 4);
+    a->targets = (int32_t *)floats(c, n);
+    a->losses = (double *)floats(c, 2 * n);
     a->act = operands(c, n * s->F);
     a->room = floats(c, dt_activations_room_floats(c->kernels, s, n));
     a->projection = floats(c, n * s->C);

@@ -34,7 +34,8 @@ typedef struct dt_activations {
     dt_operand *ln_f;            /* [n, C] */
     float *mean_f, *rstd_f;      /* [n], [n] */
     float *logits;               /* [n, logits_stride]; the backward pass turns them into their gradient */
-    uint8_t *targets;            /* [n] */
+    int32_t *targets;            /* [n]: token ids */
+    double *losses;              /* [n]: of the rows of logits */
     int64_t logits_stride;       /**< V rounded up to a whole vector */
     float *projection;           /* [n, C]: scratch, a branch before it joins the residual stream */
     dt_operand *dprojection;     /* [n, C]: its gradient, in the same place */

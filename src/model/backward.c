@@ -21,7 +21,7 @@ static void leave_residual(const dt_gpt *gpt, const dt_micro_batch *micro_batch,
     for (int64_t s = 0; s < micro_batch->sequences; s++) {
         dt_dropout drop;
         gpt->kernels->residual->backward(dt_kernels_operand(gpt->kernels, a->dprojection, s * T * C),
-                                         a->dx + s * T * C, T, C,
+                                         a->dx + s * T * C, dt_range_all(T), C,
                                          dt_gpt_dropout(gpt, micro_batch, s, layer, site, &drop), a->scratch);
     }
 }
@@ -37,9 +37,22 @@ static void attend_backward(const dt_gpt *gpt, const dt_micro_batch *micro_batch
         k->attention->backward(
             dt_kernels_operand(k, a->dqkv, 3 * at), dt_kernels_operand(k, a->dattended, at),
             dt_kernels_operand(k, l->attended, at), l->lse + s * H * T, dt_kernels_operand(k, l->qkv, 3 * at),
-            T, C, H, dt_gpt_dropout(gpt, micro_batch, s, layer, DT_DROPOUT_ATTENTION, &drop), a->scratch);
+            T, C, H, dt_gpt_dropout(gpt, micro_batch, s, layer, DT_DROPOUT_ATTENTION, &drop),
+            dt_attention_all(T, H), a->scratch);
         tell(progress, gradient, gradient->layer[layer].attn_proj_weight);
     }
+}
+
+/* dw and dbias, all of both. */
+static void weigh(const dt_kernels *k, float *dw, float *dbias, const dt_operand *x, const dt_operand *dy,
+                  const dt_linear_shape *shape, float *room) {
+    k->linear->backward_weight(dw, dbias, x, dy, shape, dt_linear_all_dw(k->linear, shape), room);
+}
+
+/* dx, all of it. */
+static void pull(const dt_kernels *k, void *dx, dt_result result, const dt_operand *dy, const dt_weight *w,
+                 const dt_linear_shape *shape, float *room) {
+    k->linear->backward_input(dx, result, dy, w, shape, dt_linear_all_dx(k->linear, shape), room);
 }
 
 /* Loss, head and last LayerNorm: leaves dx at the last layer's output. */
@@ -51,14 +64,16 @@ static double head_backward(const dt_gpt *gpt, const dt_weights *weights, const 
     const int64_t stride = a->logits_stride * (int64_t)sizeof *a->logits / k->operand_bytes;
     const dt_linear_shape head = {n, V, C, stride, C};
     const float *x = a->layer[s->n_layers - 1].output;
-    const double loss = k->loss->backward(a->logits, a->targets, n, V, a->logits_stride, scale);
+    const dt_layernorm_ranges all = dt_layernorm_whole(n, C);
+    k->loss->backward(a->losses, a->logits, a->targets, dt_range_all(n), V, a->logits_stride, scale);
     const dt_operand *dlogits = a->logits;
-    k->linear->backward_weight(d->wte, NULL, dlogits, a->ln_f, &head, a->room);
-    k->linear->forward(a->dnorm, DT_RESULT_FLOAT, dlogits, &weights->wte, NULL, &head, a->room);
+    weigh(k, d->wte, NULL, dlogits, a->ln_f, &head, a->room);
+    k->linear->forward(a->dnorm, DT_RESULT_FLOAT, dlogits, &weights->wte, NULL, &head,
+                       dt_linear_all_y(k->linear, &head), a->room);
     memset(a->dx, 0, (size_t)(n * C) * sizeof *a->dx);
     k->layernorm->backward(a->dx, d->ln_f_weight, d->ln_f_bias, a->dnorm, x, a->mean_f, a->rstd_f,
-                           weights->view.ln_f_weight, n, C);
-    return loss;
+                           weights->view.ln_f_weight, n, C, &all);
+    return dt_loss_sum(a->losses, n);
 }
 
 /* The second branch of layer i, and the LayerNorm before it. */
@@ -71,22 +86,22 @@ static void mlp_backward(const dt_gpt *gpt, const dt_weights *weights, const dt_
     const dt_layer_activations *l = &a->layer[i];
     const dt_gpt_layer *d = &gradient->layer[i];
     const dt_linear_shape up = dt_linear_dense(n, C, F), down = dt_linear_dense(n, F, C);
+    const dt_layernorm_ranges all = dt_layernorm_whole(n, C);
     const float *above = i + 1 < gpt->layout->shape.n_layers ? d[1].ln_1_weight : gradient->ln_f_weight;
 
     leave_residual(gpt, micro_batch, i, DT_DROPOUT_RESIDUAL_2, a);
-    k->linear->backward_input(a->dact, DT_RESULT_OPERAND, a->dprojection, &weights->layer[i].mlp_proj, &down,
-                              a->room);
+    pull(k, a->dact, DT_RESULT_OPERAND, a->dprojection, &weights->layer[i].mlp_proj, &down, a->room);
     tell(progress, gradient, above);
-    k->gelu->backward(a->dact, a->act, a->dact, l->pre, n * F);
+    k->gelu->backward(a->dact, a->act, a->dact, l->pre, dt_range_all(n * F));
     tell(progress, gradient, above);
-    k->linear->backward_weight(d->mlp_proj_weight, d->mlp_proj_bias, a->act, a->dprojection, &down, a->room);
+    weigh(k, d->mlp_proj_weight, d->mlp_proj_bias, a->act, a->dprojection, &down, a->room);
     tell(progress, gradient, d->mlp_proj_weight);
-    k->linear->backward_weight(d->c_fc_weight, d->c_fc_bias, l->ln_2, a->dact, &up, a->room);
+    weigh(k, d->c_fc_weight, d->c_fc_bias, l->ln_2, a->dact, &up, a->room);
     tell(progress, gradient, d->c_fc_weight);
-    k->linear->backward_input(a->dnorm, DT_RESULT_FLOAT, a->dact, &weights->layer[i].c_fc, &up, a->room);
+    pull(k, a->dnorm, DT_RESULT_FLOAT, a->dact, &weights->layer[i].c_fc, &up, a->room);
     tell(progress, gradient, d->c_fc_weight);
     k->layernorm->backward(a->dx, d->ln_2_weight, d->ln_2_bias, a->dnorm, l->middle, l->mean_2, l->rstd_2,
-                           weights->view.layer[i].ln_2_weight, n, C);
+                           weights->view.layer[i].ln_2_weight, n, C, &all);
     tell(progress, gradient, d->ln_2_weight);
 }
 
@@ -100,33 +115,35 @@ static void attention_backward(const dt_gpt *gpt, const dt_weights *weights,
     const dt_layer_activations *l = &a->layer[i];
     const dt_gpt_layer *d = &gradient->layer[i];
     const dt_linear_shape wide = dt_linear_dense(n, C, 3 * C), square = dt_linear_dense(n, C, C);
+    const dt_layernorm_ranges all = dt_layernorm_whole(n, C);
 
     leave_residual(gpt, micro_batch, i, DT_DROPOUT_RESIDUAL_1, a);
-    k->linear->backward_weight(d->attn_proj_weight, d->attn_proj_bias, l->attended, a->dprojection, &square,
-                               a->room);
+    weigh(k, d->attn_proj_weight, d->attn_proj_bias, l->attended, a->dprojection, &square, a->room);
     tell(progress, gradient, d->attn_proj_weight);
-    k->linear->backward_input(a->dattended, DT_RESULT_OPERAND, a->dprojection, &weights->layer[i].attn_proj,
-                              &square, a->room);
+    pull(k, a->dattended, DT_RESULT_OPERAND, a->dprojection, &weights->layer[i].attn_proj, &square, a->room);
     tell(progress, gradient, d->attn_proj_weight);
     attend_backward(gpt, micro_batch, i, l, a, gradient, progress);
-    k->linear->backward_weight(d->c_attn_weight, d->c_attn_bias, l->ln_1, a->dqkv, &wide, a->room);
+    weigh(k, d->c_attn_weight, d->c_attn_bias, l->ln_1, a->dqkv, &wide, a->room);
     tell(progress, gradient, d->c_attn_weight);
-    k->linear->backward_input(a->dnorm, DT_RESULT_FLOAT, a->dqkv, &weights->layer[i].c_attn, &wide, a->room);
+    pull(k, a->dnorm, DT_RESULT_FLOAT, a->dqkv, &weights->layer[i].c_attn, &wide, a->room);
     tell(progress, gradient, d->c_attn_weight);
     k->layernorm->backward(a->dx, d->ln_1_weight, d->ln_1_bias, a->dnorm, x, l->mean_1, l->rstd_1,
-                           weights->view.layer[i].ln_1_weight, n, C);
+                           weights->view.layer[i].ln_1_weight, n, C, &all);
     tell(progress, gradient, d->ln_1_weight);
 }
 
 static void embed_backward(const dt_gpt *gpt, const dt_micro_batch *micro_batch, dt_activations *a,
                            const dt_gpt_view *d) {
     const int64_t T = gpt->layout->shape.T, C = gpt->layout->shape.C;
+    const struct dt_embedding *k = gpt->kernels->embedding;
     memset(d->wpe, 0, (size_t)(T * C) * sizeof *d->wpe);
     for (int64_t s = 0; s < micro_batch->sequences; s++) {
         dt_dropout drop;
-        gpt->kernels->embedding->backward(d->wte, d->wpe, a->dx + s * T * C, micro_batch->windows[s], T, C,
-                                          dt_gpt_dropout(gpt, micro_batch, s, 0, DT_DROPOUT_EMBEDDING, &drop),
-                                          a->scratch);
+        float *dx = a->dx + s * T * C;
+        k->backward_positions(d->wpe, dx, dt_range_all(T), C,
+                              dt_gpt_dropout(gpt, micro_batch, s, 0, DT_DROPOUT_EMBEDDING, &drop),
+                              a->scratch);
+        k->backward_tokens(d->wte, dx, micro_batch->windows[s], T, C, dt_range_all(gpt->layout->shape.V));
     }
 }
 

@@ -41,7 +41,7 @@ dt_status dt_decode_create(dt_decoder *decoder, const dt_gpt *gpt, const dt_weig
     int64_t total = 0;
     for (size_t i = 0; i < count; i++)
         total += round_bytes(regions[i].bytes);
-    decoder->tokens = dt_memory_alloc(streams * T, 1, "the context");
+    decoder->tokens = dt_memory_alloc(streams * T, sizeof *decoder->tokens, "the context");
     decoder->block = dt_memory_alloc(total, 1, "the keys and values of the context");
     if (decoder->tokens == NULL || decoder->block == NULL)
         return DT_FAILED;
@@ -74,15 +74,16 @@ static void multiply(const dt_decoder *decoder, void *y, int64_t stride, dt_resu
                      const dt_operand *x, const dt_weight *w, const float *bias, int64_t rows, int64_t in,
                      int64_t out) {
     const dt_linear_shape shape = {rows, in, out, in, stride};
-    decoder->gpt->kernels->linear->forward(y, result, x, w, bias, &shape, decoder->room);
+    const struct dt_linear *linear = decoder->gpt->kernels->linear;
+    linear->forward(y, result, x, w, bias, &shape, dt_linear_all_y(linear, &shape), decoder->room);
 }
 
-static void embed(const dt_decoder *decoder, const uint8_t *tokens, const intake *in) {
+static void embed(const dt_decoder *decoder, const int32_t *tokens, const intake *in) {
     const dt_gpt_view *w = &decoder->weights->view;
     const int64_t C = decoder->gpt->layout->shape.C;
     for (int64_t s = 0; s < in->streams; s++)
         decoder->gpt->kernels->embedding->forward(decoder->x + s * C, tokens + s, w->wte, w->wpe,
-                                                  decoder->length, in->count, C, NULL, NULL);
+                                                  decoder->length, dt_range_all(in->count), C, NULL, NULL);
 }
 
 /* The keys and values of `layer` in the context of stream `stream`, from position `t` on. */
@@ -109,25 +110,26 @@ static void run_layer(const dt_decoder *decoder, int64_t layer, const intake *in
     const dt_layer_matrices *m = &decoder->weights->layer[layer];
     const dt_kernels *k = decoder->gpt->kernels;
     const int64_t C = s->C, F = s->F, n = in->streams * in->count;
+    const dt_range rows = dt_range_all(n);
     const int64_t qkv_stride = in->count > 1 ? 3 * C : s->T * 3 * C;
     float *x = decoder->x, *y = decoder->projection, *mean = decoder->mean, *rstd = decoder->rstd;
     dt_operand *norm = decoder->norm;
-    k->layernorm->forward(norm, mean, rstd, x, w->ln_1_weight, w->ln_1_bias, n, C);
+    k->layernorm->forward(norm, mean, rstd, x, w->ln_1_weight, w->ln_1_bias, rows, C);
     multiply(decoder, cached(decoder, layer, in->stream, decoder->length), qkv_stride, DT_RESULT_OPERAND,
              norm, &m->c_attn, w->c_attn_bias, n, C, 3 * C);
     attend(decoder, layer, in);
     multiply(decoder, y, C, DT_RESULT_FLOAT, decoder->attended, &m->attn_proj, NULL, n, C, C);
-    k->residual->forward(x, x, y, w->attn_proj_bias, n, C, NULL, NULL);
+    k->residual->forward(x, x, y, w->attn_proj_bias, rows, C, NULL, NULL);
 
-    k->layernorm->forward(norm, mean, rstd, x, w->ln_2_weight, w->ln_2_bias, n, C);
+    k->layernorm->forward(norm, mean, rstd, x, w->ln_2_weight, w->ln_2_bias, rows, C);
     multiply(decoder, decoder->act, F, DT_RESULT_OPERAND, norm, &m->c_fc, w->c_fc_bias, n, C, F);
-    k->gelu->forward(decoder->act, decoder->act, n * F);
+    k->gelu->forward(decoder->act, decoder->act, dt_range_all(n * F));
     multiply(decoder, y, C, DT_RESULT_FLOAT, decoder->act, &m->mlp_proj, NULL, n, F, C);
-    k->residual->forward(x, x, y, w->mlp_proj_bias, n, C, NULL, NULL);
+    k->residual->forward(x, x, y, w->mlp_proj_bias, rows, C, NULL, NULL);
 }
 
 /* Takes tokens in where there is room for them, behind decoder->length, and leaves the streams' logits. */
-static void append(const dt_decoder *decoder, const uint8_t *tokens, const intake *in) {
+static void append(const dt_decoder *decoder, const int32_t *tokens, const intake *in) {
     const dt_shape *s = &decoder->gpt->layout->shape;
     const dt_gpt_view *w = &decoder->weights->view;
     const dt_kernels *k = decoder->gpt->kernels;
@@ -138,13 +140,14 @@ static void append(const dt_decoder *decoder, const uint8_t *tokens, const intak
     for (int64_t stream = 0; stream < in->streams; stream++) {
         const float *last = decoder->x + (stream * in->count + in->count - 1) * s->C;
         k->layernorm->forward(decoder->norm, decoder->mean, decoder->rstd, last, w->ln_f_weight, w->ln_f_bias,
-                              1, s->C);
+                              dt_range_all(1), s->C);
         k->linear->backward_input(decoder->logits + (in->stream + stream) * s->V, DT_RESULT_FLOAT,
-                                  decoder->norm, &decoder->weights->wte, &head, decoder->room);
+                                  decoder->norm, &decoder->weights->wte, &head,
+                                  dt_linear_all_dx(k->linear, &head), decoder->room);
     }
     for (int64_t stream = 0; stream < in->streams; stream++)
         memmove(decoder->tokens + (in->stream + stream) * s->T + decoder->length, tokens + stream,
-                (size_t)in->count);
+                (size_t)in->count * sizeof *tokens);
 }
 
 /* Makes full contexts half full: their later half moves to the front, and is taken in anew there. */
@@ -154,15 +157,15 @@ static void slide(dt_decoder *decoder) {
         return;
     decoder->length = 0;
     for (int64_t s = 0; s < decoder->streams; s++) {
-        uint8_t *tokens = decoder->tokens + s * T;
-        memmove(tokens, tokens + T - kept, (size_t)kept);
+        int32_t *tokens = decoder->tokens + s * T;
+        memmove(tokens, tokens + T - kept, (size_t)kept * sizeof *tokens);
         if (kept > 0)
             append(decoder, tokens, &(intake){.stream = s, .streams = 1, .count = kept});
     }
     decoder->length = kept;
 }
 
-void dt_decode_tokens(dt_decoder *decoder, const uint8_t *tokens, int64_t count) {
+void dt_decode_tokens(dt_decoder *decoder, const int32_t *tokens, int64_t count) {
     const int64_t T = decoder->gpt->layout->shape.T;
     while (count > 0) {
         slide(decoder);
@@ -175,7 +178,7 @@ void dt_decode_tokens(dt_decoder *decoder, const uint8_t *tokens, int64_t count)
     }
 }
 
-void dt_decode_next(dt_decoder *decoder, const uint8_t *tokens) {
+void dt_decode_next(dt_decoder *decoder, const int32_t *tokens) {
     slide(decoder);
     append(decoder, tokens, &(intake){.stream = 0, .streams = decoder->streams, .count = 1});
     decoder->length++;

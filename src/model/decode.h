@@ -21,7 +21,7 @@ typedef struct dt_decoder {
     const dt_weights *weights;
     int64_t streams;             /**< texts that are continued side by side */
     int64_t length;              /**< tokens in each context, 0..T */
-    uint8_t *tokens;             /* [streams, T] */
+    int32_t *tokens;             /* [streams, T] */
     dt_operand *qkv;             /* [n_layers, streams, T, 3C]: keys and values of the contexts */
     float *logits;               /* [streams, V], after the last token taken in */
     float *x, *projection;       /* [n, C], [n, C]: n new rows, T or streams */
@@ -53,10 +53,10 @@ int64_t dt_decode_stream_bytes(const dt_gpt *gpt);
  * token that follows. Several tokens at once cost less than one by one; the logits are the same, bit for bit,
  * for the context that remains.
  */
-void dt_decode_tokens(dt_decoder *decoder, const uint8_t *tokens, int64_t count);
+void dt_decode_tokens(dt_decoder *decoder, const int32_t *tokens, int64_t count);
 
 /** Takes tokens[streams] in, one into each context, as dt_decode_tokens does; all of them read each weight
  * once, and get the same bits as alone. */
-void dt_decode_next(dt_decoder *decoder, const uint8_t *tokens);
+void dt_decode_next(dt_decoder *decoder, const int32_t *tokens);
 
 #endif

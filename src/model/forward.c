@@ -11,7 +11,7 @@ static void join_residual(const dt_gpt *gpt, const dt_micro_batch *micro_batch, 
     for (int64_t s = 0; s < micro_batch->sequences; s++) {
         dt_dropout drop;
         const int64_t at = s * T * C;
-        gpt->kernels->residual->forward(out + at, residual + at, a->projection + at, bias, T, C,
+        gpt->kernels->residual->forward(out + at, residual + at, a->projection + at, bias, dt_range_all(T), C,
                                         dt_gpt_dropout(gpt, micro_batch, s, layer, site, &drop), a->scratch);
     }
 }
@@ -22,9 +22,9 @@ static void embed(const dt_gpt *gpt, const dt_gpt_view *weights, const dt_micro_
     for (int64_t s = 0; s < micro_batch->sequences; s++) {
         dt_dropout drop;
         gpt->kernels->embedding->forward(
-            a->input + s * T * C, micro_batch->windows[s], weights->wte, weights->wpe, 0, T, C,
+            a->input + s * T * C, micro_batch->windows[s], weights->wte, weights->wpe, 0, dt_range_all(T), C,
             dt_gpt_dropout(gpt, micro_batch, s, 0, DT_DROPOUT_EMBEDDING, &drop), a->scratch);
-        memcpy(a->targets + s * T, micro_batch->windows[s] + 1, (size_t)T);
+        memcpy(a->targets + s * T, micro_batch->windows[s] + 1, (size_t)T * sizeof *a->targets);
     }
 }
 
@@ -37,7 +37,7 @@ static void attend(const dt_gpt *gpt, const dt_micro_batch *micro_batch, int64_t
         k->attention->forward(dt_kernels_operand(k, l->attended, s * T * C), l->lse + s * H * T,
                               dt_kernels_operand(k, l->qkv, s * T * 3 * C), T, C, H,
                               dt_gpt_dropout(gpt, micro_batch, s, layer, DT_DROPOUT_ATTENTION, &drop),
-                              scratch);
+                              dt_attention_all(T, H), scratch);
     }
 }
 
@@ -45,7 +45,8 @@ static void attend(const dt_gpt *gpt, const dt_micro_batch *micro_batch, int64_t
 static void multiply(const dt_gpt *gpt, void *y, dt_result result, const dt_operand *x, const dt_weight *w,
                      const float *bias, int64_t n, int64_t in, int64_t out, float *room) {
     const dt_linear_shape shape = dt_linear_dense(n, in, out);
-    gpt->kernels->linear->forward(y, result, x, w, bias, &shape, room);
+    const struct dt_linear *linear = gpt->kernels->linear;
+    linear->forward(y, result, x, w, bias, &shape, dt_linear_all_y(linear, &shape), room);
 }
 
 void dt_forward_run(const dt_gpt *gpt, const dt_weights *weights, const dt_micro_batch *micro_batch,
@@ -53,33 +54,38 @@ void dt_forward_run(const dt_gpt *gpt, const dt_weights *weights, const dt_micro
     const dt_shape *shape = &gpt->layout->shape;
     const dt_kernels *k = gpt->kernels;
     const int64_t C = shape->C, F = shape->F, n = micro_batch->sequences * shape->T;
+    const dt_range rows = dt_range_all(n);
     embed(gpt, &weights->view, micro_batch, a);
     const float *x = a->input;
     for (int64_t i = 0; i < shape->n_layers; i++) {
         const dt_gpt_layer *w = &weights->view.layer[i];
         const dt_layer_matrices *m = &weights->layer[i];
         dt_layer_activations *l = &a->layer[i];
-        k->layernorm->forward(l->ln_1, l->mean_1, l->rstd_1, x, w->ln_1_weight, w->ln_1_bias, n, C);
+        k->layernorm->forward(l->ln_1, l->mean_1, l->rstd_1, x, w->ln_1_weight, w->ln_1_bias, rows, C);
         multiply(gpt, l->qkv, DT_RESULT_OPERAND, l->ln_1, &m->c_attn, w->c_attn_bias, n, C, 3 * C, a->room);
         attend(gpt, micro_batch, i, l, a->scratch);
         multiply(gpt, a->projection, DT_RESULT_FLOAT, l->attended, &m->attn_proj, NULL, n, C, C, a->room);
         join_residual(gpt, micro_batch, i, DT_DROPOUT_RESIDUAL_1, l->middle, x, w->attn_proj_bias, a);
 
-        k->layernorm->forward(l->ln_2, l->mean_2, l->rstd_2, l->middle, w->ln_2_weight, w->ln_2_bias, n, C);
+        k->layernorm->forward(l->ln_2, l->mean_2, l->rstd_2, l->middle, w->ln_2_weight, w->ln_2_bias, rows,
+                              C);
         multiply(gpt, l->pre, DT_RESULT_OPERAND, l->ln_2, &m->c_fc, w->c_fc_bias, n, C, F, a->room);
-        k->gelu->forward(a->act, l->pre, n * F);
+        k->gelu->forward(a->act, l->pre, dt_range_all(n * F));
         multiply(gpt, a->projection, DT_RESULT_FLOAT, a->act, &m->mlp_proj, NULL, n, F, C, a->room);
         join_residual(gpt, micro_batch, i, DT_DROPOUT_RESIDUAL_2, l->output, l->middle, w->mlp_proj_bias, a);
         x = l->output;
     }
     const dt_gpt_view *view = &weights->view;
     const dt_linear_shape head = {n, shape->V, C, a->logits_stride, C};
-    k->layernorm->forward(a->ln_f, a->mean_f, a->rstd_f, x, view->ln_f_weight, view->ln_f_bias, n, C);
-    k->linear->backward_input(a->logits, DT_RESULT_FLOAT, a->ln_f, &weights->wte, &head, a->room);
+    k->layernorm->forward(a->ln_f, a->mean_f, a->rstd_f, x, view->ln_f_weight, view->ln_f_bias, rows, C);
+    k->linear->backward_input(a->logits, DT_RESULT_FLOAT, a->ln_f, &weights->wte, &head,
+                              dt_linear_all_dx(k->linear, &head), a->room);
 }
 
 double dt_forward_loss(const dt_gpt *gpt, const dt_micro_batch *micro_batch, dt_activations *a) {
     const dt_shape *shape = &gpt->layout->shape;
-    return gpt->kernels->loss->forward(a->logits, a->targets, micro_batch->sequences * shape->T, shape->V,
-                                       a->logits_stride);
+    const int64_t n = micro_batch->sequences * shape->T;
+    gpt->kernels->loss->forward(a->losses, a->logits, a->targets, dt_range_all(n), shape->V,
+                                a->logits_stride);
+    return dt_loss_sum(a->losses, n);
 }

@@ -54,7 +54,7 @@ void dt_gpt_view_free(dt_gpt_view *view);
 /** One micro-batch of a batch: up to micro_batch_size sequences, run forward and backward as one. */
 typedef struct dt_micro_batch {
     int64_t sequences;
-    const uint8_t *const *windows; /**< [sequences], each of T + 1 tokens */
+    const int32_t *const *windows; /**< [sequences], each of T + 1 token ids */
     int64_t first_slot;            /**< global slot of windows[0] */
     int64_t step; /**< from 1; with the slot it decides the masks. 0: no dropout (evaluation) */
 } dt_micro_batch;

@@ -98,7 +98,7 @@ void dt_weights_pack(const dt_weights *w, const dt_gpt *gpt, int64_t first, int6
         const int64_t from = dt_max(first, p->first), to = dt_min(end, next);
         if (from < to)
             gpt->kernels->linear->pack_weight(p->panels, p->values, p->in, p->out, p->transposed,
-                                              from - p->first, to - p->first);
+                                              (dt_range){from - p->first, to - p->first});
     }
 }
 

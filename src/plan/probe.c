@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "plan/harness.h"
 #include "comm/agree.h"
+#include "data/tokenizer.h"
 #include "model/backward.h"
 #include "model/forward.h"
 #include "optim/clip.h"
@@ -33,7 +34,8 @@ struct dt_probing {
     const dt_world *world;
     dt_harness harness;
     int64_t micro_batch_sequences;
-    const uint8_t **windows; /* [threads * micro_batch_sequences] */
+    const int32_t **windows; /* [threads * micro_batch_sequences] */
+    int32_t *ids;            /* what they point to, which overlaps as windows of a stream do */
     float **gradient;        /* [threads + 1], each of layout->elements: one for additions to add to */
     dt_gpt_view *view;       /* [threads] */
     double *partial;
@@ -191,14 +193,16 @@ static dt_status create_own(dt_probing *p, const dt_config *config) {
     const dt_layout *layout = &p->harness.layout;
     p->micro_batch_sequences = u;
     p->windows = calloc((size_t)(threads * u), sizeof *p->windows);
+    p->ids = calloc((size_t)(threads * u * T + 1), sizeof *p->ids);
     p->gradient = calloc((size_t)threads + 1, sizeof *p->gradient);
     p->view = calloc((size_t)threads, sizeof *p->view);
     p->round = calloc((size_t)p->world->size, sizeof *p->round);
     p->partial = dt_memory_alloc(dt_clip_chunks(layout->elements), sizeof *p->partial, "partial norms");
-    if (!p->windows || !p->gradient || !p->view || !p->round || !p->partial)
+    if (!p->windows || !p->ids || !p->gradient || !p->view || !p->round || !p->partial)
         return dt_fail("out of memory for a probe of %d threads", threads);
+    dt_tokenizer_widen(p->ids, p->harness.shard.tokens, threads * u * T + 1);
     for (int64_t s = 0; s < threads * u; s++)
-        p->windows[s] = p->harness.shard.tokens + s * T;
+        p->windows[s] = p->ids + s * T;
     for (int t = 0; t <= threads; t++) {
         p->gradient[t] = dt_memory_alloc(layout->elements, sizeof(float), "a probe's gradient");
         if (p->gradient[t] == NULL)
@@ -246,6 +250,7 @@ void dt_probe_free(dt_probing *p) {
     free(p->gradient);
     free(p->view);
     free(p->windows);
+    free(p->ids);
     free(p->round);
     dt_memory_free(p->partial);
     dt_harness_free(&p->harness);

@@ -30,7 +30,8 @@ struct dt_step {
     dt_step_inputs in;
     int64_t micro_batches;
     dt_micro_batches schedule;
-    const uint8_t **window; /* [slots of this rank] */
+    const int32_t **window; /* [slots of this rank] */
+    int32_t *ids;           /* [slots of this rank, T + 1]: what window points to */
     int64_t first_slot, end_slot;
 
     dt_gpt_view *gradient_view; /* [schedule.buffers] */
@@ -92,9 +93,13 @@ static dt_status create_values(dt_step *s) {
     s->values_counts = dt_memory_alloc(size, sizeof(int64_t), "the ranks' numbers of micro-batches");
     s->partial =
         dt_memory_alloc(dt_clip_chunks(s->in.gpt->layout->elements), sizeof(double), "partial norms");
-    s->window = dt_memory_alloc(s->end_slot - s->first_slot, sizeof *s->window, "the batch");
-    if (!s->micro_batch_values || !s->losses || !s->values_counts || !s->partial || !s->window)
+    const int64_t slots = s->end_slot - s->first_slot, row = s->in.gpt->layout->shape.T + 1;
+    s->window = dt_memory_alloc(slots, sizeof *s->window, "the batch");
+    s->ids = dt_memory_alloc(slots * row, sizeof *s->ids, "the tokens of the batch");
+    if (!s->micro_batch_values || !s->losses || !s->values_counts || !s->partial || !s->window || !s->ids)
         return DT_FAILED;
+    for (int64_t slot = 0; slot < slots; slot++)
+        s->window[slot] = s->ids + slot * row;
     for (int r = 0; r < size; r++) {
         int64_t first, end;
         dt_tree_run(s->micro_batches, r, size, &first, &end);
@@ -149,14 +154,16 @@ void dt_step_free(dt_step *s) {
     dt_memory_free(s->values_counts);
     dt_memory_free(s->partial);
     dt_memory_free(s->window);
+    dt_memory_free(s->ids);
     free(s);
 }
 
 static void draw_batch(dt_step *s, int64_t step) {
     const double begun = dt_spans_begin(s->in.spans);
+    const int64_t row = s->in.gpt->layout->shape.T + 1;
     for (int64_t slot = s->first_slot; slot < s->end_slot; slot++)
-        s->window[slot - s->first_slot] =
-            dt_shard_window(s->in.shard, s->in.streams, dt_streams_window(s->in.streams, step, slot));
+        dt_shard_window(s->in.shard, s->in.streams, dt_streams_window(s->in.streams, step, slot),
+                        s->ids + (slot - s->first_slot) * row);
     dt_spans_end(s->in.spans, DT_SPAN_BATCH, begun, 0.0);
 }
 

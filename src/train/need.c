@@ -28,12 +28,15 @@ int64_t dt_need_sum(const dt_layout *layout, const dt_config *config, int thread
 int64_t dt_need_bytes(const dt_layout *layout, const dt_config *config, const dt_world *world,
                       const dt_allreduce_options *options, int threads, int64_t tokens) {
     const int64_t micro_batches = dt_step_micro_batches(config->batch_size, config->micro_batch_size);
-    int64_t gradients = 0, workspace_bytes = 0;
+    int64_t gradients = 0, workspace_bytes = 0, first, end;
     if (dt_step_gradient_buffers(micro_batches, world->rank, world->size, threads, &gradients) != DT_OK ||
         dt_overlap_workspace_bytes(world, micro_batches, layout->elements, config->bucket_bytes, options,
                                    &workspace_bytes) != DT_OK)
         return INT64_MAX;
-    return dt_need_sum(layout, config, threads, gradients, workspace_bytes, tokens);
+    /* The batch, as the model takes it, beside the corpus. */
+    dt_step_slots(config->batch_size, config->micro_batch_size, world->rank, world->size, &first, &end);
+    const int64_t batch = (end - first) * (layout->shape.T + 1) * (int64_t)sizeof(int32_t);
+    return dt_need_sum(layout, config, threads, gradients, workspace_bytes, tokens + batch);
 }
 
 /* Also the sum over a host's ranks must fit 63 bits: no host has as much as one of these. */

@@ -138,7 +138,8 @@ static dt_status create_observers(dt_run *run) {
                                          dt_streams_train_tokens(run->corpus.total.tokens, c->train_ratio),
                                      .end_token = run->corpus.total.tokens,
                                      .max_windows = c->eval_max_windows,
-                                     .on_all = c->eval_on == DT_EVAL_ALL};
+                                     .on_all = c->eval_on == DT_EVAL_ALL,
+                                     .threads = run->workers.threads};
     if (!dt_is_null_int(c->eval_cadence))
         DT_TRY(dt_evaluate_create(&run->evaluator, run->world, &run->corpus, c->max_seq_len,
                                   c->micro_batch_size, &range));

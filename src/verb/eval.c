@@ -86,6 +86,7 @@ static dt_status evaluate(const dt_world *world, const dt_model_file *model, con
     if (status == DT_OK)
         status = dt_workers_create(workers, threads, model->gpt.kernels, &model->layout.shape,
                                    c->micro_batch_size);
+    range.threads = workers->threads;
     if (status == DT_OK)
         status = dt_evaluate_create(evaluator, world, corpus, c->max_seq_len, c->micro_batch_size, &range);
     DT_TRY(dt_agree(world, status));

@@ -68,10 +68,10 @@ static inline uint16_t *numbers_halves(int64_t count, uint32_t seed) {
 }
 
 /** `count` tokens below `V`, the same for the same seed. */
-static inline uint8_t *numbers_tokens(int64_t count, uint32_t seed, int64_t V) {
-    uint8_t *tokens = numbers_block(count, 1);
+static inline int32_t *numbers_tokens(int64_t count, uint32_t seed, int64_t V) {
+    int32_t *tokens = numbers_block(count, sizeof *tokens);
     for (int64_t i = 0; i < count; i++)
-        tokens[i] = (uint8_t)(dt_philox((dt_philox_key){seed, 1}, (uint32_t)i, 0, 0, 0).w0 % (uint32_t)V);
+        tokens[i] = (int32_t)(dt_philox((dt_philox_key){seed, 1}, (uint32_t)i, 0, 0, 0).w0 % (uint32_t)V);
     return tokens;
 }
 

@@ -31,7 +31,7 @@ double reference_factor(const reference_dropout *drop, int64_t row, int64_t col)
     return drop->p >= 1.0 || word[in_block / 16] < floor(drop->p * 0x1p32) ? 0.0 : 1.0 / (1.0 - drop->p);
 }
 
-void reference_embedding(double *x, const uint8_t *tokens, const double *wte, const double *wpe, int64_t T,
+void reference_embedding(double *x, const int32_t *tokens, const double *wte, const double *wpe, int64_t T,
                          int64_t C, const reference_dropout *drop) {
     for (int64_t t = 0; t < T; t++)
         for (int64_t c = 0; c < C; c++)
@@ -149,7 +149,7 @@ void reference_residual(double *out, const double *residual, const double *x, in
             out[t * C + c] = residual[t * C + c] + reference_factor(drop, t, c) * x[t * C + c];
 }
 
-double reference_loss(const double *logits, const uint8_t *targets, int64_t rows, int64_t V) {
+double reference_loss(const double *logits, const int32_t *targets, int64_t rows, int64_t V) {
     double loss = 0.0;
     for (int64_t i = 0; i < rows; i++) {
         const double *row = logits + i * V;

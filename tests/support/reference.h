@@ -28,7 +28,7 @@ reference_dropout reference_dropout_at(uint64_t seed, double p, int64_t layer, i
 double reference_factor(const reference_dropout *drop, int64_t row, int64_t col);
 
 /** x[T, C] = dropout(wte[tokens[t]] + wpe[t]). */
-void reference_embedding(double *x, const uint8_t *tokens, const double *wte, const double *wpe, int64_t T,
+void reference_embedding(double *x, const int32_t *tokens, const double *wte, const double *wpe, int64_t T,
                          int64_t C, const reference_dropout *drop);
 
 /** y[rows, C] = (x - mean) / sqrt(var + 1e-5) weight + bias. */
@@ -55,7 +55,7 @@ void reference_residual(double *out, const double *residual, const double *x, in
                         const reference_dropout *drop);
 
 /** The sum over rows of log(sum exp(logits)) - logits[target]; logits[rows, V]. */
-double reference_loss(const double *logits, const uint8_t *targets, int64_t rows, int64_t V);
+double reference_loss(const double *logits, const int32_t *targets, int64_t rows, int64_t V);
 
 /**
  * The slope of `value` in the number *x by a central difference of width 2e-4, *x put back afterwards. Its

@@ -20,8 +20,8 @@ typedef struct small_gpt {
     dt_gpt gpt; /**< of the fastest kernels in fp32; small_gpt_use sets others */
     float *parameters;
     dt_weights weights;
-    uint8_t *tokens; /* [SMALL_GPT_WINDOWS, T + 1] */
-    const uint8_t *windows[SMALL_GPT_WINDOWS];
+    int32_t *tokens; /* [SMALL_GPT_WINDOWS, T + 1] */
+    const int32_t *windows[SMALL_GPT_WINDOWS];
 } small_gpt;
 
 /** Makes a model of `shape` that drops out with probability `dropout` in training. */

@@ -43,13 +43,13 @@ static void check(const dt_kernels *k, int64_t T, int64_t C, int64_t H, bool dro
            *y_expected = numbers_wide(n);
     double *lse_expected = numbers_wide(H * T), *dqkv_expected = numbers_wide(3 * n);
 
-    k->attention->forward(y, lse, qkv, T, C, H, drop, scratch);
+    k->attention->forward(y, lse, qkv, T, C, H, drop, dt_attention_all(T, H), scratch);
     reference_attention(y_expected, lse_expected, wide_qkv, T, C, H, same);
     assert_close(k->name, "y", y, y_expected, n, FORWARD_TOLERANCE);
     assert_close(k->name, "lse", lse, lse_expected, H * T, FORWARD_TOLERANCE);
 
     numbers_poison(scratch, room);
-    k->attention->backward(dqkv, dy, y, lse, qkv, T, C, H, drop, scratch);
+    k->attention->backward(dqkv, dy, y, lse, qkv, T, C, H, drop, dt_attention_all(T, H), scratch);
     reference_attention_backward(dqkv_expected, wide_dy, wide_qkv, T, C, H, same);
     assert_close(k->name, "dqkv", dqkv, dqkv_expected, 3 * n, BACKWARD_TOLERANCE);
 
@@ -117,7 +117,7 @@ static void a_query_alone_is_the_last_row(void **state) {
               *alone = numbers_poisoned(C);
         float *lse = numbers_poisoned(H * T),
               *scratch = numbers_poisoned(dt_attention_scratch_floats(T, C / H));
-        k->attention->forward(y, lse, qkv, T, C, H, NULL, scratch);
+        k->attention->forward(y, lse, qkv, T, C, H, NULL, dt_attention_all(T, H), scratch);
         for (int64_t t = T - 1; t >= 0; t -= t < 3 ? 1 : t / 3) {
             double *row = numbers_widen(y + t * C, C);
             numbers_poison(qkv + (t + 1) * 3 * C, (T - 1 - t) * 3 * C);
@@ -149,8 +149,8 @@ static void large_scores_stay_finite(void **state) {
                 qkv[t * 3 * C + 2 * C + c] = (float)(10 * t + c);
                 dy[t * C + c] = 1.0f;
             }
-        k->attention->forward(y, lse, qkv, T, C, 1, none, scratch);
-        k->attention->backward(dqkv, dy, y, lse, qkv, T, C, 1, none, scratch);
+        k->attention->forward(y, lse, qkv, T, C, 1, none, dt_attention_all(T, 1), scratch);
+        k->attention->backward(dqkv, dy, y, lse, qkv, T, C, 1, none, dt_attention_all(T, 1), scratch);
         for (int i = 0; i < T * C; i++) {
             const int t = i / C, c = i % C;
             assert_near(k->name, "y", (double)y[i], (double)(10 * t + c), (double)FLT_EPSILON);

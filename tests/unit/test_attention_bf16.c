@@ -83,13 +83,15 @@ static void release(pass *p) {
 /* Runs both passes, whatever stood in the scratch. */
 static void run_forward(const dt_kernels *set, pass *p) {
     float *scratch = numbers_poisoned(set->attention->scratch_floats(p->T, p->C / p->H));
-    set->attention->forward(p->y, p->lse, p->qkv, p->T, p->C, p->H, p->drop, scratch);
+    set->attention->forward(p->y, p->lse, p->qkv, p->T, p->C, p->H, p->drop, dt_attention_all(p->T, p->H),
+                            scratch);
     free(scratch);
 }
 
 static void run_backward(const dt_kernels *set, pass *p) {
     float *scratch = numbers_poisoned(set->attention->scratch_floats(p->T, p->C / p->H));
-    set->attention->backward(p->dqkv, p->dy, p->y, p->lse, p->qkv, p->T, p->C, p->H, p->drop, scratch);
+    set->attention->backward(p->dqkv, p->dy, p->y, p->lse, p->qkv, p->T, p->C, p->H, p->drop,
+                             dt_attention_all(p->T, p->H), scratch);
     free(scratch);
 }
 

@@ -85,7 +85,7 @@ static void a_full_context_keeps_its_later_half(void **state) {
     for (int i = 0; i < shape_count; i++) {
         small_gpt *small = small_gpt_make(shapes[i], 0.0);
         const int64_t T = shapes[i].T, V = shapes[i].V, kept = T / 2;
-        uint8_t *text = numbers_tokens(3 * T + 1, 3, V);
+        int32_t *text = numbers_tokens(3 * T + 1, 3, V);
         for_every_kernels(k) {
             small_gpt_use(small, k);
             dt_decoder *decoder = decoder_make(small);
@@ -147,7 +147,7 @@ static void streams_do_not_matter(void **state) {
     for (int i = 1; i < shape_count; i++) {
         small_gpt *small = small_gpt_make(shapes[i], 0.0);
         const int64_t T = shapes[i].T, V = shapes[i].V, steps = T + T / 2 + 1;
-        uint8_t *text = numbers_tokens(steps * STREAMS, 5, V);
+        int32_t *text = numbers_tokens(steps * STREAMS, 5, V);
         for_every_kernels(k) {
             small_gpt_use(small, k);
             dt_decoder *together = decoder_of(small, STREAMS), *alone[STREAMS];

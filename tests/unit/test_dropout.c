@@ -9,7 +9,7 @@ static float *factors(const dt_kernels *k, int64_t T, int64_t C, const dt_dropou
     float *factor = numbers_poisoned(DT_DROPOUT_ROOM(C));
     for (int64_t i = 0; i < T * C; i++)
         ones[i] = 1.0f;
-    k->residual->backward(made, ones, T, C, drop, factor);
+    k->residual->backward(made, ones, dt_range_all(T), C, drop, factor);
     free(ones);
     free(factor);
     return made;
@@ -136,9 +136,9 @@ static void the_branch_joins_the_residual(void **state) {
         float *factor = dropping ? numbers_poisoned(DT_DROPOUT_ROOM(C)) : NULL;
         float *out = numbers_poisoned(n), *over_residual = numbers_copy(residual, n),
               *over_x = numbers_copy(x, n);
-        k->residual->forward(out, residual, x, bias, T, C, drop, factor);
-        k->residual->forward(over_residual, over_residual, x, bias, T, C, drop, factor);
-        k->residual->forward(over_x, residual, over_x, bias, T, C, drop, factor);
+        k->residual->forward(out, residual, x, bias, dt_range_all(T), C, drop, factor);
+        k->residual->forward(over_residual, over_residual, x, bias, dt_range_all(T), C, drop, factor);
+        k->residual->forward(over_x, residual, over_x, bias, dt_range_all(T), C, drop, factor);
         reference_residual(expected, wide, branch, T, C, dropping ? &same : NULL);
         assert_close(k->name, "out", out, expected, n, 2.0 * (double)FLT_EPSILON);
         assert_same_bits(k->name, "out over the residual", over_residual, out, n);
@@ -164,11 +164,11 @@ static void the_gradient_takes_the_same_mask(void **state) {
     float *dout = numbers_random(n, 1, 1.0), *factor = numbers_poisoned(DT_DROPOUT_ROOM(C));
     for_each_kernels(k) {
         float *dx = numbers_poisoned(n), *made = factors(k, T, C, &drop), *expected = numbers_copy(made, n);
-        k->residual->backward(dx, dout, T, C, &drop, factor);
+        k->residual->backward(dx, dout, dt_range_all(T), C, &drop, factor);
         for (int64_t i = 0; i < n; i++)
             expected[i] *= dout[i];
         assert_same_bits(k->name, "dx", dx, expected, n);
-        k->residual->backward(dx, dout, T, C, NULL, NULL);
+        k->residual->backward(dx, dout, dt_range_all(T), C, NULL, NULL);
         assert_same_bits(k->name, "dx without dropout", dx, dout, n);
         free(dx);
         free(made);

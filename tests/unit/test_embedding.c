@@ -5,7 +5,7 @@
 enum { T = 9, C = 70, V = 13, AT = 5 };
 
 /* Tokens with repetitions, the first and the last of the vocabulary among them. */
-static const uint8_t tokens[T] = {3, 0, V - 1, 3, 3, 7, 0, 12, 1};
+static const int32_t tokens[T] = {3, 0, V - 1, 3, 3, 7, 0, 12, 1};
 
 /* A sum and a product: 2 eps of the largest. Without dropout also from a position in the middle of wpe. */
 static void forward_is_the_formula(void **state) {
@@ -17,11 +17,11 @@ static void forward_is_the_formula(void **state) {
     const reference_dropout same = reference_dropout_at(5, 0.4, 0, 0, 2, 3);
     for_each_kernels(k) {
         float *x = numbers_poisoned(T * C), *factor = numbers_poisoned(DT_DROPOUT_ROOM(C));
-        k->embedding->forward(x, tokens, wte, wpe, 0, T, C, &drop, factor);
+        k->embedding->forward(x, tokens, wte, wpe, 0, dt_range_all(T), C, &drop, factor);
         reference_embedding(expected, tokens, wide_wte, wide_wpe, T, C, &same);
         assert_close(k->name, "x", x, expected, T * C, 2.0 * (double)FLT_EPSILON);
         numbers_poison(x, T * C);
-        k->embedding->forward(x, tokens, wte, wpe, AT, T, C, NULL, NULL);
+        k->embedding->forward(x, tokens, wte, wpe, AT, dt_range_all(T), C, NULL, NULL);
         reference_embedding(expected, tokens, wide_wte, wide_wpe + AT * C, T, C, NULL);
         assert_close(k->name, "x without dropout", x, expected, T * C, (double)FLT_EPSILON);
         free(x);
@@ -46,7 +46,8 @@ static void check_backward(const dt_kernels *k, const dt_dropout *drop, const re
             wte_expected[tokens[t] * C + c] += flow;
             wpe_expected[t * C + c] += flow;
         }
-    k->embedding->backward(dwte, dwpe, dx, tokens, T, C, drop, drop ? factor : NULL);
+    k->embedding->backward_positions(dwpe, dx, dt_range_all(T), C, drop, drop ? factor : NULL);
+    k->embedding->backward_tokens(dwte, dx, tokens, T, C, dt_range_all(V));
     assert_close(k->name, "dwte", dwte, wte_expected, V * C, 4.0 * (double)FLT_EPSILON);
     assert_close(k->name, "dwpe", dwpe, wpe_expected, T * C, 4.0 * (double)FLT_EPSILON);
     free(dx);

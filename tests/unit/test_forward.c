@@ -118,7 +118,7 @@ static void the_future_is_not_seen(void **state) {
         const int64_t changed[] = {longer.T, longer.T - 1, 64, 1};
         for (size_t i = 0; i < sizeof changed / sizeof *changed; i++) {
             float *before = logits_of(small, &micro_batch, &a);
-            small->tokens[changed[i]] = (uint8_t)((small->tokens[changed[i]] + 1) % longer.V);
+            small->tokens[changed[i]] = (int32_t)((small->tokens[changed[i]] + 1) % longer.V);
             float *after = logits_of(small, &micro_batch, &a);
             assert_same_bits(k->name, "logits before the change", after, before, changed[i] * longer.V);
             if (changed[i] < longer.T)

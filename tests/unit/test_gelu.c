@@ -21,13 +21,13 @@ static void forward_is_the_formula(void **state) {
     float *pre = arguments();
     for_each_kernels(k) {
         float *y = numbers_poisoned(COUNT), *over = numbers_copy(pre, COUNT);
-        k->gelu->forward(y, pre, COUNT);
+        k->gelu->forward(y, pre, dt_range_all(COUNT));
         for (int i = 0; i < COUNT; i++) {
             const double x = (double)pre[i], expected = reference_gelu(x);
             if (!(fabs((double)y[i] - expected) <= 4.0 * (double)FLT_EPSILON * fabs(x)))
                 fail_msg("%s: gelu(%.9g) is %.9g, expected %.9g", k->name, x, (double)y[i], expected);
         }
-        k->gelu->forward(over, over, COUNT);
+        k->gelu->forward(over, over, dt_range_all(COUNT));
         assert_same_bits(k->name, "y over pre", over, y, COUNT);
         free(y);
         free(over);
@@ -46,8 +46,8 @@ static void backward_is_the_slope(void **state) {
     for_each_kernels(k) {
         float *dpre = numbers_poisoned(COUNT), *over = numbers_copy(dy, COUNT), *y = numbers_poisoned(COUNT);
         float *y_forward = numbers_poisoned(COUNT);
-        k->gelu->backward(dpre, y, dy, pre, COUNT);
-        k->gelu->forward(y_forward, pre, COUNT);
+        k->gelu->backward(dpre, y, dy, pre, dt_range_all(COUNT));
+        k->gelu->forward(y_forward, pre, dt_range_all(COUNT));
         assert_same_bits(k->name, "y made again", y, y_forward, COUNT);
         for (int i = 0; i < COUNT; i++) {
             double x = (double)pre[i];
@@ -56,7 +56,7 @@ static void backward_is_the_slope(void **state) {
                 fail_msg("%s: %.9g gelu'(%.9g) is %.9g, expected %.9g", k->name, (double)dy[i],
                          (double)pre[i], (double)dpre[i], expected);
         }
-        k->gelu->backward(over, y, over, pre, COUNT);
+        k->gelu->backward(over, y, over, pre, dt_range_all(COUNT));
         assert_same_bits(k->name, "dpre over dy", over, dpre, COUNT);
         float *blocks[] = {dpre, over, y, y_forward};
         for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
@@ -75,8 +75,8 @@ static void far_out_it_is_a_ramp(void **state) {
         float y[N], again[N], dpre[N], ones[N];
         for (int i = 0; i < N; i++)
             ones[i] = 1.0f;
-        k->gelu->forward(y, far, N);
-        k->gelu->backward(dpre, again, ones, far, N);
+        k->gelu->forward(y, far, dt_range_all(N));
+        k->gelu->backward(dpre, again, ones, far, dt_range_all(N));
         for (int i = 0; i < N; i++)
             if (!(fabsf(y[i] - fmaxf(far[i], 0.0f)) <= 1e-30f) ||
                 !(fabsf(dpre[i] - (far[i] > 0.0f)) <= 1e-20f))

@@ -20,7 +20,7 @@ static void check_forward(const dt_kernels *k, int64_t rows, int64_t C, float sh
     float *y = numbers_poisoned(n), *mean = numbers_poisoned(rows), *rstd = numbers_poisoned(rows);
     double *wx = numbers_widen(x, n), *ww = numbers_widen(weight, C), *wb = numbers_widen(bias, C);
     double *expected = numbers_wide(n);
-    k->layernorm->forward(y, mean, rstd, x, weight, bias, rows, C);
+    k->layernorm->forward(y, mean, rstd, x, weight, bias, dt_range_all(rows), C);
     reference_layernorm(expected, wx, ww, wb, rows, C);
     assert_close(k->name, "y", y, expected, n, tolerance);
     for (int64_t i = 0; i < rows; i++) {
@@ -63,7 +63,7 @@ static void a_constant_row_gives_the_bias(void **state) {
         weight[c] = 2.0f;
     }
     for_each_kernels(k) {
-        k->layernorm->forward(y, &mean, &rstd, x, weight, bias, 1, C);
+        k->layernorm->forward(y, &mean, &rstd, x, weight, bias, dt_range_all(1), C);
         assert_same_bits(k->name, "y", y, bias, C);
         assert_near(k->name, "rstd", (double)rstd, 1.0 / sqrt(1e-5), 4.0 * (double)FLT_EPSILON);
     }
@@ -117,8 +117,9 @@ static void check_backward(int64_t rows, int64_t C) {
     for_each_kernels(k) {
         float *y = numbers_poisoned(n), *mean = numbers_poisoned(rows), *rstd = numbers_poisoned(rows);
         float *dx = numbers_copy(before, n), *dweight = numbers_poisoned(C), *dbias = numbers_poisoned(C);
-        k->layernorm->forward(y, mean, rstd, x, weight, bias, rows, C);
-        k->layernorm->backward(dx, dweight, dbias, dy, x, mean, rstd, weight, rows, C);
+        k->layernorm->forward(y, mean, rstd, x, weight, bias, dt_range_all(rows), C);
+        k->layernorm->backward(dx, dweight, dbias, dy, x, mean, rstd, weight, rows, C,
+                               &(dt_layernorm_ranges){dt_range_all(rows), dt_range_all(C)});
         assert_close(k->name, "dx", dx, dx_expected, n, tolerance);
         assert_close(k->name, "dbias", dbias, dbias_expected, C, tolerance);
         if (C > 1) /* of a row of one number the normalised number is 0, and so is its weight's gradient */

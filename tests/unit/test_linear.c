@@ -28,10 +28,12 @@ static void forward_is_the_formula(void **state) {
         double *plain = numbers_wide(rows * out), *biased = numbers_wide(rows * out);
         reference_linear(plain, wx, ww, NULL, rows, in, out);
         reference_linear(biased, wx, ww, wb, rows, in, out);
-        k->linear->forward(y, DT_RESULT_FLOAT, x, &weight, NULL, &shape, room);
+        k->linear->forward(y, DT_RESULT_FLOAT, x, &weight, NULL, &shape, dt_linear_all_y(k->linear, &shape),
+                           room);
         assert_close(k->name, "y", y, plain, rows * out, tolerance_of(in));
         numbers_poison(y, rows * out);
-        k->linear->forward(y, DT_RESULT_FLOAT, x, &weight, bias, &shape, room);
+        k->linear->forward(y, DT_RESULT_FLOAT, x, &weight, bias, &shape, dt_linear_all_y(k->linear, &shape),
+                           room);
         assert_close(k->name, "y with bias", y, biased, rows * out, tolerance_of(in));
         void *blocks[] = {x, w, bias, y, wx, ww, wb, plain, biased};
         for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
@@ -63,8 +65,9 @@ static void backward_is_the_formula(void **state) {
                     dw_expected[l * out + o] += d * (double)x[i * in + l];
                 }
             }
-        k->linear->backward_input(dx, DT_RESULT_FLOAT, dy, &weight, &shape, room);
-        k->linear->backward_weight(dw, dbias, x, dy, &shape, room);
+        k->linear->backward_input(dx, DT_RESULT_FLOAT, dy, &weight, &shape,
+                                  dt_linear_all_dx(k->linear, &shape), room);
+        k->linear->backward_weight(dw, dbias, x, dy, &shape, dt_linear_all_dw(k->linear, &shape), room);
         assert_close(k->name, "dx", dx, dx_expected, rows * in, tolerance_of(out));
         assert_close(k->name, "dw", dw, dw_expected, in * out, tolerance_of(rows));
         assert_close(k->name, "dbias", dbias, dbias_expected, out, tolerance_of(rows));

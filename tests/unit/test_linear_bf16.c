@@ -74,8 +74,8 @@ static void *packed(const dt_kernels *k, const layer *l, bool transposed) {
     const int64_t in = l->shape.in, out = l->shape.out;
     const int64_t count = transposed ? k->linear->panel_count(out, in) : k->linear->panel_count(in, out);
     void *panels = aligned(transposed ? k->linear->panels_bytes(out, in) : k->linear->panels_bytes(in, out));
-    k->linear->pack_weight(panels, l->w, in, out, transposed, count / 2, count);
-    k->linear->pack_weight(panels, l->w, in, out, transposed, 0, count / 2);
+    k->linear->pack_weight(panels, l->w, in, out, transposed, (dt_range){count / 2, count});
+    k->linear->pack_weight(panels, l->w, in, out, transposed, (dt_range){0, count / 2});
     return panels;
 }
 
@@ -100,9 +100,9 @@ static float *product_of(const dt_kernels *k, const layer *l, const dt_weight *w
     const int64_t stride = input ? s->x_stride : s->y_stride;
     float *made = numbers_poisoned(s->rows * stride);
     if (input)
-        k->linear->backward_input(made, result, l->dy, w, s, room);
+        k->linear->backward_input(made, result, l->dy, w, s, dt_linear_all_dx(k->linear, s), room);
     else
-        k->linear->forward(made, result, l->x, w, l->bias, s, room);
+        k->linear->forward(made, result, l->x, w, l->bias, s, dt_linear_all_y(k->linear, s), room);
     float *taken = dense(made, result == DT_RESULT_OPERAND, s->rows, input ? s->in : s->out, stride);
     free(made);
     return taken;
@@ -119,7 +119,7 @@ static results results_of(const dt_kernels *k, const layer *l) {
                  .dx_rounded = product_of(k, l, &w, true, DT_RESULT_OPERAND, room),
                  .dw = numbers_poisoned(s->in * s->out),
                  .dbias = numbers_poisoned(s->out)};
-    k->linear->backward_weight(r.dw, r.dbias, l->x, l->dy, s, room);
+    k->linear->backward_weight(r.dw, r.dbias, l->x, l->dy, s, dt_linear_all_dw(k->linear, s), room);
     free(room);
     free(panels);
     free(panels_t);

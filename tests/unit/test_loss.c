@@ -8,11 +8,11 @@ static const struct { int64_t V, stride; } shapes[] = {{1, 16}, {2, 2}, {17, 32}
 static const int shape_count = (int)(sizeof shapes / sizeof *shapes);
 
 /* Logits whose padding is NaN, with targets that include the first and the last of the vocabulary. */
-static float *make_logits(uint8_t *targets, int64_t V, int64_t stride) {
+static float *make_logits(int32_t *targets, int64_t V, int64_t stride) {
     float *chosen = numbers_random(ROWS * V, 1, 3.0), *logits = numbers_poisoned(ROWS * stride);
     for (int64_t i = 0; i < ROWS; i++) {
         memcpy(logits + i * stride, chosen + i * V, (size_t)V * sizeof *logits);
-        targets[i] = (uint8_t)(i == 0 ? 0 : i == 1 ? V - 1 : (7 * i) % V);
+        targets[i] = (int32_t)(i == 0 ? 0 : i == 1 ? V - 1 : (7 * i) % V);
     }
     free(chosen);
     return logits;
@@ -28,7 +28,7 @@ static double *without_padding(const float *logits, int64_t V, int64_t stride) {
 
 typedef struct problem {
     int64_t V;
-    const uint8_t *targets;
+    const int32_t *targets;
     double *logits, scale;
 } problem;
 
@@ -45,14 +45,17 @@ static double objective(void *context) {
 static void check(const dt_kernels *k, int64_t V, int64_t stride) {
     const double tolerance = 8.0 * (double)FLT_EPSILON;
     const float scale = 0.037f;
-    uint8_t targets[ROWS];
+    int32_t targets[ROWS];
     float *logits = make_logits(targets, V, stride), *untouched = numbers_copy(logits, ROWS * stride);
     problem p = {V, targets, without_padding(logits, V, stride), (double)scale};
     const double expected = reference_loss(p.logits, targets, ROWS, V);
-    const double forward = k->loss->forward(logits, targets, ROWS, V, stride);
+    double losses[ROWS], again[ROWS];
+    k->loss->forward(losses, logits, targets, dt_range_all(ROWS), V, stride);
+    const double forward = dt_loss_sum(losses, ROWS);
     assert_near(k->name, "loss", forward, expected, tolerance);
     assert_same_bits(k->name, "logits", logits, untouched, ROWS * stride);
-    assert_true(k->loss->backward(logits, targets, ROWS, V, stride, scale) == forward);
+    k->loss->backward(again, logits, targets, dt_range_all(ROWS), V, stride, scale);
+    assert_memory_equal(again, losses, sizeof losses);
     for (int64_t i = 0; i < ROWS; i++) {
         for (int64_t v = 0; v < V; v++) {
             const double slope = reference_slope(&p.logits[i * V + v], objective, &p);
@@ -82,13 +85,14 @@ static void large_logits_stay_finite(void **state) {
     enum { V = 20 };
     for_each_kernels(k) {
         float logits[2 * V];
-        const uint8_t targets[2] = {3, 4};
+        const int32_t targets[2] = {3, 4};
         for (int v = 0; v < 2 * V; v++)
             logits[v] = -1e4f;
         logits[3] = 1e4f;     /* the first row is certain of its target, */
         logits[V + 3] = 1e4f; /* the second of another */
-        const double loss = k->loss->backward(logits, targets, 2, V, V, 1.0f);
-        assert_near(k->name, "loss", loss, 2e4, (double)FLT_EPSILON);
+        double losses[2];
+        k->loss->backward(losses, logits, targets, dt_range_all(2), V, V, 1.0f);
+        assert_near(k->name, "loss", dt_loss_sum(losses, 2), 2e4, (double)FLT_EPSILON);
         for (int v = 0; v < 2 * V; v++) {
             const float expected = v == V + 3 ? 1.0f : v == V + 4 ? -1.0f : 0.0f;
             if (!(fabsf(logits[v] - expected) <= 1e-30f))

@@ -1,7 +1,12 @@
 /* A linear layer of one row, both ways round, against the formula in double. */
+#include "math/gemm.h"
 #include "math/kernels.h"
 #include "support/numbers.h"
 #include "support/reference.h"
+
+/* In the order of dt_kernels_get. */
+#define GEMM(isa, nothing) &dt_gemm_##isa,
+static const struct dt_gemm *const sets[DT_KERNELS_SETS] = {DT_ISA_EACH(GEMM, )};
 
 /* Sizes that are and are not whole numbers of a vector and of the blocks that a sum is cut into. */
 static const struct {
@@ -26,23 +31,25 @@ static void forward_is_the_formula(void **state) {
         reference_linear(expected, wx, ww, NULL, 1, in, out);
         const dt_weight weight = {.values = w};
         const dt_linear_shape shape = dt_linear_dense(1, in, out);
-        k->linear->forward(y, DT_RESULT_FLOAT, x, &weight, NULL, &shape, room);
+        k->linear->forward(y, DT_RESULT_FLOAT, x, &weight, NULL, &shape, dt_linear_all_y(k->linear, &shape),
+                           room);
         assert_close(k->name, "y", y, expected, out, tolerance_of(in));
         numbers_poison(y, out);
         reference_linear(expected, wx, ww, wb, 1, in, out);
-        k->linear->forward(y, DT_RESULT_FLOAT, x, &weight, bias, &shape, room);
+        k->linear->forward(y, DT_RESULT_FLOAT, x, &weight, bias, &shape, dt_linear_all_y(k->linear, &shape),
+                           room);
         assert_close(k->name, "y with bias", y, expected, out, tolerance_of(in));
-        k->gemm->multiply(&(dt_product){.m = 1,
-                                        .n = out,
-                                        .k = in,
-                                        .a = x,
-                                        .a_stride = in,
-                                        .b = w,
-                                        .b_stride = out,
-                                        .c = same,
-                                        .c_stride = out,
-                                        .bias = bias},
-                          room);
+        sets[k_index]->multiply(&(dt_product){.m = 1,
+                                              .n = out,
+                                              .k = in,
+                                              .a = x,
+                                              .a_stride = in,
+                                              .b = w,
+                                              .b_stride = out,
+                                              .c = same,
+                                              .c_stride = out,
+                                              .bias = bias},
+                                room);
         assert_same_bits(k->name, "y with bias, as a product", y, same, out);
         void *blocks[] = {x, w, bias, y, same, room, wx, ww, wb, expected};
         for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
@@ -64,7 +71,8 @@ static void transposed_is_the_formula(void **state) {
                 expected[r] += (double)w[r * in + i] * (double)x[i];
         }
         const dt_linear_shape shape = dt_linear_dense(1, rows, in);
-        k->linear->backward_input(y, DT_RESULT_FLOAT, x, &(dt_weight){.values = w}, &shape, NULL);
+        k->linear->backward_input(y, DT_RESULT_FLOAT, x, &(dt_weight){.values = w}, &shape,
+                                  dt_linear_all_dx(k->linear, &shape), NULL);
         assert_close(k->name, "y", y, expected, rows, tolerance_of(in));
         void *blocks[] = {x, w, y, expected};
         for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)

@@ -73,9 +73,10 @@ static int64_t layernorm(const dt_kernels *k, int64_t C, const dt_dropout *drop,
           *bias = numbers_random(C, 4, 1.0), *start = numbers_random(ROWS * C, 5, 1.0);
     float *mean = out, *rstd = mean + ROWS, *y = rstd + ROWS, *dx = y + ROWS * C, *dweight = dx + ROWS * C,
           *dbias = dweight + C;
-    k->layernorm->forward(y, mean, rstd, x, weight, bias, ROWS, C);
+    k->layernorm->forward(y, mean, rstd, x, weight, bias, dt_range_all(ROWS), C);
     memcpy(dx, start, (size_t)(ROWS * C) * sizeof *dx);
-    k->layernorm->backward(dx, dweight, dbias, dy, x, mean, rstd, weight, ROWS, C);
+    k->layernorm->backward(dx, dweight, dbias, dy, x, mean, rstd, weight, ROWS, C,
+                           &(dt_layernorm_ranges){dt_range_all(ROWS), dt_range_all(C)});
     FREE(x, dy, weight, bias, start);
     return dbias + C - out;
 }
@@ -83,8 +84,8 @@ static int64_t layernorm(const dt_kernels *k, int64_t C, const dt_dropout *drop,
 static int64_t gelu(const dt_kernels *k, int64_t count, const dt_dropout *drop, float *out) {
     (void)drop;
     float *pre = wild(count, 1), *dy = numbers_random(count, 2, 1.0);
-    k->gelu->forward(out, pre, count);
-    k->gelu->backward(out + count, out + 2 * count, dy, pre, count);
+    k->gelu->forward(out, pre, dt_range_all(count));
+    k->gelu->backward(out + count, out + 2 * count, dy, pre, dt_range_all(count));
     FREE(pre, dy);
     return 3 * count;
 }
@@ -93,8 +94,8 @@ static int64_t residual(const dt_kernels *k, int64_t C, const dt_dropout *drop, 
     enum { T = 3 };
     float *x = wild(T * C, 1), *stream = wild(T * C, 2), *bias = numbers_random(C, 3, 1.0),
           *factor = numbers_poisoned(DT_DROPOUT_ROOM(C));
-    k->residual->forward(out, stream, x, bias, T, C, drop, factor);
-    k->residual->backward(out + T * C, x, T, C, drop, factor);
+    k->residual->forward(out, stream, x, bias, dt_range_all(T), C, drop, factor);
+    k->residual->backward(out + T * C, x, dt_range_all(T), C, drop, factor);
     FREE(x, stream, bias, factor);
     return 2 * T * C;
 }
@@ -103,11 +104,13 @@ static int64_t embedding(const dt_kernels *k, int64_t C, const dt_dropout *drop,
     enum { T = 9, V = 5 };
     float *wte = wild(V * C, 1), *wpe = wild(T * C, 2), *factor = numbers_poisoned(DT_DROPOUT_ROOM(C));
     float *x = out, *dwte = x + T * C, *dwpe = dwte + V * C;
-    uint8_t *tokens = numbers_tokens(T, 3, V);
-    k->embedding->forward(x, tokens, wte, wpe, 0, T, C, drop, factor);
+    int32_t *tokens = numbers_tokens(T, 3, V);
+    k->embedding->forward(x, tokens, wte, wpe, 0, dt_range_all(T), C, drop, factor);
     memset(dwte, 0, (size_t)((V + T) * C) * sizeof *dwte);
-    k->embedding->backward(dwte, dwpe, x, tokens, T, C, drop, factor);
-    FREE(wte, wpe, factor);
+    float *dx = numbers_copy(x, T * C);
+    k->embedding->backward_positions(dwpe, dx, dt_range_all(T), C, drop, factor);
+    k->embedding->backward_tokens(dwte, dx, tokens, T, C, dt_range_all(V));
+    FREE(wte, wpe, factor, dx);
     free(tokens);
     return dwpe + T * C - out;
 }
@@ -117,9 +120,12 @@ static int64_t loss(const dt_kernels *k, int64_t V, const dt_dropout *drop, floa
     const int64_t stride = V + 13;
     (void)drop;
     float *logits = numbers_random(ROWS * stride, 1, 30.0);
-    uint8_t *targets = numbers_tokens(ROWS, 2, V);
-    const double sums[2] = {k->loss->forward(logits, targets, ROWS, V, stride),
-                            k->loss->backward(logits, targets, ROWS, V, stride, 0.01f)};
+    int32_t *targets = numbers_tokens(ROWS, 2, V);
+    double losses[ROWS], sums[2];
+    k->loss->forward(losses, logits, targets, dt_range_all(ROWS), V, stride);
+    sums[0] = dt_loss_sum(losses, ROWS);
+    k->loss->backward(losses, logits, targets, dt_range_all(ROWS), V, stride, 0.01f);
+    sums[1] = dt_loss_sum(losses, ROWS);
     memcpy(out, sums, sizeof sums);
     memcpy(out + 4, logits, (size_t)(ROWS * stride) * sizeof *out);
     free(logits);
@@ -135,8 +141,8 @@ static int64_t attention(const dt_kernels *k, int64_t T, const dt_dropout *drop,
         float *qkv = numbers_random(3 * n, 1, 1.5), *dy = numbers_random(n, 2, 1.0),
               *scratch = numbers_poisoned(k->attention->scratch_floats(T, D));
         float *y = at, *lse = y + n, *dqkv = lse + H * T;
-        k->attention->forward(y, lse, qkv, T, C, H, drop, scratch);
-        k->attention->backward(dqkv, dy, y, lse, qkv, T, C, H, drop, scratch);
+        k->attention->forward(y, lse, qkv, T, C, H, drop, dt_attention_all(T, H), scratch);
+        k->attention->backward(dqkv, dy, y, lse, qkv, T, C, H, drop, dt_attention_all(T, H), scratch);
         at = dqkv + 3 * n;
         k->attention->query(at, qkv, T - 1, C, H, scratch);
         at += C;
@@ -156,10 +162,13 @@ static int64_t linear(const dt_kernels *k, int64_t size, const dt_dropout *drop,
     const dt_weight weight = {.values = w};
     float *y = out, *plain = y + rows * width, *dx = plain + rows * width, *dw = dx + rows * in,
           *dbias = dw + in * width;
-    k->linear->forward(y, DT_RESULT_FLOAT, x, &weight, bias, &shape, room);
-    k->linear->forward(plain, DT_RESULT_OPERAND, x, &weight, NULL, &shape, room);
-    k->linear->backward_input(dx, DT_RESULT_FLOAT, dy, &weight, &shape, room);
-    k->linear->backward_weight(dw, dbias, x, dy, &shape, room);
+    k->linear->forward(y, DT_RESULT_FLOAT, x, &weight, bias, &shape, dt_linear_all_y(k->linear, &shape),
+                       room);
+    k->linear->forward(plain, DT_RESULT_OPERAND, x, &weight, NULL, &shape, dt_linear_all_y(k->linear, &shape),
+                       room);
+    k->linear->backward_input(dx, DT_RESULT_FLOAT, dy, &weight, &shape, dt_linear_all_dx(k->linear, &shape),
+                              room);
+    k->linear->backward_weight(dw, dbias, x, dy, &shape, dt_linear_all_dw(k->linear, &shape), room);
     FREE(x, w, dy, bias, room);
     return dbias + width - out;
 }
@@ -208,22 +217,23 @@ static void attention_sees_no_token_that_it_masks(void **state) {
               *lse = numbers_poisoned(T), *dqkv = numbers_poisoned(3 * n), *other = numbers_poisoned(n),
               *other_lse = numbers_poisoned(T), *other_dqkv = numbers_poisoned(3 * n),
               *scratch = numbers_poisoned(k->attention->scratch_floats(T, D));
-        k->attention->forward(y, lse, qkv, T, C, 1, NULL, scratch);
-        k->attention->backward(dqkv, dy, y, lse, qkv, T, C, 1, NULL, scratch);
+        k->attention->forward(y, lse, qkv, T, C, 1, NULL, dt_attention_all(T, 1), scratch);
+        k->attention->backward(dqkv, dy, y, lse, qkv, T, C, 1, NULL, dt_attention_all(T, 1), scratch);
         for (int64_t i = 0; i < (t + 1) * C; i++)
             dy[i] = with;
-        k->attention->backward(other_dqkv, dy, y, lse, qkv, T, C, 1, NULL, scratch);
+        k->attention->backward(other_dqkv, dy, y, lse, qkv, T, C, 1, NULL, dt_attention_all(T, 1), scratch);
         for (int64_t i = t + 1; i < T; i++)
             assert_same_bits(k->name, "dk and dv behind t", other_dqkv + 3 * i * C + C, dqkv + 3 * i * C + C,
                              2 * C);
 
         spoil_after(qkv, t, T, 3 * C, with);
-        k->attention->forward(other, other_lse, qkv, T, C, 1, NULL, scratch);
+        k->attention->forward(other, other_lse, qkv, T, C, 1, NULL, dt_attention_all(T, 1), scratch);
         assert_same_bits(k->name, "y up to t", other, y, (t + 1) * C);
         assert_same_bits(k->name, "lse up to t", other_lse, lse, t + 1);
         free(dy);
         dy = numbers_random(n, 2, 1.0);
-        k->attention->backward(other_dqkv, dy, other, other_lse, qkv, T, C, 1, NULL, scratch);
+        k->attention->backward(other_dqkv, dy, other, other_lse, qkv, T, C, 1, NULL, dt_attention_all(T, 1),
+                               scratch);
         for (int64_t i = 0; i <= t; i++)
             assert_same_bits(k->name, "dq up to t", other_dqkv + 3 * i * C, dqkv + 3 * i * C, C);
         FREE(qkv, dy, y, lse, dqkv, other, other_lse, other_dqkv, scratch);

@@ -1,0 +1,29 @@
+/**
+ * Which of its outputs a call of a kernel computes: [first, end).
+ *
+ * A kernel's outputs can be shared out among threads, each of which takes a range of them: rows, columns,
+ * elements, or tiles of a matrix. An output is always computed whole, by one thread and in one order, so its
+ * bits do not depend on how [0, count) is cut. What is an output of which call is said where the kernel is
+ * declared; nothing outside the range is written, but for scratch.
+ */
+#ifndef DT_MATH_RANGE_H
+#define DT_MATH_RANGE_H
+
+#include <stdint.h>
+
+typedef struct dt_range {
+    int64_t first, end; /**< 0 <= first <= end; none where they are equal */
+} dt_range;
+
+/** All of `count` outputs. Local. */
+static inline dt_range dt_range_all(int64_t count) {
+    return (dt_range){0, count};
+}
+
+/** What [first, end) has in common with `range`; empty, with first == end, where that is nothing. Local. */
+static inline dt_range dt_range_within(int64_t first, int64_t end, dt_range range) {
+    const int64_t from = first > range.first ? first : range.first, to = end < range.end ? end : range.end;
+    return (dt_range){from, to > from ? to : from};
+}
+
+#endif
