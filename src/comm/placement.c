@@ -148,8 +148,8 @@ void dt_placement_describe(const dt_placement *p, int rank, char text[DT_PLACEME
     char bound[2 * COUNT_BYTES + 16] = "not bound";
     write_host(p, host, sizeof host);
     if (p->usable_cores < p->host.cores)
-        snprintf(left, sizeof left, "; %s leaves %s %s", reasons[p->limit].name,
-                 write_count(p->host_ranks, "rank", ranks), write_count(p->usable_cores, "core", cores));
+        snprintf(left, sizeof left, "; %s leaves %s to %s", reasons[p->limit].name,
+                 write_count(p->usable_cores, "core", cores), write_count(p->host_ranks, "rank", ranks));
     if (p->own.threads < p->host.threads)
         snprintf(bound, sizeof bound, "bound to %s in %s", write_count(p->own.cores, "core", cores),
                  write_count(p->own.numa_nodes, "NUMA node", nodes));
@@ -159,7 +159,7 @@ void dt_placement_describe(const dt_placement *p, int rank, char text[DT_PLACEME
 static void write_reason(const dt_placement *p, char *text, size_t bytes) {
     *text = 0;
     if (reasons[p->limit].warned)
-        snprintf(text, bytes, ", where %s leaves them %d of %d,", reasons[p->limit].name, p->usable_cores,
+        snprintf(text, bytes, ", where %s leaves them %d of %d", reasons[p->limit].name, p->usable_cores,
                  p->host.cores);
 }
 
@@ -190,6 +190,10 @@ static void write_fitting(const dt_placement *p, char *text, size_t bytes) {
                  p->usable_cores, p->hosts == 1 ? "it" : "these hosts", remedy);
 }
 
+/* What of a warning is left to bench where threads have a hardware thread each, but not a core. */
+#define WORTH                                                                                                \
+    "what a second one of a core is worth dtrain bench --scaling strong measures here; for a core each "
+
 static bool is_oversubscribed(const dt_placement *p, char *text, size_t bytes) {
     char who[WHO_BYTES], cores[COUNT_BYTES], why[128], fitting[200];
     const int threads = p->host_ranks * p->threads;
@@ -198,24 +202,26 @@ static bool is_oversubscribed(const dt_placement *p, char *text, size_t bytes) {
     write_fitting(p, fitting, sizeof fitting);
     write_count(p->usable_cores, "core", cores);
     if (threads > p->usable_threads)
-        snprintf(text, bytes, "%s share %s on this host%s and slow each other down; %s", who, cores, why,
-                 fitting);
+        snprintf(text, bytes, "%s share %s on this host%s%s and slow each other down; %s", who, cores, why,
+                 *why ? "," : "", fitting);
     else
-        snprintf(
-            text, bytes,
-            "%s share %s on this host, which have %d hardware threads%s; what a second one of a core is worth "
-            "dtrain bench --scaling strong measures here; for a core each %s",
-            who, cores, p->usable_threads, why, fitting);
+        snprintf(text, bytes, "%s share the %d hardware threads of %s on this host%s; " WORTH "%s", who,
+                 p->usable_threads, cores, why, fitting);
     return threads > p->usable_cores;
 }
 
 static bool is_bound_too_tightly(const dt_placement *p, char *text, size_t bytes) {
-    char cores[COUNT_BYTES];
-    snprintf(
-        text, bytes,
-        "a rank with %d threads is bound to %s, on which its threads take turns; launch with mpirun --map-by "
-        "slot:PE=%d --bind-to core, or srun --cpus-per-task=%d",
-        p->threads, write_count(p->own.cores, "core", cores), p->threads, p->threads);
+    char cores[COUNT_BYTES], fitting[128];
+    write_count(p->own.cores, "core", cores);
+    snprintf(fitting, sizeof fitting,
+             "launch with mpirun --map-by slot:PE=%d --bind-to core, or srun --cpus-per-task=%d", p->threads,
+             p->threads);
+    if (p->threads > p->own.threads)
+        snprintf(text, bytes, "a rank with %d threads is bound to %s, on which its threads take turns; %s",
+                 p->threads, cores, fitting);
+    else
+        snprintf(text, bytes, "a rank with %d threads is bound to the %d hardware threads of %s; " WORTH "%s",
+                 p->threads, p->own.threads, cores, fitting);
     return p->threads > p->own.cores && p->own.cores < p->usable_cores;
 }
 

@@ -63,7 +63,7 @@ bool dt_placement_warning(const dt_placement *placement, int index, char *text, 
 
 /**
  * Writes what the host has, what of it the ranks may use, and where this rank may run: "16 cores with 32
- * hardware threads in 2 packages and 4 NUMA nodes; a CPU quota leaves the 4 ranks 8 cores; rank 0 is bound to
+ * hardware threads in 2 packages and 4 NUMA nodes; a CPU quota leaves 8 cores to 4 ranks; rank 0 is bound to
  * 4 cores in 1 NUMA node". Pure; local.
  */
 void dt_placement_describe(const dt_placement *placement, int rank, char text[DT_PLACEMENT_BYTES]);

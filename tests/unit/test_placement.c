@@ -71,26 +71,46 @@ static void expect_first(const dt_placement *placement, const char *expected) {
         assert_string_equal(text, expected);
 }
 
+#define WORTH                                                                                                \
+    "what a second one of a core is worth dtrain bench --scaling strong measures here; for a core each "
+
 /* Of two ranks on a core with two hardware threads it is said who measures whether that helps, not that it is
  * bad; of a third, that they take turns. */
 static void second_hardware_threads_are_left_to_bench(void **state) {
     (void)state;
     dt_placement p = ON(4, 4, 8, 1, 1, DT_CPUS_ALL, 4);
     p.usable_threads = 8;
+    expect_first(&p, "8 ranks share the 8 hardware threads of 4 cores on this host; " WORTH
+                     "use mpirun -np 4, or srun -n 4 --ntasks-per-node=4, on it");
+    p.host.cores = 16;
+    p.limit = DT_CPUS_CPUSET;
     expect_first(
-        &p, "8 ranks share 4 cores on this host, which have 8 hardware threads; what a second one of a core "
-            "is worth dtrain bench --scaling strong measures here; for a core each use mpirun -np 4, or "
-            "srun -n 4 --ntasks-per-node=4, on it");
+        &p,
+        "8 ranks share the 8 hardware threads of 4 cores on this host, where a cpuset leaves them 4 of 16; " WORTH
+        "use mpirun -np 4, or srun -n 4 --ntasks-per-node=4, on it, or widen the cpuset");
     p.host_ranks = 9;
     expect_first(
-        &p, "9 ranks share 4 cores on this host and slow each other down; use mpirun -np 4, or srun -n 4 "
-            "--ntasks-per-node=4, on it");
+        &p,
+        "9 ranks share 4 cores on this host, where a cpuset leaves them 4 of 16, and slow each other down; "
+        "use mpirun -np 4, or srun -n 4 --ntasks-per-node=4, on it, or widen the cpuset");
+    p.limit = DT_CPUS_ALL;
     p.host_ranks = 2;
     p.threads = 4;
+    expect_first(&p, "2 ranks of 4 threads share the 8 hardware threads of 4 cores on this host; " WORTH
+                     "set OMP_NUM_THREADS=2");
+}
+
+/* The same of the threads of a rank that is bound to some cores of many. */
+static void so_are_those_of_a_rank(void **state) {
+    (void)state;
+    dt_placement p = ON(8, 2, 1, 4, 1, DT_CPUS_ALL, 8);
+    p.own.threads = 4;
+    expect_first(&p, "a rank with 4 threads is bound to the 4 hardware threads of 2 cores; " WORTH
+                     "launch with mpirun --map-by slot:PE=4 --bind-to core, or srun --cpus-per-task=4");
+    p.own.threads = 3;
     expect_first(
-        &p, "2 ranks of 4 threads share 4 cores on this host, which have 8 hardware threads; what a second "
-            "one of a core is worth dtrain bench --scaling strong measures here; for a core each set "
-            "OMP_NUM_THREADS=2");
+        &p, "a rank with 4 threads is bound to 2 cores, on which its threads take turns; launch with mpirun "
+            "--map-by slot:PE=4 --bind-to core, or srun --cpus-per-task=4");
 }
 
 /* A rank that would fit into one NUMA node is told how to get there; others are left in peace. */
@@ -137,14 +157,14 @@ static void placements_are_described(void **state) {
           .own = {2, 2, 1, 2, 1},
           .host_ranks = 1,
           .limit = DT_CPUS_CPUSET},
-         "8 cores in 1 package and 2 NUMA nodes; a cpuset leaves 1 rank 2 cores; rank 3 is bound to 2 cores in 2 NUMA "
+         "8 cores in 1 package and 2 NUMA nodes; a cpuset leaves 2 cores to 1 rank; rank 3 is bound to 2 cores in 2 NUMA "
          "nodes"},
         {{.usable_cores = 1,
           .host = {8, 8, 1, 1, 8},
           .own = {8, 8, 1, 1, 8},
           .host_ranks = 4,
           .limit = DT_CPUS_SLURM},
-         "8 cores in 1 package and 1 NUMA node; the share that Slurm gave leaves 4 ranks 1 core; rank 3 is not bound"},
+         "8 cores in 1 package and 1 NUMA node; the share that Slurm gave leaves 1 core to 4 ranks; rank 3 is not bound"},
         {{.usable_cores = 4,
           .host = {4, 4, 1, 1, 4},
           .own = {4, 4, 1, 1, 4},
@@ -243,6 +263,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(warnings_fit_the_placement),
         cmocka_unit_test(second_hardware_threads_are_left_to_bench),
+        cmocka_unit_test(so_are_those_of_a_rank),
         cmocka_unit_test(threads_over_several_nodes_are_warned_of),
         cmocka_unit_test(a_host_that_hwloc_does_not_tell_of_is_warned_of),
         cmocka_unit_test(placements_are_described),
