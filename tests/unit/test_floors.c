@@ -26,7 +26,7 @@ static const room rooms[] = {
 
 /* A header of a library, and the only place under src/ that may include it. */
 static const struct {
-    const char *header, *line;
+    const char *header, *home;
 } foreign[] = {{"hwloc.h", "comm/topology.c"}, {"mpi.h", "comm/mpi_world.h"}, {"yaml.h", "config/yaml.c"}};
 
 /* The header by which MPI is reached, and the only rooms that may include it. */
@@ -51,7 +51,7 @@ static void judge_include(const char *path, const char *header, char closing, co
     const room *mine = find_room(path), *theirs = find_room(header);
     for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
         if (strcmp(header, foreign[i].header) == 0 &&
-            strncmp(path, foreign[i].line, strlen(foreign[i].line)) != 0)
+            strncmp(path, foreign[i].home, strlen(foreign[i].home)) != 0)
             *what = "a library's header outside its one place";
     if (!reaches_mpi(path, header))
         *what = "MPI outside comm/ and allreduce/";
