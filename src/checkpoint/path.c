@@ -37,6 +37,9 @@ int64_t dt_checkpoint_path_step(const char *name) {
     size_t length = strlen(digits);
     if (length == 0 || length > NAME_DIGITS_MAX || strspn(digits, "0123456789") != length)
         return -1;
+    /* Of two names of one step, only that which a save would give it can be found by the number again. */
+    if (*digits == '0' && length > 1)
+        return -1;
     return strtoll(digits, NULL, 10);
 }
 

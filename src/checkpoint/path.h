@@ -34,7 +34,8 @@ typedef struct dt_checkpoint_path {
     char *link;         /**< the link to be, under its temporary name */
 } dt_checkpoint_path;
 
-/** The step in a folder's name, or -1 when `name` is not checkpoint_step_N. Local. */
+/** The step in a folder's name, or -1 when `name` is not checkpoint_step_N, N without leading zeros. Local.
+ */
 int64_t dt_checkpoint_path_step(const char *name);
 
 /** Removes leftovers and makes the empty temporary folder. The caller frees the paths, after failure too.

@@ -148,6 +148,19 @@ static void losses_over_other_windows_do_not_count(void **state) {
     expect_steps(t, "2 5 6 best 5");
 }
 
+/* A folder that no save would have named so is no checkpoint of the run, and keeps none from going. */
+static void other_names_are_left_alone(void **state) {
+    tiny *t = *state;
+    char *padded = dt_file_join(t->folder, "checkpoint_step_002");
+    dt_checkpoint_keep keep = open_keep(t, 1, DT_NULL_INT);
+    assert_done(save(t, &keep, 1, DT_NULL_REAL));
+    assert_done(dt_file_make_folder(padded));
+    save_steps(t, &keep, 3, 6);
+    expect_steps(t, "5 no best");
+    assert_true(dt_file_is_folder(padded));
+    free(padded);
+}
+
 /* The best is replaced by one that is worse: the best of the others takes over before anything is removed,
  * and so it stays. */
 static void the_next_best_outlives_the_best(void **state) {
@@ -258,6 +271,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(the_best_follows_the_lowest_loss, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_resumed_run_knows_the_best, set_up, tear_down),
         cmocka_unit_test_setup_teardown(losses_over_other_windows_do_not_count, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(other_names_are_left_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_next_best_outlives_the_best, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_link_is_chosen_anew, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_dangling_best_is_replaced, set_up, tear_down),
