@@ -1,7 +1,7 @@
 /**
  * metrics.jsonl: what a run measured, one JSON object a line, for programs to read.
  *
- *     {"event":"run","run_id":..,"git_commit":..,"config_hash":..,"seed":..,"ranks":..,"threads":..,"hosts":[..],..}
+ *     {"event":"run","format_version":1,"run_id":..,"git_commit":..,"config_hash":..,"seed":..,"ranks":..,"threads":..,"hosts":[..],..}
  *     {"step":N,"loss":..,"lr":..,"grad_norm":..,"step_ms":..,"comm_ms":..,"exposed_ms":..,"tokens_per_s":..}
  *     {"step":N,"val_loss":..}
  *     {"step":N,"sample":".."}
@@ -28,6 +28,10 @@
 #include "base/status.h"
 
 #define DT_METRICS_NAME "metrics.jsonl"
+
+/** The format of the file, which each run's first line states: goes up when a reader of the one before would
+ * misread it, not for a field more. A line without it is of version 0.1.0, whose format is 1 as well. */
+#define DT_METRICS_VERSION 1
 
 /** The most that a step's line takes, its newline included; docs/formats.md says it too, and a test that it
  * does.

@@ -129,8 +129,8 @@ static json_t *run_event(const dt_run *run, json_t *hosts) {
     snprintf(hash, sizeof hash, "%016" PRIx64, dt_config_hash(c));
     dt_clock_stamp(stamp, sizeof stamp);
     return json_pack(
-        "{s:s, s:s, s:o, s:s, s:s, s:s, s:s, s:o, s:i, s:i, s:s, s:s, s:O, s:o, s:s, s:s, s:I, s:I, s:I, s:I}",
-        "event", "run", "run_id", run->about.run_id, "parent_run_id",
+        "{s:s, s:i, s:s, s:o, s:s, s:s, s:s, s:s, s:o, s:i, s:i, s:s, s:s, s:O, s:o, s:s, s:s, s:I, s:I, s:I, s:I}",
+        "event", "run", "format_version", DT_METRICS_VERSION, "run_id", run->about.run_id, "parent_run_id",
         run->about.parent_run_id[0] ? json_string(run->about.parent_run_id) : json_null(), "time", stamp,
         "version", dt_version(), "git_commit", dt_version_commit(), "config_hash", hash, "seed",
         dt_json_integer(c->seed), "ranks", run->world->size, "threads", run->workers.threads, "allreduce",
