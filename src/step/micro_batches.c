@@ -6,7 +6,7 @@
 
 #include "base/memory.h"
 
-/* What the schedule is made from: all arrays have one place a micro-batch of the run. */
+/* What the schedule is made from: all arrays have one place per micro-batch of the run. */
 typedef struct rehearsal {
     dt_tree_node *node;
     dt_tree_add *tree_add;

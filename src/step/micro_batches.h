@@ -5,7 +5,7 @@
  * Micro-batches are worked on in waves of one a thread. After each wave every addition of the canonical tree
  * whose operands are there is carried out, which frees its right operand's buffer for the next wave; a rank
  * so needs threads + log2(micro-batches / threads) buffers where both are powers of two, a few more
- * elsewhere, and not one a micro-batch. What remains at the end are the nodes of the rank's cover. All of
+ * elsewhere, and not one per micro-batch. What remains at the end are the nodes of the rank's cover. All of
  * this is decided once; which thread does what never shows in the sums. All functions are local.
  */
 #ifndef DT_STEP_MICRO_BATCHES_H

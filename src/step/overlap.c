@@ -34,7 +34,7 @@ struct dt_overlap {
     float *node[DT_TREE_COVER_MAX];
     int64_t wave_micro_batches;  /* micro-batches of the last wave: how often a bucket has to be passed */
     atomic_int_fast64_t *passed; /* [buckets] */
-    pass *passes;                /* [schedule->wave_leaves], one a thread */
+    pass *passes;                /* [schedule->wave_micro_batches], one a thread */
     int64_t next;                /* the bucket to start next; -1 when all are */
     double first_start;          /* when the first was, or 0 */
     double (*now)(void);         /* the clock for calls beside a pass */

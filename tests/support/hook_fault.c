@@ -7,10 +7,12 @@
  *                        computed; "thread": from another thread `ms` later, when the rank waits in the
  *                        allreduce; "collect", "update": after it
  *     "how": "kill", "segv", "abort", "stop": signals; "exit", "quick_exit", "_exit" with `code`;
- * "pthread_exit"; "fork": a child that ends by exit(0), which is no fault; "fork_on": one that returns;
- * "cancel": of the thread itself; "round": upward; "mpi_abort" with `code`; or "sleep" for `ms`; in "update"
- * also "nan", "inf" or "flip": the last element of the gradient of tensor "tensor" (0) becomes so, or has its
- * lowest bit turned "mark": path       this file is made at the moment of the fault
+ *                        "pthread_exit"; "fork": a child that ends by exit(0), which is no fault; "fork_on":
+ *                        one that returns; "cancel": of the thread itself; "round": upward; "mpi_abort" with
+ *                        `code`; or "sleep" for `ms`; in "update" also "nan", "inf" or "flip": the last
+ *                        element of the gradient of tensor "tensor" (0) becomes so, or has its lowest bit
+ *                        turned
+ *     "mark": path       this file is made at the moment of the fault
  */
 #include <dtrain/hook.h>
 #include <fcntl.h>

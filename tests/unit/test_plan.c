@@ -23,7 +23,7 @@ static dt_plan_machine machine(double latency, double bandwidth, double add) {
 
 #define assert_near(a, b) assert_true(fabs((a) - (b)) <= 1e-9 * fabs(b))
 
-/* Of a step of one micro-batch a rank nothing is left but the micro-batch and the update; memory holds the
+/* Of a step of one micro-batch per rank nothing is left but the micro-batch and the update; memory holds the
  * three vectors at least. */
 static void one_rank_computes_its_micro_batches_and_updates(void **state) {
     (void)state;
