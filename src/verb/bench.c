@@ -139,22 +139,17 @@ static dt_status study_scaling(const dt_world *world, const dt_config *config, c
     return status;
 }
 
+static dt_status measure(const dt_world *world, const dt_config *config, const dt_verb_flags *f) {
+    DT_TRY(dt_agree(world, check_flags(f)));
+    if (f->scaling)
+        DT_TRY(dt_agree(world, study_scaling(world, config, f)));
+    else if (f->algorithms)
+        DT_TRY(compare(world, config, f));
+    else
+        DT_TRY(run(world, config, f));
+    return dt_agree(world, world->rank == 0 ? dt_verb_printed("the benchmark") : DT_OK);
+}
+
 dt_status dt_verb_bench(const dt_verb *verb, int argc, char **argv) {
-    dt_verb_flags f;
-    dt_config config;
-    dt_world world;
-    DT_TRY(dt_world_open(&world));
-    dt_log_open(world.rank == 0, dt_log_find_terminal());
-    dt_status status =
-        dt_agree(&world, dt_verb_settings(&config, &f, &world, verb, argc, argv, DT_VERB_AFRESH));
-    if (status == DT_OK)
-        status = dt_agree(&world, check_flags(&f));
-    if (status == DT_OK)
-        status = f.scaling      ? dt_agree(&world, study_scaling(&world, &config, &f))
-                 : f.algorithms ? compare(&world, &config, &f)
-                                : run(&world, &config, &f);
-    if (status == DT_OK)
-        status = dt_agree(&world, world.rank == 0 ? dt_verb_printed("the benchmark") : DT_OK);
-    dt_config_free(&config);
-    return dt_verb_leave(&world, status);
+    return dt_verb_run(verb, argc, argv, measure);
 }

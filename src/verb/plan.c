@@ -206,15 +206,5 @@ static dt_status run(const dt_world *world, const dt_config *config, const dt_ve
 }
 
 dt_status dt_verb_plan(const dt_verb *verb, int argc, char **argv) {
-    dt_verb_flags f;
-    dt_config config;
-    dt_world world;
-    DT_TRY(dt_world_open(&world));
-    dt_log_open(world.rank == 0, dt_log_find_terminal());
-    dt_status status =
-        dt_agree(&world, dt_verb_settings(&config, &f, &world, verb, argc, argv, DT_VERB_AFRESH));
-    if (status == DT_OK)
-        status = run(&world, &config, &f);
-    dt_config_free(&config);
-    return dt_verb_leave(&world, status);
+    return dt_verb_run(verb, argc, argv, run);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/log.h"
 #include "comm/agree.h"
 #include "comm/mismatch.h"
 #include "base/checksum.h"
@@ -111,6 +112,22 @@ dt_status dt_verb_settings(dt_config *config, dt_verb_flags *flags, const dt_wor
         status = dt_config_check_document(config, name, bytes, length);
     free(bytes);
     return status;
+}
+
+dt_status dt_verb_run(const dt_verb *verb, int argc, char **argv,
+                      dt_status (*work)(const dt_world *world, const dt_config *config,
+                                        const dt_verb_flags *flags)) {
+    dt_verb_flags flags;
+    dt_config config;
+    dt_world world;
+    DT_TRY(dt_world_open(&world));
+    dt_log_open(world.rank == 0, dt_log_find_terminal());
+    dt_status status =
+        dt_agree(&world, dt_verb_settings(&config, &flags, &world, verb, argc, argv, DT_VERB_AFRESH));
+    if (status == DT_OK)
+        status = work(&world, &config, &flags);
+    dt_config_free(&config);
+    return dt_verb_leave(&world, status);
 }
 
 dt_status dt_verb_checkpoint(const dt_verb *verb, int argc, char **argv, dt_verb_flags *flags,

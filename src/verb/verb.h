@@ -82,6 +82,14 @@ dt_status dt_verb_settings(dt_config *config, dt_verb_flags *flags, const dt_wor
 dt_status dt_verb_checkpoint(const dt_verb *verb, int argc, char **argv, dt_verb_flags *flags,
                              const char **checkpoint, const char **text);
 
+/**
+ * All of a collective verb that takes options and starts afresh: joins the job, reads the settings, does
+ * `work` with them, and leaves. Returns what the process is to exit with. Collective.
+ */
+dt_status dt_verb_run(const dt_verb *verb, int argc, char **argv,
+                      dt_status (*work)(const dt_world *world, const dt_config *config,
+                                        const dt_verb_flags *flags));
+
 /** Makes sure that all of `what`, for the sentence of a failure, has reached standard output. Local. */
 dt_status dt_verb_printed(const char *what);
 

@@ -15,9 +15,7 @@
 #define BF16  TRAINING_MODEL "--compute-dtype bf16 --eval-cadence 3 "
 
 static void same_run(const char *out_dir, const char *other) {
-    training_same_weights(out_dir, other, STEPS);
-    training_same_metric(out_dir, other, "loss");
-    training_same_metric(out_dir, other, "grad_norm");
+    training_same_run(out_dir, other, STEPS);
     training_same_metric(out_dir, other, "val_loss");
 }
 

@@ -13,13 +13,6 @@
 #define STEPS 6
 #define MODEL TRAINING_MODEL "--max-steps 6 --lr-schedule cosine --warmup-steps 2 --min-learning-rate 1e-3 "
 
-static void same_run(const char *out_dir, const char *other) {
-    training_same_weights(out_dir, other, STEPS);
-    training_same_metric(out_dir, other, "loss");
-    training_same_metric(out_dir, other, "lr");
-    training_same_metric(out_dir, other, "grad_norm");
-}
-
 typedef struct job_shape {
     int ranks, threads;
 } job_shape;
@@ -33,7 +26,7 @@ static void ranks_and_threads_change_no_bit(void **state) {
         char out_dir[32];
         snprintf(out_dir, sizeof out_dir, "r%d_t%d", shapes[i].ranks, shapes[i].threads);
         training_done(shapes[i].ranks, shapes[i].threads, out_dir, MODEL "--eval-cadence 3");
-        same_run("one", out_dir);
+        training_same_run("one", out_dir, STEPS);
         training_same_metric("one", out_dir, "val_loss");
     }
 }
@@ -48,8 +41,8 @@ static void the_algorithm_changes_no_bit(void **state) {
         snprintf(shared, sizeof shared, "shared%d", ranks);
         training_done(ranks, 1, flat, MODEL "--allreduce flat --bucket-bytes 8192");
         training_done(ranks, 2, shared, MODEL "--allreduce hierarchical --bucket-bytes 4096");
-        same_run("alone", flat);
-        same_run("alone", shared);
+        training_same_run("alone", flat, STEPS);
+        training_same_run("alone", shared, STEPS);
     }
 }
 
@@ -69,7 +62,7 @@ static void rounded_gradients_are_exact_too(void **state) {
         training_done(ranks[i], 1, out_dir,
                       i % 2 == 0 ? MODEL "--gradient-dtype bf16 --allreduce hierarchical"
                                  : MODEL "--gradient-dtype bf16 --bucket-bytes 8192");
-        same_run("rounded", out_dir);
+        training_same_run("rounded", out_dir, STEPS);
     }
 }
 
@@ -81,7 +74,7 @@ static void a_limit_on_threads_changes_no_bit(void **state) {
     setenv("OMP_THREAD_LIMIT", "2", 1);
     training_done(2, 4, "limited", MODEL "--micro-batch-size 1");
     unsetenv("OMP_THREAD_LIMIT");
-    same_run("unlimited", "limited");
+    training_same_run("unlimited", "limited", STEPS);
 }
 
 /* The comparison can fail: dropout, clipping, seed and order all reach the weights. */
@@ -111,12 +104,12 @@ static void a_short_last_micro_batch_changes_nothing(void **state) {
         snprintf(many, sizeof many, "micro_batches%d_many", L);
         training_done(TRAINING_ALONE, 1, one, flags);
         training_done(L, 1, many, flags);
-        same_run(one, many);
+        training_same_run(one, many, STEPS);
     }
     training_done(3, 2, "thirteen3", MODEL "--batch-size 13 --micro-batch-size 2");
-    same_run("micro_batches7_one", "thirteen3");
+    training_same_run("micro_batches7_one", "thirteen3", STEPS);
     training_done(5, 1, "thirteen5", MODEL "--batch-size 13 --micro-batch-size 2");
-    same_run("micro_batches7_one", "thirteen5");
+    training_same_run("micro_batches7_one", "thirteen5", STEPS);
 }
 
 /* A rank without a micro-batch would have nothing to do. */
@@ -163,8 +156,8 @@ static void hooks_report_the_same_bits(void **state) {
     training_done(TRAINING_ALONE, 1, "bare", MODEL);
     training_done(1, 1, "hooks1", hooks);
     training_done(3, 2, "hooks3", hooks);
-    same_run("bare", "hooks1");
-    same_run("hooks1", "hooks3");
+    training_same_run("bare", "hooks1", STEPS);
+    training_same_run("hooks1", "hooks3", STEPS);
     training_same_metric("hooks1", "hooks3", "hook");
     char *lines = training_metric("hooks1", "hook");
     int count = 0;
@@ -178,7 +171,7 @@ static void the_order_of_the_text_is_exact_too(void **state) {
     (void)state;
     training_done(TRAINING_ALONE, 1, "ordered1", MODEL "--no-shuffle");
     training_done(3, 1, "ordered3", MODEL "--no-shuffle");
-    same_run("ordered1", "ordered3");
+    training_same_run("ordered1", "ordered3", STEPS);
 }
 
 /* 890 windows for 300 streams: 290 streams have 3 and begin their second epoch at step 4, the others have 2.
@@ -192,12 +185,12 @@ static void spread_windows_are_exact_too(void **state) {
     snprintf(line, sizeof line, "%s --max-steps %d", flags, STEPS);
     training_done(TRAINING_ALONE, 1, "spread1", line);
     training_done(2, 1, "spread2", line);
-    same_run("spread1", "spread2");
+    training_same_run("spread1", "spread2", STEPS);
     snprintf(line, sizeof line, "%s --max-steps 5", flags);
     training_done(3, 1, "spread3", line);
     snprintf(line, sizeof line, "%s --max-steps %d --resume latest", flags, STEPS);
     training_done(TRAINING_ALONE, 2, "spread3", line);
-    same_run("spread1", "spread3");
+    training_same_run("spread1", "spread3", STEPS);
 }
 
 int main(void) {

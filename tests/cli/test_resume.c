@@ -12,10 +12,7 @@
 
 /* What same_metric compares holds every step, so equal texts also mean that no step stands twice. */
 static void same_course(const char *out_dir, const char *other) {
-    training_same_weights(out_dir, other, 10);
-    training_same_metric(out_dir, other, "loss");
-    training_same_metric(out_dir, other, "lr");
-    training_same_metric(out_dir, other, "grad_norm");
+    training_same_run(out_dir, other, 10);
 }
 
 /* 4 ranks to step 4, one to 8, three to 10, against two that never stopped. */

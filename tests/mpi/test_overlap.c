@@ -28,6 +28,38 @@ static void expect_sum(const float *sum) {
     }
 }
 
+/* A backward pass of one micro-batch on each rank, in one buffer. */
+typedef struct pass {
+    dt_micro_batches micro_batches;
+    dt_overlap *overlap;
+    float *gradient; /* [ELEMENTS] */
+} pass;
+
+/* Collective. */
+static void begin_pass(pass *p, dt_algorithm algorithm, int64_t bucket_floats) {
+    const dt_allreduce_options options = {.algorithm = algorithm};
+    p->gradient = dt_memory_alloc(ELEMENTS, sizeof *p->gradient, "a gradient");
+    assert_non_null(p->gradient);
+    assert_ok(dt_micro_batches_schedule(&p->micro_batches, world.size, world.rank, world.rank + 1, 1));
+    assert_ok(dt_overlap_create(&p->overlap, &world, &p->micro_batches, &p->gradient, world.size, ELEMENTS,
+                                bucket_floats * (int64_t)sizeof(float), &options, NULL));
+    for (int64_t e = 0; e < ELEMENTS; e++)
+        p->gradient[e] = brought(world.rank, e);
+    dt_overlap_begin(p->overlap);
+}
+
+/* The sum is that of all ranks, and what is exposed is a part of the time that it took. Collective. */
+static void finish_pass(pass *p) {
+    dt_overlap_times times;
+    float *sum;
+    assert_ok(dt_overlap_finish(p->overlap, &sum, &times));
+    expect_sum(sum);
+    assert_true(times.exposed >= 0.0 && times.total >= times.exposed);
+    dt_overlap_free(p->overlap);
+    dt_micro_batches_free(&p->micro_batches);
+    dt_memory_free(p->gradient);
+}
+
 /*
  * One rank goes through its whole pass while the others wait for it elsewhere: it must come to the end of the
  * pass, though none of its buckets can be summed, and then the others go through theirs. A rank that
@@ -36,33 +68,18 @@ static void expect_sum(const float *sum) {
 static void a_pass_waits_for_no_other_rank(void **state) {
     (void)state;
     const dt_algorithm algorithms[] = {DT_ALGORITHM_FLAT, DT_ALGORITHM_HIERARCHICAL};
-    for (int w = 0; w < 2; w++)
+    for (int a = 0; a < 2; a++)
         for (int first = 0; first < world.size; first++) {
-            const dt_allreduce_options options = {.algorithm = algorithms[w]};
-            dt_micro_batches schedule;
-            dt_overlap *overlap;
-            dt_overlap_times times;
-            float *sum, *gradient = dt_memory_alloc(ELEMENTS, sizeof *gradient, "a gradient");
-            assert_non_null(gradient);
-            assert_ok(dt_micro_batches_schedule(&schedule, world.size, world.rank, world.rank + 1, 1));
-            assert_ok(dt_overlap_create(&overlap, &world, &schedule, &gradient, world.size, ELEMENTS,
-                                        FLOATS_A_BUCKET * (int64_t)sizeof(float), &options, NULL));
-            for (int64_t e = 0; e < ELEMENTS; e++)
-                gradient[e] = brought(world.rank, e);
-            dt_overlap_begin(overlap);
+            pass p;
+            begin_pass(&p, algorithms[a], FLOATS_A_BUCKET);
             if (world.rank != first)
                 dt_world_barrier(&world);
-            const dt_backward_progress *progress = dt_overlap_progress(overlap, 0);
+            const dt_backward_progress *progress = dt_overlap_progress(p.overlap, 0);
             for (int64_t offset = ELEMENTS; offset >= 0; offset -= FLOATS_A_BUCKET / 2)
                 progress->reached(progress->context, offset);
             if (world.rank == first)
                 dt_world_barrier(&world);
-            assert_ok(dt_overlap_finish(overlap, &sum, &times));
-            expect_sum(sum);
-            assert_true(times.exposed >= 0.0 && times.total >= times.exposed);
-            dt_overlap_free(overlap);
-            dt_micro_batches_free(&schedule);
-            dt_memory_free(gradient);
+            finish_pass(&p);
         }
 }
 
@@ -71,27 +88,15 @@ static void a_pass_waits_for_no_other_rank(void **state) {
 static void no_more_is_exposed_than_the_allreduce_took(void **state) {
     (void)state;
     const dt_algorithm algorithms[] = {DT_ALGORITHM_FLAT, DT_ALGORITHM_HIERARCHICAL, DT_ALGORITHM_LIBRARY};
-    for (int w = 0; w < 3; w++) {
-        const dt_allreduce_options options = {.algorithm = algorithms[w]};
-        dt_micro_batches schedule;
-        dt_overlap *overlap;
-        dt_overlap_times times;
-        float *sum, *gradient = dt_memory_alloc(ELEMENTS, sizeof *gradient, "a gradient");
-        assert_non_null(gradient);
-        assert_ok(dt_micro_batches_schedule(&schedule, world.size, world.rank, world.rank + 1, 1));
-        assert_ok(dt_overlap_create(&overlap, &world, &schedule, &gradient, world.size, ELEMENTS,
-                                    ELEMENTS * (int64_t)sizeof(float), &options, NULL));
-        dt_overlap_begin(overlap);
-        const dt_backward_progress *progress = dt_overlap_progress(overlap, 0);
+    for (int a = 0; a < 3; a++) {
+        pass p;
+        begin_pass(&p, algorithms[a], ELEMENTS);
+        const dt_backward_progress *progress = dt_overlap_progress(p.overlap, 0);
         for (int report = 0; report < 100000; report++) /* some 50 ms of looking after nothing */
             progress->reached(progress->context, ELEMENTS);
         dt_world_barrier(&world);
         progress->reached(progress->context, 0);
-        assert_ok(dt_overlap_finish(overlap, &sum, &times));
-        assert_true(times.exposed >= 0.0 && times.total >= times.exposed);
-        dt_overlap_free(overlap);
-        dt_micro_batches_free(&schedule);
-        dt_memory_free(gradient);
+        finish_pass(&p);
     }
 }
 

@@ -6,33 +6,15 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "plan/harness.h"
-#include "support/cmocka_mpi.h"
+#include "support/small_harness.h"
 
 #define STEPS_BEFORE 2
 #define STEPS_AFTER  2
 
-/* Small buckets, so that many are under way; dropout, so that slots must stay whose they are. */
 static void describe(dt_config *config, dt_algorithm algorithm) {
-    assert_ok(dt_config_init(config));
-    config->n_layers = 1;
-    config->d_model = 32;
-    config->n_heads = 2;
-    config->d_ff = 64;
-    config->max_seq_len = 16;
-    config->batch_size = 14;
-    config->micro_batch_size = 2;
-    config->bucket_bytes = 4096;
+    small_config(config, 14);
     config->grad_clip = 0.5;
     config->allreduce = algorithm;
-}
-
-static void take_steps(dt_harness *harness, int steps) {
-    dt_step_result result;
-    for (int i = 0; i < steps; i++) {
-        assert_ok(dt_harness_step(harness, &result));
-        assert_int_equal(result.outcome, DT_STEP_TAKEN);
-    }
 }
 
 static void copy_state(dt_state *to, const dt_state *from) {

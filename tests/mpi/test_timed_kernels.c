@@ -10,29 +10,17 @@
 #include "base/memory.h"
 #include "bench/profile.h"
 #include "bench/timed_kernels.h"
-#include "plan/harness.h"
-#include "support/cmocka_mpi.h"
+#include "support/small_harness.h"
 
 #define STEPS 3
 
 /* Two of the sides are the same, so that shapes do not tell products apart; the last micro-batch is shorter
- * than the others; dropout and buckets are those of a real run. */
+ * than the others. */
 static void describe(dt_config *config) {
-    assert_ok(dt_config_init(config));
+    small_config(config, 13);
     config->n_layers = 2;
-    config->d_model = 32;
-    config->n_heads = 2;
     config->d_ff = 96;
-    config->max_seq_len = 16;
-    config->batch_size = 13;
-    config->micro_batch_size = 2;
-    config->bucket_bytes = 4096;
     config->gradient_dtype = DT_DTYPE_BF16;
-}
-
-static void take_steps(dt_harness *harness, dt_step_result *result) {
-    for (int i = 0; i < STEPS; i++)
-        assert_ok(dt_harness_step(harness, result));
 }
 
 /* A harness whose kernels and step are timed. */
@@ -51,8 +39,8 @@ static void timing_changes_no_bit(void **state) {
     assert_ok(dt_harness_create(&plain, &world, &config, 1));
     create_timed(&timed, &config, 2);
     dt_spans_start(&timed.spans);
-    take_steps(&plain, &expected);
-    take_steps(&timed, &found);
+    expected = take_steps(&plain, STEPS);
+    found = take_steps(&timed, STEPS);
     const size_t bytes = (size_t)plain.layout.elements * sizeof(float);
     assert_memory_equal(&expected.loss, &found.loss, sizeof found.loss);
     assert_memory_equal(plain.state.parameters, timed.state.parameters, bytes);

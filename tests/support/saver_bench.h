@@ -40,6 +40,23 @@ static inline void start(bench *b) {
     assert_done(dt_saver_create(&b->saver, &inputs));
 }
 
+/* The same, started. The saver keeps pointers into it, so it stays where it is. */
+static inline void make_started(bench *b, dt_on_error on_error) {
+    *b = make(on_error);
+    start(b);
+}
+
+/* Asks for a checkpoint of the state as it is, which nobody has evaluated. */
+static inline void save(bench *b, dt_save_kind kind) {
+    dt_saver_begin(b->saver, DT_NULL_REAL, dt_clock_seconds(), kind);
+}
+
+/* The same, and waits until it is written. */
+static inline void save_and_wait(bench *b) {
+    save(b, DT_SAVE_NOW);
+    dt_saver_wait(b->saver);
+}
+
 static inline void end(bench *b) {
     dt_saver_free(b->saver);
     assert_done(dt_metrics_close(&b->metrics));

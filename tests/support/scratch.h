@@ -40,6 +40,16 @@ static inline void scratch_put(const char *path, const void *bytes, size_t lengt
         abort();
 }
 
+/* Makes root/folder/name hold `text`, and the folders above it: trees of files as Linux shows them. */
+static inline void scratch_put_in(const char *root, const char *folder, const char *name, const char *text) {
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", root, folder);
+    if (dt_file_make_folder(path) != DT_OK)
+        abort();
+    snprintf(path, sizeof path, "%s/%s/%s", root, folder, name);
+    scratch_put(path, text, strlen(text));
+}
+
 /* The bytes of `path`, for the caller to free. */
 static inline char *scratch_get(const char *path, size_t *length) {
     char *bytes;

@@ -248,6 +248,13 @@ void training_same_metric(const char *out_dir, const char *other, const char *ke
     free(right);
 }
 
+void training_same_run(const char *out_dir, const char *other, int64_t step) {
+    training_same_weights(out_dir, other, step);
+    training_same_metric(out_dir, other, "loss");
+    training_same_metric(out_dir, other, "lr");
+    training_same_metric(out_dir, other, "grad_norm");
+}
+
 bool training_files_differ(const char *path, const char *other) {
     char *bytes[2];
     size_t length[2];

@@ -76,6 +76,10 @@ void training_same_metric(const char *out_dir, const char *other, const char *ke
 /** Weights and moments of step `step` are the same bytes in both runs. */
 void training_same_weights(const char *out_dir, const char *other, int64_t step);
 
+/** Weights and moments of step `step`, and each step's loss, learning rate and norm, are the same in both
+ * runs. */
+void training_same_run(const char *out_dir, const char *other, int64_t step);
+
 /** Whether the bytes of a file differ from those of another. */
 bool training_files_differ(const char *path, const char *other);
 

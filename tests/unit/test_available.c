@@ -10,23 +10,16 @@
 #include "base/available.h"
 #include "support/scratch.h"
 
-static void put(const char *root, const char *folder, const char *name, const char *text) {
-    char path[512];
-    snprintf(path, sizeof path, "%s/%s", root, folder);
-    assert_int_equal(dt_file_make_folder(path), DT_OK);
-    snprintf(path, sizeof path, "%s/%s/%s", root, folder, name);
-    scratch_put(path, text, strlen(text));
-}
-
 /* Identity: without limits, MemAvailable in bytes; without anything, no limit at all. */
 static void the_host_alone(void **state) {
     (void)state;
     char *root = scratch_make();
     assert_true(dt_available_bytes(root) == INT64_MAX);
-    put(root, "proc", "meminfo", "MemTotal:  9000 kB\nMemFree:  10 kB\nMemAvailable:    3000 kB\n");
-    put(root, "proc/self", "cgroup", "0::/a/b\n");
-    put(root, "sys/fs/cgroup/a", "memory.max", "max\n");
-    put(root, "sys/fs/cgroup/a", "memory.current", "5\n");
+    scratch_put_in(root, "proc", "meminfo",
+                   "MemTotal:  9000 kB\nMemFree:  10 kB\nMemAvailable:    3000 kB\n");
+    scratch_put_in(root, "proc/self", "cgroup", "0::/a/b\n");
+    scratch_put_in(root, "sys/fs/cgroup/a", "memory.max", "max\n");
+    scratch_put_in(root, "sys/fs/cgroup/a", "memory.current", "5\n");
     assert_int_equal(dt_available_bytes(root), 3000 * 1024);
     scratch_remove(root);
 }
@@ -35,20 +28,21 @@ static void the_host_alone(void **state) {
 static void limits_of_groups(void **state) {
     (void)state;
     char *root = scratch_make();
-    put(root, "proc", "meminfo", "MemAvailable: 3000 kB\n");
-    put(root, "proc/self", "cgroup", "9:name=systemd:/\n4:memory:/job/1\n0::/slice/job\n");
-    put(root, "sys/fs/cgroup/slice", "memory.max", "1000000\n");
-    put(root, "sys/fs/cgroup/slice", "memory.current", "600000\n");
-    put(root, "sys/fs/cgroup/slice", "memory.stat", "anon 1\ninactive_file 100000\n");
+    scratch_put_in(root, "proc", "meminfo", "MemAvailable: 3000 kB\n");
+    scratch_put_in(root, "proc/self", "cgroup", "9:name=systemd:/\n4:memory:/job/1\n0::/slice/job\n");
+    scratch_put_in(root, "sys/fs/cgroup/slice", "memory.max", "1000000\n");
+    scratch_put_in(root, "sys/fs/cgroup/slice", "memory.current", "600000\n");
+    scratch_put_in(root, "sys/fs/cgroup/slice", "memory.stat", "anon 1\ninactive_file 100000\n");
     assert_int_equal(dt_available_bytes(root), 500000);
-    put(root, "sys/fs/cgroup/slice/job", "memory.max", "100000\n");
-    put(root, "sys/fs/cgroup/slice/job", "memory.current", "40000\n");
+    scratch_put_in(root, "sys/fs/cgroup/slice/job", "memory.max", "100000\n");
+    scratch_put_in(root, "sys/fs/cgroup/slice/job", "memory.current", "40000\n");
     assert_int_equal(dt_available_bytes(root), 60000);
-    put(root, "sys/fs/cgroup/memory/job/1", "memory.limit_in_bytes", "2000\n");
-    put(root, "sys/fs/cgroup/memory/job/1", "memory.usage_in_bytes", "1500\n");
-    put(root, "sys/fs/cgroup/memory/job/1", "memory.stat", "inactive_file 7\ntotal_inactive_file 250\n");
+    scratch_put_in(root, "sys/fs/cgroup/memory/job/1", "memory.limit_in_bytes", "2000\n");
+    scratch_put_in(root, "sys/fs/cgroup/memory/job/1", "memory.usage_in_bytes", "1500\n");
+    scratch_put_in(root, "sys/fs/cgroup/memory/job/1", "memory.stat",
+                   "inactive_file 7\ntotal_inactive_file 250\n");
     assert_int_equal(dt_available_bytes(root), 750);
-    put(root, "sys/fs/cgroup/memory/job/1", "memory.usage_in_bytes", "9999\n");
+    scratch_put_in(root, "sys/fs/cgroup/memory/job/1", "memory.usage_in_bytes", "9999\n");
     assert_int_equal(dt_available_bytes(root), 0);
     scratch_remove(root);
 }
@@ -59,25 +53,26 @@ static void limits_of_groups(void **state) {
 static void what_can_be_reclaimed_is_free(void **state) {
     (void)state;
     char *root = scratch_make();
-    put(root, "proc/self", "cgroup", "0::/job\n");
-    put(root, "sys/fs/cgroup/job", "memory.max", "1000000\n");
-    put(root, "sys/fs/cgroup/job", "memory.current", "990000\n");
-    put(root, "sys/fs/cgroup/job", "memory.stat",
+    scratch_put_in(root, "proc/self", "cgroup", "0::/job\n");
+    scratch_put_in(root, "sys/fs/cgroup/job", "memory.max", "1000000\n");
+    scratch_put_in(root, "sys/fs/cgroup/job", "memory.current", "990000\n");
+    scratch_put_in(
+        root, "sys/fs/cgroup/job", "memory.stat",
         "anon 100000\nfile 850000\nshmem 50000\ninactive_anon 1\nactive_anon 2\ninactive_file 300000\n"
         "active_file 500000\nunevictable 7\nslab_reclaimable 30000\nslab_unreclaimable 9000\nslab 39000\n");
     assert_int_equal(dt_available_bytes(root), 1000000 - (990000 - 300000 - 500000 - 30000));
     /* The counts are not of one moment: no more is free than the limit. */
-    put(root, "sys/fs/cgroup/job", "memory.current", "700000\n");
+    scratch_put_in(root, "sys/fs/cgroup/job", "memory.current", "700000\n");
     assert_int_equal(dt_available_bytes(root), 1000000);
     scratch_remove(root);
 
     root = scratch_make();
-    put(root, "proc/self", "cgroup", "4:memory:/job\n");
-    put(root, "sys/fs/cgroup/memory/job", "memory.limit_in_bytes", "1000000\n");
-    put(root, "sys/fs/cgroup/memory/job", "memory.usage_in_bytes", "990000\n");
-    put(root, "sys/fs/cgroup/memory/job", "memory.stat",
-        "inactive_file 1\nactive_file 2\ntotal_cache 850000\ntotal_shmem 50000\n"
-        "total_inactive_file 300000\ntotal_active_file 500000\ntotal_unevictable 7\n");
+    scratch_put_in(root, "proc/self", "cgroup", "4:memory:/job\n");
+    scratch_put_in(root, "sys/fs/cgroup/memory/job", "memory.limit_in_bytes", "1000000\n");
+    scratch_put_in(root, "sys/fs/cgroup/memory/job", "memory.usage_in_bytes", "990000\n");
+    scratch_put_in(root, "sys/fs/cgroup/memory/job", "memory.stat",
+                   "inactive_file 1\nactive_file 2\ntotal_cache 850000\ntotal_shmem 50000\n"
+                   "total_inactive_file 300000\ntotal_active_file 500000\ntotal_unevictable 7\n");
     assert_int_equal(dt_available_bytes(root), 1000000 - (990000 - 300000 - 500000));
     scratch_remove(root);
 }

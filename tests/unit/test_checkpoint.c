@@ -11,23 +11,7 @@
 #include <jansson.h>
 
 #include "math/kernels.h"
-#include "support/checkpoint.h"
-
-static tiny *t;
-static char *path; /* of the checkpoint of step 3 */
-
-static int set_up(void **state) {
-    (void)state;
-    t = tiny_make();
-    return tiny_save(t, &path) != DT_OK;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    free(path);
-    tiny_free(t);
-    return 0;
-}
+#include "support/saved_checkpoint.h"
 
 /* Every field and every bit of the vectors comes back, also through `latest`. */
 static void round_trip_keeps_everything(void **state) {

@@ -11,14 +11,6 @@
 #include "base/cpu_quota.h"
 #include "support/scratch.h"
 
-static void put(const char *root, const char *folder, const char *name, const char *text) {
-    char path[512];
-    snprintf(path, sizeof path, "%s/%s", root, folder);
-    assert_int_equal(dt_file_make_folder(path), DT_OK);
-    snprintf(path, sizeof path, "%s/%s/%s", root, folder, name);
-    scratch_put(path, text, strlen(text));
-}
-
 static void expect(const char *root, int64_t thousandths) {
     assert_int_equal(dt_cpu_quota_find(root).thousandths, thousandths);
 }
@@ -27,12 +19,12 @@ static void no_quota_limits_nothing(void **state) {
     (void)state;
     char *root = scratch_make();
     expect(root, INT64_MAX);
-    put(root, "proc/self", "cgroup", "3:cpuset:/a\n1:cpu:/a/b\n0::/a/b\n");
-    put(root, "sys/fs/cgroup/a/b", "cpu.max", "max 100000\n");
-    put(root, "sys/fs/cgroup/a", "cpu.max", "nonsense\n");
-    put(root, "sys/fs/cgroup/cpu/a/b", "cpu.cfs_quota_us", "-1\n");
-    put(root, "sys/fs/cgroup/cpu/a/b", "cpu.cfs_period_us", "100000\n");
-    put(root, "sys/fs/cgroup/cpuset/a", "cpu.cfs_quota_us", "1\n"); /* not this controller's */
+    scratch_put_in(root, "proc/self", "cgroup", "3:cpuset:/a\n1:cpu:/a/b\n0::/a/b\n");
+    scratch_put_in(root, "sys/fs/cgroup/a/b", "cpu.max", "max 100000\n");
+    scratch_put_in(root, "sys/fs/cgroup/a", "cpu.max", "nonsense\n");
+    scratch_put_in(root, "sys/fs/cgroup/cpu/a/b", "cpu.cfs_quota_us", "-1\n");
+    scratch_put_in(root, "sys/fs/cgroup/cpu/a/b", "cpu.cfs_period_us", "100000\n");
+    scratch_put_in(root, "sys/fs/cgroup/cpuset/a", "cpu.cfs_quota_us", "1\n"); /* not this controller's */
     expect(root, INT64_MAX);
     scratch_remove(root);
 }
@@ -41,14 +33,14 @@ static void no_quota_limits_nothing(void **state) {
 static void the_tightest_group_counts(void **state) {
     (void)state;
     char *root = scratch_make();
-    put(root, "proc/self", "cgroup", "0::/pod/box\n");
-    put(root, "sys/fs/cgroup/pod/box", "cpu.max", "400000 100000\n");
+    scratch_put_in(root, "proc/self", "cgroup", "0::/pod/box\n");
+    scratch_put_in(root, "sys/fs/cgroup/pod/box", "cpu.max", "400000 100000\n");
     expect(root, 4000);
     const uint64_t box = dt_cpu_quota_find(root).group;
-    put(root, "sys/fs/cgroup/pod", "cpu.max", "75000 50000\n");
+    scratch_put_in(root, "sys/fs/cgroup/pod", "cpu.max", "75000 50000\n");
     expect(root, 1500);
     assert_true(dt_cpu_quota_find(root).group != box);
-    put(root, "sys/fs/cgroup/pod/box", "cpu.max", "500 1000\n");
+    scratch_put_in(root, "sys/fs/cgroup/pod/box", "cpu.max", "500 1000\n");
     expect(root, 500);
     assert_true(dt_cpu_quota_find(root).group == box);
     scratch_remove(root);
@@ -61,14 +53,14 @@ static void the_first_version_too(void **state) {
     static const char *const folders[] = {"cpu,cpuacct", "cpu", "cpu"};
     for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
         char *root = scratch_make(), folder[64];
-        put(root, "proc/self", "cgroup", lines[i]);
+        scratch_put_in(root, "proc/self", "cgroup", lines[i]);
         snprintf(folder, sizeof folder, "sys/fs/cgroup/%s/job", folders[i]);
-        put(root, folder, "cpu.cfs_quota_us", "250000\n");
-        put(root, folder, "cpu.cfs_period_us", "100000\n");
+        scratch_put_in(root, folder, "cpu.cfs_quota_us", "250000\n");
+        scratch_put_in(root, folder, "cpu.cfs_period_us", "100000\n");
         expect(root, 2500);
         snprintf(folder, sizeof folder, "sys/fs/cgroup/%s/job/1", folders[i]);
-        put(root, folder, "cpu.cfs_quota_us", "100000\n");
-        put(root, folder, "cpu.cfs_period_us", "100000\n");
+        scratch_put_in(root, folder, "cpu.cfs_quota_us", "100000\n");
+        scratch_put_in(root, folder, "cpu.cfs_period_us", "100000\n");
         expect(root, 1000);
         scratch_remove(root);
     }

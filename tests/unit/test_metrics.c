@@ -94,21 +94,21 @@ static void lines_have_their_form(void **state) {
         "{\"step\":8,\"sample\":\"a \\\"b\\\"\\n\xc3\xa9\"}\n");
 }
 
-/* Numbers that take as many characters as one can. */
-static dt_metrics_values longest_values(int64_t step) {
+/* One line, of numbers that take as many characters as one can. */
+static void write_longest(int64_t step) {
     const double longest = -1.23456789123e-300;
-    return (dt_metrics_values){step, longest, longest, longest, longest, longest, longest, longest};
+    const dt_metrics_values values = {step, longest, longest, longest, longest, longest, longest, longest};
+    dt_metrics metrics;
+    assert_int_equal(dt_metrics_open(&metrics, path, NULL), DT_OK);
+    assert_int_equal(dt_metrics_step(&metrics, &values), DT_OK);
+    assert_int_equal(dt_metrics_close(&metrics), DT_OK);
 }
 
 /* The longest numbers fit a line, and it is JSON. */
 static void longest_numbers_fit(void **state) {
     (void)state;
-    dt_metrics metrics;
     size_t length;
-    const dt_metrics_values values = longest_values(INT64_MIN);
-    assert_int_equal(dt_metrics_open(&metrics, path, NULL), DT_OK);
-    assert_int_equal(dt_metrics_step(&metrics, &values), DT_OK);
-    assert_int_equal(dt_metrics_close(&metrics), DT_OK);
+    write_longest(INT64_MIN);
     char *bytes = scratch_get(path, &length);
     json_t *object = json_loads(bytes, 0, NULL);
     assert_int_equal(json_object_size(object), 8);
@@ -122,12 +122,8 @@ static void longest_numbers_fit(void **state) {
  * largest step and the longest numbers. */
 static void a_step_costs_what_the_documents_say(void **state) {
     (void)state;
-    dt_metrics metrics;
     size_t length;
-    const dt_metrics_values values = longest_values(UINT32_MAX);
-    assert_int_equal(dt_metrics_open(&metrics, path, NULL), DT_OK);
-    assert_int_equal(dt_metrics_step(&metrics, &values), DT_OK);
-    assert_int_equal(dt_metrics_close(&metrics), DT_OK);
+    write_longest(UINT32_MAX);
     free(scratch_get(path, &length));
     assert_int_equal(length, DT_METRICS_STEP_BYTES);
     char *text, said[64];

@@ -3,6 +3,7 @@
  * repository: docs/config.md and configs/default.yaml are the printed ones, the latter sets exactly the
  * defaults, and every file in configs/ is a valid config.
  */
+#include "support/printed.h"
 #include "support/sentence.h"
 
 #include <stdlib.h>
@@ -13,15 +14,6 @@
 #include "config/config.h"
 #include "config/options.h"
 #include "config/reference.h"
-
-static char *printed(void (*print)(FILE *file)) {
-    char *text = NULL;
-    size_t length = 0;
-    FILE *memory = open_memstream(&text, &length);
-    print(memory);
-    fclose(memory);
-    return text;
-}
 
 static void print_yaml(FILE *file) {
     assert_done(dt_reference_yaml(file));

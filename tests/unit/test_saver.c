@@ -30,16 +30,16 @@ int __wrap_fsync(int descriptor) {
 /* While the disk keeps the writer waiting, training takes three steps; the next save waits for the first. */
 static void training_goes_on_while_a_save_is_written(void **state) {
     (void)state;
-    bench b = make(DT_ON_ERROR_STOP);
-    start(&b);
+    bench b;
+    make_started(&b, DT_ON_ERROR_STOP);
     advance(&b, 4);
     pthread_mutex_lock(&gate);
-    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_NOW);
+    save(&b, DT_SAVE_NOW);
     for (int64_t step = 5; step <= 7; step++)
         advance(&b, step);
     assert_false(has_checkpoint(&b, "checkpoint_step_4"));
     pthread_mutex_unlock(&gate);
-    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_NOW);
+    save(&b, DT_SAVE_NOW);
     assert_true(has_checkpoint(&b, "checkpoint_step_4"));
     advance(&b, 8);
     assert_done(dt_saver_finish(b.saver));
@@ -59,9 +59,9 @@ static void a_makeshift_goes_when_a_later_one_stands(void **state) {
     for (int64_t step = 4; step <= 7; step++) {
         advance(&b, step);
         if (step % 2 == 0)
-            dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_NOW);
+            save(&b, DT_SAVE_NOW);
         else
-            dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_MAKESHIFT);
+            save(&b, DT_SAVE_MAKESHIFT);
         dt_saver_wait(b.saver);
         expect_files(&b, step == 4   ? "checkpoint_step_4 latest "
                          : step == 5 ? "checkpoint_step_4 checkpoint_step_5 latest "
@@ -84,13 +84,13 @@ static void a_makeshift_goes_from_where_its_folder_is_now(void **state) {
     b.lock = &lock;
     start(&b);
     advance(&b, 4);
-    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_MAKESHIFT);
+    save(&b, DT_SAVE_MAKESHIFT);
     dt_saver_wait(b.saver);
     assert_int_equal(rename(b.t->folder, moved), 0);
     assert_done(dt_file_make_folder(b.t->folder));
     assert_done(dt_file_make_folder(stranger));
     advance(&b, 6);
-    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_NOW);
+    save(&b, DT_SAVE_NOW);
     assert_done(dt_saver_finish(b.saver));
     expect_files(&b, "checkpoint_step_4 ");
     char *folder = b.t->folder;
@@ -113,7 +113,7 @@ static void what_is_on_trial_waits_for_the_verdict(void **state) {
     for (int64_t step = 4; step <= 8; step += 2) {
         const bool good = step != 6;
         advance(&b, step);
-        dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_ON_TRIAL);
+        save(&b, DT_SAVE_ON_TRIAL);
         advance(&b, step + 1);
         assert_true(step == 4 || has_checkpoint(&b, "checkpoint_step_4"));
         assert_false(has_checkpoint(&b, step == 6 ? "checkpoint_step_6" : "checkpoint_step_8"));
@@ -131,13 +131,12 @@ static void what_is_on_trial_waits_for_the_verdict(void **state) {
  */
 static void a_save_that_cannot_wait_ends_the_trial(void **state) {
     (void)state;
-    bench b = make(DT_ON_ERROR_STOP);
-    start(&b);
+    bench b;
+    make_started(&b, DT_ON_ERROR_STOP);
     advance(&b, 4);
-    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_ON_TRIAL);
+    save(&b, DT_SAVE_ON_TRIAL);
     advance(&b, 5);
-    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_NOW);
-    dt_saver_wait(b.saver);
+    save_and_wait(&b);
     dt_saver_decide(b.saver, DT_SAVE_BAD, DT_SAVE_UNSEEN); /* too late */
     expect_checkpoint(&b, 4);
     expect_checkpoint(&b, 5);
@@ -147,10 +146,10 @@ static void a_save_that_cannot_wait_ends_the_trial(void **state) {
 /* The end of a run that never came to a verdict loses what is on trial, and does not wait for ever. */
 static void free_removes_what_is_on_trial(void **state) {
     (void)state;
-    bench b = make(DT_ON_ERROR_STOP);
-    start(&b);
+    bench b;
+    make_started(&b, DT_ON_ERROR_STOP);
     advance(&b, 4);
-    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_ON_TRIAL);
+    save(&b, DT_SAVE_ON_TRIAL);
     dt_saver_free(b.saver);
     b.saver = NULL;
     expect_files(&b, "");
@@ -163,13 +162,13 @@ static void a_step_is_saved_once(void **state) {
     bench b = make(DT_ON_ERROR_STOP);
     size_t length;
     start(&b);
-    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_NOW);
+    save(&b, DT_SAVE_NOW);
     assert_done(dt_saver_finish(b.saver));
     assert_null(dt_saver_path(b.saver));
     assert_false(dt_file_exists(b.t->folder));
     advance(&b, 9);
     for (int i = 0; i < 3; i++)
-        dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_NOW);
+        save(&b, DT_SAVE_NOW);
     assert_done(dt_saver_finish(b.saver));
     char *lines = scratch_get(b.metrics_path, &length);
     assert_int_equal(strncmp(lines, "{\"step\":9,\"save_ms\":", 20), 0);
@@ -181,8 +180,8 @@ static void a_step_is_saved_once(void **state) {
 /* Freeing waits for what was asked for: the end of a run that fails loses no save. */
 static void free_waits_for_the_write(void **state) {
     (void)state;
-    bench b = make(DT_ON_ERROR_STOP);
-    start(&b);
+    bench b;
+    make_started(&b, DT_ON_ERROR_STOP);
     advance(&b, 4);
     dt_saver_begin(b.saver, 2.5, dt_clock_seconds(), DT_SAVE_NOW);
     dt_saver_free(b.saver);
@@ -210,8 +209,7 @@ static void a_loss_that_comes_later_is_added(void **state) {
     dt_checkpoint_about about;
     start(&b);
     advance(&b, 4);
-    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_NOW);
-    dt_saver_wait(b.saver);
+    save_and_wait(&b);
     expect_files(&b, "checkpoint_step_4 latest ");
     dt_saver_begin(b.saver, 2.5, dt_clock_seconds(), DT_SAVE_NOW);
     dt_saver_wait(b.saver);

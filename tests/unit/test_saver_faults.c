@@ -60,11 +60,9 @@ static void a_failure_may_be_a_warning(void **state) {
     block(&b);
     start(&b);
     advance(&b, 4);
-    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_NOW);
-    dt_saver_wait(b.saver);
+    save_and_wait(&b);
     assert_int_equal(unlink(b.t->folder), 0);
-    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(),
-                   DT_SAVE_NOW); /* the same step, since it is not saved */
+    save(&b, DT_SAVE_NOW); /* the same step, since it is not saved */
     assert_done(dt_saver_finish(b.saver));
     assert_false(dt_stop_requested());
     expect_checkpoint(&b, 4);
@@ -74,12 +72,11 @@ static void a_failure_may_be_a_warning(void **state) {
 /* A state that has gone wrong is not put beside those that are right. */
 static void what_is_not_finite_is_not_saved(void **state) {
     (void)state;
-    bench b = make(DT_ON_ERROR_WARN);
-    start(&b);
+    bench b;
+    make_started(&b, DT_ON_ERROR_WARN);
     advance(&b, 4);
     b.t->state.exp_avg[b.t->layout.tensor[3].offset] = NAN;
-    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_NOW);
-    dt_saver_wait(b.saver);
+    save_and_wait(&b);
     assert_false(dt_file_exists(b.t->folder));
     end(&b);
 }
@@ -87,8 +84,8 @@ static void what_is_not_finite_is_not_saved(void **state) {
 /* Nor is a state saved that is another than the ranks compared, however whole its copy is. */
 static void a_state_that_nobody_compared_is_refused(void **state) {
     (void)state;
-    bench b = make(DT_ON_ERROR_WARN);
-    start(&b);
+    bench b;
+    make_started(&b, DT_ON_ERROR_WARN);
     for (int64_t step = 4; step <= 5; step++) {
         uint64_t row[64];
         const int64_t tensors = dt_fingerprint_tensors(&b.t->layout);
@@ -97,7 +94,7 @@ static void a_state_that_nobody_compared_is_refused(void **state) {
         for (int64_t index = 0; index < tensors; index++)
             row[index] = dt_fingerprint_tensor(&b.t->state, index);
         row[tensors - 1] ^= step == 4;
-        dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_ON_TRIAL);
+        save(&b, DT_SAVE_ON_TRIAL);
         dt_saver_decide(b.saver, DT_SAVE_GOOD, dt_fingerprint_whole(row, tensors));
         dt_saver_wait(b.saver);
         assert_true(has_checkpoint(&b, "checkpoint_step_5") == (step == 5));
@@ -116,7 +113,7 @@ static void what_goes_wrong_costs_no_other(void **state) {
     const dt_save_kind kinds[] = {DT_SAVE_PROVISIONAL, DT_SAVE_ON_TRIAL, DT_SAVE_PROVISIONAL};
     for (int i = 0; i < 3; i++) {
         advance(&b, 4 + i);
-        dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), kinds[i]);
+        save(&b, kinds[i]);
         dt_saver_decide(b.saver, verdicts[i], DT_SAVE_UNSEEN);
     }
     dt_saver_wait(b.saver);
@@ -128,15 +125,14 @@ static void what_goes_wrong_costs_no_other(void **state) {
  * next save, of an undamaged copy, succeeds. */
 static void a_copy_that_is_damaged_is_refused(void **state) {
     (void)state;
-    bench b = make(DT_ON_ERROR_STOP);
-    start(&b);
+    bench b;
+    make_started(&b, DT_ON_ERROR_STOP);
     const dt_tensor *tensor = dt_layout_find(&b.t->layout, "h.0.attn.c_attn.weight");
     float *const vectors[] = {copy->parameters, copy->exp_avg, copy->exp_avg_sq};
     for (int v = 0; v < 3; v++) {
         advance(&b, 4 + v);
         to_damage = vectors[v] + tensor->offset + tensor->count - 1;
-        dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_NOW);
-        dt_saver_wait(b.saver);
+        save_and_wait(&b);
         assert_null(to_damage);
         expect_files(&b, "");
         /* Only the first failure is kept. */
@@ -146,8 +142,7 @@ static void a_copy_that_is_damaged_is_refused(void **state) {
                    "has XXH3-64 ") == NULL)
             fail_msg("%s", dt_error());
     }
-    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_NOW);
-    dt_saver_wait(b.saver);
+    save_and_wait(&b);
     expect_checkpoint(&b, 6);
     end(&b);
 }
@@ -155,14 +150,14 @@ static void a_copy_that_is_damaged_is_refused(void **state) {
 /* Of 1.0 one bit makes infinity: the memory is at fault, not the learning rate. */
 static void a_copy_that_becomes_infinite_is_not_blamed_on_the_run(void **state) {
     (void)state;
-    bench b = make(DT_ON_ERROR_STOP);
-    start(&b);
+    bench b;
+    make_started(&b, DT_ON_ERROR_STOP);
     const dt_tensor *tensor = dt_layout_find(&b.t->layout, "ln_f.weight");
     advance(&b, 4);
     b.t->state.parameters[tensor->offset] = 1.0f;
     damaged_bit = 30;
     to_damage = copy->parameters + tensor->offset;
-    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_NOW);
+    save(&b, DT_SAVE_NOW);
     assert_int_equal(dt_saver_finish(b.saver), DT_FAILED);
     damaged_bit = 0;
     if (strstr(dt_error(),
@@ -180,21 +175,20 @@ static void a_failure_stops_the_run(void **state) {
     block(&b);
     start(&b);
     advance(&b, 4);
-    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_NOW);
-    dt_saver_wait(b.saver);
+    save_and_wait(&b);
     assert_true(dt_stop_requested());
     assert_int_equal(unlink(b.t->folder), 0);
     advance(&b, 5);
-    dt_saver_begin(b.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_NOW);
+    save(&b, DT_SAVE_NOW);
     assert_int_equal(dt_saver_finish(b.saver), DT_FAILED);
     expect_checkpoint(&b, 5);
-    const char *const tensors[] = {"cannot save step 4, a checkpoint of 0.0 MB: cannot make folder ",
-                                   b.t->folder, "; the run stopped after step 5: ", "--resume",
-                                   "checkpoint_step_5"};
+    const char *const words[] = {"cannot save step 4, a checkpoint of 0.0 MB: cannot make folder ",
+                                 b.t->folder, "; the run stopped after step 5: ", "--resume",
+                                 "checkpoint_step_5"};
     assert_int_equal(dt_saver_finish(b.saver), DT_FAILED);
-    for (size_t i = 0; i < sizeof tensors / sizeof *tensors; i++)
-        if (strstr(dt_error(), tensors[i]) == NULL)
-            fail_msg("expected \"%s\" in \"%s\"", tensors[i], dt_error());
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strstr(dt_error(), words[i]) == NULL)
+            fail_msg("expected \"%s\" in \"%s\"", words[i], dt_error());
     end(&b);
 }
 

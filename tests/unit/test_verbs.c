@@ -2,6 +2,7 @@
  * The table of verbs, walked row by row and flag by flag: the parser takes each flag as its row says and
  * refuses it otherwise, and synopsis, help and manual page name it.
  */
+#include "support/printed.h"
 #include "support/sentence.h"
 
 #include <stdlib.h>
@@ -13,15 +14,6 @@
 #include "config/config.h"
 #include "config/options.h"
 #include "verb/table.h"
-
-static char *printed(void (*print)(FILE *file)) {
-    char *text = NULL;
-    size_t length = 0;
-    FILE *memory = open_memstream(&text, &length);
-    print(memory);
-    fclose(memory);
-    return text;
-}
 
 /* `text` without the manual page's escapes and changes of font; the caller frees it. */
 static char *unescaped(const char *text) {
