@@ -119,10 +119,9 @@ static dt_status create_executor(dt_allreduce *a, const dt_world *world) {
             dt_generator_raise_needs(&a->generator, count, &needs);
         before = count;
     }
-    a->executor.comm = world->mpi->comm;
     a->executor.dtype = a->options.dtype;
     a->executor.memory = &a->memory;
-    DT_TRY(dt_executor_create(&a->executor, dt_generator_slots(a->buckets), &needs,
+    DT_TRY(dt_executor_create(&a->executor, world, dt_generator_slots(a->buckets), &needs,
                               dt_generator_arrays(&a->generator)));
     if (is_hierarchical(a))
         find_shared(a);

@@ -27,10 +27,11 @@ static dt_status create_slot(dt_executor *executor, int index, const dt_schedule
     return slot->array[DT_ARRAY_WORKSPACE] ? DT_OK : DT_FAILED;
 }
 
-dt_status dt_executor_create(dt_executor *executor, int slots, const dt_schedule_needs *needs,
-                             int64_t arrays) {
+dt_status dt_executor_create(dt_executor *executor, const dt_world *world, int slots,
+                             const dt_schedule_needs *needs, int64_t arrays) {
     DT_ASSERT(slots >= 0 && slots <= DT_SLOTS_MAX && arrays >= DT_ARRAY_SHARED);
     const char *what = "requests of the allreduce";
+    DT_TRY(dt_mpi_world_check(MPI_Comm_dup(world->mpi->comm, &executor->comm), "MPI_Comm_dup"));
     executor->slots = slots;
     executor->request_count = dt_narrow(slots * needs->messages);
     executor->requests = dt_memory_alloc(executor->request_count, sizeof *executor->requests, what);
@@ -53,6 +54,8 @@ void dt_executor_free(dt_executor *executor) {
         dt_memory_free(slot->schedule.ops);
         dt_memory_free(slot->travelling);
     }
+    if (executor->slots > 0)
+        (void)MPI_Comm_free(&executor->comm);
     dt_memory_free(executor->requests);
     dt_memory_free(executor->finished);
     *executor = (dt_executor){0};

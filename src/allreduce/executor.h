@@ -16,6 +16,7 @@
 #include "base/status.h"
 #include "comm/host_memory.h"
 #include "comm/mpi_world.h"
+#include "comm/world.h"
 
 typedef struct dt_slot {
     dt_schedule schedule;
@@ -32,7 +33,8 @@ typedef struct dt_slot {
 } dt_slot;
 
 typedef struct dt_executor {
-    MPI_Comm comm; /**< the world's: see dt_mpi_world.comm for whose tags are whose */
+    MPI_Comm
+        comm; /**< the executor's own copy of the world's, whose messages meet no others; while slots > 0 */
     dt_dtype dtype;
     const dt_host_memory *memory; /**< may be all zero where no schedule has a HOST_BARRIER */
     int slots;
@@ -45,13 +47,14 @@ typedef struct dt_executor {
 
 /**
  * Allocates `slots` slots for schedules that need no more than `needs`, with `arrays` arrays; the workspace
- * is among them. The fields `comm`, `dtype` and `memory` are set by the caller before. The caller frees it,
- * after a failure too. Local.
+ * is among them. The fields `dtype` and `memory` are set by the caller before. The caller frees it, after a
+ * failure too, which may be one rank's alone. Collective.
  */
-dt_status dt_executor_create(dt_executor *executor, int slots, const dt_schedule_needs *needs,
-                             int64_t arrays);
+dt_status dt_executor_create(dt_executor *executor, const dt_world *world, int slots,
+                             const dt_schedule_needs *needs, int64_t arrays);
 
-/** Frees what it holds; one that is all zero is fine. No schedule may be under way. Local. */
+/** Frees what it holds; one that is all zero is fine. No schedule may be under way. Collective, unless all
+ * zero. */
 void dt_executor_free(dt_executor *executor);
 
 /** Starts the schedule of a slot that is free. Local, unless it has a LIBRARY. */

@@ -136,9 +136,9 @@ static void split_exposed(comparison *c, double own, double *exposed, double *sk
 static void measure_trial(comparison *c, trial *t, int64_t index) {
     dt_step_result result;
     double alone, exposed, skew;
-    dt_world_barrier(c->world);
+    must(c, dt_world_barrier(c->world));
     must(c, dt_harness_step(&t->harness, &result));
-    dt_world_barrier(c->world);
+    must(c, dt_world_barrier(c->world));
     must(c, dt_step_allreduce_alone(t->harness.step, &alone));
     split_exposed(c, result.allreduce.exposed, &exposed, &skew);
     if (index < 0)

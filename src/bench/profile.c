@@ -154,7 +154,7 @@ static dt_status take_steps(const dt_profile *p, const samples *s, dt_harness *h
         }
     }
     for (int64_t i = 0; i < p->repetitions && p->ranks > 1; i++) {
-        dt_world_barrier(world);
+        DT_TRY(dt_world_barrier(world));
         DT_TRY(dt_step_allreduce_alone(harness->step, &s->step[world->rank * p->repetitions + i].alone));
     }
     return DT_OK;
@@ -248,7 +248,7 @@ static dt_status measure(dt_profile *p, samples *s, dt_harness *harness, const d
     const dt_allreduce_options allreduce = dt_settings_allreduce(config);
     facts->computed_bytes = (double)dt_need_bytes(&harness->layout, config, world, &allreduce,
                                                   harness->workers.threads, harness->shard.tokens_count);
-    dt_world_barrier(world);
+    must(world, dt_world_barrier(world));
     DT_TRY(dt_agree(
         world, dt_peak_measure(&facts->peak, p->threads, &harness->layout.shape, config->micro_batch_size)));
     must(world, gather(world, s, s->step, sizeof *s->step, p->repetitions));

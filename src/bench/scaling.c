@@ -98,7 +98,7 @@ static dt_status run_point(const dt_world *world, dt_study *study, dt_study_poin
         if (measure(&subset, study, point) != DT_OK && world->rank == 0)
             snprintf(point->reason, sizeof point->reason, "%.*s", (int)sizeof point->reason - 1, dt_error());
     }
-    dt_world_rejoin(world, &subset);
+    DT_TRY(dt_world_rejoin(world, &subset));
     if (world->rank != 0 || point->reason[0] != 0)
         return DT_OK;
     return dt_plan_predict(&study->measured, study->config, point->batch, point->ranks,

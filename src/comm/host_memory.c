@@ -43,6 +43,9 @@ static dt_status open_window(dt_host_memory *memory, const dt_hosts *hosts, size
         code = MPI_Win_allocate_shared((MPI_Aint)bytes, 1, info, hosts->comm, &base, &memory->window);
     (void)MPI_Info_free(&info);
     DT_TRY(dt_mpi_world_check(code, "MPI_Win_allocate_shared"));
+    /* A window does not inherit its communicator's. */
+    DT_TRY(dt_mpi_world_check(MPI_Win_set_errhandler(memory->window, MPI_ERRORS_RETURN),
+                              "MPI_Win_set_errhandler"));
     if (base == NULL)
         return dt_fail(
             "MPI_Win_allocate_shared gave no memory: expected %zu bytes of shared memory on this host",

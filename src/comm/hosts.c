@@ -55,7 +55,7 @@ dt_status dt_hosts_find(dt_hosts *hosts, const dt_world *world, int host_ranks) 
 }
 
 void dt_hosts_free(dt_hosts *hosts) {
-    if (hosts->starts != NULL && hosts->comm != MPI_COMM_NULL)
+    if (hosts->ranks > 0 && hosts->comm != MPI_COMM_NULL)
         (void)MPI_Comm_free(&hosts->comm);
     dt_memory_free(hosts->starts);
     *hosts = (dt_hosts){.comm = MPI_COMM_NULL};

@@ -13,7 +13,7 @@
 #include "comm/world.h"
 
 typedef struct dt_hosts {
-    MPI_Comm comm;    /**< the ranks of this host, in the world's order */
+    MPI_Comm comm;    /**< the ranks of this host, in the world's order; its own, freed with it */
     int ranks, local; /**< how many they are, and which of them this one is */
     int count;        /**< of hosts */
     bool consecutive; /**< whether the ranks of every host follow each other */

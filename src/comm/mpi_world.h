@@ -12,8 +12,9 @@
 
 /** MPI's side of a dt_world. */
 struct dt_world_mpi {
-    MPI_Comm comm; /**< all ranks; its errors are returned, not fatal. Messages between two ranks are
-                      allreduce/executor.c's and link.c's alone, with tags of their own */
+    MPI_Comm comm; /**< all ranks, made and freed by world.c; its errors are returned, not fatal. It carries
+                      collective calls, and of messages between two ranks link.c's alone: the allreduce and
+                      the watchdog have copies of their own */
     int *counts;   /**< [size]: scratch of dt_world_gather_all, so that a step allocates nothing */
     int *starts;   /**< [size]: the same */
 };

@@ -390,7 +390,9 @@ void dt_watchdog_stop(void) {
     if (watchdog.world == NULL)
         return;
     dt_progress_enter(dt_progress_look().step, "leaving the job");
-    dt_world_barrier(watchdog.world);
+    /* The work is done: ranks that cannot wait for each other leave one by one. */
+    if (dt_world_barrier(watchdog.world) != DT_OK)
+        dt_log_warn("cannot wait for the other ranks at the end: %s", dt_error());
     if (watchdog.running)
         stop_thread();
     dt_watchdog_timer_stop();

@@ -8,7 +8,6 @@
 #include <time.h>
 
 #include "base/assert.h"
-#include "base/log.h"
 #include "base/drain.h"
 #include "base/host.h"
 #include "base/memory.h"
@@ -40,8 +39,11 @@ static dt_status start_mpi(void) {
         return dt_fail("this MPI allows no threads beside it: expected MPI_THREAD_FUNNELED, found level %d; "
                        "use an MPI built with thread support",
                        granted);
-    /* Before the communicator is duplicated: the duplicate inherits it, and its making is covered too. */
+    /* Before the communicator is duplicated: all that come of it inherit the handler, and their making is
+     * covered too. Of calls that name no communicator MPI 4 asks that of MPI_COMM_SELF. */
     DT_TRY(dt_mpi_world_check(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN),
+                              "MPI_Comm_set_errhandler"));
+    DT_TRY(dt_mpi_world_check(MPI_Comm_set_errhandler(MPI_COMM_SELF, MPI_ERRORS_RETURN),
                               "MPI_Comm_set_errhandler"));
     return dt_mpi_world_check(MPI_Comm_dup(MPI_COMM_WORLD, &joined.comm), "MPI_Comm_dup");
 }
@@ -69,15 +71,20 @@ static dt_status gather_cpus(dt_world *world, MPI_Comm neighbours) {
     return status;
 }
 
+static dt_status look_around(dt_world *world, MPI_Comm neighbours, int *rank_on_host) {
+    DT_TRY(dt_mpi_world_check(MPI_Comm_size(neighbours, &world->host_ranks), "MPI_Comm_size"));
+    DT_TRY(dt_mpi_world_check(MPI_Comm_rank(neighbours, rank_on_host), "MPI_Comm_rank"));
+    return gather_cpus(world, neighbours);
+}
+
 /* Hosts are counted by their first ranks. */
 static dt_status count_hosts(dt_world *world, MPI_Comm comm) {
     MPI_Comm neighbours;
     int rank_on_host;
     DT_TRY(split_hosts(world, comm, &neighbours));
-    DT_TRY(dt_mpi_world_check(MPI_Comm_size(neighbours, &world->host_ranks), "MPI_Comm_size"));
-    DT_TRY(dt_mpi_world_check(MPI_Comm_rank(neighbours, &rank_on_host), "MPI_Comm_rank"));
-    DT_TRY(gather_cpus(world, neighbours));
-    DT_TRY(dt_mpi_world_check(MPI_Comm_free(&neighbours), "MPI_Comm_free"));
+    const dt_status status = look_around(world, neighbours, &rank_on_host);
+    (void)MPI_Comm_free(&neighbours);
+    DT_TRY(status);
     int first = rank_on_host == 0;
     return dt_mpi_world_check(MPI_Allreduce(&first, &world->hosts, 1, MPI_INT, MPI_SUM, comm),
                               "MPI_Allreduce");
@@ -256,26 +263,20 @@ dt_status dt_world_host_names(const dt_world *world, char (**names)[DT_HOST_BYTE
     return status;
 }
 
-/* Ranks that cannot meet cannot agree on anything either. */
-static _Noreturn void give_up(const dt_world *world) {
-    dt_log_error("rank %d on %s: %s", world->rank, world->host, dt_error());
-    dt_world_abort(world, DT_FAILED);
-}
-
 dt_status dt_world_host_sum(const dt_world *world, int64_t *value) {
     DT_COLLECTIVE_CALL(world);
     MPI_Comm neighbours;
     DT_TRY(split_hosts(world, world->mpi->comm, &neighbours));
-    DT_TRY(dt_mpi_world_check(MPI_Allreduce(MPI_IN_PLACE, value, 1, MPI_INT64_T, MPI_SUM, neighbours),
-                              "MPI_Allreduce"));
-    return dt_mpi_world_check(MPI_Comm_free(&neighbours), "MPI_Comm_free");
+    const dt_status status = dt_mpi_world_check(
+        MPI_Allreduce(MPI_IN_PLACE, value, 1, MPI_INT64_T, MPI_SUM, neighbours), "MPI_Allreduce");
+    (void)MPI_Comm_free(&neighbours);
+    return status;
 }
 
-void dt_world_barrier(const dt_world *world) {
+dt_status dt_world_barrier(const dt_world *world) {
     DT_COLLECTIVE_CALL(world);
     dt_progress_arrive();
-    if (dt_mpi_world_check(MPI_Barrier(world->mpi->comm), "MPI_Barrier") != DT_OK)
-        give_up(world);
+    return dt_mpi_world_check(MPI_Barrier(world->mpi->comm), "MPI_Barrier");
 }
 
 static void drop_subset(struct dt_world_mpi *mpi) {
@@ -321,10 +322,9 @@ static dt_status wait_asleep(const dt_world *world) {
     return DT_OK;
 }
 
-void dt_world_rejoin(const dt_world *world, dt_world *subset) {
+dt_status dt_world_rejoin(const dt_world *world, dt_world *subset) {
     if (subset->mpi)
         drop_subset(subset->mpi);
     *subset = (dt_world){0};
-    if (wait_asleep(world) != DT_OK)
-        give_up(world);
+    return wait_asleep(world);
 }

@@ -68,8 +68,8 @@ dt_status dt_world_host_names(const dt_world *world, char (**names)[DT_HOST_BYTE
 /** Makes `*value` the sum of the values that the ranks on this host bring. Collective. */
 dt_status dt_world_host_sum(const dt_world *world, int64_t *value);
 
-/** Waits until all ranks have come; ends the job when MPI cannot. Collective. */
-void dt_world_barrier(const dt_world *world);
+/** Waits until all ranks have come. Collective. */
+dt_status dt_world_barrier(const dt_world *world);
 
 /**
  * Makes a world of the first `ranks` ranks, 1 to world->size, into `*subset`; on the others subset->mpi is
@@ -81,8 +81,8 @@ dt_status dt_world_split(const dt_world *world, int ranks, dt_world *subset);
 /**
  * Gives a subset back and waits for all ranks of `world`, asleep but for a look every few milliseconds, so
  * that a rank without work leaves its core to those that have some. Whatever was made with the subset is
- * freed before. Ends the job when MPI cannot wait. Collective over `world`.
+ * freed before. It is given back after a failure too. Collective over `world`.
  */
-void dt_world_rejoin(const dt_world *world, dt_world *subset);
+dt_status dt_world_rejoin(const dt_world *world, dt_world *subset);
 
 #endif

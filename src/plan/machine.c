@@ -47,7 +47,7 @@ static dt_status measure_link(const dt_world *world, dt_plan_machine *measured) 
     DT_TRY(dt_world_split(world, ranks, &subset));
     if (subset.mpi)
         status = dt_link_measure(&subset, &measured->link);
-    dt_world_rejoin(world, &subset);
+    DT_TRY(dt_world_rejoin(world, &subset));
     return dt_agree(world, status);
 }
 
@@ -63,7 +63,7 @@ static dt_status measure_inside(const dt_world *world, dt_plan_machine *measured
     DT_TRY(dt_world_split(world, ranks, &subset));
     if (subset.mpi)
         status = dt_link_measure(&subset, &measured->inside);
-    dt_world_rejoin(world, &subset);
+    DT_TRY(dt_world_rejoin(world, &subset));
     return dt_agree(world, status);
 }
 

@@ -108,23 +108,24 @@ static double time_of(dt_probing *p, void (*work)(dt_probing *)) {
 }
 
 /* What this rank does in a round. Forward and backward passes alternate, as in a step. */
-static void run_kinds(dt_probing *p, double seconds[KINDS]) {
+static dt_status run_kinds(dt_probing *p, double seconds[KINDS]) {
     static void (*const run[KINDS])(dt_probing *) = {run_forward, run_backward, run_add, run_add_alone,
                                                      run_update};
     for (int kind = 0; kind < KINDS; kind++)
         seconds[kind] = 0.0;
-    dt_world_barrier(p->world);
+    DT_TRY(dt_world_barrier(p->world));
     for (int64_t i = 0; i < p->repetitions[FORWARD]; i++) {
         seconds[FORWARD] += time_of(p, run[FORWARD]);
         seconds[BACKWARD] += time_of(p, run[BACKWARD]);
     }
     for (int kind = ADD; kind < KINDS; kind++) {
-        dt_world_barrier(p->world);
+        DT_TRY(dt_world_barrier(p->world));
         for (int64_t i = 0; i < p->repetitions[kind]; i++)
             seconds[kind] += time_of(p, run[kind]);
     }
     for (int kind = 0; kind < KINDS; kind++)
         seconds[kind] /= (double)p->repetitions[kind];
+    return DT_OK;
 }
 
 /* A micro-batch is as slow as on the rank whose passes took longest, and any other kind as on its own
@@ -143,7 +144,7 @@ static void find_slowest(dt_probing *p) {
 }
 
 static dt_status run_round(dt_probing *p) {
-    run_kinds(p, p->round[p->world->rank]);
+    DT_TRY(run_kinds(p, p->round[p->world->rank]));
     DT_TRY(dt_world_gather_same(p->world, p->round, (int64_t)sizeof *p->round));
     find_slowest(p);
     return DT_OK;

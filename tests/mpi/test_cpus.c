@@ -29,7 +29,7 @@ static void a_subset_has_what_its_own_ranks_have(void **state) {
     assert_ok(dt_world_split(&world, 1, &subset));
     if (subset.mpi)
         assert_int_not_equal(subset.cpus.limit, DT_CPUS_MASK);
-    dt_world_rejoin(&world, &subset);
+    assert_ok(dt_world_rejoin(&world, &subset));
 }
 
 static const struct CMUnitTest tests[] = {

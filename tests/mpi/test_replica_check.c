@@ -29,7 +29,7 @@ static int set_up(void **state) {
 
 static int tear_down(void **state) {
     (void)state;
-    dt_world_barrier(&world);
+    assert_ok(dt_world_barrier(&world));
     if (world.rank == 0)
         assert_ok(dt_file_remove_tree(folder));
     return 0;

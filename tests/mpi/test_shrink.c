@@ -62,7 +62,7 @@ static void check_shrink(dt_algorithm algorithm, int ranks) {
     assert_ok(dt_world_split(&world, ranks, &subset));
     if (subset.mpi)
         go_on(&subset, &config, &reached);
-    dt_world_rejoin(&world, &subset);
+    assert_ok(dt_world_rejoin(&world, &subset));
     dt_state_free(&reached);
     dt_layout_free(&layout);
     dt_config_free(&config);

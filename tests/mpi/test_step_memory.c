@@ -84,7 +84,7 @@ static void make_folder(char folder[64]) {
 
 /* Collective. */
 static void remove_folder(const char *folder) {
-    dt_world_barrier(&world);
+    assert_ok(dt_world_barrier(&world));
     if (world.rank == 0)
         assert_ok(dt_file_remove_tree(folder));
 }

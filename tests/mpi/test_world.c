@@ -190,7 +190,7 @@ static void check_subset(int ranks) {
         assert_int_equal(dt_agree(&subset, subset.rank == ranks - 1 ? dt_fail("last") : DT_OK), DT_FAILED);
         free(numbers);
     }
-    dt_world_rejoin(&world, &subset);
+    assert_ok(dt_world_rejoin(&world, &subset));
     assert_null(subset.mpi);
     /* The whole still works, and keeps a scratch of its own size. */
     gather_all_completes_uneven_runs(NULL);
@@ -218,7 +218,7 @@ static void ranks_without_work_sleep(void **state) {
     const long before = times_slept();
     if (!idle)
         usleep(500000);
-    dt_world_rejoin(&world, &subset);
+    assert_ok(dt_world_rejoin(&world, &subset));
     if (idle)
         assert_true(times_slept() - before >= 10);
 }
