@@ -32,6 +32,7 @@
 
 #define DT_CHECKPOINT_VERSION 1
 #define DT_RUN_ID_BYTES       40
+#define DT_STATE_HASH_BYTES   17
 
 /** What identifies the content of a corpus. */
 typedef struct dt_corpus_identity {
@@ -44,14 +45,15 @@ typedef struct dt_checkpoint_about {
     dt_config config; /**< its seed is the one in use, never null */
     dt_corpus_identity corpus;
     char run_id[DT_RUN_ID_BYTES];
-    char parent_run_id[DT_RUN_ID_BYTES]; /**< the run from whose checkpoint this one began; "": from none */
+    char parent_run_id[DT_RUN_ID_BYTES];  /**< the run from whose checkpoint this one began; "": from none */
+    char state_hash[DT_STATE_HASH_BYTES]; /**< of optim/fingerprint.h, 16 hex digits; "": of version 0.1.0 */
     int64_t step;
     double val_loss; /**< of these weights, in nats; DT_NULL_REAL when they were not evaluated */
 } dt_checkpoint_about;
 
 /**
  * The first half of a save: writes `state` under a temporary name and makes it durable. `hashes` (NULL: none)
- * are those that its tensors must have (optim/fingerprint.h): what was to be written and was damaged since
+ * are those that its slices must have (optim/fingerprint.h): what was to be written and was damaged since
  * fails. `*paths` is for one of the two functions that follow, and `checkpoints_folder` must live until then;
  * after a failure nothing is left of it. Rank 0 alone; may run in a thread of its own while nothing writes to
  * the state. Local.

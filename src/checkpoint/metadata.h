@@ -4,6 +4,7 @@
  *     {"checkpoint_version": 1,
  *      "metadata_xxh3_128": 32 hex digits: the XXH3-128 of this file with 32 zeros in their place,
  *      "step": .., "val_loss": .. or null, "seed": .., "run_id": "..", "parent_run_id": ".." or null,
+ *      "state_hash": 16 hex digits, see optim/fingerprint.h,
  *      "corpus": {"file_bytes": .., "tokens": .., "hash": 16 hex digits},
  *      "config": {every option},
  *      "files": {"config.json": {"bytes": .., "xxh3_128": ..}, "vocab.json": {the same},

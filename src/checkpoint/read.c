@@ -147,13 +147,14 @@ dt_status dt_checkpoint_load(const char *path, dt_state *state, bool moments) {
     json_t *files;
     dt_layout layout;
     DT_TRY(open_checkpoint(path, &about, &files, &layout));
+    state->phase = DT_STATE_ARRIVING;
     dt_status status = compare_shapes(path, &layout.shape, &state->layout->shape);
     if (status == DT_OK)
         status = verify_texts(path, files);
     if (status == DT_OK)
         status = read_state(path, state, moments, files);
     if (status == DT_OK)
-        state->step = about.step;
+        dt_state_arrive(state, about.step);
     dt_layout_free(&layout);
     dt_config_free(&about.config);
     json_decref(files);

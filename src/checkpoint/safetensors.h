@@ -35,12 +35,10 @@ char *dt_safetensors_name(const dt_safetensors_section *section, const dt_tensor
  *
  *     {"bytes": file size, "xxh3_128": hash of the whole file, "tensors": {name: XXH3-64 of its data}}
  *
- * hashes[count * layout->tensors] (NULL: none) are the XXH3-64 that the tensors must have, section by
- * section; one that has another fails the call. A failure may leave a part of the file behind. Local.
+ * A failure may leave a part of the file behind. Local.
  */
 dt_status dt_safetensors_write(const char *path, const dt_layout *layout,
-                               const dt_safetensors_section *sections, const uint64_t *hashes, int count,
-                               json_t **checksums);
+                               const dt_safetensors_section *sections, int count, json_t **checksums);
 
 /**
  * Reads `path` into the sections' vectors and verifies it against `checksums` (as above), naming file and

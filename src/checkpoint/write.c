@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/replace.h"
 #include "data/tokenizer.h"
+#include "optim/fingerprint.h"
 #include "checkpoint/metadata.h"
 #include "checkpoint/path.h"
 #include "base/checksum.h"
@@ -84,33 +85,74 @@ static dt_status write_checksums(const char *folder, json_t *files) {
     return status;
 }
 
-static dt_status write_tensors(const char *folder, const char *name, const dt_layout *layout,
-                               const dt_safetensors_section *sections, const uint64_t *hashes, int count,
-                               json_t *files) {
+/* A file of one or two of the state's vectors: which is the first, and what names begin with. */
+typedef struct vectors_file {
+    const char *name;
+    int first, count;
+    dt_safetensors_section sections[2];
+} vectors_file;
+
+/* What the file at `path` has just been written from, slices [first, end), is still what it was to be: a copy
+ * that is written long after it was made may no longer be one. */
+static dt_status expect_slices(const char *path, const dt_state *state, const uint64_t *hashes, int64_t first,
+                               int64_t end) {
+    for (int64_t slice = first; hashes && slice < end; slice++) {
+        const uint64_t found = dt_fingerprint_slice(state, slice);
+        char name[DT_STATE_SLICE_BYTES];
+        if (found == hashes[slice])
+            continue;
+        dt_state_slice_name(state->layout, slice, name);
+        return dt_fail("%s: the copy of %s that was to be written has XXH3-64 %016" PRIx64
+                       ", but the state of the run has %016" PRIx64
+                       "; a bit has flipped in the memory of this host",
+                       path, name, found, hashes[slice]);
+    }
+    return DT_OK;
+}
+
+static dt_status write_vectors(const char *folder, const vectors_file *file, const dt_state *state,
+                               const uint64_t *hashes, json_t *files) {
+    const int64_t per_vector = dt_state_slices(state->layout) / DT_STATE_VECTORS;
     json_t *sums = NULL;
-    char *path = dt_file_join(folder, name);
-    dt_status status =
-        path == NULL ? no_memory(folder) : dt_safetensors_write(path, layout, sections, hashes, count, &sums);
-    if (status == DT_OK && json_object_set_new(files, name, sums) != 0)
+    char *path = dt_file_join(folder, file->name);
+    dt_status status = path == NULL
+                           ? no_memory(folder)
+                           : dt_safetensors_write(path, state->layout, file->sections, file->count, &sums);
+    if (status == DT_OK && json_object_set_new(files, file->name, sums) != 0)
         status = no_memory(folder);
+    if (status == DT_OK)
+        status = expect_slices(path, state, hashes, file->first * per_vector,
+                               (file->first + file->count) * per_vector);
     free(path);
     return status;
+}
+
+/* With the hash of the state, which the ranks compare, so that states can be compared by one text. */
+static dt_status write_metadata(const char *folder, const dt_checkpoint_about *about, const dt_state *state,
+                                const uint64_t *hashes, json_t *files) {
+    dt_checkpoint_about whole = *about;
+    uint64_t hash;
+    if (hashes)
+        hash = dt_fingerprint_whole(hashes, dt_state_slices(state->layout));
+    else
+        DT_TRY(dt_fingerprint_state(state, &hash));
+    snprintf(whole.state_hash, sizeof whole.state_hash, "%016" PRIx64, hash);
+    return dt_checkpoint_metadata_write(folder, &whole, files);
 }
 
 /* metadata.json comes last: it vouches for the others. */
 static dt_status write_files(const char *folder, const dt_checkpoint_about *about, const dt_state *state,
                              const uint64_t *hashes, json_t *files) {
-    const uint64_t *moment_hashes = hashes ? hashes + state->layout->tensors : NULL;
-    const dt_safetensors_section model[] = {{"", state->parameters}};
-    const dt_safetensors_section moments[] = {{"exp_avg.", state->exp_avg},
-                                              {"exp_avg_sq.", state->exp_avg_sq}};
+    const vectors_file model = {DT_CHECKPOINT_MODEL, 0, 1, {{"", state->parameters}}};
+    const vectors_file moments = {
+        DT_CHECKPOINT_OPTIMIZER, 1, 2, {{"exp_avg.", state->exp_avg}, {"exp_avg_sq.", state->exp_avg_sq}}};
     DT_TRY(
         write_json(folder, DT_CHECKPOINT_CONFIG, make_config(&about->config, &state->layout->shape), files));
     DT_TRY(write_json(folder, DT_CHECKPOINT_VOCAB, make_vocab(), files));
-    DT_TRY(write_tensors(folder, DT_CHECKPOINT_MODEL, state->layout, model, hashes, 1, files));
-    DT_TRY(write_tensors(folder, DT_CHECKPOINT_OPTIMIZER, state->layout, moments, moment_hashes, 2, files));
+    DT_TRY(write_vectors(folder, &model, state, hashes, files));
+    DT_TRY(write_vectors(folder, &moments, state, hashes, files));
     DT_TRY(write_checksums(folder, files));
-    DT_TRY(dt_checkpoint_metadata_write(folder, about, files));
+    DT_TRY(write_metadata(folder, about, state, hashes, files));
     return dt_file_sync_folder(folder);
 }
 
@@ -118,6 +160,9 @@ static dt_status write_files(const char *folder, const dt_checkpoint_about *abou
 static dt_status check_agreement(const dt_checkpoint_about *about, const dt_state *state) {
     const dt_shape *shape = &state->layout->shape;
     const dt_config *config = &about->config;
+    if (state->phase != DT_STATE_COMPLETE)
+        return dt_fail("fault in the program: the state of step %" PRId64 " was to be saved while it changes",
+                       state->step);
     if (about->step != state->step || dt_is_null_int(config->seed) || shape->n_layers != config->n_layers ||
         shape->C != config->d_model || shape->H != config->n_heads || shape->F != config->d_ff ||
         shape->T != config->max_seq_len || shape->V != DT_VOCAB)

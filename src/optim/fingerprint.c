@@ -1,35 +1,29 @@
-/* Where tensors lie; the hash itself is checksum.c's. */
+/* Which bytes; the hash itself is checksum.c's. */
 #include "optim/fingerprint.h"
 
-#include <stdio.h>
-
+#include "base/assert.h"
 #include "base/checksum.h"
+#include "base/memory.h"
 
-enum { VECTORS = 3 };
-
-int64_t dt_fingerprint_tensors(const dt_layout *layout) {
-    return VECTORS * layout->tensors;
-}
-
-float *dt_fingerprint_elements(const dt_state *state, int64_t index, int64_t *count) {
-    float *const vectors[VECTORS] = {state->parameters, state->exp_avg, state->exp_avg_sq};
-    const dt_tensor *tensor = &state->layout->tensor[index % state->layout->tensors];
-    *count = tensor->count;
-    return vectors[index / state->layout->tensors] + tensor->offset;
-}
-
-void dt_fingerprint_name(const dt_layout *layout, int64_t index, char *text, size_t text_bytes) {
-    static const char *const kinds[VECTORS] = {"", "exp_avg.", "exp_avg_sq."};
-    snprintf(text, text_bytes, "%s%s", kinds[index / layout->tensors],
-             layout->tensor[index % layout->tensors].name);
-}
-
-uint64_t dt_fingerprint_tensor(const dt_state *state, int64_t index) {
+uint64_t dt_fingerprint_slice(const dt_state *state, int64_t slice) {
+    DT_ASSERT(state->phase == DT_STATE_COMPLETE);
     int64_t count;
-    const float *elements = dt_fingerprint_elements(state, index, &count);
+    const float *elements = dt_state_slice(state, slice, &count);
     return dt_checksum_64(elements, (size_t)count * sizeof *elements);
 }
 
-uint64_t dt_fingerprint_whole(const uint64_t *row, int64_t tensors) {
-    return dt_checksum_64(row, (size_t)tensors * sizeof *row);
+uint64_t dt_fingerprint_whole(const uint64_t *row, int64_t slices) {
+    return dt_checksum_64(row, (size_t)slices * sizeof *row);
+}
+
+dt_status dt_fingerprint_state(const dt_state *state, uint64_t *hash) {
+    const int64_t slices = dt_state_slices(state->layout);
+    uint64_t *row = dt_memory_alloc(slices, sizeof *row, "the hashes of a state");
+    if (row == NULL)
+        return DT_FAILED;
+    for (int64_t slice = 0; slice < slices; slice++)
+        row[slice] = dt_fingerprint_slice(state, slice);
+    *hash = dt_fingerprint_whole(row, slices);
+    dt_memory_free(row);
+    return DT_OK;
 }

@@ -1,31 +1,26 @@
 /**
- * Hashes of a state, tensor by tensor, and of vectors like those it is made of: what replicas, and a state
- * and its copy, are compared by.
+ * The hash of a state: what replicas, a state and its copy, and a checkpoint and what is loaded from it are
+ * compared by.
  *
- * The tensors of a state are those of the weights, then those of each moment, in the order of the table. A
- * tensor's hash is the XXH3 of 64 bits that a checkpoint has for the same tensor. All functions are local.
+ *     hash of a slice   XXH3 of 64 bits of its floats (optim/state.h says what its slices are)
+ *     hash of a state   XXH3 of 64 bits of its slices' hashes, 8 bytes each, in their order
+ *
+ * So slices can be hashed apart, by whoever holds them, and in any order. All functions are local.
  */
 #ifndef DT_OPTIM_FINGERPRINT_H
 #define DT_OPTIM_FINGERPRINT_H
 
-#include <stddef.h>
 #include <stdint.h>
 
 #include "optim/state.h"
 
-/** How many tensors a state of this layout has. */
-int64_t dt_fingerprint_tensors(const dt_layout *layout);
+/** The hash of slice `slice`, which nobody is changing. */
+uint64_t dt_fingerprint_slice(const dt_state *state, int64_t slice);
 
-/** The elements of tensor `index`, `*count` of them. */
-float *dt_fingerprint_elements(const dt_state *state, int64_t index, int64_t *count);
+/** The hash of the state whose slices' hashes are row[0..slices). */
+uint64_t dt_fingerprint_whole(const uint64_t *row, int64_t slices);
 
-/** How a checkpoint calls tensor `index`: "exp_avg.wte.weight". */
-void dt_fingerprint_name(const dt_layout *layout, int64_t index, char *text, size_t text_bytes);
-
-/** The hash of tensor `index`. */
-uint64_t dt_fingerprint_tensor(const dt_state *state, int64_t index);
-
-/** One hash of all of row[0..tensors). */
-uint64_t dt_fingerprint_whole(const uint64_t *row, int64_t tensors);
+/** The hash of all of `state`, which nobody is changing, into `*hash`. Fails when memory is short. */
+dt_status dt_fingerprint_state(const dt_state *state, uint64_t *hash);
 
 #endif

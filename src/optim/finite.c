@@ -5,8 +5,6 @@
 #include <inttypes.h>
 #include <math.h>
 
-#include "optim/fingerprint.h"
-
 /* What is not at most the largest number is infinite, or a NaN, for which every comparison is false. */
 bool dt_finite_all(const float *x, int64_t count) {
     int not_finite = 0;
@@ -28,21 +26,21 @@ const dt_tensor *dt_finite_first(const dt_layout *layout, const float *vector) {
 }
 
 int64_t dt_finite_first_tensor(const dt_state *state) {
-    for (int64_t index = 0; index < dt_fingerprint_tensors(state->layout); index++) {
+    for (int64_t tensor = 0; tensor < dt_state_tensors(state->layout); tensor++) {
         int64_t count;
-        const float *elements = dt_fingerprint_elements(state, index, &count);
+        const float *elements = dt_state_tensor(state, tensor, &count);
         if (!dt_finite_all(elements, count))
-            return index;
+            return tensor;
     }
     return -1;
 }
 
 dt_status dt_finite_check(const dt_state *state) {
-    char name[DT_TENSOR_NAME_BYTES + 16];
-    const int64_t index = dt_finite_first_tensor(state);
-    if (index < 0)
+    char name[DT_STATE_TENSOR_BYTES];
+    const int64_t tensor = dt_finite_first_tensor(state);
+    if (tensor < 0)
         return DT_OK;
-    dt_fingerprint_name(state->layout, index, name, sizeof name);
+    dt_state_tensor_name(state->layout, tensor, name);
     return dt_fail("step %" PRId64 " was not saved: expected finite numbers, found NaN or infinity in "
                    "tensor %s; lower learning_rate or set grad_clip, and go on from the last checkpoint",
                    state->step, name);

@@ -1,13 +1,19 @@
-/* Allocation of the three vectors; checkpoint.c moves them to disk and back. */
+/* The three vectors, and where in them tensors and slices lie. checkpoint/ moves them to disk and back. */
 #include "optim/state.h"
 
 #include <stddef.h>
+#include <stdio.h>
 
+#include "base/assert.h"
 #include "base/memory.h"
+#include "base/minmax.h"
+
+/* ---- the vectors ---- */
 
 dt_status dt_state_create(dt_state *state, const dt_layout *layout) {
     state->layout = layout;
     state->step = 0;
+    state->phase = DT_STATE_ARRIVING;
     state->waited_seconds = 0.0;
     pthread_mutex_init(&state->at_rest, NULL);
     state->parameters = dt_memory_alloc(layout->elements, sizeof(float), "the parameters");
@@ -29,4 +35,93 @@ void dt_state_free(dt_state *state) {
     dt_memory_free(state->exp_avg);
     dt_memory_free(state->exp_avg_sq);
     state->parameters = state->exp_avg = state->exp_avg_sq = NULL;
+}
+
+void dt_state_arrive(dt_state *state, int64_t step) {
+    state->step = step;
+    state->phase = DT_STATE_COMPLETE;
+}
+
+void dt_state_begin_update(dt_state *state) {
+    dt_state_hold(state);
+    DT_ASSERT(state->phase == DT_STATE_COMPLETE);
+    state->phase = DT_STATE_UPDATING;
+}
+
+void dt_state_end_update(dt_state *state, int64_t step) {
+    DT_ASSERT(state->phase == DT_STATE_UPDATING);
+    dt_state_arrive(state, step);
+}
+
+static float *vector_of(const dt_state *state, int64_t vector) {
+    float *const vectors[DT_STATE_VECTORS] = {state->parameters, state->exp_avg, state->exp_avg_sq};
+    return vectors[vector];
+}
+
+/* ---- tensors ---- */
+
+int64_t dt_state_tensors(const dt_layout *layout) {
+    return DT_STATE_VECTORS * layout->tensors;
+}
+
+float *dt_state_tensor(const dt_state *state, int64_t index, int64_t *count) {
+    const dt_tensor *tensor = &state->layout->tensor[index % state->layout->tensors];
+    *count = tensor->count;
+    return vector_of(state, index / state->layout->tensors) + tensor->offset;
+}
+
+void dt_state_tensor_name(const dt_layout *layout, int64_t index, char name[DT_STATE_TENSOR_BYTES]) {
+    static const char *const kinds[DT_STATE_VECTORS] = {"", "exp_avg.", "exp_avg_sq."};
+    snprintf(name, DT_STATE_TENSOR_BYTES, "%s%s", kinds[index / layout->tensors],
+             layout->tensor[index % layout->tensors].name);
+}
+
+/* ---- slices ---- */
+
+/* Of one vector. */
+static int64_t slices_per_vector(const dt_layout *layout) {
+    return (layout->elements + DT_STATE_SLICE_FLOATS - 1) / DT_STATE_SLICE_FLOATS;
+}
+
+/* Where slice `index` begins in its vector. */
+static int64_t start_of(const dt_layout *layout, int64_t index) {
+    return index % slices_per_vector(layout) * DT_STATE_SLICE_FLOATS;
+}
+
+int64_t dt_state_slices(const dt_layout *layout) {
+    return DT_STATE_VECTORS * slices_per_vector(layout);
+}
+
+float *dt_state_slice(const dt_state *state, int64_t index, int64_t *count) {
+    const int64_t first = start_of(state->layout, index);
+    *count = dt_min(DT_STATE_SLICE_FLOATS, state->layout->elements - first);
+    return vector_of(state, index / slices_per_vector(state->layout)) + first;
+}
+
+void dt_state_slices_of_tensor(const dt_layout *layout, int64_t index, int64_t *first, int64_t *end) {
+    const dt_tensor *tensor = &layout->tensor[index % layout->tensors];
+    const int64_t before = index / layout->tensors * slices_per_vector(layout);
+    *first = before + tensor->offset / DT_STATE_SLICE_FLOATS;
+    *end = before + (tensor->offset + tensor->count - 1) / DT_STATE_SLICE_FLOATS + 1;
+}
+
+int64_t dt_state_tensor_at(const dt_layout *layout, int64_t slice, int64_t element) {
+    const int64_t at = start_of(layout, slice) + element;
+    int64_t found = 0;
+    while (found + 1 < layout->tensors && layout->tensor[found + 1].offset <= at)
+        found++;
+    return slice / slices_per_vector(layout) * layout->tensors + found;
+}
+
+void dt_state_slice_name(const dt_layout *layout, int64_t index, char name[DT_STATE_SLICE_BYTES]) {
+    char first[DT_STATE_TENSOR_BYTES], last[DT_STATE_TENSOR_BYTES];
+    const int64_t count = dt_min(DT_STATE_SLICE_FLOATS, layout->elements - start_of(layout, index));
+    const int64_t from = dt_state_tensor_at(layout, index, 0),
+                  to = dt_state_tensor_at(layout, index, count - 1);
+    dt_state_tensor_name(layout, from, first);
+    dt_state_tensor_name(layout, to, last);
+    if (from == to)
+        snprintf(name, DT_STATE_SLICE_BYTES, "tensor %s", first);
+    else
+        snprintf(name, DT_STATE_SLICE_BYTES, "tensors %s to %s", first, last);
 }

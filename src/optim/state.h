@@ -10,10 +10,29 @@
 #include "base/status.h"
 #include "model/layout.h"
 
-/** Three vectors of layout->elements floats, the same on every rank at every step. */
+/** The vectors of a state: parameters, exp_avg, exp_avg_sq. */
+#define DT_STATE_VECTORS 3
+
+/** Floats of a slice, 1 MiB: the unit in which a state is copied, hashed and compared. */
+#define DT_STATE_SLICE_FLOATS ((int64_t)1 << 18)
+
+/** Room for the name of a tensor of a state, and for that of a slice, which may name two. */
+#define DT_STATE_TENSOR_BYTES (DT_TENSOR_NAME_BYTES + 16)
+#define DT_STATE_SLICE_BYTES  (2 * DT_STATE_TENSOR_BYTES + 16)
+
+/** How far the vectors are what `step` says. */
+typedef enum dt_state_phase {
+    DT_STATE_ARRIVING, /**< they are being filled, with initial weights or a checkpoint's */
+    DT_STATE_COMPLETE, /**< they are all of the step: what may be hashed, copied and saved */
+    DT_STATE_UPDATING  /**< some are of the step after it */
+} dt_state_phase;
+
+/** Three vectors of layout->elements floats, the same on every rank at every step. Between tensors they are
+ * 0. */
 typedef struct dt_state {
     const dt_layout *layout;
     int64_t step; /**< the last finished step; 0 before the first */
+    dt_state_phase phase;
     float *parameters;
     float *exp_avg;          /**< AdamW's first moment */
     float *exp_avg_sq;       /**< and second */
@@ -22,7 +41,8 @@ typedef struct dt_state {
                               by at_rest */
 } dt_state;
 
-/** Allocates zeroed vectors for `layout`, which must outlive the state. The caller frees it. Local. */
+/** Allocates zeroed vectors for `layout`, which must outlive the state, and which are now to arrive. The
+ * caller frees it, after a failure too. Local. */
 dt_status dt_state_create(dt_state *state, const dt_layout *layout);
 
 /**
@@ -34,6 +54,41 @@ void dt_state_hold(dt_state *state);
 
 /** Lets others hold the state. Local. */
 void dt_state_release(dt_state *state);
+
+/** The vectors have all arrived: they are the state after `step`. Local. */
+void dt_state_arrive(dt_state *state, int64_t step);
+
+/** Holds a complete state in order to change it. Local. */
+void dt_state_begin_update(dt_state *state);
+
+/** The change is over: the state is that of `step`, complete, and still held. Local. */
+void dt_state_end_update(dt_state *state, int64_t step);
+
+/**
+ * The tensors of a state are those of the weights, then those of each moment, in the order of the table: how
+ * many there are, the elements of tensor `index`, `*count` of them, and what a checkpoint calls it
+ * ("exp_avg.wte.weight"). Local.
+ */
+int64_t dt_state_tensors(const dt_layout *layout);
+float *dt_state_tensor(const dt_state *state, int64_t index, int64_t *count);
+void dt_state_tensor_name(const dt_layout *layout, int64_t index, char name[DT_STATE_TENSOR_BYTES]);
+
+/**
+ * The slices of a state are those of the weights, then those of each moment: each vector is cut every
+ * DT_STATE_SLICE_FLOATS, whatever tensors lie there, and the last slice of each is shorter. How many there
+ * are, the elements of slice `index`, `*count` of them, and the tensors that it has a part of ("tensor
+ * wte.weight", or "tensors wte.weight to h.0.ln_1.bias"). Local.
+ */
+int64_t dt_state_slices(const dt_layout *layout);
+float *dt_state_slice(const dt_state *state, int64_t index, int64_t *count);
+void dt_state_slice_name(const dt_layout *layout, int64_t index, char name[DT_STATE_SLICE_BYTES]);
+
+/** The slices [*first, *end) in which tensor `index` of the state lies. Local. */
+void dt_state_slices_of_tensor(const dt_layout *layout, int64_t index, int64_t *first, int64_t *end);
+
+/** The tensor of the state that element `element` of slice `slice` belongs to, or the one before it where it
+ * lies between tensors. Local. */
+int64_t dt_state_tensor_at(const dt_layout *layout, int64_t slice, int64_t element);
 
 /** Frees the vectors; one that is all zero is fine. Local. */
 void dt_state_free(dt_state *state);

@@ -38,6 +38,7 @@ static dt_status create_own(dt_harness *harness, const dt_world *world, const dt
     harness->gpt = (dt_gpt){&harness->layout, dt_kernels_best((dt_dtype)c->compute_dtype), c->dropout, 0};
     DT_TRY(dt_state_create(&harness->state, &harness->layout));
     dt_layout_init_parameters(&harness->layout, 0, harness->state.parameters);
+    dt_state_arrive(&harness->state, 0);
     DT_TRY(dt_weights_create(&harness->weights, &harness->gpt, harness->state.parameters));
     DT_TRY(create_tokens(harness, world, c));
     DT_TRY(dt_workers_create(&harness->workers, threads, harness->gpt.kernels, &harness->layout.shape,

@@ -4,8 +4,8 @@
  * Every rank takes the same step on the same state, so a difference is never rounding: it is bad memory, a
  * bad processor, or a hook that does not do the same everywhere. A thread hashes weights and moments while a
  * step computes its gradient, which only reads them, and the hash travels with the losses that the step
- * exchanges anyway. Only when hashes differ are those of single tensors exchanged, to name the rank and the
- * tensor.
+ * exchanges anyway. Only when hashes differ are those of slices compared, and of the first slice that differs
+ * the numbers, to name the rank and the tensor.
  *
  *     step      begins | forward, backward, allreduce .... | ends, and compares | update
  *     thread           | hashes the state |
@@ -25,8 +25,9 @@ typedef struct dt_replica_check {
     const dt_world *world;
     const dt_state *state;
     int64_t cadence;       /**< steps between looks, DT_NULL_INT for none */
-    int64_t tensors;       /**< tensors of the three vectors of the state */
-    uint64_t *hashes;      /**< [size, tensors + 1]: this rank's row is its last look; NULL with one rank */
+    int64_t slices;        /**< of the state (optim/state.h) */
+    uint64_t *hashes;      /**< [slices]: this rank's last look; NULL with one rank */
+    uint64_t *verdicts;    /**< [size, 2]: what ranks tell when looks have differed */
     bool wanted;           /**< at the next step, due or not */
     bool looked;           /**< at all */
     bool begun;            /**< a look, which has not been ended */

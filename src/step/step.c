@@ -280,14 +280,14 @@ static void update_and_hold_state(dt_step *s, int64_t step, const dt_step_result
     adamw.gradient_scale = dt_clip_scale(result->grad_norm, s->in.grad_clip);
     const double look_seconds = s->in.replica_check ? s->in.replica_check->waited_seconds : 0.0;
     const double asked = dt_clock_seconds();
-    dt_state_hold(state);
+    dt_state_begin_update(state);
     state->waited_seconds += dt_clock_seconds() - asked + look_seconds;
     const double begun = dt_spans_begin(s->in.spans);
     if (result->outcome == DT_STEP_TAKEN)
         dt_adamw_step(state->layout, &adamw, step, s->sum, state->parameters, state->exp_avg,
                       state->exp_avg_sq);
     dt_spans_end(s->in.spans, DT_SPAN_ADAMW, begun, (double)state->layout->elements);
-    state->step = step;
+    dt_state_end_update(state, step);
 }
 
 /* The new weights, for the products of the next step; nothing in fp32. */

@@ -217,5 +217,8 @@ dt_status dt_resume_load(const dt_world *world, const char *path, dt_state *stat
     DT_TRY(dt_world_broadcast(world, state->parameters, bytes));
     DT_TRY(dt_world_broadcast(world, state->exp_avg, bytes));
     DT_TRY(dt_world_broadcast(world, state->exp_avg_sq, bytes));
-    return dt_world_broadcast(world, &state->step, (int64_t)sizeof state->step);
+    int64_t step = state->step;
+    DT_TRY(dt_world_broadcast(world, &step, (int64_t)sizeof step));
+    dt_state_arrive(state, step);
+    return DT_OK;
 }

@@ -92,6 +92,7 @@ static dt_status create_model(dt_run *run, const dt_resume *resume) {
     if (resume->found)
         return dt_resume_load(run->world, run->resumed_from, &run->state);
     dt_layout_init_parameters(&run->layout, (uint64_t)c->seed, run->state.parameters);
+    dt_state_arrive(&run->state, 0);
     return DT_OK;
 }
 

@@ -1,9 +1,11 @@
-/* Parts are copied one by one, each hashed while it is in the cache. */
+/* Slices are copied one by one, each hashed while it is in the cache. */
 #include "train/saver_copy.h"
 
 #include <inttypes.h>
+#include <stdbool.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/memory.h"
 #include "optim/fingerprint.h"
 #include "optim/finite.h"
@@ -11,7 +13,7 @@
 dt_status dt_saver_copy_create(dt_saver_copy *copy, const dt_layout *layout) {
     DT_TRY(dt_state_create(&copy->state, layout));
     copy->hashes =
-        dt_memory_alloc(dt_fingerprint_tensors(layout), sizeof *copy->hashes, "the hashes of what is saved");
+        dt_memory_alloc(dt_state_slices(layout), sizeof *copy->hashes, "the hashes of what is saved");
     return copy->hashes ? DT_OK : DT_FAILED;
 }
 
@@ -22,19 +24,21 @@ void dt_saver_copy_free(dt_saver_copy *copy) {
 }
 
 void dt_saver_copy_take(dt_saver_copy *copy, const dt_state *from) {
-    for (int64_t index = 0; index < dt_fingerprint_tensors(from->layout); index++) {
+    DT_ASSERT(from->phase == DT_STATE_COMPLETE);
+    copy->state.phase = DT_STATE_ARRIVING;
+    for (int64_t slice = 0; slice < dt_state_slices(from->layout); slice++) {
         int64_t count;
-        const float *elements = dt_fingerprint_elements(from, index, &count);
-        float *into = dt_fingerprint_elements(&copy->state, index, &count);
-        copy->hashes[index] = dt_fingerprint_tensor(from, index);
+        const float *elements = dt_state_slice(from, slice, &count);
+        float *into = dt_state_slice(&copy->state, slice, &count);
+        copy->hashes[slice] = dt_fingerprint_slice(from, slice);
         memcpy(into, elements, (size_t)count * sizeof *into);
     }
-    copy->state.step = from->step;
+    dt_state_arrive(&copy->state, from->step);
     copy->waited_seconds = from->waited_seconds;
 }
 
 dt_status dt_saver_copy_expect(const dt_saver_copy *copy, uint64_t compared) {
-    const uint64_t copied = dt_fingerprint_whole(copy->hashes, dt_fingerprint_tensors(copy->state.layout));
+    const uint64_t copied = dt_fingerprint_whole(copy->hashes, dt_state_slices(copy->state.layout));
     if (compared == copied)
         return DT_OK;
     return dt_fail("the state of the run had the hash %016" PRIx64
@@ -43,13 +47,23 @@ dt_status dt_saver_copy_expect(const dt_saver_copy *copy, uint64_t compared) {
                    compared, copied);
 }
 
+/* Whether a slice in which the tensor lies is no longer what was copied. */
+static bool has_changed(const dt_saver_copy *copy, int64_t tensor) {
+    int64_t first, end;
+    bool changed = false;
+    dt_state_slices_of_tensor(copy->state.layout, tensor, &first, &end);
+    for (int64_t slice = first; slice < end; slice++)
+        changed |= dt_fingerprint_slice(&copy->state, slice) != copy->hashes[slice];
+    return changed;
+}
+
 /* A bit that turns in the copy can make a number infinite too, which is no fault of the run's. */
 dt_status dt_saver_copy_expect_finite(const dt_saver_copy *copy) {
-    const int64_t index = dt_finite_first_tensor(&copy->state);
-    char name[DT_TENSOR_NAME_BYTES + 16];
-    if (index < 0 || dt_fingerprint_tensor(&copy->state, index) == copy->hashes[index])
+    const int64_t tensor = dt_finite_first_tensor(&copy->state);
+    char name[DT_STATE_TENSOR_BYTES];
+    if (tensor < 0 || !has_changed(copy, tensor))
         return dt_finite_check(&copy->state);
-    dt_fingerprint_name(copy->state.layout, index, name, sizeof name);
+    dt_state_tensor_name(copy->state.layout, tensor, name);
     return dt_fail("cannot save step %" PRId64 ": tensor %s has changed since it was copied to be written; "
                    "a bit has flipped in the memory of this host",
                    copy->state.step, name);

@@ -2,7 +2,7 @@
  * The copy of a state that is written to a checkpoint while training goes on, and whether it is still what it
  * was copied from.
  *
- * Each tensor is hashed as it is copied, in the state and not in the copy, so that what flips in the copy
+ * Each slice is hashed as it is copied, in the state and not in the copy, so that what flips in the copy
  * while it waits for the disk is noticed. All functions are local.
  */
 #ifndef DT_TRAIN_SAVER_COPY_H
@@ -16,7 +16,7 @@
 /** All zero when there is none. */
 typedef struct dt_saver_copy {
     dt_state state;
-    uint64_t *hashes;      /**< [tensors] of the state when it was copied, see optim/fingerprint.h */
+    uint64_t *hashes;      /**< [slices] of the state when it was copied, see optim/fingerprint.h */
     double waited_seconds; /**< what changes of the state had waited for before */
 } dt_saver_copy;
 

@@ -27,7 +27,8 @@ static inline void tiny_advance(tiny *t, int64_t step, uint32_t salt) {
                 const uint32_t finite = (bits & exponent) == exponent ? bits ^ lowest : bits;
                 memcpy(&vectors[v][t->layout.tensor[i].offset + e], &finite, sizeof finite);
             }
-    t->state.step = t->about.step = step;
+    dt_state_arrive(&t->state, step);
+    t->about.step = step;
 }
 
 static inline tiny *tiny_make(void) {

@@ -11,6 +11,7 @@
 #include <jansson.h>
 
 #include "math/kernels.h"
+#include "optim/fingerprint.h"
 #include "support/saved_checkpoint.h"
 
 /* Every field and every bit of the vectors comes back, also through `latest`. */
@@ -135,6 +136,31 @@ static void other_programs_find_what_they_read(void **state) {
     json_decref(metadata);
 }
 
+/* Half of a step, or half of a checkpoint, is nothing to go on from. */
+static void a_state_that_is_not_complete_is_not_saved(void **state) {
+    (void)state;
+    const dt_state_phase phases[] = {DT_STATE_ARRIVING, DT_STATE_UPDATING};
+    char *saved;
+    for (int i = 0; i < 2; i++) {
+        t->state.phase = phases[i];
+        assert_int_equal(tiny_save(t, &saved), DT_FAILED);
+        assert_non_null(strstr(dt_error(), "was to be saved while it changes"));
+        assert_null(saved);
+    }
+}
+
+/* Identity: the hash in the metadata is that of the state. */
+static void the_hash_of_the_state_is_told(void **state) {
+    (void)state;
+    char digits[DT_STATE_HASH_BYTES];
+    uint64_t hash;
+    assert_int_equal(dt_fingerprint_state(&t->state, &hash), DT_OK);
+    snprintf(digits, sizeof digits, "%016" PRIx64, hash);
+    json_t *metadata = parse("metadata.json");
+    assert_string_equal(json_string_value(json_object_get(metadata, "state_hash")), digits);
+    json_decref(metadata);
+}
+
 /* What is beside the six files is nobody's promise. */
 static void other_files_do_no_harm(void **state) {
     (void)state;
@@ -208,6 +234,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(other_programs_find_what_they_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_was_accepted_is_read_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(numbers_have_their_fewest_digits, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_state_that_is_not_complete_is_not_saved, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_hash_of_the_state_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(other_files_do_no_harm, set_up, tear_down),
         cmocka_unit_test_setup_teardown(another_model_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(moments_are_optional, set_up, tear_down),

@@ -218,6 +218,8 @@ static void forged_metadata_are_refused(void **state) {
         {"\"run_id\": \"", "\"run_id\": \"12345678901234567890123456789012", "run_id"},
         {"\"parent_run_id\": \"", "\"parent_run_id\": \"1234567890123456789012345678901", "parent_run_id"},
         {"\"parent_run_id\": \"", "\"parent_run_id\": 7, \"more\": \"", "parent_run_id"},
+        {"\"state_hash\": \"", "\"state_hash\": \"0", "state_hash"},
+        {"\"state_hash\": \"", "\"state_hash\": 7, \"more\": \"", "state_hash"},
         {"\"file_bytes\": 1234", "\"file_bytes\": null", "file_bytes"},
         {"fedcba9876543210", "FEDCBA9876543210", "hash"},
         {"\"n_layers\": 1,", "\"n_layers\": 1024,", "cannot hold"},

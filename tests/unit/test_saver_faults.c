@@ -88,14 +88,14 @@ static void a_state_that_nobody_compared_is_refused(void **state) {
     make_started(&b, DT_ON_ERROR_WARN);
     for (int64_t step = 4; step <= 5; step++) {
         uint64_t row[64];
-        const int64_t tensors = dt_fingerprint_tensors(&b.t->layout);
-        assert_true(tensors <= 64);
+        const int64_t slices = dt_state_slices(&b.t->layout);
+        assert_true(slices <= 64);
         advance(&b, step);
-        for (int64_t index = 0; index < tensors; index++)
-            row[index] = dt_fingerprint_tensor(&b.t->state, index);
-        row[tensors - 1] ^= step == 4;
+        for (int64_t index = 0; index < slices; index++)
+            row[index] = dt_fingerprint_slice(&b.t->state, index);
+        row[slices - 1] ^= step == 4;
         save(&b, DT_SAVE_ON_TRIAL);
-        dt_saver_decide(b.saver, DT_SAVE_GOOD, dt_fingerprint_whole(row, tensors));
+        dt_saver_decide(b.saver, DT_SAVE_GOOD, dt_fingerprint_whole(row, slices));
         dt_saver_wait(b.saver);
         assert_true(has_checkpoint(&b, "checkpoint_step_5") == (step == 5));
     }
@@ -138,7 +138,7 @@ static void a_copy_that_is_damaged_is_refused(void **state) {
         /* Only the first failure is kept. */
         assert_int_equal(dt_saver_finish(b.saver), DT_FAILED);
         if (strstr(dt_error(),
-                   "model.safetensors: the copy of tensor h.0.attn.c_attn.weight that was to be written "
+                   "model.safetensors: the copy of tensors wte.weight to ln_f.bias that was to be written "
                    "has XXH3-64 ") == NULL)
             fail_msg("%s", dt_error());
     }
