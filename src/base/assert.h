@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/memory.h"
+#include "base/align.h"
 
 #ifndef DT_CONTRACTS
 #define DT_CONTRACTS 0

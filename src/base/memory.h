@@ -7,13 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/align.h"
 #include "base/status.h"
-
-/** Every block starts on a cache line, which is also the widest vector register. */
-#define DT_MEMORY_ALIGN 64
-
-/** Floats in one aligned unit: offsets into arrays are rounded up to it so that every tensor is aligned. */
-#define DT_MEMORY_ALIGN_FLOATS 16
 
 /**
  * A block of `count` zeroed elements of `size` bytes, aligned to DT_MEMORY_ALIGN. The caller owns it and

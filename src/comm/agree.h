@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
-#include "comm/world.h"
+#include "comm/job.h"
 
 /**
  * Every rank brings its own outcome; all leave with the same. If all bring DT_OK, so is the result. Otherwise

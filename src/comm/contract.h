@@ -21,7 +21,7 @@
 #include <stdint.h>
 
 #include "base/assert.h"
-#include "comm/world.h"
+#include "comm/job.h"
 
 /** The most arguments that one call compares. */
 #define DT_CONTRACT_ARGUMENTS_MAX 8

@@ -7,7 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "comm/world.h"
+#include "base/status.h"
+#include "comm/job.h"
 
 /** What is known of one host, seen from one of its ranks. Cores are cores, not hardware threads. */
 typedef struct dt_placement {

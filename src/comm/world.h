@@ -12,16 +12,7 @@
 
 #include "base/host.h"
 #include "base/status.h"
-#include "comm/cpus.h"
-
-typedef struct dt_world {
-    int rank, size;
-    int hosts;                /**< how many hosts the ranks are on */
-    int host_ranks;           /**< how many ranks are on this host */
-    char host[DT_HOST_BYTES]; /**< this host's name */
-    dt_cpus cpus;             /**< what the ranks on this host may use of it together */
-    struct dt_world_mpi *mpi; /**< for the files of comm/ only */
-} dt_world;
+#include "comm/job.h"
 
 /**
  * Joins the job (a program started without mpirun is a job of one). Once in a process. After a failure the

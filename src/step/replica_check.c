@@ -152,12 +152,12 @@ static int first_difference(const void *one, const void *other, int64_t count, s
  */
 static dt_status find_first(const dt_replica_check *check, const void *mine, void *scratch, int64_t count,
                             size_t element_bytes, int64_t *first) {
-    int least;
+    int min;
     if (check->world->rank == 0)
         memcpy(scratch, mine, (size_t)count * element_bytes);
     DT_TRY(dt_world_broadcast(check->world, scratch, count * (int64_t)element_bytes));
-    DT_TRY(dt_agree_min(check->world, first_difference(mine, scratch, count, element_bytes), &least));
-    *first = least > 0 ? least - 1 : 0;
+    DT_TRY(dt_agree_min(check->world, first_difference(mine, scratch, count, element_bytes), &min));
+    *first = min > 0 ? min - 1 : 0;
     return DT_OK;
 }
 

@@ -35,6 +35,85 @@ static bool reaches_mpi(const char *path, const char *header) {
            strncmp(path, "allreduce/", 10) == 0;
 }
 
+/*
+ * Files that include one another, in one room. A header and the .c file of its name count as one: what they
+ * include together is what they cannot do without. Between rooms the floors leave no circle.
+ */
+#define UNITS_MAX    512
+#define UNIT_BYTES   64
+#define INCLUDES_MAX 64
+#define CIRCLE_BYTES 512
+
+/* How far the search has come with a unit: not to it, below it, through it. */
+typedef enum search_mark { MARK_NEW, MARK_OPEN, MARK_CLOSED } search_mark;
+
+typedef struct unit {
+    char name[UNIT_BYTES]; /* "comm/world" */
+    int includes[INCLUDES_MAX], count;
+    search_mark mark;
+} unit;
+
+static unit units[UNITS_MAX];
+static int unit_count;
+
+/* The place of the file `path` among the units, where it gets one if it has none. */
+static int find_unit(const char *path) {
+    char name[UNIT_BYTES];
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(path, "."), path);
+    for (int u = 0; u < unit_count; u++)
+        if (strcmp(units[u].name, name) == 0)
+            return u;
+    assert_true(unit_count < UNITS_MAX);
+    units[unit_count] = (unit){0};
+    memcpy(units[unit_count].name, name, sizeof name);
+    return unit_count++;
+}
+
+static void note_include(const char *path, const char *header) {
+    const int from = find_unit(path), to = find_unit(header);
+    if (from == to)
+        return;
+    assert_true(units[from].count < INCLUDES_MAX);
+    units[from].includes[units[from].count++] = to;
+}
+
+/*
+ * The first unit of a circle that is met below unit `u`, or -1. `way` gets the circle's units, each included
+ * by the next one.
+ */
+static int circle_below(int u, char way[CIRCLE_BYTES]) {
+    int first = -1;
+    units[u].mark = MARK_OPEN;
+    for (int i = 0; first < 0 && i < units[u].count; i++) {
+        const int next = units[u].includes[i];
+        if (units[next].mark == MARK_OPEN) {
+            first = next;
+            snprintf(way, CIRCLE_BYTES, "%s", units[next].name);
+        } else if (units[next].mark == MARK_NEW)
+            first = circle_below(next, way);
+        const size_t used = strlen(way);
+        /* Above the first one again the circle is whole, and what leads to it is no part of it. */
+        if (first >= 0 && units[first].mark == MARK_OPEN)
+            snprintf(way + used, CIRCLE_BYTES - used, " < %s", units[u].name);
+    }
+    units[u].mark = MARK_CLOSED;
+    return first;
+}
+
+/* What is read from here on is another tree. */
+static void forget_units(void) {
+    memset(units, 0, sizeof units);
+    unit_count = 0;
+}
+
+static bool find_circle(char way[CIRCLE_BYTES]) {
+    way[0] = 0;
+    for (int u = 0; u < unit_count; u++)
+        if (units[u].mark == MARK_NEW && circle_below(u, way) >= 0)
+            return true;
+    return false;
+}
+
 static char complaint[512];
 static int64_t files_read;
 
@@ -142,6 +221,8 @@ static const char *judge(const char *path, char *text) {
                 what = "a public header that needs a file of src/";
         } else
             judge_include(path, header, closing, &what);
+        if (closing == '"')
+            note_include(path, header);
     }
     return what;
 }
@@ -174,6 +255,10 @@ static void test_the_house(void **state) {
     if (complaint[0] != 0)
         fail_msg("%s", complaint);
     assert_true(files_read > 100);
+    char way[CIRCLE_BYTES];
+    if (find_circle(way))
+        fail_msg("files that include one another: %s", way);
+    assert_true(unit_count > 100);
 }
 
 static const char *judged(const char *path, const char *text) {
@@ -232,6 +317,26 @@ static void test_planted_virtues(void **state) {
     assert_string_equal(judged("dtrain/x.h", "#include <stdint.h>\n"), "");
 }
 
+/* Identity: a circle is found, named without what leads to it, and what only looks like one is none. */
+static void test_planted_circle(void **state) {
+    char way[CIRCLE_BYTES];
+    (void)state;
+    forget_units();
+    note_include("train/a.c", "train/a.h");
+    note_include("train/a.c", "train/b.h");
+    note_include("train/a.h", "train/c.h");
+    note_include("train/b.c", "train/d.h");
+    note_include("train/c.c", "train/d.h");
+    note_include("train/d.h", "train/e.h");
+    assert_false(find_circle(way));
+    for (int u = 0; u < unit_count; u++)
+        units[u].mark = MARK_NEW;
+    note_include("train/e.c", "train/b.h");
+    assert_true(find_circle(way));
+    assert_string_equal(way, "train/b < train/e < train/d < train/b");
+    forget_units();
+}
+
 /* Identity: no build flag allows arithmetic that differs between machines or orders. */
 static void test_flags(void **state) {
     (void)state;
@@ -252,9 +357,8 @@ static void test_flags(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_the_house),
-        cmocka_unit_test(test_planted_violations),
-        cmocka_unit_test(test_planted_virtues),
+        cmocka_unit_test(test_the_house),       cmocka_unit_test(test_planted_violations),
+        cmocka_unit_test(test_planted_virtues), cmocka_unit_test(test_planted_circle),
         cmocka_unit_test(test_flags),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
