@@ -27,7 +27,7 @@ typedef struct destination {
     mode_t mode;     /* of the file that stands there; 0: none does */
 } destination;
 
-static void drop(destination *p) {
+static void free_destination(destination *p) {
     free(p->target);
     free(p->temporary);
 }
@@ -56,7 +56,7 @@ static bool is_own_output(const struct stat *file) {
     return false;
 }
 
-/* To be dropped in any case. */
+/* To be freed in any case. */
 static dt_status find(const char *path, destination *p) {
     struct stat info;
     const bool there = stat(path, &info) == 0;
@@ -115,7 +115,7 @@ dt_status dt_replace_check(const char *path) {
             unlink(p.temporary);
         }
     }
-    drop(&p);
+    free_destination(&p);
     return status;
 }
 
@@ -166,6 +166,6 @@ dt_status dt_replace_write(const char *path, const void *bytes, size_t length) {
     dt_status status = find(path, &p);
     if (status == DT_OK)
         status = p.temporary ? write_beside(&p, path, bytes, length) : write_through(&p, bytes, length);
-    drop(&p);
+    free_destination(&p);
     return status;
 }

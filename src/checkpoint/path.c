@@ -43,7 +43,7 @@ int64_t dt_checkpoint_path_step(const char *name) {
     return strtoll(digits, NULL, 10);
 }
 
-static dt_status make_names(dt_checkpoint_path *paths, const char *folder, int64_t step) {
+static dt_status create_names(dt_checkpoint_path *paths, const char *folder, int64_t step) {
     long pid = (long)getpid();
     *paths = (dt_checkpoint_path){.folder = folder};
     paths->latest = dt_file_join(folder, DT_CHECKPOINT_LATEST);
@@ -105,7 +105,7 @@ static dt_status remove_leftovers(const char *folder) {
 
 dt_status dt_checkpoint_path_prepare(dt_checkpoint_path *paths, const char *folder, int64_t step) {
     struct stat info;
-    DT_TRY(make_names(paths, folder, step));
+    DT_TRY(create_names(paths, folder, step));
     /* Not the folders around it: one that has vanished comes back by its lock, or not at all. */
     if (!dt_file_is_folder(folder) && mkdir(folder, 0777) != 0)
         return dt_fail("cannot make folder %s: %s", folder, strerror(errno));
@@ -232,7 +232,7 @@ dt_status dt_checkpoint_path_remove(const char *folder, const int64_t *steps, si
     dt_status status = dt_file_sync_folder(folder);
     for (size_t i = 0; status == DT_OK && i < count; i++) {
         dt_checkpoint_path paths;
-        status = make_names(&paths, folder, steps[i]);
+        status = create_names(&paths, folder, steps[i]);
         if (status == DT_OK)
             status = dt_file_rename(paths.final, paths.temporary);
         dt_checkpoint_path_free(&paths);

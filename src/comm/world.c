@@ -279,7 +279,7 @@ dt_status dt_world_barrier(const dt_world *world) {
     return dt_mpi_world_check(MPI_Barrier(world->mpi->comm), "MPI_Barrier");
 }
 
-static void drop_subset(struct dt_world_mpi *mpi) {
+static void free_subset(struct dt_world_mpi *mpi) {
     if (mpi->comm != MPI_COMM_NULL)
         (void)MPI_Comm_free(&mpi->comm);
     dt_memory_free(mpi->counts);
@@ -304,7 +304,7 @@ dt_status dt_world_split(const dt_world *world, int ranks, dt_world *subset) {
     if (status == DT_OK && member)
         subset->mpi = mpi;
     else
-        drop_subset(mpi);
+        free_subset(mpi);
     return status;
 }
 
@@ -324,7 +324,7 @@ static dt_status wait_asleep(const dt_world *world) {
 
 dt_status dt_world_rejoin(const dt_world *world, dt_world *subset) {
     if (subset->mpi)
-        drop_subset(subset->mpi);
+        free_subset(subset->mpi);
     *subset = (dt_world){0};
     return wait_asleep(world);
 }

@@ -39,7 +39,7 @@ static dt_config config_of(const char *n_layers, const char *d_model) {
 }
 
 /* A probe of a small model with one thread a rank is the `*state` of tests. */
-static int make_probe(void **state) {
+static int create_probe(void **state) {
     dt_config config = config_of("2", "16");
     dt_probing *probing;
     assert_ok(dt_probe_create(&probing, &world, &config, 1));
@@ -48,7 +48,7 @@ static int make_probe(void **state) {
     return 0;
 }
 
-static int drop_probe(void **state) {
+static int free_probe(void **state) {
     dt_probe_free(*state);
     return 0;
 }
@@ -100,8 +100,8 @@ static void what_cannot_be_is_refused_on_all_ranks(void **state) {
 }
 
 static const struct CMUnitTest tests[] = {
-    cmocka_unit_test_setup_teardown(the_slowest_rank_of_each_round_counts, make_probe, drop_probe),
-    cmocka_unit_test_setup_teardown(a_micro_batch_is_one_ranks, make_probe, drop_probe),
+    cmocka_unit_test_setup_teardown(the_slowest_rank_of_each_round_counts, create_probe, free_probe),
+    cmocka_unit_test_setup_teardown(a_micro_batch_is_one_ranks, create_probe, free_probe),
     cmocka_unit_test(what_cannot_be_is_refused_on_all_ranks)};
 
 CMOCKA_MPI_MAIN(tests)
