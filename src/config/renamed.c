@@ -10,8 +10,9 @@
 static const struct {
     const char *before, *now;
 } renamed[] = {
-    {"exchange", "allreduce"}, /* an option */
-    {"ways", "algorithms"},    /* a flag of bench */
+    {"exchange", "allreduce"},     /* an option */
+    {"ways", "algorithms"},        /* a flag of bench */
+    {"share", "threads_per_core"}, /* the same */
 };
 
 #define COUNT (sizeof renamed / sizeof *renamed)

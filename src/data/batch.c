@@ -34,8 +34,8 @@ static int64_t corpus_tokens_needed(int64_t train_tokens, double train_ratio) {
     return low;
 }
 
-dt_status dt_streams_plan(dt_streams *streams, int64_t corpus_tokens, double train_ratio, int64_t B,
-                          int64_t T, uint64_t seed, bool shuffle) {
+dt_status dt_streams_cut(dt_streams *streams, int64_t corpus_tokens, double train_ratio, int64_t B, int64_t T,
+                         uint64_t seed, bool shuffle) {
     int64_t train_tokens = dt_streams_train_tokens(corpus_tokens, train_ratio);
     int64_t windows = train_tokens > 0 ? (train_tokens - 1) / T : 0; /* window w ends with token wT + T */
     int64_t stream_windows = windows / B;

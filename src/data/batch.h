@@ -38,8 +38,8 @@ int64_t dt_streams_train_tokens(int64_t corpus_tokens, double train_ratio);
  * Cuts the train split into streams. Fails with DT_USAGE when there is not one window a stream, and says how
  * many tokens would be needed and which options to change. Local.
  */
-dt_status dt_streams_plan(dt_streams *streams, int64_t corpus_tokens, double train_ratio, int64_t B,
-                          int64_t T, uint64_t seed, bool shuffle);
+dt_status dt_streams_cut(dt_streams *streams, int64_t corpus_tokens, double train_ratio, int64_t B, int64_t T,
+                         uint64_t seed, bool shuffle);
 
 /** Gives each window that is unused to a stream of its own, from the first stream on. Local. */
 void dt_streams_spread(dt_streams *streams);

@@ -70,12 +70,14 @@ json_t *dt_algorithms_table_json(const dt_algorithms *a) {
     bool complete = rows != NULL;
     for (int i = 0; i < a->count; i++)
         complete = json_array_append_new(rows, row_json(&a->row[i])) == 0 && complete;
-    json_t *all = json_pack(
-        "{s:s, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:I, s:o}", "git_commit", dt_version_commit(), "ranks",
-        a->ranks, "hosts", a->hosts, "threads", a->threads, "share", a->threads_per_core, "latency_us",
-        1e6 * link->latency_seconds, "bandwidth_gbps", 8e-9 * link->bandwidth_bytes, "cpu_ns_per_byte",
-        1e9 * link->cpu_seconds_per_byte, "bucket_bytes", (json_int_t)a->bucket_bytes, "algorithms", rows);
+    json_t *all =
+        json_pack("{s:s, s:i, s:i, s:i, s:f, s:f, s:f, s:f, s:I, s:o}", "git_commit", dt_version_commit(),
+                  "ranks", a->ranks, "hosts", a->hosts, "threads", a->threads, "threads_per_core",
+                  a->threads_per_core, "latency_us", 1e6 * link->latency_seconds, "bandwidth_gbps",
+                  8e-9 * link->bandwidth_bytes, "cpu_ns_per_byte", 1e9 * link->cpu_seconds_per_byte,
+                  "bucket_bytes", (json_int_t)a->bucket_bytes, "algorithms", rows);
     keep_old_name(all, "ways", "algorithms");
+    keep_old_name(all, "share", "threads_per_core");
     keep_old_name(all, "touch_ns_a_byte", "cpu_ns_per_byte");
     if (complete)
         return all;

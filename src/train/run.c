@@ -72,8 +72,8 @@ static dt_status create_data(dt_run *run, const dt_resume *resume) {
     run->about.corpus = dt_corpus_index_identity(&run->corpus);
     DT_TRY(dt_agree(run->world, dt_resume_check_corpus(resume, &run->about.corpus, run->corpus.path)));
     DT_TRY(
-        dt_agree(run->world, dt_streams_plan(&run->streams, run->corpus.total.tokens, c->train_ratio,
-                                             c->batch_size, c->max_seq_len, (uint64_t)c->seed, c->shuffle)));
+        dt_agree(run->world, dt_streams_cut(&run->streams, run->corpus.total.tokens, c->train_ratio,
+                                            c->batch_size, c->max_seq_len, (uint64_t)c->seed, c->shuffle)));
     dt_step_slots(c->batch_size, c->micro_batch_size, run->world->rank, run->world->size, &first, &end);
     if (c->leftover_windows == DT_LEFTOVER_SPREAD)
         dt_streams_spread(&run->streams);
@@ -197,15 +197,15 @@ static dt_status create_output(dt_run *run) {
     DT_TRY(dt_agree(run->world, open_output(run)));
     DT_TRY(dt_world_broadcast(run->world, &run->missed_evaluation, (int64_t)sizeof run->missed_evaluation));
     DT_TRY(dt_world_broadcast(run->world, &run->missed_sample, (int64_t)sizeof run->missed_sample));
-    return dt_validation_open(&run->validation, &(dt_validation_parts){.world = run->world,
-                                                                       .config = &run->about.config,
-                                                                       .state = &run->state,
-                                                                       .gpt = &run->gpt,
-                                                                       .weights = &run->weights,
-                                                                       .workers = &run->workers,
-                                                                       .evaluator = &run->evaluator,
-                                                                       .metrics = &run->metrics,
-                                                                       .saver = run->saver});
+    return dt_validation_open(&run->validation, &(dt_validation_inputs){.world = run->world,
+                                                                        .config = &run->about.config,
+                                                                        .state = &run->state,
+                                                                        .gpt = &run->gpt,
+                                                                        .weights = &run->weights,
+                                                                        .workers = &run->workers,
+                                                                        .evaluator = &run->evaluator,
+                                                                        .metrics = &run->metrics,
+                                                                        .saver = run->saver});
 }
 
 /* Before the checkpoints are looked at: a run that still writes there would leave the choice behind. */

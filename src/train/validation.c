@@ -8,32 +8,32 @@
 #include "base/log.h"
 #include "base/progress.h"
 
-dt_status dt_validation_open(dt_validation *v, const dt_validation_parts *parts) {
-    *v = (dt_validation){.parts = *parts, .tried_step = -1, .step = -1, .best = dt_saver_best(parts->saver)};
-    return dt_world_broadcast(parts->world, &v->best, (int64_t)sizeof v->best);
+dt_status dt_validation_open(dt_validation *v, const dt_validation_inputs *inputs) {
+    *v = (dt_validation){.in = *inputs, .tried_step = -1, .step = -1, .best = dt_saver_best(inputs->saver)};
+    return dt_world_broadcast(inputs->world, &v->best, (int64_t)sizeof v->best);
 }
 
 /* Rank 0's line, and the file's. */
 static void write_loss(const dt_validation *v, double loss, double seconds) {
-    const int64_t step = v->parts.state->step;
+    const int64_t step = v->in.state->step;
     dt_log_line("step %" PRId64 "  val_loss %.4f over %" PRId64 " windows in %.1f s", step, loss,
-                v->parts.evaluator->windows, seconds);
-    dt_saver_bear(v->parts.saver, dt_metrics_evaluation(v->parts.metrics, step, loss));
+                v->in.evaluator->windows, seconds);
+    dt_saver_bear(v->in.saver, dt_metrics_evaluation(v->in.metrics, step, loss));
 }
 
 /* The same for one that is let pass. */
 static dt_status write_event(const dt_validation *v) {
-    const int64_t step = v->parts.state->step;
+    const int64_t step = v->in.state->step;
     dt_log_warn("step %" PRId64 ": val_loss is not finite, number %" PRId64 " in a row; training goes on, "
                 "since on_nonfinite is skip",
                 step, v->nonfinite_in_a_row);
-    return dt_metrics_object(v->parts.metrics,
+    return dt_metrics_object(v->in.metrics,
                              json_pack("{s:s, s:I, s:s, s:I}", "event", "nonfinite", "step", (json_int_t)step,
                                        "first", "val_loss", "in_a_row", (json_int_t)v->nonfinite_in_a_row));
 }
 
 dt_status dt_validation_take(dt_validation *v, bool (*give_up)(void), double max_seconds) {
-    const dt_validation_parts *p = &v->parts;
+    const dt_validation_inputs *p = &v->in;
     const int64_t step = p->state->step;
     const double start = dt_clock_seconds();
     double loss;
@@ -61,11 +61,11 @@ dt_status dt_validation_take(dt_validation *v, bool (*give_up)(void), double max
 }
 
 bool dt_validation_is_missing(const dt_validation *v) {
-    return !dt_is_null_int(v->parts.config->eval_cadence) && v->tried_step != v->parts.state->step;
+    return !dt_is_null_int(v->in.config->eval_cadence) && v->tried_step != v->in.state->step;
 }
 
 static bool is_current(const dt_validation *v) {
-    return v->step == v->parts.state->step;
+    return v->step == v->in.state->step;
 }
 
 bool dt_validation_is_best(const dt_validation *v) {

@@ -19,7 +19,7 @@
 #include "train/saver.h"
 
 /** What it works with; all belongs to the run. */
-typedef struct dt_validation_parts {
+typedef struct dt_validation_inputs {
     const dt_world *world;
     const dt_config *config;
     const dt_state *state; /**< whose step counts */
@@ -29,11 +29,11 @@ typedef struct dt_validation_parts {
     dt_evaluator *evaluator;
     dt_metrics *metrics; /**< on rank 0 */
     dt_saver *saver;     /**< on rank 0, elsewhere NULL */
-} dt_validation_parts;
+} dt_validation_inputs;
 
-/** The same on every rank, but for its parts. */
+/** The same on every rank, but for its inputs. */
 typedef struct dt_validation {
-    dt_validation_parts parts;
+    dt_validation_inputs in;
     int64_t tried_step; /**< of the last one, given up or not; -1 before there is one in this run */
     int64_t step;       /**< of the last one that was finite, or -1 */
     double loss;        /**< then, in nats */
@@ -42,8 +42,9 @@ typedef struct dt_validation {
     bool failed; /**< the last one was not finite, and is to end the run */
 } dt_validation;
 
-/** Before the first: `best` is what checkpoints of the run have on rank 0. `parts` outlive it. Collective. */
-dt_status dt_validation_open(dt_validation *validation, const dt_validation_parts *parts);
+/** Before the first: `best` is what checkpoints of the run have on rank 0. `inputs` outlive it. Collective.
+ */
+dt_status dt_validation_open(dt_validation *validation, const dt_validation_inputs *inputs);
 
 /**
  * Evaluates the weights as they are and, on rank 0, says and writes what was found. It is given up, and

@@ -87,8 +87,8 @@ static dt_status check_flags(const dt_verb_flags *f) {
             "--report: expected FILE.svg, the picture of a step's kernels, found %s; a page needs "
             "--scaling or --merge with it",
             f->report);
-    if (f->share && !f->algorithms)
-        return dt_usage("--share: expected --algorithms with it");
+    if (f->threads_per_core && !f->algorithms)
+        return dt_usage("--threads-per-core: expected --algorithms with it");
     return DT_OK;
 }
 
@@ -96,8 +96,9 @@ static dt_status read_threads_per_core(const char *text, double *threads_per_cor
     char *end;
     *threads_per_core = strtod(text, &end);
     if (end == text || *end != 0 || !(*threads_per_core >= 1.0 && *threads_per_core <= THREADS_PER_CORE_MAX))
-        return dt_usage("--share: expected the threads that take turns on a core, from 1 to %d, found \"%s\"",
-                        THREADS_PER_CORE_MAX, text);
+        return dt_usage(
+            "--threads-per-core: expected the threads that take turns on a core, from 1 to %d, found \"%s\"",
+            THREADS_PER_CORE_MAX, text);
     return DT_OK;
 }
 
@@ -107,7 +108,8 @@ static dt_status compare(const dt_world *world, const dt_config *config, const d
     int threads;
     double threads_per_core = 0.0;
     DT_TRY(dt_agree(world, prepare(world, f, &repetitions, &threads)));
-    DT_TRY(dt_agree(world, f->share ? read_threads_per_core(f->share, &threads_per_core) : DT_OK));
+    DT_TRY(dt_agree(world, f->threads_per_core ? read_threads_per_core(f->threads_per_core, &threads_per_core)
+                                               : DT_OK));
     dt_opening_placement(world, threads);
     DT_TRY(dt_algorithms_run(&result, world, config, threads, repetitions, threads_per_core));
     dt_status status = DT_OK;

@@ -16,8 +16,8 @@ static dt_status list(const dt_config *c, const dt_corpus *corpus, const char *s
         return dt_usage("data: expected a seed, since it decides the order; give --seed N, for a run of the "
                         "past the one in "
                         "its metrics.jsonl");
-    DT_TRY(dt_streams_plan(&streams, corpus->total.tokens, c->train_ratio, c->batch_size, c->max_seq_len,
-                           (uint64_t)c->seed, c->shuffle));
+    DT_TRY(dt_streams_cut(&streams, corpus->total.tokens, c->train_ratio, c->batch_size, c->max_seq_len,
+                          (uint64_t)c->seed, c->shuffle));
     if (c->leftover_windows == DT_LEFTOVER_SPREAD)
         dt_streams_spread(&streams);
     steps = dt_streams_length(&streams, 0); /* the first stream is among the longest */

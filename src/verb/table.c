@@ -63,18 +63,18 @@ static const dt_verb verbs[] = {
      .run = dt_verb_bench,
      .synopsis = "[mpirun -np N] dtrain bench [--config FILE] [--repetitions N] [--json FILE] "
                  "[--OPTION VALUE ..] [--report FILE.svg | --scaling strong,weak [--ranks 1,2,4] "
-                 "[--report FILE.html]] [--algorithms [--share X]]",
+                 "[--report FILE.html]] [--algorithms [--threads-per-core X]]",
      .about =
          "Takes training steps on random tokens, times each part of a step where it stands, and prints a "
          "table of times and rates beside what the machine could do at most. --repetitions says how "
          "often (default 10), --json writes the same as JSON, and --report as a picture. With --scaling "
          "it measures the whole step on 1, 2, 4 and more of the job's ranks, or on those of --ranks, "
-         "and --report writes the study as a page. --algorithms compares the algorithms of the allreduce, with "
-         "--share threads on a core.",
+         "and --report writes the study as a page. --algorithms compares the algorithms of the allreduce; "
+         "--threads-per-core says how many threads take turns on a core.",
      .takes_options = true,
      .flags = {TAKES("config", config), TAKES("repetitions", repetitions), TAKES("json", json),
                TAKES("scaling", scaling), TAKES("ranks", ranks), TAKES("report", report),
-               ALONE("algorithms", algorithms), TAKES("share", share)}},
+               ALONE("algorithms", algorithms), TAKES("threads-per-core", threads_per_core)}},
     {.name = "plan",
      .run = dt_verb_plan,
      .synopsis = "[mpirun -np N] dtrain plan [--config FILE] [--ranks 1,8,64] [--ranks-per-host N] "

@@ -178,7 +178,7 @@ static int leave(void **state) {
     DO(configs)                                                                                              \
     DO(values)                                                                                               \
     DO(flags)                                                                                                \
-    DO(places)                                                                                               \
+    DO(paths)                                                                                                \
     DO(corpora)                                                                                              \
     DO(checkpoints)                                                                                          \
     DO(hooks)                                                                                                \

@@ -132,22 +132,22 @@ static void a_hook_that_ends_the_process_is_named(void **state) {
 /* A child that returns is no second run; a thread is not cancelled, nor is its arithmetic another from there
  * on: lines and weights are those of the run alone. */
 static void what_a_hook_leaves_behind_changes_nothing(void **state) {
-    static const char *const places[] = {
+    static const char *const faults[] = {
         "update: [{place: update, how: fork_on", "update: [{place: update, how: cancel",
         "update: [{place: update, how: round", "forward: [{place: micro_batch, how: round",
         "forward: [{place: micro_batch, how: cancel"};
     (void)state;
     training_done(TRAINING_ALONE, 1, "plain", MODEL);
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
         char flags[1024];
         snprintf(flags, sizeof flags, MODEL "--hooks '{%s, step: 1, name: f, library: " HOOK_FAULT "}]}'",
-                 places[i]);
+                 faults[i]);
         training_done(TRAINING_ALONE, 1, "left", flags);
         command_result r = command_run(
             "cmp plain/checkpoints/latest/model.safetensors left/checkpoints/latest/model.safetensors && "
             "test $(grep -c '\"loss\"' left/metrics.jsonl) = 4");
         if (r.exit_code != 0)
-            fail_msg("%s: %s", places[i], r.err);
+            fail_msg("%s: %s", faults[i], r.err);
         command_free(&r);
     }
 }

@@ -155,6 +155,7 @@ static void test_algorithms(void **state) {
     }
     /* The names that these fields had before stay for one version. */
     assert_true(json_equal(json_object_get(all, "ways"), algorithms));
+    assert_true(number_of(all, "share") == number_of(all, "threads_per_core"));
     assert_true(number_of(all, "touch_ns_a_byte") == number_of(all, "cpu_ns_per_byte"));
     row = json_array_get(algorithms, 0);
     assert_string_equal(json_string_value(json_object_get(row, "way")), "flat");
@@ -215,8 +216,12 @@ static void test_refusals(void **state) {
                    "dtrain: warning: --ways is now called --algorithms; the old name is "
                    "still taken\n");
     assert_refused(DTRAIN " bench --ways", "--algorithms: expected two ranks or more");
-    assert_refused(DTRAIN " bench --share 2", "--share: expected --algorithms with it");
-    assert_refused(DTRAIN " bench --algorithms --share 0.5", "--share: expected the threads");
+    assert_refused(DTRAIN " bench --share 2",
+                   "dtrain: warning: --share is now called --threads-per-core; the old name is "
+                   "still taken\n");
+    assert_refused(DTRAIN " bench --threads-per-core 2", "--threads-per-core: expected --algorithms with it");
+    assert_refused(DTRAIN " bench --algorithms --threads-per-core 0.5",
+                   "--threads-per-core: expected the threads");
     assert_refused(DTRAIN " bench --algorithms --scaling weak", "two studies");
     assert_refused(DTRAIN " bench --allreduce library --gradient-dtype bf16",
                    "allreduce: library needs gradient_dtype: fp32");

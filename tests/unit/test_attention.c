@@ -35,9 +35,9 @@ typedef struct problem {
 static void check(const dt_kernels *k, int64_t T, int64_t C, int64_t H, bool dropping) {
     const dt_dropout some = drop_at(), *drop = dropping ? &some : NULL;
     const reference_dropout its = same_at(), *same = dropping ? &its : NULL;
-    const int64_t n = T * C, room = dt_attention_scratch_floats(T, C / H);
+    const int64_t n = T * C, workspace = dt_attention_scratch_floats(T, C / H);
     float *qkv = numbers_random(3 * n, 1, 1.5), *dy = numbers_random(n, 2, 1.0),
-          *scratch = numbers_poisoned(room);
+          *scratch = numbers_poisoned(workspace);
     float *y = numbers_poisoned(n), *lse = numbers_poisoned(H * T), *dqkv = numbers_poisoned(3 * n);
     double *wide_qkv = numbers_widen(qkv, 3 * n), *wide_dy = numbers_widen(dy, n),
            *y_expected = numbers_wide(n);
@@ -48,7 +48,7 @@ static void check(const dt_kernels *k, int64_t T, int64_t C, int64_t H, bool dro
     assert_close(k->name, "y", y, y_expected, n, FORWARD_TOLERANCE);
     assert_close(k->name, "lse", lse, lse_expected, H * T, FORWARD_TOLERANCE);
 
-    numbers_poison(scratch, room);
+    numbers_poison(scratch, workspace);
     k->attention->backward(dqkv, dy, y, lse, qkv, T, C, H, drop, dt_attention_all(T, H), scratch);
     reference_attention_backward(dqkv_expected, wide_dy, wide_qkv, T, C, H, same);
     assert_close(k->name, "dqkv", dqkv, dqkv_expected, 3 * n, BACKWARD_TOLERANCE);

@@ -218,7 +218,7 @@ static void the_gradient_is_the_slope(void **state) {
     const dt_kernels *sets[DT_KERNELS_SETS];
     (void)find_sets(sets);
     for (int dropping = 0; dropping < 2; dropping++)
-        for (int part = 0; part < 3; part++) { /* of q, of k and of v */
+        for (int third = 0; third < 3; third++) { /* of q, of k and of v */
             pass p = create(T, D, H, dropping ? &some : NULL);
             uint16_t *qkv = p.qkv, *moved[2] = {numbers_block(N, sizeof *qkv), numbers_block(N, sizeof *qkv)};
             double length = 0.0, expected = 0.0, sum[2];
@@ -226,7 +226,7 @@ static void the_gradient_is_the_slope(void **state) {
             run_backward(sets[0], &p);
             float *gradient = floats_of(p.dqkv, N);
             for (int i = 0; i < N; i++) {
-                gradient[i] = i / (D * H) % 3 == part ? gradient[i] : 0.0f;
+                gradient[i] = i / (D * H) % 3 == third ? gradient[i] : 0.0f;
                 length += (double)gradient[i] * (double)gradient[i];
             }
             for (int side = 0; side < 2; side++) {
@@ -241,9 +241,9 @@ static void the_gradient_is_the_slope(void **state) {
                 expected += (double)gradient[i] *
                             ((double)dt_bf16_widen(moved[0][i]) - (double)dt_bf16_widen(moved[1][i]));
             assert_near(sets[0]->name,
-                        part == 0   ? "slope in q"
-                        : part == 1 ? "slope in k"
-                                    : "slope in v",
+                        third == 0   ? "slope in q"
+                        : third == 1 ? "slope in k"
+                                     : "slope in v",
                         sum[0] - sum[1], expected, 0.03);
             p.qkv = qkv;
             free(moved[0]);

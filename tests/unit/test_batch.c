@@ -18,7 +18,7 @@
 static dt_streams streams_of(int64_t B, int64_t K, uint64_t seed, bool shuffle) {
     dt_streams streams;
     int64_t T = 4;
-    assert_int_equal(dt_streams_plan(&streams, 2 * (B * K * T + 1), 0.5, B, T, seed, shuffle), DT_OK);
+    assert_int_equal(dt_streams_cut(&streams, 2 * (B * K * T + 1), 0.5, B, T, seed, shuffle), DT_OK);
     assert_int_equal(streams.stream_windows, K);
     return streams;
 }
@@ -39,7 +39,7 @@ static void test_train_tokens_are_pythons(void **state) {
 static void test_plan_counts(void **state) {
     (void)state;
     dt_streams streams;
-    assert_int_equal(dt_streams_plan(&streams, 2000, 0.5, 3, 10, 7, true), DT_OK);
+    assert_int_equal(dt_streams_cut(&streams, 2000, 0.5, 3, 10, 7, true), DT_OK);
     assert_int_equal(streams.B, 3);
     assert_int_equal(streams.T, 10);
     assert_int_equal(streams.windows,
@@ -48,7 +48,7 @@ static void test_plan_counts(void **state) {
     assert_int_equal(streams.unused_windows, 0);
     assert_int_equal(streams.seed, 7);
     assert_true(streams.shuffle);
-    assert_int_equal(dt_streams_plan(&streams, 2002, 0.5, 3, 10, 7, false), DT_OK);
+    assert_int_equal(dt_streams_cut(&streams, 2002, 0.5, 3, 10, 7, false), DT_OK);
     assert_int_equal(streams.windows, 100);
     assert_int_equal(streams.stream_windows, 33);
     assert_int_equal(streams.unused_windows, 1);
@@ -61,7 +61,7 @@ static void test_plan_counts(void **state) {
 static void test_too_small(void **state) {
     (void)state;
     dt_streams streams;
-    assert_int_equal(dt_streams_plan(&streams, 4000, 0.95, 16, 256, 1, true), DT_USAGE);
+    assert_int_equal(dt_streams_cut(&streams, 4000, 0.95, 16, 256, 1, true), DT_USAGE);
     assert_string_equal(
         dt_error(),
         "the corpus is too small: found 4000 tokens, 3800 of them in the train split (train_ratio 0.95); "
@@ -69,13 +69,13 @@ static void test_too_small(void **state) {
         "least 4313 tokens, so that the train split has one window of max_seq_len 256 for each of batch_size "
         "16 "
         "sequences; use a smaller batch_size or max_seq_len, a larger train_ratio or a longer text");
-    assert_int_equal(dt_streams_plan(&streams, 4312, 0.95, 16, 256, 1, true), DT_USAGE);
-    assert_int_equal(dt_streams_plan(&streams, 4313, 0.95, 16, 256, 1, true), DT_OK);
+    assert_int_equal(dt_streams_cut(&streams, 4312, 0.95, 16, 256, 1, true), DT_USAGE);
+    assert_int_equal(dt_streams_cut(&streams, 4313, 0.95, 16, 256, 1, true), DT_OK);
     assert_int_equal(streams.stream_windows, 1);
-    assert_int_equal(dt_streams_plan(&streams, 0, 0.5, 1, 1, 1, true), DT_USAGE);
+    assert_int_equal(dt_streams_cut(&streams, 0, 0.5, 1, 1, 1, true), DT_USAGE);
     assert_non_null(strstr(dt_error(), "expected at least 4 tokens"));
-    assert_int_equal(dt_streams_plan(&streams, 1000, 0.95, INT64_MAX / 2, 256, 1, true), DT_USAGE);
-    assert_int_equal(dt_streams_plan(&streams, 1000, 1e-300, 16, 256, 1, true), DT_USAGE);
+    assert_int_equal(dt_streams_cut(&streams, 1000, 0.95, INT64_MAX / 2, 256, 1, true), DT_USAGE);
+    assert_int_equal(dt_streams_cut(&streams, 1000, 1e-300, 16, 256, 1, true), DT_USAGE);
 }
 
 /* Identity: over each epoch every window of every stream is drawn exactly once, by its own slot. */
@@ -111,7 +111,7 @@ static void test_spread_windows_are_all_used(void **state) {
         for (int shuffle = 0; shuffle < 2; shuffle++) {
             dt_streams streams;
             const int64_t B = cases[i].B, W = cases[i].W;
-            assert_int_equal(dt_streams_plan(&streams, 2 * (4 * W + 1), 0.5, B, 4, 11, shuffle != 0), DT_OK);
+            assert_int_equal(dt_streams_cut(&streams, 2 * (4 * W + 1), 0.5, B, 4, 11, shuffle != 0), DT_OK);
             assert_int_equal(streams.unused_windows, W % B);
             dt_streams_spread(&streams);
             assert_int_equal(streams.unused_windows, 0);
@@ -140,19 +140,19 @@ static void test_unused_windows_are_warned_of(void **state) {
     (void)state;
     dt_streams streams;
     char text[512];
-    assert_int_equal(dt_streams_plan(&streams, 30000, 0.95, 300, 32, 1, true), DT_OK); /* W 890, K 2 */
+    assert_int_equal(dt_streams_cut(&streams, 30000, 0.95, 300, 32, 1, true), DT_OK); /* W 890, K 2 */
     assert_true(dt_streams_warning(&streams, text, sizeof text));
     assert_string_equal(
         text, "every epoch leaves out 32.6 % of the train split, its last 9299 tokens, since batch_size "
               "300 leaves over 290 of 890 windows; leftover_windows: spread uses all windows, and "
               "batch_size 296 all but 2");
-    assert_int_equal(dt_streams_plan(&streams, 30000, 0.95, 296, 32, 1, true), DT_OK);
+    assert_int_equal(dt_streams_cut(&streams, 30000, 0.95, 296, 32, 1, true), DT_OK);
     assert_false(dt_streams_warning(&streams, text, sizeof text));
-    assert_int_equal(dt_streams_plan(&streams, 30000, 0.95, 300, 32, 1, true), DT_OK);
+    assert_int_equal(dt_streams_cut(&streams, 30000, 0.95, 300, 32, 1, true), DT_OK);
     dt_streams_spread(&streams);
     assert_false(dt_streams_warning(&streams, text, sizeof text));
     /* One window of 1000 and nearly another. */
-    assert_int_equal(dt_streams_plan(&streams, 4000, 0.5, 1, 1000, 1, true), DT_OK);
+    assert_int_equal(dt_streams_cut(&streams, 4000, 0.5, 1, 1000, 1, true), DT_OK);
     assert_true(dt_streams_warning(&streams, text, sizeof text));
     assert_string_equal(
         text, "every epoch leaves out 50.0 % of the train split, its last 999 tokens, mostly since they do "
@@ -295,7 +295,7 @@ static void test_shards_hold_the_files_windows(void **state) {
     uint8_t *whole = malloc((size_t)length);
     assert_non_null(whole);
     assert_int_equal(dt_corpus_read(&corpus, 0, length, whole), DT_OK);
-    assert_int_equal(dt_streams_plan(&streams, length, 0.9, B, T, 3, true), DT_OK);
+    assert_int_equal(dt_streams_cut(&streams, length, 0.9, B, T, 3, true), DT_OK);
     assert_int_equal(streams.unused_windows, 3);
     static const int64_t sizes[] = {1, 2, 3, 5};
     for (size_t i = 0; i < 4; i++)
@@ -315,7 +315,7 @@ static void test_shard_failures(void **state) {
     dt_shard shard;
     const corpus_folder *folder = *state;
     open_letters(&corpus, folder, 1000);
-    assert_int_equal(dt_streams_plan(&streams, 1000, 0.9, 4, 8, 3, true), DT_OK);
+    assert_int_equal(dt_streams_cut(&streams, 1000, 0.9, 4, 8, 3, true), DT_OK);
     assert_int_equal(dt_shard_load(&shard, &corpus, &streams, 2, 5), DT_FAILED);
     assert_non_null(strstr(dt_error(), "expected slots within 0..4, found [2, 5)"));
     assert_null(shard.tokens);

@@ -23,17 +23,17 @@ static dt_decoder *decoder_of(const small_gpt *small, int64_t streams) {
     const struct {
         void *array;
         int64_t bytes;
-    } parts[] = {{decoder->qkv, streams * dt_decode_stream_bytes(&small->gpt)},
-                 {decoder->logits, streams * s->V * 4},
-                 {decoder->x, n * s->C * 4},
-                 {decoder->projection, n * s->C * 4},
-                 {decoder->norm, n * s->C * each},
-                 {decoder->attended, n * s->C * each},
-                 {decoder->act, n * s->F * each},
-                 {decoder->scratch, 4 * small->gpt.kernels->attention->scratch_floats(s->T, s->C / s->H)},
-                 {decoder->room, 4 * dt_activations_room_floats(small->gpt.kernels, s, n)}};
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        memset(parts[i].array, 0xff, (size_t)parts[i].bytes);
+    } regions[] = {{decoder->qkv, streams * dt_decode_stream_bytes(&small->gpt)},
+                   {decoder->logits, streams * s->V * 4},
+                   {decoder->x, n * s->C * 4},
+                   {decoder->projection, n * s->C * 4},
+                   {decoder->norm, n * s->C * each},
+                   {decoder->attended, n * s->C * each},
+                   {decoder->act, n * s->F * each},
+                   {decoder->scratch, 4 * small->gpt.kernels->attention->scratch_floats(s->T, s->C / s->H)},
+                   {decoder->workspace, 4 * dt_activations_workspace_floats(small->gpt.kernels, s, n)}};
+    for (size_t i = 0; i < sizeof regions / sizeof *regions; i++)
+        memset(regions[i].array, 0xff, (size_t)regions[i].bytes);
     return decoder;
 }
 

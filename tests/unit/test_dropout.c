@@ -6,7 +6,7 @@
  */
 static float *factors(const dt_kernels *k, int64_t T, int64_t C, const dt_dropout *drop) {
     float *ones = numbers_block(T * C, sizeof *ones), *made = numbers_poisoned(T * C);
-    float *factor = numbers_poisoned(DT_DROPOUT_ROOM(C));
+    float *factor = numbers_poisoned(DT_DROPOUT_FLOATS(C));
     for (int64_t i = 0; i < T * C; i++)
         ones[i] = 1.0f;
     k->residual->backward(made, ones, dt_range_all(T), C, drop, factor);
@@ -133,7 +133,7 @@ static void the_branch_joins_the_residual(void **state) {
         const dt_dropout some = dt_dropout_at(5, 0.3, 1, DT_DROPOUT_RESIDUAL_1, 2, 3);
         const reference_dropout same = reference_dropout_at(5, 0.3, 1, 2, 2, 3);
         const dt_dropout *drop = dropping ? &some : NULL;
-        float *factor = dropping ? numbers_poisoned(DT_DROPOUT_ROOM(C)) : NULL;
+        float *factor = dropping ? numbers_poisoned(DT_DROPOUT_FLOATS(C)) : NULL;
         float *out = numbers_poisoned(n), *over_residual = numbers_copy(residual, n),
               *over_x = numbers_copy(x, n);
         k->residual->forward(out, residual, x, bias, dt_range_all(T), C, drop, factor);
@@ -161,7 +161,7 @@ static void the_gradient_takes_the_same_mask(void **state) {
     (void)state;
     const int64_t T = 6, C = 77, n = T * C;
     const dt_dropout drop = dt_dropout_at(5, 0.3, 1, DT_DROPOUT_RESIDUAL_1, 2, 3);
-    float *dout = numbers_random(n, 1, 1.0), *factor = numbers_poisoned(DT_DROPOUT_ROOM(C));
+    float *dout = numbers_random(n, 1, 1.0), *factor = numbers_poisoned(DT_DROPOUT_FLOATS(C));
     for_each_kernels(k) {
         float *dx = numbers_poisoned(n), *made = factors(k, T, C, &drop), *expected = numbers_copy(made, n);
         k->residual->backward(dx, dout, dt_range_all(T), C, &drop, factor);

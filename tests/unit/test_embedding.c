@@ -16,7 +16,7 @@ static void forward_is_the_formula(void **state) {
     const dt_dropout drop = dt_dropout_at(5, 0.4, 0, DT_DROPOUT_EMBEDDING, 2, 3);
     const reference_dropout same = reference_dropout_at(5, 0.4, 0, 0, 2, 3);
     for_each_kernels(k) {
-        float *x = numbers_poisoned(T * C), *factor = numbers_poisoned(DT_DROPOUT_ROOM(C));
+        float *x = numbers_poisoned(T * C), *factor = numbers_poisoned(DT_DROPOUT_FLOATS(C));
         k->embedding->forward(x, tokens, wte, wpe, 0, dt_range_all(T), C, &drop, factor);
         reference_embedding(expected, tokens, wide_wte, wide_wpe, T, C, &same);
         assert_close(k->name, "x", x, expected, T * C, 2.0 * (double)FLT_EPSILON);
@@ -38,7 +38,7 @@ static void forward_is_the_formula(void **state) {
  */
 static void check_backward(const dt_kernels *k, const dt_dropout *drop, const reference_dropout *same) {
     float *dx = numbers_random(T * C, 3, 1.0), *dwte = numbers_random(V * C, 4, 1.0);
-    float *dwpe = numbers_random(T * C, 5, 1.0), *factor = numbers_poisoned(DT_DROPOUT_ROOM(C));
+    float *dwpe = numbers_random(T * C, 5, 1.0), *factor = numbers_poisoned(DT_DROPOUT_FLOATS(C));
     double *wte_expected = numbers_widen(dwte, V * C), *wpe_expected = numbers_widen(dwpe, T * C);
     for (int t = 0; t < T; t++)
         for (int c = 0; c < C; c++) {

@@ -44,15 +44,15 @@ static double worst_of(int index, const float *x, const double *exact, double wo
  */
 static void error_is_below_its_bound(void **state) {
     (void)state;
-    const uint32_t least = float_bits_get(0x1p-30f), stride = 127;
+    const uint32_t min = float_bits_get(0x1p-30f), stride = 127;
     double worst[DT_KERNELS_SETS] = {0};
     for (int sign = 0; sign < 2; sign++) {
-        const uint32_t most = float_bits_get(sign ? -DT_EXP_LEAST : DT_EXP_MOST);
-        for (uint32_t bits = least; bits <= most; bits += stride * BLOCK) {
+        const uint32_t max = float_bits_get(sign ? -DT_EXP_MIN : DT_EXP_MAX);
+        for (uint32_t bits = min; bits <= max; bits += stride * BLOCK) {
             float x[BLOCK];
             double exact[BLOCK];
             for (uint32_t i = 0; i < BLOCK; i++) {
-                const uint32_t at = bits + i * stride < most ? bits + i * stride : most;
+                const uint32_t at = bits + i * stride < max ? bits + i * stride : max;
                 x[i] = sign ? -float_bits_make(at) : float_bits_make(at);
                 exact[i] = exp((double)x[i]);
             }
@@ -78,7 +78,7 @@ static void outside_is_moved_to_the_nearer_end(void **state) {
     const float beyond[] = {-87.30001f, -88.0f, -104.0f, -1e4f, -FLT_MAX, -INFINITY,
                             88.30001f,  89.0f,  128.0f,  1e4f,  FLT_MAX,  INFINITY};
     const int count = (int)(sizeof beyond / sizeof *beyond);
-    float x[BLOCK] = {DT_EXP_LEAST, DT_EXP_MOST}, y[BLOCK];
+    float x[BLOCK] = {DT_EXP_MIN, DT_EXP_MAX}, y[BLOCK];
     memcpy(x + 2, beyond, sizeof beyond);
     for (int index = 0; index < DT_KERNELS_SETS; index++) {
         if (dt_kernels_get(index, DT_DTYPE_FP32) == NULL)
@@ -101,7 +101,7 @@ static void rises_towards_the_ends(void **state) {
         if (dt_kernels_get(index, DT_DTYPE_FP32) == NULL)
             continue;
         for (int end = 0; end < 2; end++) {
-            const uint32_t last = float_bits_get(end ? DT_EXP_MOST : -DT_EXP_LEAST);
+            const uint32_t last = float_bits_get(end ? DT_EXP_MAX : -DT_EXP_MIN);
             for (uint32_t i = 0; i < BLOCK; i++)
                 x[i] = end ? float_bits_make(last - BLOCK + 1 + i) : -float_bits_make(last - i);
             formulas[index]->exp(y, x, BLOCK);

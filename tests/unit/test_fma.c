@@ -104,9 +104,9 @@ static void denormals_next_to_ties_are_rounded_once(void **state) {
     float a[BLOCK], b[BLOCK], c[BLOCK];
     for (uint32_t i = 0; i < BLOCK; i++) {
         const uint32_t z = random_bits(4, i);
-        const float part = ldexpf(1.0f, -15 - (int)(i % 9));
-        a[i] = ldexpf(z & 1u ? -1.0f - part : 1.0f + part, -75);
-        b[i] = ldexpf(1.0f - part, -75);
+        const float small = ldexpf(1.0f, -15 - (int)(i % 9));
+        a[i] = ldexpf(z & 1u ? -1.0f - small : 1.0f + small, -75);
+        b[i] = ldexpf(1.0f - small, -75);
         c[i] = float_bits_make((z & 0x80000000u) | (z & 0x7fffffu) >> z % 12u);
     }
     check_block(a, b, c, BLOCK);

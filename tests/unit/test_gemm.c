@@ -74,24 +74,24 @@ static const size_t size_count = sizeof sizes / sizeof *sizes;
 
 static void a_product_is_the_formula(void **state) {
     (void)state;
-    float *room = numbers_poisoned(DT_GEMM_ROOM);
+    float *workspace = numbers_poisoned(DT_GEMM_WORKSPACE);
     for_each_kernels(kernels) for (size_t s = 0; s < size_count; s++) for (int t = 0; t < 8; t++) {
         problem p = problem_of(t & 1, t & 2, sizes[s][0], sizes[s][1], sizes[s][2], t & 4);
-        sets[kernels_index]->multiply(&p.product, room);
+        sets[kernels_index]->multiply(&p.product, workspace);
         assert_solved(kernels->name, &p);
         free_problem(&p);
     }
-    free(room);
+    free(workspace);
 }
 
 /* An element's bits depend on its row of A and its column of B alone, not on where in C it is computed. */
 static void a_part_of_c_has_the_bits_of_the_whole(void **state) {
     (void)state;
     enum { M = 61, N = 70, K = 300 };
-    float *room = numbers_poisoned(DT_GEMM_ROOM);
+    float *workspace = numbers_poisoned(DT_GEMM_WORKSPACE);
     for_each_kernels(kernels) for (int t = 0; t < 4; t++) {
         problem p = problem_of(t & 1, t & 2, M, N, K, false);
-        sets[kernels_index]->multiply(&p.product, room);
+        sets[kernels_index]->multiply(&p.product, workspace);
         for (int64_t i = 0; i < M; i += 7)
             for (int64_t j = 0; j < N; j += 11) {
                 float alone;
@@ -101,12 +101,12 @@ static void a_part_of_c_has_the_bits_of_the_whole(void **state) {
                 one.b += t & 2 ? j * one.b_stride : j;
                 one.c = &alone;
                 one.c_stride = 1;
-                sets[kernels_index]->multiply(&one, room);
+                sets[kernels_index]->multiply(&one, workspace);
                 assert_same_bits(kernels->name, "an element", &alone, p.c + i * p.product.c_stride + j, 1);
             }
         free_problem(&p);
     }
-    free(room);
+    free(workspace);
 }
 
 /* The yardstick computes the same product. */

@@ -81,18 +81,18 @@ static void free_problem(problem *p) {
 /* C of one set: the definition's bits, and nothing written beside it. Room and C are NaN before. */
 static void try_set(const char *name, const struct dt_gemm_bf16 *gemm, problem *p) {
     dt_product_bf16 *x = &p->product;
-    const int64_t elements = x->m * x->c_stride, room_floats = dt_gemm_bf16_room(x->k);
+    const int64_t elements = x->m * x->c_stride, workspace_floats = dt_gemm_bf16_workspace(x->k);
     float *c = numbers_poisoned(elements);
-    float *room = aligned_alloc(64, (size_t)(room_floats + 15) / 16 * 64);
-    assert_non_null(room);
-    numbers_poison(room, room_floats);
+    float *workspace = aligned_alloc(64, (size_t)(workspace_floats + 15) / 16 * 64);
+    assert_non_null(workspace);
+    numbers_poison(workspace, workspace_floats);
     for (int64_t i = 0; x->add && i < x->m; i++)
         memcpy(c + i * x->c_stride, p->start + i * x->n, (size_t)x->n * sizeof *c);
     uint16_t *rounded = (uint16_t *)c;
     for (int64_t i = 0; x->rounded && i < elements; i++)
         rounded[i] = 0x7fff;
     x->c = c;
-    gemm->multiply(x, room);
+    gemm->multiply(x, workspace);
     for (int64_t i = 0; i < x->m; i++) {
         for (int64_t j = 0; j < x->n; j++) {
             const int64_t at = i * x->c_stride + j;
@@ -105,7 +105,7 @@ static void try_set(const char *name, const struct dt_gemm_bf16 *gemm, problem *
             assert_true(x->rounded ? rounded[j] == 0x7fff : (bool)isnan(c[j]));
     }
     free(c);
-    free(room);
+    free(workspace);
 }
 
 /*

@@ -245,8 +245,8 @@ static void open_game(game *g, dt_generator *generator) {
         assert_int_equal(dt_generator_set_rank(generator, r), DT_OK);
         open_player(g, generator, r);
         const player *p = &g->players[r];
-        const bool shares = generator->job.algorithm == DT_ALGORITHM_HIERARCHICAL;
-        if (shares && r == g->starts[p->host]) {
+        const bool by_host = generator->job.algorithm == DT_ALGORITHM_HIERARCHICAL;
+        if (by_host && r == g->starts[p->host]) {
             g->result[p->host] = allocate(g->units, sizeof(uint64_t));
             for (int64_t n = 0; n < dt_partition_all_nodes(&generator->hierarchical.inside); n++)
                 g->shared[p->host * g->nodes_max + n] = allocate(g->units, sizeof(uint64_t));

@@ -224,7 +224,7 @@ static void every_set_fuses_multiplication_and_addition(void **state) {
     assert_true(product == 1.0f && 0.75 * (double)drop.scale > 1.0);
     for (int index = 0; index < DT_KERNELS_SETS; index++) {
         const dt_kernels *k = dt_kernels_get(index, DT_DTYPE_FP32);
-        float out[C], x[C], residual[C], factor[DT_DROPOUT_ROOM(C)];
+        float out[C], x[C], residual[C], factor[DT_DROPOUT_FLOATS(C)];
         if (k == NULL)
             continue;
         for (int c = 0; c < C; c++) {

@@ -38,7 +38,7 @@ static void free_layer(layer *l) {
 /* y = x w and y = x w + bias; y is NaN before. */
 static void forward_is_the_formula(void **state) {
     (void)state;
-    float *room = numbers_poisoned(DT_GEMM_ROOM);
+    float *workspace = numbers_poisoned(DT_GEMM_WORKSPACE);
     for_each_kernels(k) for (int s = 0; s < shape_count; s++) {
         const int64_t rows = shapes[s].rows, in = shapes[s].in, out = shapes[s].out;
         layer l = make_layer(&shapes[s]);
@@ -49,24 +49,24 @@ static void forward_is_the_formula(void **state) {
         reference_linear(plain, wx, ww, NULL, rows, in, out);
         reference_linear(biased, wx, ww, wb, rows, in, out);
         k->linear->forward(y, DT_RESULT_FLOAT, l.x, &l.weight, NULL, &l.shape,
-                           dt_linear_all_y(k->linear, &l.shape), room);
+                           dt_linear_all_y(k->linear, &l.shape), workspace);
         assert_close(k->name, "y", y, plain, rows * out, tolerance_of(in));
         numbers_poison(y, rows * out);
         k->linear->forward(y, DT_RESULT_FLOAT, l.x, &l.weight, bias, &l.shape,
-                           dt_linear_all_y(k->linear, &l.shape), room);
+                           dt_linear_all_y(k->linear, &l.shape), workspace);
         assert_close(k->name, "y with bias", y, biased, rows * out, tolerance_of(in));
         void *blocks[] = {bias, y, wx, ww, wb, plain, biased};
         for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
             free(blocks[i]);
         free_layer(&l);
     }
-    free(room);
+    free(workspace);
 }
 
 /* dx = dy w^T, dw = x^T dy, dbias = the column sums of dy: the products of the chain rule, all NaN before. */
 static void backward_is_the_formula(void **state) {
     (void)state;
-    float *room = numbers_poisoned(DT_GEMM_ROOM);
+    float *workspace = numbers_poisoned(DT_GEMM_WORKSPACE);
     for_each_kernels(k) for (int s = 0; s < shape_count; s++) {
         const int64_t rows = shapes[s].rows, in = shapes[s].in, out = shapes[s].out;
         layer l = make_layer(&shapes[s]);
@@ -85,8 +85,8 @@ static void backward_is_the_formula(void **state) {
                 }
             }
         k->linear->backward_input(dx, DT_RESULT_FLOAT, dy, &l.weight, &l.shape,
-                                  dt_linear_all_dx(k->linear, &l.shape), room);
-        k->linear->backward_weight(dw, dbias, l.x, dy, &l.shape, dt_linear_all_dw(k->linear, &l.shape), room);
+                                  dt_linear_all_dx(k->linear, &l.shape), workspace);
+        k->linear->backward_weight(dw, dbias, l.x, dy, &l.shape, dt_linear_all_dw(k->linear, &l.shape), workspace);
         assert_close(k->name, "dx", dx, dx_expected, rows * in, tolerance_of(out));
         assert_close(k->name, "dw", dw, dw_expected, in * out, tolerance_of(rows));
         assert_close(k->name, "dbias", dbias, dbias_expected, out, tolerance_of(rows));
@@ -95,7 +95,7 @@ static void backward_is_the_formula(void **state) {
             free(blocks[i]);
         free_layer(&l);
     }
-    free(room);
+    free(workspace);
 }
 
 int main(void) {

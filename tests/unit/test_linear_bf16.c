@@ -95,14 +95,14 @@ static float *dense(const void *array, bool rounded, int64_t rows, int64_t cols,
 }
 
 static float *product_of(const dt_kernels *k, const layer *l, const dt_weight *w, bool input,
-                         dt_result result, float *room) {
+                         dt_result result, float *workspace) {
     const dt_linear_shape *s = &l->shape;
     const int64_t stride = input ? s->x_stride : s->y_stride;
     float *made = numbers_poisoned(s->rows * stride);
     if (input)
-        k->linear->backward_input(made, result, l->dy, w, s, dt_linear_all_dx(k->linear, s), room);
+        k->linear->backward_input(made, result, l->dy, w, s, dt_linear_all_dx(k->linear, s), workspace);
     else
-        k->linear->forward(made, result, l->x, w, l->bias, s, dt_linear_all_y(k->linear, s), room);
+        k->linear->forward(made, result, l->x, w, l->bias, s, dt_linear_all_y(k->linear, s), workspace);
     float *taken = dense(made, result == DT_RESULT_OPERAND, s->rows, input ? s->in : s->out, stride);
     free(made);
     return taken;
@@ -110,17 +110,17 @@ static float *product_of(const dt_kernels *k, const layer *l, const dt_weight *w
 
 static results results_of(const dt_kernels *k, const layer *l) {
     const dt_linear_shape *s = &l->shape;
-    float *room = aligned(k->linear->room_floats(s->rows, s->in, s->out) * (int64_t)sizeof(float));
+    float *workspace = aligned(k->linear->workspace_floats(s->rows, s->in, s->out) * (int64_t)sizeof(float));
     void *panels = packed(k, l, false), *panels_t = packed(k, l, true);
     const dt_weight w = {.panels = panels, .panels_t = panels_t};
-    results r = {.y = product_of(k, l, &w, false, DT_RESULT_FLOAT, room),
-                 .y_rounded = product_of(k, l, &w, false, DT_RESULT_OPERAND, room),
-                 .dx = product_of(k, l, &w, true, DT_RESULT_FLOAT, room),
-                 .dx_rounded = product_of(k, l, &w, true, DT_RESULT_OPERAND, room),
+    results r = {.y = product_of(k, l, &w, false, DT_RESULT_FLOAT, workspace),
+                 .y_rounded = product_of(k, l, &w, false, DT_RESULT_OPERAND, workspace),
+                 .dx = product_of(k, l, &w, true, DT_RESULT_FLOAT, workspace),
+                 .dx_rounded = product_of(k, l, &w, true, DT_RESULT_OPERAND, workspace),
                  .dw = numbers_poisoned(s->in * s->out),
                  .dbias = numbers_poisoned(s->out)};
-    k->linear->backward_weight(r.dw, r.dbias, l->x, l->dy, s, dt_linear_all_dw(k->linear, s), room);
-    free(room);
+    k->linear->backward_weight(r.dw, r.dbias, l->x, l->dy, s, dt_linear_all_dw(k->linear, s), workspace);
+    free(workspace);
     free(panels);
     free(panels_t);
     return r;

@@ -25,19 +25,19 @@ static void forward_is_the_formula(void **state) {
         const int64_t in = shapes[s].in, out = shapes[s].out;
         float *x = numbers_random(in, 1, 1.0), *w = numbers_random(in * out, 2, 1.0);
         float *bias = numbers_random(out, 3, 1.0), *y = numbers_poisoned(out);
-        float *same = numbers_poisoned(out), *room = numbers_poisoned(DT_GEMM_ROOM);
+        float *same = numbers_poisoned(out), *workspace = numbers_poisoned(DT_GEMM_WORKSPACE);
         double *wx = numbers_widen(x, in), *ww = numbers_widen(w, in * out), *wb = numbers_widen(bias, out);
         double *expected = numbers_wide(out);
         reference_linear(expected, wx, ww, NULL, 1, in, out);
         const dt_weight weight = {.values = w};
         const dt_linear_shape shape = dt_linear_dense(1, in, out);
         k->linear->forward(y, DT_RESULT_FLOAT, x, &weight, NULL, &shape, dt_linear_all_y(k->linear, &shape),
-                           room);
+                           workspace);
         assert_close(k->name, "y", y, expected, out, tolerance_of(in));
         numbers_poison(y, out);
         reference_linear(expected, wx, ww, wb, 1, in, out);
         k->linear->forward(y, DT_RESULT_FLOAT, x, &weight, bias, &shape, dt_linear_all_y(k->linear, &shape),
-                           room);
+                           workspace);
         assert_close(k->name, "y with bias", y, expected, out, tolerance_of(in));
         sets[k_index]->multiply(&(dt_product){.m = 1,
                                               .n = out,
@@ -49,9 +49,9 @@ static void forward_is_the_formula(void **state) {
                                               .c = same,
                                               .c_stride = out,
                                               .bias = bias},
-                                room);
+                                workspace);
         assert_same_bits(k->name, "y with bias, as a product", y, same, out);
-        void *blocks[] = {x, w, bias, y, same, room, wx, ww, wb, expected};
+        void *blocks[] = {x, w, bias, y, same, workspace, wx, ww, wb, expected};
         for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
             free(blocks[i]);
     }

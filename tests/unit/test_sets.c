@@ -13,7 +13,7 @@
 #define ALL_BITS "208f89e1b0e4fd90"
 
 /* Room for what a case writes; it returns how much it wrote. */
-enum { ROOM = 1 << 19 };
+enum { FLOATS_MAX = 1 << 19 };
 typedef int64_t case_function(const dt_kernels *k, int64_t size, const dt_dropout *drop, float *out);
 
 static dt_checksum all_bits;
@@ -29,15 +29,15 @@ static void take(float *numbers, int64_t n) {
 /* What must agree: the same function of every set on the same size, with and without dropout where it takes
  * one. */
 static void compare(const char *what, case_function *run, int64_t size, bool drops) {
-    static float first[ROOM], found[ROOM];
+    static float first[FLOATS_MAX], found[FLOATS_MAX];
     const dt_dropout some = dt_dropout_at(6, 0.3, 1, DT_DROPOUT_ATTENTION, 4, 9);
     for (int dropping = 0; dropping < 1 + drops; dropping++) {
         const char *reference = "";
         for_each_kernels(k) {
             float *const out = *reference ? found : first;
-            numbers_poison(out, ROOM);
+            numbers_poison(out, FLOATS_MAX);
             const int64_t n = run(k, size, dropping ? &some : NULL, out);
-            assert_true(n > 0 && n <= ROOM);
+            assert_true(n > 0 && n <= FLOATS_MAX);
             for (int64_t i = 0; *reference && i < n; i++)
                 if (memcmp(&found[i], &first[i], sizeof *found) != 0 && !(isnan(found[i]) && isnan(first[i])))
                     fail_msg("%s of size %" PRId64 " at %" PRId64 ": %s has %.9g, %s has %.9g", what, size, i,
@@ -93,7 +93,7 @@ static int64_t gelu(const dt_kernels *k, int64_t count, const dt_dropout *drop, 
 static int64_t residual(const dt_kernels *k, int64_t C, const dt_dropout *drop, float *out) {
     enum { T = 3 };
     float *x = wild(T * C, 1), *stream = wild(T * C, 2), *bias = numbers_random(C, 3, 1.0),
-          *factor = numbers_poisoned(DT_DROPOUT_ROOM(C));
+          *factor = numbers_poisoned(DT_DROPOUT_FLOATS(C));
     k->residual->forward(out, stream, x, bias, dt_range_all(T), C, drop, factor);
     k->residual->backward(out + T * C, x, dt_range_all(T), C, drop, factor);
     FREE(x, stream, bias, factor);
@@ -102,7 +102,7 @@ static int64_t residual(const dt_kernels *k, int64_t C, const dt_dropout *drop, 
 
 static int64_t embedding(const dt_kernels *k, int64_t C, const dt_dropout *drop, float *out) {
     enum { T = 9, V = 5 };
-    float *wte = wild(V * C, 1), *wpe = wild(T * C, 2), *factor = numbers_poisoned(DT_DROPOUT_ROOM(C));
+    float *wte = wild(V * C, 1), *wpe = wild(T * C, 2), *factor = numbers_poisoned(DT_DROPOUT_FLOATS(C));
     float *x = out, *dwte = x + T * C, *dwpe = dwte + V * C;
     int32_t *tokens = numbers_tokens(T, 3, V);
     k->embedding->forward(x, tokens, wte, wpe, 0, dt_range_all(T), C, drop, factor);
@@ -158,18 +158,18 @@ static int64_t linear(const dt_kernels *k, int64_t size, const dt_dropout *drop,
     (void)drop;
     float *x = wild(rows * in, 1), *w = numbers_random(in * width, 2, 0.1), *dy = wild(rows * width, 3),
           *bias = numbers_random(width, 4, 1.0),
-          *room = numbers_poisoned(k->linear->room_floats(rows, in, width));
+          *workspace = numbers_poisoned(k->linear->workspace_floats(rows, in, width));
     const dt_weight weight = {.values = w};
     float *y = out, *plain = y + rows * width, *dx = plain + rows * width, *dw = dx + rows * in,
           *dbias = dw + in * width;
     k->linear->forward(y, DT_RESULT_FLOAT, x, &weight, bias, &shape, dt_linear_all_y(k->linear, &shape),
-                       room);
+                       workspace);
     k->linear->forward(plain, DT_RESULT_OPERAND, x, &weight, NULL, &shape, dt_linear_all_y(k->linear, &shape),
-                       room);
+                       workspace);
     k->linear->backward_input(dx, DT_RESULT_FLOAT, dy, &weight, &shape, dt_linear_all_dx(k->linear, &shape),
-                              room);
-    k->linear->backward_weight(dw, dbias, x, dy, &shape, dt_linear_all_dw(k->linear, &shape), room);
-    FREE(x, w, dy, bias, room);
+                              workspace);
+    k->linear->backward_weight(dw, dbias, x, dy, &shape, dt_linear_all_dw(k->linear, &shape), workspace);
+    FREE(x, w, dy, bias, workspace);
     return dbias + width - out;
 }
 

@@ -260,9 +260,9 @@ static void the_recorded_cases_tell_tiles_apart(void **state) {
 /* The emulation sets the mode of the processor for itself alone: gradual underflow goes on around it. */
 static void the_mode_of_the_processor_is_restored(void **state) {
     (void)state;
-    volatile float half = 0.5f, least = 0x1p-126f;
+    volatile float half = 0.5f, min = 0x1p-126f;
     try_all((problem){.rows = 5, .cols = 7, .k = 6, .add = true}, SMALL, 1);
-    assert_true(half * least == 0x1p-127f);
+    assert_true(half * min == 0x1p-127f);
 }
 
 int main(void) {

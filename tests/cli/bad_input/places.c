@@ -61,4 +61,4 @@ static const bad_row rows[] = {
      .failed = true},
 };
 
-const bad_table bad_places = {"places", BAD_ROWS(rows), .launcher = ""};
+const bad_table bad_paths = {"paths", BAD_ROWS(rows), .launcher = ""};

@@ -47,7 +47,7 @@ typedef struct bad_table {
 /** A table's size and rows from the array of them. */
 #define BAD_ROWS(rows) .row = (rows), .count = sizeof(rows) / sizeof *(rows)
 
-extern const bad_table bad_configs, bad_values, bad_flags, bad_places, bad_corpora, bad_checkpoints,
-    bad_hooks, bad_verbs, bad_ranks;
+extern const bad_table bad_configs, bad_values, bad_flags, bad_paths, bad_corpora, bad_checkpoints, bad_hooks,
+    bad_verbs, bad_ranks;
 
 #endif
