@@ -234,30 +234,30 @@ static double results(dt_result result, int64_t rows, int64_t cols) {
 }
 
 static void linear_forward(void *y, dt_result result, const dt_operand *x, const dt_weight *w,
-                           const float *bias, const dt_linear_shape *s, dt_range tiles, float *room) {
+                           const float *bias, const dt_linear_shape *s, dt_range tiles, float *workspace) {
     const int64_t row = find_row(PASS_FORWARD, w->values);
     const double begun = begin();
-    timed.plain->linear->forward(y, result, x, w, bias, s, tiles, room);
+    timed.plain->linear->forward(y, result, x, w, bias, s, tiles, workspace);
     end_product(row, begun, s,
                 operands(s->rows, s->in, 1.0) + operands(s->in, s->out, 1.0) +
                     results(result, s->rows, s->out));
 }
 
 static void linear_backward_input(void *dx, dt_result result, const dt_operand *dy, const dt_weight *w,
-                                  const dt_linear_shape *s, dt_range tiles, float *room) {
+                                  const dt_linear_shape *s, dt_range tiles, float *workspace) {
     const int64_t row = find_row(PASS_DX, w->values);
     const double begun = begin();
-    timed.plain->linear->backward_input(dx, result, dy, w, s, tiles, room);
+    timed.plain->linear->backward_input(dx, result, dy, w, s, tiles, workspace);
     end_product(row, begun, s,
                 operands(s->rows, s->out, 1.0) + operands(s->in, s->out, 1.0) +
                     results(result, s->rows, s->in));
 }
 
 static void linear_backward_weight(float *dw, float *dbias, const dt_operand *x, const dt_operand *dy,
-                                   const dt_linear_shape *s, dt_range tiles, float *room) {
+                                   const dt_linear_shape *s, dt_range tiles, float *workspace) {
     const int64_t row = find_row(PASS_DW, dw);
     const double begun = begin();
-    timed.plain->linear->backward_weight(dw, dbias, x, dy, s, tiles, room);
+    timed.plain->linear->backward_weight(dw, dbias, x, dy, s, tiles, workspace);
     end_product(row, begun, s,
                 operands(s->rows, s->in, 1.0) + operands(s->rows, s->out, 1.0) + floats(s->in, s->out, 1.0));
 }

@@ -135,18 +135,18 @@ static void fill(float *row, int64_t from, int64_t to, float value) {
 static float softmax(float *score, int64_t n) {
     float lane[DT_ROW_LANES] = {0};
     fill(score, n, WHOLE(n), -FLT_MAX); /* whose exponential is 0 */
-    const float most = dt_row_max(score, WHOLE(n));
+    const float max = dt_row_max(score, WHOLE(n));
     for (int64_t j = 0; j < n; j += DT_ROW_LANES)
 #pragma omp simd
         for (int64_t l = 0; l < DT_ROW_LANES; l++) {
-            score[j + l] = dt_exp_flushed(score[j + l] - most);
+            score[j + l] = dt_exp_flushed(score[j + l] - max);
             lane[l] += score[j + l];
         }
     const float sum = dt_row_fold(lane), scale = 1.0f / sum;
     for (int64_t j = 0; j < n; j += DT_ROW_LANES)
         for (int64_t l = 0; l < DT_ROW_LANES; l++)
             score[j + l] *= scale;
-    return (float)((double)most + dt_elementary_log((double)sum));
+    return (float)((double)max + dt_elementary_log((double)sum));
 }
 
 static void multiply(float *restrict row, const float *restrict factor, int64_t n) {

@@ -54,7 +54,7 @@ static void forward_rows(const dt_head *h, uint16_t *y, float *lse, int64_t C, i
         const dt_softmax_sum sum = dt_softmax_row(h->p + i * h->p_stride, h->s + i * h->s_stride, t + 1, wide,
                                                   h->root * DT_SOFTMAX_LOG2E, drop ? h->factor : NULL);
         inverse[i] = 1.0f / sum.sum;
-        lse[t] = sum.most;
+        lse[t] = sum.max;
         h->delta[t] = sum.sum;
     }
     dt_head_over_keys(h, h->out, h->p, first, rows, 0, keys, h->v);

@@ -22,7 +22,7 @@ static void forward(float *out, const float *residual, const float *x, const flo
 /* Elements [0, count) of a row, at most a block; no factor is as one of 1. */
 DT_FMA_INLINE void drop_block(dt_element *restrict dx, const float *restrict dout,
                               const float *restrict factor, int64_t count) {
-    float room[DT_OPERAND_ROOM], *made = dt_operand_target(dx, room);
+    float workspace[DT_OPERAND_WORKSPACE], *made = dt_operand_target(dx, workspace);
     for (int64_t c = 0; c < count; c++)
         made[c] = factor ? factor[c] * dout[c] : dout[c];
     dt_operand_store(dx, made, count);

@@ -43,10 +43,10 @@ dt_dropout dt_dropout_at(uint64_t seed, double p, int64_t layer, dt_dropout_site
                          int64_t step);
 
 /** Room for the factors of `cols` columns, in floats. */
-#define DT_DROPOUT_ROOM(cols) (((cols) + DT_DROPOUT_BLOCK - 1) / DT_DROPOUT_BLOCK * DT_DROPOUT_BLOCK)
+#define DT_DROPOUT_FLOATS(cols) (((cols) + DT_DROPOUT_BLOCK - 1) / DT_DROPOUT_BLOCK * DT_DROPOUT_BLOCK)
 
 /**
- * What columns [from, from + cols) of row `row` are multiplied by: factor[DT_DROPOUT_ROOM(cols)], each 0 or
+ * What columns [from, from + cols) of row `row` are multiplied by: factor[DT_DROPOUT_FLOATS(cols)], each 0 or
  * the scale; `from` is a multiple of DT_DROPOUT_BLOCK. Inline, so that it is compiled for the instruction set
  * of the kernel that uses it. Local.
  */
@@ -86,7 +86,7 @@ static inline void dt_dropout_factors(float *restrict factor, const dt_dropout *
 struct dt_residual {
     /**
      * `rows` of out[T, C] = residual[T, C] + factor * (x[T, C] + bias[C]); x comes from a projection.
-     * `factor` is scratch of DT_DROPOUT_ROOM(C) floats. `out` may be `residual` or `x`. Local.
+     * `factor` is scratch of DT_DROPOUT_FLOATS(C) floats. `out` may be `residual` or `x`. Local.
      */
     void (*forward)(float *out, const float *residual, const float *x, const float *bias, dt_range rows,
                     int64_t C, const dt_dropout *drop, float *factor);

@@ -12,7 +12,7 @@
 struct dt_embedding {
     /**
      * `rows` of x[T, C] for one sequence of tokens[T], the first at position `position` of wpe[.., C].
-     * `factor` is scratch of DT_DROPOUT_ROOM(C) floats. Local.
+     * `factor` is scratch of DT_DROPOUT_FLOATS(C) floats. Local.
      */
     void (*forward)(float *x, const int32_t *tokens, const float *wte, const float *wpe, int64_t position,
                     dt_range rows, int64_t C, const dt_dropout *drop, float *factor);

@@ -15,8 +15,8 @@
 
 #include "math/fma.h"
 
-#define DT_EXP_LEAST (-87.3f)
-#define DT_EXP_MOST  (88.3f)
+#define DT_EXP_MIN (-87.3f)
+#define DT_EXP_MAX (88.3f)
 
 /** Below this dt_exp_flushed is 0. */
 #define DT_EXP_FLUSH (-64.0f)
@@ -43,8 +43,8 @@ DT_FMA_INLINE float dt_exp_unchecked(float x) {
 
 /** exp(x) as said above. Local. */
 DT_FMA_INLINE float dt_exp(float x) {
-    x = x < DT_EXP_LEAST ? DT_EXP_LEAST : x;
-    x = x > DT_EXP_MOST ? DT_EXP_MOST : x;
+    x = x < DT_EXP_MIN ? DT_EXP_MIN : x;
+    x = x > DT_EXP_MAX ? DT_EXP_MAX : x;
     return dt_exp_unchecked(x);
 }
 

@@ -12,7 +12,7 @@
 
 /* At most a block; whole ones, whose number is a constant, have a loop without a rest. */
 INLINE void forward_block(dt_element *y, const dt_element *pre, const int64_t count) {
-    float room[DT_OPERAND_ROOM], *made = dt_operand_target(y, room);
+    float workspace[DT_OPERAND_WORKSPACE], *made = dt_operand_target(y, workspace);
 #pragma omp simd
     for (int64_t i = 0; i < count; i++) {
         const float x = dt_operand_get(pre[i]);
@@ -37,8 +37,8 @@ static void forward(dt_operand *result, const dt_operand *given, dt_range elemen
  */
 INLINE void backward_block(dt_element *dpre, dt_element *y, const dt_element *dy, const dt_element *pre,
                            const int64_t count) {
-    float room[DT_OPERAND_ROOM], room_y[DT_OPERAND_ROOM];
-    float *made = dt_operand_target(dpre, room), *made_y = dt_operand_target(y, room_y);
+    float workspace[DT_OPERAND_WORKSPACE], workspace_y[DT_OPERAND_WORKSPACE];
+    float *made = dt_operand_target(dpre, workspace), *made_y = dt_operand_target(y, workspace_y);
 #pragma omp simd
     for (int64_t i = 0; i < count; i++) {
         float x = dt_operand_get(pre[i]);

@@ -61,10 +61,10 @@ static source source_of(const dt_product *x, int64_t p, int64_t k, int64_t j) {
     return (source){x->b + p * x->b_stride + j, x->b_stride, cols > 0 ? k : 0, cols};
 }
 
-/* Asks for part `index` of `parts` of the panel after this one: rows of B are far apart, where the processor
- * does not look ahead. */
-static void fetch(const source *next, int64_t index, int64_t parts) {
-    for (int64_t r = next->count * index / parts; r < next->count * (index + 1) / parts; r++)
+/* Asks for slice `index` of `slices` of the panel after this one: rows of B are far apart, where the
+ * processor does not look ahead. */
+static void fetch(const source *next, int64_t index, int64_t slices) {
+    for (int64_t r = next->count * index / slices; r < next->count * (index + 1) / slices; r++)
         for (int64_t c = 0; c < next->floats; c += 16)
             __builtin_prefetch(next->at + r * next->stride + c);
 }
@@ -85,8 +85,8 @@ static void multiply_panel(const dt_product *x, dt_tile_target c, int64_t rows, 
     }
 }
 
-static void multiply(const dt_product *x, float *room) {
-    float *packed = room, *panel = room + (DT_GEMM_ROWS + DT_TILE_MOST_ROWS) * DT_GEMM_PACKED_STRIDE;
+static void multiply(const dt_product *x, float *workspace) {
+    float *packed = workspace, *panel = workspace + (DT_GEMM_ROWS + DT_TILE_MAX_ROWS) * DT_GEMM_PACKED_STRIDE;
     for (int64_t i = 0; i < x->m; i += DT_GEMM_ROWS) {
         const int64_t rows = dt_min(x->m - i, DT_GEMM_ROWS),
                       blocks = (rows + DT_TILE_ROWS - 1) / DT_TILE_ROWS;

@@ -21,9 +21,9 @@
 /** Floats between rows of packed A: a few more than there are, or the rows would share a cache set. */
 #define DT_GEMM_PACKED_STRIDE (DT_GEMM_K + 16)
 
-/** Floats of room that a product needs, of any size and on any instruction set. */
-#define DT_GEMM_ROOM                                                                                         \
-    ((DT_GEMM_ROWS + DT_TILE_MOST_ROWS) * DT_GEMM_PACKED_STRIDE + DT_GEMM_K * DT_TILE_MOST_COLS)
+/** Floats of workspace that a product needs, of any size and on any instruction set. */
+#define DT_GEMM_WORKSPACE                                                                                    \
+    ((DT_GEMM_ROWS + DT_TILE_MAX_ROWS) * DT_GEMM_PACKED_STRIDE + DT_GEMM_K * DT_TILE_MAX_COLS)
 
 /** C[m, n] = op(A)[m, k] op(B)[k, n] + bias, with row strides; op transposes where asked. */
 typedef struct dt_product {
@@ -39,8 +39,8 @@ typedef struct dt_product {
 } dt_product;
 
 struct dt_gemm {
-    /** Computes the product; `room` is scratch of DT_GEMM_ROOM floats. Local. */
-    void (*multiply)(const dt_product *product, float *room);
+    /** Computes the product; `workspace` is scratch of DT_GEMM_WORKSPACE floats. Local. */
+    void (*multiply)(const dt_product *product, float *workspace);
 };
 DT_ISA_DECLARE(dt_gemm);
 

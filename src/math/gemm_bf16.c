@@ -21,9 +21,9 @@
 /* Steps of k that are turned around at a time, so that what is read stays in the first-level cache. */
 #define TURN 64
 
-/* Part `index` of `parts` of `count`, which differ by at most one: [start, next start). */
-static int64_t part_start(int64_t count, int64_t parts, int64_t index) {
-    return count / parts * index + dt_min(index, count % parts);
+/* Slice `index` of `slices` of `count`, which differ by at most one: [start, next start). */
+static int64_t slice_start(int64_t count, int64_t slices, int64_t index) {
+    return count / slices * index + dt_min(index, count % slices);
 }
 
 /* A block of A: [rows, k] by rows, or where A is transposed tile by tile. */
@@ -45,28 +45,28 @@ static void pack_a(dt_factor *packed, const dt_product_bf16 *x, const block *b) 
     }
     for (int64_t p = 0; p < b->k; p += TURN)
         for (int64_t i = 0; i < b->tiles; i++) {
-            const int64_t first = part_start(b->rows, b->tiles, i);
+            const int64_t first = slice_start(b->rows, b->tiles, i);
             tile.pack_a_transposed(packed + i * b->stride + p * ROWS, 2 * ROWS,
                                    x->a + (b->step + p) * x->a_stride + b->row + first, x->a_stride,
-                                   part_start(b->rows, b->tiles, i + 1) - first, dt_min(b->k - p, TURN));
+                                   slice_start(b->rows, b->tiles, i + 1) - first, dt_min(b->k - p, TURN));
         }
 }
 
 /* What the tile reads of columns [first, first + COLS) of a stored panel; where that is not the panel itself,
- * it is expanded into `room`. */
-static const dt_factor *expand(dt_factor *restrict room, const uint16_t *restrict panel, int64_t first,
+ * it is expanded into `workspace`. */
+static const dt_factor *expand(dt_factor *restrict workspace, const uint16_t *restrict panel, int64_t first,
                                int64_t pairs) {
 #if DT_TILE_BF16_NATIVE
-    (void)room, (void)first, (void)pairs;
+    (void)workspace, (void)first, (void)pairs;
     return panel;
 #else
     for (int64_t p = 0; p < pairs; p++)
         for (int64_t j = 0; j < COLS; j++) {
             const uint16_t *pair = panel + p * 2 * DT_PANEL_BF16_COLS + 2 * (first + j);
-            room[2 * p * COLS + j] = dt_bf16_widen(pair[0]);
-            room[(2 * p + 1) * COLS + j] = dt_bf16_widen(pair[1]);
+            workspace[2 * p * COLS + j] = dt_bf16_widen(pair[0]);
+            workspace[(2 * p + 1) * COLS + j] = dt_bf16_widen(pair[1]);
         }
-    return room;
+    return workspace;
 #endif
 }
 
@@ -80,8 +80,8 @@ static void multiply_columns(const dt_product_bf16 *x, const block *b, const dt_
                              .add = x->add || b->step > 0,
                              .bias = last && x->bias ? x->bias + column : NULL};
     for (int64_t i = 0; i < b->tiles; i++) {
-        const int64_t first = part_start(b->rows, b->tiles, i),
-                      rows = part_start(b->rows, b->tiles, i + 1) - first;
+        const int64_t first = slice_start(b->rows, b->tiles, i),
+                      rows = slice_start(b->rows, b->tiles, i + 1) - first;
         c.at = (char *)x->c + ((b->row + first) * x->c_stride + column) * (x->rounded ? 2 : 4);
         if (x->transpose_a)
             tile.multiply_transposed(&c, rows, packed + i * b->stride, 2 * ROWS, panel, b->pairs);
@@ -100,20 +100,20 @@ static void multiply_block(const dt_product_bf16 *x, const block *b, dt_factor *
     }
 }
 
-static void multiply(const dt_product_bf16 *x, float *room) {
+static void multiply(const dt_product_bf16 *x, float *workspace) {
     const int64_t pairs = (x->k + 1) / 2;
     const int64_t passes = x->rounded ? 1 : (x->k + DT_GEMM_BF16_K - 1) / DT_GEMM_BF16_K;
     for (int64_t pass = 0; pass < passes; pass++) {
-        const int64_t p = part_start(pairs, passes, pass);
-        block b = {.step = 2 * p, .pairs = part_start(pairs, passes, pass + 1) - p};
+        const int64_t p = slice_start(pairs, passes, pass);
+        block b = {.step = 2 * p, .pairs = slice_start(pairs, passes, pass + 1) - p};
         b.k = dt_min(x->k - b.step, 2 * b.pairs);
         const int64_t stride = row_stride(b.pairs), fit = DT_GEMM_BF16_BLOCK / (stride * SIZE);
-        const int64_t most = fit < ROWS ? ROWS : fit, blocks = (x->m + most - 1) / most;
+        const int64_t max = fit < ROWS ? ROWS : fit, blocks = (x->m + max - 1) / max;
         b.stride = x->transpose_a ? ROWS * stride : stride;
-        dt_factor *packed = (dt_factor *)room, *opened = packed + (most + ROWS) * stride;
+        dt_factor *packed = (dt_factor *)workspace, *opened = packed + (max + ROWS) * stride;
         for (int64_t i = 0; i < blocks; i++) {
-            b.row = part_start(x->m, blocks, i);
-            b.rows = part_start(x->m, blocks, i + 1) - b.row;
+            b.row = slice_start(x->m, blocks, i);
+            b.rows = slice_start(x->m, blocks, i + 1) - b.row;
             b.tiles = (b.rows + ROWS - 1) / ROWS;
             multiply_block(x, &b, packed, opened);
         }

@@ -34,19 +34,19 @@ typedef struct dt_product_bf16 {
 } dt_product_bf16;
 
 struct dt_gemm_bf16 {
-    /** Computes the product; `room` is scratch of dt_gemm_bf16_room floats that starts on a cache line.
-     * Local. */
-    void (*multiply)(const dt_product_bf16 *product, float *room);
+    /** Computes the product; `workspace` is scratch of dt_gemm_bf16_workspace floats that starts on a cache
+     * line. Local. */
+    void (*multiply)(const dt_product_bf16 *product, float *workspace);
 };
 DT_ISA_DECLARE(dt_gemm_bf16);
 
 /**
- * Floats of room for products of at most `k` steps: a block of A and one tile more of rows, which are a cache
- * line or two longer than k, and a panel of B, as floats. Whatever the instruction set. Local.
+ * Floats of workspace for products of at most `k` steps: a block of A and one tile more of rows, which are a
+ * cache line or two longer than k, and a panel of B, as floats. Whatever the instruction set. Local.
  */
-static inline int64_t dt_gemm_bf16_room(int64_t k) {
+static inline int64_t dt_gemm_bf16_workspace(int64_t k) {
     const int64_t row = k + 64, block = DT_GEMM_BF16_BLOCK / (int64_t)sizeof(float);
-    return block + 2 * DT_TILE_MOST_ROWS * row + DT_TILE_MOST_COLS * row;
+    return block + 2 * DT_TILE_MAX_ROWS * row + DT_TILE_MAX_COLS * row;
 }
 
 #endif

@@ -110,8 +110,8 @@ static inline dt_head dt_head_prepare(const uint16_t *qkv, int64_t T, int64_t C,
     CARVE(out, dt_max(T, DT_TILE_BF16_ROWS) * h.cols);
     CARVE(dk, DT_HEAD_BLOCK * h.cols);
     CARVE(dv, DT_HEAD_BLOCK * h.cols);
-    CARVE(factor, DT_DROPOUT_ROOM(dt_max(T, DT_HEAD_BLOCK)));
-    CARVE(factor_odd, DT_DROPOUT_ROOM(DT_HEAD_BLOCK));
+    CARVE(factor, DT_DROPOUT_FLOATS(dt_max(T, DT_HEAD_BLOCK)));
+    CARVE(factor_odd, DT_DROPOUT_FLOATS(DT_HEAD_BLOCK));
     CARVE(delta, T);
 #undef CARVE
     return h;

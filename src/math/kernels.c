@@ -127,11 +127,11 @@ dt_status dt_kernels_check(void) {
 
 /* As attention.c shares it out, with the most rows and columns that a tile has anywhere. */
 int64_t dt_attention_scratch_floats(int64_t T, int64_t D) {
-    const int64_t group = DT_ATTENTION_GROUP_TILES * DT_TILE_MOST_ROWS;
-    const int64_t wide = (T + DT_TILE_MOST_COLS - 1) / DT_TILE_MOST_COLS * DT_TILE_MOST_COLS,
-                  deep = (D + DT_TILE_MOST_COLS - 1) / DT_TILE_MOST_COLS * DT_TILE_MOST_COLS;
+    const int64_t group = DT_ATTENTION_GROUP_TILES * DT_TILE_MAX_ROWS;
+    const int64_t wide = (T + DT_TILE_MAX_COLS - 1) / DT_TILE_MAX_COLS * DT_TILE_MAX_COLS,
+                  deep = (D + DT_TILE_MAX_COLS - 1) / DT_TILE_MAX_COLS * DT_TILE_MAX_COLS;
     const int64_t panels = 2 * D * wide + T * deep, groups = group * 2 * (D + deep + wide + 32);
-    return panels + groups + DT_DROPOUT_ROOM(T) + 9 * 16; /* each of nine arrays is rounded up to 16 */
+    return panels + groups + DT_DROPOUT_FLOATS(T) + 9 * 16; /* each of nine arrays is rounded up to 16 */
 }
 
 dt_dropout dt_dropout_at(uint64_t seed, double p, int64_t layer, dt_dropout_site site, int64_t slot,

@@ -20,7 +20,7 @@ static float squares_about(const float *x, float mean, int64_t n) {
 /* Elements [0, count) of a row, at most a block. */
 DT_FMA_INLINE void normalise(dt_element *restrict out, const float *restrict in, const float *weight,
                              const float *bias, float mean, float rstd, int64_t count) {
-    float room[DT_OPERAND_ROOM], *made = dt_operand_target(out, room);
+    float workspace[DT_OPERAND_WORKSPACE], *made = dt_operand_target(out, workspace);
     for (int64_t c = 0; c < count; c++)
         made[c] = dt_fma((in[c] - mean) * rstd, weight[c], bias[c]);
     dt_operand_store(out, made, count);

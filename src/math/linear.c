@@ -14,7 +14,7 @@ static const float *after(const float *bias, int64_t columns) {
 }
 
 /* The rectangles that `tiles` of a product's C make, one after the other. */
-static void multiply(const dt_product *x, dt_range tiles, float *room) {
+static void multiply(const dt_product *x, dt_range tiles, float *workspace) {
     dt_grid_rectangle rectangles[DT_GRID_MAX_RECTANGLES];
     const int count = dt_grid_cut(x->m, x->n, tiles, rectangles);
     for (int i = 0; i < count; i++) {
@@ -26,7 +26,7 @@ static void multiply(const dt_product *x, dt_range tiles, float *room) {
         cut.b += x->transpose_b ? r->col * x->b_stride : r->col;
         cut.c += r->row * x->c_stride + r->col;
         cut.bias = after(x->bias, r->col);
-        gemm.multiply(&cut, room);
+        gemm.multiply(&cut, workspace);
     }
 }
 
@@ -36,7 +36,7 @@ static dt_range columns(int64_t count, dt_range tiles) {
 }
 
 static void forward(void *y, dt_result result, const dt_operand *x, const dt_weight *w, const float *bias,
-                    const dt_linear_shape *s, dt_range tiles, float *room) {
+                    const dt_linear_shape *s, dt_range tiles, float *workspace) {
     (void)result;
     if (s->rows == 1)
         matvec.forward(y, x, w->values, bias, s->in, s->out, columns(s->out, tiles));
@@ -51,11 +51,11 @@ static void forward(void *y, dt_result result, const dt_operand *x, const dt_wei
                                .c = y,
                                .c_stride = s->y_stride,
                                .bias = bias},
-                 tiles, room);
+                 tiles, workspace);
 }
 
 static void backward_input(void *dx, dt_result result, const dt_operand *dy, const dt_weight *w,
-                           const dt_linear_shape *s, dt_range tiles, float *room) {
+                           const dt_linear_shape *s, dt_range tiles, float *workspace) {
     (void)result;
     if (s->rows == 1)
         matvec.transposed(dx, dy, w->values, columns(s->in, tiles), s->out);
@@ -70,7 +70,7 @@ static void backward_input(void *dx, dt_result result, const dt_operand *dy, con
                                .b_stride = s->out,
                                .c = dx,
                                .c_stride = s->x_stride},
-                 tiles, room);
+                 tiles, workspace);
 }
 
 /* The sums of `cols` of dy's rows. */
@@ -83,7 +83,7 @@ static void add_rows(float *restrict sum, const float *restrict dy, const dt_lin
 }
 
 static void backward_weight(float *dw, float *dbias, const dt_operand *x, const dt_operand *dy,
-                            const dt_linear_shape *s, dt_range tiles, float *room) {
+                            const dt_linear_shape *s, dt_range tiles, float *workspace) {
     multiply(&(dt_product){.transpose_a = true,
                            .m = s->in,
                            .n = s->out,
@@ -94,18 +94,18 @@ static void backward_weight(float *dw, float *dbias, const dt_operand *x, const 
                            .b_stride = s->y_stride,
                            .c = dw,
                            .c_stride = s->out},
-             tiles, room);
+             tiles, workspace);
     if (dbias)
         add_rows(dbias, dy, s, columns(s->out, tiles));
 }
 
-static int64_t room_floats(int64_t rows, int64_t in, int64_t out) {
+static int64_t workspace_floats(int64_t rows, int64_t in, int64_t out) {
     (void)rows, (void)in, (void)out;
-    return DT_GEMM_ROOM;
+    return DT_GEMM_WORKSPACE;
 }
 
 const struct dt_linear DT_COMPUTE_NAME(dt_linear) = {.forward = forward,
                                                      .backward_input = backward_input,
                                                      .backward_weight = backward_weight,
                                                      .tiles = dt_grid_tiles,
-                                                     .room_floats = room_floats};
+                                                     .workspace_floats = workspace_floats};

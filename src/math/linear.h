@@ -35,29 +35,29 @@ static inline dt_linear_shape dt_linear_dense(int64_t rows, int64_t in, int64_t 
 }
 
 /**
- * No output overlaps an input. `room` is scratch of room_floats floats. A y or dx is stored as `result` says,
- * its stride counted in elements of that type. What a call computes are `tiles` of its output, of which there
- * are tiles(rows, cols) for a matrix[rows, cols]. All functions are local.
+ * No output overlaps an input. `workspace` is scratch of workspace_floats floats. A y or dx is stored as
+ * `result` says, its stride counted in elements of that type. What a call computes are `tiles` of its output,
+ * of which there are tiles(rows, cols) for a matrix[rows, cols]. All functions are local.
  */
 struct dt_linear {
     /** y[rows, out] = x[rows, in] w[in, out] + bias[out]; no bias where that is NULL. */
     void (*forward)(void *y, dt_result result, const dt_operand *x, const dt_weight *w, const float *bias,
-                    const dt_linear_shape *shape, dt_range tiles, float *room);
+                    const dt_linear_shape *shape, dt_range tiles, float *workspace);
 
     /** dx[rows, in] = dy[rows, out] w^T. */
     void (*backward_input)(void *dx, dt_result result, const dt_operand *dy, const dt_weight *w,
-                           const dt_linear_shape *shape, dt_range tiles, float *room);
+                           const dt_linear_shape *shape, dt_range tiles, float *workspace);
 
     /** dw[in, out] = x[rows, in]^T dy[rows, out]. With a tile of dw's first rows come the same columns of
      * dbias[out] = the sum of dy's rows, in their order; no dbias where that is NULL. */
     void (*backward_weight)(float *dw, float *dbias, const dt_operand *x, const dt_operand *dy,
-                            const dt_linear_shape *shape, dt_range tiles, float *room);
+                            const dt_linear_shape *shape, dt_range tiles, float *workspace);
 
     /** Into how many tiles a matrix[rows, cols] that is an output can be cut. */
     int64_t (*tiles)(int64_t rows, int64_t cols);
 
-    /** Floats of room that any of the three needs for up to `rows` rows. */
-    int64_t (*room_floats)(int64_t rows, int64_t in, int64_t out);
+    /** Floats of workspace that any of the three needs for up to `rows` rows. */
+    int64_t (*workspace_floats)(int64_t rows, int64_t in, int64_t out);
 
     /** Bytes of the panels of w[in, out], which start on a cache line; those of w^T take
      * panels_bytes(out, in). NULL in fp32, which has no panels. */

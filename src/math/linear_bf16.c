@@ -22,7 +22,7 @@ static const float *after(const float *bias, int64_t columns) {
 }
 
 /* Rectangle `r` of a product's C. The panels are those of its columns on. */
-static void multiply_rectangle(const dt_product_bf16 *x, const dt_grid_rectangle *r, float *room) {
+static void multiply_rectangle(const dt_product_bf16 *x, const dt_grid_rectangle *r, float *workspace) {
     const int64_t size = x->rounded ? (int64_t)sizeof(uint16_t) : (int64_t)sizeof(float);
     dt_product_bf16 cut = *x;
     cut.m = r->rows;
@@ -30,22 +30,22 @@ static void multiply_rectangle(const dt_product_bf16 *x, const dt_grid_rectangle
     cut.a += x->transpose_a ? r->row : r->row * x->a_stride;
     cut.c = (char *)x->c + (r->row * x->c_stride + r->col) * size;
     cut.bias = after(x->bias, r->col);
-    gemm.multiply(&cut, room);
+    gemm.multiply(&cut, workspace);
 }
 
 /* The rectangles that `tiles` of a product's C make, one after the other. */
-static void multiply(const dt_product_bf16 *x, dt_range tiles, float *room) {
+static void multiply(const dt_product_bf16 *x, dt_range tiles, float *workspace) {
     dt_grid_rectangle rectangles[DT_GRID_MAX_RECTANGLES];
     const int count = dt_grid_cut(x->m, x->n, tiles, rectangles);
     for (int i = 0; i < count; i++) {
         dt_product_bf16 of = *x;
         of.panels += rectangles[i].col / COLS * dt_panel_bf16_elements(x->k);
-        multiply_rectangle(&of, &rectangles[i], room);
+        multiply_rectangle(&of, &rectangles[i], workspace);
     }
 }
 
 static void forward(void *y, dt_result result, const dt_operand *x, const dt_weight *w, const float *bias,
-                    const dt_linear_shape *s, dt_range tiles, float *room) {
+                    const dt_linear_shape *s, dt_range tiles, float *workspace) {
     multiply(&(dt_product_bf16){.m = s->rows,
                                 .n = s->out,
                                 .k = s->in,
@@ -56,11 +56,11 @@ static void forward(void *y, dt_result result, const dt_operand *x, const dt_wei
                                 .c_stride = s->y_stride,
                                 .rounded = result == DT_RESULT_OPERAND,
                                 .bias = bias},
-             tiles, room);
+             tiles, workspace);
 }
 
 static void backward_input(void *dx, dt_result result, const dt_operand *dy, const dt_weight *w,
-                           const dt_linear_shape *s, dt_range tiles, float *room) {
+                           const dt_linear_shape *s, dt_range tiles, float *workspace) {
     multiply(&(dt_product_bf16){.m = s->rows,
                                 .n = s->in,
                                 .k = s->out,
@@ -70,7 +70,7 @@ static void backward_input(void *dx, dt_result result, const dt_operand *dy, con
                                 .c = dx,
                                 .c_stride = s->x_stride,
                                 .rounded = result == DT_RESULT_OPERAND},
-             tiles, room);
+             tiles, workspace);
 }
 
 /* The sums of `cols` of dy's rows; four rows at a time, each added by itself, so that the sums are read and
@@ -104,9 +104,9 @@ static void pack_rows(uint16_t *panels, const uint16_t *dy, int64_t stride, int6
 
 /* Rectangle `r` of dw, over blocks of rows, each but the first added to what the ones before have made. */
 static void weigh_rectangle(float *dw, const uint16_t *x, const uint16_t *dy, const dt_linear_shape *s,
-                            const dt_grid_rectangle *r, float *room) {
-    uint16_t *panels = (uint16_t *)room;
-    float *rest = room + block_elements(s->rows, s->out) / 2;
+                            const dt_grid_rectangle *r, float *workspace) {
+    uint16_t *panels = (uint16_t *)workspace;
+    float *rest = workspace + block_elements(s->rows, s->out) / 2;
     for (int64_t first = 0; first < s->rows; first += DT_GEMM_BF16_K) {
         const int64_t rows = dt_min(s->rows - first, DT_GEMM_BF16_K);
         pack_rows(panels, dy + first * s->y_stride + r->col, s->y_stride, rows, r->cols);
@@ -123,18 +123,18 @@ static void weigh_rectangle(float *dw, const uint16_t *x, const uint16_t *dy, co
 }
 
 static void backward_weight(float *dw, float *dbias, const dt_operand *x, const dt_operand *dy,
-                            const dt_linear_shape *s, dt_range tiles, float *room) {
+                            const dt_linear_shape *s, dt_range tiles, float *workspace) {
     dt_grid_rectangle rectangles[DT_GRID_MAX_RECTANGLES];
     const int count = dt_grid_cut(s->in, s->out, tiles, rectangles);
     for (int i = 0; i < count; i++)
-        weigh_rectangle(dw, x, dy, s, &rectangles[i], room);
+        weigh_rectangle(dw, x, dy, s, &rectangles[i], workspace);
     if (dbias)
         add_rows(dbias, dy, s, dt_range_within(tiles.first * COLS, tiles.end * COLS, dt_range_all(s->out)));
 }
 
-static int64_t room_floats(int64_t rows, int64_t in, int64_t out) {
+static int64_t workspace_floats(int64_t rows, int64_t in, int64_t out) {
     const int64_t longer = in > out ? in : out, block = dt_min(rows, DT_GEMM_BF16_K);
-    return block_elements(rows, out) / 2 + dt_gemm_bf16_room(longer > block ? longer : block);
+    return block_elements(rows, out) / 2 + dt_gemm_bf16_workspace(longer > block ? longer : block);
 }
 
 static int64_t panels_bytes(int64_t in, int64_t out) {
@@ -201,7 +201,7 @@ const struct dt_linear DT_COMPUTE_NAME(dt_linear) = {.forward = forward,
                                                      .backward_input = backward_input,
                                                      .backward_weight = backward_weight,
                                                      .tiles = dt_grid_tiles,
-                                                     .room_floats = room_floats,
+                                                     .workspace_floats = workspace_floats,
                                                      .panels_bytes = panels_bytes,
                                                      .panel_count = panel_count,
                                                      .pack_weight = pack_weight};

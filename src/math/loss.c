@@ -7,23 +7,23 @@
 #include "math/exp.h"
 #include "math/row.h"
 
-/* The sum of exp(row - most). */
-static float add_exponentials(const float *row, int64_t n, float most) {
+/* The sum of exp(row - max). */
+static float add_exponentials(const float *row, int64_t n, float max) {
     float lane[DT_ROW_LANES] = {0};
     int64_t i = 0;
     for (; i + DT_ROW_LANES <= n; i += DT_ROW_LANES)
 #pragma omp simd
         for (int l = 0; l < DT_ROW_LANES; l++)
-            lane[l] += dt_exp_flushed(row[i + l] - most);
+            lane[l] += dt_exp_flushed(row[i + l] - max);
     for (int l = 0; i + l < n; l++)
-        lane[l] += dt_exp_flushed(row[i + l] - most);
+        lane[l] += dt_exp_flushed(row[i + l] - max);
     return dt_row_fold(lane);
 }
 
 /* The same sum; the exponentials replace the row. */
-static float take_exponentials(float *row, int64_t n, float most) {
+static float take_exponentials(float *row, int64_t n, float max) {
     for (int64_t i = 0; i < n; i++)
-        row[i] = dt_exp_flushed(row[i] - most);
+        row[i] = dt_exp_flushed(row[i] - max);
     return dt_row_sum(row, n);
 }
 
@@ -31,9 +31,9 @@ static void forward(double *losses, const float *logits, const int32_t *targets,
                     int64_t stride) {
     for (int64_t i = rows.first; i < rows.end; i++) {
         const float *row = logits + i * stride;
-        const float most = dt_row_max(row, V);
-        const float sum = add_exponentials(row, V, most);
-        losses[i] = dt_elementary_log((double)sum) + (double)most - (double)row[targets[i]];
+        const float max = dt_row_max(row, V);
+        const float sum = add_exponentials(row, V, max);
+        losses[i] = dt_elementary_log((double)sum) + (double)max - (double)row[targets[i]];
     }
 }
 
@@ -51,9 +51,9 @@ static void backward(double *losses, float *logits, const int32_t *targets, dt_r
                      int64_t stride, float scale) {
     for (int64_t i = rows.first; i < rows.end; i++) {
         float *row = logits + i * stride;
-        const float most = dt_row_max(row, V);
+        const float max = dt_row_max(row, V);
         const double chosen = (double)row[targets[i]];
-        const float sum = take_exponentials(row, V, most), factor = scale / sum;
+        const float sum = take_exponentials(row, V, max), factor = scale / sum;
         for (int64_t v = 0; v < V; v++)
             row[v] *= factor;
         for (int64_t v = V; v < stride; v++)
@@ -61,7 +61,7 @@ static void backward(double *losses, float *logits, const int32_t *targets, dt_r
         row[targets[i]] -= scale;
         if (sizeof(dt_element) < sizeof(float))
             to_operands(row, stride);
-        losses[i] = dt_elementary_log((double)sum) + (double)most - chosen;
+        losses[i] = dt_elementary_log((double)sum) + (double)max - chosen;
     }
 }
 

@@ -44,15 +44,15 @@ static inline dt_element dt_operand_make(float value) {
     return dt_bf16_round(value);
 }
 
-/** Numbers that a kernel makes at a time, to be stored as elements together, and the room that it has for
- * them. In fp32 it makes all at once where they belong. */
-#define DT_OPERAND_BLOCK 64
-#define DT_OPERAND_ROOM  DT_OPERAND_BLOCK
+/** Numbers that a kernel makes at a time, to be stored as elements together, and the workspace that it has
+ * for them. In fp32 it makes all at once where they belong. */
+#define DT_OPERAND_BLOCK     64
+#define DT_OPERAND_WORKSPACE DT_OPERAND_BLOCK
 
 /** Where a kernel puts up to a block of numbers before dt_operand_store. Local. */
-static inline float *dt_operand_target(dt_element *to, float room[DT_OPERAND_ROOM]) {
+static inline float *dt_operand_target(dt_element *to, float workspace[DT_OPERAND_WORKSPACE]) {
     (void)to;
-    return room;
+    return workspace;
 }
 
 /** Stores `count` numbers, at most a block, that were put where dt_operand_target says. By themselves
@@ -70,8 +70,8 @@ static inline void dt_operand_store(dt_element *restrict to, const float *restri
 #else
 typedef float dt_element;
 
-#define DT_OPERAND_BLOCK INT64_MAX
-#define DT_OPERAND_ROOM  1
+#define DT_OPERAND_BLOCK     INT64_MAX
+#define DT_OPERAND_WORKSPACE 1
 
 static inline float dt_operand_get(dt_element element) {
     return element;
@@ -81,8 +81,8 @@ static inline dt_element dt_operand_make(float value) {
     return value;
 }
 
-static inline float *dt_operand_target(dt_element *to, float room[DT_OPERAND_ROOM]) {
-    (void)room;
+static inline float *dt_operand_target(dt_element *to, float workspace[DT_OPERAND_WORKSPACE]) {
+    (void)workspace;
     return to;
 }
 

@@ -68,7 +68,7 @@ static float float_of(uint32_t bits) {
 static bool agrees(const struct dt_tile_bf16 *tile, const uint32_t *c) {
     const uint16_t a[2] = {(uint16_t)c[0], (uint16_t)(c[0] >> 16)},
                    b[2] = {(uint16_t)c[1], (uint16_t)(c[1] >> 16)};
-    _Alignas(64) float row[2], panel[2 * DT_TILE_MOST_COLS];
+    _Alignas(64) float row[2], panel[2 * DT_TILE_MAX_COLS];
     float sum = float_of(c[2]);
     tile->pack_a(row, 2, a, 2, 1, 2);
     tile->pack(panel, b, 1, 2, 1);

@@ -125,18 +125,18 @@ static inline void dt_softmax_round_pairs(dt_factor *pairs, dt_factor *even, dt_
 
 /** What dt_softmax_row finds besides: the row's largest exponent, and the sum of its powers. */
 typedef struct dt_softmax_sum {
-    float most, sum;
+    float max, sum;
 } dt_softmax_sum;
 
-/* p = factor * 2^(scale s - most), rounded; returns the sum of the powers. */
+/* p = factor * 2^(scale s - max), rounded; returns the sum of the powers. */
 static inline float dt_softmax_powers(dt_factor *restrict p, const float *restrict s, int64_t wide,
-                                      float scale, float most, const float *restrict factor, bool dropping) {
+                                      float scale, float max, const float *restrict factor, bool dropping) {
     float lane[DT_ROW_LANES] = {0}, power[DT_SOFTMAX_STEP];
     for (int64_t j = 0; j < wide; j += DT_SOFTMAX_STEP) {
         for (int64_t half = 0; half < DT_SOFTMAX_STEP; half += DT_ROW_LANES)
 #pragma omp simd
             for (int l = 0; l < DT_ROW_LANES; l++) {
-                const float it = dt_softmax_exp2(dt_fma(s[j + half + l], scale, -most));
+                const float it = dt_softmax_exp2(dt_fma(s[j + half + l], scale, -max));
                 lane[l] += it;
                 power[half + l] = dropping ? factor[j + half + l] * it : it;
             }
@@ -146,17 +146,17 @@ static inline float dt_softmax_powers(dt_factor *restrict p, const float *restri
 }
 
 /**
- * p[wide] = factor * 2^(scale s - most), rounded, for the first n of s[wide], 0 < n <= wide, and 0 further
- * on; `most` is the largest scale s, and the sum is of the powers before rounding and factors. `wide` is a
+ * p[wide] = factor * 2^(scale s - max), rounded, for the first n of s[wide], 0 < n <= wide, and 0 further
+ * on; `max` is the largest scale s, and the sum is of the powers before rounding and factors. `wide` is a
  * multiple of DT_SOFTMAX_STEP; a `factor` that is NULL is 1. s[n..wide) is lost.
  */
 static inline dt_softmax_sum dt_softmax_row(dt_factor *restrict p, float *restrict s, int64_t n, int64_t wide,
                                             float scale, const float *restrict factor) {
     for (int64_t j = n; j < wide; j++)
         s[j] = -FLT_MAX; /* whose power is 0 */
-    const float most = scale * dt_row_max(s, wide);
-    return (dt_softmax_sum){most, factor ? dt_softmax_powers(p, s, wide, scale, most, factor, true)
-                                         : dt_softmax_powers(p, s, wide, scale, most, NULL, false)};
+    const float max = scale * dt_row_max(s, wide);
+    return (dt_softmax_sum){max, factor ? dt_softmax_powers(p, s, wide, scale, max, factor, true)
+                                        : dt_softmax_powers(p, s, wide, scale, max, NULL, false)};
 }
 
 /** A row of the backward pass: scores s and gradients dz of the dropped probabilities, what P and dS are made

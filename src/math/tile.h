@@ -30,9 +30,10 @@
 #define DT_TILE_LANES DT_FMA_LANES
 #define DT_TILE_COLS  (2 * DT_TILE_LANES)
 
-/** The largest of all instruction sets, for whoever makes room without knowing which one it will be. */
-#define DT_TILE_MOST_ROWS 14
-#define DT_TILE_MOST_COLS 32
+/** The largest of all instruction sets, for whoever allocates a workspace without knowing which one it will
+ * be. */
+#define DT_TILE_MAX_ROWS 14
+#define DT_TILE_MAX_COLS 32
 
 /** Which products an element of a tile is the sum of. */
 typedef enum dt_tile_sum {

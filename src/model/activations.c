@@ -47,8 +47,8 @@ static void carve_layer(dt_layer_activations *a, carver *c) {
     a->output = floats(c, n * s->C);
 }
 
-int64_t dt_activations_room_floats(const dt_kernels *kernels, const dt_shape *s, int64_t rows) {
-    int64_t (*const of)(int64_t, int64_t, int64_t) = kernels->linear->room_floats;
+int64_t dt_activations_workspace_floats(const dt_kernels *kernels, const dt_shape *s, int64_t rows) {
+    int64_t (*const of)(int64_t, int64_t, int64_t) = kernels->linear->workspace_floats;
     const int64_t attention = dt_max(of(rows, s->C, 3 * s->C), of(rows, s->C, s->C));
     const int64_t mlp = dt_max(of(rows, s->C, s->F), of(rows, s->F, s->C));
     return dt_max(of(rows, s->V, s->C), dt_max(attention, mlp));
@@ -70,10 +70,11 @@ static int64_t carve_all(dt_activations *a, carver *c) {
     a->targets = (int32_t *)floats(c, n);
     a->losses = (double *)floats(c, 2 * n);
     a->act = operands(c, n * s->F);
-    a->room = floats(c, dt_activations_room_floats(c->kernels, s, n));
+    a->workspace = floats(c, dt_activations_workspace_floats(c->kernels, s, n));
     a->projection = floats(c, n * s->C);
     a->dprojection = a->projection;
-    a->scratch = floats(c, c->kernels->attention->scratch_floats(s->T, s->C / s->H) + DT_DROPOUT_ROOM(s->C));
+    a->scratch =
+        floats(c, c->kernels->attention->scratch_floats(s->T, s->C / s->H) + DT_DROPOUT_FLOATS(s->C));
     a->dx = floats(c, n * s->C);
     a->dnorm = floats(c, n * s->C);
     a->dattended = a->dnorm;

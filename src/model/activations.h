@@ -40,7 +40,7 @@ typedef struct dt_activations {
     float *projection;           /* [n, C]: scratch, a branch before it joins the residual stream */
     dt_operand *dprojection;     /* [n, C]: its gradient, in the same place */
     dt_operand *act;             /* [n, F]: one layer's GELU */
-    float *room;                 /* for matrix products */
+    float *workspace;            /* for matrix products */
     float *scratch;              /* for attention, and a row of dropout factors */
     float *dx;                   /* [n, C]: gradient of the residual stream */
     float *dnorm;                /* [n, C]: gradient of a LayerNorm's output */
@@ -61,8 +61,8 @@ int64_t dt_activations_floats(const dt_kernels *kernels, const dt_shape *shape, 
 dt_status dt_activations_create(dt_activations *activations, const dt_kernels *kernels, const dt_shape *shape,
                                 int64_t sequences);
 
-/** Floats of room for any of the model's products of up to `rows` rows. */
-int64_t dt_activations_room_floats(const dt_kernels *kernels, const dt_shape *shape, int64_t rows);
+/** Floats of workspace for any of the model's products of up to `rows` rows. */
+int64_t dt_activations_workspace_floats(const dt_kernels *kernels, const dt_shape *shape, int64_t rows);
 
 /** Frees the set; one that is all zero is fine. */
 void dt_activations_free(dt_activations *activations);

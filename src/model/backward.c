@@ -45,14 +45,14 @@ static void attend_backward(const dt_gpt *gpt, const dt_micro_batch *micro_batch
 
 /* dw and dbias, all of both. */
 static void weigh(const dt_kernels *k, float *dw, float *dbias, const dt_operand *x, const dt_operand *dy,
-                  const dt_linear_shape *shape, float *room) {
-    k->linear->backward_weight(dw, dbias, x, dy, shape, dt_linear_all_dw(k->linear, shape), room);
+                  const dt_linear_shape *shape, float *workspace) {
+    k->linear->backward_weight(dw, dbias, x, dy, shape, dt_linear_all_dw(k->linear, shape), workspace);
 }
 
 /* dx, all of it. */
 static void pull(const dt_kernels *k, void *dx, dt_result result, const dt_operand *dy, const dt_weight *w,
-                 const dt_linear_shape *shape, float *room) {
-    k->linear->backward_input(dx, result, dy, w, shape, dt_linear_all_dx(k->linear, shape), room);
+                 const dt_linear_shape *shape, float *workspace) {
+    k->linear->backward_input(dx, result, dy, w, shape, dt_linear_all_dx(k->linear, shape), workspace);
 }
 
 /* Loss, head and last LayerNorm: leaves dx at the last layer's output. */
@@ -67,9 +67,9 @@ static double head_backward(const dt_gpt *gpt, const dt_weights *weights, const 
     const dt_layernorm_ranges all = dt_layernorm_whole(n, C);
     k->loss->backward(a->losses, a->logits, a->targets, dt_range_all(n), V, a->logits_stride, scale);
     const dt_operand *dlogits = a->logits;
-    weigh(k, d->wte, NULL, dlogits, a->ln_f, &head, a->room);
+    weigh(k, d->wte, NULL, dlogits, a->ln_f, &head, a->workspace);
     k->linear->forward(a->dnorm, DT_RESULT_FLOAT, dlogits, &weights->wte, NULL, &head,
-                       dt_linear_all_y(k->linear, &head), a->room);
+                       dt_linear_all_y(k->linear, &head), a->workspace);
     memset(a->dx, 0, (size_t)(n * C) * sizeof *a->dx);
     k->layernorm->backward(a->dx, d->ln_f_weight, d->ln_f_bias, a->dnorm, x, a->mean_f, a->rstd_f,
                            weights->view.ln_f_weight, n, C, &all);
@@ -90,15 +90,15 @@ static void mlp_backward(const dt_gpt *gpt, const dt_weights *weights, const dt_
     const float *above = i + 1 < gpt->layout->shape.n_layers ? d[1].ln_1_weight : gradient->ln_f_weight;
 
     leave_residual(gpt, micro_batch, i, DT_DROPOUT_RESIDUAL_2, a);
-    pull(k, a->dact, DT_RESULT_OPERAND, a->dprojection, &weights->layer[i].mlp_proj, &down, a->room);
+    pull(k, a->dact, DT_RESULT_OPERAND, a->dprojection, &weights->layer[i].mlp_proj, &down, a->workspace);
     tell(progress, gradient, above);
     k->gelu->backward(a->dact, a->act, a->dact, l->pre, dt_range_all(n * F));
     tell(progress, gradient, above);
-    weigh(k, d->mlp_proj_weight, d->mlp_proj_bias, a->act, a->dprojection, &down, a->room);
+    weigh(k, d->mlp_proj_weight, d->mlp_proj_bias, a->act, a->dprojection, &down, a->workspace);
     tell(progress, gradient, d->mlp_proj_weight);
-    weigh(k, d->c_fc_weight, d->c_fc_bias, l->ln_2, a->dact, &up, a->room);
+    weigh(k, d->c_fc_weight, d->c_fc_bias, l->ln_2, a->dact, &up, a->workspace);
     tell(progress, gradient, d->c_fc_weight);
-    pull(k, a->dnorm, DT_RESULT_FLOAT, a->dact, &weights->layer[i].c_fc, &up, a->room);
+    pull(k, a->dnorm, DT_RESULT_FLOAT, a->dact, &weights->layer[i].c_fc, &up, a->workspace);
     tell(progress, gradient, d->c_fc_weight);
     k->layernorm->backward(a->dx, d->ln_2_weight, d->ln_2_bias, a->dnorm, l->middle, l->mean_2, l->rstd_2,
                            weights->view.layer[i].ln_2_weight, n, C, &all);
@@ -118,14 +118,15 @@ static void attention_backward(const dt_gpt *gpt, const dt_weights *weights,
     const dt_layernorm_ranges all = dt_layernorm_whole(n, C);
 
     leave_residual(gpt, micro_batch, i, DT_DROPOUT_RESIDUAL_1, a);
-    weigh(k, d->attn_proj_weight, d->attn_proj_bias, l->attended, a->dprojection, &square, a->room);
+    weigh(k, d->attn_proj_weight, d->attn_proj_bias, l->attended, a->dprojection, &square, a->workspace);
     tell(progress, gradient, d->attn_proj_weight);
-    pull(k, a->dattended, DT_RESULT_OPERAND, a->dprojection, &weights->layer[i].attn_proj, &square, a->room);
+    pull(k, a->dattended, DT_RESULT_OPERAND, a->dprojection, &weights->layer[i].attn_proj, &square,
+         a->workspace);
     tell(progress, gradient, d->attn_proj_weight);
     attend_backward(gpt, micro_batch, i, l, a, gradient, progress);
-    weigh(k, d->c_attn_weight, d->c_attn_bias, l->ln_1, a->dqkv, &wide, a->room);
+    weigh(k, d->c_attn_weight, d->c_attn_bias, l->ln_1, a->dqkv, &wide, a->workspace);
     tell(progress, gradient, d->c_attn_weight);
-    pull(k, a->dnorm, DT_RESULT_FLOAT, a->dqkv, &weights->layer[i].c_attn, &wide, a->room);
+    pull(k, a->dnorm, DT_RESULT_FLOAT, a->dqkv, &weights->layer[i].c_attn, &wide, a->workspace);
     tell(progress, gradient, d->c_attn_weight);
     k->layernorm->backward(a->dx, d->ln_1_weight, d->ln_1_bias, a->dnorm, x, l->mean_1, l->rstd_1,
                            weights->view.layer[i].ln_1_weight, n, C, &all);

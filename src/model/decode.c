@@ -36,7 +36,7 @@ dt_status dt_decode_create(dt_decoder *decoder, const dt_gpt *gpt, const dt_weig
                    {&decoder->mean, n * whole},
                    {&decoder->rstd, n * whole},
                    {&decoder->scratch, k->attention->scratch_floats(T, C / s->H) * whole},
-                   {&decoder->room, dt_activations_room_floats(k, s, n) * whole}};
+                   {&decoder->workspace, dt_activations_workspace_floats(k, s, n) * whole}};
     const size_t count = sizeof regions / sizeof *regions;
     int64_t total = 0;
     for (size_t i = 0; i < count; i++)
@@ -75,7 +75,7 @@ static void multiply(const dt_decoder *decoder, void *y, int64_t stride, dt_resu
                      int64_t out) {
     const dt_linear_shape shape = {rows, in, out, in, stride};
     const struct dt_linear *linear = decoder->gpt->kernels->linear;
-    linear->forward(y, result, x, w, bias, &shape, dt_linear_all_y(linear, &shape), decoder->room);
+    linear->forward(y, result, x, w, bias, &shape, dt_linear_all_y(linear, &shape), decoder->workspace);
 }
 
 static void embed(const dt_decoder *decoder, const int32_t *tokens, const intake *in) {
@@ -143,7 +143,7 @@ static void append(const dt_decoder *decoder, const int32_t *tokens, const intak
                               dt_range_all(1), s->C);
         k->linear->backward_input(decoder->logits + (in->stream + stream) * s->V, DT_RESULT_FLOAT,
                                   decoder->norm, &decoder->weights->wte, &head,
-                                  dt_linear_all_dx(k->linear, &head), decoder->room);
+                                  dt_linear_all_dx(k->linear, &head), decoder->workspace);
     }
     for (int64_t stream = 0; stream < in->streams; stream++)
         memmove(decoder->tokens + (in->stream + stream) * s->T + decoder->length, tokens + stream,

@@ -28,7 +28,7 @@ typedef struct dt_decoder {
     dt_operand *norm, *attended; /* [n, C], [n, C] */
     dt_operand *act;             /* [n, F] */
     float *mean, *rstd;          /* [n], [n] */
-    float *scratch, *room;       /* for attention and for matrix products */
+    float *scratch, *workspace;  /* for attention and for matrix products */
     float *block;                /* owns all of these */
 } dt_decoder;
 

@@ -43,10 +43,10 @@ static void attend(const dt_gpt *gpt, const dt_micro_batch *micro_batch, int64_t
 
 /* y = x w + bias for all n rows of the micro-batch. */
 static void multiply(const dt_gpt *gpt, void *y, dt_result result, const dt_operand *x, const dt_weight *w,
-                     const float *bias, int64_t n, int64_t in, int64_t out, float *room) {
+                     const float *bias, int64_t n, int64_t in, int64_t out, float *workspace) {
     const dt_linear_shape shape = dt_linear_dense(n, in, out);
     const struct dt_linear *linear = gpt->kernels->linear;
-    linear->forward(y, result, x, w, bias, &shape, dt_linear_all_y(linear, &shape), room);
+    linear->forward(y, result, x, w, bias, &shape, dt_linear_all_y(linear, &shape), workspace);
 }
 
 void dt_forward_run(const dt_gpt *gpt, const dt_weights *weights, const dt_micro_batch *micro_batch,
@@ -62,16 +62,18 @@ void dt_forward_run(const dt_gpt *gpt, const dt_weights *weights, const dt_micro
         const dt_layer_matrices *m = &weights->layer[i];
         dt_layer_activations *l = &a->layer[i];
         k->layernorm->forward(l->ln_1, l->mean_1, l->rstd_1, x, w->ln_1_weight, w->ln_1_bias, rows, C);
-        multiply(gpt, l->qkv, DT_RESULT_OPERAND, l->ln_1, &m->c_attn, w->c_attn_bias, n, C, 3 * C, a->room);
+        multiply(gpt, l->qkv, DT_RESULT_OPERAND, l->ln_1, &m->c_attn, w->c_attn_bias, n, C, 3 * C,
+                 a->workspace);
         attend(gpt, micro_batch, i, l, a->scratch);
-        multiply(gpt, a->projection, DT_RESULT_FLOAT, l->attended, &m->attn_proj, NULL, n, C, C, a->room);
+        multiply(gpt, a->projection, DT_RESULT_FLOAT, l->attended, &m->attn_proj, NULL, n, C, C,
+                 a->workspace);
         join_residual(gpt, micro_batch, i, DT_DROPOUT_RESIDUAL_1, l->middle, x, w->attn_proj_bias, a);
 
         k->layernorm->forward(l->ln_2, l->mean_2, l->rstd_2, l->middle, w->ln_2_weight, w->ln_2_bias, rows,
                               C);
-        multiply(gpt, l->pre, DT_RESULT_OPERAND, l->ln_2, &m->c_fc, w->c_fc_bias, n, C, F, a->room);
+        multiply(gpt, l->pre, DT_RESULT_OPERAND, l->ln_2, &m->c_fc, w->c_fc_bias, n, C, F, a->workspace);
         k->gelu->forward(a->act, l->pre, dt_range_all(n * F));
-        multiply(gpt, a->projection, DT_RESULT_FLOAT, a->act, &m->mlp_proj, NULL, n, F, C, a->room);
+        multiply(gpt, a->projection, DT_RESULT_FLOAT, a->act, &m->mlp_proj, NULL, n, F, C, a->workspace);
         join_residual(gpt, micro_batch, i, DT_DROPOUT_RESIDUAL_2, l->output, l->middle, w->mlp_proj_bias, a);
         x = l->output;
     }
@@ -79,7 +81,7 @@ void dt_forward_run(const dt_gpt *gpt, const dt_weights *weights, const dt_micro
     const dt_linear_shape head = {n, shape->V, C, a->logits_stride, C};
     k->layernorm->forward(a->ln_f, a->mean_f, a->rstd_f, x, view->ln_f_weight, view->ln_f_bias, rows, C);
     k->linear->backward_input(a->logits, DT_RESULT_FLOAT, a->ln_f, &weights->wte, &head,
-                              dt_linear_all_dx(k->linear, &head), a->room);
+                              dt_linear_all_dx(k->linear, &head), a->workspace);
 }
 
 double dt_forward_loss(const dt_gpt *gpt, const dt_micro_batch *micro_batch, dt_activations *a) {

@@ -5,11 +5,11 @@
 #include "math/grid.h"
 #include "support/numbers.h"
 
-/* Room for the outputs of a case, in floats. */
-#define ROOM 100000
+/* Space for the outputs of a case, in floats. */
+#define FLOATS_MAX 100000
 
-/* Computes `range` of a kernel's outputs into out[ROOM], from inputs that are the same each time; all of them
- * where `range` is NULL. Returns how many there are. */
+/* Computes `range` of a kernel's outputs into out[FLOATS_MAX], from inputs that are the same each time; all
+ * of them where `range` is NULL. Returns how many there are. */
 typedef int64_t case_function(const dt_kernels *k, const dt_dropout *drop, const dt_range *range, float *out);
 
 enum { ROWS = 37, C = 45, V = 29 };
@@ -23,8 +23,8 @@ typedef struct input {
 } input;
 
 static input inputs[16];
-static void *rooms[8];
-static size_t input_count, room_count;
+static void *blocks[8];
+static size_t input_count, block_count;
 
 static void *find_input(char kind, int64_t count, uint32_t seed) {
     for (size_t i = 0; i < input_count; i++)
@@ -53,16 +53,16 @@ static dt_operand *operands(const dt_kernels *k, int64_t count, uint32_t seed) {
 /* Scratch that starts on a cache line, as memory of base/memory.h does. */
 static float *scratch(int64_t count) {
     const size_t bytes = (size_t)(count + 15) / 16 * 64;
-    assert_true(room_count < sizeof rooms / sizeof *rooms);
+    assert_true(block_count < sizeof blocks / sizeof *blocks);
     float *block = aligned_alloc(64, bytes);
     assert_non_null(block);
     memset(block, 0xff, bytes);
-    return rooms[room_count++] = block;
+    return blocks[block_count++] = block;
 }
 
-static void free_rooms(void) {
-    while (room_count > 0)
-        free(rooms[--room_count]);
+static void free_blocks(void) {
+    while (block_count > 0)
+        free(blocks[--block_count]);
 }
 
 static void free_inputs(void) {
@@ -71,7 +71,7 @@ static void free_inputs(void) {
 }
 
 static float *factors(void) {
-    return scratch(DT_DROPOUT_ROOM(C));
+    return scratch(DT_DROPOUT_FLOATS(C));
 }
 
 static dt_range choose(const dt_range *range, int64_t count) {
@@ -180,14 +180,14 @@ static int64_t run_attention_backward(const dt_kernels *k, const dt_dropout *dro
     const dt_range all = dt_attention_all(T, H);
     dt_operand *dy = operands(k, T * WIDTH, spoilt ? 4 : 3), *y = scratch(T * WIDTH);
     const dt_operand *qkv = operands(k, 3 * T * WIDTH, 1);
-    float *lse = scratch(H * T), *room = scratch(k->attention->scratch_floats(T, D));
-    k->attention->forward(y, lse, qkv, T, WIDTH, H, drop, all, room);
+    float *lse = scratch(H * T), *workspace = scratch(k->attention->scratch_floats(T, D));
+    k->attention->forward(y, lse, qkv, T, WIDTH, H, drop, all, workspace);
     const int64_t at = (DT_ATTENTION_BLOCK + 3) * WIDTH + 5;
     if (spoilt && k->compute == DT_DTYPE_BF16)
         ((uint16_t *)dy)[at] = dt_bf16_round(INFINITY);
     else if (spoilt)
         ((float *)dy)[at] = INFINITY;
-    k->attention->backward(out, dy, y, lse, qkv, T, WIDTH, H, drop, choose(range, all.end), room);
+    k->attention->backward(out, dy, y, lse, qkv, T, WIDTH, H, drop, choose(range, all.end), workspace);
     return all.end;
 }
 
@@ -225,7 +225,7 @@ static int64_t run_linear_forward(const dt_kernels *k, const dt_range *range, fl
     const dt_weight w = weights(k, IN, OUT);
     const int64_t count = dt_linear_all_y(k->linear, &s).end;
     k->linear->forward(out, result, operands(k, rows * s.x_stride, 1), &w, floats(OUT, 2), &s,
-                       choose(range, count), scratch(k->linear->room_floats(rows, IN, OUT)));
+                       choose(range, count), scratch(k->linear->workspace_floats(rows, IN, OUT)));
     return count;
 }
 
@@ -252,7 +252,7 @@ static int64_t run_linear_input(const dt_kernels *k, const dt_range *range, floa
     const dt_weight w = weights(k, IN, OUT);
     const int64_t count = dt_linear_all_dx(k->linear, &s).end;
     k->linear->backward_input(out, DT_RESULT_FLOAT, operands(k, rows * s.y_stride, 1), &w, &s,
-                              choose(range, count), scratch(k->linear->room_floats(rows, IN, OUT)));
+                              choose(range, count), scratch(k->linear->workspace_floats(rows, IN, OUT)));
     return count;
 }
 
@@ -272,7 +272,7 @@ static int64_t linear_weight(const dt_kernels *k, const dt_dropout *drop, const 
     const dt_linear_shape s = dt_linear_dense(MANY, IN, OUT);
     const int64_t count = dt_linear_all_dw(k->linear, &s).end;
     k->linear->backward_weight(out, out + IN * OUT, operands(k, MANY * IN, 1), operands(k, MANY * OUT, 2), &s,
-                               choose(range, count), scratch(k->linear->room_floats(MANY, IN, OUT)));
+                               choose(range, count), scratch(k->linear->workspace_floats(MANY, IN, OUT)));
     return count;
 }
 
@@ -280,7 +280,7 @@ static int64_t linear_weight(const dt_kernels *k, const dt_dropout *drop, const 
 
 /* `out` before a case: numbers, as some kernels add to what is there. */
 static void start(float *out) {
-    memcpy(out, floats(ROOM, 99), ROOM * sizeof *out);
+    memcpy(out, floats(FLOATS_MAX, 99), FLOATS_MAX * sizeof *out);
 }
 
 /* Computes [0, count) in ranges with random ends, of which some may be empty: every second first. */
@@ -298,7 +298,7 @@ static void run_cut(case_function *run, const dt_kernels *k, const dt_dropout *d
     for (int parity = 1; parity >= 0; parity--)
         for (int i = parity; i <= CUTS; i += 2) {
             (void)run(k, drop, &(dt_range){ends[i], ends[i + 1]}, out);
-            free_rooms();
+            free_blocks();
         }
 }
 
@@ -314,18 +314,18 @@ static bool agree(const float *a, const float *b, int64_t i) {
 }
 
 static void compare(const char *what, case_function *run, bool drops) {
-    static _Alignas(64) float whole[ROOM], cut[ROOM];
+    static _Alignas(64) float whole[FLOATS_MAX], cut[FLOATS_MAX];
     const dt_dropout some = dt_dropout_at(6, 0.3, 1, DT_DROPOUT_ATTENTION, 4, 9);
     for_every_kernels(k) for (int dropping = 0; dropping < 1 + drops; dropping++) {
         const dt_dropout *drop = dropping ? &some : NULL;
         start(whole);
         const int64_t count = run(k, drop, NULL, whole);
-        free_rooms();
+        free_blocks();
         assert_true(count > 1);
         for (uint32_t seed = 1; seed <= 3; seed++) {
             start(cut);
             run_cut(run, k, drop, count, seed, cut);
-            for (int64_t i = 0; i < ROOM; i++)
+            for (int64_t i = 0; i < FLOATS_MAX; i++)
                 if (!agree(cut, whole, i))
                     fail_msg("%s of %s, %s: [%" PRId64 "] is %.9g when cut, and %.9g in one call", what,
                              k->name, dt_dtype_names[k->compute], i, (double)cut[i], (double)whole[i]);
