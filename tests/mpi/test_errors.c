@@ -35,7 +35,7 @@ WRAP(MPI_Allgather,
       MPI_Comm comm),
      (from, from_count, from_type, to, to_count, to_type, comm))
 WRAP(MPI_Comm_dup, (MPI_Comm comm, MPI_Comm *copy), (comm, copy))
-WRAP(MPI_Comm_split, (MPI_Comm comm, int color, int key, MPI_Comm *part), (comm, color, key, part))
+WRAP(MPI_Comm_split, (MPI_Comm comm, int color, int key, MPI_Comm *subset), (comm, color, key, subset))
 WRAP(MPI_Irecv,
      (void *buffer, int count, MPI_Datatype type, int from, int tag, MPI_Comm comm, MPI_Request *request),
      (buffer, count, type, from, tag, comm, request))
@@ -55,13 +55,13 @@ static void the_world_tells(void **state) {
     (void)state;
     char bytes[4] = "abc";
     int64_t value = 1;
-    dt_world part;
+    dt_world subset;
     assert_told("MPI_Barrier", dt_world_barrier(&world));
     assert_told("MPI_Bcast", dt_world_broadcast(&world, bytes, 3));
     assert_told("MPI_Allreduce", dt_world_host_sum(&world, &value));
-    assert_told("MPI_Comm_split", dt_world_split(&world, world.size, &part));
-    assert_ok(dt_world_split(&world, world.size, &part));
-    assert_told("MPI_Ibarrier", dt_world_rejoin(&world, &part));
+    assert_told("MPI_Comm_split", dt_world_split(&world, world.size, &subset));
+    assert_ok(dt_world_split(&world, world.size, &subset));
+    assert_told("MPI_Ibarrier", dt_world_rejoin(&world, &subset));
     assert_ok(dt_world_barrier(&world));
 }
 
