@@ -86,7 +86,8 @@ static void backward_is_the_formula(void **state) {
             }
         k->linear->backward_input(dx, DT_RESULT_FLOAT, dy, &l.weight, &l.shape,
                                   dt_linear_all_dx(k->linear, &l.shape), workspace);
-        k->linear->backward_weight(dw, dbias, l.x, dy, &l.shape, dt_linear_all_dw(k->linear, &l.shape), workspace);
+        k->linear->backward_weight(dw, dbias, l.x, dy, &l.shape, dt_linear_all_dw(k->linear, &l.shape),
+                                   workspace);
         assert_close(k->name, "dx", dx, dx_expected, rows * in, tolerance_of(out));
         assert_close(k->name, "dw", dw, dw_expected, in * out, tolerance_of(rows));
         assert_close(k->name, "dbias", dbias, dbias_expected, out, tolerance_of(rows));
