@@ -21,6 +21,7 @@ static int set_up(void **unused) {
     (void)unused;
     assert_ok(dt_layout_create(&layout, shape));
     assert_ok(dt_state_create(&state, &layout));
+    dt_state_arrive(&state, 0);
     assert_ok(dt_replica_check_create(&check, &world, &state, DT_NULL_INT));
     gradient = dt_memory_alloc(layout.elements, sizeof *gradient, "test");
     partial = dt_memory_alloc(dt_clip_chunks(layout.elements), sizeof *partial, "test");
