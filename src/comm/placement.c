@@ -178,9 +178,20 @@ static void write_who(const dt_placement *p, char who[WHO_BYTES]) {
     snprintf(who, WHO_BYTES, "%s%s", write_count(p->host_ranks, "rank", ranks), of);
 }
 
+/* As many threads per rank as there is a core for. */
+static int count_fitting(const dt_placement *p) {
+    return p->usable_cores > p->host_ranks ? p->usable_cores / p->host_ranks : 1;
+}
+
+/* Whether the rank lacks cores that its share of the host has; fewer of its threads alone would not help as
+ * much as another binding. */
+static bool is_bound_below_share(const dt_placement *p) {
+    return p->threads > p->own.cores && p->own.cores < count_fitting(p);
+}
+
 /* One thread per core: fewer threads where ranks have several, else fewer ranks. */
 static void write_fitting(const dt_placement *p, char *text, size_t bytes) {
-    const int fitting = p->usable_cores / p->host_ranks > 0 ? p->usable_cores / p->host_ranks : 1;
+    const int fitting = count_fitting(p);
     const int job = p->hosts * p->usable_cores;
     const char *remedy = reasons[p->limit].remedy;
     if (p->threads > 1)
@@ -207,22 +218,25 @@ static bool is_oversubscribed(const dt_placement *p, char *text, size_t bytes) {
     else
         snprintf(text, bytes, "%s share the %d hardware threads of %s on this host%s; " WORTH "%s", who,
                  p->usable_threads, cores, why, fitting);
-    return threads > p->usable_cores;
+    return threads > p->usable_cores && !is_bound_below_share(p);
 }
 
 static bool is_bound_too_tightly(const dt_placement *p, char *text, size_t bytes) {
-    char cores[COUNT_BYTES], fitting[128];
+    char cores[COUNT_BYTES], fewer[2 * COUNT_BYTES] = "", fitting[192];
+    const int threads = p->threads < count_fitting(p) ? p->threads : count_fitting(p);
     write_count(p->own.cores, "core", cores);
+    if (threads < p->threads)
+        snprintf(fewer, sizeof fewer, "set OMP_NUM_THREADS=%d and ", threads);
     snprintf(fitting, sizeof fitting,
-             "launch with mpirun --map-by slot:PE=%d --bind-to core, or srun --cpus-per-task=%d", p->threads,
-             p->threads);
+             "%slaunch with mpirun --map-by slot:PE=%d --bind-to core, or srun --cpus-per-task=%d", fewer,
+             threads, threads);
     if (p->threads > p->own.threads)
         snprintf(text, bytes, "a rank with %d threads is bound to %s, on which its threads take turns; %s",
                  p->threads, cores, fitting);
     else
         snprintf(text, bytes, "a rank with %d threads is bound to the %d hardware threads of %s; " WORTH "%s",
                  p->threads, p->own.threads, cores, fitting);
-    return p->threads > p->own.cores && p->own.cores < p->usable_cores;
+    return is_bound_below_share(p);
 }
 
 /* A rank whose threads would fit into one NUMA node. */

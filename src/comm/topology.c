@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <hwloc.h>
+#include <omp.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -103,18 +104,36 @@ static dt_topology_set read_mask(void) {
     return mask;
 }
 
+/*
+ * Where OpenMP binds threads (OMP_PROC_BIND, OMP_PLACES), libgomp has bound the first of them to its place
+ * before main() began: the process runs where all of them do. Without OMP_NUM_THREADS there is but that one.
+ */
+static dt_topology_set read_masks(void) {
+    const char *threads = getenv("OMP_NUM_THREADS");
+    dt_topology_set all = {0};
+    if (omp_get_proc_bind() == omp_proc_bind_false || threads == NULL || *threads == 0)
+        return read_mask();
+#pragma omp parallel
+    {
+        const dt_topology_set own = read_mask();
+#pragma omp critical
+        all = dt_topology_join(&all, &own);
+    }
+    return all;
+}
+
 dt_topology_set dt_topology_online(const dt_topology *topology) {
-    return topology->tree ? from_bitmap(hwloc_topology_get_topology_cpuset(topology->tree)) : read_mask();
+    return topology->tree ? from_bitmap(hwloc_topology_get_topology_cpuset(topology->tree)) : read_masks();
 }
 
 dt_topology_set dt_topology_allowed(const dt_topology *topology) {
-    return topology->tree ? from_bitmap(hwloc_topology_get_allowed_cpuset(topology->tree)) : read_mask();
+    return topology->tree ? from_bitmap(hwloc_topology_get_allowed_cpuset(topology->tree)) : read_masks();
 }
 
 dt_topology_set dt_topology_mask(const dt_topology *topology) {
     if (topology->tree && !hwloc_topology_is_thissystem(topology->tree))
         return dt_topology_online(topology);
-    return read_mask();
+    return read_masks();
 }
 
 dt_topology_set dt_topology_join(const dt_topology_set *a, const dt_topology_set *b) {

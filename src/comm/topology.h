@@ -52,7 +52,8 @@ dt_topology_set dt_topology_online(const dt_topology *topology);
 /** Of these, those that the cpuset of the process's control group allows. */
 dt_topology_set dt_topology_allowed(const dt_topology *topology);
 
-/** The affinity mask of the calling thread; all that is online on a machine that is made up. */
+/** The affinity mask of the calling thread; where OpenMP binds threads, those of all threads of a parallel
+ * region together. All that is online on a machine that is made up. */
 dt_topology_set dt_topology_mask(const dt_topology *topology);
 
 /** What a set comes to. Threads of it that hwloc tells nothing of count as a core each. At least one of each

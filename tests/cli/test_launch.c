@@ -140,6 +140,23 @@ static void ranks_on_one_core_by_a_mask_are_warned_of(void **state) {
     command_free(&r);
 }
 
+/* OpenMP's own binding gives each thread a core, and the first one's is not all that the rank has. */
+static void threads_that_openmp_binds_are_not_taken_for_bound_to_one_core(void **state) {
+    (void)state;
+    static const char *const ways[] = {"OMP_PROC_BIND=true", "OMP_PLACES=threads", "OMP_PROC_BIND=spread"};
+    cpu_set_t allowed;
+    assert_int_equal(sched_getaffinity(0, sizeof allowed, &allowed), 0);
+    if (CPU_COUNT(&allowed) < 2)
+        skip();
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        command_result r = command_run("env OMP_NUM_THREADS=2 %s %s && rm -r out", ways[i], DTRAIN TRAIN);
+        assert_int_equal(r.exit_code, 0);
+        if (strstr(r.err, "a rank with 2 threads is bound to 1 core,") != NULL)
+            fail_msg("%s: %s", ways[i], r.err);
+        command_free(&r);
+    }
+}
+
 /* On a machine that hwloc is told of: the opening, the run's line in metrics.jsonl and a plan show it. */
 static void the_host_is_shown(void **state) {
     (void)state;
@@ -169,6 +186,7 @@ static void the_host_is_shown(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(threads_that_openmp_binds_are_not_taken_for_bound_to_one_core),
         cmocka_unit_test(the_host_is_shown),
         cmocka_unit_test(ranks_on_one_core_by_a_mask_are_warned_of),
         cmocka_unit_test(another_program_is_named),

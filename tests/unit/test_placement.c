@@ -113,6 +113,29 @@ static void so_are_those_of_a_rank(void **state) {
             "--map-by slot:PE=4 --bind-to core, or srun --cpus-per-task=4");
 }
 
+/* Of a host that is too small and a binding that is too tight, one is said: what has to change first. */
+static void cores_are_warned_of_once(void **state) {
+    (void)state;
+    static const struct {
+        dt_placement placement;
+        const char *expected;
+    } rows[] = {
+        {ON(2, 1, 1, 4, 1, DT_CPUS_ALL, 2),
+         "a rank with 4 threads is bound to 1 core, on which its threads take turns; set OMP_NUM_THREADS=2 and "
+         "launch with mpirun --map-by slot:PE=2 --bind-to core, or srun --cpus-per-task=2"},
+        {ON(2, 1, 2, 2, 1, DT_CPUS_ALL, 2),
+         "2 ranks of 2 threads share 2 cores on this host and slow each other down; set OMP_NUM_THREADS=1"},
+        {ON(8, 1, 4, 4, 1, DT_CPUS_ALL, 8),
+         "a rank with 4 threads is bound to 1 core, on which its threads take turns; set OMP_NUM_THREADS=2 and "
+         "launch with mpirun --map-by slot:PE=2 --bind-to core, or srun --cpus-per-task=2"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char second[DT_PLACEMENT_BYTES];
+        expect_first(&rows[i].placement, rows[i].expected);
+        assert_false(dt_placement_warning(&rows[i].placement, 1, second, sizeof second));
+    }
+}
+
 /* A rank that would fit into one NUMA node is told how to get there; others are left in peace. */
 static void threads_over_several_nodes_are_warned_of(void **state) {
     (void)state;
@@ -184,8 +207,9 @@ static void placements_are_described(void **state) {
 /* Every warning is given once, and then no more. */
 static void all_warnings_are_listed(void **state) {
     (void)state;
-    const dt_placement bad = ON(8, 1, 4, 4, 1, DT_CPUS_ALL, 8);
+    dt_placement bad = ON(8, 1, 4, 4, 1, DT_CPUS_ALL, 8);
     char text[512], first[512];
+    bad.fault = "nobody knows";
     assert_true(dt_placement_warning(&bad, 0, first, sizeof first));
     assert_true(dt_placement_warning(&bad, 1, text, sizeof text));
     assert_string_not_equal(first, text);
@@ -264,6 +288,7 @@ int main(void) {
         cmocka_unit_test(warnings_fit_the_placement),
         cmocka_unit_test(second_hardware_threads_are_left_to_bench),
         cmocka_unit_test(so_are_those_of_a_rank),
+        cmocka_unit_test(cores_are_warned_of_once),
         cmocka_unit_test(threads_over_several_nodes_are_warned_of),
         cmocka_unit_test(a_host_that_hwloc_does_not_tell_of_is_warned_of),
         cmocka_unit_test(placements_are_described),
