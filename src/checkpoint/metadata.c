@@ -92,14 +92,15 @@ static json_t *make_object(const dt_checkpoint_about *about, json_t *files) {
     snprintf(hash, sizeof hash, "%016" PRIx64, about->corpus.hash);
     /* "o" takes the config, also when the rest fails, and NULL for it makes the whole fail. */
     json_t *val_loss = isfinite(about->val_loss) ? json_real(about->val_loss) : json_null();
-    return json_pack(
-        "{s:i, s:s, s:I, s:o, s:o, s:s, s:o, s:s, s:s, s:{s:I, s:I, s:s}, s:o, s:O}", "checkpoint_version",
-        DT_CHECKPOINT_VERSION, "metadata_xxh3_128", BLANK_DIGITS, "step", (json_int_t)about->step, "val_loss",
-        val_loss, "seed", dt_json_integer(about->config.seed), "run_id", about->run_id, "parent_run_id",
-        about->parent_run_id[0] ? json_string(about->parent_run_id) : json_null(), "state_hash",
-        about->state_hash, "kernels", dt_kernels_best(DT_DTYPE_FP32)->name, "corpus", "file_bytes",
-        (json_int_t)about->corpus.file_bytes, "tokens", (json_int_t)about->corpus.tokens, "hash", hash,
-        "config", dt_config_to_json(&about->config), "files", files);
+    return json_pack("{s:i, s:s, s:I, s:o, s:o, s:s, s:o, s:s, s:s, s:s, s:{s:I, s:I, s:s}, s:o, s:O}",
+                     "checkpoint_version", DT_CHECKPOINT_VERSION, "metadata_xxh3_128", BLANK_DIGITS, "step",
+                     (json_int_t)about->step, "val_loss", val_loss, "seed",
+                     dt_json_integer(about->config.seed), "run_id", about->run_id, "parent_run_id",
+                     about->parent_run_id[0] ? json_string(about->parent_run_id) : json_null(), "state_hash",
+                     about->state_hash, "kernels", dt_kernels_best(DT_DTYPE_FP32)->name, "products",
+                     about->products, "corpus", "file_bytes", (json_int_t)about->corpus.file_bytes, "tokens",
+                     (json_int_t)about->corpus.tokens, "hash", hash, "config",
+                     dt_config_to_json(&about->config), "files", files);
 }
 
 char *dt_checkpoint_metadata_text(const dt_checkpoint_about *about, json_t *files) {
@@ -224,6 +225,17 @@ static dt_status read_state_hash(const char *path, const json_t *object,
     return DT_OK;
 }
 
+/* Whose products; a checkpoint from before there was a choice has dtrain's own. */
+static dt_status read_products(const char *path, const json_t *object, char products[DT_MATMUL_NAME_BYTES]) {
+    const json_t *value = json_object_get(object, "products");
+    const char *text = value == NULL ? dt_choices_products[DT_PRODUCTS_OWN] : json_string_value(value);
+    if (text == NULL || strlen(text) >= DT_MATMUL_NAME_BYTES)
+        return dt_fail("cannot use %s: expected less than %d bytes of text as \"products\"", path,
+                       DT_MATMUL_NAME_BYTES);
+    memcpy(products, text, strlen(text) + 1);
+    return DT_OK;
+}
+
 static dt_status read_fields(const char *path, const json_t *object, dt_checkpoint_about *about) {
     static const char *const names[] = {DT_CHECKPOINT_CONFIG, DT_CHECKPOINT_VOCAB, DT_CHECKPOINT_MODEL,
                                         DT_CHECKPOINT_OPTIMIZER};
@@ -237,6 +249,7 @@ static dt_status read_fields(const char *path, const json_t *object, dt_checkpoi
     DT_TRY(read_run(path, object, "run_id", false, about->run_id));
     DT_TRY(read_run(path, object, "parent_run_id", true, about->parent_run_id));
     DT_TRY(read_state_hash(path, object, about->state_hash));
+    DT_TRY(read_products(path, object, about->products));
     DT_TRY(read_count(path, object, "step", &about->step));
     DT_TRY(read_val_loss(path, object, &about->val_loss));
     DT_TRY(read_count(path, object, "seed", &seed));

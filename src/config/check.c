@@ -40,6 +40,14 @@ static dt_status check_allreduce(const dt_config *config) {
     return DT_OK;
 }
 
+static dt_status check_products(const dt_config *config) {
+    if (config->products == DT_PRODUCTS_BLAS && config->compute_dtype == DT_DTYPE_BF16)
+        return dt_usage(
+            "products: blas needs compute_dtype: fp32, because OpenBLAS's products are of floats; use "
+            "products: own, or compute_dtype: fp32");
+    return DT_OK;
+}
+
 /* One {name: .., enabled: .., ..} of hooks; the keys of its own are for the hook to judge. */
 static dt_status check_hook(const char *kind, size_t index, const json_t *hook) {
     if (!json_is_object(hook))
@@ -90,5 +98,6 @@ dt_status dt_config_check(const dt_config *config) {
     DT_TRY(check_sizes(config));
     DT_TRY(check_schedule(config));
     DT_TRY(check_allreduce(config));
+    DT_TRY(check_products(config));
     return check_hooks(config);
 }

@@ -15,6 +15,8 @@ const char *const dt_choices_algorithm[] = {[DT_ALGORITHM_AUTO] = "auto",
                                             [DT_ALGORITHM_LIBRARY] = "library",
                                             NULL};
 
+const char *const dt_choices_products[] = {[DT_PRODUCTS_OWN] = "own", [DT_PRODUCTS_BLAS] = "blas", NULL};
+
 const char *const dt_choices_eval_on[] = {[DT_EVAL_RANK0] = "rank0", [DT_EVAL_ALL] = "all", NULL};
 
 const char *const dt_choices_on_nonfinite[] = {

@@ -22,6 +22,9 @@ typedef enum dt_algorithm {
     DT_ALGORITHM_LIBRARY       /**< MPI_Allreduce, to compare with: its bits depend on the ranks */
 } dt_algorithm;
 
+/** Whose matrix products training's are, where it computes in fp32: math/linear.h's own, or OpenBLAS's. */
+typedef enum dt_products { DT_PRODUCTS_OWN, DT_PRODUCTS_BLAS } dt_products;
+
 /** What becomes of the windows that make no whole batch: data/batch.h. */
 typedef enum dt_leftover { DT_LEFTOVER_DROP, DT_LEFTOVER_SPREAD } dt_leftover;
 
@@ -38,6 +41,7 @@ typedef enum dt_on_error { DT_ON_ERROR_STOP, DT_ON_ERROR_WARN } dt_on_error;
 extern const char *const dt_choices_lr_shape[];
 extern const char *const dt_choices_leftover[];
 extern const char *const dt_choices_algorithm[];
+extern const char *const dt_choices_products[];
 extern const char *const dt_choices_eval_on[];
 extern const char *const dt_choices_on_nonfinite[];
 extern const char *const dt_choices_on_error[];

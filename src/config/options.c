@@ -134,6 +134,9 @@ static const dt_option table[] = {
     {FIELD(compute_dtype), CHOICE("fp32", dt_dtype_names), GROUP(TRAINING), CHANGEABLE,
      HELP("Numbers that matrix products and attention multiply; they add in fp32, and weights, sums of gradients and "
           "the residual stream stay fp32")},
+    {FIELD(products), CHOICE("own", dt_choices_products), GROUP(TRAINING), CHANGEABLE,
+     HELP("Whose matrix products training computes with in fp32; blas is OpenBLAS's, for processors that it has tuned "
+          "kernels for and dtrain has none")},
     {FIELD(data), STRING("null"), OR_NULL, GROUP(DATA), IRRELEVANT,
      HELP("Text file to train on; null is data/uni-alg-int.txt, or else the first *.txt in data/")},
     {FIELD(out_dir), STRING("."), GROUP(OUTPUT), IRRELEVANT,

@@ -1,14 +1,15 @@
 /**
  * How one source becomes code for several kinds of processor.
  *
- * The kernel files of math/ (all but matmul.c, which is OpenBLAS's) are compiled once for each set in
- * DT_ISA_EACH: on x86-64 for AVX-512 with and without products of bfloat16, for AVX2 and for every such
- * processor, on 64-bit Arm for NEON, which each has. Each exports one constant, a struct of functions, whose
- * name ends in the instruction set: gemm.c exports dt_gemm_avx512, dt_gemm_avx2 and dt_gemm_baseline. Files
- * that take or make operands (math/operand.h) are moreover compiled for a compute dtype, some for both, and
- * their names say so: dt_gelu_bf16_avx2. kernels.c picks one set when the program starts. The loops are plain
- * C, or the compilers' vector types, and become vector code by themselves; few instructions are named to the
- * processor (philox_lanes.h, tile_bf16.c). Nothing else depends on the instruction set.
+ * The kernel files of math/ (all but matmul.c and linear_blas.c, which are OpenBLAS's) are compiled once for
+ * each set in DT_ISA_EACH: on x86-64 for AVX-512 with and without products of bfloat16, for AVX2 and for
+ * every such processor, on 64-bit Arm for NEON, which each has. Each exports one constant, a struct of
+ * functions, whose name ends in the instruction set: gemm.c exports dt_gemm_avx512, dt_gemm_avx2 and
+ * dt_gemm_baseline. Files that take or make operands (math/operand.h) are moreover compiled for a compute
+ * dtype, some for both, and their names say so: dt_gelu_bf16_avx2. kernels.c picks one set when the program
+ * starts. The loops are plain C, or the compilers' vector types, and become vector code by themselves; few
+ * instructions are named to the processor (philox_lanes.h, tile_bf16.c). Nothing else depends on the
+ * instruction set.
  */
 #ifndef DT_MATH_ISA_H
 #define DT_MATH_ISA_H

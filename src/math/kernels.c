@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "math/linear_blas.h"
 #include "math/replay_bf16.h"
 
 #define NAMES_BYTES 64
@@ -16,7 +17,7 @@
 #define COMPUTE_fp32 .compute = DT_DTYPE_FP32, .operand_bytes = sizeof(float)
 #define COMPUTE_bf16 .compute = DT_DTYPE_BF16, .operand_bytes = sizeof(uint16_t)
 
-#define SET(isa, dtype)                                                                                      \
+#define MEMBERS(isa, dtype, products)                                                                        \
     {COMPUTE_##dtype,                                                                                        \
      .name = #isa,                                                                                           \
      .embedding = &dt_embedding_##isa,                                                                       \
@@ -24,13 +25,19 @@
      .attention = &dt_attention_##dtype##_##isa,                                                             \
      .gelu = &dt_gelu_##dtype##_##isa,                                                                       \
      .residual = &dt_residual_##dtype##_##isa,                                                               \
-     .linear = &dt_linear_##dtype##_##isa,                                                                   \
+     .linear = &(products),                                                                                  \
      .loss = &dt_loss_##dtype##_##isa},
+
+#define SET(isa, dtype)         MEMBERS(isa, dtype, dt_linear_##dtype##_##isa)
+#define WITH_BLAS(isa, nothing) MEMBERS(isa, fp32, dt_linear_blas)
 
 static const dt_kernels sets[][DT_KERNELS_SETS] = {
     [DT_DTYPE_FP32] = {DT_ISA_EACH(SET, fp32)},
     [DT_DTYPE_BF16] = {DT_ISA_EACH(SET, bf16)},
 };
+
+/* In fp32, as the sets are. */
+static const dt_kernels with_blas[DT_KERNELS_SETS] = {DT_ISA_EACH(WITH_BLAS, )};
 
 #if defined __x86_64__
 static bool has_avx2(void) {
@@ -85,6 +92,10 @@ const dt_kernels *dt_kernels_best(dt_dtype compute) {
                 break;
         }
     return best;
+}
+
+const dt_kernels *dt_kernels_blas(void) {
+    return &with_blas[dt_kernels_best(DT_DTYPE_FP32) - sets[DT_DTYPE_FP32]];
 }
 
 const char *dt_kernels_bf16_how(const dt_kernels *kernels) {

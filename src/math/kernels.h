@@ -51,6 +51,10 @@ const dt_kernels *dt_kernels_get(int index, dt_dtype compute);
  */
 const dt_kernels *dt_kernels_best(dt_dtype compute);
 
+/** The same in fp32 with OpenBLAS's products (math/linear_blas.h), which dt_matmul_open must have loaded
+ * before the first is computed. Local. */
+const dt_kernels *dt_kernels_blas(void);
+
 /** What multiplies in a set whose compute dtype is bf16, the processor or an emulation, and how fast that is:
  * a part of a sentence. Local. */
 const char *dt_kernels_bf16_how(const dt_kernels *kernels);

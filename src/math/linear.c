@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "math/bias.h"
 #include "math/grid.h"
 #include "math/matvec.h"
 
@@ -73,15 +74,6 @@ static void backward_input(void *dx, dt_result result, const dt_operand *dy, con
                  tiles, workspace);
 }
 
-/* The sums of `cols` of dy's rows. */
-static void add_rows(float *restrict sum, const float *restrict dy, const dt_linear_shape *s, dt_range cols) {
-    for (int64_t j = cols.first; j < cols.end; j++)
-        sum[j] = dy[j];
-    for (int64_t i = 1; i < s->rows; i++)
-        for (int64_t j = cols.first; j < cols.end; j++)
-            sum[j] += dy[i * s->y_stride + j];
-}
-
 static void backward_weight(float *dw, float *dbias, const dt_operand *x, const dt_operand *dy,
                             const dt_linear_shape *s, dt_range tiles, float *workspace) {
     multiply(&(dt_product){.transpose_a = true,
@@ -96,7 +88,7 @@ static void backward_weight(float *dw, float *dbias, const dt_operand *x, const 
                            .c_stride = s->out},
              tiles, workspace);
     if (dbias)
-        add_rows(dbias, dy, s, columns(s->out, tiles));
+        dt_bias_gradient(dbias, dy, s, columns(s->out, tiles));
 }
 
 static int64_t workspace_floats(int64_t rows, int64_t in, int64_t out) {

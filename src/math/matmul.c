@@ -1,8 +1,10 @@
-/* Nothing that training computes comes from here. */
+/* One library, one function of it, one thread. */
 #include "math/matmul.h"
 
 #include <dlfcn.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/narrow.h"
 
@@ -18,6 +20,7 @@ typedef void sgemm_function(int order, int transpose_a, int transpose_b, int m, 
 static struct {
     void (*set_num_threads)(int);
     char *(*get_corename)(void);
+    char *(*get_config)(void); /* "OpenBLAS 0.3.21 DYNAMIC_ARCH .." */
     sgemm_function *sgemm;
 } blas;
 
@@ -37,11 +40,10 @@ dt_status dt_matmul_open(void) {
     (void)setenv("OPENBLAS_NUM_THREADS", "1", 1);
     void *library = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL);
     if (library == NULL)
-        return dt_fail("cannot load OpenBLAS, the yardstick of matrix products: %s; install Debian's "
-                       "libopenblas0",
-                       dlerror());
+        return dt_fail("cannot load OpenBLAS: %s; install Debian's libopenblas0", dlerror());
     DT_TRY(find(library, "openblas_set_num_threads", &blas.set_num_threads));
     DT_TRY(find(library, "openblas_get_corename", &blas.get_corename));
+    DT_TRY(find(library, "openblas_get_config", &blas.get_config));
     DT_TRY(find(library, "cblas_sgemm", &blas.sgemm));
     blas.set_num_threads(1);
     return DT_OK;
@@ -49,6 +51,14 @@ dt_status dt_matmul_open(void) {
 
 const char *dt_matmul_core(void) {
     return blas.sgemm ? blas.get_corename() : "none";
+}
+
+void dt_matmul_name(char name[DT_MATMUL_NAME_BYTES]) {
+    /* The first two words; what follows is how it was built. */
+    const char *config = blas.get_config(), *version = strchr(config, ' ');
+    const size_t length =
+        version ? (size_t)(version - config) + 1 + strcspn(version + 1, " ") : strlen(config);
+    snprintf(name, DT_MATMUL_NAME_BYTES, "%.*s %s", (int)length, config, blas.get_corename());
 }
 
 void dt_matmul_sgemm(const dt_product *x) {

@@ -1,9 +1,10 @@
 /**
- * OpenBLAS's matrix product, the yardstick that math/gemm.h's is held against: by `dtrain bench`, as a
- * ceiling, and by a test, as a second opinion. The only file that knows BLAS.
+ * OpenBLAS's matrix product: the yardstick that math/gemm.h's is held against, by `dtrain bench` as a ceiling
+ * and by a test as a second opinion; and with `products: blas` what training multiplies with
+ * (math/linear_blas.h). The only file that knows BLAS.
  *
- * Training never calls it, so the library is loaded only where it is asked for: it would start a thread per
- * core and take memory for each in every program that merely links it.
+ * The library is loaded only where it is asked for: it would start a thread per core and take memory for each
+ * in every program that merely links it.
  */
 #ifndef DT_MATH_MATMUL_H
 #define DT_MATH_MATMUL_H
@@ -16,6 +17,13 @@
  * installed. By one thread, before any other calls the functions below. Local.
  */
 dt_status dt_matmul_open(void);
+
+/** Room for dt_matmul_name. */
+#define DT_MATMUL_NAME_BYTES 64
+
+/** What decides the bits of a product beside its operands and their shape: the library, its version and the
+ * kernels that it picked for this processor, "OpenBLAS 0.3.21 SkylakeX". After dt_matmul_open. Local. */
+void dt_matmul_name(char name[DT_MATMUL_NAME_BYTES]);
 
 /** The name of the kernels that OpenBLAS picked for this processor ("SkylakeX", "Haswell", ..), "none" where
  * it has not been loaded. Local. */

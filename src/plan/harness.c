@@ -7,6 +7,7 @@
 #include "comm/agree.h"
 #include "allreduce/tree.h"
 #include "train/need.h"
+#include "train/products.h"
 #include "train/settings.h"
 
 static int never(void) {
@@ -35,7 +36,7 @@ static dt_status create_tokens(dt_harness *harness, const dt_world *world, const
 
 /* What a rank makes by itself. */
 static dt_status create_own(dt_harness *harness, const dt_world *world, const dt_config *c, int threads) {
-    harness->gpt = (dt_gpt){&harness->layout, dt_kernels_best((dt_dtype)c->compute_dtype), c->dropout, 0};
+    harness->gpt = (dt_gpt){&harness->layout, dt_products_kernels(c), c->dropout, 0};
     DT_TRY(dt_state_create(&harness->state, &harness->layout));
     dt_layout_init_parameters(&harness->layout, 0, harness->state.parameters);
     dt_state_arrive(&harness->state, 0);
@@ -79,6 +80,8 @@ dt_status dt_harness_create(dt_harness *harness, const dt_world *world, const dt
     const dt_allreduce_options allreduce = dt_settings_allreduce(config);
     DT_TRY(dt_need_check(world, dt_need_bytes(&harness->layout, config, world, &allreduce, threads,
                                               config->batch_size * config->max_seq_len)));
+    char products[DT_MATMUL_NAME_BYTES];
+    DT_TRY(dt_products_open(world, config, products));
     DT_TRY(dt_agree(world, create_own(harness, world, config, threads)));
     return create_step(harness, world, config);
 }

@@ -8,10 +8,11 @@
 #include "model/weights.h"
 #include "step/overlap.h"
 #include "step/step.h"
+#include "train/products.h"
 
 int64_t dt_need_sum(const dt_layout *layout, const dt_config *config, int threads, int64_t gradients,
                     int64_t workspace_bytes, int64_t tokens) {
-    const dt_kernels *kernels = dt_kernels_best((dt_dtype)config->compute_dtype);
+    const dt_kernels *kernels = dt_products_kernels(config);
     const int64_t activations = dt_activations_floats(kernels, &layout->shape, config->micro_batch_size);
     int64_t vectors, own, bytes;
     if (__builtin_mul_overflow(3 + gradients, layout->elements, &vectors) ||

@@ -84,6 +84,8 @@ static void print_lines(const dt_run *run, const json_t *hosts, const char *unli
         dt_log_line("kernels   %s; the results are the same, at the pace of the slowest", unlike);
     if (run->gpt.kernels->compute == DT_DTYPE_BF16)
         dt_log_line("compute   bf16, %s", dt_kernels_bf16_how(run->gpt.kernels));
+    if (c->products == DT_PRODUCTS_BLAS)
+        dt_log_line("products  by %s, one thread each", run->about.products);
     dt_log_line("model     %" PRId64 " parameters: %" PRId64 " layers, d_model %" PRId64 ", %" PRId64
                 " heads, d_ff %" PRId64 ", context %" PRId64,
                 run->layout.parameters, c->n_layers, c->d_model, c->n_heads, c->d_ff, c->max_seq_len);
@@ -129,16 +131,17 @@ static json_t *run_event(const dt_run *run, json_t *hosts) {
     snprintf(hash, sizeof hash, "%016" PRIx64, dt_config_hash(c));
     dt_clock_stamp(stamp, sizeof stamp);
     return json_pack(
-        "{s:s, s:i, s:s, s:o, s:s, s:s, s:s, s:s, s:o, s:i, s:i, s:s, s:s, s:O, s:o, s:s, s:s, s:I, s:I, s:I, s:I}",
+        "{s:s, s:i, s:s, s:o, s:s, s:s, s:s, s:s, s:o, s:i, s:i, s:s, s:s, s:O, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:I}",
         "event", "run", "format_version", DT_METRICS_VERSION, "run_id", run->about.run_id, "parent_run_id",
         run->about.parent_run_id[0] ? json_string(run->about.parent_run_id) : json_null(), "time", stamp,
         "version", dt_version(), "git_commit", dt_version_commit(), "config_hash", hash, "seed",
         dt_json_integer(c->seed), "ranks", run->world->size, "threads", run->workers.threads, "allreduce",
         algorithm_name(run), "exchange", algorithm_name(run), /* its old name, for one version more */
         "hosts", hosts, "placement", dt_opening_placement_json(&placement), "kernels", run->gpt.kernels->name,
-        "compute_dtype", dt_dtype_names[run->gpt.kernels->compute], "parameters",
-        (json_int_t)run->layout.parameters, "corpus_tokens", (json_int_t)run->corpus.total.tokens,
-        "corpus_unknown", (json_int_t)run->corpus.total.unknown, "start_step", (json_int_t)run->start_step);
+        "compute_dtype", dt_dtype_names[run->gpt.kernels->compute], "products", run->about.products,
+        "parameters", (json_int_t)run->layout.parameters, "corpus_tokens",
+        (json_int_t)run->corpus.total.tokens, "corpus_unknown", (json_int_t)run->corpus.total.unknown,
+        "start_step", (json_int_t)run->start_step);
 }
 
 dt_status dt_opening_print(dt_run *run) {

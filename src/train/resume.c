@@ -128,6 +128,7 @@ static dt_status find(dt_resume *resume, dt_config *config, const char *checkpoi
     resume->step = about.step;
     resume->seed = about.config.seed;
     resume->corpus = about.corpus;
+    memcpy(resume->products, about.products, sizeof resume->products);
     memcpy(resume->run_id, about.run_id, sizeof resume->run_id);
     memcpy(resume->parent_run_id, about.parent_run_id, sizeof resume->parent_run_id);
     json_t *object = dt_config_to_json(&about.config);
@@ -209,6 +210,14 @@ dt_status dt_resume_check_corpus(const dt_resume *resume, const dt_corpus_identi
             "; give that text by --data, or start a new run in another --out-dir without --resume",
             corpus_path, corpus->hash, saved->hash);
     return DT_OK;
+}
+
+void dt_resume_tell_products(const dt_resume *resume, const char *products) {
+    const char *own = dt_choices_products[DT_PRODUCTS_OWN];
+    if (resume->found && strcmp(resume->products, own) != 0 && strcmp(products, own) != 0 &&
+        strcmp(resume->products, products) != 0)
+        dt_log_line("resume: products were computed by %s and are by %s from here on, to other bits",
+                    resume->products, products);
 }
 
 dt_status dt_resume_load(const dt_world *world, const char *path, dt_state *state) {

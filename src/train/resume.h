@@ -15,6 +15,7 @@ typedef struct dt_resume {
     int64_t found; /**< 0: a fresh run */
     int64_t step, seed;
     dt_corpus_identity corpus;
+    char products[DT_MATMUL_NAME_BYTES];                          /**< whose they were until then */
     char run_id[DT_RUN_ID_BYTES], parent_run_id[DT_RUN_ID_BYTES]; /**< of the checkpoint */
     char
         own_run_id[DT_RUN_ID_BYTES]; /**< of the run that goes on; "": a new one begins from the checkpoint */
@@ -44,6 +45,10 @@ dt_status dt_resume_find(dt_resume *resume, const dt_world *world, dt_config *co
 /** Refuses a corpus other than the checkpoint's, naming the difference. Local. */
 dt_status dt_resume_check_corpus(const dt_resume *resume, const dt_corpus_identity *corpus,
                                  const char *corpus_path);
+
+/** Says so on rank 0 where OpenBLAS's products go on with another version or other kernels than the
+ * checkpoint's run had, `products` being what this one has. Local. */
+void dt_resume_tell_products(const dt_resume *resume, const char *products);
 
 /** Loads the checkpoint at `path` on rank 0, the only one that needs to see it, and copies its state to all.
  * Collective. */

@@ -20,6 +20,7 @@
 #include "train/corpus_index.h"
 #include "train/metrics_lines.h"
 #include "train/need.h"
+#include "train/products.h"
 #include "train/resume.h"
 #include "train/stop.h"
 
@@ -83,9 +84,10 @@ static dt_status create_data(dt_run *run, const dt_resume *resume) {
 
 static dt_status create_model(dt_run *run, const dt_resume *resume) {
     const dt_config *c = &run->about.config;
+    DT_TRY(dt_products_open(run->world, c, run->about.products));
+    dt_resume_tell_products(resume, run->about.products);
     dt_status status = dt_state_create(&run->state, &run->layout);
-    run->gpt =
-        (dt_gpt){&run->layout, dt_kernels_best((dt_dtype)c->compute_dtype), c->dropout, (uint64_t)c->seed};
+    run->gpt = (dt_gpt){&run->layout, dt_products_kernels(c), c->dropout, (uint64_t)c->seed};
     if (status == DT_OK)
         status = dt_weights_create(&run->weights, &run->gpt, run->state.parameters);
     DT_TRY(dt_agree(run->world, status));

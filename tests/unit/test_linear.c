@@ -1,5 +1,6 @@
 /* A linear layer and its gradient against the formulas in double. */
 #include "math/kernels.h"
+#include "math/matmul.h"
 #include "support/numbers.h"
 #include "support/reference.h"
 
@@ -36,10 +37,9 @@ static void free_layer(layer *l) {
 }
 
 /* y = x w and y = x w + bias; y is NaN before. */
-static void forward_is_the_formula(void **state) {
-    (void)state;
+static void check_forward(const dt_kernels *k) {
     float *workspace = numbers_poisoned(DT_GEMM_WORKSPACE);
-    for_each_kernels(k) for (int s = 0; s < shape_count; s++) {
+    for (int s = 0; s < shape_count; s++) {
         const int64_t rows = shapes[s].rows, in = shapes[s].in, out = shapes[s].out;
         layer l = make_layer(&shapes[s]);
         float *bias = numbers_random(out, 3, 1.0), *y = numbers_poisoned(rows * out);
@@ -64,10 +64,9 @@ static void forward_is_the_formula(void **state) {
 }
 
 /* dx = dy w^T, dw = x^T dy, dbias = the column sums of dy: the products of the chain rule, all NaN before. */
-static void backward_is_the_formula(void **state) {
-    (void)state;
+static void check_backward(const dt_kernels *k) {
     float *workspace = numbers_poisoned(DT_GEMM_WORKSPACE);
-    for_each_kernels(k) for (int s = 0; s < shape_count; s++) {
+    for (int s = 0; s < shape_count; s++) {
         const int64_t rows = shapes[s].rows, in = shapes[s].in, out = shapes[s].out;
         layer l = make_layer(&shapes[s]);
         float *dy = numbers_random(rows * out, 3, 1.0), *dx = numbers_poisoned(rows * in);
@@ -99,10 +98,38 @@ static void backward_is_the_formula(void **state) {
     free(workspace);
 }
 
+static void forward_is_the_formula(void **state) {
+    (void)state;
+    for_each_kernels(k) check_forward(k);
+}
+
+static void backward_is_the_formula(void **state) {
+    (void)state;
+    for_each_kernels(k) check_backward(k);
+}
+
+/* The same by OpenBLAS, whose products are never cut. */
+static void openblas_is_the_formula(void **state) {
+    (void)state;
+    if (dt_matmul_open() != DT_OK) {
+        print_message("skipped: %s\n", dt_error());
+        skip();
+    }
+    const dt_kernels *k = dt_kernels_blas();
+    check_forward(k);
+    check_backward(k);
+    assert_int_equal(k->linear->tiles(1000, 1000), 1);
+    char name[DT_MATMUL_NAME_BYTES];
+    dt_matmul_name(name);
+    assert_non_null(strstr(name, "OpenBLAS 0."));
+    assert_non_null(strstr(name, dt_matmul_core()));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(forward_is_the_formula),
         cmocka_unit_test(backward_is_the_formula),
+        cmocka_unit_test(openblas_is_the_formula),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,84 @@
+/* Three products, a bias that is added afterwards, and a sum of columns. */
+#include "math/linear_blas.h"
+
+#include <stddef.h>
+
+#include "math/bias.h"
+#include "math/matmul.h"
+
+/* y += bias in each row. */
+static void add_bias(float *y, int64_t stride, const float *bias, int64_t rows, int64_t cols) {
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < cols; j++)
+            y[i * stride + j] += bias[j];
+}
+
+static void forward(void *y, dt_result result, const dt_operand *x, const dt_weight *w, const float *bias,
+                    const dt_linear_shape *s, dt_range tiles, float *workspace) {
+    (void)result, (void)workspace;
+    if (tiles.first == tiles.end)
+        return;
+    dt_matmul_sgemm(&(dt_product){.m = s->rows,
+                                  .n = s->out,
+                                  .k = s->in,
+                                  .a = x,
+                                  .a_stride = s->x_stride,
+                                  .b = w->values,
+                                  .b_stride = s->out,
+                                  .c = y,
+                                  .c_stride = s->y_stride});
+    if (bias)
+        add_bias(y, s->y_stride, bias, s->rows, s->out);
+}
+
+static void backward_input(void *dx, dt_result result, const dt_operand *dy, const dt_weight *w,
+                           const dt_linear_shape *s, dt_range tiles, float *workspace) {
+    (void)result, (void)workspace;
+    if (tiles.first == tiles.end)
+        return;
+    dt_matmul_sgemm(&(dt_product){.transpose_b = true,
+                                  .m = s->rows,
+                                  .n = s->in,
+                                  .k = s->out,
+                                  .a = dy,
+                                  .a_stride = s->y_stride,
+                                  .b = w->values,
+                                  .b_stride = s->out,
+                                  .c = dx,
+                                  .c_stride = s->x_stride});
+}
+
+static void backward_weight(float *dw, float *dbias, const dt_operand *x, const dt_operand *dy,
+                            const dt_linear_shape *s, dt_range tiles, float *workspace) {
+    (void)workspace;
+    if (tiles.first == tiles.end)
+        return;
+    dt_matmul_sgemm(&(dt_product){.transpose_a = true,
+                                  .m = s->in,
+                                  .n = s->out,
+                                  .k = s->rows,
+                                  .a = x,
+                                  .a_stride = s->x_stride,
+                                  .b = dy,
+                                  .b_stride = s->y_stride,
+                                  .c = dw,
+                                  .c_stride = s->out});
+    if (dbias)
+        dt_bias_gradient(dbias, dy, s, dt_range_all(s->out));
+}
+
+static int64_t count_tiles(int64_t rows, int64_t cols) {
+    (void)rows, (void)cols;
+    return 1;
+}
+
+static int64_t workspace_floats(int64_t rows, int64_t in, int64_t out) {
+    (void)rows, (void)in, (void)out;
+    return 0;
+}
+
+const struct dt_linear dt_linear_blas = {.forward = forward,
+                                         .backward_input = backward_input,
+                                         .backward_weight = backward_weight,
+                                         .tiles = count_tiles,
+                                         .workspace_floats = workspace_floats};
