@@ -71,11 +71,28 @@ static dt_status read_entry(dt_config *config, const char *name, const dt_yaml_e
     return dt_value_set(config, option, entry->text, entry->quoted ? DT_VALUE_QUOTED : DT_VALUE_PLAIN, where);
 }
 
+/* The reader of YAML refuses a key that stands twice; an old and a new name of one option are two to it. */
+static dt_status expect_new(const char *name, const dt_yaml_document *document, int64_t i) {
+    const dt_yaml_entry *entry = &document->entries[i];
+    const char *now;
+    const dt_option *option = find_option(entry->key, &now);
+    for (const dt_yaml_entry *before = document->entries; option != NULL && before < entry; before++)
+        if (find_option(before->key, &now) == option)
+            return dt_usage("%.400s:%" PRId64 ":%" PRId64 ": %s is given twice, first on line %" PRId64
+                            " as %s; remove one of the two",
+                            name, entry->key_line, entry->key_column, entry->key, before->key_line,
+                            before->key);
+    return DT_OK;
+}
+
 dt_status dt_config_read_yaml(dt_config *config, const char *name, const char *bytes, size_t length) {
     dt_yaml_document document;
     dt_status status = dt_yaml_read(name, bytes, length, &document);
-    for (int64_t i = 0; status == DT_OK && i < document.count; i++)
-        status = read_entry(config, name, &document.entries[i]);
+    for (int64_t i = 0; status == DT_OK && i < document.count; i++) {
+        status = expect_new(name, &document, i);
+        if (status == DT_OK)
+            status = read_entry(config, name, &document.entries[i]);
+    }
     dt_yaml_free(&document);
     return status;
 }

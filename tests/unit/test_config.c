@@ -69,6 +69,8 @@ static void test_old_names(void **state) {
     assert_done(read_line(&config, "--ways --exchange=library", own, NULL, NULL));
     assert_int_equal(config.allreduce, DT_ALGORITHM_LIBRARY);
     assert_non_null(algorithms);
+    assert_refused(read_yaml(&config, "exchange: flat\nseed: 1\nallreduce: library\n"),
+                   "t:3:1: allreduce is given twice, first on line 1 as exchange; remove one of the two");
     assert_refused(read_yaml(&config, "exchange: nope\n"),
                    "t:1:11: allreduce must be one of auto, flat, hierarchical, library, but is nope");
     assert_refused(read_line(&config, "--ways", NULL, NULL, NULL),
