@@ -49,7 +49,8 @@ dt_status dt_allreduce_create(dt_allreduce **allreduce, const dt_world *world, i
                               int64_t elements, const int64_t *bounds, int64_t buckets,
                               const dt_allreduce_options *options);
 
-/** Frees; NULL is allowed. No bucket may be under way. Collective, unless NULL. */
+/** Frees; NULL is allowed. No bucket may be under way: where MPI has failed one is, its messages may still
+ * come, and the job is to be ended instead (dt_world_abort). Collective, unless NULL. */
 void dt_allreduce_free(dt_allreduce *allreduce);
 
 /** The algorithm that was taken, which is never DT_ALGORITHM_AUTO. Local. */
