@@ -12,9 +12,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include <mpi.h>
-
 #include "base/status.h"
+#include "comm/mpi_world.h"
 #include "comm/world.h"
 
 /** What a message is about; its tag. */

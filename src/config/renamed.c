@@ -37,7 +37,7 @@ void dt_renamed_notice(const char *found, const char *now) {
     static bool said[COUNT];
     const size_t dashes = strspn(now, "-");
     for (size_t i = 0; i < COUNT; i++) {
-        if (strcmp(renamed[i].now, now + dashes) != 0 || said[i])
+        if (!same_word(renamed[i].now, now + dashes, strlen(now + dashes), dashes > 0) || said[i])
             continue;
         said[i] = true;
         dt_log_warn("%s is now called %s; the old name is still taken", found, now);
