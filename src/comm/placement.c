@@ -185,7 +185,7 @@ static int count_fitting(const dt_placement *p) {
 
 /* Whether the rank lacks cores that its share of the host has; fewer of its threads alone would not help as
  * much as another binding. */
-static bool is_bound_below_share(const dt_placement *p) {
+static bool is_bound_below_fitting(const dt_placement *p) {
     return p->threads > p->own.cores && p->own.cores < count_fitting(p);
 }
 
@@ -218,7 +218,7 @@ static bool is_oversubscribed(const dt_placement *p, char *text, size_t bytes) {
     else
         snprintf(text, bytes, "%s share the %d hardware threads of %s on this host%s; " WORTH "%s", who,
                  p->usable_threads, cores, why, fitting);
-    return threads > p->usable_cores && !is_bound_below_share(p);
+    return threads > p->usable_cores && !is_bound_below_fitting(p);
 }
 
 static bool is_bound_too_tightly(const dt_placement *p, char *text, size_t bytes) {
@@ -236,7 +236,7 @@ static bool is_bound_too_tightly(const dt_placement *p, char *text, size_t bytes
     else
         snprintf(text, bytes, "a rank with %d threads is bound to the %d hardware threads of %s; " WORTH "%s",
                  p->threads, p->own.threads, cores, fitting);
-    return is_bound_below_share(p);
+    return is_bound_below_fitting(p);
 }
 
 /* A rank whose threads would fit into one NUMA node. */
