@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/assert.h"
 
@@ -20,17 +21,22 @@ int dt_placement_given_cpus(void) {
     return count_from("SLURM_CPUS_ON_NODE");
 }
 
+/* Where Slurm itself has started this program, it has started it as task 0 too, whose sentence is enough.
+ * Below a script, and in a shell that has kept the variables, this may be the only one. */
 dt_status dt_placement_check_launch(int ranks) {
     DT_ASSERT(ranks >= 0);
     const int slurm = count_from("SLURM_STEP_NUM_TASKS"), pmi = count_from("PMI_SIZE");
     const int tasks = slurm > pmi ? slurm : pmi;
     const char *task = getenv("SLURM_PROCID");
+    const char *process = getenv("SLURM_TASK_PID");
+    const bool told_by_task0 =
+        task && strcmp(task, "0") != 0 && process && strtol(process, NULL, 10) == getpid();
     /* mpirun starts its ranks from tasks of Slurm's that are not ranks. */
     if (tasks < 2 || ranks > 1 || getenv("OMPI_COMM_WORLD_SIZE"))
         return DT_OK;
     if (ranks == 0 && (pmi > 0 || getenv("PMIX_RANK")))
         return DT_OK;
-    if (task && strcmp(task, "0") != 0)
+    if (told_by_task0)
         return dt_usage("%s", "");
     return dt_usage(
         "the launcher started %d tasks that do not find each other, so that each would be a job of its "

@@ -34,7 +34,7 @@ int dt_placement_given_cpus(void);
  * Refuses, with DT_USAGE and the corrected command line, a launch of several tasks that do not find each
  * other, so that each would be a job of its own and do all of the work: srun without --mpi=pmix. `ranks` is
  * the size of the job that MPI has made, or 0 before it starts, where MPI itself would fail in many lines.
- * The sentence is that of the first task; it is empty on the others. Local.
+ * The sentence is that of the first task; it is empty on the others that Slurm itself has started. Local.
  */
 dt_status dt_placement_check_launch(int ranks);
 
