@@ -184,8 +184,17 @@ dt_status dt_aside_all(const char *metrics, const char *checkpoints_folder) {
     return status;
 }
 
+/* `what` says which lines they are. */
+static void tell_lines(const aside *a, int64_t count, const char *what) {
+    if (count > 0)
+        dt_log_line("resume: %" PRId64 " line%s %s in %s %s now in %s", count, count == 1 ? "" : "s", what,
+                    a->metrics, count == 1 ? "is" : "are", a->kept_metrics);
+}
+
 static dt_status keep_later(aside *a, int64_t step) {
-    int64_t moved, dropped;
+    int64_t moved;
+    dt_metrics_dropped dropped;
+    char later[64];
     DT_TRY(move_checkpoints(a, step, &moved));
     if (moved > 0)
         dt_log_line("resume: %" PRId64 " checkpoint%s of steps after %" PRId64 " in %s %s now in %s", moved,
@@ -195,9 +204,9 @@ static dt_status keep_later(aside *a, int64_t step) {
         return DT_OK;
     DT_TRY(choose_number(a));
     DT_TRY(dt_metrics_mend(a->metrics, step, a->kept_metrics, &dropped));
-    if (dropped > 0)
-        dt_log_line("resume: %" PRId64 " line%s of steps after %" PRId64 " in %s %s now in %s", dropped,
-                    dropped == 1 ? "" : "s", step, a->metrics, dropped == 1 ? "is" : "are", a->kept_metrics);
+    snprintf(later, sizeof later, "of steps after %" PRId64, step);
+    tell_lines(a, dropped.later, later);
+    tell_lines(a, dropped.spoilt, "without a whole JSON object");
     return DT_OK;
 }
 

@@ -22,18 +22,21 @@ typedef struct output {
 typedef struct mending {
     int64_t resume_step;
     output staying, dropped;
-    int64_t dropped_lines;
+    dt_metrics_dropped lines;
     bool torn; /* whether the last line is to be completed, or to go */
 } mending;
 
-/* What parses and does not lie ahead of the step that the run goes on from. */
-static bool stays(const char *line, size_t length, int64_t resume_step) {
+/* Where a line that goes is counted; NULL for one that stays. */
+static int64_t *find_count(dt_metrics_dropped *lines, const char *line, size_t length, int64_t resume_step) {
     json_t *object = json_loadb(line, length, 0, NULL);
     const json_t *step = json_object_get(object, "step");
-    const bool kept =
-        json_is_object(object) && (!json_is_integer(step) || json_integer_value(step) <= resume_step);
+    int64_t *count = NULL;
+    if (!json_is_object(object))
+        count = &lines->spoilt;
+    else if (json_is_integer(step) && json_integer_value(step) > resume_step)
+        count = &lines->later;
     json_decref(object);
-    return kept;
+    return count;
 }
 
 static dt_status put(const output *to, const char *line, size_t length) {
@@ -42,12 +45,14 @@ static dt_status put(const output *to, const char *line, size_t length) {
 
 static dt_status deal_line(void *context, const char *line, size_t length) {
     mending *task = context;
-    const bool ended = line[length - 1] == '\n', stay = stays(line, length, task->resume_step);
+    const bool ended = line[length - 1] == '\n';
+    int64_t *gone = find_count(&task->lines, line, length, task->resume_step);
     task->torn |= !ended;
-    if (!stay && !ended)
+    if (gone != NULL && !ended)
         return DT_OK;
-    task->dropped_lines += !stay;
-    const output *to = stay ? &task->staying : &task->dropped;
+    if (gone != NULL)
+        ++*gone;
+    const output *to = gone == NULL ? &task->staying : &task->dropped;
     DT_TRY(put(to, line, length));
     return ended ? DT_OK : put(to, "\n", 1);
 }
@@ -78,8 +83,8 @@ static dt_status sync_parent(const char *path) {
 
 /* What is dropped is durable under its own name before it is gone from the file. */
 static dt_status deal(mending *task, const char *path, const char *copy_path, const char *kept_path) {
-    const bool any = task->dropped_lines > 0;
-    task->dropped_lines = 0;
+    const bool any = task->lines.later + task->lines.spoilt > 0;
+    task->lines = (dt_metrics_dropped){0};
     task->staying.path = copy_path;
     task->dropped.path = kept_path;
     dt_status status = dt_replace_create(copy_path, path, &task->staying.descriptor);
@@ -94,9 +99,10 @@ static dt_status deal(mending *task, const char *path, const char *copy_path, co
     return sync_parent(path);
 }
 
-dt_status dt_metrics_mend(const char *path, int64_t resume_step, const char *kept_path, int64_t *dropped) {
+dt_status dt_metrics_mend(const char *path, int64_t resume_step, const char *kept_path,
+                          dt_metrics_dropped *dropped) {
     char *copy_path = NULL;
-    *dropped = 0;
+    *dropped = (dt_metrics_dropped){0};
     if (!dt_file_exists(path))
         return DT_OK;
     if (asprintf(&copy_path, "%s.tmp", path) < 0)
@@ -106,10 +112,10 @@ dt_status dt_metrics_mend(const char *path, int64_t resume_step, const char *kep
     dt_status status = dt_file_remove_tree(copy_path);
     if (status == DT_OK)
         status = dt_metrics_walk(path, deal_line, &task);
-    if (status == DT_OK && (task.dropped_lines > 0 || task.torn || is_shared(path)))
+    if (status == DT_OK && (task.lines.later + task.lines.spoilt > 0 || task.torn || is_shared(path)))
         status = deal(&task, path, copy_path, kept_path);
     if (status == DT_OK)
-        *dropped = task.dropped_lines;
+        *dropped = task.lines;
     free(copy_path);
     return status;
 }

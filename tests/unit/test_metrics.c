@@ -50,15 +50,17 @@ static int64_t count_lines(const char *text) {
 }
 
 /* Mends a file of `before` for a run that goes on from `resume_step`, and expects it to hold `after`, and a
- * file beside it `dropped`, which is not there when that is "". */
-static void expect_mending(const char *before, int64_t resume_step, const char *after, const char *dropped) {
+ * file beside it `dropped`, which is not there when that is "" and in which `spoilt` lines are no object. */
+static void expect_dealing(const char *before, int64_t resume_step, const char *after, const char *dropped,
+                           int64_t spoilt) {
     char **names;
     size_t count, length;
-    int64_t lines;
+    dt_metrics_dropped lines;
     char *kept = dt_file_join(folder, "metrics.jsonl.1");
     scratch_put(path, before, strlen(before));
     assert_int_equal(dt_metrics_mend(path, resume_step, kept, &lines), DT_OK);
-    assert_int_equal(lines, count_lines(dropped));
+    assert_int_equal(lines.later + lines.spoilt, count_lines(dropped));
+    assert_int_equal(lines.spoilt, spoilt);
     expect_file(after);
     assert_int_equal(dt_file_list(folder, &names, &count), DT_OK);
     assert_int_equal(count, *dropped ? 2 : 1);
@@ -70,6 +72,10 @@ static void expect_mending(const char *before, int64_t resume_step, const char *
         assert_int_equal(unlink(kept), 0);
     }
     free(kept);
+}
+
+static void expect_mending(const char *before, int64_t resume_step, const char *after, const char *dropped) {
+    expect_dealing(before, resume_step, after, dropped, 0);
 }
 
 /* Known text for known numbers: nine digits, null for what is not finite, and a line for each call. */
@@ -165,8 +171,8 @@ static void resumed_run_keeps_later_steps_aside(void **state) {
         "{\"step\":6,\"sample\":\"x\"}\n",
         4, "{\"event\":\"run\"}\n{\"step\":3}\n{\"step\":4,\"val_loss\":1}\n{\"event\":\"stop\"}\n",
         "{\"step\":5}\n{\"step\":6,\"sample\":\"x\"}\n");
-    expect_mending("{\"step\":3}\n\n[4]\n{\"step\":4\n{\"step\":4}\n", 4, "{\"step\":3}\n{\"step\":4}\n",
-                   "\n[4]\n{\"step\":4\n");
+    expect_dealing("{\"step\":3}\n\n[4]\n{\"step\":4\n{\"step\":5}\n{\"step\":4}\n", 4,
+                   "{\"step\":3}\n{\"step\":4}\n", "\n[4]\n{\"step\":4\n{\"step\":5}\n", 3);
     expect_mending("{\"step\":3}\n{\"step\":4,\"loss\":1.", 4, "{\"step\":3}\n", "");
     expect_mending("{\"step\":9007199254740993}\n", 9007199254740992, "", "{\"step\":9007199254740993}\n");
     /* A run that found no checkpoint to go on from repeats all steps, so none may stay. */
@@ -213,10 +219,10 @@ static void mending_meets_its_own_leftover(void **state) {
     expect_mending("{\"step\":1}\n{\"step\":2}\n", 1, "{\"step\":1}\n", "{\"step\":2}\n");
     scratch_put(copy, "junk", 4);
     struct stat before, after;
-    int64_t lines;
+    dt_metrics_dropped lines;
     assert_int_equal(stat(path, &before), 0);
     assert_int_equal(dt_metrics_mend(path, 1, "unused", &lines), DT_OK);
-    assert_int_equal(lines, 0);
+    assert_int_equal(lines.later + lines.spoilt, 0);
     assert_false(dt_file_exists(copy));
     assert_int_equal(stat(path, &after), 0);
     assert_true(before.st_ino == after.st_ino);
@@ -347,7 +353,7 @@ static void failures_are_reported(void **state) {
 /* A file without newlines, as long as a disk: refused before it is taken into memory. */
 static void a_line_without_end_is_refused(void **state) {
     (void)state;
-    int64_t lines;
+    dt_metrics_dropped lines;
     scratch_put(path, "{}\n", 3);
     assert_int_equal(truncate(path, (off_t)1 << 40), 0);
     assert_int_equal(dt_metrics_mend(path, 0, "unused", &lines), DT_FAILED);
