@@ -4,17 +4,19 @@
 #ifndef DT_MATH_BIAS_H
 #define DT_MATH_BIAS_H
 
-#include "math/linear.h"
+#include <stdint.h>
 
-/** `cols` of sum[out] = the sum of the rows of dy[rows, out], in their order. Inline, so that it is compiled
- * for the instruction set of the kernel that uses it. Local. */
-static inline void dt_bias_gradient(float *restrict sum, const float *restrict dy, const dt_linear_shape *s,
-                                    dt_range cols) {
+#include "math/range.h"
+
+/** `cols` of sum[out] = the sum of the rows of dy[rows, out], `stride` floats apart, in their order. Inline,
+ * so that it is compiled for the instruction set of the kernel that uses it. Local. */
+static inline void dt_bias_gradient(float *restrict sum, const float *restrict dy, int64_t rows,
+                                    int64_t stride, dt_range cols) {
     for (int64_t j = cols.first; j < cols.end; j++)
         sum[j] = dy[j];
-    for (int64_t i = 1; i < s->rows; i++)
+    for (int64_t i = 1; i < rows; i++)
         for (int64_t j = cols.first; j < cols.end; j++)
-            sum[j] += dy[i * s->y_stride + j];
+            sum[j] += dy[i * stride + j];
 }
 
 #endif

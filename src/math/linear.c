@@ -88,7 +88,7 @@ static void backward_weight(float *dw, float *dbias, const dt_operand *x, const 
                            .c_stride = s->out},
              tiles, workspace);
     if (dbias)
-        dt_bias_gradient(dbias, dy, s, columns(s->out, tiles));
+        dt_bias_gradient(dbias, dy, s->rows, s->y_stride, columns(s->out, tiles));
 }
 
 static int64_t workspace_floats(int64_t rows, int64_t in, int64_t out) {

@@ -64,7 +64,7 @@ static void backward_weight(float *dw, float *dbias, const dt_operand *x, const 
                                   .c = dw,
                                   .c_stride = s->out});
     if (dbias)
-        dt_bias_gradient(dbias, dy, s, dt_range_all(s->out));
+        dt_bias_gradient(dbias, dy, s->rows, s->y_stride, dt_range_all(s->out));
 }
 
 static int64_t count_tiles(int64_t rows, int64_t cols) {
