@@ -17,6 +17,10 @@
 #define WHOLE_COPY   (DT_TILE_ROWS > 8 ? 16 : 8)
 #define PACKED_BLOCK (DT_TILE_ROWS * DT_GEMM_K + 16)
 
+/* Where the next panel is to wait, as __builtin_prefetch counts: in the first-level cache (3) or, where it
+ * would drive out the panel that is multiplied, in the second (2). */
+#define PANEL_LEVEL (DT_TILE_COLS == 32 ? 2 : 3)
+
 /* Block `index` of `blocks` rows that differ by at most one: rows [start, next start). */
 static int64_t block_start(int64_t rows, int64_t blocks, int64_t index) {
     return rows / blocks * index + dt_min(index, rows % blocks);
@@ -66,7 +70,7 @@ static source source_of(const dt_product *x, int64_t p, int64_t k, int64_t j) {
 static void fetch(const source *next, int64_t index, int64_t slices) {
     for (int64_t r = next->count * index / slices; r < next->count * (index + 1) / slices; r++)
         for (int64_t c = 0; c < next->floats; c += 16)
-            __builtin_prefetch(next->at + r * next->stride + c);
+            __builtin_prefetch(next->at + r * next->stride + c, 0, PANEL_LEVEL);
 }
 
 /* All tiles of `rows` rows of C in the columns of one panel. */

@@ -13,17 +13,24 @@
 #include "math/isa.h"
 #include "math/tile.h"
 
-/** Rows of A and steps of k that are packed at a time: 512 x 256 floats stay in a second-level cache of 1 MB.
+/**
+ * Rows of A and steps of k that are packed at a time, which change no result.
+ *
+ * Of 8 lanes or fewer a panel of 256 steps stays in a first-level cache beside a tile's rows of A, and a
+ * block of A in a second-level cache of 1 MB. A panel of 16 lanes comes from the second level in any case,
+ * and asks for few bytes a step: there sums leave the registers a fourth as often, and of a block of A a
+ * tile's rows are all that has to be near.
  */
-#define DT_GEMM_ROWS 512
-#define DT_GEMM_K    256
+#define DT_GEMM_ROWS  512
+#define DT_GEMM_MAX_K 1024
+#define DT_GEMM_K     (DT_FMA_LANES == 16 ? DT_GEMM_MAX_K : 256)
 
 /** Floats between rows of packed A: a few more than there are, or the rows would share a cache set. */
 #define DT_GEMM_PACKED_STRIDE (DT_GEMM_K + 16)
 
 /** Floats of workspace that a product needs, of any size and on any instruction set. */
 #define DT_GEMM_WORKSPACE                                                                                    \
-    ((DT_GEMM_ROWS + DT_TILE_MAX_ROWS) * DT_GEMM_PACKED_STRIDE + DT_GEMM_K * DT_TILE_MAX_COLS)
+    ((DT_GEMM_ROWS + DT_TILE_MAX_ROWS) * (DT_GEMM_MAX_K + 16) + DT_GEMM_MAX_K * DT_TILE_MAX_COLS)
 
 /** C[m, n] = op(A)[m, k] op(B)[k, n] + bias, with row strides; op transposes where asked. */
 typedef struct dt_product {

@@ -69,7 +69,8 @@ static void assert_solved(const char *set, const problem *p) {
 
 /* Less than a tile, whole tiles and rests, and more than one block of rows and of k. */
 static const int64_t sizes[][3] = {{1, 1, 1},     {1, 99, 33},   {17, 5, 64},   {64, 65, 7},
-                                   {40, 99, 200}, {28, 64, 256}, {13, 31, 300}, {270, 33, 520}};
+                                   {40, 99, 200}, {28, 64, 256}, {13, 31, 300}, {270, 33, 520},
+                                   {530, 9, 70},  {15, 33, 1030}};
 static const size_t size_count = sizeof sizes / sizeof *sizes;
 
 static void a_product_is_the_formula(void **state) {
