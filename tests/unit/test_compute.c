@@ -87,6 +87,7 @@ static void gradients_are_near_those_of_fp32(void **state) {
             const float *e = exact + tensor->offset, *r = rounded + tensor->offset;
             const double error = distance(r, e, tensor->count) / distance(e, NULL, tensor->count);
             worst = fmax(worst, error);
+            print_message("%-32s %.2g %%\n", tensor->name, 1e2 * error);
             if (!(error <= 1.0 / 32.0))
                 fail_msg("%s: the gradient in bf16 is off by %g of its length", tensor->name, error);
         }
