@@ -42,6 +42,7 @@ typedef struct step_sample {
     double plain_seconds, plain_loss;
     double seconds, exposed, loss;
     double alone; /* seconds of the allreduce by itself */
+    double other; /* of a step with the other's products */
 } step_sample;
 
 /* A rank's own numbers beside its times. */
@@ -194,6 +195,7 @@ static void sum_up_steps(dt_profile *p, const samples *s) {
     p->exposed_seconds = median_of(p, s, offsetof(step_sample, exposed));
     p->plain_seconds = median_of(p, s, offsetof(step_sample, plain_seconds));
     p->alone_seconds = median_of(p, s, offsetof(step_sample, alone));
+    p->other_seconds = median_of(p, s, offsetof(step_sample, other));
     for (int64_t i = 0; i < n; i++) {
         s->sorted[i] = 0.0;
         for (int64_t row = 0; row < p->count; row++)
@@ -236,6 +238,27 @@ static void must(const dt_world *world, dt_status status) {
     dt_world_abort(world, DT_FAILED);
 }
 
+/* Steps with the other's products beside those that were timed: OpenBLAS's, or dtrain's own where the config
+ * has OpenBLAS's. */
+static dt_status take_other_steps(const dt_profile *p, const samples *s, dt_harness *harness,
+                                  const dt_world *world) {
+    const dt_kernels *plain = harness->gpt.kernels, *own = dt_kernels_best(plain->compute),
+                     *other = plain->linear == own->linear ? dt_kernels_blas() : own;
+    step_sample *mine = s->step + world->rank * p->repetitions;
+    /* It is looked for on all ranks, whatever one of them finds. */
+    const bool there = dt_agree(world, dt_matmul_open()) == DT_OK && plain->compute == DT_DTYPE_FP32;
+    dt_step_result result = {.step_seconds = NAN};
+    harness->gpt.kernels = there ? other : plain;
+    dt_status status = there ? dt_harness_step(harness, &result) : DT_OK; /* to warm up */
+    for (int64_t i = 0; status == DT_OK && i < p->repetitions; i++) {
+        if (there)
+            status = dt_harness_step(harness, &result);
+        mine[i].other = result.step_seconds;
+    }
+    harness->gpt.kernels = plain;
+    return status;
+}
+
 /* All measurements of this rank, each in its place among those of all ranks. */
 static dt_status measure(dt_profile *p, samples *s, dt_harness *harness, const dt_world *world,
                          const dt_config *config) {
@@ -246,6 +269,7 @@ static dt_status measure(dt_profile *p, samples *s, dt_harness *harness, const d
     s->work[world->rank * p->count + dt_timed_kernels_rows() + DT_SPAN_ALLREDUCE].bytes = sent_bytes;
     facts->resident_bytes = (double)dt_memory_resident_bytes();
     const dt_allreduce_options allreduce = dt_settings_allreduce(config);
+    must(world, take_other_steps(p, s, harness, world));
     facts->computed_bytes = (double)dt_need_bytes(&harness->layout, config, world, &allreduce,
                                                   harness->workers.threads, harness->shard.tokens_count);
     must(world, dt_world_barrier(world));
@@ -282,6 +306,7 @@ dt_status dt_profile_run(dt_profile *p, const dt_world *world, const dt_config *
     if (status == DT_OK) {
         p->kernels = harness.gpt.kernels->name;
         p->compute = harness.gpt.kernels->compute;
+        p->products = (dt_products)config->products;
         p->core = dt_matmul_core();
         p->parameters = harness.layout.parameters;
         p->model_flop = dt_profile_model_flop(&harness.layout, config->batch_size);

@@ -32,6 +32,7 @@ typedef struct dt_profile {
     int ranks, threads, hosts;
     const char *kernels, *core;              /**< which kernels run: this program's, and OpenBLAS's */
     dt_dtype compute;                        /**< what products multiply */
+    dt_products products;                    /**< whose they are */
     int64_t repetitions, parameters, tokens; /**< tokens of a step */
     double model_flop;                       /**< of a step, see dt_profile_model_flop */
     dt_peak peak;                            /**< of a rank: the mean over ranks */
@@ -40,8 +41,10 @@ typedef struct dt_profile {
     dt_profile_row *row; /**< [count]: the kernels, then the rest of the step */
     double sum_seconds;  /**< of the rows in a step: the median over steps and ranks */
 
-    dt_statistics step;     /**< seconds of a whole step that was timed part by part */
-    double plain_seconds;   /**< of one that was not: the median */
+    dt_statistics step;   /**< seconds of a whole step that was timed part by part */
+    double plain_seconds; /**< of one that was not: the median */
+    double other_seconds; /**< the same with the other's products, OpenBLAS's or dtrain's own; NaN in bf16 and
+                             where OpenBLAS is not installed */
     double exposed_seconds; /**< of the allreduce in it: the median */
     double alone_seconds;   /**< the allreduce with nothing beside it: the median; 0 with one rank */
     int64_t resident_bytes; /**< in memory after the steps, of the largest rank */
@@ -53,7 +56,8 @@ typedef struct dt_profile {
 
 /**
  * Takes two steps to warm up and then `repetitions` pairs of a step as training takes it and one that is
- * timed part by part, then `repetitions` allreduces alone, and measures the ceilings. `config` and
+ * timed part by part, then `repetitions` allreduces alone and as many steps with the other's products, and
+ * measures the ceilings. `config` and
  * `repetitions` must agree. A failure before the measurements reaches all ranks; one inside ends the job. The
  * profile is complete on all ranks and is to be freed also on failure. Collective.
  */

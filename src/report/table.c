@@ -63,6 +63,11 @@ static void print_total(const dt_profile *p, const char *name, double seconds) {
                 1e2 * seconds / p->step.median);
 }
 
+/* Whose the products of the timed steps were, or of the others. */
+static const char *whose_products(const dt_profile *p, bool of_others) {
+    return (p->products == DT_PRODUCTS_BLAS) != of_others ? "OpenBLAS" : "own";
+}
+
 static void print_step(const dt_profile *p) {
     const dt_statistics *s = &p->step;
     char sgemm[CELL_BYTES];
@@ -77,6 +82,10 @@ static void print_step(const dt_profile *p) {
     }
     dt_log_line("timers    %.3f ms for a step without them (median); with them %+.2f %%",
                 1e3 * p->plain_seconds, 1e2 * (s->median / p->plain_seconds - 1.0));
+    if (p->other_seconds > 0.0)
+        dt_log_line("products  %s %.3f ms for a step without timers (median), %s %.3f ms",
+                    whose_products(p, false), 1e3 * p->plain_seconds, whose_products(p, true),
+                    1e3 * p->other_seconds);
     dt_log_line("speed     %.0f tokens/s; model FLOP %.1f %% of the %s ceiling of all ranks",
                 (double)p->tokens / s->median, 1e2 * dt_profile_model_utilisation(p), roof_name(p));
     if (p->ranks > 1)
@@ -148,6 +157,11 @@ static json_t *step_json(const dt_profile *p) {
         "tokens_per_s", (double)p->tokens / p->step.median, "model_gflop", 1e-9 * p->model_flop, "of_fma",
         dt_profile_model_utilisation(p) * dt_profile_roof(p) / p->peak.fma_flops, "of_roof",
         dt_profile_model_utilisation(p));
+    const bool blas = p->products == DT_PRODUCTS_BLAS;
+    json_object_set_new(step, "own_products_ms",
+                        number_or_null(1e3 * (blas ? p->other_seconds : p->plain_seconds)));
+    json_object_set_new(step, "openblas_products_ms",
+                        number_or_null(1e3 * (blas ? p->plain_seconds : p->other_seconds)));
     json_object_update_new(step, times_json(&p->step));
     return step;
 }

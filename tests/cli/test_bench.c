@@ -91,6 +91,10 @@ static void assert_adds_up(const json_t *rows, const json_t *step) {
 
 static void assert_report(const json_t *report, int ranks) {
     const json_t *rows = json_object_get(report, "parts"), *step = json_object_get(report, "step");
+    const json_t *sgemm = json_object_get(json_object_get(report, "ceilings"), "sgemm_gflops");
+    /* Side by side where OpenBLAS is installed, as the column sgemm tells. */
+    assert_true(number(step, "own_products_ms") > 0.0);
+    assert_int_equal(json_is_number(json_object_get(step, "openblas_products_ms")), json_is_number(sgemm));
     for (size_t i = 0; i < MICRO_BATCH_ROWS; i++) {
         const json_t *row = find_row(rows, micro_batch_rows[i]);
         if (row == NULL)
