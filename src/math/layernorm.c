@@ -2,6 +2,8 @@
 #include "math/layernorm.h"
 
 #include <math.h>
+#include <stdbool.h>
+#include <stddef.h>
 
 #include "math/row.h"
 
@@ -66,13 +68,27 @@ static sums add_gradients(const float *x, const float *dy, const float *weight, 
     return (sums){dt_row_fold(g_lane), dt_row_fold(gn_lane)};
 }
 
-/* dx of one row. */
-static void add_row(float *restrict dx, const float *restrict x, const float *restrict dy,
-                    const float *restrict weight, float mean, float rstd, int64_t C) {
+/* One row's part in columns `cols` of the gradients of weights. */
+static void add_columns(float *restrict dweight, float *restrict dbias, const float *restrict x,
+                        const float *restrict dy, float mean, float rstd, dt_range cols) {
+    for (int64_t c = cols.first; c < cols.end; c++) {
+        dbias[c] += dy[c];
+        dweight[c] = dt_fma(dy[c], (x[c] - mean) * rstd, dweight[c]);
+    }
+}
+
+/* dx of one row, and where `with_columns` its part in all columns, in one pass. */
+DT_FMA_INLINE void add_row(float *restrict dx, float *restrict dweight, float *restrict dbias,
+                           const float *restrict x, const float *restrict dy, const float *restrict weight,
+                           float mean, float rstd, int64_t C, const bool with_columns) {
     const sums sum = add_gradients(x, dy, weight, mean, rstd, C);
     const float mean_g = sum.g / (float)C, mean_gn = sum.gn / (float)C;
     for (int64_t c = 0; c < C; c++) {
         const float n = (x[c] - mean) * rstd, g = dy[c] * weight[c];
+        if (with_columns) {
+            dbias[c] += dy[c];
+            dweight[c] = dt_fma(dy[c], n, dweight[c]);
+        }
         dx[c] = dt_fma(rstd, dt_fma(-n, mean_gn, g - mean_g), dx[c]);
     }
 }
@@ -81,18 +97,19 @@ static void backward(float *restrict dx, float *restrict dweight, float *restric
                      const float *restrict dy, const float *restrict x, const float *mean, const float *rstd,
                      const float *weight, int64_t rows, int64_t C, const dt_layernorm_ranges *ranges) {
     const dt_range own = ranges->rows, cols = ranges->cols,
-                   all = cols.first < cols.end ? dt_range_all(rows) : own;
+                   read = cols.first < cols.end ? dt_range_all(rows) : own;
+    const bool all_columns = cols.first == 0 && cols.end == C;
     for (int64_t c = cols.first; c < cols.end; c++)
         dweight[c] = dbias[c] = 0.0f;
-    for (int64_t i = all.first; i < all.end; i++) {
+    for (int64_t i = read.first; i < read.end; i++) {
         const float *in = x + i * C, *dout = dy + i * C;
-        const float m = mean[i], r = rstd[i];
-        if (i >= own.first && i < own.end)
-            add_row(dx + i * C, in, dout, weight, m, r, C);
-        for (int64_t c = cols.first; c < cols.end; c++) {
-            dbias[c] += dout[c];
-            dweight[c] = dt_fma(dout[c], (in[c] - m) * r, dweight[c]);
-        }
+        const bool is_own = i >= own.first && i < own.end;
+        if (is_own && all_columns)
+            add_row(dx + i * C, dweight, dbias, in, dout, weight, mean[i], rstd[i], C, true);
+        else if (is_own)
+            add_row(dx + i * C, NULL, NULL, in, dout, weight, mean[i], rstd[i], C, false);
+        if (!is_own || !all_columns)
+            add_columns(dweight, dbias, in, dout, mean[i], rstd[i], cols);
     }
 }
 
