@@ -3,6 +3,8 @@
 #ifndef DT_TESTS_CHECKPOINT_H
 #define DT_TESTS_CHECKPOINT_H
 
+#include <unistd.h>
+
 #include "data/tokenizer.h"
 #include "support/scratch.h"
 #include "checkpoint/checkpoint.h"
@@ -29,6 +31,13 @@ static inline void tiny_advance(tiny *t, int64_t step, uint32_t salt) {
             }
     dt_state_arrive(&t->state, step);
     t->about.step = step;
+}
+
+/* The link at `path` must lead to `target`. */
+static inline void expect_link(const char *path, const char *target) {
+    char found[256] = "";
+    assert_true(readlink(path, found, sizeof found - 1) > 0);
+    assert_string_equal(found, target);
 }
 
 static inline tiny *tiny_make(void) {

@@ -2,7 +2,6 @@
  * However the outputs of a kernel are shared out, in uneven ranges, in any order, each by itself, they are
  * the bits of one call: every kernel that takes a range, of every set in both compute dtypes.
  */
-#include "math/grid.h"
 #include "support/numbers.h"
 
 /* Space for the outputs of a case, in floats. */
@@ -360,36 +359,6 @@ COMPARE(linear_input, false)
 COMPARE(linear_input_of_a_row, false)
 COMPARE(linear_weight, false)
 
-/* Every element of a matrix lies in one rectangle of one of the ranges, and a range is few of them. */
-static void tiles_cover_a_matrix_once(void **state) {
-    (void)state;
-    enum { LONGEST = 300 };
-    static int covered[LONGEST][LONGEST];
-    static const int64_t sizes[][2] = {{1, 1}, {1, 99}, {128, 32}, {129, 33}, {300, 300}, {257, 5}};
-    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
-        const int64_t m = sizes[s][0], n = sizes[s][1], tiles = dt_grid_tiles(m, n);
-        for (int64_t step = 1; step <= tiles; step++) {
-            memset(covered, 0, sizeof covered);
-            for (int64_t first = 0; first < tiles; first += step) {
-                dt_grid_rectangle found[DT_GRID_MAX_RECTANGLES];
-                const dt_range range = dt_range_within(first, first + step, dt_range_all(tiles));
-                const int count = dt_grid_cut(m, n, range, found);
-                assert_in_range(count, 1, DT_GRID_MAX_RECTANGLES);
-                for (int p = 0; p < count; p++)
-                    for (int64_t i = 0; i < found[p].rows; i++)
-                        for (int64_t j = 0; j < found[p].cols; j++)
-                            covered[found[p].row + i][found[p].col + j]++;
-            }
-            for (int64_t i = 0; i < LONGEST; i++)
-                for (int64_t j = 0; j < LONGEST; j++)
-                    assert_int_equal(covered[i][j], i < m && j < n);
-        }
-        dt_grid_rectangle all[DT_GRID_MAX_RECTANGLES];
-        assert_int_equal(dt_grid_cut(m, n, dt_range_all(tiles), all), 1);
-        assert_int_equal(dt_grid_cut(m, n, (dt_range){0, 0}, all), 0);
-    }
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(embedding_forward_can_be_cut),
@@ -412,7 +381,6 @@ int main(void) {
         cmocka_unit_test(linear_input_can_be_cut),
         cmocka_unit_test(linear_input_of_a_row_can_be_cut),
         cmocka_unit_test(linear_weight_can_be_cut),
-        cmocka_unit_test(tiles_cover_a_matrix_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
