@@ -63,7 +63,7 @@ dt_status dt_executor_start(dt_executor *executor, int slot);
 /** Takes all schedules as far as messages and barriers allow; tells whether one is still under way. Local. */
 dt_status dt_executor_poll(dt_executor *executor, bool *busy);
 
-/** Lets time pass until something may have happened, after a poll that left a schedule under way. */
+/** Lets time pass until something may have happened, after a poll that left a schedule under way. Local. */
 dt_status dt_executor_wait(dt_executor *executor);
 
 #endif

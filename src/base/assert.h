@@ -64,6 +64,13 @@ static inline bool dt_assert_is_apart(const void *one, int64_t one_bytes, const 
            (a < b ? b - a >= (uintptr_t)one_bytes : a - b >= (uintptr_t)other_bytes);
 }
 
+/** Elements from the first to the last of a matrix [rows, cols] whose rows start `stride` elements apart.
+ * Local.
+ */
+static inline int64_t dt_assert_extent(int64_t rows, int64_t cols, int64_t stride) {
+    return rows > 0 ? (rows - 1) * stride + cols : 0;
+}
+
 /** Tells which rank this process is, for sentences; MPI may not be asked when one is due. Until then none is
  * named. Local. */
 void dt_assert_set_rank(int rank);

@@ -1,6 +1,10 @@
 /**
  * The result of everything that can fail, and the one sentence that goes with a failure.
  *
+ * This room holds what every other one needs and none of it knows of training: errors (this file), contracts,
+ * log, memory, files, checksums, clocks, random numbers, dtypes, UTF-8. Nothing of dtrain enters; functions
+ * and plain types leave.
+ *
  * The place that fails calls dt_fail or dt_usage, which records a sentence (what was expected, what was
  * found, where, what to do) and returns the code; every caller above forwards it with DT_TRY. main.c, or
  * dt_agree when several ranks take part, prints the sentence once. The sentence belongs to the calling

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "comm/contract.h"
 #include "plan/machine.h"
 #include "plan/plan.h"
 #include "plan/probe.h"
@@ -220,6 +221,7 @@ static dt_status compare(comparison *c, double threads_per_core, dt_algorithms *
 
 dt_status dt_algorithms_run(dt_algorithms *result, const dt_world *world, const dt_config *config,
                             int threads, int64_t repetitions, double threads_per_core) {
+    DT_COLLECTIVE(world, DT_SAME_INT(threads), DT_SAME_INT(repetitions), DT_SAME_REAL(threads_per_core));
     comparison *c = dt_memory_alloc(1, sizeof *c, "the comparison");
     dt_status status = dt_agree(world, c ? DT_OK : DT_FAILED);
     if (status == DT_OK && world->size == 1)

@@ -6,6 +6,7 @@
 #include <omp.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -159,6 +160,7 @@ static dt_status measure_sgemm(double *best, int threads, const dt_shape *s, int
 }
 
 dt_status dt_peak_measure(dt_peak *peak, int threads, const dt_shape *shape, int64_t sequences) {
+    DT_ASSERT(threads > 0 && sequences > 0);
     float *blocks = dt_memory_alloc(2 * COPY_FLOATS, sizeof *blocks, "the blocks that memory is measured on");
     if (blocks == NULL)
         return DT_FAILED;

@@ -2,6 +2,10 @@
  * What `dtrain bench` measures: whole steps, where their time goes, and the ceilings of the machine, over all
  * ranks.
  *
+ * This room measures. A config enters, and real steps are taken (plan/harness.h); numbers leave: this
+ * file's, the algorithms of the allreduce side by side (algorithms.h), scaling studies (study.h). What
+ * people look at is made of them in report/.
+ *
  * The parts of a step are timed in the step: the rows that it measures itself (step/spans.h), and its kernels
  * (bench/timed_kernels.h). What is left is said, as the time that is unaccounted for.
  */

@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "comm/contract.h"
 #include "infer/model_file.h"
 #include "plan/harness.h"
 #include "bench/study.h"
@@ -134,6 +135,8 @@ static dt_status run_study(const dt_world *world, dt_study *study, const kinds *
 
 dt_status dt_scaling_run(dt_study *study, const dt_world *world, const dt_config *config,
                          const dt_scaling_options *options) {
+    DT_COLLECTIVE(world, DT_SAME_TEXT(options->kinds), DT_SAME_TEXT(options->ranks),
+                  DT_SAME_INT(options->repetitions));
     kinds wanted = {0};
     dt_ranks ranks = {0};
     *study = (dt_study){.config = config,

@@ -4,7 +4,10 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/assert.h"
+
 double dt_study_serial_fraction(double speedup, int ranks) {
+    DT_ASSERT(!(speedup <= 0.0) && ranks > 0);
     const double ideal = 1.0 / ranks;
     return ranks == 1 ? (double)NAN : (1.0 / speedup - ideal) / (1.0 - ideal);
 }

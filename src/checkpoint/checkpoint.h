@@ -2,6 +2,10 @@
  * Checkpoints: folders from which a run goes on with the same bits, and which Hugging Face's GPT2LMHeadModel
  * reads.
  *
+ * This room is the files of a checkpoint. A state and what is known of its run enter; a folder on disk
+ * leaves, and the other way round. It decides what a file holds and when it counts, not when one is
+ * written.
+ *
  *     checkpoints/
  *       latest -> checkpoint_step_2000        a symbolic link, replaced by rename
  *       best -> checkpoint_step_1500          another, see checkpoint/keep.h

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/assert.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "checkpoint/checkpoint.h"
@@ -168,6 +169,7 @@ static dt_status remove_others(const dt_checkpoint_keep *keep, int64_t step) {
 }
 
 dt_status dt_checkpoint_keep_after(dt_checkpoint_keep *keep, int64_t step, double val_loss) {
+    DT_ASSERT(step >= 0);
     DT_TRY(follow_best(keep, step, val_loss));
     return dt_is_null_int(keep->last) ? DT_OK : remove_others(keep, step);
 }

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/assert.h"
 #include "base/file.h"
 #include "base/log.h"
 
@@ -104,6 +105,7 @@ static dt_status remove_leftovers(const char *folder) {
 }
 
 dt_status dt_checkpoint_path_prepare(dt_checkpoint_path *paths, const char *folder, int64_t step) {
+    DT_ASSERT(step >= 0);
     struct stat info;
     DT_TRY(create_names(paths, folder, step));
     /* Not the folders around it: one that has vanished comes back by its lock, or not at all. */
@@ -200,6 +202,7 @@ int64_t dt_checkpoint_path_follow(const char *folder, const char *link) {
 }
 
 dt_status dt_checkpoint_path_point(const char *folder, const char *link, int64_t step) {
+    DT_ASSERT(step >= 0);
     char target[sizeof DT_CHECKPOINT_PREFIX + NAME_DIGITS_MAX + 2];
     char *path = dt_file_join(folder, link), *temporary = NULL;
     snprintf(target, sizeof target, DT_CHECKPOINT_PREFIX "%" PRId64, step);

@@ -1,6 +1,10 @@
 /**
  * The job: its ranks and hosts, and the few plain collectives that start-up and checkpoints need.
  *
+ * This room is dtrain's MPI. Processes that a launcher has started enter; a world of ranks leaves, with
+ * what they do together outside of a step's sum: agree on an outcome, name who differs, share memory on a
+ * host, measure their links, notice who hangs.
+ *
  * MPI's names stay behind this header, in comm/. Every function marked collective must be called by all ranks
  * of the world in the same order; arguments that must agree are named.
  */

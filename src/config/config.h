@@ -1,6 +1,9 @@
 /**
  * The resolved configuration of a run: one typed field for every row of the option table.
  *
+ * This room knows what can be set. A command line, a YAML file and a checkpoint's JSON enter; one checked
+ * struct leaves, and the same table (options.h) as help, documents and the printed config.
+ *
  * Values come from four places, the later beating the earlier: the table's defaults, the checkpoint that a
  * run goes on from, a YAML file, the command line. Each value is checked where it is set, so that its message
  * can name the file, line and column or the flag.

@@ -1,10 +1,10 @@
 /* Streams, their order and their shards: arithmetic on windows, and one read of the corpus. */
 #include "data/batch.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/assert.h"
 #include "base/memory.h"
 #include "base/philox.h"
 #include "data/tokenizer.h"
@@ -17,6 +17,7 @@
 #define UNUSED_FRACTION 0.02
 
 int64_t dt_streams_train_tokens(int64_t corpus_tokens, double train_ratio) {
+    DT_ASSERT(corpus_tokens >= 0 && train_ratio >= 0.0 && train_ratio <= 1.0);
     return (int64_t)((double)corpus_tokens * train_ratio);
 }
 
@@ -36,6 +37,7 @@ static int64_t corpus_tokens_needed(int64_t train_tokens, double train_ratio) {
 
 dt_status dt_streams_cut(dt_streams *streams, int64_t corpus_tokens, double train_ratio, int64_t B, int64_t T,
                          uint64_t seed, bool shuffle) {
+    DT_ASSERT(B > 0 && T > 0);
     int64_t train_tokens = dt_streams_train_tokens(corpus_tokens, train_ratio);
     int64_t windows = train_tokens > 0 ? (train_tokens - 1) / T : 0; /* window w ends with token wT + T */
     int64_t stream_windows = windows / B;
@@ -107,6 +109,7 @@ bool dt_streams_warning(const dt_streams *streams, char *text, size_t text_bytes
 }
 
 int64_t dt_streams_length(const dt_streams *streams, int64_t slot) {
+    DT_ASSERT(slot >= 0 && slot < streams->B);
     return streams->stream_windows + (slot < streams->longer_streams);
 }
 
@@ -116,6 +119,7 @@ static int64_t stream_start(const dt_streams *streams, int64_t slot) {
 }
 
 int64_t dt_streams_tokens(const dt_streams *streams, int64_t first_slot, int64_t end_slot) {
+    DT_ASSERT(first_slot >= 0 && first_slot <= end_slot && end_slot <= streams->B);
     return (stream_start(streams, end_slot) - stream_start(streams, first_slot)) * streams->T + 1;
 }
 
@@ -147,6 +151,7 @@ static int64_t permute(dt_philox_key key, int64_t slot, int64_t epoch, int64_t c
 }
 
 int64_t dt_streams_window(const dt_streams *streams, int64_t step, int64_t slot) {
+    DT_ASSERT(step >= 1 && slot >= 0 && slot < streams->B);
     const int64_t length = dt_streams_length(streams, slot), epoch = (step - 1) / length;
     int64_t position = (step - 1) % length;
     if (streams->shuffle)
@@ -178,7 +183,7 @@ dt_status dt_shard_load(dt_shard *shard, const dt_corpus *corpus, const dt_strea
 
 void dt_shard_window(const dt_shard *shard, const dt_streams *streams, int64_t window, int32_t *ids) {
     int64_t offset = window * streams->T - shard->first_token;
-    assert(offset >= 0 && offset + streams->T < shard->tokens_count);
+    DT_ASSERT(offset >= 0 && offset + streams->T < shard->tokens_count);
     dt_tokenizer_widen(ids, shard->tokens + offset, streams->T + 1);
 }
 

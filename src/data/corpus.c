@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "base/assert.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -111,6 +112,7 @@ dt_status dt_corpus_open(dt_corpus *corpus, const char *path) {
 }
 
 void dt_corpus_slice(int64_t blocks, int rank, int size, int64_t *first, int64_t *end) {
+    DT_ASSERT(blocks >= 0 && rank >= 0 && rank < size);
     int64_t each = blocks / size, rest = blocks % size; /* the first `rest` ranks take one more */
     *first = rank * each + (rank < rest ? rank : rest);
     *end = *first + each + (rank < rest);
@@ -207,6 +209,7 @@ dt_status dt_corpus_index(dt_corpus *corpus, int rank, int size) {
 }
 
 dt_status dt_corpus_finish(dt_corpus *corpus) {
+    DT_ASSERT(corpus->first_token != NULL);
     XXH3_state_t *state = XXH3_createState();
     if (state == NULL)
         return dt_fail("out of memory while hashing the index of %s", corpus->path);

@@ -1,6 +1,9 @@
 /**
  * A text file, perhaps larger than memory, as a sequence of tokens of which any range can be read.
  *
+ * This room turns text into batches. A file enters; tokens (tokenizer.h), and for each step and slot the
+ * window that it takes (batch.h), leave. It knows of ranks as two integers.
+ *
  * The file is cut into blocks of DT_CORPUS_BLOCK_BYTES. Ranks index it together: each reads its slice of the
  * blocks once and counts their tokens; the rows are gathered (by the caller, since data/ knows nothing of
  * comm/) and summed up to say where each block's first token stands. Then any range of tokens is read from

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/assert.h"
+
 /* Wide characters pass for text when at most one in RARE is a control character that no text has, and at
  * least one in COMMON is of ASCII, as ends of lines and spaces are in any script. */
 #define RARE   1000
@@ -130,6 +132,7 @@ static const encoding *find_encoding(const uint8_t *bytes, int64_t length, bool 
 }
 
 dt_status dt_recognise_text(const char *path, const uint8_t *bytes, int64_t length) {
+    DT_ASSERT(length >= 0);
     const uint8_t *zero = memchr(bytes, 0, (size_t)length);
     const signature *s = find_signature(bytes, length);
     if (s != NULL)

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/utf8.h"
 
 #define TOKEN_NEWLINE 97
@@ -88,6 +89,7 @@ static int64_t first_start(const uint8_t *bytes, int64_t length, int64_t first) 
 
 int64_t dt_tokenizer_block(const uint8_t *bytes, int64_t length, int64_t first, int64_t end, uint8_t *tokens,
                            dt_tokenizer_count *count) {
+    DT_ASSERT(first >= 0 && first <= end && end <= length);
     dt_tokenizer_count found = {0};
     int64_t position = first_start(bytes, length, first);
     while (position < end) {

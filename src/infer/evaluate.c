@@ -5,6 +5,7 @@
 #include <omp.h>
 #include <stdatomic.h>
 
+#include "base/assert.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/meter.h"
@@ -12,6 +13,7 @@
 #include "base/progress.h"
 #include "allreduce/tree.h"
 #include "comm/agree.h"
+#include "comm/contract.h"
 #include "config/config.h"
 #include "data/tokenizer.h"
 #include "model/forward.h"
@@ -76,6 +78,7 @@ static dt_status refuse(const dt_evaluate_range *range, int64_t T) {
 
 dt_status dt_evaluate_create(dt_evaluator *e, const dt_world *world, const dt_corpus *corpus, int64_t T,
                              int64_t u, const dt_evaluate_range *range) {
+    DT_ASSERT(T > 0 && u > 0);
     const int64_t tokens = range->end_token - range->first_token, targets = tokens > 0 ? tokens - 1 : 0;
     *e = (dt_evaluator){.world = world, .T = T, .u = u, .windows = targets / T};
     if (!dt_is_null_int(range->max_windows) && range->max_windows <= e->windows)
@@ -135,6 +138,8 @@ static bool is_over(const dt_evaluator *e) {
 
 dt_status dt_evaluate_run(dt_evaluator *e, const dt_gpt *gpt, const dt_weights *weights, dt_workers *workers,
                           double *loss, bool *complete) {
+    DT_COLLECTIVE(e->world, DT_SAME_INT(e->T), DT_SAME_INT(e->u), DT_SAME_INT(e->windows),
+                  DT_SAME_INT(e->rest));
     atomic_int_fast64_t done = 0;
     dt_meter meter;
     dt_meter_start(&meter, "evaluating", e->told_as, e->windows, "windows");
@@ -168,6 +173,7 @@ dt_status dt_evaluate_run(dt_evaluator *e, const dt_gpt *gpt, const dt_weights *
 }
 
 dt_status dt_evaluate_unknown(const dt_evaluator *e, int64_t *targets, int64_t *unknown) {
+    DT_COLLECTIVE_CALL(e->world);
     const int size = e->world->size;
     int64_t *found = dt_memory_alloc(size, sizeof *found, "the ranks' numbers of unknown tokens");
     dt_status status = dt_agree(e->world, found ? DT_OK : DT_FAILED);

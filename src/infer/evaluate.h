@@ -1,6 +1,9 @@
 /**
  * The mean cross-entropy of a range of a text: without dropout, over all of its windows or the first few.
  *
+ * This room uses a model without training it. Weights, or a checkpoint's folder, and text enter; losses
+ * (this file), samples and models in memory leave.
+ *
  * The windows are dealt into micro-batches of micro_batch_size as in training, and the micro-batches' losses
  * are summed along the canonical tree, so the value is the same bit for bit whether rank 0 computes it alone
  * or all ranks share the micro-batches. Behind the last whole window there may be a rest of fewer than T

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/elementary.h"
 #include "base/memory.h"
 #include "base/minmax.h"
@@ -36,6 +37,7 @@ static int argmax(const float *logits, int64_t count) {
 }
 
 int32_t dt_sample_draw(const float *logits, int64_t V, const dt_sample_options *options, double unit) {
+    DT_ASSERT(V > DT_TOKEN_TEXT && unit > 0.0 && unit < 1.0 && !(options->temperature < 0.0));
     candidate list[DT_VOCAB] = {{0.0, 0}};
     int64_t count = (V < DT_VOCAB ? V : DT_VOCAB) - DT_TOKEN_TEXT;
     const float *const text = logits + DT_TOKEN_TEXT; /* <PAD> and <UNK> have no part in it */

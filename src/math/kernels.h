@@ -2,6 +2,10 @@
  * The set of kernels for one kind of processor and one compute dtype: the wall between the algorithm, which
  * is in model/, and vector code.
  *
+ * This room computes. Arrays, shapes and ranges enter; what a kernel's formula makes of them leaves, the
+ * same bits from every instruction set. A file is one kernel with its backward pass; none allocates, and
+ * none knows the model.
+ *
  *     const dt_kernels *k = dt_kernels_best(DT_DTYPE_FP32);
  *     k->layernorm->forward(y, mean, rstd, x, weight, bias, dt_range_all(rows), C);
  */

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/assert.h"
 #include "base/memory.h"
 #include "base/minmax.h"
 #include "math/dropout.h"
@@ -48,6 +49,7 @@ static void carve_layer(dt_layer_activations *a, carver *c) {
 }
 
 int64_t dt_activations_workspace_floats(const dt_kernels *kernels, const dt_shape *s, int64_t rows) {
+    DT_ASSERT(rows > 0);
     int64_t (*const of)(int64_t, int64_t, int64_t) = kernels->linear->workspace_floats;
     const int64_t attention = dt_max(of(rows, s->C, 3 * s->C), of(rows, s->C, s->C));
     const int64_t mlp = dt_max(of(rows, s->C, s->F), of(rows, s->F, s->C));
@@ -97,6 +99,7 @@ int64_t dt_activations_floats(const dt_kernels *kernels, const dt_shape *shape, 
 
 dt_status dt_activations_create(dt_activations *activations, const dt_kernels *kernels, const dt_shape *shape,
                                 int64_t sequences) {
+    DT_ASSERT(sequences > 0);
     *activations = (dt_activations){.sequences = sequences};
     activations->block = dt_memory_alloc(dt_activations_floats(kernels, shape, sequences), sizeof(float),
                                          "the activations of a micro-batch");

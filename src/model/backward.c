@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "base/assert.h"
+
 /* Tells that the gradient is final from `tensor` on, the first float of a tensor of this gradient. Told again
  * where nothing new is: whoever listens has work of its own to do from time to time. */
 static void tell(const dt_backward_progress *progress, const dt_gpt_view *gradient, const float *tensor) {
@@ -151,6 +153,7 @@ static void embed_backward(const dt_gpt *gpt, const dt_micro_batch *micro_batch,
 double dt_backward_run(const dt_gpt *gpt, const dt_weights *weights, const dt_micro_batch *micro_batch,
                        float scale, dt_activations *a, const dt_gpt_view *gradient,
                        const dt_backward_progress *progress) {
+    DT_ASSERT(micro_batch->sequences > 0 && micro_batch->sequences <= a->sequences);
     double loss = head_backward(gpt, weights, micro_batch, scale, a, gradient);
     tell(progress, gradient, gradient->ln_f_weight);
     for (int64_t i = gpt->layout->shape.n_layers - 1; i >= 0; i--) {

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/memory.h"
 #include "base/minmax.h"
 #include "model/activations.h"
@@ -18,6 +19,7 @@ int64_t dt_decode_stream_bytes(const dt_gpt *gpt) {
 
 dt_status dt_decode_create(dt_decoder *decoder, const dt_gpt *gpt, const dt_weights *weights,
                            int64_t streams) {
+    DT_ASSERT(streams >= 1);
     const dt_shape *s = &gpt->layout->shape;
     const dt_kernels *k = gpt->kernels;
     const int64_t T = s->T, C = s->C, n = streams > T ? streams : T, half = k->operand_bytes;
@@ -166,6 +168,7 @@ static void slide(dt_decoder *decoder) {
 }
 
 void dt_decode_tokens(dt_decoder *decoder, const int32_t *tokens, int64_t count) {
+    DT_ASSERT(count >= 0 && decoder->length <= decoder->gpt->layout->shape.T);
     const int64_t T = decoder->gpt->layout->shape.T;
     while (count > 0) {
         slide(decoder);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/assert.h"
+
 /* out = residual + dropout(projection + bias), sequence by sequence since masks belong to a slot. */
 static void join_residual(const dt_gpt *gpt, const dt_micro_batch *micro_batch, int64_t layer,
                           dt_dropout_site site, float *out, const float *residual, const float *bias,
@@ -51,6 +53,7 @@ static void multiply(const dt_gpt *gpt, void *y, dt_result result, const dt_oper
 
 void dt_forward_run(const dt_gpt *gpt, const dt_weights *weights, const dt_micro_batch *micro_batch,
                     dt_activations *a) {
+    DT_ASSERT(micro_batch->sequences > 0 && micro_batch->sequences <= a->sequences && micro_batch->step >= 0);
     const dt_shape *shape = &gpt->layout->shape;
     const dt_kernels *k = gpt->kernels;
     const int64_t C = shape->C, F = shape->F, n = micro_batch->sequences * shape->T;
@@ -85,6 +88,7 @@ void dt_forward_run(const dt_gpt *gpt, const dt_weights *weights, const dt_micro
 }
 
 double dt_forward_loss(const dt_gpt *gpt, const dt_micro_batch *micro_batch, dt_activations *a) {
+    DT_ASSERT(micro_batch->sequences > 0 && micro_batch->sequences <= a->sequences);
     const dt_shape *shape = &gpt->layout->shape;
     const int64_t n = micro_batch->sequences * shape->T;
     gpt->kernels->loss->forward(a->losses, a->logits, a->targets, dt_range_all(n), shape->V,

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/assert.h"
+
 static float *tensor_of(const dt_layout *layout, float *vector, const char *name) {
     return vector + dt_layout_find(layout, name)->offset;
 }
@@ -48,6 +50,8 @@ void dt_gpt_view_free(dt_gpt_view *view) {
 
 const dt_dropout *dt_gpt_dropout(const dt_gpt *gpt, const dt_micro_batch *micro_batch, int64_t sequence,
                                  int64_t layer, dt_dropout_site site, dt_dropout *drop) {
+    DT_ASSERT(sequence >= 0 && sequence < micro_batch->sequences && layer >= 0 &&
+              layer < gpt->layout->shape.n_layers);
     if (!(gpt->dropout > 0.0) || micro_batch->step == 0)
         return NULL;
     *drop = dt_dropout_at(gpt->seed, gpt->dropout, layer, site, micro_batch->first_slot + sequence,

@@ -2,6 +2,9 @@
  * The model: GPT-2 (Radford et al. 2019) with learned positions, pre-LayerNorm, causal attention, tanh-GELU
  * and a head tied to the token embedding.
  *
+ * This room is the network. Weights and tokens enter; a loss and the gradient of every tensor leave, or,
+ * in generation, the logits of the next token. layout.h is the table of its tensors.
+ *
  *     x = dropout(wte[token] + wpe[t])
  *     for each layer:  x = x + dropout(attention(ln_1(x)) c_proj)
  *                      x = x + dropout(gelu(ln_2(x) c_fc) c_proj)

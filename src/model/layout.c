@@ -2,12 +2,12 @@
  * tensors. */
 #include "model/layout.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/memory.h"
 #include "base/philox.h"
 
@@ -77,7 +77,7 @@ static dt_status append(dt_layout *layout, const row *from, int64_t layer) {
                       ? snprintf(tensor->name, sizeof tensor->name, "%s", from->name)
                       : snprintf(tensor->name, sizeof tensor->name, "h.%" PRId64 ".%s", layer, from->name);
     /* The longest name is "h.<19 digits>.attn.c_attn.weight". */
-    assert(written > 0 && written < DT_TENSOR_NAME_BYTES);
+    DT_ASSERT(written > 0 && written < DT_TENSOR_NAME_BYTES);
     (void)written;
     tensor->dims = from->rows == NONE ? 1 : 2;
     tensor->rows = length_of(from->rows, &layout->shape);

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/assert.h"
 #include "base/memory.h"
 #include "base/minmax.h"
 
@@ -92,6 +93,7 @@ dt_status dt_weights_create(dt_weights *w, const dt_gpt *gpt, float *vector) {
 }
 
 void dt_weights_pack(const dt_weights *w, const dt_gpt *gpt, int64_t first, int64_t end) {
+    DT_ASSERT(first >= 0 && first <= end && end <= w->panels);
     for (int64_t i = 0; i < w->packings; i++) {
         const dt_packing *p = &w->packing[i];
         const int64_t next = i + 1 < w->packings ? w->packing[i + 1].first : w->panels;

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "base/assert.h"
 #include "base/elementary.h"
 
 #define CHUNK 16384
@@ -29,6 +30,9 @@ static void update(const coefficients *k, int64_t count, const float *restrict g
 
 void dt_adamw_step(const dt_layout *layout, const dt_adamw *options, int64_t step, const float *gradient,
                    float *parameters, float *exp_avg, float *exp_avg_sq) {
+    DT_ASSERT(step >= 1);
+    DT_ASSERT_APART(gradient, layout->elements * (int64_t)sizeof *gradient, parameters,
+                    layout->elements * (int64_t)sizeof *parameters);
     const double correction1 = 1.0 - dt_elementary_power(options->beta1, step);
     const double correction2 = 1.0 - dt_elementary_power(options->beta2, step);
     const coefficients plain = {

@@ -5,12 +5,14 @@
 #include <string.h>
 
 #include "allreduce/tree.h"
+#include "base/assert.h"
 
 /* Part of every result, as the lanes are. */
 #define CHUNK 1024
 #define LANES 16
 
 int64_t dt_clip_chunks(int64_t elements) {
+    DT_ASSERT(elements >= 0);
     return (elements + CHUNK - 1) / CHUNK;
 }
 
@@ -57,6 +59,7 @@ double dt_clip_norm(const float *vector, int64_t elements, double *partial, uint
 }
 
 double dt_clip_scale(double norm, double limit) {
+    DT_ASSERT(!(norm < 0.0));
     if (isnan(limit))
         return 1.0;
     double scale = limit / (norm + 1e-6);

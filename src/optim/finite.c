@@ -5,8 +5,11 @@
 #include <inttypes.h>
 #include <math.h>
 
+#include "base/assert.h"
+
 /* What is not at most the largest number is infinite, or a NaN, for which every comparison is false. */
 bool dt_finite_all(const float *x, int64_t count) {
+    DT_ASSERT(count >= 0);
     int not_finite = 0;
 #pragma omp simd reduction(| : not_finite)
     for (int64_t i = 0; i < count; i++)

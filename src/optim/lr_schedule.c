@@ -1,6 +1,7 @@
 /* Each shape is one line of its formula in the header. */
 #include "optim/lr_schedule.h"
 
+#include "base/assert.h"
 #include "base/elementary.h"
 
 /* How far step `step` is on the way from `from` to max_steps. */
@@ -9,6 +10,7 @@ static double progress(const dt_lr_schedule *s, int64_t from, int64_t step) {
 }
 
 double dt_lr_schedule_rate(const dt_lr_schedule *s, int64_t step) {
+    DT_ASSERT(step >= 1 && s->max_steps >= 1 && s->warmup_steps >= 0);
     const double fall = s->peak - s->min;
     double cosine, sine;
     const int64_t now = step < s->max_steps ? step : s->max_steps, decay = s->max_steps - s->decay_steps;

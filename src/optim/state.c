@@ -22,12 +22,23 @@ dt_status dt_state_create(dt_state *state, const dt_layout *layout) {
     return state->parameters && state->exp_avg && state->exp_avg_sq ? DT_OK : DT_FAILED;
 }
 
+/* What this thread holds, so that whoever needs it held can ask without a lock. */
+static _Thread_local const dt_state *held;
+
 void dt_state_hold(dt_state *state) {
+    DT_ASSERT(held == NULL);
     pthread_mutex_lock(&state->at_rest);
+    held = state;
 }
 
 void dt_state_release(dt_state *state) {
+    DT_ASSERT(held == state);
+    held = NULL;
     pthread_mutex_unlock(&state->at_rest);
+}
+
+bool dt_state_is_held(const dt_state *state) {
+    return held == state;
 }
 
 void dt_state_free(dt_state *state) {
@@ -49,7 +60,7 @@ void dt_state_begin_update(dt_state *state) {
 }
 
 void dt_state_end_update(dt_state *state, int64_t step) {
-    DT_ASSERT(state->phase == DT_STATE_UPDATING);
+    DT_ASSERT(dt_state_is_held(state) && state->phase == DT_STATE_UPDATING);
     dt_state_arrive(state, step);
 }
 
@@ -65,12 +76,14 @@ int64_t dt_state_tensors(const dt_layout *layout) {
 }
 
 float *dt_state_tensor(const dt_state *state, int64_t index, int64_t *count) {
+    DT_ASSERT(index >= 0 && index < dt_state_tensors(state->layout));
     const dt_tensor *tensor = &state->layout->tensor[index % state->layout->tensors];
     *count = tensor->count;
     return vector_of(state, index / state->layout->tensors) + tensor->offset;
 }
 
 void dt_state_tensor_name(const dt_layout *layout, int64_t index, char name[DT_STATE_TENSOR_BYTES]) {
+    DT_ASSERT(index >= 0 && index < dt_state_tensors(layout));
     static const char *const kinds[DT_STATE_VECTORS] = {"", "exp_avg.", "exp_avg_sq."};
     snprintf(name, DT_STATE_TENSOR_BYTES, "%s%s", kinds[index / layout->tensors],
              layout->tensor[index % layout->tensors].name);
@@ -93,6 +106,7 @@ int64_t dt_state_slices(const dt_layout *layout) {
 }
 
 float *dt_state_slice(const dt_state *state, int64_t index, int64_t *count) {
+    DT_ASSERT(index >= 0 && index < dt_state_slices(state->layout));
     const int64_t first = start_of(state->layout, index);
     *count = dt_min(DT_STATE_SLICE_FLOATS, state->layout->elements - first);
     return vector_of(state, index / slices_per_vector(state->layout)) + first;

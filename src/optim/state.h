@@ -1,10 +1,14 @@
 /**
  * What a run is at the end of a step: all that must be saved to go on from there with the same bits.
+ *
+ * This room changes the state. A summed gradient enters; its norm, the learning rate, and weights and
+ * moments one step further leave, and hashes that tell whether two states are the same.
  */
 #ifndef DT_OPTIM_STATE_H
 #define DT_OPTIM_STATE_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/status.h"
@@ -48,12 +52,15 @@ dt_status dt_state_create(dt_state *state, const dt_layout *layout);
 /**
  * Keeps the state as it is for the calling thread, to look at it or to change it, until dt_state_release. It
  * changes only at the end of a step (step/step.h), so whoever holds it from another thread sees all of a step
- * or nothing. Waits for whoever holds it. Local.
+ * or nothing. Waits for whoever holds it; a thread holds one state at a time. Local.
  */
 void dt_state_hold(dt_state *state);
 
-/** Lets others hold the state. Local. */
+/** Lets others hold the state, which the calling thread does. Local. */
 void dt_state_release(dt_state *state);
+
+/** Whether the calling thread holds the state: for DT_ASSERT in what reads or changes it. Local. */
+bool dt_state_is_held(const dt_state *state);
 
 /** The vectors have all arrived: they are the state after `step`. Local. */
 void dt_state_arrive(dt_state *state, int64_t step);
@@ -64,23 +71,27 @@ void dt_state_begin_update(dt_state *state);
 /** The change is over: the state is that of `step`, complete, and still held. Local. */
 void dt_state_end_update(dt_state *state, int64_t step);
 
-/**
- * The tensors of a state are those of the weights, then those of each moment, in the order of the table: how
- * many there are, the elements of tensor `index`, `*count` of them, and what a checkpoint calls it
- * ("exp_avg.wte.weight"). Local.
- */
+/** How many tensors a state has: those of the weights, then those of each moment, in the order of the table.
+ * Local. */
 int64_t dt_state_tensors(const dt_layout *layout);
+
+/** The elements of tensor `index` of the state, `*count` of them, in its vectors. Local. */
 float *dt_state_tensor(const dt_state *state, int64_t index, int64_t *count);
+
+/** Writes what a checkpoint calls tensor `index` of the state: "exp_avg.wte.weight". Local. */
 void dt_state_tensor_name(const dt_layout *layout, int64_t index, char name[DT_STATE_TENSOR_BYTES]);
 
 /**
- * The slices of a state are those of the weights, then those of each moment: each vector is cut every
- * DT_STATE_SLICE_FLOATS, whatever tensors lie there, and the last slice of each is shorter. How many there
- * are, the elements of slice `index`, `*count` of them, and the tensors that it has a part of ("tensor
- * wte.weight", or "tensors wte.weight to h.0.ln_1.bias"). Local.
+ * How many slices a state has: those of the weights, then those of each moment. Each vector is cut every
+ * DT_STATE_SLICE_FLOATS, whatever tensors lie there, and the last slice of each is shorter. Local.
  */
 int64_t dt_state_slices(const dt_layout *layout);
+
+/** The elements of slice `index` of the state, `*count` of them, in its vectors. Local. */
 float *dt_state_slice(const dt_state *state, int64_t index, int64_t *count);
+
+/** Writes which tensors slice `index` has a part of: "tensor wte.weight", or "tensors wte.weight to
+ * h.0.ln_1.bias". Local. */
 void dt_state_slice_name(const dt_layout *layout, int64_t index, char name[DT_STATE_SLICE_BYTES]);
 
 /** The slices [*first, *end) in which tensor `index` of the state lies. Local. */

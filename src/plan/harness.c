@@ -1,4 +1,5 @@
 /* train/run.c without what benchmarks have no use for. */
+#include "comm/contract.h"
 #include "infer/model_file.h"
 #include "plan/harness.h"
 
@@ -72,6 +73,8 @@ static dt_status create_step(dt_harness *harness, const dt_world *world, const d
 
 dt_status dt_harness_create(dt_harness *harness, const dt_world *world, const dt_config *config,
                             int threads) {
+    DT_COLLECTIVE(world, DT_SAME_INT(config->batch_size), DT_SAME_INT(config->bucket_bytes),
+                  DT_SAME_INT(threads));
     *harness = (dt_harness){0};
     DT_TRY(
         dt_agree(world, dt_tree_expect_ranks(world->size, dt_step_micro_batches(config->batch_size,

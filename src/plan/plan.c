@@ -1,5 +1,6 @@
 /* The formulas of the header; what they are fed with is counted by allreduce/cost and measured by
  * bench/probe. */
+#include "base/assert.h"
 #include "infer/model_file.h"
 #include "plan/plan.h"
 
@@ -106,6 +107,7 @@ static dt_status predict(const dt_plan_machine *machine, const dt_config *c, con
 
 dt_status dt_plan_predict(const dt_plan_machine *machine, const dt_config *config, int64_t batch, int ranks,
                           double threads_per_core, dt_plan_point *point) {
+    DT_ASSERT(batch > 0 && ranks > 0 && threads_per_core >= 1.0);
     dt_layout layout;
     *point = (dt_plan_point){.ranks = ranks,
                              .batch = batch,

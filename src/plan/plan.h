@@ -1,6 +1,9 @@
 /**
  * What a step would take on any number of ranks: memory, time and what of the allreduce is not hidden.
  *
+ * This room predicts. A config, a machine (machine.h) and a few measured costs (probe.h) enter; memory,
+ * time and bytes of a step on any number of ranks leave.
+ *
  * With p ranks, t threads a rank and L = ceil(B / u) micro-batches, the rank with the most micro-batches sets
  * the pace:
  *
@@ -46,10 +49,10 @@ typedef struct dt_plan_point {
     double step_seconds, tokens_per_second;
 } dt_plan_point;
 
-/** The link between hosts that is assumed where none is measured or given: 1.5 us and 100 Gbit/s. */
+/** The link between hosts that is assumed where none is measured or given: 1.5 us and 100 Gbit/s. Local. */
 dt_link dt_plan_assumed_link(void);
 
-/** The link inside a host that is assumed where none is measured: 1 us and 4 GB/s. */
+/** The link inside a host that is assumed where none is measured: 1 us and 4 GB/s. Local. */
 dt_link dt_plan_assumed_inside(void);
 
 /**

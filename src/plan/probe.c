@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "comm/contract.h"
 #include "plan/harness.h"
 #include "comm/agree.h"
 #include "data/tokenizer.h"
@@ -215,6 +216,7 @@ static dt_status create_own(dt_probing *p, const dt_config *config) {
 }
 
 dt_status dt_probe_create(dt_probing **created, const dt_world *world, const dt_config *config, int threads) {
+    DT_COLLECTIVE(world, DT_SAME_INT(config->batch_size), DT_SAME_INT(threads));
     dt_probing *p = calloc(1, sizeof *p);
     *created = p;
     DT_TRY(dt_agree(world, p ? DT_OK : dt_fail("out of memory for a probe")));

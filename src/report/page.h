@@ -1,6 +1,9 @@
 /**
  * A scaling study as one self-contained page of HTML: figures, tables, what ran where, and what the words
  * mean.
+ *
+ * This room is what people look at. Studies and profiles enter; pages, charts and tables leave, as HTML,
+ * SVG and text. chart.h is the one style of figure.
  */
 #ifndef DT_REPORT_PAGE_H
 #define DT_REPORT_PAGE_H

@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/assert.h"
+
 #define SHORT_BYTES     48 /* so much is shown of a value */
 #define NUMBER_LARGEST  1e15
 #define NUMBER_SMALLEST 1e-9
@@ -50,6 +52,7 @@ const char *dt_reader_text(dt_reader *reader, const char *key, size_t capacity) 
 }
 
 int64_t dt_reader_count(dt_reader *reader, const char *key, int64_t min, int64_t max) {
+    DT_ASSERT(min <= max);
     const json_t *value = json_object_get(reader->object, key);
     char expected[2 * SHORT_BYTES];
     if (json_is_integer(value) && json_integer_value(value) >= min && json_integer_value(value) <= max)

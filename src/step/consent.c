@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "comm/agree.h"
 #include "base/checksum.h"
+#include "comm/contract.h"
 #include "optim/finite.h"
 
 /* A rank's row: what it found, then a hash of each tensor of its gradient. */
@@ -119,6 +120,7 @@ static dt_status judge(const evidence *e, dt_findings *mine, dt_consent *consent
 dt_status dt_consent_ask(const dt_world *world, dt_replica_check *check, const dt_state *state,
                          const float *gradient, dt_findings *mine, dt_consent *consent,
                          char blame[DT_CONSENT_BYTES]) {
+    DT_COLLECTIVE_CALL(world);
     /* The bits of a NaN may depend on who made it: all that are not finite count as the same. */
     const bool finite = is_finite(mine);
     bool same;

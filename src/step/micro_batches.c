@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/assert.h"
 #include "base/memory.h"
 
 /* What the schedule is made from: all arrays have one place per micro-batch of the run. */
@@ -47,6 +48,7 @@ static void rehearse(dt_micro_batches *schedule, int64_t micro_batches, rehearsa
 
 dt_status dt_micro_batches_schedule(dt_micro_batches *schedule, int64_t micro_batches, int64_t first,
                                     int64_t end, int threads) {
+    DT_ASSERT(first >= 0 && first <= end && threads > 0);
     const size_t run = (size_t)(end - first);
     const size_t bytes_per_micro_batch = sizeof *schedule->buffer + sizeof *schedule->add +
                                          sizeof *schedule->wave_adds_end + sizeof(dt_tree_node) +

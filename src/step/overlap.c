@@ -7,12 +7,14 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "base/assert.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/minmax.h"
 #include "base/progress.h"
 #include "comm/agree.h"
 #include "allreduce/cost.h"
+#include "comm/contract.h"
 
 /* One thread's view of its backward pass. */
 typedef struct pass {
@@ -53,6 +55,7 @@ static int64_t count_buckets(int64_t elements, int64_t floats) {
 }
 
 dt_status dt_overlap_cut(int64_t elements, int64_t bucket_bytes, int64_t **bounds, int64_t *buckets) {
+    DT_ASSERT(elements > 0 && bucket_bytes > 0);
     const int64_t floats = bucket_floats(bucket_bytes);
     *buckets = count_buckets(elements, floats);
     *bounds = calloc((size_t)*buckets + 1, sizeof **bounds);
@@ -155,6 +158,9 @@ static dt_status create(dt_overlap *o, int64_t elements, int64_t bucket_bytes) {
 dt_status dt_overlap_create(dt_overlap **created, const dt_world *world, const dt_micro_batches *schedule,
                             float *const *gradient, int64_t micro_batches, int64_t elements,
                             int64_t bucket_bytes, const dt_allreduce_options *options, dt_spans *spans) {
+    DT_COLLECTIVE(world, DT_SAME_INT(micro_batches), DT_SAME_INT(elements), DT_SAME_INT(bucket_bytes),
+                  DT_SAME_INT(options->algorithm), DT_SAME_INT(options->dtype),
+                  DT_SAME_INT(options->host_ranks));
     dt_overlap *o = calloc(1, sizeof *o);
     dt_status status = o ? DT_OK : dt_fail("out of memory for the allreduce of gradients");
     *created = o;

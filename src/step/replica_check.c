@@ -6,11 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/minmax.h"
 #include "base/narrow.h"
 #include "comm/agree.h"
+#include "comm/contract.h"
 #include "comm/mismatch.h"
 #include "config/config.h"
 #include "optim/fingerprint.h"
@@ -97,6 +99,7 @@ bool dt_replica_check_want(dt_replica_check *check) {
 }
 
 void dt_replica_check_begin(dt_replica_check *check) {
+    DT_ASSERT(check == NULL || !check->begun);
     if (!compares(check))
         return;
     check->waited_seconds = 0.0;
@@ -218,6 +221,7 @@ static dt_status judge(const dt_replica_check *check) {
 }
 
 dt_status dt_replica_check_name(dt_replica_check *check) {
+    DT_COLLECTIVE_CALL(check->world);
     uint64_t *mine = verdict_of(check, check->world->rank);
     mine[WHOLE] = dt_fingerprint_whole(check->hashes, check->slices);
     mine[NONFINITE] = (uint64_t)(dt_finite_first_tensor(check->state) + 1);
@@ -228,6 +232,7 @@ dt_status dt_replica_check_name(dt_replica_check *check) {
 dt_status dt_replica_check_compare_now(dt_replica_check *check) {
     if (!compares(check))
         return DT_OK;
+    DT_COLLECTIVE(check->world, DT_SAME_INT(check->state->step), DT_SAME_INT(check->cadence));
     check->looked = true;
     check->hash = hash_state(check, omp_get_max_threads());
     return dt_replica_check_name(check);

@@ -4,6 +4,7 @@
 #include <omp.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/memory.h"
 
 /* Bytes that a span must move for each element of its vector. */
@@ -16,6 +17,7 @@ static const double element_bytes[DT_SPANS] = {
 };
 
 dt_status dt_spans_create(dt_spans *spans, int64_t rows, int threads) {
+    DT_ASSERT(rows >= DT_SPANS && threads > 0);
     const int64_t line = DT_MEMORY_ALIGN / (int64_t)sizeof(dt_span_total);
     const int64_t stride = (rows + line - 1) / line * line;
     _Static_assert(DT_MEMORY_ALIGN % sizeof(dt_span_total) == 0, "whole totals fill a cache line");
@@ -39,6 +41,7 @@ void dt_spans_stop(dt_spans *spans) {
 }
 
 void dt_spans_count(dt_spans *spans, int64_t row, double begun, double flop, double bytes) {
+    DT_ASSERT(spans == NULL || (row >= 0 && row < spans->rows));
     if (spans == NULL || !spans->on)
         return;
     dt_span_total *total = &spans->total[omp_get_thread_num() * spans->stride + row];
@@ -53,6 +56,7 @@ void dt_spans_end(dt_spans *spans, dt_span span, double begun, double elements) 
 }
 
 dt_span_total dt_spans_read(const dt_spans *spans, int64_t row) {
+    DT_ASSERT(row >= 0 && row < spans->rows);
     dt_span_total sum = {0};
     for (int64_t t = 0; t < spans->threads; t++) {
         const dt_span_total *total = &spans->total[t * spans->stride + row];

@@ -9,11 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/minmax.h"
 #include "base/progress.h"
 #include "comm/agree.h"
+#include "comm/contract.h"
 #include "model/backward.h"
 #include "model/forward.h"
 #include "optim/clip.h"
@@ -49,16 +51,19 @@ struct dt_step {
 };
 
 int64_t dt_step_micro_batches(int64_t B, int64_t u) {
+    DT_ASSERT(B > 0 && u > 0);
     return (B + u - 1) / u;
 }
 
 void dt_step_slots(int64_t B, int64_t u, int rank, int size, int64_t *first, int64_t *end) {
+    DT_ASSERT(rank >= 0 && rank < size);
     dt_tree_run(dt_step_micro_batches(B, u), rank, size, first, end);
     *first *= u;
     *end = *end * u < B ? *end * u : B;
 }
 
 dt_status dt_step_gradient_buffers(int64_t micro_batches, int rank, int size, int threads, int64_t *buffers) {
+    DT_ASSERT(rank >= 0 && rank < size && threads > 0);
     int64_t first, end;
     dt_micro_batches schedule;
     dt_tree_run(micro_batches, rank, size, &first, &end);
@@ -121,6 +126,9 @@ static dt_status create_own(dt_step *s) {
 }
 
 dt_status dt_step_create(dt_step **created, const dt_step_inputs *inputs) {
+    DT_COLLECTIVE(inputs->world, DT_SAME_INT(inputs->B), DT_SAME_INT(inputs->u),
+                  DT_SAME_INT(inputs->state->step), DT_SAME_REAL(inputs->grad_clip),
+                  DT_SAME_INT(inputs->max_nonfinite));
     dt_step *s = calloc(1, sizeof *s);
     dt_status status = s ? DT_OK : dt_fail("out of memory for the training step");
     *created = s;
@@ -347,6 +355,7 @@ static bool counts(const dt_step_result *result) {
 
 dt_status dt_step_run(dt_step *s, dt_step_result *result,
                       void (*tell)(void *context, const dt_step_result *result), void *context) {
+    DT_COLLECTIVE(s->in.world, DT_SAME_INT(s->in.state->step));
     const double start_seconds = dt_clock_seconds();
     const int64_t step = s->in.state->step + 1;
     bool same_state;

@@ -1,5 +1,9 @@
 /**
  * One training step, from the batch to the new weights.
+ *
+ * This room is one training step on all ranks. A state and the tokens of its batch enter; the state one
+ * step further leaves, or a reason why not. It calls what model/, allreduce/ and optim/ do, in order, and
+ * adds what concerns the step alone: threads, overlap, hooks, the comparison of replicas.
  */
 #ifndef DT_STEP_STEP_H
 #define DT_STEP_STEP_H

@@ -5,6 +5,8 @@
 #include <omp.h>
 #include <stdlib.h>
 
+#include "base/assert.h"
+
 /* OpenMP's environment may hold it to fewer (OMP_THREAD_LIMIT, OMP_MAX_ACTIVE_LEVELS). */
 static int allowed(int threads) {
     const int limit = omp_get_max_active_levels() > 0 ? omp_get_thread_limit() : 1;
@@ -40,6 +42,7 @@ static int granted(int threads) {
 
 dt_status dt_workers_create(dt_workers *workers, int threads, const dt_kernels *kernels,
                             const dt_shape *shape, int64_t sequences) {
+    DT_ASSERT(threads > 0 && sequences > 0);
     workers->threads = granted(threads);
     workers->activations = calloc((size_t)workers->threads, sizeof *workers->activations);
     if (workers->activations == NULL)

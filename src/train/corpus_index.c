@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "comm/agree.h"
+#include "comm/contract.h"
 #include "comm/mismatch.h"
 
 /* Rank 0's choice of a file, told to all. */
@@ -91,6 +92,7 @@ static dt_status check_same(const dt_corpus *corpus, const dt_world *world) {
 
 dt_status dt_corpus_index_open(dt_corpus *corpus, const dt_world *world, const char *path,
                                bool (*stop_requested)(void)) {
+    DT_COLLECTIVE(world, DT_SAME_TEXT(path));
     char *chosen;
     dt_status status = choose(world, path, &chosen);
     if (status == DT_OK)

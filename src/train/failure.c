@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/quote.h"
 #include "comm/agree.h"
+#include "comm/contract.h"
 
 #define ADVICE_BYTES 1024
 #define REMEDY       "lower learning_rate, set grad_clip or lengthen warmup_steps, and "
@@ -57,6 +58,7 @@ static dt_status unequal(const dt_run *run) {
 }
 
 dt_status dt_failure_of_step(dt_run *run, const dt_step_result *result) {
+    DT_COLLECTIVE(run->world, DT_SAME_INT(result->outcome));
     dt_log_settle();
     if (result->outcome == DT_STEP_REPLICAS_DIFFER)
         return dt_replica_check_name(&run->replica_check);
@@ -64,6 +66,7 @@ dt_status dt_failure_of_step(dt_run *run, const dt_step_result *result) {
 }
 
 dt_status dt_failure_of_validation(dt_run *run) {
+    DT_COLLECTIVE_CALL(run->world);
     char in_a_row[64] = "", advice[ADVICE_BYTES];
     const int64_t count = run->validation.nonfinite_in_a_row;
     dt_log_settle();

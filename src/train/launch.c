@@ -9,6 +9,7 @@
 #include "base/ieee.h"
 #include "base/version.h"
 #include "comm/agree.h"
+#include "comm/contract.h"
 #include "comm/mismatch.h"
 #include "math/kernels.h"
 #include "base/checksum.h"
@@ -49,6 +50,7 @@ static dt_status check_program(const dt_world *world) {
 }
 
 dt_status dt_launch_check(const dt_world *world) {
+    DT_COLLECTIVE_CALL(world);
     if (world->size > 1)
         DT_TRY(check_program(world));
     const char *fault = dt_ieee_find_fault();

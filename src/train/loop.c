@@ -6,10 +6,12 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "base/assert.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/progress.h"
 #include "comm/agree.h"
+#include "comm/contract.h"
 #include "comm/watchdog.h"
 #include "train/failure.h"
 #include "train/console.h"
@@ -197,6 +199,7 @@ static dt_status write_loss_of_output(dt_run *run) {
 
 /* Hooks report on every rank, so every rank takes the reports, if only to let them go. */
 static void write_step(void *context, const dt_step_result *result) {
+    DT_ASSERT(dt_state_is_held(&((const dt_run *)context)->state));
     dt_run *run = context;
     json_t *reports = dt_hooks_take_reports(run->hooks);
     if (run->world->rank == 0)
@@ -312,6 +315,7 @@ static dt_status train(dt_run *run, dt_console *console, int *stopped) {
 }
 
 dt_status dt_loop_run(dt_run *run) {
+    DT_COLLECTIVE(run->world, DT_SAME_INT(run->state.step), DT_SAME_INT(run->about.config.max_steps));
     dt_console console = {.start_seconds = dt_clock_seconds()};
     int stopped = 0;
     dt_stop_attend(leave_soon, run);

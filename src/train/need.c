@@ -1,9 +1,11 @@
 /* The tables' sizes summed up, and held against base/available.h. */
 #include "train/need.h"
 
+#include "base/assert.h"
 #include "base/available.h"
 #include "base/minmax.h"
 #include "comm/agree.h"
+#include "comm/contract.h"
 #include "model/activations.h"
 #include "model/weights.h"
 #include "step/overlap.h"
@@ -12,6 +14,7 @@
 
 int64_t dt_need_sum(const dt_layout *layout, const dt_config *config, int threads, int64_t gradients,
                     int64_t workspace_bytes, int64_t tokens) {
+    DT_ASSERT(threads > 0 && gradients >= 0 && workspace_bytes >= 0 && tokens >= 0);
     const dt_kernels *kernels = dt_products_kernels(config);
     const int64_t activations = dt_activations_floats(kernels, &layout->shape, config->micro_batch_size);
     int64_t vectors, own, bytes;
@@ -44,6 +47,7 @@ int64_t dt_need_bytes(const dt_layout *layout, const dt_config *config, const dt
 #define LARGEST_BYTES ((int64_t)1 << 52)
 
 dt_status dt_need_check(const dt_world *world, int64_t bytes) {
+    DT_COLLECTIVE_CALL(world);
     const int64_t own = dt_min(bytes, LARGEST_BYTES);
     const int64_t available = dt_available_bytes("");
     int64_t all = own;

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/version.h"
 #include "comm/agree.h"
+#include "comm/contract.h"
 #include "comm/mismatch.h"
 #include "comm/placement.h"
 #include "config/json.h"
@@ -24,6 +25,7 @@ void dt_opening_placement(const dt_world *world, int threads) {
 }
 
 dt_status dt_opening_hosts(const dt_world *world, json_t **hosts) {
+    DT_COLLECTIVE_CALL(world);
     char(*names)[DT_HOST_BYTES];
     dt_status status = dt_world_host_names(world, &names);
     *hosts = json_array();
@@ -145,6 +147,7 @@ static json_t *run_event(const dt_run *run, json_t *hosts) {
 }
 
 dt_status dt_opening_print(dt_run *run) {
+    DT_COLLECTIVE_CALL(run->world);
     json_t *hosts;
     char unlike[DT_MISMATCH_BYTES];
     DT_TRY(dt_mismatch_find(run->world, run->gpt.kernels->name, unlike));

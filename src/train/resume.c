@@ -13,6 +13,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "comm/agree.h"
+#include "comm/contract.h"
 #include "config/check.h"
 #include "train/settings.h"
 
@@ -176,6 +177,7 @@ static dt_status adopt_text(const dt_world *world, dt_config *config, const char
 
 dt_status dt_resume_find(dt_resume *resume, const dt_world *world, dt_config *config,
                          const char *checkpoints_folder, char **path) {
+    DT_COLLECTIVE(world, DT_SAME_TEXT(config->resume), DT_SAME_TEXT(checkpoints_folder));
     char *text = NULL;
     size_t length = 0;
     memset(resume, 0, sizeof *resume);
@@ -221,6 +223,7 @@ void dt_resume_tell_products(const dt_resume *resume, const char *products) {
 }
 
 dt_status dt_resume_load(const dt_world *world, const char *path, dt_state *state) {
+    DT_COLLECTIVE(world, DT_SAME_INT(state->layout->elements));
     DT_TRY(dt_agree(world, world->rank == 0 ? dt_checkpoint_load(path, state, true) : DT_OK));
     const int64_t bytes = state->layout->elements * (int64_t)sizeof(float);
     DT_TRY(dt_world_broadcast(world, state->parameters, bytes));

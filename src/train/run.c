@@ -1,5 +1,6 @@
 /* From a config to a run, phase by phase; after each phase in which one rank alone can fail, the ranks agree.
  */
+#include "comm/contract.h"
 #include "infer/model_file.h"
 #include "train/run.h"
 #include "train/settings.h"
@@ -275,6 +276,9 @@ static dt_status create(dt_run *run) {
 }
 
 dt_status dt_run_create(dt_run *run, const dt_world *world, dt_config *config) {
+    DT_COLLECTIVE(world, DT_SAME_INT(config->max_steps), DT_SAME_INT(config->batch_size),
+                  DT_SAME_INT(config->micro_batch_size), DT_SAME_INT(config->seed),
+                  DT_SAME_TEXT(config->data), DT_SAME_TEXT(config->out_dir), DT_SAME_TEXT(config->resume));
     *run = (dt_run){.world = world, .start_seconds = dt_clock_seconds(), .metrics = {.descriptor = -1}};
     run->about.config = *config;
     *config = (dt_config){0};

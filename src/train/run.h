@@ -1,5 +1,9 @@
 /**
  * A training run: everything that the loop needs, made from a config.
+ *
+ * This room is a run from start to end. A config enters; a folder with checkpoints and metrics leaves. It
+ * decides what happens between steps, and what happens when something goes wrong; steps themselves are
+ * step/'s.
  */
 #ifndef DT_TRAIN_RUN_H
 #define DT_TRAIN_RUN_H

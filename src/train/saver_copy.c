@@ -24,7 +24,7 @@ void dt_saver_copy_free(dt_saver_copy *copy) {
 }
 
 void dt_saver_copy_take(dt_saver_copy *copy, const dt_state *from) {
-    DT_ASSERT(from->phase == DT_STATE_COMPLETE);
+    DT_ASSERT(dt_state_is_held(from) && from->phase == DT_STATE_COMPLETE);
     copy->state.phase = DT_STATE_ARRIVING;
     for (int64_t slice = 0; slice < dt_state_slices(from->layout); slice++) {
         int64_t count;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/assert.h"
 #include "base/memory.h"
 #include "config/config.h"
 
@@ -13,6 +14,7 @@
 #define MIN_DEVIATION 1e-3
 
 dt_status dt_spike_create(dt_spike *spike, int64_t window, double threshold) {
+    DT_ASSERT(dt_is_null_int(window) || window > 0);
     *spike = (dt_spike){.threshold = threshold};
     if (dt_is_null_int(window))
         return DT_OK;

@@ -7,8 +7,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/progress.h"
+#include "comm/contract.h"
 
 dt_status dt_validation_open(dt_validation *v, const dt_validation_inputs *inputs) {
+    DT_COLLECTIVE_CALL(inputs->world);
     *v = (dt_validation){.in = *inputs, .tried_step = -1, .step = -1, .best = dt_saver_best(inputs->saver)};
     return dt_world_broadcast(inputs->world, &v->best, (int64_t)sizeof v->best);
 }
@@ -33,6 +35,7 @@ static dt_status write_event(const dt_validation *v) {
 }
 
 dt_status dt_validation_take(dt_validation *v, bool (*give_up)(void), double max_seconds) {
+    DT_COLLECTIVE(v->in.world, DT_SAME_INT(v->in.state->step));
     const dt_validation_inputs *p = &v->in;
     const int64_t step = p->state->step;
     const double start = dt_clock_seconds();

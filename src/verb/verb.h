@@ -4,6 +4,9 @@
  * dt_error(), for main.c to print. train, eval, bench and plan are collective, join the job and print their
  * own; the others are local, and every task of a launcher does all of their work, with the words that it was
  * given.
+ *
+ * This room is the command line. Words enter; an exit code leaves, and what the verb was asked for. A file
+ * is a verb.
  */
 #ifndef DT_VERB_VERB_H
 #define DT_VERB_VERB_H
