@@ -39,54 +39,27 @@ static dt_range columns(int64_t count, dt_range tiles) {
 static void forward(void *y, dt_result result, const dt_operand *x, const dt_weight *w, const float *bias,
                     const dt_linear_shape *s, dt_range tiles, float *workspace) {
     (void)result;
+    const dt_product product = dt_linear_y_product(y, x, w->values, bias, s);
     if (s->rows == 1)
         matvec.forward(y, x, w->values, bias, s->in, s->out, columns(s->out, tiles));
     else
-        multiply(&(dt_product){.m = s->rows,
-                               .n = s->out,
-                               .k = s->in,
-                               .a = x,
-                               .a_stride = s->x_stride,
-                               .b = w->values,
-                               .b_stride = s->out,
-                               .c = y,
-                               .c_stride = s->y_stride,
-                               .bias = bias},
-                 tiles, workspace);
+        multiply(&product, tiles, workspace);
 }
 
 static void backward_input(void *dx, dt_result result, const dt_operand *dy, const dt_weight *w,
                            const dt_linear_shape *s, dt_range tiles, float *workspace) {
     (void)result;
+    const dt_product product = dt_linear_dx_product(dx, dy, w->values, s);
     if (s->rows == 1)
         matvec.transposed(dx, dy, w->values, columns(s->in, tiles), s->out);
     else
-        multiply(&(dt_product){.transpose_b = true,
-                               .m = s->rows,
-                               .n = s->in,
-                               .k = s->out,
-                               .a = dy,
-                               .a_stride = s->y_stride,
-                               .b = w->values,
-                               .b_stride = s->out,
-                               .c = dx,
-                               .c_stride = s->x_stride},
-                 tiles, workspace);
+        multiply(&product, tiles, workspace);
 }
 
 static void backward_weight(float *dw, float *dbias, const dt_operand *x, const dt_operand *dy,
                             const dt_linear_shape *s, dt_range tiles, float *workspace) {
-    multiply(&(dt_product){.transpose_a = true,
-                           .m = s->in,
-                           .n = s->out,
-                           .k = s->rows,
-                           .a = x,
-                           .a_stride = s->x_stride,
-                           .b = dy,
-                           .b_stride = s->y_stride,
-                           .c = dw,
-                           .c_stride = s->out},
-             tiles, workspace);
+    const dt_product product = dt_linear_dw_product(dw, x, dy, s);
+    multiply(&product, tiles, workspace);
     if (dbias)
         dt_bias_gradient(dbias, dy, s->rows, s->y_stride, columns(s->out, tiles));
 }

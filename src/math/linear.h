@@ -85,4 +85,50 @@ static inline dt_range dt_linear_all_dw(const struct dt_linear *linear, const dt
     return dt_range_all(linear->tiles(shape->in, shape->out));
 }
 
+/** The three products in fp32, whoever multiplies them: y[rows, out] = x[rows, in] w[in, out] + bias[out]; no
+ * bias where that is NULL. Local. */
+static inline dt_product dt_linear_y_product(float *y, const float *x, const float *w, const float *bias,
+                                             const dt_linear_shape *s) {
+    return (dt_product){.m = s->rows,
+                        .n = s->out,
+                        .k = s->in,
+                        .a = x,
+                        .a_stride = s->x_stride,
+                        .b = w,
+                        .b_stride = s->out,
+                        .c = y,
+                        .c_stride = s->y_stride,
+                        .bias = bias};
+}
+
+/** dx[rows, in] = dy[rows, out] w[in, out]^T. Local. */
+static inline dt_product dt_linear_dx_product(float *dx, const float *dy, const float *w,
+                                              const dt_linear_shape *s) {
+    return (dt_product){.transpose_b = true,
+                        .m = s->rows,
+                        .n = s->in,
+                        .k = s->out,
+                        .a = dy,
+                        .a_stride = s->y_stride,
+                        .b = w,
+                        .b_stride = s->out,
+                        .c = dx,
+                        .c_stride = s->x_stride};
+}
+
+/** dw[in, out] = x[rows, in]^T dy[rows, out]. Local. */
+static inline dt_product dt_linear_dw_product(float *dw, const float *x, const float *dy,
+                                              const dt_linear_shape *s) {
+    return (dt_product){.transpose_a = true,
+                        .m = s->in,
+                        .n = s->out,
+                        .k = s->rows,
+                        .a = x,
+                        .a_stride = s->x_stride,
+                        .b = dy,
+                        .b_stride = s->y_stride,
+                        .c = dw,
+                        .c_stride = s->out};
+}
+
 #endif

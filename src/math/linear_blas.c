@@ -18,15 +18,8 @@ static void forward(void *y, dt_result result, const dt_operand *x, const dt_wei
     (void)result, (void)workspace;
     if (tiles.first == tiles.end)
         return;
-    dt_matmul_sgemm(&(dt_product){.m = s->rows,
-                                  .n = s->out,
-                                  .k = s->in,
-                                  .a = x,
-                                  .a_stride = s->x_stride,
-                                  .b = w->values,
-                                  .b_stride = s->out,
-                                  .c = y,
-                                  .c_stride = s->y_stride});
+    const dt_product product = dt_linear_y_product(y, x, w->values, NULL, s);
+    dt_matmul_sgemm(&product);
     if (bias)
         add_bias(y, s->y_stride, bias, s->rows, s->out);
 }
@@ -36,16 +29,8 @@ static void backward_input(void *dx, dt_result result, const dt_operand *dy, con
     (void)result, (void)workspace;
     if (tiles.first == tiles.end)
         return;
-    dt_matmul_sgemm(&(dt_product){.transpose_b = true,
-                                  .m = s->rows,
-                                  .n = s->in,
-                                  .k = s->out,
-                                  .a = dy,
-                                  .a_stride = s->y_stride,
-                                  .b = w->values,
-                                  .b_stride = s->out,
-                                  .c = dx,
-                                  .c_stride = s->x_stride});
+    const dt_product product = dt_linear_dx_product(dx, dy, w->values, s);
+    dt_matmul_sgemm(&product);
 }
 
 static void backward_weight(float *dw, float *dbias, const dt_operand *x, const dt_operand *dy,
@@ -53,16 +38,8 @@ static void backward_weight(float *dw, float *dbias, const dt_operand *x, const 
     (void)workspace;
     if (tiles.first == tiles.end)
         return;
-    dt_matmul_sgemm(&(dt_product){.transpose_a = true,
-                                  .m = s->in,
-                                  .n = s->out,
-                                  .k = s->rows,
-                                  .a = x,
-                                  .a_stride = s->x_stride,
-                                  .b = dy,
-                                  .b_stride = s->y_stride,
-                                  .c = dw,
-                                  .c_stride = s->out});
+    const dt_product product = dt_linear_dw_product(dw, x, dy, s);
+    dt_matmul_sgemm(&product);
     if (dbias)
         dt_bias_gradient(dbias, dy, s->rows, s->y_stride, dt_range_all(s->out));
 }
