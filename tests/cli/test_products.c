@@ -134,6 +134,19 @@ static void bf16_has_no_such_products(void **state) {
                      "products: blas needs compute_dtype: fp32, because OpenBLAS's products are of floats");
 }
 
+/* A file of the library's name that is none is found before the real one. */
+static void a_missing_library_is_told(void **state) {
+    (void)state;
+    command_result r = command_run(
+        "mkdir -p empty && : >empty/libopenblas.so.0 && LD_LIBRARY_PATH=empty %s %s --out-dir none", DTRAIN,
+        BLAS);
+    assert_int_equal(r.exit_code, 1);
+    assert_non_null(strstr(r.err, "cannot load OpenBLAS: "));
+    assert_non_null(strstr(r.err, "; install Debian's libopenblas0"));
+    assert_int_equal(training_latest_step("none"), -1);
+    command_free(&r);
+}
+
 /* Whether a command loads a file whose name has "openblas" in it, as the dynamic linker tells. */
 static bool loads_openblas(const char *words) {
     command_result r = command_run("LD_DEBUG=files %s %s", DTRAIN, words);
@@ -174,6 +187,7 @@ int main(void) {
         cmocka_unit_test(a_run_goes_on_with_the_other_products),
         cmocka_unit_test(other_kernels_are_told),
         cmocka_unit_test(bf16_has_no_such_products),
+        cmocka_unit_test(a_missing_library_is_told),
         cmocka_unit_test(nothing_else_loads_the_library),
     };
     return cmocka_run_group_tests(tests, set_up, training_tear_down);
