@@ -55,10 +55,11 @@ dt_status dt_need_check(const dt_world *world, int64_t bytes) {
     dt_status status = DT_OK;
     if (all > available)
         status = dt_usage(
-            "not enough memory on host %s: expected %s%.1f MB available, %.1f MB for each of %d "
-            "rank%s, found %.1f MB; use a smaller model, micro_batch_size, bucket_bytes or "
+            "not enough memory on host %s: expected %s%.1f MB available for %d rank%s, of which rank %d takes "
+            "%.1f MB, found %.1f MB; use a smaller model, micro_batch_size, bucket_bytes or "
             "OMP_NUM_THREADS, or fewer ranks per host",
             world->host, own < LARGEST_BYTES ? "at least " : "more than ", (double)all / 1e6,
-            (double)own / 1e6, world->host_ranks, world->host_ranks == 1 ? "" : "s", (double)available / 1e6);
+            world->host_ranks, world->host_ranks == 1 ? "" : "s", world->rank, (double)own / 1e6,
+            (double)available / 1e6);
     return dt_agree(world, status);
 }

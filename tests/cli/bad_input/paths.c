@@ -42,7 +42,7 @@ static const bad_row rows[] = {
     {ROW(TRAIN "--out-dir folder --checkpoint-dir /dev/null/x",
          "checkpoint_dir: cannot make folder /dev/null/x")},
     {ROW(TRAIN "--n-layers 1024 --d-model 65536 --d-ff 262144 --n-heads 1", "not enough memory on host")},
-    {ROW(TRAIN "--n-layers 1000 --d-model 65536", "MB for each of 1 rank, found")},
+    {ROW(TRAIN "--n-layers 1000 --d-model 65536", "MB available for 1 rank, of which rank 0 takes ")},
     {ROW(
         TINY
         " --data text.txt --batch-size 1 --micro-batch-size 1 --d-model 65536 --max-seq-len 1000 --d-ff 262144 --n-layers 100",
