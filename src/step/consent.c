@@ -75,6 +75,9 @@ static int take_nonfinite(const evidence *e, dt_findings *mine) {
     return -1;
 }
 
+/* How a blame ends that is of some ranks. */
+#define ALONE " alone"
+
 /* What is not finite on rank `rank`, and on which ranks it is so if not on all. */
 static dt_status blame_nonfinite(const evidence *e, int rank, char blame[DT_CONSENT_BYTES]) {
     const uint64_t *row = row_of(e, rank);
@@ -89,8 +92,13 @@ static dt_status blame_nonfinite(const evidence *e, int rank, char blame[DT_CONS
     DT_TRY(dt_mismatch_list(e->world, row_of(e, e->world->rank)[FINITE] == 0, ranks, &count));
     const size_t used = strlen(blame);
     if (count < e->world->size)
-        snprintf(blame + used, DT_CONSENT_BYTES - used, " on %s alone", ranks);
+        snprintf(blame + used, DT_CONSENT_BYTES - used, " on %s" ALONE, ranks);
     return DT_OK;
+}
+
+bool dt_consent_blames_some(const char *blame) {
+    const size_t length = strlen(blame), end = strlen(ALONE);
+    return length >= end && strcmp(blame + length - end, ALONE) == 0;
 }
 
 static dt_status blame_unequal(const evidence *e, char blame[DT_CONSENT_BYTES]) {

@@ -10,6 +10,7 @@
 #ifndef DT_STEP_CONSENT_H
 #define DT_STEP_CONSENT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/status.h"
@@ -47,5 +48,9 @@ typedef enum dt_consent {
 dt_status dt_consent_ask(const dt_world *world, dt_replica_check *check, const dt_state *state,
                          const float *gradient, dt_findings *mine, dt_consent *consent,
                          char blame[DT_CONSENT_BYTES]);
+
+/** Whether `blame`, of what is not finite, is of some ranks alone. Their sum is that of all, so it is their
+ * memory, their processor or a hook that has spoilt it, and no number of the run. Local. */
+bool dt_consent_blames_some(const char *blame);
 
 #endif

@@ -81,8 +81,8 @@ void dt_console_closing(const dt_console *console, const dt_run *run, int stoppe
                     console->steps, tokens / (dt_clock_seconds() - console->start_seconds));
     }
     if (console->skipped > 0)
-        dt_log_warn("%" PRId64 " steps were skipped, since their loss or gradient was not finite",
-                    console->skipped);
+        dt_log_warn("%" PRId64 " step%s skipped, since the loss or the gradient was not finite",
+                    console->skipped, console->skipped == 1 ? " was" : "s were");
     const char *saved = dt_saver_path(run->saver);
     if (saved)
         print_checkpoint(console, run, saved, stopped);

@@ -15,6 +15,7 @@
 
 #define ADVICE_BYTES 1024
 #define REMEDY       "lower learning_rate, set grad_clip or lengthen warmup_steps, and "
+#define CAUSE        "the cause is bad memory, a bad processor, or a hook that does not do the same on every rank; "
 
 /* How to go on from before `step`; rank 0's is printed, and it alone need see the checkpoints. */
 static void advise(const dt_run *run, int64_t step, char advice[ADVICE_BYTES]) {
@@ -36,24 +37,25 @@ static void advise(const dt_run *run, int64_t step, char advice[ADVICE_BYTES]) {
 }
 
 static dt_status diverged(const dt_run *run, const dt_step_result *result) {
+    const char *blame = dt_step_blame(run->step);
     char in_a_row[64] = "", advice[ADVICE_BYTES];
     if (result->nonfinite_in_a_row > 1)
         snprintf(in_a_row, sizeof in_a_row, ", number %" PRId64 " in a row", result->nonfinite_in_a_row);
     /* Skipped steps have left the weights of the last that was taken. */
     advise(run, run->state.step + 1 - result->nonfinite_in_a_row, advice);
-    return dt_fail("step %" PRId64 ": expected a finite loss and gradient, found loss %g and grad_norm "
-                   "%g%s; the first that is not finite is the %s; the step was not taken, and the "
-                   "checkpoints before it are untouched; " REMEDY "%s",
-                   run->state.step + 1, result->loss, result->grad_norm, in_a_row, dt_step_blame(run->step),
-                   advice);
+    return dt_fail(
+        "step %" PRId64 ": expected a finite loss and gradient, found loss %g and grad_norm "
+        "%g%s; the first that is not finite is the %s; the step was not taken, and the "
+        "checkpoints before it are untouched; %s%s",
+        run->state.step + 1, result->loss, result->grad_norm, in_a_row, blame,
+        dt_consent_blames_some(blame) ? CAUSE "leave out that host, or fix the hook, and " : REMEDY, advice);
 }
 
 /* The state is still the same everywhere: what was made of it is not. */
 static dt_status unequal(const dt_run *run) {
     return dt_fail(
         "step %" PRId64 ": expected the same loss and gradient on every rank, found that %s; the step was "
-        "not taken; the cause is bad memory, a bad processor, or a hook that does not do the same on every "
-        "rank; leave out that host, or fix the hook, and go on from the last checkpoint",
+        "not taken; " CAUSE "leave out that host, or fix the hook, and go on from the last checkpoint",
         run->state.step + 1, dt_step_blame(run->step));
 }
 

@@ -116,6 +116,9 @@ static void what_one_rank_finds_all_act_upon(void **state) {
     training_refused(2, "two_again", MODEL FAULT("rank: 1, step: 4, how: nan, tensor: 1"), 1,
                      "the first that is not finite is the gradient of wpe.weight on rank 1 on ");
     training_refused(
+        2, "two_cause", MODEL FAULT("rank: 1, step: 4, how: nan, tensor: 1"), 1,
+        " alone; the step was not taken, and the checkpoints before it are untouched; the cause is bad memory, ");
+    training_refused(
         5, "five", MODEL FAULT("rank: 3, step: 2, how: inf"), 1,
         " and grad_norm inf; the first that is not finite is the gradient of wte.weight on rank 3 on ");
     training_done(3, 1, "skip", MODEL SKIP FAULT("rank: 2, step: 4, how: nan, tensor: 1"));
