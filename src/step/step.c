@@ -7,7 +7,6 @@
 #include <inttypes.h>
 #include <omp.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/assert.h"
 #include "base/clock.h"
@@ -24,10 +23,6 @@
 /* Floats of a vector that a thread adds at once: small beside a thread's share, large beside a call. */
 #define ADDED_TOGETHER 4096
 
-/* What a micro-batch leaves behind beside its gradient: a row of doubles, gathered by all ranks. Hooks'
- * values follow. */
-enum { MICRO_BATCH_LOSS, MICRO_BATCH_STOP, MICRO_BATCH_STATE, MICRO_BATCH_HOOKS };
-
 struct dt_step {
     dt_step_inputs in;
     int64_t micro_batches;
@@ -41,11 +36,8 @@ struct dt_step {
     dt_overlap *overlap;
     float *sum; /* the gradient of the batch, once reduced: one of the buffers */
 
-    double *micro_batch_values; /* [micro_batches, values] */
-    double *losses;             /* [micro_batches] */
-    int64_t values;
-    int64_t *values_counts; /* [size]: micro-batches of each rank */
-    double *partial;        /* scratch of the norm */
+    dt_micro_batch_values values;
+    double *partial; /* scratch of the norm */
     int64_t nonfinite_in_a_row;
     char blame[DT_CONSENT_BYTES]; /* for the last step; "" when there is none */
 };
@@ -88,28 +80,14 @@ static dt_status create_gradients(dt_step *s) {
     return DT_OK;
 }
 
-static dt_status create_values(dt_step *s) {
-    const int size = s->in.world->size;
-    DT_TRY(dt_hooks_expect_memory(s->in.hooks, s->micro_batches));
-    s->values = MICRO_BATCH_HOOKS + dt_hooks_micro_batch_values(s->in.hooks);
-    s->micro_batch_values =
-        dt_memory_alloc(s->micro_batches * s->values, sizeof(double), "the values of the micro-batches");
-    s->losses = dt_memory_alloc(s->micro_batches, sizeof(double), "the losses of the micro-batches");
-    s->values_counts = dt_memory_alloc(size, sizeof(int64_t), "the ranks' numbers of micro-batches");
-    s->partial =
-        dt_memory_alloc(dt_clip_chunks(s->in.gpt->layout->elements), sizeof(double), "partial norms");
+static dt_status create_batch(dt_step *s) {
     const int64_t slots = s->end_slot - s->first_slot, row = s->in.gpt->layout->shape.T + 1;
     s->window = dt_memory_alloc(slots, sizeof *s->window, "the batch");
     s->ids = dt_memory_alloc(slots * row, sizeof *s->ids, "the tokens of the batch");
-    if (!s->micro_batch_values || !s->losses || !s->values_counts || !s->partial || !s->window || !s->ids)
+    if (!s->window || !s->ids)
         return DT_FAILED;
     for (int64_t slot = 0; slot < slots; slot++)
         s->window[slot] = s->ids + slot * row;
-    for (int r = 0; r < size; r++) {
-        int64_t first, end;
-        dt_tree_run(s->micro_batches, r, size, &first, &end);
-        s->values_counts[r] = end - first;
-    }
     return DT_OK;
 }
 
@@ -122,7 +100,13 @@ static dt_status create_own(dt_step *s) {
     dt_step_slots(s->in.B, s->in.u, world->rank, world->size, &s->first_slot, &s->end_slot);
     DT_TRY(dt_micro_batches_schedule(&s->schedule, s->micro_batches, first, end, s->in.workers->threads));
     DT_TRY(create_gradients(s));
-    return create_values(s);
+    DT_TRY(create_batch(s));
+    DT_TRY(dt_hooks_expect_memory(s->in.hooks, s->micro_batches));
+    DT_TRY(dt_micro_batch_values_create(&s->values, world, s->micro_batches,
+                                        dt_hooks_micro_batch_values(s->in.hooks)));
+    s->partial =
+        dt_memory_alloc(dt_clip_chunks(s->in.gpt->layout->elements), sizeof(double), "partial norms");
+    return s->partial ? DT_OK : DT_FAILED;
 }
 
 dt_status dt_step_create(dt_step **created, const dt_step_inputs *inputs) {
@@ -157,9 +141,7 @@ void dt_step_free(dt_step *s) {
     free(s->gradient_view);
     dt_micro_batches_free(&s->schedule);
     dt_overlap_free(s->overlap);
-    dt_memory_free(s->micro_batch_values);
-    dt_memory_free(s->losses);
-    dt_memory_free(s->values_counts);
+    dt_micro_batch_values_free(&s->values);
     dt_memory_free(s->partial);
     dt_memory_free(s->window);
     dt_memory_free(s->ids);
@@ -185,11 +167,12 @@ static void run_micro_batch(dt_step *s, int64_t step, int64_t index, const dt_ba
                                         .step = step};
     const float scale = (float)(1.0 / ((double)s->in.B * (double)T));
     dt_activations *a = &s->in.workers->activations[omp_get_thread_num()];
-    double *values = s->micro_batch_values + micro_batch_index * s->values;
     dt_forward_run(s->in.gpt, s->in.weights, &micro_batch, a);
-    dt_hooks_forward(s->in.hooks, step, a, micro_batch.sequences * T, values + MICRO_BATCH_HOOKS);
-    values[MICRO_BATCH_LOSS] = dt_backward_run(s->in.gpt, s->in.weights, &micro_batch, scale, a,
-                                               &s->gradient_view[s->schedule.buffer[index]], progress);
+    dt_hooks_forward(s->in.hooks, step, a, micro_batch.sequences * T,
+                     dt_micro_batch_values_hooks(&s->values, micro_batch_index));
+    *dt_micro_batch_values_loss(&s->values, micro_batch_index) =
+        dt_backward_run(s->in.gpt, s->in.weights, &micro_batch, scale, a,
+                        &s->gradient_view[s->schedule.buffer[index]], progress);
     dt_progress_mark();
 }
 
@@ -237,42 +220,18 @@ static void run_micro_batches(dt_step *s, int64_t step) {
     }
 }
 
-/* A hash in a place for a double: its bytes travel as they are, whatever number they would be. */
-static void put_hash(double *into, uint64_t hash) {
-    _Static_assert(sizeof *into == sizeof hash, "a hash takes the place of one double");
-    memcpy(into, &hash, sizeof hash);
-}
-
-/* Of two reasons to stop the smaller, 0 being none: a signal comes before what another rank has heard of it.
- */
-static int sooner(int a, int b) {
-    return a == 0 || (b != 0 && b < a) ? b : a;
-}
-
-/* Every micro-batch's row on every rank, and from them the loss, whether to stop, and whether all ranks
+/* Every micro-batch's values on every rank, and from them the loss, whether to stop, and whether all ranks
  * started from the same state. */
 static dt_status gather_micro_batches(dt_step *s, dt_step_result *result, bool *same_state) {
-    const int64_t T = s->in.gpt->layout->shape.T;
-    const double stop = (double)s->in.stop_reason();
+    const int stop = s->in.stop_reason();
     const uint64_t hash = dt_replica_check_end(s->in.replica_check);
-    for (int64_t l = s->schedule.first; l < s->schedule.end; l++) {
-        s->micro_batch_values[l * s->values + MICRO_BATCH_STOP] = stop;
-        put_hash(&s->micro_batch_values[l * s->values + MICRO_BATCH_STATE], hash);
-    }
+    dt_micro_batch_findings found;
     const double begun = dt_spans_begin(s->in.spans);
-    DT_TRY(dt_world_gather_all(s->in.world, s->micro_batch_values, s->values * (int64_t)sizeof(double),
-                               s->values_counts));
+    DT_TRY(dt_micro_batch_values_gather(&s->values, s->in.world, stop, hash, &found));
     dt_spans_end(s->in.spans, DT_SPAN_LOSSES, begun, 0.0);
-    result->stop = 0;
-    *same_state = true;
-    for (int64_t l = 0; l < s->micro_batches; l++) {
-        const double *row = s->micro_batch_values + l * s->values;
-        s->losses[l] = row[MICRO_BATCH_LOSS];
-        result->stop = sooner(result->stop, (int)row[MICRO_BATCH_STOP]);
-        *same_state &=
-            memcmp(&row[MICRO_BATCH_STATE], &s->micro_batch_values[MICRO_BATCH_STATE], sizeof(double)) == 0;
-    }
-    result->loss = dt_tree_sum(s->losses, s->micro_batches) / ((double)s->in.B * (double)T);
+    result->loss = found.loss / ((double)s->in.B * (double)s->in.gpt->layout->shape.T);
+    result->stop = found.stop;
+    *same_state = found.same_state;
     return DT_OK;
 }
 
@@ -373,8 +332,8 @@ dt_status dt_step_run(dt_step *s, dt_step_result *result,
         return DT_OK;
     }
     dt_progress_enter(step, "updating the weights");
-    DT_TRY(dt_hooks_collect(s->in.hooks, step, s->micro_batch_values + MICRO_BATCH_HOOKS, s->micro_batches,
-                            s->values));
+    DT_TRY(dt_hooks_collect(s->in.hooks, step, dt_micro_batch_values_hooks(&s->values, 0), s->micro_batches,
+                            s->values.stride));
     DT_TRY(dt_hooks_update(s->in.hooks, step, s->sum));
     DT_TRY(judge_gradient(s, step, result));
     if (counts(result))

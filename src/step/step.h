@@ -22,6 +22,7 @@
 #include "step/replica_check.h"
 #include "step/hooks.h"
 #include "step/micro_batches.h"
+#include "step/micro_batch_values.h"
 #include "step/overlap.h"
 #include "step/spans.h"
 #include "optim/state.h"
