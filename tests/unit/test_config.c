@@ -59,7 +59,7 @@ static void test_old_names(void **state) {
     (void)state;
     dt_config config;
     const char *algorithms = NULL;
-    const dt_flag own[] = {{"algorithms", false, &algorithms}, {NULL}};
+    const dt_flag own[] = {{"algorithms", false, &algorithms}, {.name = NULL}};
     dt_config_init(&config);
     assert_done(read_yaml(&config, "exchange: hierarchical\n"));
     assert_int_equal(config.allreduce, DT_ALGORITHM_HIERARCHICAL);
