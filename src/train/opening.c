@@ -17,11 +17,50 @@
 #include "config/remark.h"
 #include "train/stop.h"
 
-void dt_opening_placement(const dt_world *world, int threads) {
+/* Every step waits for the slowest rank, and variables reach other hosts only where the launcher passes them.
+ */
+static dt_status warn_of_threads(const dt_world *world, int threads) {
+    char mine[32], found[DT_MISMATCH_BYTES];
+    snprintf(mine, sizeof mine, "%d thread%s", threads, threads == 1 ? "" : "s");
+    DT_TRY(dt_mismatch_find(world, mine, found));
+    if (*found)
+        dt_log_warn("%s; a step takes as long as on the slowest; give all the same OMP_NUM_THREADS, by "
+                    "mpirun -x OMP_NUM_THREADS, or srun --export=ALL",
+                    found);
+    return DT_OK;
+}
+
+/* What rank 0 does not find on its own host: the ranks that are warned, and the sentence of the lowest. */
+static dt_status warn_of_others(const dt_world *world, const char warning[DT_PLACEMENT_BYTES]) {
+    char found[DT_MISMATCH_BYTES], first[DT_PLACEMENT_BYTES];
+    int count, beyond; /* the lowest rank that is warned, and one */
+    DT_TRY(dt_mismatch_list(world, *warning != 0, found, &count));
+    DT_TRY(dt_agree_min(world, *warning ? world->rank + 1 : 0, &beyond));
+    if (beyond <= 1)
+        return DT_OK;
+    int64_t *counts = dt_memory_alloc(world->size, sizeof *counts, "what ranks are warned of");
+    DT_TRY(dt_agree(world, counts ? DT_OK : DT_FAILED));
+    for (int r = 0; r < world->size; r++)
+        counts[r] = r + 1 == beyond;
+    memcpy(first, warning, sizeof first);
+    const dt_status status = dt_world_gather_all(world, first, sizeof first, counts);
+    dt_memory_free(counts);
+    if (status == DT_OK)
+        dt_log_warn("%s: %s", found, first);
+    return status;
+}
+
+dt_status dt_opening_placement(const dt_world *world, int threads) {
+    DT_COLLECTIVE_CALL(world);
     const dt_placement placement = dt_placement_look(world, threads);
-    char text[DT_PLACEMENT_BYTES];
-    for (int i = 0; dt_placement_warning(&placement, i, text, sizeof text); i++)
+    char first[DT_PLACEMENT_BYTES] = "", text[DT_PLACEMENT_BYTES];
+    for (int i = 0; dt_placement_warning(&placement, i, text, sizeof text); i++) {
+        if (i == 0)
+            memcpy(first, text, sizeof first);
         dt_log_warn("%s", text);
+    }
+    DT_TRY(warn_of_others(world, first));
+    return warn_of_threads(world, threads);
 }
 
 dt_status dt_opening_hosts(const dt_world *world, json_t **hosts) {
@@ -58,7 +97,6 @@ static void print_warnings(const dt_run *run) {
     dt_corpus_warn(&run->corpus);
     if (dt_streams_warning(&run->streams, unused, sizeof unused))
         dt_log_warn("%s", unused);
-    dt_opening_placement(run->world, run->workers.threads);
     char remark[512];
     for (int i = 0; dt_config_remark(&run->about.config, i, remark, sizeof remark); i++)
         dt_log_warn("%s", remark);
@@ -157,7 +195,8 @@ dt_status dt_opening_print(dt_run *run) {
         status = dt_metrics_object(&run->metrics, run_event(run, hosts));
     }
     json_decref(hosts);
-    return dt_agree(run->world, status);
+    DT_TRY(dt_agree(run->world, status));
+    return dt_opening_placement(run->world, run->workers.threads);
 }
 
 void dt_opening_idle(const dt_run *run) {

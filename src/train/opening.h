@@ -12,8 +12,9 @@
 #include "comm/placement.h"
 #include "train/run.h"
 
-/** Warns where ranks and threads do not suit the cores of this host. Local. */
-void dt_opening_placement(const dt_world *world, int threads);
+/** Warns where ranks and threads do not suit the cores of rank 0's host, or else of another rank's, and where
+ * ranks have different numbers of threads. Collective. */
+dt_status dt_opening_placement(const dt_world *world, int threads);
 
 /** A placement as it stands in the "run" event and in a plan (docs/formats.md), a new JSON object; NULL when
  * out of memory. Local. */

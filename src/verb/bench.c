@@ -49,10 +49,10 @@ static dt_status run(const dt_world *world, const dt_config *config, const dt_ve
     dt_status status = dt_agree(world, prepare(world, f, &repetitions, &threads));
     if (status == DT_OK)
         status = dt_agree(world, world->rank == 0 ? dt_study_output_check(f->json, f->report) : DT_OK);
-    if (status == DT_OK) {
-        dt_opening_placement(world, threads);
+    if (status == DT_OK)
+        status = dt_opening_placement(world, threads);
+    if (status == DT_OK)
         status = dt_profile_run(&profile, world, config, threads, repetitions);
-    }
     if (status == DT_OK) {
         dt_table_print(&profile, config);
         if (f->json && world->rank == 0)
@@ -110,7 +110,7 @@ static dt_status compare(const dt_world *world, const dt_config *config, const d
     DT_TRY(dt_agree(world, prepare(world, f, &repetitions, &threads)));
     DT_TRY(dt_agree(world, f->threads_per_core ? read_threads_per_core(f->threads_per_core, &threads_per_core)
                                                : DT_OK));
-    dt_opening_placement(world, threads);
+    DT_TRY(dt_opening_placement(world, threads));
     DT_TRY(dt_algorithms_run(&result, world, config, threads, repetitions, threads_per_core));
     dt_status status = DT_OK;
     if (world->rank == 0) {

@@ -82,6 +82,29 @@ static void other_kernels_are_named(void **state) {
     command_free(&r);
 }
 
+/* What slows one rank down slows all: threads that its host was not told of, and cores that it lacks. */
+static void slow_ranks_are_named(void **state) {
+    (void)state;
+    static const char *const rows[][3] = {{"OMP_NUM_THREADS=2", "OMP_NUM_THREADS=1",
+                                           " has 1 thread; the other 2 ranks have 2 threads; a step takes "},
+                                          {"OMP_NUM_THREADS=2 HWLOC_SYNTHETIC='core:16 pu:1'",
+                                           "OMP_NUM_THREADS=2 HWLOC_SYNTHETIC='core:1 pu:1'",
+                                           ": a rank with 2 threads is bound to 1 core, "}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        command_result r = command_run(
+            "%s --oversubscribe --bind-to none -np 3 %s/tests/support/mismatch env %s %s :: env %s %s",
+            DTRAIN_MPIRUN, DTRAIN_SOURCE_DIR, rows[i][0], DTRAIN TRAIN, rows[i][1], DTRAIN TRAIN);
+        const char *found = strstr(r.err, "dtrain: warning: rank 2 on ");
+        if (r.exit_code != 0 || found == NULL || strstr(found, rows[i][2]) == NULL)
+            fail_msg("expected a run and \"%s\", found exit code %d, \"%s\" and \"%s\"", rows[i][2],
+                     r.exit_code, r.out, r.err);
+        command_free(&r);
+        r = command_run("rm -r out");
+        assert_int_equal(r.exit_code, 0);
+        command_free(&r);
+    }
+}
+
 /* Text of another length, and text of the same length with one letter changed, where one rank looks. */
 static void another_text_is_named(void **state) {
     (void)state;
@@ -192,6 +215,7 @@ int main(void) {
         cmocka_unit_test(another_program_is_named),
         cmocka_unit_test(flush_to_zero_is_refused),
         cmocka_unit_test(other_kernels_are_named),
+        cmocka_unit_test(slow_ranks_are_named),
         cmocka_unit_test(another_text_is_named),
         cmocka_unit_test(a_letter_outside_the_sample_is_noticed_where_it_is_trained_on)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
