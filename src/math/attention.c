@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/assert.h"
 #include "base/elementary.h"
 #include "base/minmax.h"
 #include "math/exp.h"
@@ -179,6 +180,8 @@ static void forward_head(const head *h, float *y, float *lse, int64_t C, dt_rang
 
 static void forward(dt_operand *result, float *lse, const dt_operand *qkv, int64_t T, int64_t C, int64_t H,
                     const dt_dropout *drop, dt_range outputs, float *scratch) {
+    DT_ASSERT(T > 0 && H > 0 && C > 0 && C % H == 0 && dt_range_is_proper(outputs));
+    DT_ASSERT_APART(result, T * C * (int64_t)sizeof(float), qkv, 3 * T * C * (int64_t)sizeof(float));
     float *y = result;
     head h = prepare(qkv, T, C, H, scratch);
     for (int64_t i = 0; i < H; i++, h.q += h.D, h.k += h.D, h.v += h.D) {
@@ -264,6 +267,9 @@ static void backward_head(const head *h, float *dqkv, const float *dy, const flo
 static void backward(dt_operand *result, const dt_operand *of_y, const dt_operand *made, const float *lse,
                      const dt_operand *qkv, int64_t T, int64_t C, int64_t H, const dt_dropout *drop,
                      dt_range outputs, float *scratch) {
+    DT_ASSERT(T > 0 && H > 0 && C > 0 && C % H == 0 && dt_range_is_proper(outputs));
+    DT_ASSERT_APART(result, 3 * T * C * (int64_t)sizeof(float), qkv, 3 * T * C * (int64_t)sizeof(float));
+    DT_ASSERT_APART(result, 3 * T * C * (int64_t)sizeof(float), of_y, T * C * (int64_t)sizeof(float));
     float *dqkv = result;
     const float *dy = of_y, *y = made;
     head h = prepare(qkv, T, C, H, scratch);
@@ -286,6 +292,7 @@ static void fetch(const float *row, int64_t D) {
 
 static void query(dt_operand *result, const dt_operand *given, int64_t t, int64_t C, int64_t H,
                   float *scratch) {
+    DT_ASSERT(t >= 0 && H > 0 && C > 0 && C % H == 0);
     float *y = result;
     const float *qkv = given;
     const int64_t D = C / H, row = 3 * C;

@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/minmax.h"
 #include "math/head_bf16.h"
 #include "math/row.h"
@@ -77,6 +78,8 @@ static void forward_head(dt_head *h, uint16_t *y, float *lse, int64_t C, dt_rang
 
 static void forward(dt_operand *result, float *lse, const dt_operand *qkv, int64_t T, int64_t C, int64_t H,
                     const dt_dropout *drop, dt_range outputs, float *scratch) {
+    DT_ASSERT(T > 0 && H > 0 && C > 0 && C % H == 0 && dt_range_is_proper(outputs));
+    DT_ASSERT_APART(result, T * C * (int64_t)sizeof(uint16_t), qkv, 3 * T * C * (int64_t)sizeof(uint16_t));
     uint16_t *y = result;
     int64_t used = 0;
     dt_head h = dt_head_prepare(qkv, T, C, H, scratch, &used);
@@ -190,6 +193,10 @@ static void backward_head(dt_head *h, uint16_t *dqkv, const uint16_t *dy, const 
 static void backward(dt_operand *result, const dt_operand *of_y, const dt_operand *made, const float *lse,
                      const dt_operand *qkv, int64_t T, int64_t C, int64_t H, const dt_dropout *drop,
                      dt_range outputs, float *scratch) {
+    DT_ASSERT(T > 0 && H > 0 && C > 0 && C % H == 0 && dt_range_is_proper(outputs));
+    DT_ASSERT_APART(result, 3 * T * C * (int64_t)sizeof(uint16_t), qkv,
+                    3 * T * C * (int64_t)sizeof(uint16_t));
+    DT_ASSERT_APART(result, 3 * T * C * (int64_t)sizeof(uint16_t), of_y, T * C * (int64_t)sizeof(uint16_t));
     uint16_t *dqkv = result;
     const uint16_t *dy = of_y, *y = made;
     int64_t used = 0;
@@ -207,6 +214,7 @@ static void backward(dt_operand *result, const dt_operand *of_y, const dt_operan
 
 static void query(dt_operand *result, const dt_operand *given, int64_t t, int64_t C, int64_t H,
                   float *scratch) {
+    DT_ASSERT(t >= 0 && H > 0 && C > 0 && C % H == 0);
     uint16_t *y = result;
     int64_t used = 0;
     dt_head h = dt_head_prepare(given, t + 1, C, H, scratch, &used);

@@ -53,6 +53,7 @@ typedef uint64_t dt_denormals_mode;
 #define DT_DENORMALS_ZERO           ((uint64_t)1 << 24)
 #define DT_DENORMALS_UNDERFLOW      ((uint64_t)1 << 3)
 
+/** As above: makes denormals zeros, and returns what to restore. */
 static inline dt_denormals_mode dt_denormals_flush(void) {
     uint64_t before;
     __asm__ volatile("mrs %0, fpcr\n\tmsr fpcr, %1\n\tmsr fpsr, xzr"
@@ -62,6 +63,7 @@ static inline dt_denormals_mode dt_denormals_flush(void) {
     return before;
 }
 
+/** As above: restores mode and flags; returns whether a result was flushed since dt_denormals_flush. */
 static inline bool dt_denormals_restore(dt_denormals_mode before) {
     uint64_t flags;
     __asm__ volatile("mrs %0, fpsr\n\tmsr fpcr, %1" : "=&r"(flags) : "r"(before) : "memory");

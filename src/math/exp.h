@@ -21,7 +21,7 @@
 /** Below this dt_exp_flushed is 0. */
 #define DT_EXP_FLUSH (-64.0f)
 
-/* exp(x) for x in the range above; for any other x something. */
+/** exp(x) for x in the range above; for any other x something. Local. */
 DT_FMA_INLINE float dt_exp_unchecked(float x) {
     /* 1.5 x 2^23: adding it rounds to an integer, which then stands in the low bits of the sum. */
     const float shift = 12582912.0f;

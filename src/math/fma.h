@@ -68,7 +68,7 @@ DT_FMA_INLINE float dt_fma(float a, float b, float c) {
 }
 
 #if !defined __AVX2__ && !defined __aarch64__
-/* dt_fma_add_to_odd of the product of two pairs of floats, held in double, and a third. */
+/* Of two lanes in double: a b + c, which is exact in the product, rounded to odd. Local. */
 DT_FMA_INLINE __m128d dt_fma_pair(__m128d a, __m128d b, __m128d c) {
     const __m128d product = _mm_mul_pd(a, b), sum = _mm_add_pd(product, c), of_c = _mm_sub_pd(sum, product);
     const __m128d rest = _mm_add_pd(_mm_sub_pd(product, _mm_sub_pd(sum, of_c)), _mm_sub_pd(c, of_c));
@@ -81,12 +81,12 @@ DT_FMA_INLINE __m128d dt_fma_pair(__m128d a, __m128d b, __m128d c) {
     return _mm_castsi128_pd(_mm_or_si128(_mm_sub_epi64(_mm_castpd_si128(sum), beyond), inexact));
 }
 
-/* The upper two of four floats, as doubles. */
+/* The upper two of four floats, as doubles. Local. */
 DT_FMA_INLINE __m128d dt_fma_upper(__m128 x) {
     return _mm_cvtps_pd(_mm_movehl_ps(x, x));
 }
 
-/* Four multiply-adds by rounding to odd; apart from where it is called, as it is seldom needed. */
+/* Four multiply-adds by rounding to odd; apart from where it is called, as it is seldom needed. Local. */
 __attribute__((noinline, unused)) static __m128 dt_fma_exact(__m128 a, __m128 b, __m128 c) {
     const __m128d low = dt_fma_pair(_mm_cvtps_pd(a), _mm_cvtps_pd(b), _mm_cvtps_pd(c));
     const __m128d high = dt_fma_pair(dt_fma_upper(a), dt_fma_upper(b), dt_fma_upper(c));
@@ -96,7 +96,7 @@ __attribute__((noinline, unused)) static __m128 dt_fma_exact(__m128 a, __m128 b,
 /*
  * Whether rounding one of four rounded sums once more may differ from rounding the exact sum. The first
  * rounding moves no sum across a double, so it may where it ended on a tie between two floats, whose lower 29
- * bits are a one and zeros, or below the smallest normal float, where ties are elsewhere.
+ * bits are a one and zeros, or below the smallest normal float, where ties are elsewhere. Local.
  */
 DT_FMA_INLINE int dt_fma_is_near_tie(__m128d low, __m128d high) {
     const __m128 first = _mm_castpd_ps(low), second = _mm_castpd_ps(high);

@@ -1,6 +1,7 @@
 /* One exponential and one division an element, forward and backward. */
 #include "math/gelu.h"
 
+#include "base/assert.h"
 #include "math/exp.h"
 
 /* 2 sqrt(2/pi), and the same times 0.044715. */
@@ -23,10 +24,14 @@ INLINE void forward_block(dt_element *y, const dt_element *pre, const int64_t co
 }
 
 static void forward(dt_operand *result, const dt_operand *given, dt_range elements) {
+    DT_ASSERT(dt_range_is_proper(elements));
+    DT_ASSERT_SAME_OR_APART(result, elements.end * (int64_t)sizeof(dt_element), given,
+                            elements.end * (int64_t)sizeof(dt_element));
     dt_element *y = result;
     const dt_element *pre = given;
+    const int64_t blocks_end = elements.first + dt_operand_in_blocks(elements.end - elements.first);
     int64_t i = elements.first;
-    for (; elements.end - i >= BLOCK; i += BLOCK)
+    for (; i < blocks_end; i += BLOCK)
         forward_block(y + i, pre + i, BLOCK);
     forward_block(y + i, pre + i, elements.end - i);
 }
@@ -55,10 +60,16 @@ INLINE void backward_block(dt_element *dpre, dt_element *y, const dt_element *dy
 
 static void backward(dt_operand *result, dt_operand *again, const dt_operand *of_y, const dt_operand *given,
                      dt_range elements) {
+    DT_ASSERT(dt_range_is_proper(elements));
+    DT_ASSERT_SAME_OR_APART(result, elements.end * (int64_t)sizeof(dt_element), of_y,
+                            elements.end * (int64_t)sizeof(dt_element));
+    DT_ASSERT_APART(result, elements.end * (int64_t)sizeof(dt_element), again,
+                    elements.end * (int64_t)sizeof(dt_element));
     dt_element *dpre = result, *y = again;
     const dt_element *dy = of_y, *pre = given;
+    const int64_t blocks_end = elements.first + dt_operand_in_blocks(elements.end - elements.first);
     int64_t i = elements.first;
-    for (; elements.end - i >= BLOCK; i += BLOCK)
+    for (; i < blocks_end; i += BLOCK)
         backward_block(dpre + i, y + i, dy + i, pre + i, BLOCK);
     backward_block(dpre + i, y + i, dy + i, pre + i, elements.end - i);
 }

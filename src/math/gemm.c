@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/minmax.h"
 
 #define tile DT_ISA_NAME(dt_tile)
@@ -89,7 +90,21 @@ static void multiply_panel(const dt_product *x, dt_tile_target c, int64_t rows, 
     }
 }
 
+/* What the header asks of a product. */
+static void assert_proper(const dt_product *x) {
+    const int64_t a_rows = x->transpose_a ? x->k : x->m, a_cols = x->transpose_a ? x->m : x->k;
+    const int64_t b_rows = x->transpose_b ? x->n : x->k, b_cols = x->transpose_b ? x->k : x->n;
+    const int64_t c_bytes = dt_assert_extent(x->m, x->n, x->c_stride) * (int64_t)sizeof *x->c;
+    DT_ASSERT(x->m > 0 && x->n > 0 && x->k > 0);
+    DT_ASSERT(x->a_stride >= a_cols && x->b_stride >= b_cols && x->c_stride >= x->n);
+    DT_ASSERT_APART(x->c, c_bytes, x->a,
+                    dt_assert_extent(a_rows, a_cols, x->a_stride) * (int64_t)sizeof *x->a);
+    DT_ASSERT_APART(x->c, c_bytes, x->b,
+                    dt_assert_extent(b_rows, b_cols, x->b_stride) * (int64_t)sizeof *x->b);
+}
+
 static void multiply(const dt_product *x, float *workspace) {
+    assert_proper(x);
     float *packed = workspace, *panel = workspace + (DT_GEMM_ROWS + DT_TILE_MAX_ROWS) * DT_GEMM_PACKED_STRIDE;
     for (int64_t i = 0; i < x->m; i += DT_GEMM_ROWS) {
         const int64_t rows = dt_min(x->m - i, DT_GEMM_ROWS),

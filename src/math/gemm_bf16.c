@@ -5,6 +5,7 @@
  */
 #include "math/gemm_bf16.h"
 
+#include "base/assert.h"
 #include "base/minmax.h"
 #include "math/panel_bf16.h"
 #include "math/tile_bf16.h"
@@ -100,7 +101,18 @@ static void multiply_block(const dt_product_bf16 *x, const block *b, dt_factor *
     }
 }
 
+/* What the header asks of a product. */
+static void assert_proper(const dt_product_bf16 *x) {
+    const int64_t a_rows = x->transpose_a ? x->k : x->m, a_cols = x->transpose_a ? x->m : x->k;
+    DT_ASSERT(x->m > 0 && x->n > 0 && x->k > 0 && !(x->add && x->rounded));
+    DT_ASSERT(x->a_stride >= a_cols && x->c_stride >= x->n);
+    DT_ASSERT_APART(x->c, dt_assert_extent(x->m, x->n, x->c_stride) * (x->rounded ? 2 : 4), x->a,
+                    dt_assert_extent(a_rows, a_cols, x->a_stride) * 2);
+}
+
 static void multiply(const dt_product_bf16 *x, float *workspace) {
+    assert_proper(x);
+    DT_ASSERT_ALIGNED(workspace);
     const int64_t pairs = (x->k + 1) / 2;
     const int64_t passes = x->rounded ? 1 : (x->k + DT_GEMM_BF16_K - 1) / DT_GEMM_BF16_K;
     for (int64_t pass = 0; pass < passes; pass++) {

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "math/linear_blas.h"
 #include "math/replay_bf16.h"
 
@@ -73,6 +74,7 @@ static bool runs(int index) {
 }
 
 const dt_kernels *dt_kernels_get(int index, dt_dtype compute) {
+    DT_ASSERT(index >= 0 && index < DT_KERNELS_SETS);
     return runs(index) ? &sets[compute][index] : NULL;
 }
 
@@ -138,6 +140,7 @@ dt_status dt_kernels_check(void) {
 
 /* As attention.c shares it out, with the most rows and columns that a tile has anywhere. */
 int64_t dt_attention_scratch_floats(int64_t T, int64_t D) {
+    DT_ASSERT(T > 0 && D > 0);
     const int64_t group = DT_ATTENTION_GROUP_TILES * DT_TILE_MAX_ROWS;
     const int64_t wide = (T + DT_TILE_MAX_COLS - 1) / DT_TILE_MAX_COLS * DT_TILE_MAX_COLS,
                   deep = (D + DT_TILE_MAX_COLS - 1) / DT_TILE_MAX_COLS * DT_TILE_MAX_COLS;
@@ -147,6 +150,8 @@ int64_t dt_attention_scratch_floats(int64_t T, int64_t D) {
 
 dt_dropout dt_dropout_at(uint64_t seed, double p, int64_t layer, dt_dropout_site site, int64_t slot,
                          int64_t step) {
+    DT_ASSERT(p > 0.0 && p <= 1.0 && layer >= 0);
+    DT_ASSERT(slot >= 0 && slot <= UINT32_MAX && step >= 0 && step <= UINT32_MAX);
     const double words = 4294967296.0;
     return (dt_dropout){
         .key = dt_philox_derive(seed, DT_PURPOSE_DROPOUT, (uint32_t)(layer * 4 + (int64_t)site)),

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/assert.h"
 #include "math/row.h"
 
 /* The sum of (x - mean)^2. */
@@ -31,13 +32,14 @@ DT_FMA_INLINE void normalise(dt_element *restrict out, const float *restrict in,
 static void forward(dt_operand *restrict y, float *restrict mean, float *restrict rstd,
                     const float *restrict x, const float *weight, const float *bias, dt_range rows,
                     int64_t C) {
+    DT_ASSERT(C > 0 && dt_range_is_proper(rows));
     for (int64_t i = rows.first; i < rows.end; i++) {
         const float *in = x + i * C;
         dt_element *out = (dt_element *)y + i * C;
         const float m = dt_row_sum(in, C) / (float)C;
         const float r = 1.0f / sqrtf(squares_about(in, m, C) / (float)C + DT_LAYERNORM_EPS);
         int64_t c = 0;
-        for (; C - c >= DT_OPERAND_BLOCK; c += DT_OPERAND_BLOCK)
+        for (; c < dt_operand_in_blocks(C); c += DT_OPERAND_BLOCK)
             normalise(out + c, in + c, weight + c, bias + c, m, r, DT_OPERAND_BLOCK);
         normalise(out + c, in + c, weight + c, bias + c, m, r, C - c);
         mean[i] = m;
@@ -96,6 +98,8 @@ DT_FMA_INLINE void add_row(float *restrict dx, float *restrict dweight, float *r
 static void backward(float *restrict dx, float *restrict dweight, float *restrict dbias,
                      const float *restrict dy, const float *restrict x, const float *mean, const float *rstd,
                      const float *weight, int64_t rows, int64_t C, const dt_layernorm_ranges *ranges) {
+    DT_ASSERT(rows > 0 && C > 0 && dt_range_is_within(ranges->rows, rows) &&
+              dt_range_is_within(ranges->cols, C));
     const dt_range own = ranges->rows, cols = ranges->cols,
                    read = cols.first < cols.end ? dt_range_all(rows) : own;
     const bool all_columns = cols.first == 0 && cols.end == C;

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "base/assert.h"
 #include "math/bias.h"
 #include "math/grid.h"
 #include "math/matvec.h"
@@ -38,6 +39,7 @@ static dt_range columns(int64_t count, dt_range tiles) {
 
 static void forward(void *y, dt_result result, const dt_operand *x, const dt_weight *w, const float *bias,
                     const dt_linear_shape *s, dt_range tiles, float *workspace) {
+    DT_ASSERT(dt_linear_shape_is_proper(s) && dt_range_is_within(tiles, dt_grid_tiles(s->rows, s->out)));
     (void)result;
     const dt_product product = dt_linear_y_product(y, x, w->values, bias, s);
     if (s->rows == 1)
@@ -48,6 +50,7 @@ static void forward(void *y, dt_result result, const dt_operand *x, const dt_wei
 
 static void backward_input(void *dx, dt_result result, const dt_operand *dy, const dt_weight *w,
                            const dt_linear_shape *s, dt_range tiles, float *workspace) {
+    DT_ASSERT(dt_linear_shape_is_proper(s) && dt_range_is_within(tiles, dt_grid_tiles(s->rows, s->in)));
     (void)result;
     const dt_product product = dt_linear_dx_product(dx, dy, w->values, s);
     if (s->rows == 1)
@@ -58,6 +61,7 @@ static void backward_input(void *dx, dt_result result, const dt_operand *dy, con
 
 static void backward_weight(float *dw, float *dbias, const dt_operand *x, const dt_operand *dy,
                             const dt_linear_shape *s, dt_range tiles, float *workspace) {
+    DT_ASSERT(dt_linear_shape_is_proper(s) && dt_range_is_within(tiles, dt_grid_tiles(s->in, s->out)));
     const dt_product product = dt_linear_dw_product(dw, x, dy, s);
     multiply(&product, tiles, workspace);
     if (dbias)

@@ -6,6 +6,7 @@
 #ifndef DT_MATH_LINEAR_H
 #define DT_MATH_LINEAR_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "math/gemm.h"
@@ -32,6 +33,12 @@ typedef struct dt_linear_shape {
 /** The shape of a call whose rows follow each other without a gap. Local. */
 static inline dt_linear_shape dt_linear_dense(int64_t rows, int64_t in, int64_t out) {
     return (dt_linear_shape){rows, in, out, in, out};
+}
+
+/** Whether there is something in each side, and rows do not overlap. Local. */
+static inline bool dt_linear_shape_is_proper(const dt_linear_shape *shape) {
+    return shape->rows > 0 && shape->in > 0 && shape->out > 0 && shape->x_stride >= shape->in &&
+           shape->y_stride >= shape->out;
 }
 
 /**
@@ -72,15 +79,17 @@ struct dt_linear {
 };
 DT_COMPUTE_DECLARE(dt_linear);
 
-/** All tiles of y, of dx and of dw. Local. */
+/** All tiles of y. Local. */
 static inline dt_range dt_linear_all_y(const struct dt_linear *linear, const dt_linear_shape *shape) {
     return dt_range_all(linear->tiles(shape->rows, shape->out));
 }
 
+/** All tiles of dx. Local. */
 static inline dt_range dt_linear_all_dx(const struct dt_linear *linear, const dt_linear_shape *shape) {
     return dt_range_all(linear->tiles(shape->rows, shape->in));
 }
 
+/** All tiles of dw. Local. */
 static inline dt_range dt_linear_all_dw(const struct dt_linear *linear, const dt_linear_shape *shape) {
     return dt_range_all(linear->tiles(shape->in, shape->out));
 }

@@ -5,6 +5,7 @@
  */
 #include <stddef.h>
 
+#include "base/assert.h"
 #include "base/bf16.h"
 #include "base/minmax.h"
 #include "math/gemm_bf16.h"
@@ -46,6 +47,8 @@ static void multiply(const dt_product_bf16 *x, dt_range tiles, float *workspace)
 
 static void forward(void *y, dt_result result, const dt_operand *x, const dt_weight *w, const float *bias,
                     const dt_linear_shape *s, dt_range tiles, float *workspace) {
+    DT_ASSERT(dt_linear_shape_is_proper(s) && dt_range_is_within(tiles, dt_grid_tiles(s->rows, s->out)));
+    DT_ASSERT_ALIGNED(w->panels);
     multiply(&(dt_product_bf16){.m = s->rows,
                                 .n = s->out,
                                 .k = s->in,
@@ -61,6 +64,8 @@ static void forward(void *y, dt_result result, const dt_operand *x, const dt_wei
 
 static void backward_input(void *dx, dt_result result, const dt_operand *dy, const dt_weight *w,
                            const dt_linear_shape *s, dt_range tiles, float *workspace) {
+    DT_ASSERT(dt_linear_shape_is_proper(s) && dt_range_is_within(tiles, dt_grid_tiles(s->rows, s->in)));
+    DT_ASSERT_ALIGNED(w->panels_t);
     multiply(&(dt_product_bf16){.m = s->rows,
                                 .n = s->in,
                                 .k = s->out,
@@ -124,6 +129,7 @@ static void weigh_rectangle(float *dw, const uint16_t *x, const uint16_t *dy, co
 
 static void backward_weight(float *dw, float *dbias, const dt_operand *x, const dt_operand *dy,
                             const dt_linear_shape *s, dt_range tiles, float *workspace) {
+    DT_ASSERT(dt_linear_shape_is_proper(s) && dt_range_is_within(tiles, dt_grid_tiles(s->in, s->out)));
     dt_grid_rectangle rectangles[DT_GRID_MAX_RECTANGLES];
     const int count = dt_grid_cut(s->in, s->out, tiles, rectangles);
     for (int i = 0; i < count; i++)
@@ -187,6 +193,8 @@ static void pack_turned(uint32_t *restrict panel, const float *restrict w, int64
 
 static void pack_weight(void *panels, const float *w, int64_t in, int64_t out, bool transposed,
                         dt_range which) {
+    DT_ASSERT_ALIGNED(panels);
+    DT_ASSERT(dt_range_is_within(which, dt_panel_bf16_count(transposed ? in : out)));
     const int64_t words = dt_panel_bf16_elements(transposed ? out : in) / 2;
     for (int64_t i = which.first; i < which.end; i++) {
         uint32_t *panel = (uint32_t *)panels + i * words;

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "base/assert.h"
 #include "math/bias.h"
 #include "math/matmul.h"
 
@@ -15,6 +16,7 @@ static void add_bias(float *y, int64_t stride, const float *bias, int64_t rows, 
 
 static void forward(void *y, dt_result result, const dt_operand *x, const dt_weight *w, const float *bias,
                     const dt_linear_shape *s, dt_range tiles, float *workspace) {
+    DT_ASSERT(dt_linear_shape_is_proper(s) && dt_range_is_within(tiles, 1));
     (void)result, (void)workspace;
     if (tiles.first == tiles.end)
         return;
@@ -26,6 +28,7 @@ static void forward(void *y, dt_result result, const dt_operand *x, const dt_wei
 
 static void backward_input(void *dx, dt_result result, const dt_operand *dy, const dt_weight *w,
                            const dt_linear_shape *s, dt_range tiles, float *workspace) {
+    DT_ASSERT(dt_linear_shape_is_proper(s) && dt_range_is_within(tiles, 1));
     (void)result, (void)workspace;
     if (tiles.first == tiles.end)
         return;
@@ -35,6 +38,7 @@ static void backward_input(void *dx, dt_result result, const dt_operand *dy, con
 
 static void backward_weight(float *dw, float *dbias, const dt_operand *x, const dt_operand *dy,
                             const dt_linear_shape *s, dt_range tiles, float *workspace) {
+    DT_ASSERT(dt_linear_shape_is_proper(s) && dt_range_is_within(tiles, 1));
     (void)workspace;
     if (tiles.first == tiles.end)
         return;

@@ -1,8 +1,10 @@
 /* A row is V logits: small enough to stay in the first-level cache through all of this. */
 #include "math/loss.h"
 
+#include <stdbool.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/elementary.h"
 #include "math/exp.h"
 #include "math/row.h"
@@ -27,8 +29,17 @@ static float take_exponentials(float *row, int64_t n, float max) {
     return dt_row_sum(row, n);
 }
 
+/* Whether the targets of `rows` are tokens of the vocabulary. */
+static bool are_tokens(const int32_t *targets, dt_range rows, int64_t V) {
+    for (int64_t i = rows.first; i < rows.end; i++)
+        if (targets[i] < 0 || targets[i] >= V)
+            return false;
+    return true;
+}
+
 static void forward(double *losses, const float *logits, const int32_t *targets, dt_range rows, int64_t V,
                     int64_t stride) {
+    DT_ASSERT(V > 0 && V <= stride && dt_range_is_proper(rows) && are_tokens(targets, rows, V));
     for (int64_t i = rows.first; i < rows.end; i++) {
         const float *row = logits + i * stride;
         const float max = dt_row_max(row, V);
@@ -49,6 +60,7 @@ static void to_operands(float *row, int64_t stride) {
 
 static void backward(double *losses, float *logits, const int32_t *targets, dt_range rows, int64_t V,
                      int64_t stride, float scale) {
+    DT_ASSERT(V > 0 && V <= stride && dt_range_is_proper(rows) && are_tokens(targets, rows, V));
     for (int64_t i = rows.first; i < rows.end; i++) {
         float *row = logits + i * stride;
         const float max = dt_row_max(row, V);

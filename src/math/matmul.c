@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/narrow.h"
 
 #define LIBRARY "libopenblas.so.0"
@@ -62,6 +63,7 @@ void dt_matmul_name(char name[DT_MATMUL_NAME_BYTES]) {
 }
 
 void dt_matmul_sgemm(const dt_product *x) {
+    DT_ASSERT(blas.sgemm != NULL && x->bias == NULL);
     blas.sgemm(ROW_MAJOR, x->transpose_a ? TRANSPOSE : NO_TRANSPOSE,
                x->transpose_b ? TRANSPOSE : NO_TRANSPOSE, dt_narrow(x->m), dt_narrow(x->n), dt_narrow(x->k),
                1.0f, x->a, dt_narrow(x->a_stride), x->b, dt_narrow(x->b_stride), 0.0f, x->c,

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "math/row.h"
 
 #define LINE  16   /* floats */
@@ -33,6 +34,9 @@ static void add_up(float *restrict sum, const float *restrict x, const float *re
 
 static void forward(float *restrict y, const float *restrict x, const float *restrict w,
                     const float *restrict bias, int64_t in, int64_t out, dt_range cols) {
+    DT_ASSERT(dt_range_is_within(cols, out));
+    DT_ASSERT_APART(y, out * (int64_t)sizeof *y, x, in * (int64_t)sizeof *x);
+    DT_ASSERT_APART(y, out * (int64_t)sizeof *y, w, in * out * (int64_t)sizeof *w);
     float sum[COLS];
     for (int64_t j = cols.first; j < cols.end; j += COLS) {
         const int64_t count = cols.end - j < COLS ? cols.end - j : COLS;
@@ -44,6 +48,9 @@ static void forward(float *restrict y, const float *restrict x, const float *res
 
 static void transposed(float *restrict y, const float *restrict x, const float *restrict w, dt_range rows,
                        int64_t in) {
+    DT_ASSERT(dt_range_is_proper(rows));
+    DT_ASSERT_APART(y, rows.end * (int64_t)sizeof *y, x, in * (int64_t)sizeof *x);
+    DT_ASSERT_APART(y, rows.end * (int64_t)sizeof *y, w, rows.end * in * (int64_t)sizeof *w);
     for (int64_t r = rows.first; r < rows.end; r++)
         y[r] = dt_row_dot(w + r * in, x, in);
 }

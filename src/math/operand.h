@@ -45,9 +45,14 @@ static inline dt_element dt_operand_make(float value) {
 }
 
 /** Numbers that a kernel makes at a time, to be stored as elements together, and the workspace that it has
- * for them. In fp32 it makes all at once where they belong. */
+ * for them. */
 #define DT_OPERAND_BLOCK     64
 #define DT_OPERAND_WORKSPACE DT_OPERAND_BLOCK
+
+/** How many of `count` numbers stand in whole blocks; the others are at most one more call. Local. */
+static inline int64_t dt_operand_in_blocks(int64_t count) {
+    return count / DT_OPERAND_BLOCK * DT_OPERAND_BLOCK;
+}
 
 /** Where a kernel puts up to a block of numbers before dt_operand_store. Local. */
 static inline float *dt_operand_target(dt_element *to, float workspace[DT_OPERAND_WORKSPACE]) {
@@ -70,22 +75,33 @@ static inline void dt_operand_store(dt_element *restrict to, const float *restri
 #else
 typedef float dt_element;
 
+/* A kernel makes all numbers at once where they belong. */
 #define DT_OPERAND_BLOCK     INT64_MAX
 #define DT_OPERAND_WORKSPACE 1
 
+/** None of any `count`: no block is ever full, so that compilers leave its loop out. Local. */
+static inline int64_t dt_operand_in_blocks(int64_t count) {
+    (void)count;
+    return 0;
+}
+
+/** The number that an element stands for. Local. */
 static inline float dt_operand_get(dt_element element) {
     return element;
 }
 
+/** The element nearest to a number. Local. */
 static inline dt_element dt_operand_make(float value) {
     return value;
 }
 
+/** Where a kernel puts its numbers before dt_operand_store: where they belong. Local. */
 static inline float *dt_operand_target(dt_element *to, float workspace[DT_OPERAND_WORKSPACE]) {
     (void)workspace;
     return to;
 }
 
+/** Nothing is left to do. Local. */
 static inline void dt_operand_store(dt_element *to, const float *from, int64_t count) {
     (void)to, (void)from, (void)count;
 }

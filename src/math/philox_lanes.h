@@ -34,7 +34,7 @@ typedef uint64_t dt_philox_wide __attribute__((vector_size(DT_PHILOX_LANES * siz
 typedef uint32_t dt_philox_narrow
     __attribute__((vector_size(DT_PHILOX_LANES * sizeof(uint32_t)), aligned(sizeof(uint32_t)), may_alias));
 
-/** The 64-bit products of the lower halves of `a` and `b`. */
+/** The 64-bit products of the lower halves of `a` and `b`. Local. */
 static inline dt_philox_wide dt_philox_multiply(dt_philox_wide a, dt_philox_wide b) {
 #if defined __AVX512F__
     return (dt_philox_wide)_mm512_mul_epu32((__m512i)a, (__m512i)b);
@@ -47,12 +47,12 @@ static inline dt_philox_wide dt_philox_multiply(dt_philox_wide a, dt_philox_wide
 #endif
 }
 
-/** `value` in every lane. */
+/** `value` in every lane. Local. */
 static inline dt_philox_wide dt_philox_all(uint32_t value) {
     return (dt_philox_wide){0} + (uint64_t)value;
 }
 
-/** first, first + 1, .. in the lanes' lower halves. */
+/** first, first + 1, .. in the lanes' lower halves. Local. */
 static inline dt_philox_wide dt_philox_count(uint32_t first) {
 #if DT_PHILOX_LANES == 8
     const dt_philox_wide lane = {0, 1, 2, 3, 4, 5, 6, 7};

@@ -9,11 +9,23 @@
 #ifndef DT_MATH_RANGE_H
 #define DT_MATH_RANGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef struct dt_range {
     int64_t first, end; /**< 0 <= first <= end; none where they are equal */
 } dt_range;
+
+/** Whether it is one, as said above. Local. */
+static inline bool dt_range_is_proper(dt_range range) {
+    return range.first >= 0 && range.first <= range.end;
+}
+
+/** The same, and that all of them are among `count` outputs, as those of an empty one are wherever it lies.
+ * Local. */
+static inline bool dt_range_is_within(dt_range range, int64_t count) {
+    return dt_range_is_proper(range) && (range.end <= count || range.first == range.end);
+}
 
 /** All of `count` outputs. Local. */
 static inline dt_range dt_range_all(int64_t count) {

@@ -184,6 +184,7 @@ static inline void dt_softmax_back(float *restrict z, float *restrict ds, const 
     }
 }
 
+/* dt_softmax_back_rows, for columns [from, to); `masked` where a row's n may end among them. */
 static inline void dt_softmax_back_range(dt_factor *restrict z, dt_factor *restrict ds,
                                          dt_factor *restrict even, dt_factor *restrict odd,
                                          const dt_softmax_query q[2], int64_t from, int64_t to, float scale,

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "math/unroll.h"
 
 #define ROWS  DT_TILE_ROWS
@@ -86,6 +87,8 @@ INLINE void for_rows(const dt_tile_sum kind, const bool turned, const dt_tile_ta
 
 INLINE void for_kind(const bool turned, const dt_tile_target *c, int64_t rows, const float *a, int64_t stride,
                      const float *panel, int64_t k) {
+    DT_ASSERT(rows >= 1 && rows <= ROWS && c->cols >= 1 && c->cols <= COLS &&
+              (c->sum != DT_TILE_TRIANGLE || k >= rows));
     if (c->sum == DT_TILE_WHOLE)
         for_rows(DT_TILE_WHOLE, turned, c, rows, a, stride, panel, k);
     else if (c->sum == DT_TILE_GO_ON)
@@ -145,6 +148,7 @@ static void multiply_transposed(const dt_tile_target *c, int64_t rows, const flo
 
 static void pack(float *restrict panel, const float *restrict b, int64_t stride, int64_t k, int64_t cols,
                  float scale) {
+    DT_ASSERT(cols >= 1 && cols <= COLS);
     if (cols == COLS) {
         for (int64_t p = 0; p < k; p++)
             for (int64_t j = 0; j < COLS; j++)
@@ -172,6 +176,7 @@ static void turn_four(float *restrict panel, const float *restrict b, int64_t st
 
 static void pack_transposed(float *restrict panel, const float *restrict b, int64_t stride, int64_t k,
                             int64_t cols) {
+    DT_ASSERT(cols >= 1 && cols <= COLS);
     for (int64_t j = 0; j < COLS; j += 4)
         for (int64_t p = 0; p < k; p += 4) {
             if (j + 4 <= cols && p + 4 <= k) {

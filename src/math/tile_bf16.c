@@ -12,6 +12,7 @@
 #include <arm_neon.h>
 #endif
 
+#include "base/assert.h"
 #include "math/denormals.h"
 #include "math/panel_bf16.h"
 #include "math/unroll.h"
@@ -239,11 +240,13 @@ INLINE void compute(bool turned, const dt_tile_bf16_target *c, int64_t rows, con
 
 static void multiply(const dt_tile_bf16_target *c, int64_t rows, const void *a, int64_t stride,
                      const void *panel, int64_t pairs) {
+    DT_ASSERT(rows >= 1 && rows <= ROWS && c->cols >= 1 && c->cols <= COLS && !(c->add && c->rounded));
     compute(false, c, rows, a, stride, panel, pairs);
 }
 
 static void multiply_transposed(const dt_tile_bf16_target *c, int64_t rows, const void *a, int64_t stride,
                                 const void *panel, int64_t pairs) {
+    DT_ASSERT(rows >= 1 && rows <= ROWS && c->cols >= 1 && c->cols <= COLS && !(c->add && c->rounded));
     compute(true, c, rows, a, stride, panel, pairs);
 }
 
