@@ -1,5 +1,4 @@
 /* Saving: what each file of the folder holds. How the folder comes to its place is path.c. */
-#include "base/assert.h"
 #include "checkpoint/checkpoint.h"
 
 #include <inttypes.h>
@@ -176,7 +175,6 @@ static dt_status check_agreement(const dt_checkpoint_about *about, const dt_stat
 dt_status dt_checkpoint_write(dt_checkpoint_path *paths, const char *checkpoints_folder,
                               const dt_checkpoint_about *about, const dt_state *state,
                               const uint64_t *hashes) {
-    DT_ASSERT(about->step == state->step && state->step >= 0);
     *paths = (dt_checkpoint_path){0};
     DT_TRY(check_agreement(about, state));
     json_t *files = json_object();

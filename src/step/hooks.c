@@ -214,17 +214,24 @@ dt_status dt_hooks_create(dt_hooks **created, const char *text, const dt_layout 
     return text ? build(hooks, text) : DT_OK;
 }
 
+/* One that memory ran out for before it had a name runs no code of others, and is nobody to enter as. */
+static void end_hook(entry *e) {
+    if (!e->created && e->library == NULL)
+        return;
+    dt_ending_enter(e->who, "destroy function");
+    if (e->created && e->hook->destroy)
+        e->hook->destroy(e->state);
+    if (e->library)
+        dlclose(e->library);
+    dt_ending_leave();
+}
+
 void dt_hooks_free(dt_hooks *hooks) {
     if (hooks == NULL)
         return;
     for (int64_t i = 0; i < hooks->count; i++) {
         entry *e = &hooks->entry[i];
-        dt_ending_enter(e->who, "destroy function");
-        if (e->created && e->hook->destroy)
-            e->hook->destroy(e->state);
-        if (e->library)
-            dlclose(e->library);
-        dt_ending_leave();
+        end_hook(e);
         free(e->name);
         free(e->who);
     }

@@ -41,9 +41,9 @@ void dt_spans_stop(dt_spans *spans) {
 }
 
 void dt_spans_count(dt_spans *spans, int64_t row, double begun, double flop, double bytes) {
-    DT_ASSERT(spans == NULL || (row >= 0 && row < spans->rows));
     if (spans == NULL || !spans->on)
         return;
+    DT_ASSERT(row >= 0 && row < spans->rows && omp_get_thread_num() < spans->threads);
     dt_span_total *total = &spans->total[omp_get_thread_num() * spans->stride + row];
     total->seconds += (dt_clock_seconds() - begun) / (double)omp_get_num_threads();
     total->flop += flop;
