@@ -102,64 +102,65 @@ static void test_bounds_are_reached(void **state) {
     dt_config_free(&config);
 }
 
+/* A config, and the sentence that refuses it. */
+static const char *const refusals[][2] = {
+    {"max_step: 5", "t:1:1: unknown key max_step; did you mean max_steps?"},
+    {"\nfoo: 5", "t:2:1: unknown key foo; docs/config.md lists them all"},
+    {"<<: {seed: 1}", "t:1:1: unknown key <<; docs/config.md lists them all"},
+    {"max_steps: 1.5", "t:1:12: max_steps must be an integer from 1 to 4294967295, but is 1.5"},
+    {"max_steps: 1e4",
+     "t:1:12: max_steps must be an integer from 1 to 4294967295, but is 1e4; write it as 10000"},
+    {"max_steps: 0", "t:1:12: max_steps must be an integer from 1 to 4294967295, but is 0"},
+    {"max_steps: 4294967296", "t:1:12: max_steps must be an integer from 1 to 4294967295, but is 4294967296"},
+    {"max_steps:", "t:1:11: max_steps must be an integer from 1 to 4294967295, but is null"},
+    {"max_steps: true", "t:1:12: max_steps must be an integer from 1 to 4294967295, but is true"},
+    {"max_steps: '5'", "t:1:12: max_steps must be an integer from 1 to 4294967295, but is the string "
+                       "\"5\"; remove the quotes"},
+    {"max_steps: {a: 1}", "t:1:12: max_steps must be an integer from 1 to 4294967295, but is a map"},
+    {"max_steps: [1]", "t:1:12: max_steps must be an integer from 1 to 4294967295, but is a list"},
+    {"seed: 9223372036854775808",
+     "t:1:7: seed must be an integer of at least 0, or null, but is 9223372036854775808, which is "
+     "above 9223372036854775807, the largest value allowed"},
+    {"seed: 18446744073709551615",
+     "t:1:7: seed must be an integer of at least 0, or null, but is 18446744073709551615, which is "
+     "above 9223372036854775807, the largest value allowed"},
+    {"seed: -9223372036854775808",
+     "t:1:7: seed must be an integer of at least 0, or null, but is -9223372036854775808, which is "
+     "below -9223372036854775807, the smallest value allowed"},
+    {"dropout: \"0.1\"",
+     "t:1:10: dropout must be a number from 0 to 1, but is the string \"0.1\"; remove the quotes"},
+    {"dropout: .nan", "t:1:10: dropout must be a number from 0 to 1, but is .nan, which is not finite"},
+    {"dropout: nan", "t:1:10: dropout must be a number from 0 to 1, but is nan"},
+    {"dropout: 1.0001", "t:1:10: dropout must be a number from 0 to 1, but is 1.0001"},
+    {"weight_decay: .inf",
+     "t:1:15: weight_decay must be a number of at least 0, but is .inf, which is not finite"},
+    {"weight_decay: 1e999",
+     "t:1:15: weight_decay must be a number of at least 0, but is 1e999, which is too large"},
+    {"learning_rate: 0", "t:1:16: learning_rate must be a number above 0, but is 0"},
+    {"train_ratio: 1", "t:1:14: train_ratio must be a number above 0 and below 1, but is 1"},
+    {"beta2: 1.0", "t:1:8: beta2 must be a number of at least 0 and below 1, but is 1.0"},
+    {"grad_clip: 0", "t:1:12: grad_clip must be a number above 0, or null, but is 0"},
+    {"lr_schedule: linear", "t:1:14: lr_schedule must be one of constant, cosine, wsd, but is linear"},
+    {"lr_schedule: ~", "t:1:14: lr_schedule must be one of constant, cosine, wsd, but is null"},
+    {"shuffle: yEs", "t:1:10: shuffle must be true or false, but is yEs"},
+    {"shuffle: 'true'",
+     "t:1:10: shuffle must be true or false, but is the string \"true\"; remove the quotes"},
+    {"out_dir: ''", "t:1:10: out_dir must be a string, but is empty; give it at least one character"},
+    {"out_dir: [a]", "t:1:10: out_dir must be a string, but is a list"},
+    {"sampling_prompt: null",
+     "t:1:18: sampling_prompt must be a string, but is null; a string that looks like null needs quotes"},
+    {"hooks: 5", "t:1:8: hooks must be a map, or null, but is 5"},
+    {"hooks: [a]", "t:1:8: hooks must be a map, or null, but is a list"},
+    {"hooks: '{}'", "t:1:8: hooks must be a map, or null, but is the string \"{}\""},
+};
+
 static void test_yaml_refusals(void **state) {
     (void)state;
-    static const char *const rows[][2] = {
-        {"max_step: 5", "t:1:1: unknown key max_step; did you mean max_steps?"},
-        {"\nfoo: 5", "t:2:1: unknown key foo; docs/config.md lists them all"},
-        {"<<: {seed: 1}", "t:1:1: unknown key <<; docs/config.md lists them all"},
-        {"max_steps: 1.5", "t:1:12: max_steps must be an integer from 1 to 4294967295, but is 1.5"},
-        {"max_steps: 1e4",
-         "t:1:12: max_steps must be an integer from 1 to 4294967295, but is 1e4; write it as 10000"},
-        {"max_steps: 0", "t:1:12: max_steps must be an integer from 1 to 4294967295, but is 0"},
-        {"max_steps: 4294967296",
-         "t:1:12: max_steps must be an integer from 1 to 4294967295, but is 4294967296"},
-        {"max_steps:", "t:1:11: max_steps must be an integer from 1 to 4294967295, but is null"},
-        {"max_steps: true", "t:1:12: max_steps must be an integer from 1 to 4294967295, but is true"},
-        {"max_steps: '5'", "t:1:12: max_steps must be an integer from 1 to 4294967295, but is the string "
-                           "\"5\"; remove the quotes"},
-        {"max_steps: {a: 1}", "t:1:12: max_steps must be an integer from 1 to 4294967295, but is a map"},
-        {"max_steps: [1]", "t:1:12: max_steps must be an integer from 1 to 4294967295, but is a list"},
-        {"seed: 9223372036854775808",
-         "t:1:7: seed must be an integer of at least 0, or null, but is 9223372036854775808, which is "
-         "above 9223372036854775807, the largest value allowed"},
-        {"seed: 18446744073709551615",
-         "t:1:7: seed must be an integer of at least 0, or null, but is 18446744073709551615, which is "
-         "above 9223372036854775807, the largest value allowed"},
-        {"seed: -9223372036854775808",
-         "t:1:7: seed must be an integer of at least 0, or null, but is -9223372036854775808, which is "
-         "below -9223372036854775807, the smallest value allowed"},
-        {"dropout: \"0.1\"",
-         "t:1:10: dropout must be a number from 0 to 1, but is the string \"0.1\"; remove the quotes"},
-        {"dropout: .nan", "t:1:10: dropout must be a number from 0 to 1, but is .nan, which is not finite"},
-        {"dropout: nan", "t:1:10: dropout must be a number from 0 to 1, but is nan"},
-        {"dropout: 1.0001", "t:1:10: dropout must be a number from 0 to 1, but is 1.0001"},
-        {"weight_decay: .inf",
-         "t:1:15: weight_decay must be a number of at least 0, but is .inf, which is not finite"},
-        {"weight_decay: 1e999",
-         "t:1:15: weight_decay must be a number of at least 0, but is 1e999, which is too large"},
-        {"learning_rate: 0", "t:1:16: learning_rate must be a number above 0, but is 0"},
-        {"train_ratio: 1", "t:1:14: train_ratio must be a number above 0 and below 1, but is 1"},
-        {"beta2: 1.0", "t:1:8: beta2 must be a number of at least 0 and below 1, but is 1.0"},
-        {"grad_clip: 0", "t:1:12: grad_clip must be a number above 0, or null, but is 0"},
-        {"lr_schedule: linear", "t:1:14: lr_schedule must be one of constant, cosine, wsd, but is linear"},
-        {"lr_schedule: ~", "t:1:14: lr_schedule must be one of constant, cosine, wsd, but is null"},
-        {"shuffle: yEs", "t:1:10: shuffle must be true or false, but is yEs"},
-        {"shuffle: 'true'",
-         "t:1:10: shuffle must be true or false, but is the string \"true\"; remove the quotes"},
-        {"out_dir: ''", "t:1:10: out_dir must be a string, but is empty; give it at least one character"},
-        {"out_dir: [a]", "t:1:10: out_dir must be a string, but is a list"},
-        {"sampling_prompt: null",
-         "t:1:18: sampling_prompt must be a string, but is null; a string that looks like null needs quotes"},
-        {"hooks: 5", "t:1:8: hooks must be a map, or null, but is 5"},
-        {"hooks: [a]", "t:1:8: hooks must be a map, or null, but is a list"},
-        {"hooks: '{}'", "t:1:8: hooks must be a map, or null, but is the string \"{}\""},
-    };
     dt_config config;
     dt_config_init(&config);
     uint64_t before = dt_config_hash(&config);
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-        assert_refused(read_yaml(&config, rows[i][0]), rows[i][1]);
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++)
+        assert_refused(read_yaml(&config, refusals[i][0]), refusals[i][1]);
     assert_true(dt_config_hash(&config) == before);
     dt_config_free(&config);
 }
