@@ -90,17 +90,33 @@ static void multiply_panel(const dt_product *x, dt_tile_target c, int64_t rows, 
     }
 }
 
+/* How A and B stand in memory. */
+static int64_t a_rows(const dt_product *x) {
+    return x->transpose_a ? x->k : x->m;
+}
+
+static int64_t a_cols(const dt_product *x) {
+    return x->transpose_a ? x->m : x->k;
+}
+
+static int64_t b_rows(const dt_product *x) {
+    return x->transpose_b ? x->n : x->k;
+}
+
+static int64_t b_cols(const dt_product *x) {
+    return x->transpose_b ? x->k : x->n;
+}
+
+static int64_t bytes(int64_t rows, int64_t cols, int64_t stride) {
+    return dt_assert_extent(rows, cols, stride) * (int64_t)sizeof(float);
+}
+
 /* What the header asks of a product. */
 static void assert_proper(const dt_product *x) {
-    const int64_t a_rows = x->transpose_a ? x->k : x->m, a_cols = x->transpose_a ? x->m : x->k;
-    const int64_t b_rows = x->transpose_b ? x->n : x->k, b_cols = x->transpose_b ? x->k : x->n;
-    const int64_t c_bytes = dt_assert_extent(x->m, x->n, x->c_stride) * (int64_t)sizeof *x->c;
     DT_ASSERT(x->m > 0 && x->n > 0 && x->k > 0);
-    DT_ASSERT(x->a_stride >= a_cols && x->b_stride >= b_cols && x->c_stride >= x->n);
-    DT_ASSERT_APART(x->c, c_bytes, x->a,
-                    dt_assert_extent(a_rows, a_cols, x->a_stride) * (int64_t)sizeof *x->a);
-    DT_ASSERT_APART(x->c, c_bytes, x->b,
-                    dt_assert_extent(b_rows, b_cols, x->b_stride) * (int64_t)sizeof *x->b);
+    DT_ASSERT(x->a_stride >= a_cols(x) && x->b_stride >= b_cols(x) && x->c_stride >= x->n);
+    DT_ASSERT_APART(x->c, bytes(x->m, x->n, x->c_stride), x->a, bytes(a_rows(x), a_cols(x), x->a_stride));
+    DT_ASSERT_APART(x->c, bytes(x->m, x->n, x->c_stride), x->b, bytes(b_rows(x), b_cols(x), x->b_stride));
 }
 
 static void multiply(const dt_product *x, float *workspace) {

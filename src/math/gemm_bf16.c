@@ -101,13 +101,21 @@ static void multiply_block(const dt_product_bf16 *x, const block *b, dt_factor *
     }
 }
 
+/* How A stands in memory. */
+static int64_t a_rows(const dt_product_bf16 *x) {
+    return x->transpose_a ? x->k : x->m;
+}
+
+static int64_t a_cols(const dt_product_bf16 *x) {
+    return x->transpose_a ? x->m : x->k;
+}
+
 /* What the header asks of a product. */
 static void assert_proper(const dt_product_bf16 *x) {
-    const int64_t a_rows = x->transpose_a ? x->k : x->m, a_cols = x->transpose_a ? x->m : x->k;
     DT_ASSERT(x->m > 0 && x->n > 0 && x->k > 0 && !(x->add && x->rounded));
-    DT_ASSERT(x->a_stride >= a_cols && x->c_stride >= x->n);
+    DT_ASSERT(x->a_stride >= a_cols(x) && x->c_stride >= x->n);
     DT_ASSERT_APART(x->c, dt_assert_extent(x->m, x->n, x->c_stride) * (x->rounded ? 2 : 4), x->a,
-                    dt_assert_extent(a_rows, a_cols, x->a_stride) * 2);
+                    dt_assert_extent(a_rows(x), a_cols(x), x->a_stride) * 2);
 }
 
 static void multiply(const dt_product_bf16 *x, float *workspace) {
