@@ -35,17 +35,29 @@ static void take_flag(words *walk) {
     walk->shown = (int)walk->length + 2;
 }
 
-/* From here on the flag in hand has its new name, if it has one; messages go on to show what was written. */
-static void take_new_name(words *walk) {
+static const dt_flag *find_own(const dt_flag *own, const words *walk) {
+    for (; own != NULL && own->name != NULL; own++)
+        if (dt_options_spells(own->name, walk->name, walk->length, true))
+            return own;
+    return NULL;
+}
+
+/* From here on the flag in hand has its new name, if it has one that is known here; messages go on to show
+ * what was written. */
+static void take_new_name(words *walk, const dt_flag *own) {
     const char *now = dt_renamed_find(walk->name, walk->length, true);
     if (now == NULL)
+        return;
+    words renamed = *walk;
+    renamed.name = now;
+    renamed.length = strlen(now);
+    if (find_own(own, &renamed) == NULL && dt_options_find(now, renamed.length, true) == NULL)
         return;
     char found[DT_OPTION_TEXT_BYTES], known[DT_OPTION_TEXT_BYTES], flag[DT_OPTION_TEXT_BYTES + 2];
     snprintf(found, sizeof found, "%.*s", SHOWN(walk));
     snprintf(flag, sizeof flag, "--%s", dt_options_dash(now, known));
     dt_renamed_notice(found, flag);
-    walk->name = now;
-    walk->length = strlen(now);
+    *walk = renamed;
 }
 
 static dt_status take_value(words *walk, const char **value) {
@@ -60,22 +72,6 @@ static dt_status take_value(words *walk, const char **value) {
                         walk->argv[walk->next], SHOWN(walk), walk->argv[walk->next]);
     *value = walk->argv[walk->next++];
     return DT_OK;
-}
-
-static bool same_name(const char *known, const char *name, size_t length) {
-    if (strlen(known) != length)
-        return false;
-    for (size_t i = 0; i < length; i++)
-        if (known[i] != (name[i] == '_' ? '-' : name[i]))
-            return false;
-    return true;
-}
-
-static const dt_flag *find_own(const dt_flag *own, const words *walk) {
-    for (; own != NULL && own->name != NULL; own++)
-        if (same_name(own->name, walk->name, walk->length))
-            return own;
-    return NULL;
 }
 
 static dt_status read_own(words *walk, const dt_flag *own) {
@@ -154,7 +150,7 @@ dt_status dt_config_read_flags(dt_config *config, int argc, char **argv, const d
             walk.next++;
         } else if (!flags_ended && is_flag(word)) {
             take_flag(&walk);
-            take_new_name(&walk);
+            take_new_name(&walk, own);
             DT_TRY(read_flag(&walk, config, own));
         } else if (!flags_ended && word[0] == '-' && word[1] != '\0') {
             return dt_usage("unknown flag %s; flags have two dashes, and --help lists them all", word);

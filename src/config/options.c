@@ -181,18 +181,22 @@ const dt_option *dt_options_at(int64_t index) {
     return &table[index];
 }
 
-static bool same_name(const char *key, const char *word, size_t length, bool as_flag) {
-    if (strlen(key) != length)
+static char letter(char c, bool as_flag) {
+    return as_flag && c == '-' ? '_' : c;
+}
+
+bool dt_options_spells(const char *known, const char *word, size_t length, bool as_flag) {
+    if (strlen(known) != length)
         return false;
     for (size_t i = 0; i < length; i++)
-        if (key[i] != (as_flag && word[i] == '-' ? '_' : word[i]))
+        if (letter(known[i], as_flag) != letter(word[i], as_flag))
             return false;
     return true;
 }
 
 const dt_option *dt_options_find(const char *key, size_t length, bool as_flag) {
     for (int64_t i = 0; i < dt_options_count(); i++)
-        if (same_name(table[i].key, key, length, as_flag))
+        if (dt_options_spells(table[i].key, key, length, as_flag))
             return &table[i];
     return NULL;
 }

@@ -63,6 +63,12 @@ int64_t dt_options_count(void);
 const dt_option *dt_options_at(int64_t index);
 
 /**
+ * Whether `word` (length bytes) spells the name `known`, where '-' and '_' are one letter when `as_flag`.
+ * Local.
+ */
+bool dt_options_spells(const char *known, const char *word, size_t length, bool as_flag);
+
+/**
  * The row of `key` (length bytes), where '-' and '_' are one letter when `as_flag`; NULL when there is none.
  * Local.
  */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "config/options.h"
 
 /* Since version 0.1.0. */
 static const struct {
@@ -17,18 +18,9 @@ static const struct {
 
 #define COUNT (sizeof renamed / sizeof *renamed)
 
-static bool same_word(const char *known, const char *word, size_t length, bool as_flag) {
-    if (strlen(known) != length)
-        return false;
-    for (size_t i = 0; i < length; i++)
-        if (known[i] != (as_flag && word[i] == '-' ? '_' : word[i]))
-            return false;
-    return true;
-}
-
 const char *dt_renamed_find(const char *word, size_t length, bool as_flag) {
     for (size_t i = 0; i < COUNT; i++)
-        if (same_word(renamed[i].before, word, length, as_flag))
+        if (dt_options_spells(renamed[i].before, word, length, as_flag))
             return renamed[i].now;
     return NULL;
 }
@@ -37,7 +29,7 @@ void dt_renamed_notice(const char *found, const char *now) {
     static bool said[COUNT];
     const size_t dashes = strspn(now, "-");
     for (size_t i = 0; i < COUNT; i++) {
-        if (!same_word(renamed[i].now, now + dashes, strlen(now + dashes), dashes > 0) || said[i])
+        if (!dt_options_spells(renamed[i].now, now + dashes, strlen(now + dashes), dashes > 0) || said[i])
             continue;
         said[i] = true;
         dt_log_warn("%s is now called %s; the old name is still taken", found, now);

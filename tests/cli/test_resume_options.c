@@ -110,6 +110,11 @@ static void old_names_are_taken_and_told_once(void **state) {
     command_says(&r, "dtrain: warning: --exchange is now called --allreduce; the old name is still taken\n");
     command_says(&r, "allreduce hierarchical, in fp32\n");
     command_free(&r);
+    /* One of another verb is no flag here, and has no other name. */
+    r = command_run("%s --ways", DTRAIN);
+    assert_int_equal(r.exit_code, 2);
+    assert_string_equal(r.err, "dtrain: error: unknown flag --ways; --help lists them all\n");
+    command_free(&r);
 }
 
 /* Options that have no effect beside the others, and a schedule that does not come to its end. */
