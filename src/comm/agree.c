@@ -1,4 +1,5 @@
-/* Finds the lowest rank that failed and carries its sentence to rank 0. Printing is left to main.c. */
+/* Finds the lowest rank that failed, or else that was asked to stop, and carries its sentence to rank 0.
+ * Printing is left to main.c. */
 #include "comm/agree.h"
 
 #include <limits.h>
@@ -19,13 +20,14 @@ typedef struct report {
 dt_status dt_agree_lowest(const dt_world *world, dt_status mine) {
     DT_COLLECTIVE_CALL(world);
     MPI_Comm comm = world->mpi->comm;
-    int candidate = mine == DT_OK ? world->size : world->rank;
-    int failed;
+    const int stopped = world->size + world->rank, nobody = 2 * world->size;
+    const int candidate = mine == DT_OK ? nobody : mine == DT_STOPPED ? stopped : world->rank;
+    int first;
     dt_progress_arrive();
-    DT_TRY(
-        dt_mpi_world_check(MPI_Allreduce(&candidate, &failed, 1, MPI_INT, MPI_MIN, comm), "MPI_Allreduce"));
-    if (failed == world->size)
+    DT_TRY(dt_mpi_world_check(MPI_Allreduce(&candidate, &first, 1, MPI_INT, MPI_MIN, comm), "MPI_Allreduce"));
+    if (first == nobody)
         return DT_OK;
+    const int failed = first % world->size;
 
     report lowest = {.code = mine};
     if (world->rank == failed) {
@@ -35,6 +37,8 @@ dt_status dt_agree_lowest(const dt_world *world, dt_status mine) {
     DT_TRY(dt_mpi_world_check(MPI_Bcast(&lowest, (int)sizeof lowest, MPI_BYTE, failed, comm), "MPI_Bcast"));
     if (world->rank != 0)
         (void)dt_fail("%s", "");
+    else if (lowest.code == DT_STOPPED) /* the request is to all ranks, whichever saw it first */
+        (void)dt_stopped("%s", lowest.sentence);
     else if (failed != 0)
         (void)dt_fail("%s (rank %d on %s)", lowest.sentence, failed, lowest.host);
     return lowest.code;

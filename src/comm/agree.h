@@ -14,7 +14,8 @@
  * Every rank brings its own outcome; all leave with the same. If all bring DT_OK, so is the result. Otherwise
  * it is the code of the lowest rank that failed, and that rank's sentence becomes rank 0's dt_error(), with
  * "(rank R on HOST)" after it when R is not 0; on all other ranks dt_error() is then "", so that it is
- * printed once. Collective.
+ * printed once. DT_STOPPED is the result only where no rank failed; its sentence names no rank, since the
+ * request is to all of them, whichever saw it first. Collective.
  */
 dt_status dt_agree_lowest(const dt_world *world, dt_status mine);
 

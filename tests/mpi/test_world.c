@@ -170,6 +170,20 @@ static void agreement_on_the_lowest_failure(void **state) {
         check_agreement(failing);
 }
 
+/* Whichever ranks see a request to stop, all leave with it and no rank is named; a failure goes before it. */
+static void agreement_on_a_request_to_stop(void **state) {
+    (void)state;
+    for (unsigned asked = 1; asked < 1u << world.size; asked++) {
+        const bool here = (asked >> world.rank & 1u) != 0;
+        assert_int_equal(dt_agree(&world, here ? dt_stopped("asked to stop") : DT_OK), DT_STOPPED);
+        assert_string_equal(dt_error(), world.rank == 0 ? "asked to stop" : "");
+        const bool last = world.rank == world.size - 1;
+        const dt_status mine = last ? dt_fail("no text") : here ? dt_stopped("asked to stop") : DT_OK;
+        assert_int_equal(dt_agree(&world, mine), DT_FAILED);
+        assert_memory_equal(dt_error(), "no text", world.rank == 0 ? sizeof "no text" - 1 : 0);
+    }
+}
+
 /* In the part of the first `ranks` ranks, ranks keep their numbers and its collectives see its ranks alone.
  */
 static void check_subset(int ranks) {
@@ -233,6 +247,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(gather_same_completes_equal_rows),
     cmocka_unit_test(agreement_on_success),
     cmocka_unit_test(agreement_on_the_lowest_failure),
+    cmocka_unit_test(agreement_on_a_request_to_stop),
     cmocka_unit_test(a_subset_is_a_world_of_its_own),
     cmocka_unit_test(ranks_without_work_sleep),
 };
