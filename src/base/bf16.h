@@ -5,10 +5,11 @@
  *     14 .. 7   exponent, as a float's
  *      6 .. 0   fraction, the upper 7 of a float's 23 bits
  *
- * This is the one rounding of the whole program, for gradients that travel and for what is multiplied. It is
- * that of the instruction VCVTNEPS2BF16 (Intel, "Instruction Set Extensions Programming Reference", 319433):
- * to nearest, ties to even; a denormal becomes a zero of its sign; what is above the largest number becomes
- * infinite; a NaN stays one and becomes quiet. Functions are local, and loops over them become vector code.
+ * This is the one rounding of all that is computed, of gradients that travel and of what is multiplied (what
+ * model files store is rounded by base/element.h). It is that of the instruction VCVTNEPS2BF16 (Intel,
+ * "Instruction Set Extensions Programming Reference", 319433): to nearest, ties to even; a denormal becomes a
+ * zero of its sign; what is above the largest number becomes infinite; a NaN stays one and becomes quiet.
+ * Functions are local, and loops over them become vector code.
  */
 #ifndef DT_BASE_BF16_H
 #define DT_BASE_BF16_H
