@@ -6,16 +6,18 @@
 #include <stdbool.h>
 
 #include "base/assert.h"
+#include "base/plural.h"
 
 dt_status dt_tree_expect_ranks(int size, int64_t micro_batches) {
     DT_ASSERT(size > 0);
     if (size <= micro_batches)
         return DT_OK;
-    return dt_usage("%d ranks for %" PRId64 " micro-batches: expected at most one rank per micro-batch "
+    return dt_usage("%d rank%s for %" PRId64 " %s: expected at most one rank per micro-batch "
                     "(a step has ceil(batch_size / micro_batch_size) of them); use at most %" PRId64
-                    " ranks, "
-                    "a larger batch_size or a smaller micro_batch_size",
-                    size, micro_batches, micro_batches);
+                    " rank%s, a larger batch_size or a smaller micro_batch_size",
+                    size, dt_plural_s(size), micro_batches,
+                    dt_plural(micro_batches, "micro-batch", "micro-batches"), micro_batches,
+                    dt_plural_s(micro_batches));
 }
 
 int64_t dt_tree_split(int64_t count) {

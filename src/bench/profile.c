@@ -18,8 +18,8 @@
 
 #define WARM_UP_STEPS 2
 
-/* A part of a step and seconds, up to which nothing is amiss: a tenth of a millisecond or two belongs to no
- * part, which is much of the step of a tiny model. */
+/* A fraction of a step and seconds, up to which nothing is amiss: a tenth of a millisecond or two belongs to
+ * no section, which is much of the step of a tiny model. */
 #define UNACCOUNTED_MAX         0.1
 #define UNACCOUNTED_MAX_SECONDS 3e-4
 
@@ -37,7 +37,7 @@ static const char *const span_names[DT_SPANS] = {
     [DT_SPAN_PACKING] = "pack weights",
 };
 
-/* What a pair of steps leaves behind on each rank, the plain one and the one that was timed in parts. */
+/* What a pair of steps leaves behind on each rank, the plain one and the one that was timed in sections. */
 typedef struct step_sample {
     double plain_seconds, plain_loss;
     double seconds, exposed, loss;
@@ -65,8 +65,8 @@ static dt_status create_samples(samples *s, const dt_profile *p) {
     const int64_t ranks = p->ranks, n = ranks * p->repetitions;
     s->step = dt_memory_alloc(n, sizeof *s->step, "the timed steps");
     s->facts = dt_memory_alloc(ranks, sizeof *s->facts, "the ranks' ceilings");
-    s->work = dt_memory_alloc(ranks * p->count, sizeof *s->work, "the parts' work");
-    s->seconds = dt_memory_alloc(n * p->count, sizeof *s->seconds, "the parts' times");
+    s->work = dt_memory_alloc(ranks * p->count, sizeof *s->work, "the sections' work");
+    s->seconds = dt_memory_alloc(n * p->count, sizeof *s->seconds, "the sections' times");
     s->counts = dt_memory_alloc(ranks, sizeof *s->counts, "a count a rank");
     s->sorted = dt_memory_alloc(n, sizeof *s->sorted, "sorted times");
     return s->step && s->facts && s->work && s->seconds && s->counts && s->sorted ? DT_OK : DT_FAILED;
@@ -118,7 +118,7 @@ static dt_status count_sent(const dt_world *world, const dt_harness *harness, co
     return status;
 }
 
-/* A step as training takes it, and one that is timed in its parts. */
+/* A step as training takes it, and one that is timed in its sections. */
 static dt_status take_pair(dt_harness *harness, const dt_kernels *plain, const dt_kernels *timed,
                            step_sample *mine) {
     dt_step_result result;
@@ -334,7 +334,7 @@ bool dt_profile_warning(const dt_profile *p, char *text, size_t text_bytes) {
     const double unaccounted = dt_profile_unaccounted(p), fraction = unaccounted / p->step.median;
     snprintf(
         text, text_bytes,
-        "%.0f %% of the step is in none of its parts: the host gave this job's cores to others meanwhile; "
+        "%.0f %% of the step is in none of its sections: the host gave this job's cores to others meanwhile; "
         "give each thread a core of its own, and measure when nothing else runs",
         1e2 * fraction);
     return fraction > UNACCOUNTED_MAX && unaccounted > UNACCOUNTED_MAX_SECONDS;

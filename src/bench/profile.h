@@ -6,8 +6,8 @@
  * file's, the algorithms of the allreduce side by side (algorithms.h), scaling studies (study.h). What
  * people look at is made of them in report/.
  *
- * The parts of a step are timed in the step: the rows that it measures itself (step/spans.h), and its kernels
- * (bench/timed_kernels.h). What is left is said, as the time that is unaccounted for.
+ * The sections of a step are timed in the step: the rows that it measures itself (step/spans.h), and its
+ * kernels (bench/timed_kernels.h). What is left is said, as the time that is unaccounted for.
  */
 #ifndef DT_BENCH_PROFILE_H
 #define DT_BENCH_PROFILE_H
@@ -24,7 +24,7 @@
 #include "config/config.h"
 #include "model/layout.h"
 
-/** One part of a step. Times are over all repetitions and ranks. */
+/** One section of a step. Times are over all repetitions and ranks. */
 typedef struct dt_profile_row {
     const char *name;
     int64_t calls;         /**< of all threads in a step, on the rank that makes the most; or all is 0 */
@@ -45,7 +45,7 @@ typedef struct dt_profile {
     dt_profile_row *row; /**< [count]: the kernels, then the rest of the step */
     double sum_seconds;  /**< of the rows in a step: the median over steps and ranks */
 
-    dt_statistics step;   /**< seconds of a whole step that was timed part by part */
+    dt_statistics step;   /**< seconds of a whole step that was timed section by section */
     double plain_seconds; /**< of one that was not: the median */
     double other_seconds; /**< the same with the other's products, OpenBLAS's or dtrain's own; NaN in bf16 and
                              where OpenBLAS is not installed */
@@ -60,10 +60,10 @@ typedef struct dt_profile {
 
 /**
  * Takes two steps to warm up and then `repetitions` pairs of a step as training takes it and one that is
- * timed part by part, then `repetitions` allreduces alone and as many steps with the other's products, and
- * measures the ceilings. `config` and
- * `repetitions` must agree. A failure before the measurements reaches all ranks; one inside ends the job. The
- * profile is complete on all ranks and is to be freed also on failure. Collective.
+ * timed section by section, then `repetitions` allreduces alone and as many steps with the other's products,
+ * and measures the ceilings. `config` and `repetitions` must agree. A failure before the measurements reaches
+ * all ranks; one inside ends the job. The profile is complete on all ranks and is to be freed also on
+ * failure. Collective.
  */
 dt_status dt_profile_run(dt_profile *profile, const dt_world *world, const dt_config *config, int threads,
                          int64_t repetitions);
@@ -71,7 +71,7 @@ dt_status dt_profile_run(dt_profile *profile, const dt_world *world, const dt_co
 /** Frees; all zero is fine. Local. */
 void dt_profile_free(dt_profile *profile);
 
-/** The step's time that no part has: step - sum, in seconds. Local. */
+/** The step's time that no section has: step - sum, in seconds. Local. */
 double dt_profile_unaccounted(const dt_profile *profile);
 
 /** What the allreduce takes alone beyond what was exposed of it: the backward pass hid it. 0 or more. Local.

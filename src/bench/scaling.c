@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/plural.h"
 #include "comm/contract.h"
 #include "infer/model_file.h"
 #include "plan/harness.h"
@@ -88,9 +89,8 @@ static dt_status run_point(const dt_world *world, dt_study *study, dt_study_poin
     dt_world subset;
     if (point->ranks > micro_batches) {
         snprintf(point->reason, sizeof point->reason,
-                 "more ranks than the batch's %" PRId64
-                 " micro-batches; raise batch_size or lower micro_batch_size",
-                 micro_batches);
+                 "more ranks than the batch's %" PRId64 " %s; raise batch_size or lower micro_batch_size",
+                 micro_batches, dt_plural(micro_batches, "micro-batch", "micro-batches"));
         return DT_OK;
     }
     DT_TRY(dt_world_split(world, point->ranks, &subset));
@@ -111,7 +111,8 @@ static dt_status run_kind(const dt_world *world, dt_study *study, const dt_ranks
         dt_study_point *point = &study->point[study->count++];
         *point = (dt_study_point){.weak = weak, .ranks = ranks->number[i], .threads_per_core = 1.0};
         point->batch = study->config->batch_size * (weak ? point->ranks : 1);
-        dt_log_redraw("%s scaling on %d of %d ranks", weak ? "weak" : "strong", point->ranks, world->size);
+        dt_log_redraw("%s scaling on %d of %d rank%s", weak ? "weak" : "strong", point->ranks, world->size,
+                      dt_plural_s(world->size));
         DT_TRY(dt_agree(world, run_point(world, study, point)));
     }
     return DT_OK;

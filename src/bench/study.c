@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/assert.h"
+#include "base/plural.h"
 
 double dt_study_serial_fraction(double speedup, int ranks) {
     DT_ASSERT(!(speedup <= 0.0) && ranks > 0);
@@ -63,7 +64,7 @@ bool dt_study_disagreement(const dt_study *study, int index, char *text, size_t 
                 "strong and weak scaling on %d rank%s are the same work and took %.1f +- %.1f ms and %.1f "
                 "+- %.1f ms: the machine was not equally fast for both, so the speed-ups are as uncertain; "
                 "measure again when nothing else runs",
-                a->ranks, a->ranks == 1 ? "" : "s", 1e3 * a->step.mean, 1e3 * a->step.half_width,
+                a->ranks, dt_plural_s(a->ranks), 1e3 * a->step.mean, 1e3 * a->step.half_width,
                 1e3 * b->step.mean, 1e3 * b->step.half_width);
             return true;
         }

@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 #include "base/memory.h"
+#include "base/plural.h"
 #include "comm/agree.h"
 #include "comm/contract.h"
 
@@ -85,7 +86,7 @@ static void describe(const vote *v) {
     else if (v->texts)
         add(v, "; the other %d ranks have %s", rest, value_of(v, v->majority));
     else
-        add(v, " %s from the other %d ranks", differing == 1 ? "differs" : "differ", rest);
+        add(v, " %s from the other %d ranks", dt_plural(differing, "differs", "differ"), rest);
 }
 
 /* Completes `rows`, NULL on a rank that had no memory for them. */

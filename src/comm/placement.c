@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/plural.h"
 
 /* A launcher's count, or 0. "4(x2)" and "4,3", Slurm's ways to speak of several hosts, begin with the first
  * host's. */
@@ -131,7 +132,7 @@ const char *dt_placement_limit_name(dt_cpus_limit limit) {
 #define COUNT_BYTES 32
 
 static const char *write_count(int count, const char *noun, char text[COUNT_BYTES]) {
-    snprintf(text, COUNT_BYTES, "%d %s%s", count, noun, count == 1 ? "" : "s");
+    snprintf(text, COUNT_BYTES, "%d %s%s", count, noun, dt_plural_s(count));
     return text;
 }
 
@@ -165,8 +166,8 @@ void dt_placement_describe(const dt_placement *p, int rank, char text[DT_PLACEME
 static void write_reason(const dt_placement *p, char *text, size_t bytes) {
     *text = 0;
     if (reasons[p->limit].warned)
-        snprintf(text, bytes, ", where %s leaves them %d of %d", reasons[p->limit].name, p->usable_cores,
-                 p->host.cores);
+        snprintf(text, bytes, ", where %s leaves %s %d of %d", reasons[p->limit].name,
+                 dt_plural(p->host_ranks, "it", "them"), p->usable_cores, p->host.cores);
 }
 
 static bool is_unknown(const dt_placement *p, char *text, size_t bytes) {
@@ -174,14 +175,19 @@ static bool is_unknown(const dt_placement *p, char *text, size_t bytes) {
     return p->fault != NULL;
 }
 
-/* "4 ranks", "1 rank of 2 threads". */
-#define WHO_BYTES (2 * COUNT_BYTES)
+/* "4 ranks", "4 ranks of 2 threads", "2 threads of 1 rank": those that share. */
+#define WHO_BYTES (2 * COUNT_BYTES + 4)
 
 static void write_who(const dt_placement *p, char who[WHO_BYTES]) {
-    char ranks[COUNT_BYTES], of[COUNT_BYTES] = "";
-    if (p->threads > 1)
-        snprintf(of, sizeof of, " of %d threads", p->threads);
-    snprintf(who, WHO_BYTES, "%s%s", write_count(p->host_ranks, "rank", ranks), of);
+    char ranks[COUNT_BYTES], threads[COUNT_BYTES];
+    write_count(p->host_ranks, "rank", ranks);
+    write_count(p->threads, "thread", threads);
+    if (p->threads == 1)
+        snprintf(who, WHO_BYTES, "%s", ranks);
+    else if (p->host_ranks > 1)
+        snprintf(who, WHO_BYTES, "%s of %s", ranks, threads);
+    else
+        snprintf(who, WHO_BYTES, "%s of %s", threads, ranks);
 }
 
 /* As many threads per rank as there is a core for. */

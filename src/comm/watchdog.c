@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/plural.h"
 #include "base/progress.h"
 #include "base/watchdog_timer.h"
 #include "comm/agree.h"
@@ -101,11 +102,11 @@ static _Noreturn void end_job(double limit) {
     dt_roll_call_tell_all(&watchdog.roll, DT_ROLL_CALL_VERDICT);
     dt_log_settle();
     dt_log_error(
-        "no progress for %g s (hang_timeout_seconds), %s at step %" PRId64 ": %d of %d ranks have not "
+        "no progress for %g s (hang_timeout_seconds), %s at step %" PRId64 ": %d of %d rank%s %s not "
         "arrived%s%s; the job ends here; check the hosts and the links between them, then go on from the "
         "newest whole checkpoint with --resume auto",
-        limit, furthest->phase, furthest->step, missing, world->size, missing ? ": " : ", all wait",
-        missing && names ? names : "");
+        limit, furthest->phase, furthest->step, missing, world->size, dt_plural_s(world->size),
+        dt_plural(missing, "has", "have"), missing ? ": " : ", all wait", missing && names ? names : "");
     watchdog.roll.spoken_at = watchdog.roll.now;
     dt_world_abort(world, DT_FAILED);
 }

@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "base/memory.h"
 #include "base/philox.h"
+#include "base/plural.h"
 #include "data/tokenizer.h"
 
 /* Four rounds are enough for large halves (Luby and Rackoff 1988); ours may be of one bit, which takes more
@@ -45,13 +46,13 @@ dt_status dt_streams_cut(dt_streams *streams, int64_t corpus_tokens, double trai
         int64_t needed;
         if (__builtin_mul_overflow(B, T, &needed) || __builtin_add_overflow(needed, 1, &needed))
             needed = INT64_MAX;
-        return dt_usage(
-            "the corpus is too small: found %" PRId64 " tokens, %" PRId64
-            " of them in the train split (train_ratio %.15g); expected at least %" PRId64
-            " tokens, so that the train split has one window of max_seq_len %" PRId64
-            " for each of batch_size %" PRId64
-            " sequences; use a smaller batch_size or max_seq_len, a larger train_ratio or a longer text",
-            corpus_tokens, train_tokens, train_ratio, corpus_tokens_needed(needed, train_ratio), T, B);
+        return dt_usage("the corpus is too small: found %" PRId64 " token%s, %" PRId64
+                        " of them in the train split (train_ratio %.15g); expected at least %" PRId64
+                        " tokens, so that the train split has one window of max_seq_len %" PRId64
+                        " for each sequence of batch_size %" PRId64
+                        "; use a smaller batch_size or max_seq_len, a larger train_ratio or a longer text",
+                        corpus_tokens, dt_plural_s(corpus_tokens), train_tokens, train_ratio,
+                        corpus_tokens_needed(needed, train_ratio), T, B);
     }
     *streams = (dt_streams){.B = B,
                             .T = T,
@@ -86,10 +87,9 @@ bool dt_streams_warning(const dt_streams *streams, char *text, size_t text_bytes
     const double fraction = (double)streams->unused_tokens / (double)(used + streams->unused_tokens);
     if (fraction <= UNUSED_FRACTION)
         return false;
-    const int used_bytes = snprintf(text, text_bytes,
-                                    "every epoch leaves out %.1f %% of the train split, its last %" PRId64 " "
-                                    "tokens",
-                                    100.0 * fraction, streams->unused_tokens);
+    const int used_bytes = snprintf(
+        text, text_bytes, "every epoch leaves out %.1f %% of the train split, its last %" PRId64 " token%s",
+        100.0 * fraction, streams->unused_tokens, dt_plural_s(streams->unused_tokens));
     if (used_bytes < 0 || (size_t)used_bytes >= text_bytes)
         return true;
     text += used_bytes;

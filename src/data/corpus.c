@@ -15,6 +15,7 @@
 #include "base/memory.h"
 #include "base/meter.h"
 #include "base/minmax.h"
+#include "base/plural.h"
 #include "data/recognise.h"
 
 #define FOLDER    "data"
@@ -238,9 +239,9 @@ void dt_corpus_warn(const dt_corpus *corpus) {
             "%s begins with a byte order mark, which counts as one <UNK>; tail -c +4 FILE >NEW removes it",
             corpus->path);
     if (total->zero > 0)
-        dt_log_warn("%s holds %" PRId64 " NUL bytes, which count as one <UNK> each; a copy that was cut "
+        dt_log_warn("%s holds %" PRId64 " NUL byte%s, one <UNK> each; a copy that was cut "
                     "short can have them; check that the file is whole",
-                    corpus->path, total->zero);
+                    corpus->path, total->zero, dt_plural_s(total->zero));
     if (fraction > UNKNOWN_FRACTION)
         dt_log_warn(
             "%.1f %% of %s (%" PRId64 " of %" PRId64 " characters, %" PRId64 " for bytes that are not "

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "base/meter.h"
 #include "base/minmax.h"
+#include "base/plural.h"
 #include "base/progress.h"
 #include "allreduce/tree.h"
 #include "comm/agree.h"
@@ -67,13 +68,12 @@ static dt_status refuse(const dt_evaluate_range *range, int64_t T) {
     return range->with_rest
                ? dt_usage(
                      "expected at least 2 tokens to evaluate on, one to predict the other from, found %" PRId64
-                     "; "
-                     "use a longer text",
+                     "; use a longer text",
                      tokens)
-               : dt_usage("the text to evaluate on has %" PRId64 " tokens, but one window needs %" PRId64
+               : dt_usage("the text to evaluate on has %" PRId64 " token%s, but one window needs %" PRId64
                           " (max_seq_len + 1); use a longer text, or in training a smaller max_seq_len or "
                           "train_ratio, or no eval_cadence",
-                          tokens, T + 1);
+                          tokens, dt_plural_s(tokens), T + 1);
 }
 
 dt_status dt_evaluate_create(dt_evaluator *e, const dt_world *world, const dt_corpus *corpus, int64_t T,

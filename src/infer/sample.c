@@ -10,6 +10,7 @@
 #include "base/elementary.h"
 #include "base/memory.h"
 #include "base/minmax.h"
+#include "base/plural.h"
 #include "base/progress.h"
 #include "config/config.h"
 #include "data/tokenizer.h"
@@ -104,9 +105,9 @@ static void draw(const dt_decoder *decoder, const dt_sample_options *options, in
 static dt_status check_logits(const dt_decoder *decoder, int64_t drawn) {
     if (dt_finite_all(decoder->logits, decoder->streams * decoder->gpt->layout->shape.V))
         return DT_OK;
-    return dt_fail("cannot go on with the sample after %" PRId64 " tokens: expected finite logits, found "
+    return dt_fail("cannot go on with the sample after %" PRId64 " token%s: expected finite logits, found "
                    "NaN or infinity; the weights are too large to compute with; use an earlier checkpoint",
-                   drawn);
+                   drawn, dt_plural_s(drawn));
 }
 
 dt_status dt_sample_run(dt_decoder *decoder, const dt_sample_options *options,

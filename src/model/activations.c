@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "base/memory.h"
 #include "base/minmax.h"
+#include "base/plural.h"
 #include "math/dropout.h"
 
 /* What is being shared out. With no block it only counts, so that one list of arrays serves both purposes. */
@@ -107,7 +108,8 @@ dt_status dt_activations_create(dt_activations *activations, const dt_kernels *k
     if (activations->block == NULL)
         return DT_FAILED;
     if (activations->layer == NULL)
-        return dt_fail("out of memory for the activations of %" PRId64 " layers", shape->n_layers);
+        return dt_fail("out of memory for the activations of %" PRId64 " layer%s", shape->n_layers,
+                       dt_plural_s(shape->n_layers));
     (void)carve_all(activations, &(carver){kernels, shape, sequences, activations->block, 0});
     return DT_OK;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/plural.h"
 
 static float *tensor_of(const dt_layout *layout, float *vector, const char *name) {
     return vector + dt_layout_find(layout, name)->offset;
@@ -20,7 +21,8 @@ static float *layer_tensor_of(const dt_layout *layout, float *vector, int64_t la
 dt_status dt_gpt_view_create(dt_gpt_view *view, const dt_layout *layout, float *vector) {
     view->layer = calloc((size_t)layout->shape.n_layers, sizeof *view->layer);
     if (view->layer == NULL)
-        return dt_fail("out of memory for the pointers to %" PRId64 " layers", layout->shape.n_layers);
+        return dt_fail("out of memory for the pointers to %" PRId64 " layer%s", layout->shape.n_layers,
+                       dt_plural_s(layout->shape.n_layers));
     view->wte = tensor_of(layout, vector, "wte.weight");
     view->wpe = tensor_of(layout, vector, "wpe.weight");
     view->ln_f_weight = tensor_of(layout, vector, "ln_f.weight");

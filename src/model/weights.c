@@ -7,6 +7,7 @@
 #include "base/assert.h"
 #include "base/memory.h"
 #include "base/minmax.h"
+#include "base/plural.h"
 
 /* The kinds of matrices of a layer. */
 #define LAYER_MATRICES 4
@@ -61,7 +62,8 @@ static dt_status create_panels(dt_weights *w, const dt_gpt *gpt) {
     if (w->block == NULL)
         return DT_FAILED;
     if (w->packing == NULL)
-        return dt_fail("out of memory for the list of the panels of %" PRId64 " layers", s->n_layers);
+        return dt_fail("out of memory for the list of the panels of %" PRId64 " layer%s", s->n_layers,
+                       dt_plural_s(s->n_layers));
     char *next = w->block;
     give_panels(w, linear, &w->wte, s->V, s->C, &next);
     for (int64_t l = 0; l < s->n_layers; l++) {
@@ -79,7 +81,7 @@ dt_status dt_weights_create(dt_weights *w, const dt_gpt *gpt, float *vector) {
     DT_TRY(dt_gpt_view_create(&w->view, gpt->layout, vector));
     w->layer = calloc((size_t)layers, sizeof *w->layer);
     if (w->layer == NULL)
-        return dt_fail("out of memory for the matrices of %" PRId64 " layers", layers);
+        return dt_fail("out of memory for the matrices of %" PRId64 " layer%s", layers, dt_plural_s(layers));
     w->wte.values = w->view.wte;
     for (int64_t l = 0; l < layers; l++) {
         const dt_gpt_layer *from = &w->view.layer[l];

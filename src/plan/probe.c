@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/plural.h"
 #include "comm/contract.h"
 #include "plan/harness.h"
 #include "comm/agree.h"
@@ -201,7 +202,7 @@ static dt_status create_own(dt_probing *p, const dt_config *config) {
     p->round = calloc((size_t)p->world->size, sizeof *p->round);
     p->partial = dt_memory_alloc(dt_clip_chunks(layout->elements), sizeof *p->partial, "partial norms");
     if (!p->windows || !p->ids || !p->gradient || !p->view || !p->round || !p->partial)
-        return dt_fail("out of memory for a probe of %d threads", threads);
+        return dt_fail("out of memory for a probe of %d thread%s", threads, dt_plural_s(threads));
     dt_tokenizer_widen(p->ids, p->harness.shard.tokens, threads * u * T + 1);
     for (int64_t s = 0; s < threads * u; s++)
         p->windows[s] = p->ids + s * T;

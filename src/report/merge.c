@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/host.h"
 #include "base/log.h"
+#include "base/plural.h"
 #include "report/study_output.h"
 #include "report/reader.h"
 #include "bench/study.h"
@@ -138,7 +139,7 @@ static dt_status add_point(merger *m, const dt_study_point *added, const char *f
         if (s->point[i].weak == added->weak && s->point[i].ranks == added->ranks)
             return dt_usage("--merge: %s and %s both have %s scaling on %d rank%s; leave one of them out",
                             m->origin[i], file, added->weak ? "weak" : "strong", added->ranks,
-                            added->ranks == 1 ? "" : "s");
+                            dt_plural_s(added->ranks));
     if (s->count == DT_STUDY_POINTS)
         return dt_usage("--merge: expected at most %d points in all, found more in %s", (int)DT_STUDY_POINTS,
                         file);
@@ -198,8 +199,8 @@ static void compare_machines(const merger *m, const dt_machine *added, const cha
             dt_log_warn("%s was measured with %s %s, %s with %s", file, texts[i].name, texts[i].added,
                         m->largest_file, texts[i].kept);
     if (added->host_cores != kept->host_cores)
-        dt_log_warn("%s was measured on hosts of %d cores, %s on hosts of %d", file, added->host_cores,
-                    m->largest_file, kept->host_cores);
+        dt_log_warn("%s was measured on hosts of %d core%s, %s on hosts of %d", file, added->host_cores,
+                    dt_plural_s(added->host_cores), m->largest_file, kept->host_cores);
 }
 
 /* Keeps what is said of the machine of the study of the most ranks. */

@@ -5,7 +5,9 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/plural.h"
 #include "base/replace.h"
+#include "config/describe.h"
 #include "report/chart.h"
 
 static void put_escaped(FILE *f, const char *text) {
@@ -91,7 +93,7 @@ static void put_head(const dt_study *study, FILE *f) {
         "th small{display:block;font-weight:400;color:#555;font-size:11px}td{text-align:right;padding:.16rem "
         ".35rem;"
         "white-space:nowrap}\n"
-        "td.why{text-align:left;color:#555;white-space:normal}.part{border-left:.8px solid #bbb}\n"
+        "td.why{text-align:left;color:#555;white-space:normal}.predicted{border-left:.8px solid #bbb}\n"
         "th.over{text-align:center;border-bottom:.8px solid #bbb;color:#333}\n"
         "table.facts th,table.facts td{text-align:left;white-space:normal;vertical-align:top}"
         "table.facts th{font-weight:400;color:#555;width:8.5rem}"
@@ -120,24 +122,24 @@ static void put_summary_of(const dt_study *study, bool weak, FILE *f) {
         return;
     fprintf(f,
             "<li><b class=\"n\">%s</b>, %" PRId64
-            " sequences %s: on %d rank%s a step takes %.4g&nbsp;ms (%s tokens/s), a "
+            " sequence%s %s: on %d rank%s a step takes %.4g&nbsp;ms (%s tokens/s), a "
             "speed-up of %.2f and an efficiency of %.0f&nbsp;%%. Predicted were %.4g&nbsp;ms and "
             "%.0f&nbsp;%%.</li>\n",
-            name_of(weak), study->config->batch_size, weak ? "per rank" : "in all", last->ranks,
-            last->ranks == 1 ? "" : "s", 1e3 * last->step.mean, group(throughput, last->tokens_per_second),
-            last->speedup, 100.0 * last->efficiency, 1e3 * last->plan.step_seconds,
-            100.0 * last->plan_speedup / last->ranks);
+            name_of(weak), study->config->batch_size, dt_plural_s(study->config->batch_size),
+            weak ? "per rank" : "in all", last->ranks, dt_plural_s(last->ranks), 1e3 * last->step.mean,
+            group(throughput, last->tokens_per_second), last->speedup, 100.0 * last->efficiency,
+            1e3 * last->plan.step_seconds, 100.0 * last->plan_speedup / last->ranks);
 }
 
 static void put_summary(const dt_study *study, FILE *f) {
     const dt_config *c = study->config;
     char parameters[COUNT_BYTES];
     fprintf(f,
-            "<p>A GPT-2 model of %s parameters (%" PRId64 " layers, width %" PRId64 ", context %" PRId64
+            "<p>A GPT-2 model of %s parameters (%" PRId64 " layer%s, width %" PRId64 ", context %" PRId64
             ") takes training steps on up to %d rank%s of %d thread%s.</p>\n<ul>\n",
-            group(parameters, (double)study->parameters), c->n_layers, c->d_model, c->max_seq_len,
-            study->machine.ranks, study->machine.ranks == 1 ? "" : "s", study->machine.threads,
-            study->machine.threads == 1 ? "" : "s");
+            group(parameters, (double)study->parameters), c->n_layers, dt_plural_s(c->n_layers), c->d_model,
+            c->max_seq_len, study->machine.ranks, dt_plural_s(study->machine.ranks), study->machine.threads,
+            dt_plural_s(study->machine.threads));
     put_summary_of(study, false, f);
     put_summary_of(study, true, f);
     fputs("</ul>\n", f);
@@ -176,10 +178,10 @@ static void put_figure(const dt_study *study, bool weak, int number, FILE *f) {
     fputs("</div>\n", f);
     dt_chart_key(f);
     fprintf(f,
-            "<figcaption><b class=\"n\">Figure %d.</b> %s scaling: %" PRId64 " sequences of %" PRId64
+            "<figcaption><b class=\"n\">Figure %d.</b> %s scaling: %" PRId64 " sequence%s of %" PRId64
             " tokens %s. Left, speed-up; right, efficiency.</figcaption>\n</figure>\n",
-            number, name_of(weak), study->config->batch_size, study->config->max_seq_len,
-            weak ? "per rank" : "in every step");
+            number, name_of(weak), study->config->batch_size, dt_plural_s(study->config->batch_size),
+            study->config->max_seq_len, weak ? "per rank" : "in every step");
 }
 
 static void put_row(const dt_study_point *p, FILE *f) {
@@ -202,25 +204,26 @@ static void put_row(const dt_study_point *p, FILE *f) {
         fputs("<td>&ndash;</td>", f);
     else
         fprintf(f, "<td>%s%.3f</td>", p->serial_fraction < 0.0 ? "&minus;" : "", fabs(p->serial_fraction));
-    fprintf(f, "<td class=\"part\">%.2f</td><td>%.2f</td><td>%.1f</td></tr>\n", 1e3 * p->plan.step_seconds,
-            1e3 * p->plan.exposed_seconds, 100.0 * p->plan_speedup / p->ranks);
+    fprintf(f, "<td class=\"predicted\">%.2f</td><td>%.2f</td><td>%.1f</td></tr>\n",
+            1e3 * p->plan.step_seconds, 1e3 * p->plan.exposed_seconds, 100.0 * p->plan_speedup / p->ranks);
 }
 
 static void put_table(const dt_study *study, bool weak, int number, FILE *f) {
     bool shared = false;
     fprintf(f,
             "<table>\n<caption><b class=\"n\">Table %d.</b> %s scaling, %" PRId64
-            " timed steps a row after %" PRId64 " to warm up; step times are mean and 95&nbsp;%% confidence "
+            " timed step%s per row after %" PRId64
+            " to warm up; step times are mean and 95&nbsp;%% confidence "
             "interval.</caption>\n<thead><tr><th colspan=\"2\"></th><th class=\"over\" "
             "colspan=\"7\">measured</th>"
-            "<th class=\"over part\" colspan=\"3\">predicted</th></tr>\n<tr>",
-            number, name_of(weak), study->repetitions, study->warmups);
+            "<th class=\"over predicted\" colspan=\"3\">predicted</th></tr>\n<tr>",
+            number, name_of(weak), study->repetitions, dt_plural_s(study->repetitions), study->warmups);
     fputs("<th>ranks</th><th>batch<small>sequences</small></th><th>step<small>ms</small></th>"
           "<th>median<small>ms</small></th><th>through&shy;put<small>tokens/s</small></"
           "th><th>speed&#8209;up</th>"
           "<th>effi&shy;ciency<small>%</small></th><th>exposed<small>ms</small></"
           "th><th>serial<small>fraction</small></th>"
-          "<th class=\"part\">step<small>ms</small></th><th>exposed<small>ms</small></th>"
+          "<th class=\"predicted\">step<small>ms</small></th><th>exposed<small>ms</small></th>"
           "<th>effi&shy;ciency<small>%</small></th></tr></thead>\n<tbody>\n",
           f);
     for (int64_t i = 0; i < study->count; i++)
@@ -258,7 +261,7 @@ static void put_machine(const dt_study *study, int number, FILE *f) {
     const dt_machine *m = &study->machine;
     const dt_config *c = study->config;
     const dt_plan_machine *plan = &study->measured;
-    char text[512], parameters[COUNT_BYTES];
+    char text[512], parameters[COUNT_BYTES], model[DT_DESCRIBE_BYTES];
     fprintf(
         f,
         "<h2>What ran where</h2>\n<table class=\"facts\">\n<caption><b class=\"n\">Table %d.</b> Machine, "
@@ -268,25 +271,23 @@ static void put_machine(const dt_study *study, int number, FILE *f) {
     if (json_array_size(study->other_hosts) > 0)
         put_hosts("Of smaller jobs", study->other_hosts, f);
     snprintf(text, sizeof text,
-             "%s, %d cores on the first host of the largest job, which has %d of its ranks", m->processor,
-             m->host_cores, m->host_ranks);
+             "%s, %d core%s on the first host of the largest job, which has %d of its ranks", m->processor,
+             m->host_cores, dt_plural_s(m->host_cores), m->host_ranks);
     put_fact(f, "Processor", text);
     snprintf(text, sizeof text,
              "%d rank%s of %d thread%s; in rows of fewer ranks than their job has, the others slept",
-             m->ranks, m->ranks == 1 ? "" : "s", m->threads, m->threads == 1 ? "" : "s");
+             m->ranks, dt_plural_s(m->ranks), m->threads, dt_plural_s(m->threads));
     put_fact(f, "Largest job", text);
     snprintf(text, sizeof text, "dtrain %s, commit %s; kernels %s", m->version, m->commit, m->kernels);
     put_fact(f, "Program", text);
-    snprintf(text, sizeof text,
-             "%" PRId64 " layers, d_model %" PRId64 ", %" PRId64 " heads, d_ff %" PRId64 ", context %" PRId64
-             ", dropout %g: %s parameters",
-             c->n_layers, c->d_model, c->n_heads, c->d_ff, c->max_seq_len, c->dropout,
+    dt_describe_model(c, model);
+    snprintf(text, sizeof text, "%s, dropout %g: %s parameters", model, c->dropout,
              group(parameters, (double)study->parameters));
     put_fact(f, "Model", text);
     snprintf(text, sizeof text,
-             "batch_size %" PRId64 " in micro-batches of %" PRId64 " sequences; buckets of %" PRId64
+             "batch_size %" PRId64 " in micro-batches of %" PRId64 " sequence%s; buckets of %" PRId64
              " bytes; random tokens",
-             c->batch_size, c->micro_batch_size, c->bucket_bytes);
+             c->batch_size, c->micro_batch_size, dt_plural_s(c->micro_batch_size), c->bucket_bytes);
     put_fact(f, "Step", text);
     snprintf(
         text, sizeof text,

@@ -7,8 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/plural.h"
 #include "base/replace.h"
 #include "base/version.h"
+#include "config/describe.h"
 
 /* Units of the picture: the whole, the plot, and the bars beside it. */
 #define WIDTH      900.0
@@ -46,7 +48,7 @@ typedef struct axes {
     double x_low, x_high, y_low, y_high;
 } axes;
 
-/* A part of the profile that multiplies. */
+/* A section of the profile that multiplies. */
 static bool multiplies(const dt_profile_row *r) {
     return r->calls > 0 && r->flop > 0.0 && r->bytes > 0.0 && r->seconds.minimum > 0.0;
 }
@@ -248,7 +250,7 @@ static void draw_bars(FILE *f, const dt_profile *p) {
 
 static void draw(FILE *f, const dt_profile *p, const dt_config *c) {
     const axes a = choose_axes(p);
-    char text[256];
+    char text[384], model[DT_DESCRIBE_BYTES];
     fprintf(f,
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" role=\"img\" "
             "aria-label=\"roofline of a training step\">\n",
@@ -262,12 +264,11 @@ static void draw(FILE *f, const dt_profile *p, const dt_config *c) {
     fprintf(f, "<rect width=\"%.0f\" height=\"%.0f\" fill=\"#fff\"/>\n", WIDTH, HEIGHT);
     draw_text(f, "title", LEFT, 20.0, "start",
               "How far each kernel of a training step is from the machine's roof");
+    dt_describe_model(c, model);
     snprintf(text, sizeof text,
-             "%s, kernels %s, %d rank%s x %d thread%s; %" PRId64 " layers, d_model %" PRId64 ", %" PRId64
-             " heads, d_ff %" PRId64 ", context %" PRId64 ", micro-batches of %" PRId64 "; dtrain %s",
-             dt_dtype_names[p->compute], p->kernels, p->ranks, p->ranks == 1 ? "" : "s", p->threads,
-             p->threads == 1 ? "" : "s", c->n_layers, c->d_model, c->n_heads, c->d_ff, c->max_seq_len,
-             c->micro_batch_size, dt_version_commit());
+             "%s, kernels %s, %d rank%s x %d thread%s; %s, micro-batches of %" PRId64 "; dtrain %s",
+             dt_dtype_names[p->compute], p->kernels, p->ranks, dt_plural_s(p->ranks), p->threads,
+             dt_plural_s(p->threads), model, c->micro_batch_size, dt_version_commit());
     draw_text(f, "label", LEFT, 37.0, "start", text);
     draw_grid(f, &a);
     draw_slope(f, &a, p);

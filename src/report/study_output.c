@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/plural.h"
+#include "config/describe.h"
 #include "report/report_output.h"
 #include "report/page.h"
 
@@ -15,19 +17,19 @@ static void print_machine(const dt_study *study) {
     const dt_config *c = study->config;
     const size_t hosts = json_array_size(m->hosts);
     dt_log_line("dtrain %s (%s): scaling study, %s", m->version, m->commit, m->stamp);
-    dt_log_line("machine   %d rank%s x %d thread%s on %zu host%s (%s%s): %d cores, %s; kernels %s", m->ranks,
-                m->ranks == 1 ? "" : "s", m->threads, m->threads == 1 ? "" : "s", hosts,
-                hosts == 1 ? "" : "s", json_string_value(json_array_get(m->hosts, 0)),
-                hosts > 1 ? ", .." : "", m->host_cores, m->processor, m->kernels);
-    if (json_array_size(study->other_hosts) > 0)
-        dt_log_line("          smaller jobs also on %zu other host%s (%s%s)",
-                    json_array_size(study->other_hosts), json_array_size(study->other_hosts) == 1 ? "" : "s",
-                    json_string_value(json_array_get(study->other_hosts, 0)),
-                    json_array_size(study->other_hosts) > 1 ? ", .." : "");
-    dt_log_line("model     %" PRId64 " parameters: %" PRId64 " layers, d_model %" PRId64 ", %" PRId64
-                " heads, d_ff %" PRId64 ", context %" PRId64 "; micro-batches of %" PRId64 " sequences",
-                study->parameters, c->n_layers, c->d_model, c->n_heads, c->d_ff, c->max_seq_len,
-                c->micro_batch_size);
+    dt_log_line("machine   %d rank%s x %d thread%s on %zu host%s (%s%s): %d core%s, %s; kernels %s", m->ranks,
+                dt_plural_s(m->ranks), m->threads, dt_plural_s(m->threads), hosts,
+                dt_plural_s((int64_t)hosts), json_string_value(json_array_get(m->hosts, 0)),
+                hosts > 1 ? ", .." : "", m->host_cores, dt_plural_s(m->host_cores), m->processor, m->kernels);
+    const size_t others = json_array_size(study->other_hosts);
+    if (others > 0)
+        dt_log_line("          smaller jobs also on %zu other host%s (%s%s)", others,
+                    dt_plural_s((int64_t)others), json_string_value(json_array_get(study->other_hosts, 0)),
+                    others > 1 ? ", .." : "");
+    char model[DT_DESCRIBE_BYTES];
+    dt_describe_model(c, model);
+    dt_log_line("model     %" PRId64 " parameters: %s; micro-batches of %" PRId64 " sequence%s",
+                study->parameters, model, c->micro_batch_size, dt_plural_s(c->micro_batch_size));
     dt_log_line(
         "plan      micro-batch %.2f ms forward + %.2f ms backward, update %.2f ms; link %.3g us, %.4g Gbit/s, %s",
         1e3 * study->measured.probe.forward_seconds, 1e3 * study->measured.probe.backward_seconds,
@@ -62,8 +64,9 @@ static void print_kind(const dt_study *study, bool weak) {
             continue;
         if (!any) {
             dt_log_line("%s", "");
-            dt_log_line("%s scaling: %" PRId64 " sequences %s", weak ? "weak" : "strong",
-                        study->config->batch_size, weak ? "per rank" : "in all");
+            dt_log_line("%s scaling: %" PRId64 " sequence%s %s", weak ? "weak" : "strong",
+                        study->config->batch_size, dt_plural_s(study->config->batch_size),
+                        weak ? "per rank" : "in all");
             dt_log_line("%6s %7s %9s %7s %9s %9s %8s %9s %8s %8s | %9s %8s %9s", "ranks", "batch", "step",
                         "+-", "median", "tokens/s", "speed-up", "effic.", "exposed", "serial", "predicted",
                         "exposed", "effic.");

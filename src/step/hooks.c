@@ -13,6 +13,7 @@
 #include "base/elf.h"
 #include "base/ending.h"
 #include "base/ieee.h"
+#include "base/plural.h"
 
 /* One hook of the config. */
 typedef struct entry {
@@ -250,11 +251,12 @@ dt_status dt_hooks_expect_memory(const dt_hooks *hooks, int64_t micro_batches) {
             !__builtin_mul_overflow(all, micro_batches, &bytes) &&
             !__builtin_mul_overflow(bytes, (int64_t)sizeof(double), &bytes) && bytes <= available)
             continue;
-        return dt_usage(
-            "hook %s: expected the doubles that it keeps for %" PRId64 " micro-batches to fit in the "
-            "%.1f MB of memory that are available, found %" PRId64 " doubles per micro-batch; lower "
-            "the number that its create function asks for",
-            e->name, micro_batches, (double)available / 1e6, e->values);
+        return dt_usage("hook %s: expected the doubles that it keeps for %" PRId64 " %s to fit in the "
+                        "%.1f MB of memory that are available, found %" PRId64
+                        " doubles per micro-batch; lower "
+                        "the number that its create function asks for",
+                        e->name, micro_batches, dt_plural(micro_batches, "micro-batch", "micro-batches"),
+                        (double)available / 1e6, e->values);
     }
     return DT_OK;
 }

@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/memory.h"
+#include "base/plural.h"
 
 /* What the schedule is made from: all arrays have one place per micro-batch of the run. */
 typedef struct rehearsal {
@@ -65,7 +66,8 @@ dt_status dt_micro_batches_schedule(dt_micro_batches *schedule, int64_t micro_ba
     if (schedule->buffer && schedule->add && schedule->wave_adds_end && r.node && r.tree_add && r.free_buffer)
         rehearse(schedule, micro_batches, &r);
     else
-        status = dt_fail("out of memory for the schedule of %" PRId64 " micro-batches", end - first);
+        status = dt_fail("out of memory for the schedule of %" PRId64 " %s", end - first,
+                         dt_plural(end - first, "micro-batch", "micro-batches"));
     free(r.node);
     free(r.tree_add);
     free(r.free_buffer);

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/minmax.h"
+#include "base/plural.h"
 #include "base/progress.h"
 #include "comm/agree.h"
 #include "allreduce/cost.h"
@@ -60,7 +61,8 @@ dt_status dt_overlap_cut(int64_t elements, int64_t bucket_bytes, int64_t **bound
     *buckets = count_buckets(elements, floats);
     *bounds = calloc((size_t)*buckets + 1, sizeof **bounds);
     if (*bounds == NULL)
-        return dt_fail("out of memory for %" PRId64 " buckets; use a larger bucket_bytes", *buckets);
+        return dt_fail("out of memory for %" PRId64 " bucket%s; use a larger bucket_bytes", *buckets,
+                       dt_plural_s(*buckets));
     for (int64_t b = 0; b <= *buckets; b++)
         (*bounds)[b] = b < *buckets ? b * floats : elements;
     return DT_OK;
@@ -143,7 +145,8 @@ static dt_status create(dt_overlap *o, int64_t elements, int64_t bucket_bytes) {
     o->passed = calloc((size_t)o->buckets + 1, sizeof *o->passed); /* never 0 bytes, which may be NULL */
     o->passes = calloc((size_t)schedule->wave_micro_batches, sizeof *o->passes);
     if (o->passed == NULL || o->passes == NULL)
-        return dt_fail("out of memory for the progress of %" PRId64 " threads", schedule->wave_micro_batches);
+        return dt_fail("out of memory for the progress of %" PRId64 " thread%s", schedule->wave_micro_batches,
+                       dt_plural_s(schedule->wave_micro_batches));
     for (int64_t t = 0; t < schedule->wave_micro_batches; t++) {
         pass *p = &o->passes[t];
         *p = (pass){.overlap = o, .thread = (int)t, .progress = {reached, p}};

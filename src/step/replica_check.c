@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/minmax.h"
 #include "base/narrow.h"
+#include "base/plural.h"
 #include "comm/agree.h"
 #include "comm/contract.h"
 #include "comm/mismatch.h"
@@ -193,7 +194,7 @@ static dt_status find_nonfinite(const dt_replica_check *check, char found[DT_MIS
     const size_t used = strlen(found);
     if (used > 0)
         snprintf(found + used, DT_MISMATCH_BYTES - used, " alone %s NaN or infinity",
-                 count == 1 ? "has" : "have");
+                 dt_plural(count, "has", "have"));
     for (int r = world->size - 1; *found && r >= 0; r--)
         if (verdict_of(check, r)[NONFINITE] > 0)
             *tensor = (int64_t)verdict_of(check, r)[NONFINITE] - 1;

@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/minmax.h"
+#include "base/plural.h"
 #include "base/progress.h"
 #include "comm/agree.h"
 #include "comm/contract.h"
@@ -70,7 +71,8 @@ static dt_status create_gradients(dt_step *s) {
     s->gradient = calloc((size_t)s->schedule.buffers, sizeof *s->gradient);
     s->gradient_view = calloc((size_t)s->schedule.buffers, sizeof *s->gradient_view);
     if (s->gradient == NULL || s->gradient_view == NULL)
-        return dt_fail("out of memory for the gradients of %" PRId64 " micro-batches", s->schedule.buffers);
+        return dt_fail("out of memory for the gradients of %" PRId64 " %s", s->schedule.buffers,
+                       dt_plural(s->schedule.buffers, "micro-batch", "micro-batches"));
     for (int64_t b = 0; b < s->schedule.buffers; b++) {
         s->gradient[b] = dt_memory_alloc(layout->elements, sizeof(float), "a micro-batch's gradient");
         if (s->gradient[b] == NULL)

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/plural.h"
 
 /* OpenMP's environment may hold it to fewer (OMP_THREAD_LIMIT, OMP_MAX_ACTIVE_LEVELS). */
 static int allowed(int threads) {
@@ -46,7 +47,8 @@ dt_status dt_workers_create(dt_workers *workers, int threads, const dt_kernels *
     workers->threads = granted(threads);
     workers->activations = calloc((size_t)workers->threads, sizeof *workers->activations);
     if (workers->activations == NULL)
-        return dt_fail("out of memory for the activations of %d threads", workers->threads);
+        return dt_fail("out of memory for the activations of %d thread%s", workers->threads,
+                       dt_plural_s(workers->threads));
     for (int t = 0; t < workers->threads; t++)
         DT_TRY(dt_activations_create(&workers->activations[t], kernels, shape, sequences));
     return DT_OK;

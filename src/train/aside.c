@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/plural.h"
 #include "checkpoint/path.h"
 #include "train/metrics_mend.h"
 
@@ -187,8 +188,8 @@ dt_status dt_aside_all(const char *metrics, const char *checkpoints_folder) {
 /* `what` says which lines they are. */
 static void tell_lines(const aside *a, int64_t count, const char *what) {
     if (count > 0)
-        dt_log_line("resume: %" PRId64 " line%s %s in %s %s now in %s", count, count == 1 ? "" : "s", what,
-                    a->metrics, count == 1 ? "is" : "are", a->kept_metrics);
+        dt_log_line("resume: %" PRId64 " line%s %s in %s %s now in %s", count, dt_plural_s(count), what,
+                    a->metrics, dt_plural(count, "is", "are"), a->kept_metrics);
 }
 
 static dt_status keep_later(aside *a, int64_t step) {
@@ -198,7 +199,7 @@ static dt_status keep_later(aside *a, int64_t step) {
     DT_TRY(move_checkpoints(a, step, &moved));
     if (moved > 0)
         dt_log_line("resume: %" PRId64 " checkpoint%s of steps after %" PRId64 " in %s %s now in %s", moved,
-                    moved == 1 ? "" : "s", step, a->checkpoints, moved == 1 ? "is" : "are",
+                    dt_plural_s(moved), step, a->checkpoints, dt_plural(moved, "is", "are"),
                     a->kept_checkpoints);
     if (!has_lines(a))
         return DT_OK;

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/plural.h"
 #include "base/quote.h"
 #include "train/stop.h"
 
@@ -76,13 +77,15 @@ void dt_console_closing(const dt_console *console, const dt_run *run, int stoppe
             snprintf(validation, sizeof validation, ", val_loss %.4f at step %" PRId64, run->validation.loss,
                      run->validation.step);
         dt_log_line("%s after step %" PRId64 ": loss %.4f%s, %.0f tokens/s over %" PRId64
-                    " steps without evaluation, samples and saves, %.0f with them",
+                    " step%s without evaluation, samples and saves, %.0f with them",
                     end, run->state.step, console->loss, validation, tokens / console->step_seconds,
-                    console->steps, tokens / (dt_clock_seconds() - console->start_seconds));
+                    console->steps, dt_plural_s(console->steps),
+                    tokens / (dt_clock_seconds() - console->start_seconds));
     }
     if (console->skipped > 0)
-        dt_log_warn("%" PRId64 " step%s skipped, since the loss or the gradient was not finite",
-                    console->skipped, console->skipped == 1 ? " was" : "s were");
+        dt_log_warn("%" PRId64 " step%s %s skipped, since the loss or the gradient was not finite",
+                    console->skipped, dt_plural_s(console->skipped),
+                    dt_plural(console->skipped, "was", "were"));
     const char *saved = dt_saver_path(run->saver);
     if (saved)
         print_checkpoint(console, run, saved, stopped);

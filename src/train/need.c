@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "base/available.h"
 #include "base/minmax.h"
+#include "base/plural.h"
 #include "comm/agree.h"
 #include "comm/contract.h"
 #include "model/activations.h"
@@ -59,7 +60,7 @@ dt_status dt_need_check(const dt_world *world, int64_t bytes) {
             "%.1f MB, found %.1f MB; use a smaller model, micro_batch_size, bucket_bytes or "
             "OMP_NUM_THREADS, or fewer ranks per host",
             world->host, own < LARGEST_BYTES ? "at least " : "more than ", (double)all / 1e6,
-            world->host_ranks, world->host_ranks == 1 ? "" : "s", world->rank, (double)own / 1e6,
+            world->host_ranks, dt_plural_s(world->host_ranks), world->rank, (double)own / 1e6,
             (double)available / 1e6);
     return dt_agree(world, status);
 }

@@ -8,11 +8,13 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/plural.h"
 #include "base/version.h"
 #include "comm/agree.h"
 #include "comm/contract.h"
 #include "comm/mismatch.h"
 #include "comm/placement.h"
+#include "config/describe.h"
 #include "config/json.h"
 #include "config/remark.h"
 #include "train/stop.h"
@@ -21,7 +23,7 @@
  */
 static dt_status warn_of_threads(const dt_world *world, int threads) {
     char mine[32], found[DT_MISMATCH_BYTES];
-    snprintf(mine, sizeof mine, "%d thread%s", threads, threads == 1 ? "" : "s");
+    snprintf(mine, sizeof mine, "%d thread%s", threads, dt_plural_s(threads));
     DT_TRY(dt_mismatch_find(world, mine, found));
     if (*found)
         dt_log_warn("%s; a step takes as long as on the slowest; give all the same OMP_NUM_THREADS, by "
@@ -115,8 +117,8 @@ static void print_lines(const dt_run *run, const json_t *hosts, const char *unli
     dt_log_line("dtrain %s (%s), run %s, seed %" PRId64, dt_version(), dt_version_commit(), run->about.run_id,
                 c->seed);
     dt_log_line("machine   %d rank%s x %d thread%s on %zu host%s (%s%s), kernels %s", world->size,
-                world->size == 1 ? "" : "s", run->workers.threads, run->workers.threads == 1 ? "" : "s",
-                json_array_size(hosts), json_array_size(hosts) == 1 ? "" : "s",
+                dt_plural_s(world->size), run->workers.threads, dt_plural_s(run->workers.threads),
+                json_array_size(hosts), dt_plural_s((int64_t)json_array_size(hosts)),
                 json_string_value(json_array_get(hosts, 0)), json_array_size(hosts) > 1 ? ", .." : "",
                 run->gpt.kernels->name);
     print_placement(run);
@@ -126,9 +128,9 @@ static void print_lines(const dt_run *run, const json_t *hosts, const char *unli
         dt_log_line("compute   bf16, %s", dt_kernels_bf16_how(run->gpt.kernels));
     if (c->products == DT_PRODUCTS_BLAS)
         dt_log_line("products  by %s, one thread each", run->about.products);
-    dt_log_line("model     %" PRId64 " parameters: %" PRId64 " layers, d_model %" PRId64 ", %" PRId64
-                " heads, d_ff %" PRId64 ", context %" PRId64,
-                run->layout.parameters, c->n_layers, c->d_model, c->n_heads, c->d_ff, c->max_seq_len);
+    char model[DT_DESCRIBE_BYTES];
+    dt_describe_model(c, model);
+    dt_log_line("model     %" PRId64 " parameters: %s", run->layout.parameters, model);
     dt_log_line(
         "memory    %.0f MB per rank for weights, gradients, activations, allreduce and tokens; %.0f MB more "
         "on rank 0 to save from",
@@ -140,14 +142,18 @@ static void print_lines(const dt_run *run, const json_t *hosts, const char *unli
     char epoch[64] = "";
     if (run->streams.longer_streams > 0)
         snprintf(epoch, sizeof epoch, " or %" PRId64, run->streams.stream_windows + 1);
+    const int64_t windows = run->streams.stream_windows,
+                  longest = windows + (run->streams.longer_streams > 0);
     dt_log_line("split     %" PRId64 " tokens to train on, %" PRId64 " to validate; %" PRId64
-                " streams of %" PRId64 "%s windows, %" PRId64 " windows unused",
-                train, corpus->total.tokens - train, run->streams.B, run->streams.stream_windows, epoch,
-                run->streams.unused_windows);
-    dt_log_line("step      %" PRId64 " sequences in %" PRId64 " micro-batches of %" PRId64
-                "; an epoch is %" PRId64 "%s steps",
-                c->batch_size, dt_step_micro_batches(c->batch_size, c->micro_batch_size), c->micro_batch_size,
-                run->streams.stream_windows, epoch);
+                " stream%s of %" PRId64 "%s window%s, %" PRId64 " unused",
+                train, corpus->total.tokens - train, run->streams.B, dt_plural_s(run->streams.B), windows,
+                epoch, dt_plural_s(longest), run->streams.unused_windows);
+    const int64_t micro_batches = dt_step_micro_batches(c->batch_size, c->micro_batch_size);
+    dt_log_line("step      %" PRId64 " sequence%s in %" PRId64 " %s of %" PRId64 "; an epoch is %" PRId64
+                "%s step%s",
+                c->batch_size, dt_plural_s(c->batch_size), micro_batches,
+                dt_plural(micro_batches, "micro-batch", "micro-batches"), c->micro_batch_size, windows, epoch,
+                dt_plural_s(longest));
     if (world->size > 1)
         dt_log_line("allreduce %s, in %s", algorithm_name(run), dt_dtype_names[c->gradient_dtype]);
     if (run->resumed_from)

@@ -1,7 +1,7 @@
 /*
- * `dtrain bench --config F`: how long each part of a step takes, and what it could take; with --report as a
- * picture too. With --scaling, how long the whole step takes on parts of the job; with --algorithms, what the
- * algorithms of the allreduce take.
+ * `dtrain bench --config F`: how long each section of a step takes, and what it could take; with --report as
+ * a picture too. With --scaling, how long the whole step takes on parts of the job; with --algorithms, what
+ * the algorithms of the allreduce take.
  */
 #include <stdbool.h>
 #include <stdlib.h>

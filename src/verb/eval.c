@@ -7,6 +7,7 @@
 
 #include "base/elementary.h"
 #include "base/log.h"
+#include "base/plural.h"
 #include "comm/agree.h"
 #include "data/batch.h"
 #include "train/corpus_index.h"
@@ -40,10 +41,12 @@ static void print_windows(const dt_model_file *model, const dt_corpus *corpus, c
                           const dt_evaluator *e) {
     char windows[96];
     if (e->windows > 0)
-        snprintf(windows, sizeof windows, "%" PRId64 " windows of %" PRId64 " tokens", e->windows, e->T);
+        snprintf(windows, sizeof windows, "%" PRId64 " window%s of %" PRId64 " token%s", e->windows,
+                 dt_plural_s(e->windows), e->T, dt_plural_s(e->T));
     else
         snprintf(windows, sizeof windows,
-                 "one window of %" PRId64 " tokens, shorter than max_seq_len %" PRId64, e->rest, e->T);
+                 "one window of %" PRId64 " token%s, shorter than max_seq_len %" PRId64, e->rest,
+                 dt_plural_s(e->rest), e->T);
     dt_log_line("%s after step %" PRId64 " on %s, %s: %s", model->path, model->about.step, corpus->path, what,
                 windows);
 }
@@ -63,7 +66,7 @@ static dt_status print(const dt_world *world, const dt_evaluator *e, double loss
     print_loss("", loss, unknown_text);
     if (e->windows > 0 && e->rest > 0) {
         snprintf(rest, sizeof rest, "with the last %" PRId64 " token%s, in a shorter window: ", e->rest,
-                 e->rest == 1 ? "" : "s");
+                 dt_plural_s(e->rest));
         print_loss(rest, e->loss_with_rest, "");
     }
     return world->rank == 0 ? dt_verb_printed("the loss") : DT_OK;

@@ -6,12 +6,15 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "base/plural.h"
 #include "base/version.h"
 #include "plan/machine.h"
+#include "report/old_names.h"
 #include "report/report_output.h"
 #include "plan/plan.h"
 #include "plan/ranks.h"
 #include "comm/agree.h"
+#include "config/describe.h"
 #include "step/step.h"
 #include "step/workers.h"
 #include "train/opening.h"
@@ -58,19 +61,20 @@ static void print_assumptions(const planning *plan) {
     const dt_config *c = plan->config;
     const dt_plan_machine *m = &plan->machine;
     dt_log_line("dtrain %s (%s): a plan, not a measurement", dt_version(), dt_version_commit());
-    dt_log_line("model     %" PRId64 " layers, d_model %" PRId64 ", %" PRId64 " heads, d_ff %" PRId64
-                ", context %" PRId64 "; %" PRId64 " sequences in %" PRId64 " micro-batches of %" PRId64,
-                c->n_layers, c->d_model, c->n_heads, c->d_ff, c->max_seq_len, c->batch_size,
-                dt_step_micro_batches(c->batch_size, c->micro_batch_size), c->micro_batch_size);
+    char model[DT_DESCRIBE_BYTES];
+    dt_describe_model(c, model);
+    const int64_t micro_batches = dt_step_micro_batches(c->batch_size, c->micro_batch_size);
+    dt_log_line("model     %s; %" PRId64 " sequence%s in %" PRId64 " %s of %" PRId64, model, c->batch_size,
+                dt_plural_s(c->batch_size), micro_batches,
+                dt_plural(micro_batches, "micro-batch", "micro-batches"), c->micro_batch_size);
     char placement[DT_PLACEMENT_BYTES];
     dt_placement_describe(&plan->here.placement, 0, placement);
     dt_log_line("placement %s", placement);
     dt_log_line(
         "probe     on ranks of %d thread%s here (%s): micro-batch %.2f ms forward + %.2f ms backward, "
         "update %.2f ms, addition %.3f ns a float",
-        m->probe.threads, m->probe.threads == 1 ? "" : "s", plan->here.processor,
-        1e3 * m->probe.forward_seconds, 1e3 * m->probe.backward_seconds, 1e3 * m->probe.update_seconds,
-        1e9 * m->probe.add_alone_seconds);
+        m->probe.threads, dt_plural_s(m->probe.threads), plan->here.processor, 1e3 * m->probe.forward_seconds,
+        1e3 * m->probe.backward_seconds, 1e3 * m->probe.update_seconds, 1e9 * m->probe.add_alone_seconds);
     dt_log_line("link      %.3g us and %.4g Gbit/s per host each way, %.3g ns of a core per byte, %s",
                 1e6 * m->link.latency_seconds, 8e-9 * m->link.bandwidth_bytes,
                 1e9 * m->link.cpu_seconds_per_byte,
@@ -80,7 +84,7 @@ static void print_assumptions(const planning *plan) {
                                    : "assumed; --latency-us and --bandwidth-gbps set it");
     if (!m->same_host)
         dt_log_line("hosts     of %d rank%s; inside, %.3g us and %.4g Gbit/s per rank", m->host_ranks,
-                    m->host_ranks == 1 ? "" : "s", 1e6 * m->inside.latency_seconds,
+                    dt_plural_s(m->host_ranks), 1e6 * m->inside.latency_seconds,
                     8e-9 * m->inside.bandwidth_bytes);
     dt_log_line("assumed   each thread has a core like this one's to itself; the network lets all hosts send "
                 "at once");
@@ -92,8 +96,8 @@ static void print_assumptions(const planning *plan) {
 
 static void print_headings(const dt_config *c, bool weak) {
     dt_log_line("%s", "");
-    dt_log_line("%s scaling: %" PRId64 " sequences %s", weak ? "weak" : "strong", c->batch_size,
-                weak ? "per rank" : "in all");
+    dt_log_line("%s scaling: %" PRId64 " sequence%s %s", weak ? "weak" : "strong", c->batch_size,
+                dt_plural_s(c->batch_size), weak ? "per rank" : "in all");
     dt_log_line("%6s %9s %9s %10s %11s %11s %10s %10s %9s %10s %9s %10s", "ranks", "batch", "memory", "step",
                 "compute", "exposed", "update", "sent", "messages", "tokens/s", "speed-up", "efficiency");
     dt_log_line("%6s %9s %9s %10s %11s %11s %10s %10s %9s %10s %9s %10s", "", "(seq.)", "(MB/rank)", "(ms)",
@@ -109,15 +113,16 @@ static void print_point(const dt_plan_point *point, double speedup) {
 }
 
 static json_t *point_json(const dt_plan_point *point, bool weak, double speedup) {
-    return json_pack(
-        "{s:s, s:i, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:f, s:f, s:f}", "scaling",
+    json_t *all = json_pack(
+        "{s:s, s:i, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:f, s:f, s:f}", "scaling",
         weak ? "weak" : "strong", "ranks", point->ranks, "batch", (json_int_t)point->batch, "memory_bytes",
         (json_int_t)point->memory_bytes, "step_ms", 1e3 * point->step_seconds, "compute_ms",
-        1e3 * point->compute_seconds, "allreduce_ms", 1e3 * point->allreduce_seconds, "exchange_ms",
-        1e3 * point->allreduce_seconds, /* its old name, for one version more */
-        "exposed_ms", 1e3 * point->exposed_seconds, "update_ms", 1e3 * point->update_seconds, "sent_messages",
+        1e3 * point->compute_seconds, "allreduce_ms", 1e3 * point->allreduce_seconds, "exposed_ms",
+        1e3 * point->exposed_seconds, "update_ms", 1e3 * point->update_seconds, "sent_messages",
         (json_int_t)point->sent_messages, "sent_bytes", (json_int_t)point->sent_bytes, "tokens_per_s",
         point->tokens_per_second, "speedup", speedup, "efficiency", speedup / point->ranks);
+    dt_old_names_keep(all, "exchange_ms", "allreduce_ms");
+    return all;
 }
 
 /* One table, strong or weak, and its rows as JSON. A number of ranks without enough micro-batches is a row
@@ -133,8 +138,9 @@ static dt_status print_table(const planning *plan, bool weak, json_t *rows) {
         const int64_t micro_batches = dt_step_micro_batches(batch, c->micro_batch_size);
         if (ranks > micro_batches) {
             dt_log_line("%6d %9" PRId64 "  more ranks than the batch's %" PRId64
-                        " micro-batches: raise batch_size or lower micro_batch_size",
-                        ranks, batch, micro_batches);
+                        " %s: raise batch_size or lower micro_batch_size",
+                        ranks, batch, micro_batches,
+                        dt_plural(micro_batches, "micro-batch", "micro-batches"));
             continue;
         }
         DT_TRY(dt_plan_predict(&plan->machine, c, batch, ranks, 1.0, &point));
@@ -163,9 +169,8 @@ static dt_status print_plan(const planning *plan, const char *json_path) {
         : plan->link_given ? "given"
                            : "assumed",
         "points", rows);
-    /* The names that these had in version 0.1.0, for one version more. */
-    json_object_set(all, "leaf_forward_ms", json_object_get(all, "micro_batch_forward_ms"));
-    json_object_set(all, "leaf_backward_ms", json_object_get(all, "micro_batch_backward_ms"));
+    dt_old_names_keep(all, "leaf_forward_ms", "micro_batch_forward_ms");
+    dt_old_names_keep(all, "leaf_backward_ms", "micro_batch_backward_ms");
     if (status == DT_OK && json_path)
         return dt_report_output_json(json_path, all, 0);
     json_decref(all);

@@ -65,7 +65,7 @@ static const dt_verb verbs[] = {
                  "[--OPTION VALUE ..] [--report FILE.svg | --scaling strong,weak [--ranks 1,2,4] "
                  "[--report FILE.html]] [--algorithms [--threads-per-core X]]",
      .about =
-         "Takes training steps on random tokens, times each part of a step where it stands, and prints a "
+         "Takes training steps on random tokens, times each section of a step where it stands, and prints a "
          "table of times and rates beside what the machine could do at most. --repetitions says how "
          "often (default 10), --json writes the same as JSON, and --report as a picture. With --scaling "
          "it measures the whole step on 1, 2, 4 and more of the job's ranks, or on those of --ranks, "

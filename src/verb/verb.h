@@ -35,7 +35,7 @@ dt_status dt_verb_eval(const dt_verb *verb, int argc, char **argv);
 dt_status dt_verb_data(const dt_verb *verb, int argc, char **argv);
 
 /**
- * Measures the parts of a step; with --scaling, whole steps on parts of the job; with --algorithms, the
+ * Measures the sections of a step; with --scaling, whole steps on parts of the job; with --algorithms, the
  * algorithms of the allreduce. Collective.
  */
 dt_status dt_verb_bench(const dt_verb *verb, int argc, char **argv);

@@ -1,5 +1,5 @@
 /*
- * `dtrain bench` on a tiny model prints its table and writes JSON whose parts are all there, whose numbers
+ * `dtrain bench` on a tiny model prints its table and writes JSON whose sections are all there, whose numbers
  * are finite and positive, and whose times add up; wrong command lines are refused before anything is
  * measured. How long things take is never asserted.
  */
@@ -68,29 +68,41 @@ static void assert_ordered(const json_t *times) {
 
 static const json_t *find_row(const json_t *rows, const char *name) {
     for (size_t i = 0; i < json_array_size(rows); i++)
-        if (strcmp(json_string_value(json_object_get(json_array_get(rows, i), "part")), name) == 0)
+        if (strcmp(json_string_value(json_object_get(json_array_get(rows, i), "section")), name) == 0)
             return json_array_get(rows, i);
     return NULL;
 }
 
-/* The whole step is the sum of its parts and what is unaccounted for, which no step has less of than nothing.
- * A step's sum lies between those of the parts' min and max times. Shares are of the whole step. */
+/* The whole step is the sum of its sections and what is unaccounted for, which no step has less of than
+ * nothing. A step's sum lies between those of the sections' min and max times. Fractions are of the whole
+ * step. */
 static void assert_adds_up(const json_t *rows, const json_t *step) {
-    const double whole = number(step, "median_ms"), sum = number(step, "sum_of_parts_ms");
+    const double whole = number(step, "median_ms"), sum = number(step, "sum_of_sections_ms");
     double min = 0.0, max = 0.0;
     for (size_t i = 0; i < json_array_size(rows); i++) {
         const json_t *row = json_array_get(rows, i);
         min += number(row, "min_ms");
         max += number(row, "max_ms");
-        assert_true(fabs(number(row, "share") * whole - number(row, "median_ms")) < 1e-6 * whole);
+        assert_true(fabs(number(row, "fraction") * whole - number(row, "median_ms")) < 1e-6 * whole);
     }
     assert_true(min <= sum * (1.0 + 1e-6) && sum <= max * (1.0 + 1e-6));
     assert_true(sum <= whole && fabs(sum + number(step, "unaccounted_ms") - whole) < 1e-6 * whole);
     assert_true(number(step, "allreduce_hidden_ms") >= 0.0 && number(step, "without_timers_ms") > 0.0);
 }
 
+/* What was called otherwise in version 0.1.0 has that name too. */
+static void assert_old_names(const json_t *report, const json_t *step) {
+    const json_t *rows = json_object_get(report, "parts"), *row = json_array_get(rows, 0);
+    assert_true(json_equal(rows, json_object_get(report, "sections")));
+    assert_true(json_equal(json_object_get(row, "part"), json_object_get(row, "section")));
+    assert_true(number(row, "share") == number(row, "fraction"));
+    assert_true(number(step, "sum_of_parts_ms") == number(step, "sum_of_sections_ms"));
+    assert_true(number(step, "exchange_hidden_ms") == number(step, "allreduce_hidden_ms"));
+    assert_true(number(step, "exchange_exposed_ms") == number(step, "allreduce_exposed_ms"));
+}
+
 static void assert_report(const json_t *report, int ranks) {
-    const json_t *rows = json_object_get(report, "parts"), *step = json_object_get(report, "step");
+    const json_t *rows = json_object_get(report, "sections"), *step = json_object_get(report, "step");
     const json_t *sgemm = json_object_get(json_object_get(report, "ceilings"), "sgemm_gflops");
     /* Side by side where OpenBLAS is installed, as the column sgemm tells. */
     assert_true(number(step, "own_products_ms") > 0.0);
@@ -98,7 +110,7 @@ static void assert_report(const json_t *report, int ranks) {
     for (size_t i = 0; i < MICRO_BATCH_ROWS; i++) {
         const json_t *row = find_row(rows, micro_batch_rows[i]);
         if (row == NULL)
-            fail_msg("there is no part \"%s\"", micro_batch_rows[i]);
+            fail_msg("there is no section \"%s\"", micro_batch_rows[i]);
         assert_ordered(row);
         assert_true(number(row, "calls") >= 1.0 && number(row, "gbytes_per_s") > 0.0);
         const bool product = strstr(micro_batch_rows[i], "c_") || strstr(micro_batch_rows[i], "head") ||
@@ -112,6 +124,7 @@ static void assert_report(const json_t *report, int ranks) {
     assert_int_equal(find_row(rows, "allreduce") != NULL, ranks > 1);
     assert_ordered(step);
     assert_adds_up(rows, step);
+    assert_old_names(report, step);
     const json_t *ceilings = json_object_get(report, "ceilings"), *memory = json_object_get(report, "memory");
     assert_true(number(ceilings, "fma_gflops") > 0.0 && number(ceilings, "sgemm_gflops") > 0.0);
     assert_true(number(ceilings, "copy_gbytes_per_s") > 0.0);
@@ -121,7 +134,7 @@ static void assert_report(const json_t *report, int ranks) {
     assert_int_equal(number(json_object_get(report, "config"), "d_model"), 32);
 }
 
-/* The picture has every part that multiplies, as a mark, and every other that moves memory, as a bar. */
+/* The picture has every section that multiplies, as a mark, and every other that moves memory, as a bar. */
 static void assert_picture(const char *path) {
     char *picture = command_read_file(path);
     assert_int_equal(strncmp(picture, "<svg ", 5), 0);
@@ -144,8 +157,8 @@ static void run_and_judge(const char *launcher, const char *arguments, int ranks
         command_run("%s " DTRAIN " bench %s --json report.json --report roofline.svg", launcher, arguments);
     if (r.exit_code != 0)
         fail_msg("exit code %d: %s", r.exit_code, r.err);
-    assert_non_null(strstr(r.out, "\npart "));
-    assert_non_null(strstr(r.out, "\nsum of the parts "));
+    assert_non_null(strstr(r.out, "\nsection "));
+    assert_non_null(strstr(r.out, "\nsum of sections "));
     assert_non_null(strstr(r.out, "\nunaccounted "));
     assert_non_null(strstr(r.out, "\nwhole step "));
     assert_non_null(strstr(r.out, "PASSED\n"));

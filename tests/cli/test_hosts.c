@@ -91,7 +91,7 @@ static void a_silent_launcher_does_not_silence_the_ranks(void **state) {
         "--hang-timeout-seconds 1.5 --hooks '{forward: [{name: fault, library: " HOOK_FAULT
         ", mark: struck, rank: 2, step: 3, place: micro_batch, how: stop}]}'");
     assert_int_equal(r.exit_code, 1);
-    if (strstr(r.err, " at step 3: 1 of 4 ranks have not arrived: rank 2 on n3, which does not answer") ==
+    if (strstr(r.err, " at step 3: 1 of 4 ranks has not arrived: rank 2 on n3, which does not answer") ==
         NULL)
         fail_msg("expected rank 2 alone to be missing in:\n%s", r.err);
     command_free(&r);

@@ -160,6 +160,7 @@ static void test_algorithms(void **state) {
     row = json_array_get(algorithms, 0);
     assert_string_equal(json_string_value(json_object_get(row, "way")), "flat");
     assert_true(number_of(row, "late_ms") == number_of(row, "skew_ms"));
+    assert_true(number_of(row, "least_exposed_ms") == number_of(row, "min_exposed_ms"));
     json_decref(all);
     command_free(&r);
     command_leave_folder(folder);

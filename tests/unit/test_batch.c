@@ -65,10 +65,8 @@ static void test_too_small(void **state) {
     assert_string_equal(
         dt_error(),
         "the corpus is too small: found 4000 tokens, 3800 of them in the train split (train_ratio 0.95); "
-        "expected at "
-        "least 4313 tokens, so that the train split has one window of max_seq_len 256 for each of batch_size "
-        "16 "
-        "sequences; use a smaller batch_size or max_seq_len, a larger train_ratio or a longer text");
+        "expected at least 4313 tokens, so that the train split has one window of max_seq_len 256 for each "
+        "sequence of batch_size 16; use a smaller batch_size or max_seq_len, a larger train_ratio or a longer text");
     assert_int_equal(dt_streams_cut(&streams, 4312, 0.95, 16, 256, 1, true), DT_USAGE);
     assert_int_equal(dt_streams_cut(&streams, 4313, 0.95, 16, 256, 1, true), DT_OK);
     assert_int_equal(streams.stream_windows, 1);

@@ -41,7 +41,7 @@ static void warnings_fit_the_placement(void **state) {
         {ON(8, 8, 4, 4, 1, DT_CPUS_ALL, 8), "4 ranks of 4 threads share 8 cores"},
         {ON(8, 8, 4, 4, 1, DT_CPUS_ALL, 8), "OMP_NUM_THREADS=2"},
         {ON(2, 2, 1, 4, 1, DT_CPUS_ALL, 2),
-         "1 rank of 4 threads share 2 cores on this host and slow each other down; set OMP_NUM_THREADS=2"},
+         "4 threads of 1 rank share 2 cores on this host and slow each other down; set OMP_NUM_THREADS=2"},
         {ON(2, 2, 4, 4, 1, DT_CPUS_ALL, 2), "OMP_NUM_THREADS=1"},
         {ON(8, 1, 2, 4, 1, DT_CPUS_ALL, 8), "a rank with 4 threads is bound to 1 core,"},
         {ON(8, 1, 2, 4, 1, DT_CPUS_ALL, 8), "--map-by slot:PE=4"},

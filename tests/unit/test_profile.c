@@ -38,7 +38,7 @@ static void more_than_a_tenth_without_a_part_is_told(void **state) {
     const dt_profile profile = {.step = {.median = 4e-3}, .sum_seconds = 2e-3};
     char text[256];
     assert_true(dt_profile_warning(&profile, text, sizeof text));
-    assert_non_null(strstr(text, "50 % of the step is in none of its parts"));
+    assert_non_null(strstr(text, "50 % of the step is in none of its sections"));
 }
 
 /* What an allreduce takes alone beyond what the step saw of it; a disturbed measurement hides nothing. */

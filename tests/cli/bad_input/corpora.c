@@ -36,9 +36,9 @@ static const bad_row rows[] = {
         TRAIN "--batch-size 1000000",
         "the corpus is too small: found 20000 tokens, 19000 of them in the train split (train_ratio 0.95); expected at least 8421054 tokens")},
     {ROW(TRAIN "--max-seq-len 100000",
-         "one window of max_seq_len 100000 for each of batch_size 16 sequences; use a smaller batch_size")},
+         "one window of max_seq_len 100000 for each sequence of batch_size 16; use a smaller batch_size")},
     {ROW(TRAIN "--train-ratio 1e-9", "0 of them in the train split (train_ratio 1e-09)")},
-    {ROW(TRAIN "--batch-size 1073741824", "for each of batch_size 1073741824 sequences")},
+    {ROW(TRAIN "--batch-size 1073741824", "for each sequence of batch_size 1073741824;")},
     {ROW(
         TINY " --data text.txt --eval-cadence 1 --max-seq-len 2000 --batch-size 1 --micro-batch-size 1",
         "the text to evaluate on has 1000 tokens, but one window needs 2001 (max_seq_len + 1); use a longer text")},
