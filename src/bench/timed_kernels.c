@@ -254,12 +254,13 @@ static void linear_backward_input(void *dx, dt_result result, const dt_operand *
 }
 
 static void linear_backward_weight(float *dw, float *dbias, const dt_operand *x, const dt_operand *dy,
-                                   const dt_linear_shape *s, dt_range tiles, float *workspace) {
+                                   const dt_linear_shape *s, bool add, dt_range tiles, float *workspace) {
     const int64_t row = find_row(PASS_DW, dw);
     const double begun = begin();
-    timed.plain->linear->backward_weight(dw, dbias, x, dy, s, tiles, workspace);
+    timed.plain->linear->backward_weight(dw, dbias, x, dy, s, add, tiles, workspace);
     end_product(row, begun, s,
-                operands(s->rows, s->in, 1.0) + operands(s->rows, s->out, 1.0) + floats(s->in, s->out, 1.0));
+                operands(s->rows, s->in, 1.0) + operands(s->rows, s->out, 1.0) +
+                    floats(s->in, s->out, add ? 2.0 : 1.0));
 }
 
 /* ---- the set ---- */

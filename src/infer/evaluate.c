@@ -18,6 +18,7 @@
 #include "config/config.h"
 #include "data/tokenizer.h"
 #include "model/forward.h"
+#include "model/head.h"
 #include "optim/finite.h"
 
 /* Stands for the loss of a micro-batch that was left out: a cross-entropy is never negative. */
@@ -128,7 +129,7 @@ static double run_micro_batch(const dt_evaluator *e, const dt_gpt *gpt, const dt
     if (is_rest)
         layout.shape.T = e->rest;
     dt_forward_run(&shorter, weights, &micro_batch, a);
-    return dt_forward_loss(&shorter, &micro_batch, a);
+    return dt_head_loss(&shorter, weights, micro_batch.sequences * layout.shape.T, a);
 }
 
 static bool is_over(const dt_evaluator *e) {

@@ -132,7 +132,7 @@ static void multiply(const dt_product *x, float *workspace) {
                 const dt_tile_target c = {.at = x->c + i * x->c_stride + j,
                                           .stride = x->c_stride,
                                           .cols = dt_min(x->n - j, DT_TILE_COLS),
-                                          .sum = p > 0 ? DT_TILE_GO_ON : DT_TILE_WHOLE,
+                                          .sum = x->add || p > 0 ? DT_TILE_GO_ON : DT_TILE_WHOLE,
                                           .bias = x->bias && p + k == x->k ? x->bias + j : NULL};
                 const source now = source_of(x, p, k, j), next = source_of(x, p, k, j + c.cols);
                 if (x->transpose_b)

@@ -2,7 +2,7 @@
  * Matrix products on one thread: where some 80 % of a step is spent.
  *
  * All matrices are row-major. An element is what math/tile.h says, whatever its call's shape, blocks and
- * instruction set: fused multiply-adds in the order of k, from 0, and then the bias.
+ * instruction set: fused multiply-adds in the order of k, from 0 or what stood there, and then the bias.
  */
 #ifndef DT_MATH_GEMM_H
 #define DT_MATH_GEMM_H
@@ -32,7 +32,8 @@
 #define DT_GEMM_WORKSPACE                                                                                    \
     ((DT_GEMM_ROWS + DT_TILE_MAX_ROWS) * (DT_GEMM_MAX_K + 16) + DT_GEMM_MAX_K * DT_TILE_MAX_COLS)
 
-/** C[m, n] = op(A)[m, k] op(B)[k, n] + bias, with row strides; op transposes where asked. */
+/** C[m, n] = op(A)[m, k] op(B)[k, n] + bias, or += with `add`, with row strides; op transposes where asked.
+ */
 typedef struct dt_product {
     bool transpose_a, transpose_b;
     int64_t m, n, k; /**< each at least 1 */
@@ -40,9 +41,10 @@ typedef struct dt_product {
     int64_t a_stride;
     const float *b;
     int64_t b_stride;
-    float *c; /**< what stood in it does not matter; it overlaps none of the others */
+    float *c; /**< overlaps none of the others */
     int64_t c_stride;
     const float *bias; /**< [n], added to every row; NULL for none */
+    bool add;          /**< start from what stands in C, instead of from zero */
 } dt_product;
 
 struct dt_gemm {

@@ -60,9 +60,10 @@ static void backward_input(void *dx, dt_result result, const dt_operand *dy, con
 }
 
 static void backward_weight(float *dw, float *dbias, const dt_operand *x, const dt_operand *dy,
-                            const dt_linear_shape *s, dt_range tiles, float *workspace) {
+                            const dt_linear_shape *s, bool add, dt_range tiles, float *workspace) {
     DT_ASSERT(dt_linear_shape_is_proper(s) && dt_range_is_within(tiles, dt_grid_tiles(s->in, s->out)));
-    const dt_product product = dt_linear_dw_product(dw, x, dy, s);
+    DT_ASSERT(!add || dbias == NULL);
+    const dt_product product = dt_linear_dw_product(dw, x, dy, s, add);
     multiply(&product, tiles, workspace);
     if (dbias)
         dt_bias_gradient(dbias, dy, s->rows, s->y_stride, columns(s->out, tiles));

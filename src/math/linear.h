@@ -56,9 +56,11 @@ struct dt_linear {
                            const dt_linear_shape *shape, dt_range tiles, float *workspace);
 
     /** dw[in, out] = x[rows, in]^T dy[rows, out]. With a tile of dw's first rows come the same columns of
-     * dbias[out] = the sum of dy's rows, in their order; no dbias where that is NULL. */
+     * dbias[out] = the sum of dy's rows, in their order; no dbias where that is NULL. With `add` the sums go
+     * on from what stands in dw, and dbias is NULL: rows in blocks, one after the other, each but the last of
+     * an even number of them, make the bits of all rows at once. */
     void (*backward_weight)(float *dw, float *dbias, const dt_operand *x, const dt_operand *dy,
-                            const dt_linear_shape *shape, dt_range tiles, float *workspace);
+                            const dt_linear_shape *shape, bool add, dt_range tiles, float *workspace);
 
     /** Into how many tiles a matrix[rows, cols] that is an output can be cut. */
     int64_t (*tiles)(int64_t rows, int64_t cols);
@@ -125,9 +127,9 @@ static inline dt_product dt_linear_dx_product(float *dx, const float *dy, const 
                         .c_stride = s->x_stride};
 }
 
-/** dw[in, out] = x[rows, in]^T dy[rows, out]. Local. */
+/** dw[in, out] = x[rows, in]^T dy[rows, out], or += with `add`. Local. */
 static inline dt_product dt_linear_dw_product(float *dw, const float *x, const float *dy,
-                                              const dt_linear_shape *s) {
+                                              const dt_linear_shape *s, bool add) {
     return (dt_product){.transpose_a = true,
                         .m = s->in,
                         .n = s->out,
@@ -137,7 +139,8 @@ static inline dt_product dt_linear_dw_product(float *dw, const float *x, const f
                         .b = dy,
                         .b_stride = s->y_stride,
                         .c = dw,
-                        .c_stride = s->out};
+                        .c_stride = s->out,
+                        .add = add};
 }
 
 #endif

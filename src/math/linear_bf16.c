@@ -107,9 +107,10 @@ static void pack_rows(uint16_t *panels, const uint16_t *dy, int64_t stride, int6
         dt_panel_bf16_pack(panels, dy + j, stride, rows, dt_min(out - j, COLS));
 }
 
-/* Rectangle `r` of dw, over blocks of rows, each but the first added to what the ones before have made. */
+/* Rectangle `r` of dw, over blocks of rows, each but the first added to what the ones before have made; the
+ * first too where `add`. */
 static void weigh_rectangle(float *dw, const uint16_t *x, const uint16_t *dy, const dt_linear_shape *s,
-                            const dt_grid_rectangle *r, float *workspace) {
+                            bool add, const dt_grid_rectangle *r, float *workspace) {
     uint16_t *panels = (uint16_t *)workspace;
     float *rest = workspace + block_elements(s->rows, s->out) / 2;
     for (int64_t first = 0; first < s->rows; first += DT_GEMM_BF16_K) {
@@ -122,18 +123,19 @@ static void weigh_rectangle(float *dw, const uint16_t *x, const uint16_t *dy, co
                                               .panels = panels,
                                               .c = dw,
                                               .c_stride = s->out,
-                                              .add = first > 0},
+                                              .add = add || first > 0},
                            r, rest);
     }
 }
 
 static void backward_weight(float *dw, float *dbias, const dt_operand *x, const dt_operand *dy,
-                            const dt_linear_shape *s, dt_range tiles, float *workspace) {
+                            const dt_linear_shape *s, bool add, dt_range tiles, float *workspace) {
     DT_ASSERT(dt_linear_shape_is_proper(s) && dt_range_is_within(tiles, dt_grid_tiles(s->in, s->out)));
+    DT_ASSERT(!add || dbias == NULL);
     dt_grid_rectangle rectangles[DT_GRID_MAX_RECTANGLES];
     const int count = dt_grid_cut(s->in, s->out, tiles, rectangles);
     for (int i = 0; i < count; i++)
-        weigh_rectangle(dw, x, dy, s, &rectangles[i], workspace);
+        weigh_rectangle(dw, x, dy, s, add, &rectangles[i], workspace);
     if (dbias)
         add_rows(dbias, dy, s, dt_range_within(tiles.first * COLS, tiles.end * COLS, dt_range_all(s->out)));
 }

@@ -66,6 +66,6 @@ void dt_matmul_sgemm(const dt_product *x) {
     DT_ASSERT(blas.sgemm != NULL && x->bias == NULL);
     blas.sgemm(ROW_MAJOR, x->transpose_a ? TRANSPOSE : NO_TRANSPOSE,
                x->transpose_b ? TRANSPOSE : NO_TRANSPOSE, dt_narrow(x->m), dt_narrow(x->n), dt_narrow(x->k),
-               1.0f, x->a, dt_narrow(x->a_stride), x->b, dt_narrow(x->b_stride), 0.0f, x->c,
+               1.0f, x->a, dt_narrow(x->a_stride), x->b, dt_narrow(x->b_stride), x->add ? 1.0f : 0.0f, x->c,
                dt_narrow(x->c_stride));
 }

@@ -29,7 +29,8 @@ void dt_matmul_name(char name[DT_MATMUL_NAME_BYTES]);
  * it has not been loaded. Local. */
 const char *dt_matmul_core(void);
 
-/** C = op(A) op(B) as in dt_product, whose bias must be NULL, after dt_matmul_open. Local. */
+/** C = op(A) op(B), or += with `add`, as in dt_product, whose bias must be NULL; after dt_matmul_open. Local.
+ */
 void dt_matmul_sgemm(const dt_product *product);
 
 #endif

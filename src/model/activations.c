@@ -54,12 +54,30 @@ int64_t dt_activations_workspace_floats(const dt_kernels *kernels, const dt_shap
     int64_t (*const of)(int64_t, int64_t, int64_t) = kernels->linear->workspace_floats;
     const int64_t attention = dt_max(of(rows, s->C, 3 * s->C), of(rows, s->C, s->C));
     const int64_t mlp = dt_max(of(rows, s->C, s->F), of(rows, s->F, s->C));
-    return dt_max(of(rows, s->V, s->C), dt_max(attention, mlp));
+    return dt_max(of(dt_min(dt_activations_logits_rows(s, rows) + 1, rows), s->V, s->C),
+                  dt_max(attention, mlp));
+}
+
+/*
+ * What a thread has for logits. A block reads and writes all of dW and packs all of the embedding: with
+ * GPT-2's 50,257 tokens it is some 300 rows long, and both take a few percent of the head's time.
+ */
+#define LOGITS_BYTES 64000000
+
+int64_t dt_activations_logits_rows(const dt_shape *shape, int64_t rows) {
+    DT_ASSERT(rows > 0);
+    const int64_t row_bytes = dt_memory_round_floats(shape->V) * (int64_t)sizeof(float);
+    const int64_t most = dt_max(LOGITS_BYTES / row_bytes / 2 * 2, 2);
+    if (rows <= most)
+        return rows;
+    const int64_t blocks = (rows + most - 1) / most, each = (rows + blocks - 1) / blocks;
+    return (each + 1) / 2 * 2;
 }
 
 static int64_t carve_all(dt_activations *a, carver *c) {
     const dt_shape *s = c->shape;
     const int64_t n = c->sequences * s->T;
+    a->logits_rows = dt_activations_logits_rows(s, n);
     a->logits_stride = dt_memory_round_floats(s->V);
     a->input = floats(c, n * s->C);
     for (int64_t l = 0; l < s->n_layers; l++) {
@@ -69,7 +87,7 @@ static int64_t carve_all(dt_activations *a, carver *c) {
     a->ln_f = operands(c, n * s->C);
     a->mean_f = floats(c, n);
     a->rstd_f = floats(c, n);
-    a->logits = floats(c, n * a->logits_stride);
+    a->logits = floats(c, dt_min(a->logits_rows + 1, n) * a->logits_stride);
     a->targets = (int32_t *)floats(c, n);
     a->losses = (double *)floats(c, 2 * n);
     a->act = operands(c, n * s->F);

@@ -2,7 +2,8 @@
  * The memory of one micro-batch's forward and backward pass: what each layer keeps, and scratch.
  *
  * A thread that works on micro-batches has one set of its own. Nothing is T x T; a layer keeps 8 C + F floats
- * a token and a few more for LayerNorm and attention. All functions are local.
+ * a token and a few more for LayerNorm and attention; logits are there for a block of rows only. All
+ * functions are local.
  */
 #ifndef DT_MODEL_ACTIVATIONS_H
 #define DT_MODEL_ACTIVATIONS_H
@@ -33,10 +34,11 @@ typedef struct dt_activations {
     dt_layer_activations *layer; /* [n_layers] */
     dt_operand *ln_f;            /* [n, C] */
     float *mean_f, *rstd_f;      /* [n], [n] */
-    float *logits;               /* [n, logits_stride]; the backward pass turns them into their gradient */
-    int32_t *targets;            /* [n]: token ids */
-    double *losses;              /* [n]: of the rows of logits */
+    float *logits;               /* [logits_rows + 1, logits_stride]; their gradient replaces them */
+    int64_t logits_rows;         /**< rows of a block of the head (model/head.h) */
     int64_t logits_stride;       /**< V rounded up to a whole vector */
+    int32_t *targets;            /* [n]: token ids */
+    double *losses;              /* [n]: each row's cross-entropy */
     float *projection;           /* [n, C]: scratch, a branch before it joins the residual stream */
     dt_operand *dprojection;     /* [n, C]: its gradient, in the same place */
     dt_operand *act;             /* [n, F]: one layer's GELU */
@@ -63,6 +65,12 @@ dt_status dt_activations_create(dt_activations *activations, const dt_kernels *k
 
 /** Floats of workspace for any of the model's products of up to `rows` rows. */
 int64_t dt_activations_workspace_floats(const dt_kernels *kernels, const dt_shape *shape, int64_t rows);
+
+/**
+ * Into blocks of how many rows the head divides `rows` rows (model/head.h): one, or equal ones as 64 MB of
+ * logits allow, each but the last of an even number, since bfloat16's products add rows in pairs.
+ */
+int64_t dt_activations_logits_rows(const dt_shape *shape, int64_t rows);
 
 /** Frees the set; one that is all zero is fine. */
 void dt_activations_free(dt_activations *activations);

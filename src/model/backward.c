@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "model/head.h"
 
 /* Tells that the gradient is final from `tensor` on, the first float of a tensor of this gradient. Told again
  * where nothing new is: whoever listens has work of its own to do from time to time. */
@@ -48,7 +49,7 @@ static void attend_backward(const dt_gpt *gpt, const dt_micro_batch *micro_batch
 /* dw and dbias, all of both. */
 static void weigh(const dt_kernels *k, float *dw, float *dbias, const dt_operand *x, const dt_operand *dy,
                   const dt_linear_shape *shape, float *workspace) {
-    k->linear->backward_weight(dw, dbias, x, dy, shape, dt_linear_all_dw(k->linear, shape), workspace);
+    k->linear->backward_weight(dw, dbias, x, dy, shape, false, dt_linear_all_dw(k->linear, shape), workspace);
 }
 
 /* dx, all of it. */
@@ -57,25 +58,18 @@ static void pull(const dt_kernels *k, void *dx, dt_result result, const dt_opera
     k->linear->backward_input(dx, result, dy, w, shape, dt_linear_all_dx(k->linear, shape), workspace);
 }
 
-/* Loss, head and last LayerNorm: leaves dx at the last layer's output. */
+/* Head, loss and last LayerNorm: leaves dx at the last layer's output. */
 static double head_backward(const dt_gpt *gpt, const dt_weights *weights, const dt_micro_batch *micro_batch,
                             float scale, dt_activations *a, const dt_gpt_view *d) {
     const dt_shape *s = &gpt->layout->shape;
-    const dt_kernels *k = gpt->kernels;
-    const int64_t C = s->C, V = s->V, n = micro_batch->sequences * s->T;
-    const int64_t stride = a->logits_stride * (int64_t)sizeof *a->logits / k->operand_bytes;
-    const dt_linear_shape head = {n, V, C, stride, C};
+    const int64_t C = s->C, n = micro_batch->sequences * s->T;
     const float *x = a->layer[s->n_layers - 1].output;
     const dt_layernorm_ranges all = dt_layernorm_whole(n, C);
-    k->loss->backward(a->losses, a->logits, a->targets, dt_range_all(n), V, a->logits_stride, scale);
-    const dt_operand *dlogits = a->logits;
-    weigh(k, d->wte, NULL, dlogits, a->ln_f, &head, a->workspace);
-    k->linear->forward(a->dnorm, DT_RESULT_FLOAT, dlogits, &weights->wte, NULL, &head,
-                       dt_linear_all_y(k->linear, &head), a->workspace);
+    const double loss = dt_head_backward(gpt, weights, n, scale, a, d->wte);
     memset(a->dx, 0, (size_t)(n * C) * sizeof *a->dx);
-    k->layernorm->backward(a->dx, d->ln_f_weight, d->ln_f_bias, a->dnorm, x, a->mean_f, a->rstd_f,
-                           weights->view.ln_f_weight, n, C, &all);
-    return dt_loss_sum(a->losses, n);
+    gpt->kernels->layernorm->backward(a->dx, d->ln_f_weight, d->ln_f_bias, a->dnorm, x, a->mean_f, a->rstd_f,
+                                      weights->view.ln_f_weight, n, C, &all);
+    return loss;
 }
 
 /* The second branch of layer i, and the LayerNorm before it. */

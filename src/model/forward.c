@@ -1,4 +1,4 @@
-/* The formula in gpt.h, line by line; every line is a kernel or a matrix product. */
+/* The formula in gpt.h, line by line, up to the head; every line is a kernel or a matrix product. */
 #include "model/forward.h"
 
 #include <string.h>
@@ -81,17 +81,5 @@ void dt_forward_run(const dt_gpt *gpt, const dt_weights *weights, const dt_micro
         x = l->output;
     }
     const dt_gpt_view *view = &weights->view;
-    const dt_linear_shape head = {n, shape->V, C, a->logits_stride, C};
     k->layernorm->forward(a->ln_f, a->mean_f, a->rstd_f, x, view->ln_f_weight, view->ln_f_bias, rows, C);
-    k->linear->backward_input(a->logits, DT_RESULT_FLOAT, a->ln_f, &weights->wte, &head,
-                              dt_linear_all_dx(k->linear, &head), a->workspace);
-}
-
-double dt_forward_loss(const dt_gpt *gpt, const dt_micro_batch *micro_batch, dt_activations *a) {
-    DT_ASSERT(micro_batch->sequences > 0 && micro_batch->sequences <= a->sequences);
-    const dt_shape *shape = &gpt->layout->shape;
-    const int64_t n = micro_batch->sequences * shape->T;
-    gpt->kernels->loss->forward(a->losses, a->logits, a->targets, dt_range_all(n), shape->V,
-                                a->logits_stride);
-    return dt_loss_sum(a->losses, n);
 }

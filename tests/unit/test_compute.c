@@ -1,6 +1,7 @@
 /* The whole model with products in bfloat16: one result in every set of kernels, and near that of fp32. */
 #include "model/backward.h"
 #include "model/forward.h"
+#include "model/head.h"
 #include "support/small_gpt.h"
 
 /* Sizes that fill vectors and tiles, and some that do not. */
@@ -20,7 +21,7 @@ static float *gradient_of(small_gpt *small, const dt_kernels *k, double *loss) {
     dt_gpt_view view;
     assert_int_equal(dt_gpt_view_create(&view, &small->layout, gradient), DT_OK);
     dt_forward_run(&small->gpt, &small->weights, &micro_batch, &a);
-    const double forward = dt_forward_loss(&small->gpt, &micro_batch, &a);
+    const double forward = dt_head_loss(&small->gpt, &small->weights, SEQUENCES * small->layout.shape.T, &a);
     *loss = dt_backward_run(&small->gpt, &small->weights, &micro_batch, scale, &a, &view, NULL);
     assert_true(*loss == forward);
     dt_gpt_view_free(&view);
@@ -109,7 +110,7 @@ static double loss_at(small_gpt *small, const float *from, const float *directio
     dt_weights_pack(&small->weights, &small->gpt, 0, small->weights.panels);
     dt_activations a = small_gpt_activations(small, SEQUENCES);
     dt_forward_run(&small->gpt, &small->weights, &micro_batch, &a);
-    const double loss = dt_forward_loss(&small->gpt, &micro_batch, &a);
+    const double loss = dt_head_loss(&small->gpt, &small->weights, SEQUENCES * small->layout.shape.T, &a);
     dt_activations_free(&a);
     return loss / (double)(SEQUENCES * small->layout.shape.T);
 }
@@ -151,11 +152,13 @@ static void any_share_of_the_panels_will_do(void **state) {
         small_gpt_use(small, k);
         dt_activations a = small_gpt_activations(small, 1);
         dt_forward_run(&small->gpt, &small->weights, &micro_batch, &a);
+        dt_head_logits(&small->gpt, &small->weights, dt_range_all(small->layout.shape.T), &a);
         float *whole = numbers_copy(a.logits, small->layout.shape.T * a.logits_stride);
         memset(small->weights.block, 0xff, (size_t)dt_weights_panel_bytes(k, &small->layout.shape));
         for (int64_t from = small->weights.panels; from > 0; from -= 3)
             dt_weights_pack(&small->weights, &small->gpt, from > 3 ? from - 3 : 0, from);
         dt_forward_run(&small->gpt, &small->weights, &micro_batch, &a);
+        dt_head_logits(&small->gpt, &small->weights, dt_range_all(small->layout.shape.T), &a);
         for (int64_t i = 0; i < small->layout.shape.T; i++)
             assert_same_bits(k->name, "logits", a.logits + i * a.logits_stride, whole + i * a.logits_stride,
                              small->layout.shape.V);

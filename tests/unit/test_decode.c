@@ -2,6 +2,7 @@
 #include "model/activations.h"
 #include "model/decode.h"
 #include "model/forward.h"
+#include "model/head.h"
 #include "support/small_gpt.h"
 
 static const dt_shape shapes[] = {
@@ -60,6 +61,7 @@ static void cached_logits_are_the_full_ones(void **state) {
             dt_activations a = small_gpt_activations(small, 1);
             const dt_micro_batch micro_batch = small_gpt_micro_batch(small, 1, 0);
             dt_forward_run(&small->gpt, &small->weights, &micro_batch, &a);
+            dt_head_logits(&small->gpt, &small->weights, dt_range_all(T), &a);
             dt_decoder *decoder = decoder_make(small);
             for (int64_t t = 0; t < T; t++) {
                 double *expected = numbers_widen(a.logits + t * a.logits_stride, V);

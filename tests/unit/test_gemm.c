@@ -35,7 +35,7 @@ static problem problem_of(bool ta, bool tb, int64_t m, int64_t n, int64_t k, boo
                  .c = numbers_poisoned(m * c_stride),
                  .bias = biased ? numbers_random(n, 3, 1.0) : NULL,
                  .expected = numbers_wide(m * n)};
-    p.product = (dt_product){ta, tb, m, n, k, p.a, a_stride, p.b, b_stride, p.c, c_stride, p.bias};
+    p.product = (dt_product){ta, tb, m, n, k, p.a, a_stride, p.b, b_stride, p.c, c_stride, p.bias, false};
     for (int64_t i = 0; i < m; i++)
         for (int64_t j = 0; j < n; j++) {
             double sum = biased ? (double)p.bias[j] : 0.0;
@@ -110,7 +110,46 @@ static void a_part_of_c_has_the_bits_of_the_whole(void **state) {
     free(workspace);
 }
 
-/* The yardstick computes the same product. */
+/* The product of steps [0, first) of k, then that of the rest, added to it. */
+static void multiply_in_two(const problem *p, int64_t first, const struct dt_gemm *gemm, float *workspace) {
+    dt_product start = p->product, rest = p->product;
+    start.k = first;
+    rest.k -= first;
+    rest.a += rest.transpose_a ? first * rest.a_stride : first;
+    rest.b += rest.transpose_b ? first : first * rest.b_stride;
+    rest.add = true;
+    if (gemm) {
+        gemm->multiply(&start, workspace);
+        gemm->multiply(&rest, workspace);
+    } else {
+        dt_matmul_sgemm(&start);
+        dt_matmul_sgemm(&rest);
+    }
+}
+
+/* Sums that go on from what stands in C have the bits of those that never stopped, wherever k is cut. */
+static void a_sum_goes_on_where_it_stopped(void **state) {
+    (void)state;
+    const int64_t cuts[] = {1, 130, 1024, 1029};
+    float *workspace = numbers_poisoned(DT_GEMM_WORKSPACE);
+    for_each_kernels(kernels) for (int t = 0; t < 4; t++) {
+        problem p = problem_of(t & 1, t & 2, 31, 70, 1030, false);
+        const int64_t stride = p.product.c_stride;
+        sets[kernels_index]->multiply(&p.product, workspace);
+        float *whole = numbers_copy(p.c, p.product.m * stride);
+        for (size_t c = 0; c < sizeof cuts / sizeof *cuts; c++) {
+            numbers_poison(p.c, p.product.m * stride);
+            multiply_in_two(&p, cuts[c], sets[kernels_index], workspace);
+            for (int64_t i = 0; i < p.product.m; i++)
+                assert_same_bits(kernels->name, "a row", p.c + i * stride, whole + i * stride, p.product.n);
+        }
+        free(whole);
+        free_problem(&p);
+    }
+    free(workspace);
+}
+
+/* The yardstick computes the same product, at once and in two. */
 static void the_yardstick_is_the_formula(void **state) {
     (void)state;
     assert_string_equal(dt_matmul_core(), "none");
@@ -124,6 +163,9 @@ static void the_yardstick_is_the_formula(void **state) {
             problem p = problem_of(t & 1, t & 2, sizes[s][0], sizes[s][1], sizes[s][2], false);
             dt_matmul_sgemm(&p.product);
             assert_solved(dt_matmul_core(), &p);
+            if (p.product.k > 1)
+                multiply_in_two(&p, p.product.k / 2, NULL, NULL);
+            assert_solved(dt_matmul_core(), &p);
             free_problem(&p);
         }
 }
@@ -132,6 +174,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_product_is_the_formula),
         cmocka_unit_test(a_part_of_c_has_the_bits_of_the_whole),
+        cmocka_unit_test(a_sum_goes_on_where_it_stopped),
         cmocka_unit_test(the_yardstick_is_the_formula),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

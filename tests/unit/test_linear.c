@@ -85,7 +85,7 @@ static void check_backward(const dt_kernels *k) {
             }
         k->linear->backward_input(dx, DT_RESULT_FLOAT, dy, &l.weight, &l.shape,
                                   dt_linear_all_dx(k->linear, &l.shape), workspace);
-        k->linear->backward_weight(dw, dbias, l.x, dy, &l.shape, dt_linear_all_dw(k->linear, &l.shape),
+        k->linear->backward_weight(dw, dbias, l.x, dy, &l.shape, false, dt_linear_all_dw(k->linear, &l.shape),
                                    workspace);
         assert_close(k->name, "dx", dx, dx_expected, rows * in, tolerance_of(out));
         assert_close(k->name, "dw", dw, dw_expected, in * out, tolerance_of(rows));

@@ -119,7 +119,8 @@ static results results_of(const dt_kernels *k, const layer *l) {
                  .dx_rounded = product_of(k, l, &w, true, DT_RESULT_OPERAND, workspace),
                  .dw = numbers_poisoned(s->in * s->out),
                  .dbias = numbers_poisoned(s->out)};
-    k->linear->backward_weight(r.dw, r.dbias, l->x, l->dy, s, dt_linear_all_dw(k->linear, s), workspace);
+    k->linear->backward_weight(r.dw, r.dbias, l->x, l->dy, s, false, dt_linear_all_dw(k->linear, s),
+                               workspace);
     free(workspace);
     free(panels);
     free(panels_t);

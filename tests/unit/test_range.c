@@ -271,6 +271,18 @@ static int64_t linear_weight(const dt_kernels *k, const dt_dropout *drop, const 
     const dt_linear_shape s = dt_linear_dense(MANY, IN, OUT);
     const int64_t count = dt_linear_all_dw(k->linear, &s).end;
     k->linear->backward_weight(out, out + IN * OUT, operands(k, MANY * IN, 1), operands(k, MANY * OUT, 2), &s,
+                               false, choose(range, count),
+                               scratch(k->linear->workspace_floats(MANY, IN, OUT)));
+    return count;
+}
+
+/* Added to the numbers that stand in `out`. */
+static int64_t linear_weight_added(const dt_kernels *k, const dt_dropout *drop, const dt_range *range,
+                                   float *out) {
+    (void)drop;
+    const dt_linear_shape s = dt_linear_dense(MANY, IN, OUT);
+    const int64_t count = dt_linear_all_dw(k->linear, &s).end;
+    k->linear->backward_weight(out, NULL, operands(k, MANY * IN, 1), operands(k, MANY * OUT, 2), &s, true,
                                choose(range, count), scratch(k->linear->workspace_floats(MANY, IN, OUT)));
     return count;
 }
@@ -358,6 +370,7 @@ COMPARE(linear_forward_of_a_row, false)
 COMPARE(linear_input, false)
 COMPARE(linear_input_of_a_row, false)
 COMPARE(linear_weight, false)
+COMPARE(linear_weight_added, false)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
@@ -381,6 +394,7 @@ int main(void) {
         cmocka_unit_test(linear_input_can_be_cut),
         cmocka_unit_test(linear_input_of_a_row_can_be_cut),
         cmocka_unit_test(linear_weight_can_be_cut),
+        cmocka_unit_test(linear_weight_added_can_be_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -168,7 +168,8 @@ static int64_t linear(const dt_kernels *k, int64_t size, const dt_dropout *drop,
                        workspace);
     k->linear->backward_input(dx, DT_RESULT_FLOAT, dy, &weight, &shape, dt_linear_all_dx(k->linear, &shape),
                               workspace);
-    k->linear->backward_weight(dw, dbias, x, dy, &shape, dt_linear_all_dw(k->linear, &shape), workspace);
+    k->linear->backward_weight(dw, dbias, x, dy, &shape, false, dt_linear_all_dw(k->linear, &shape),
+                               workspace);
     FREE(x, w, dy, bias, workspace);
     return dbias + width - out;
 }
