@@ -67,10 +67,10 @@ int64_t dt_activations_workspace_floats(const dt_kernels *kernels, const dt_shap
 int64_t dt_activations_logits_rows(const dt_shape *shape, int64_t rows) {
     DT_ASSERT(rows > 0);
     const int64_t row_bytes = dt_memory_round_floats(shape->V) * (int64_t)sizeof(float);
-    const int64_t most = dt_max(LOGITS_BYTES / row_bytes / 2 * 2, 2);
-    if (rows <= most)
+    const int64_t max = dt_max(LOGITS_BYTES / row_bytes / 2 * 2, 2);
+    if (rows <= max)
         return rows;
-    const int64_t blocks = (rows + most - 1) / most, each = (rows + blocks - 1) / blocks;
+    const int64_t blocks = (rows + max - 1) / max, each = (rows + blocks - 1) / blocks;
     return (each + 1) / 2 * 2;
 }
 
