@@ -17,6 +17,12 @@ static bool wants_help(int argc, char **argv) {
     return false;
 }
 
+/* Of the verb that is named, or of all. */
+static dt_status help(const char *word, char **argv) {
+    const bool named = dt_verb_find(word, 0, NULL) != NULL && strcmp(word, "help") != 0;
+    return dt_verb_help(dt_verb_find("help", 0, NULL), named ? 1 : 0, argv + 1);
+}
+
 static dt_status print_version(void) {
     printf("dtrain %s (%s)\n", dt_version(), dt_version_commit());
     return dt_verb_printed("the version");
@@ -29,8 +35,8 @@ static dt_status print_version(void) {
 static dt_status pick_and_run(int argc, char **argv) {
     const char *word = argc > 1 ? argv[1] : "";
     if (wants_help(argc, argv))
-        return dt_verb_help(dt_verb_find("help", 0, argv), 0, argv);
-    if (strcmp(word, "--version") == 0)
+        return help(word, argv);
+    if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0)
         return print_version();
     const bool named = *word != 0 && *word != '-';
     const int used = named ? 2 : argc > 1 ? 1 : argc;

@@ -104,7 +104,9 @@ static dt_status refuse_flag(const words *walk, const dt_flag *own, bool with_op
     for (int64_t i = 0; with_options && i < dt_options_count(); i++)
         dt_nearest_offer(&nearest, dt_options_at(i)->key);
     if (nearest.best == NULL)
-        return dt_usage("unknown flag %.*s; --help lists them all", SHOWN(walk));
+        return dt_usage(
+            "unknown flag %.*s; --help lists the verb's, and dtrain help options those of training",
+            SHOWN(walk));
     char known[DT_OPTION_TEXT_BYTES];
     dt_options_dash(nearest.best, known);
     return dt_usage("unknown flag %.*s; did you mean --%s?", SHOWN(walk), known);
@@ -153,7 +155,7 @@ dt_status dt_config_read_flags(dt_config *config, int argc, char **argv, const d
             take_new_name(&walk, own);
             DT_TRY(read_flag(&walk, config, own));
         } else if (!flags_ended && word[0] == '-' && word[1] != '\0') {
-            return dt_usage("unknown flag %s; flags have two dashes, and --help lists them all", word);
+            return dt_usage("unknown flag %s; flags have two dashes, and --help lists the verb's", word);
         } else if (positional == NULL) {
             return dt_usage("expected flags only, found the word \"%s\"; --help shows how options are given",
                             word);

@@ -10,7 +10,8 @@
 
 #include "base/minmax.h"
 
-#define LONGEST 64 /* longer words are near nothing: no key comes close to it */
+#define LONGEST            64 /* longer words are near nothing: no key comes close to it */
+#define SHORTEST_BEGINNING 3  /* fewer letters begin too many words */
 
 dt_nearest dt_nearest_start(const char *word, size_t length) {
     int64_t near = (int64_t)length / 3;
@@ -38,8 +39,29 @@ static int64_t measure(const char *a, size_t a_length, const char *b, size_t b_l
     return d[a_length][b_length];
 }
 
+/* Whether it is the first letters of the words that the candidate is joined of, as lr is of learning_rate, or
+ * begins one of them, as temp does in sampling_temperature. */
+static bool abbreviates(const dt_nearest *nearest, const char *candidate) {
+    size_t initials = 0;
+    bool so_far = true;
+    for (const char *joined = candidate; *joined != '\0'; joined += *joined == '_' || *joined == '-') {
+        so_far = so_far && initials < nearest->length && same_letter(*joined, nearest->word[initials]);
+        initials++;
+        size_t length = strcspn(joined, "_-"), same = 0;
+        while (same < length && same < nearest->length && same_letter(joined[same], nearest->word[same]))
+            same++;
+        if (same == nearest->length && same >= SHORTEST_BEGINNING)
+            return true;
+        joined += length;
+    }
+    return so_far && initials > 1 && initials == nearest->length;
+}
+
 void dt_nearest_offer(dt_nearest *nearest, const char *candidate) {
     size_t length = strlen(candidate);
+    /* A word that is misspelt counts for more than an abbreviation. */
+    if (nearest->best == NULL && abbreviates(nearest, candidate))
+        nearest->best = candidate;
     if (nearest->length > LONGEST || length > LONGEST)
         return;
     /* Every letter that one word has more must be removed, so most candidates need no table. */

@@ -10,16 +10,17 @@
 #define WIDTH       100 /* columns of --help */
 #define HELP_COLUMN 34  /* where the text beside a flag starts */
 
-/* Prints `text` wrapped at WIDTH, the cursor being at HELP_COLUMN; further lines start there too. */
-static void print_wrapped(const char *text, FILE *file) {
-    size_t column = HELP_COLUMN;
+/* Prints `text` wrapped at WIDTH, the cursor being at column `start`; further lines start there too. */
+static void print_wrapped(const char *text, int start, FILE *file) {
+    const size_t first = (size_t)start;
+    size_t column = first;
     while (*text != '\0') {
         size_t word = strcspn(text, " ");
-        if (column > HELP_COLUMN && column + 1 + word > WIDTH) {
-            fprintf(file, "\n%*s", HELP_COLUMN, "");
-            column = HELP_COLUMN;
+        if (column > first && column + 1 + word > WIDTH) {
+            fprintf(file, "\n%*s", start, "");
+            column = first;
         }
-        const char *space = column > HELP_COLUMN ? " " : "";
+        const char *space = column > first ? " " : "";
         fprintf(file, "%s%.*s", space, (int)word, text);
         column += strlen(space) + word;
         text += word + strspn(text + word, " ");
@@ -27,17 +28,34 @@ static void print_wrapped(const char *text, FILE *file) {
     fputc('\n', file);
 }
 
-static void print_help_row(const dt_option *option, FILE *file) {
-    char flag[DT_OPTION_TEXT_BYTES], takes[DT_OPTION_TEXT_BYTES], text[1024];
-    const char *value = dt_options_placeholder(option);
-    int used = fprintf(file, "  %s%s%s", dt_options_flag(option, flag), value ? " " : "", value ? value : "");
+void dt_reference_text(const char *text, FILE *file) {
+    print_wrapped(text, 0, file);
+}
+
+void dt_reference_flag(const char *flag, const char *value, const char *text, FILE *file) {
+    int used = fprintf(file, "  %s%s%s", flag, value ? " " : "", value ? value : "");
     if (used + 1 > HELP_COLUMN)
         fprintf(file, "\n%*s", HELP_COLUMN, "");
     else
         fprintf(file, "%*s", HELP_COLUMN - used, "");
+    print_wrapped(text, HELP_COLUMN, file);
+}
+
+static void print_help_row(const dt_option *option, FILE *file) {
+    char flag[DT_OPTION_TEXT_BYTES], takes[DT_OPTION_TEXT_BYTES], text[1024];
     snprintf(text, sizeof text, "%s (%s%s%s; default %s)", option->help, option->unit ? option->unit : "",
              option->unit ? ", " : "", dt_options_describe(option, takes), option->default_text);
-    print_wrapped(text, file);
+    dt_reference_flag(dt_options_flag(option, flag), dt_options_placeholder(option), text, file);
+}
+
+void dt_reference_option(const dt_option *option, FILE *file) {
+    static const char *const resumes[] = {
+        [DT_RESUME_FIXED] = "A resumed run keeps it: another value is refused.",
+        [DT_RESUME_CHANGEABLE] = "A resumed run may change it, and says so.",
+        [DT_RESUME_IRRELEVANT] = "A resumed run may change it."};
+    fprintf(file, "An option of training. In a YAML file it is `%s: %s`, which is its default.\n%s\n\n",
+            option->key, option->default_text, resumes[option->resume]);
+    print_help_row(option, file);
 }
 
 void dt_reference_help(FILE *file) {

@@ -9,9 +9,22 @@
 #include <stdio.h>
 
 #include "base/status.h"
+#include "config/options.h"
 
-/** Prints the options' part of --help: by groups, at most 100 columns wide. Local. */
+/** Prints all options, by groups, at most 100 columns wide. Local. */
 void dt_reference_help(FILE *file);
+
+/** Prints one option: its flag, its key, what it takes, and whether a resumed run may change it. Local. */
+void dt_reference_option(const dt_option *option, FILE *file);
+
+/**
+ * Prints a flag, what stands for its value (NULL: nothing) and, in a column beside them, `text`, at most 100
+ * columns wide. Local.
+ */
+void dt_reference_flag(const char *flag, const char *value, const char *text, FILE *file);
+
+/** Prints sentences from the first column on, at most 100 columns wide, and a newline. Local. */
+void dt_reference_text(const char *text, FILE *file);
 
 /** Prints docs/config.md. Local. */
 void dt_reference_markdown(FILE *file);

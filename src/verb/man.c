@@ -150,6 +150,7 @@ static void print_verbs(FILE *file) {
         fprintf(file, ".TP\n.B %s%s%s\n", verb->name, verb->mode ? " \\-\\-" : "",
                 verb->mode ? verb->mode : "");
         print_about(verb->about, file);
+        fprintf(file, "See\n.BR dtrain\\-%s (1).\n", verb->name);
     }
 }
 
@@ -179,7 +180,7 @@ static void print_row(const dt_option *option, FILE *file) {
 void dt_verb_print_man(FILE *file) {
     fprintf(file, ".TH DTRAIN 1 %s \"dtrain %s\" \"User Commands\"\n", PAGE_DATE, dt_version());
     fputs(".SH NAME\n"
-          "dtrain \\- train GPT\\-style character language models on many cores and hosts\n"
+          "dtrain \\- train GPT\\-style language models on many cores and hosts\n"
           ".SH SYNOPSIS\n",
           file);
     print_synopses(file);
@@ -193,4 +194,49 @@ void dt_verb_print_man(FILE *file) {
                 print_row(dt_options_at(i), file);
     }
     fputs(closing, file);
+}
+
+static void print_flags(const dt_verb *verb, FILE *file) {
+    for (const dt_verb_flag *flag = verb->flags; flag->name != NULL; flag++) {
+        fputs(".TP\n.B \\-\\-", file);
+        print_escaped(flag->name, file);
+        if (flag->value) {
+            fputs(" \\fI", file);
+            print_escaped(flag->value, file);
+            fputs("\\fR", file);
+        }
+        fputc('\n', file);
+        print_escaped(flag->help, file);
+        fputs(".\n", file);
+    }
+}
+
+/* The rows of one name are one page: a mode is a verb's way of working. */
+dt_status dt_verb_print_verb_man(const char *name, FILE *file) {
+    const dt_verb *plain = dt_verb_find(name, 0, NULL), *verb;
+    if (plain == NULL)
+        return dt_verb_unknown(name);
+    fprintf(file, ".TH DTRAIN\\-%s 1 %s \"dtrain %s\" \"User Commands\"\n.SH NAME\ndtrain\\-%s \\- ", name,
+            PAGE_DATE, dt_version(), name);
+    print_escaped(plain->summary, file);
+    fputs("\n.SH SYNOPSIS\n", file);
+    for (int v = 0, rows = 0; (verb = dt_verb_at(v)) != NULL; v++)
+        if (strcmp(verb->name, name) == 0) {
+            fputs(rows++ > 0 ? ".br\n" : "", file);
+            print_synopsis(verb->synopsis, file);
+        }
+    for (int v = 0; (verb = dt_verb_at(v)) != NULL; v++)
+        if (strcmp(verb->name, name) == 0) {
+            fprintf(file, ".SH %s%s%s\n", verb->mode ? "WITH " : "DESCRIPTION", verb->mode ? "\\-\\-" : "",
+                    verb->mode ? verb->mode : "");
+            print_about(verb->about, file);
+            if (verb->takes_options)
+                fputs("The options of training are taken too;\n.BR dtrain (1)\nlists them.\n", file);
+            print_flags(verb, file);
+            fputs(".PP\nExample:\n.PP\n.nf\n", file);
+            print_escaped(verb->example, file);
+            fputs("\n.fi\n", file);
+        }
+    fputs(".SH SEE ALSO\n.BR dtrain (1)\n", file);
+    return DT_OK;
 }

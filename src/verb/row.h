@@ -24,14 +24,16 @@ typedef struct dt_verb_flags {
     const char *repetitions, *scaling, *algorithms, *threads_per_core, *merge, *report; /* bench */
     const char *ranks, *json;                                                           /* bench, plan */
     const char *ranks_per_host, *latency_us, *bandwidth_gbps;                           /* plan */
-    const char *markdown, *yaml, *man;                                                  /* help */
+    const char *markdown, *yaml, *man, *completion;                                     /* help */
 } dt_verb_flags;
 
 /** One flag of a verb's own. */
 typedef struct dt_verb_flag {
-    const char *name; /**< without the dashes; a NULL name ends a row's flags */
-    bool takes_value; /**< "--name value" or "--name=value"; otherwise its presence counts */
-    size_t offset;    /**< of its field in dt_verb_flags */
+    const char *name;  /**< without the dashes; a NULL name ends a row's flags */
+    const char *value; /**< what stands for its value, "N": "--name value" or "--name=value"; NULL: it takes
+                          none, and its presence counts */
+    size_t offset;     /**< of its field in dt_verb_flags */
+    const char *help;  /**< what it does, with unit and default, without a full stop */
 } dt_verb_flag;
 
 #define DT_VERB_FLAGS_MAX 9
@@ -44,8 +46,10 @@ struct dt_verb {
     dt_status (*run)(const dt_verb *verb, int argc, char **argv); /**< takes the words after the verb's */
     const char
         *synopsis; /**< the whole line that a user types; flags and their values, brackets around groups */
-    const char *about;  /**< what it does, in sentences */
-    bool takes_options; /**< of training, beside its own flags */
+    const char *summary; /**< what it is for, in a few words without a full stop */
+    const char *about;   /**< what it does, in sentences */
+    const char *example; /**< a line that can be typed, with names of files made up */
+    bool takes_options;  /**< of training, beside its own flags */
     dt_verb_flag flags[DT_VERB_FLAGS_MAX + 1];
 };
 

@@ -6,104 +6,148 @@
 #include "config/flags.h"
 #include "verb/verb.h"
 
-#define TAKES(flag, field)                                                                                   \
-    { flag, true, offsetof(dt_verb_flags, field) }
-#define ALONE(flag, field)                                                                                   \
-    { flag, false, offsetof(dt_verb_flags, field) }
+#define TAKES(flag, field, value, help)                                                                      \
+    { flag, value, offsetof(dt_verb_flags, field), help }
+#define ALONE(flag, field, help)                                                                             \
+    { flag, NULL, offsetof(dt_verb_flags, field), help }
+
+#define CONFIG                                                                                               \
+    TAKES("config", config, "FILE", "Read options from this YAML file; - is standard input; flags beat it")
+#define COMPUTE_DTYPE                                                                                        \
+    TAKES("compute-dtype", compute_dtype, "fp32|bf16",                                                       \
+          "Type that matrix products take their inputs in (default: as the model was trained)")
 
 static const dt_verb verbs[] = {
     {.name = "train",
      .run = dt_verb_train,
      .synopsis = "mpirun -np N dtrain [train] [--config FILE] [--OPTION VALUE ..] [--print-config]",
-     .about = "Trains a model, or goes on with a run where --resume names a checkpoint. --config FILE reads "
-              "options from a YAML file, or from standard input where FILE is -. --print-config prints the "
-              "resulting config as YAML and ends.",
+     .summary = "train a model, or go on with a run",
+     .about = "Trains a model, or goes on with a run where --resume names a checkpoint.",
+     .example = "mpirun -np 2 dtrain train --data text.txt --out-dir runs/a --max-steps 2000",
      .takes_options = true,
-     .flags = {TAKES("config", config), ALONE("print-config", print_config)}},
+     .flags = {CONFIG, ALONE("print-config", print_config, "Print the resulting config as YAML, and end")}},
     {.name = "sample",
      .run = dt_verb_sample,
      .synopsis = "dtrain sample CHECKPOINT [[--] TEXT | --prompt TEXT] [--max-length N] [--temperature X] "
                  "[--top-k N] [--top-p P] [--seed N] [--count N] [--compute-dtype fp32|bf16]",
+     .summary = "print text that a model writes",
      .about = "Generates text from a checkpoint and prints it as it is made; a second word is the prompt. "
-              "--count says how many texts; the other flags are the options of sampling, and "
-              "--compute-dtype the type to compute in.",
-     .flags = {TAKES("prompt", prompt), TAKES("max-length", max_length), TAKES("temperature", temperature),
-               TAKES("top-k", top_k), TAKES("top-p", top_p), TAKES("seed", seed), TAKES("count", count),
-               TAKES("compute-dtype", compute_dtype)}},
+              "What no flag says is as the run's sampling options in the checkpoint.",
+     .example = "dtrain sample runs/a/checkpoints/latest --prompt \"Once upon\" --temperature 0.7",
+     .flags = {TAKES("prompt", prompt, "TEXT", "Text to go on from (default: the checkpoint's)"),
+               TAKES("max-length", max_length, "N", "Tokens to make after the prompt"),
+               TAKES("temperature", temperature, "X",
+                     "Divides the logits: below 1 is more sure, 0 takes the likeliest token each time"),
+               TAKES("top-k", top_k, "N", "Draw from the N likeliest tokens only; null: from all"),
+               TAKES("top-p", top_p, "P",
+                     "Draw from the likeliest tokens that together have probability P; null: from all"),
+               TAKES("seed", seed, "N", "Seed of what is drawn; the same seed gives the same text"),
+               TAKES("count", count, "N", "How many texts to make (default 1)"), COMPUTE_DTYPE}},
     {.name = "eval",
      .run = dt_verb_eval,
      .synopsis = "[mpirun -np N] dtrain eval CHECKPOINT [--data FILE] [--split validation|train|all] "
                  "[--windows N] [--compute-dtype fp32|bf16]",
-     .about = "Prints loss, perplexity and bits per character of a checkpoint on the text of --data, or "
-              "without it on the text that it was trained on. Of that text it takes the validation split, of "
-              "any other text all; --split chooses another part, and --windows takes only the first N "
-              "windows. The first line of numbers covers whole windows, as val_loss does in training; where "
-              "tokens are left over after the last one, a second line covers them too, in a shorter window. "
-              "A text shorter than a window is one shorter window. --compute-dtype is the type to compute "
-              "in.",
-     .flags = {TAKES("data", data), TAKES("split", split), TAKES("windows", windows),
-               TAKES("compute-dtype", compute_dtype)}},
+     .summary = "measure how well a model predicts a text",
+     .about = "Prints loss, perplexity and bits per character of a checkpoint. The first line of numbers "
+              "covers whole windows, as val_loss does in training; where tokens are left over after the "
+              "last one, a second line covers them too, in a shorter window. A text shorter than a window "
+              "is one shorter window.",
+     .example = "mpirun -np 2 dtrain eval runs/a/checkpoints/best --data other.txt",
+     .flags = {TAKES("data", data, "FILE", "Text to evaluate on (default: the one that was trained on)"),
+               TAKES("split", split, "validation|train|all",
+                     "Part of the text (default: validation of the text that was trained on, all of any "
+                     "other)"),
+               TAKES("windows", windows, "N", "Take only the first N windows (default: all)"),
+               COMPUTE_DTYPE}},
     {.name = "data",
      .run = dt_verb_data,
      .synopsis = "dtrain data [--config FILE] --seed N [--steps N] [--OPTION VALUE ..]",
-     .about =
-         "Lists which windows of the text the first --steps batches hold, or those of an epoch, one JSON "
-         "object per line. It takes the options of a run, and needs the seed, since that decides the "
-         "order.",
+     .summary = "list which windows of the text each batch holds",
+     .about = "Lists which windows of the text the first batches hold, one JSON object per line. It takes "
+              "the options of a run, and needs the seed, since that decides the order.",
+     .example = "dtrain data --data text.txt --seed 1 --steps 10",
      .takes_options = true,
-     .flags = {TAKES("config", config), TAKES("steps", steps)}},
+     .flags = {CONFIG, TAKES("steps", steps, "N", "How many batches (default: those of an epoch)")}},
     {.name = "bench",
      .mode = "merge",
      .run = dt_verb_merge,
      .synopsis = "dtrain bench --merge STUDY.json .. [--json FILE] [--report FILE.html]",
-     .about = "Joins the JSON files of studies that were measured apart into one table; --json and --report "
-              "write the joined study as JSON and as a page.",
-     .flags = {ALONE("merge", merge), TAKES("json", json), TAKES("report", report)}},
+     .summary = "join scaling studies into one table and page",
+     .about = "Joins the JSON files of studies that were measured apart into one table.",
+     .example = "dtrain bench --merge study-*.json --report study.html",
+     .flags = {ALONE("merge", merge, "Join the studies in the files that are named; - is standard input"),
+               TAKES("json", json, "FILE", "Write the joined study as JSON; - is standard output"),
+               TAKES("report", report, "FILE.html", "Write the joined study as a page")}},
     {.name = "bench",
      .run = dt_verb_bench,
      .synopsis = "[mpirun -np N] dtrain bench [--config FILE] [--repetitions N] [--json FILE] "
                  "[--OPTION VALUE ..] [--report FILE.svg | --scaling strong,weak [--ranks 1,2,4] "
                  "[--report FILE.html]] [--algorithms [--threads-per-core X]]",
-     .about =
-         "Takes training steps on random tokens, times each section of a step where it stands, and prints a "
-         "table of times and rates beside what the machine could do at most. --repetitions says how "
-         "often (default 10), --json writes the same as JSON, and --report as a picture. With --scaling "
-         "it measures the whole step on 1, 2, 4 and more of the job's ranks, or on those of --ranks, "
-         "and --report writes the study as a page. --algorithms compares the algorithms of the allreduce; "
-         "--threads-per-core says how many threads take turns on a core.",
+     .summary = "time a step, scaling, or the allreduce's algorithms",
+     .about = "Takes training steps on random tokens, times each part of a step where it stands, and prints "
+              "a table of times and rates beside what the machine could do at most.",
+     .example = "mpirun -np 2 dtrain bench --scaling strong,weak --report study.html",
      .takes_options = true,
-     .flags = {TAKES("config", config), TAKES("repetitions", repetitions), TAKES("json", json),
-               TAKES("scaling", scaling), TAKES("ranks", ranks), TAKES("report", report),
-               ALONE("algorithms", algorithms), TAKES("threads-per-core", threads_per_core)}},
+     .flags = {CONFIG, TAKES("repetitions", repetitions, "N", "Steps to time (default 10)"),
+               TAKES("json", json, "FILE", "Write the same as JSON; - is standard output"),
+               TAKES("scaling", scaling, "strong,weak",
+                     "Measure whole steps on parts of the job: with the batch as it is (strong), or growing "
+                     "with the ranks (weak)"),
+               TAKES("ranks", ranks, "1,2,4",
+                     "With --scaling, the numbers of ranks (default: powers of two, and all)"),
+               TAKES("report", report, "FILE", "Write a picture (SVG), or with --scaling a page (HTML)"),
+               ALONE("algorithms", algorithms, "Compare the algorithms of the allreduce"),
+               TAKES("threads-per-core", threads_per_core, "X",
+                     "With --algorithms, how many threads take turns on a core (default: as found)")}},
     {.name = "plan",
      .run = dt_verb_plan,
      .synopsis = "[mpirun -np N] dtrain plan [--config FILE] [--ranks 1,8,64] [--ranks-per-host N] "
                  "[--latency-us X] [--bandwidth-gbps X] [--json FILE] [--OPTION VALUE ..]",
-     .about = "Predicts memory, step time and efficiency for the numbers of ranks of --ranks from a "
-              "measurement of this machine, on hosts of --ranks-per-host and a network of --latency-us and "
-              "--bandwidth-gbps. --json writes the same as JSON.",
+     .summary = "predict memory, step time and efficiency",
+     .about = "Predicts memory, step time and efficiency for numbers of ranks that need not be there, from "
+              "a measurement of this machine.",
+     .example = "dtrain plan --config big.yaml --ranks 1,8,64,512 --ranks-per-host 8 --bandwidth-gbps 100",
      .takes_options = true,
-     .flags = {TAKES("config", config), TAKES("ranks", ranks), TAKES("ranks-per-host", ranks_per_host),
-               TAKES("latency-us", latency_us), TAKES("bandwidth-gbps", bandwidth_gbps),
-               TAKES("json", json)}},
+     .flags =
+         {CONFIG,
+          TAKES("ranks", ranks, "1,8,64",
+                "Numbers of ranks to predict for (default: powers of two up to 64)"),
+          TAKES("ranks-per-host", ranks_per_host, "N", "Ranks on each host (default: as this job has them)"),
+          TAKES(
+              "latency-us", latency_us, "X",
+              "Latency of the network, in microseconds (default: measured between the job's ranks, or assumed)"),
+          TAKES("bandwidth-gbps", bandwidth_gbps, "X",
+                "Bandwidth of a host's link, in Gbit/s (default: as for the latency)"),
+          TAKES("json", json, "FILE", "Write the same as JSON; - is standard output")}},
     {.name = "verify",
      .run = dt_verb_verify,
      .synopsis = "dtrain verify CHECKPOINT",
-     .about = "Checks every checksum of a checkpoint."},
+     .summary = "check every byte of a checkpoint",
+     .about = "Checks every checksum of a checkpoint.",
+     .example = "dtrain verify runs/a/checkpoints/latest"},
     {.name = "progress",
      .run = dt_verb_progress,
      .synopsis = "dtrain progress [--config FILE] [--OPTION VALUE ..]",
+     .summary = "say whether a run is complete",
      .about =
          "Takes the options of train and prints one line, \"complete: step 600 of 600 in DIR\" or "
          "\"unfinished: step 120 of 600 in DIR\", by the checkpoint that --resume auto would go on from.",
+     .example = "dtrain progress --config run.yaml",
      .takes_options = true,
-     .flags = {TAKES("config", config)}},
+     .flags = {CONFIG}},
     {.name = "help",
      .run = dt_verb_help,
-     .synopsis = "dtrain help [--markdown | --yaml | --man]",
-     .about = "Prints the verbs and the options, as --help does after any verb; with --markdown, --yaml or "
-              "--man the page of options, a config of all defaults, or this page.",
-     .flags = {ALONE("markdown", markdown), ALONE("yaml", yaml), ALONE("man", man)}},
+     .synopsis =
+         "dtrain help [VERB | OPTION | options] [--markdown | --yaml | --man | --completion bash|zsh]",
+     .summary = "explain a verb, an option, or all options",
+     .about = "Prints the verbs, or what there is to know of the verb or option that is named; --help after "
+              "a verb does the same. options stands for all options of training.",
+     .example = "dtrain help learning_rate",
+     .flags = {ALONE("markdown", markdown, "Print docs/config.md, the page of all options"),
+               ALONE("yaml", yaml, "Print a config of all defaults"),
+               ALONE("man", man, "Print the manual page, of dtrain or of the verb that is named"),
+               TAKES("completion", completion, "bash|zsh",
+                     "Print what teaches that shell to complete verbs, flags and their values")}},
 };
 
 #define VERBS ((int)(sizeof verbs / sizeof *verbs))
@@ -153,7 +197,7 @@ dt_status dt_verb_read(const dt_verb *verb, dt_config *config, int argc, char **
     *flags = (dt_verb_flags){0};
     for (int i = 0; verb->flags[i].name != NULL; i++)
         own[i] = (dt_flag){.name = verb->flags[i].name,
-                           .takes_value = verb->flags[i].takes_value,
+                           .takes_value = verb->flags[i].value != NULL,
                            .value = (const char **)((char *)flags + verb->flags[i].offset)};
     return dt_config_read_flags(config, argc, argv, own, positional, count);
 }
@@ -171,7 +215,8 @@ static size_t group_length(const char *text) {
     return length;
 }
 
-static void print_synopsis(const char *text, FILE *file) {
+void dt_verb_print_synopsis(const dt_verb *verb, FILE *file) {
+    const char *text = verb->synopsis;
     int column = fprintf(file, " "); /* one more stands before each group */
     while (*text != 0) {
         const int length = (int)group_length(text);
@@ -187,5 +232,5 @@ static void print_synopsis(const char *text, FILE *file) {
 
 void dt_verb_print_usage(FILE *file) {
     for (int v = 0; v < VERBS; v++)
-        print_synopsis(verbs[v].synopsis, file);
+        dt_verb_print_synopsis(&verbs[v], file);
 }

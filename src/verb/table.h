@@ -33,10 +33,22 @@ dt_status dt_verb_unknown(const char *word);
 dt_status dt_verb_read(const dt_verb *verb, dt_config *config, int argc, char **argv, dt_verb_flags *flags,
                        const char **positional, int *count);
 
-/** Prints every row's synopsis, at most 100 columns wide. Local. */
+/** Prints the row's synopsis, at most 100 columns wide and indented. Local. */
+void dt_verb_print_synopsis(const dt_verb *verb, FILE *file);
+
+/** Prints every row's synopsis. Local. */
 void dt_verb_print_usage(FILE *file);
 
-/** Prints the manual page, in the order of man-pages(7), from this table and that of options. Local. */
+/** Prints the manual page dtrain(1), in the order of man-pages(7), from this table and that of options.
+ * Local. */
 void dt_verb_print_man(FILE *file);
+
+/** Prints the manual page of the verb `name`, dtrain-NAME(1). Fails with DT_USAGE when there is none. Local.
+ */
+dt_status dt_verb_print_verb_man(const char *name, FILE *file);
+
+/** Prints what makes `shell`, bash or zsh, complete the words of a command line; fails with DT_USAGE for any
+ * other shell. Local. */
+dt_status dt_verb_print_completion(const char *shell, FILE *file);
 
 #endif

@@ -43,10 +43,10 @@ static void expect(const char *text, const char *piece) {
         fail_msg("expected \"%s\" in:\n%s", piece, text);
 }
 
-/* Identity: every key of the printed config has its flag in the help, however help is asked for. */
+/* Identity: every key of the printed config has its flag in the help of options. */
 static void test_help(void **state) {
     (void)state;
-    char *help = output_of("%s --help", DTRAIN), *config = output_of("%s --print-config", DTRAIN);
+    char *help = output_of("%s help options", DTRAIN), *config = output_of("%s --print-config", DTRAIN);
     int64_t keys = 0;
     for (char *line = strtok(config, "\n"); line != NULL; line = strtok(NULL, "\n")) {
         char flag[128], plain[160], negatable[160];
@@ -58,23 +58,74 @@ static void test_help(void **state) {
         snprintf(negatable, sizeof negatable, "  --[no-]%s ", flag);
         snprintf(plain, sizeof plain, "  --%s ", flag);
         if (strstr(help, plain) == NULL && strstr(help, negatable) == NULL)
-            fail_msg("--help lacks --%s", flag);
+            fail_msg("help options lacks --%s", flag);
         keys++;
     }
     assert_true(keys > 30);
-    const char *const ways[] = {"-h", "help", "train --help", "sample x --help", "--max-step --help"};
-    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
-        char *same = output_of("%s %s", DTRAIN, ways[i]);
-        assert_string_equal(same, help);
-        free(same);
-    }
     free(config);
     free(help);
 }
 
+/* Identity: a verb's help is the same however it is asked for, and so is that of all; one option's help has
+ * its row, and a name that is a verb's and an option's has both. */
+static void test_help_of(void **state) {
+    static const struct {
+        const char *first, *second, *has;
+    } ways[] = {
+        {"help", "--help", "\n  bench --merge "},
+        {"help", "-h", "\n  sample "},
+        {"help", "--max-step --help", "dtrain help VERB"},
+        {"help sample", "sample x --help", "\n  --top-k N "},
+        {"help train", "train -h", "\n  --print-config "},
+        {"help bench", "bench --merge -h", "\n  --merge "},
+        {"help data", "help data", "`data: null`"},
+        {"help learning_rate", "help learning-rate", "\n  --learning-rate NUMBER "},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        char *first = output_of("%s %s", DTRAIN, ways[i].first);
+        char *second = output_of("%s %s", DTRAIN, ways[i].second);
+        expect(first, ways[i].has);
+        assert_string_equal(first, second);
+        free(first);
+        free(second);
+    }
+    command_result r = command_run(DTRAIN " help lr");
+    assert_int_equal(r.exit_code, 2);
+    assert_non_null(strstr(r.err, "did you mean learning_rate?"));
+    command_free(&r);
+}
+
+/* Identity: bash, having read what is printed for it, completes verbs, flags and the words a flag takes. */
+static void test_completion(void **state) {
+    static const struct {
+        const char *words, *found;
+    } cases[] = {
+        {"dtrain sam", "sample\n"},
+        {"dtrain sample x --top", "--top-k\n--top-p\n"},
+        {"dtrain eval x --split va", "validation\n"},
+        {"dtrain --lr-schedule w", "wsd\n"},
+        {"dtrain train --no-shuf", "--no-shuffle\n"},
+        {"dtrain verify --max-st", ""},
+        {"dtrain help opt", "options\n"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char *found =
+            output_of("%s help --completion bash >completion.bash && bash -c 'source completion.bash; "
+                      "COMP_WORDS=(%s); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _dtrain; "
+                      "((${#COMPREPLY[@]} == 0)) || printf \"%%s\\n\" \"${COMPREPLY[@]}\"'",
+                      DTRAIN, cases[i].words);
+        assert_string_equal(found, cases[i].found);
+        free(found);
+    }
+}
+
 static void test_version(void **state) {
     (void)state;
-    char *version = output_of("%s --version", DTRAIN);
+    char *version = output_of("%s --version", DTRAIN), *same = output_of("%s -V", DTRAIN);
+    assert_string_equal(same, version);
+    free(same);
     assert_int_equal(strncmp(version, "dtrain ", 7), 0);
     assert_int_equal(count_of(version, "\n"), 1);
     free(version);
@@ -294,7 +345,8 @@ static int leave(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_help),          cmocka_unit_test(test_version),
+        cmocka_unit_test(test_help),          cmocka_unit_test(test_help_of),
+        cmocka_unit_test(test_completion),    cmocka_unit_test(test_version),
         cmocka_unit_test(test_print_config),  cmocka_unit_test(test_flag_beats_file_beats_default),
         cmocka_unit_test(test_chosen_corpus), cmocka_unit_test(test_plain_lines),
         cmocka_unit_test(test_terminal),      cmocka_unit_test(test_plain_terminal),

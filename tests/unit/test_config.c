@@ -74,7 +74,7 @@ static void test_old_names(void **state) {
     assert_refused(read_yaml(&config, "exchange: nope\n"),
                    "t:1:11: allreduce must be one of auto, flat, hierarchical, library, but is nope");
     assert_refused(read_line(&config, "--ways", NULL, NULL, NULL),
-                   "unknown flag --ways; --help lists them all");
+                   "unknown flag --ways; --help lists the verb's, and dtrain help options those of training");
     assert_refused(read_yaml(&config, "ways: 1\n"), "t:1:1: unknown key ways; docs/config.md lists them all");
     dt_config_free(&config);
 }
@@ -248,13 +248,14 @@ static void test_flag_refusals(void **state) {
     static const char *const rows[][2] = {
         {"--max-step 5", "unknown flag --max-step; did you mean --max-steps?"},
         {"--max_setps=5", "unknown flag --max_setps; did you mean --max-steps?"},
-        {"--zzz", "unknown flag --zzz; --help lists them all"},
-        {"--no-seed", "unknown flag --no-seed; --help lists them all"},
+        {"--zzz", "unknown flag --zzz; --help lists the verb's, and dtrain help options those of training"},
+        {"--no-seed",
+         "unknown flag --no-seed; --help lists the verb's, and dtrain help options those of training"},
         {"--no-shuffle=1", "--no-shuffle takes no value, but is given \"1\""},
         {"--max-steps", "--max-steps needs a value"},
         {"--max-steps --seed 1",
          "--max-steps needs a value; if \"--seed\" is the value, write --max-steps=--seed"},
-        {"-x", "unknown flag -x; flags have two dashes, and --help lists them all"},
+        {"-x", "unknown flag -x; flags have two dashes, and --help lists the verb's"},
         {"word", "expected flags only, found the word \"word\"; --help shows how options are given"},
         {"--seed -1", "--seed: seed must be an integer of at least 0, or null, but is -1"},
         {"--seed=", "--seed: seed must be an integer of at least 0, or null, but is empty"},

@@ -51,10 +51,10 @@ static void check_taken(const dt_verb *verb, const dt_verb_flag *flag) {
     dt_verb_flags flags;
     char word[64], sentence[128];
     snprintf(word, sizeof word, "--%s", flag->name);
-    assert_done(read_words(verb, &flags, flag->takes_value ? 2 : 1, word, "x"));
+    assert_done(read_words(verb, &flags, flag->value ? 2 : 1, word, "x"));
     for (int i = 0; verb->flags[i].name != NULL; i++)
         assert_int_equal(field(&flags, &verb->flags[i]) != NULL, &verb->flags[i] == flag);
-    if (flag->takes_value) {
+    if (flag->value) {
         snprintf(sentence, sizeof sentence, "--%s needs a value", flag->name);
         assert_int_equal(read_words(verb, &flags, 1, word, ""), DT_USAGE);
     } else {
@@ -108,7 +108,11 @@ static void test_synopsis_has_each_flag(void **state) {
                 named |= 1 << (flag - verb->flags);
                 const bool has_value = at[length] == ' ' && at[length + 1] != '|' && at[length + 1] != '[' &&
                                        strcmp(flag->name, "merge") != 0;
-                assert_int_equal(has_value, flag->takes_value);
+                assert_int_equal(has_value, flag->value != NULL);
+                const size_t shown = has_value ? strcspn(at + length + 1, " .]") : 0;
+                if (has_value && strncmp(flag->value, at + length + 1, shown) != 0)
+                    fail_msg("%s: --%s takes %s in its row, %.*s in the synopsis", verb->name, flag->name,
+                             flag->value, (int)shown, at + length + 1);
             } else if (length > 0 && strncmp(at, "OPTION", length) != 0 && strncmp(at, "seed", length) != 0)
                 fail_msg("%s: --%.*s is none of its flags", verb->name, (int)length, at);
         }
@@ -178,15 +182,39 @@ static void test_manual_page_has_all(void **state) {
     free(text);
 }
 
-static void test_manual_page_is_well_formed(void **state) {
+static const char *page_of;
+
+static void print_page(FILE *file) {
+    assert_done(dt_verb_print_verb_man(page_of, file));
+}
+
+/* Identity: a verb's page has the synopses of its rows, and each of their flags with what it takes. */
+static void test_verbs_pages_have_all(void **state) {
+    const dt_verb *verb;
+    char line[512];
     (void)state;
-    if (system("command -v mandoc >/dev/null") != 0) {
-        print_message("skipped: needs mandoc, which judges the page; tools/install-packages test\n");
-        skip();
+    for (int v = 0; (verb = dt_verb_at(v)) != NULL; v++) {
+        page_of = verb->name;
+        char *text = printed(print_page), *plain = unescaped(text);
+        assert_non_null(strstr(plain, verb->synopsis));
+        assert_non_null(strstr(plain, verb->example));
+        for (const dt_verb_flag *flag = verb->flags; flag->name != NULL; flag++) {
+            snprintf(line, sizeof line, "\n.B --%s%s%s\n%s.\n", flag->name, flag->value ? " " : "",
+                     flag->value ? flag->value : "", flag->help);
+            if (strstr(plain, line) == NULL)
+                fail_msg("%s: the page lacks %s", verb->name, line);
+        }
+        free(plain);
+        free(text);
     }
+    assert_int_equal(dt_verb_print_verb_man("tarin", stdout), DT_USAGE);
+}
+
+/* mandoc has nothing to say of the page. */
+static void check_well_formed(void (*print)(FILE *file)) {
     char folder[] = "/tmp/dtrain-verbs-XXXXXX";
     assert_non_null(mkdtemp(folder));
-    char *text = printed(dt_verb_print_man), *path = dt_file_join(folder, "dtrain.1"), command[256];
+    char *text = printed(print), *path = dt_file_join(folder, "page.1"), command[256];
     assert_done(dt_file_save(path, text, strlen(text)));
     snprintf(command, sizeof command, "mandoc -T lint -W warning %s", path);
     int result = system(command);
@@ -196,11 +224,29 @@ static void test_manual_page_is_well_formed(void **state) {
     assert_true(WIFEXITED(result) && WEXITSTATUS(result) == 0);
 }
 
+static void test_manual_pages_are_well_formed(void **state) {
+    const dt_verb *verb;
+    (void)state;
+    if (system("command -v mandoc >/dev/null") != 0) {
+        print_message("skipped: needs mandoc, which judges the pages; tools/install-packages test\n");
+        skip();
+    }
+    check_well_formed(dt_verb_print_man);
+    for (int v = 0; (verb = dt_verb_at(v)) != NULL; v++) {
+        page_of = verb->name;
+        check_well_formed(print_page);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parser_takes_each_flag), cmocka_unit_test(test_synopsis_has_each_flag),
-        cmocka_unit_test(test_rows_are_found),         cmocka_unit_test(test_help_fits),
-        cmocka_unit_test(test_manual_page_has_all),    cmocka_unit_test(test_manual_page_is_well_formed),
+        cmocka_unit_test(test_parser_takes_each_flag),
+        cmocka_unit_test(test_synopsis_has_each_flag),
+        cmocka_unit_test(test_rows_are_found),
+        cmocka_unit_test(test_help_fits),
+        cmocka_unit_test(test_manual_page_has_all),
+        cmocka_unit_test(test_verbs_pages_have_all),
+        cmocka_unit_test(test_manual_pages_are_well_formed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,7 +3,11 @@
 
 static const bad_row rows[] = {
     {ROW("--max-step 3", "unknown flag --max-step; did you mean --max-steps?")},
-    {ROW("--frobnicate", "unknown flag --frobnicate; --help lists them all")},
+    {ROW("--lr 1", "unknown flag --lr; did you mean --learning-rate?")},
+    {ROW("--bs 1", "unknown flag --bs; did you mean --batch-size?")},
+    {ROW("--temp 1", "unknown flag --temp; did you mean --sampling-temperature?")},
+    {ROW("--frobnicate",
+         "unknown flag --frobnicate; --help lists the verb's, and dtrain help options those of training")},
     {ROW("-c c.yaml", "unknown flag -c; flags have two dashes")},
     {ROW("--max-steps", "--max-steps needs a value")},
     {ROW("--max-steps --seed 1", "--max-steps needs a value; if \"--seed\" is the value, write")},
@@ -50,7 +54,7 @@ static const bad_row rows[] = {
     {ROW("--", "no corpus: expected data/uni-alg-int.txt")},
     {ROW("-- --max-steps 3", "expected flags only, found the word \"--max-steps\"")},
     {ROW("-", "expected flags only, found the word \"-\"")},
-    {ROW("--=3", "unknown flag --; --help lists them all")},
+    {ROW("--=3", "unknown flag --; --help lists the verb's, and dtrain help options those of training")},
     {ROW("--max-steps=", "--max-steps: max_steps must be an integer from 1 to 4294967295, but is empty")},
     {ROW("--max-steps 3 4", "expected flags only, found the word \"4\"")},
     {ROW("--Max-Steps 3", "unknown flag --Max-Steps; did you mean --max-steps?")},
