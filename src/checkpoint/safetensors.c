@@ -8,18 +8,25 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/file.h"
 #include "base/checksum.h"
+#include "base/file.h"
+#include "base/memory.h"
+#include "base/minmax.h"
 
 #define HEADER_ALIGN 64
+
+/* Numbers that are rounded and written at a time. */
+#define PIECE_ELEMENTS ((int64_t)1 << 16)
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "vectors go to disk as they lie in memory");
 
 /* A file being written: what goes into its checksums goes through put(). */
 typedef struct writer {
     const char *path;
+    dt_element element;
     int descriptor;
     int64_t bytes;
+    char *piece; /* [PIECE_ELEMENTS] of the element */
     dt_checksum whole;
     json_t *tensors; /* name -> digits */
 } writer;
@@ -29,15 +36,16 @@ static dt_status no_memory(const char *path) {
 }
 
 /* One tensor's entry of the header. A tensor of one dimension has a shape of one number. */
-static json_t *make_entry(const dt_tensor *tensor, int64_t begin) {
+static json_t *make_entry(const dt_tensor *tensor, dt_element element, int64_t begin) {
     json_t *shape = tensor->dims == 1 ? json_pack("[I]", (json_int_t)tensor->cols)
                                       : json_pack("[II]", (json_int_t)tensor->rows, (json_int_t)tensor->cols);
-    int64_t end = begin + tensor->count * (int64_t)sizeof(float);
-    return json_pack("{s:s, s:o, s:[II]}", "dtype", "F32", "shape", shape, "data_offsets", (json_int_t)begin,
-                     (json_int_t)end);
+    int64_t end = begin + tensor->count * (int64_t)dt_element_bytes(element);
+    return json_pack("{s:s, s:o, s:[II]}", "dtype", dt_element_safetensors[element], "shape", shape,
+                     "data_offsets", (json_int_t)begin, (json_int_t)end);
 }
 
-static json_t *make_header(const dt_layout *layout, const dt_safetensors_section *sections, int count) {
+static json_t *make_header(const dt_layout *layout, const dt_safetensors_section *sections, int count,
+                           dt_element element) {
     json_t *header = json_pack("{s:{s:s}}", "__metadata__", "format", "pt");
     bool complete = header != NULL;
     int64_t begin = 0;
@@ -45,9 +53,10 @@ static json_t *make_header(const dt_layout *layout, const dt_safetensors_section
         for (int64_t t = 0; complete && t < layout->tensors; t++) {
             const dt_tensor *tensor = &layout->tensor[t];
             char *name = dt_safetensors_name(&sections[p], tensor);
-            complete = name != NULL && json_object_set_new(header, name, make_entry(tensor, begin)) == 0;
+            complete =
+                name != NULL && json_object_set_new(header, name, make_entry(tensor, element, begin)) == 0;
             free(name);
-            begin += tensor->count * (int64_t)sizeof(float);
+            begin += tensor->count * (int64_t)dt_element_bytes(element);
         }
     if (complete)
         return header;
@@ -80,21 +89,49 @@ static dt_status put(writer *out, const void *bytes, size_t length) {
     return dt_file_write(out->descriptor, out->path, bytes, length);
 }
 
+static dt_status put_and_add(writer *out, const void *elements, int64_t count, dt_checksum *checksum) {
+    const size_t length = (size_t)count * dt_element_bytes(out->element);
+    dt_checksum_add(checksum, elements, length);
+    return put(out, elements, length);
+}
+
+/* The tensor's elements as they are stored: floats as they lie in memory, others a piece at a time. */
+static dt_status put_elements(writer *out, const char *name, const dt_tensor *tensor, const float *values,
+                              dt_checksum *checksum) {
+    if (out->element == DT_ELEMENT_FP32)
+        return put_and_add(out, values, tensor->count, checksum);
+    for (int64_t first = 0; first < tensor->count; first += PIECE_ELEMENTS) {
+        const int64_t piece = dt_min(tensor->count - first, PIECE_ELEMENTS);
+        const int64_t beyond = dt_element_round(out->element, out->piece, values + first, piece);
+        if (beyond >= 0)
+            return dt_fail("cannot write %s: tensor %s holds %.9g, at [%" PRId64 ",%" PRId64
+                           "], which is beyond the largest number of %s; use another --dtype",
+                           out->path, name, (double)values[first + beyond], (first + beyond) / tensor->cols,
+                           (first + beyond) % tensor->cols, dt_element_names[out->element]);
+        DT_TRY(put_and_add(out, out->piece, piece, checksum));
+    }
+    return DT_OK;
+}
+
 static dt_status put_tensor(writer *out, const dt_safetensors_section *section, const dt_tensor *tensor) {
-    const float *elements = section->vector + tensor->offset;
-    const size_t length = (size_t)tensor->count * sizeof *elements;
-    const uint64_t hash = dt_checksum_64(elements, length);
-    char *name = dt_safetensors_name(section, tensor);
-    const bool noted =
-        name && json_object_set_new(out->tensors, name, json_sprintf("%016" PRIx64, hash)) == 0;
+    char digits[DT_CHECKSUM_TEXT_BYTES], *name = dt_safetensors_name(section, tensor);
+    dt_checksum checksum;
+    dt_status status = name ? dt_checksum_create(&checksum, 64) : no_memory(out->path);
+    if (status == DT_OK) {
+        status = put_elements(out, name, tensor, section->vector + tensor->offset, &checksum);
+        dt_checksum_text(&checksum, digits);
+        dt_checksum_free(&checksum);
+    }
+    if (status == DT_OK && json_object_set_new(out->tensors, name, json_string(digits)) != 0)
+        status = no_memory(out->path);
     free(name);
-    return noted ? put(out, elements, length) : no_memory(out->path);
+    return status;
 }
 
 static dt_status put_all(writer *out, const dt_layout *layout, const dt_safetensors_section *sections,
                          int count) {
     size_t length = 0;
-    json_t *header = make_header(layout, sections, count);
+    json_t *header = make_header(layout, sections, count, out->element);
     char *text = header == NULL ? NULL : print_header(header, &length);
     json_decref(header);
     dt_status status = text == NULL ? no_memory(out->path) : put(out, text, length);
@@ -108,6 +145,10 @@ static dt_status put_all(writer *out, const dt_layout *layout, const dt_safetens
 static dt_status prepare(writer *out) {
     DT_TRY(dt_checksum_create(&out->whole, 128));
     out->tensors = json_object();
+    out->piece =
+        dt_memory_alloc(PIECE_ELEMENTS, dt_element_bytes(out->element), "a piece of a safetensors file");
+    if (out->piece == NULL)
+        return DT_FAILED;
     return out->tensors == NULL ? no_memory(out->path) : dt_file_create(out->path, &out->descriptor);
 }
 
@@ -126,8 +167,9 @@ char *dt_safetensors_name(const dt_safetensors_section *section, const dt_tensor
 }
 
 dt_status dt_safetensors_write(const char *path, const dt_layout *layout,
-                               const dt_safetensors_section *sections, int count, json_t **checksums) {
-    writer out = {.path = path, .descriptor = -1};
+                               const dt_safetensors_section *sections, int count, dt_element element,
+                               json_t **checksums) {
+    writer out = {.path = path, .element = element, .descriptor = -1};
     dt_status status = prepare(&out);
     if (status == DT_OK)
         status = put_all(&out, layout, sections, count);
@@ -140,6 +182,7 @@ dt_status dt_safetensors_write(const char *path, const dt_layout *layout,
     if (out.descriptor >= 0)
         close(out.descriptor);
     dt_checksum_free(&out.whole);
+    dt_memory_free(out.piece);
     json_decref(out.tensors);
     return status;
 }

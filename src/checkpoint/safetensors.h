@@ -1,5 +1,5 @@
 /**
- * The safetensors format: named F32 tensors in one file, as Hugging Face defines it.
+ * The safetensors format: named tensors in one file, as Hugging Face defines it.
  *
  *     offset 0      uint64, little endian: N, the length of the header
  *     offset 8      N bytes of JSON, padded with spaces so that 8 + N is a multiple of 64:
@@ -8,7 +8,8 @@
  *     offset 8 + N  the data; offsets count bytes from here, row-major, little endian, without holes
  *
  * (Format: the README of the safetensors project.) A file written here holds the tensors of a layout, each
- * under a prefix, in the order of the table.
+ * under a prefix, in the order of the table: a checkpoint's are F32, and other elements (base/element.h) are
+ * for models that leave.
  */
 #ifndef DT_CHECKPOINT_SAFETENSORS_H
 #define DT_CHECKPOINT_SAFETENSORS_H
@@ -16,6 +17,7 @@
 #include <jansson.h>
 #include <stdint.h>
 
+#include "base/element.h"
 #include "base/status.h"
 #include "model/layout.h"
 
@@ -30,7 +32,8 @@ typedef struct dt_safetensors_section {
 char *dt_safetensors_name(const dt_safetensors_section *section, const dt_tensor *tensor);
 
 /**
- * Writes the sections as the new file `path`, durable. `*checksums` becomes a new JSON object, owned by the
+ * Writes the sections as the new file `path`, durable, rounded to `element`; a number that would become
+ * infinite by that fails, with its tensor's name. `*checksums` becomes a new JSON object, owned by the
  * caller, with hashes as hex digits (base/checksum.h):
  *
  *     {"bytes": file size, "xxh3_128": hash of the whole file, "tensors": {name: XXH3-64 of its data}}
@@ -38,7 +41,8 @@ char *dt_safetensors_name(const dt_safetensors_section *section, const dt_tensor
  * A failure may leave a part of the file behind. Local.
  */
 dt_status dt_safetensors_write(const char *path, const dt_layout *layout,
-                               const dt_safetensors_section *sections, int count, json_t **checksums);
+                               const dt_safetensors_section *sections, int count, dt_element element,
+                               json_t **checksums);
 
 /**
  * Reads `path` into the sections' vectors and verifies it against `checksums` (as above), naming file and

@@ -115,9 +115,9 @@ static dt_status write_vectors(const char *folder, const vectors_file *file, con
     const int64_t per_vector = dt_state_slices(state->layout) / DT_STATE_VECTORS;
     json_t *sums = NULL;
     char *path = dt_file_join(folder, file->name);
-    dt_status status = path == NULL
-                           ? no_memory(folder)
-                           : dt_safetensors_write(path, state->layout, file->sections, file->count, &sums);
+    dt_status status = path == NULL ? no_memory(folder)
+                                    : dt_safetensors_write(path, state->layout, file->sections, file->count,
+                                                           DT_ELEMENT_FP32, &sums);
     if (status == DT_OK && json_object_set_new(files, file->name, sums) != 0)
         status = no_memory(folder);
     if (status == DT_OK)

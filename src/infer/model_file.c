@@ -2,15 +2,31 @@
 #include "infer/model_file.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/memory.h"
+#include "checkpoint/pretrained.h"
 #include "data/tokenizer.h"
 
 dt_shape dt_model_file_shape(const dt_config *c) {
     return (dt_shape){c->n_layers, c->d_model, c->n_heads, c->d_ff, c->max_seq_len, DT_VOCAB};
 }
 
+/* What a config says of a model of `shape`. */
+static void take_shape(dt_config *config, const dt_shape *shape) {
+    config->n_layers = shape->n_layers;
+    config->d_model = shape->C;
+    config->n_heads = shape->H;
+    config->d_ff = shape->F;
+    config->max_seq_len = shape->T;
+}
+
 dt_status dt_model_file_find(const char *name, char **path) {
+    *path = NULL;
+    if (!dt_checkpoint_find_is_name(name) && dt_pretrained_is(name)) {
+        *path = strdup(name);
+        return *path ? DT_OK : dt_fail("out of memory for the name of a folder");
+    }
     DT_TRY(dt_checkpoint_find("checkpoints", name, path));
     return *path
                ? DT_OK
@@ -18,28 +34,58 @@ dt_status dt_model_file_find(const char *name, char **path) {
                           "folder, such as OUT_DIR/checkpoints/latest");
 }
 
-static dt_status load(dt_model_file *m, const char *name, const char *compute_dtype) {
-    DT_TRY(dt_kernels_check());
-    DT_TRY(dt_model_file_find(name, &m->path));
-    DT_TRY(dt_checkpoint_read_about(m->path, &m->about));
-    if (compute_dtype)
-        DT_TRY(dt_config_set(&m->about.config, "compute_dtype", compute_dtype, "--compute-dtype"));
-    DT_TRY(dt_layout_create(&m->layout, dt_model_file_shape(&m->about.config)));
+static dt_status create_parameters(dt_model_file *m, dt_shape shape) {
+    DT_TRY(dt_layout_create(&m->layout, shape));
     m->state.layout = &m->layout;
     m->state.parameters = dt_memory_alloc(m->layout.elements, sizeof(float), "the weights");
-    if (m->state.parameters == NULL)
-        return DT_FAILED;
-    DT_TRY(dt_checkpoint_load(m->path, &m->state, false));
-    m->gpt =
-        (dt_gpt){.layout = &m->layout, .kernels = dt_kernels_best((dt_dtype)m->about.config.compute_dtype)};
-    DT_TRY(dt_weights_create(&m->weights, &m->gpt, m->state.parameters));
-    dt_weights_pack(&m->weights, &m->gpt, 0, m->weights.panels);
-    return DT_OK;
+    return m->state.parameters ? DT_OK : DT_FAILED;
+}
+
+static dt_status read_checkpoint(dt_model_file *m) {
+    DT_TRY(dt_checkpoint_read_about(m->path, &m->about));
+    DT_TRY(create_parameters(m, dt_model_file_shape(&m->about.config)));
+    return dt_checkpoint_load(m->path, &m->state, false);
+}
+
+static dt_status read_pretrained(dt_model_file *m) {
+    dt_pretrained source;
+    DT_TRY(dt_config_init(&m->about.config));
+    dt_status status = dt_pretrained_open(&source, m->path);
+    if (status == DT_OK) {
+        take_shape(&m->about.config, &source.layout.shape);
+        status = create_parameters(m, source.layout.shape);
+    }
+    if (status == DT_OK)
+        status = dt_pretrained_read(&source, &m->layout, m->state.parameters);
+    if (status == DT_OK)
+        dt_state_arrive(&m->state, 0);
+    dt_pretrained_close(&source);
+    return status;
+}
+
+static dt_status read_model(dt_model_file *m, const char *name) {
+    DT_TRY(dt_model_file_find(name, &m->path));
+    m->pretrained = dt_pretrained_is(m->path);
+    return m->pretrained ? read_pretrained(m) : read_checkpoint(m);
+}
+
+dt_status dt_model_file_read(dt_model_file *model, const char *name) {
+    *model = (dt_model_file){0};
+    return read_model(model, name);
 }
 
 dt_status dt_model_file_load(dt_model_file *model, const char *name, const char *compute_dtype) {
     *model = (dt_model_file){0};
-    return load(model, name, compute_dtype);
+    DT_TRY(dt_kernels_check());
+    DT_TRY(read_model(model, name));
+    dt_config *config = &model->about.config;
+    if (compute_dtype)
+        DT_TRY(dt_config_set(config, "compute_dtype", compute_dtype, "--compute-dtype"));
+    model->gpt =
+        (dt_gpt){.layout = &model->layout, .kernels = dt_kernels_best((dt_dtype)config->compute_dtype)};
+    DT_TRY(dt_weights_create(&model->weights, &model->gpt, model->state.parameters));
+    dt_weights_pack(&model->weights, &model->gpt, 0, model->weights.panels);
+    return DT_OK;
 }
 
 void dt_model_file_free(dt_model_file *model) {

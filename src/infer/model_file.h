@@ -1,8 +1,11 @@
 /**
- * A trained model, read from a checkpoint to be used and not trained on: its weights without moments.
+ * A trained model, read to be used and not trained on: its weights without moments, from a checkpoint or from
+ * a folder as Hugging Face's library writes it (checkpoint/pretrained.h).
  */
 #ifndef DT_INFER_MODEL_FILE_H
 #define DT_INFER_MODEL_FILE_H
+
+#include <stdbool.h>
 
 #include "base/status.h"
 #include "model/gpt.h"
@@ -11,8 +14,10 @@
 #include "optim/state.h"
 
 typedef struct dt_model_file {
-    dt_checkpoint_about about; /**< its config's strings belong to it */
-    char *path;                /**< the checkpoint's folder */
+    dt_checkpoint_about about; /**< its config's strings belong to it; of a model folder the config has the
+                                  shapes, and else there is nothing to say */
+    bool pretrained;           /**< it is a model folder: nothing is known of a run */
+    char *path;                /**< the folder */
     dt_layout layout;
     dt_state state; /**< parameters; the moments are NULL */
     dt_gpt gpt;     /**< without dropout */
@@ -23,15 +28,21 @@ typedef struct dt_model_file {
 dt_shape dt_model_file_shape(const dt_config *config);
 
 /**
- * The folder that `name` means: a path, or "latest" for checkpoints/latest, or "auto" for the newest whole
- * one below checkpoints/. `*path` becomes a new string that the caller frees. Local.
+ * The folder that `name` means: a path of a checkpoint or of a model folder, or "latest" for
+ * checkpoints/latest, or "auto" for the newest whole one below checkpoints/. `*path` becomes a new string
+ * that the caller frees. Local.
  */
 dt_status dt_model_file_find(const char *name, char **path);
 
 /**
- * Loads the checkpoint that `name` means to dt_model_file_find and verifies its weights, to be computed with
- * in `compute_dtype`, the text of a flag --compute-dtype; NULL is as it was trained. The model must not move
- * in memory afterwards, and is to be freed also on failure. Local.
+ * Reads the weights that `name` means to dt_model_file_find, and verifies them, but makes nothing to compute
+ * with: gpt and weights stay empty. The model is to be freed also on failure. Local.
+ */
+dt_status dt_model_file_read(dt_model_file *model, const char *name);
+
+/**
+ * The same, to be computed with in `compute_dtype`, the text of a flag --compute-dtype; NULL is as it was
+ * trained. The model must not move in memory afterwards, and is to be freed also on failure. Local.
  */
 dt_status dt_model_file_load(dt_model_file *model, const char *name, const char *compute_dtype);
 

@@ -15,6 +15,19 @@
 #include "infer/model_file.h"
 #include "verb/verb.h"
 
+/* A model folder does not say what it was trained on. */
+static dt_status check_flags(const dt_model_file *model, const dt_verb_flags *f) {
+    if (model->pretrained && f->data == NULL)
+        return dt_usage("eval: %s is no checkpoint of dtrain and names no text; give one by --data FILE",
+                        model->path);
+    if (model->pretrained && f->split && strcmp(f->split, "all") != 0)
+        return dt_usage(
+            "--split: %s is no checkpoint of dtrain and does not say what it was trained on; give "
+            "--split all, or leave it out",
+            model->path);
+    return DT_OK;
+}
+
 /* What the loss is of: of the text it was trained on what was kept for validation, of any other all. */
 static dt_status choose_split(const dt_verb_flags *f, const dt_checkpoint_about *about,
                               const dt_corpus *corpus, dt_evaluate_range *range, const char **what) {
@@ -39,7 +52,9 @@ static dt_status choose_split(const dt_verb_flags *f, const dt_checkpoint_about 
 /* The windows, as far as they are whole ones, and what there is behind them. */
 static void print_windows(const dt_model_file *model, const dt_corpus *corpus, const char *what,
                           const dt_evaluator *e) {
-    char windows[96];
+    char windows[96], step[48] = "";
+    if (!model->pretrained)
+        snprintf(step, sizeof step, " after step %" PRId64, model->about.step);
     if (e->windows > 0)
         snprintf(windows, sizeof windows, "%" PRId64 " window%s of %" PRId64 " token%s", e->windows,
                  dt_plural_s(e->windows), e->T, dt_plural_s(e->T));
@@ -47,8 +62,7 @@ static void print_windows(const dt_model_file *model, const dt_corpus *corpus, c
         snprintf(windows, sizeof windows,
                  "one window of %" PRId64 " token%s, shorter than max_seq_len %" PRId64, e->rest,
                  dt_plural_s(e->rest), e->T);
-    dt_log_line("%s after step %" PRId64 " on %s, %s: %s", model->path, model->about.step, corpus->path, what,
-                windows);
+    dt_log_line("%s%s on %s, %s: %s", model->path, step, corpus->path, what, windows);
 }
 
 static void print_loss(const char *before, double loss, const char *after) {
@@ -80,6 +94,7 @@ static dt_status evaluate(const dt_world *world, const dt_model_file *model, con
     double loss;
     bool complete;
     int threads;
+    DT_TRY(check_flags(model, f));
     if (f->windows)
         DT_TRY(dt_verb_count("windows", f->windows, &range.max_windows));
     DT_TRY(dt_corpus_index_open(corpus, world, f->data ? f->data : c->data, NULL));

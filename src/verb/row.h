@@ -21,6 +21,7 @@ typedef struct dt_verb_flags {
     const char *compute_dtype;                                     /* sample, eval */
     const char *data, *split, *windows;                            /* eval */
     const char *steps;                                             /* data */
+    const char *dtype, *out;                                       /* export */
     const char *repetitions, *scaling, *algorithms, *threads_per_core, *merge, *report; /* bench */
     const char *ranks, *json;                                                           /* bench, plan */
     const char *ranks_per_host, *latency_us, *bandwidth_gbps;                           /* plan */

@@ -47,8 +47,12 @@ dt_status dt_verb_merge(const dt_verb *verb, int argc, char **argv);
 /** Predicts memory, traffic and speed of a config on numbers of ranks that are not there. Collective. */
 dt_status dt_verb_plan(const dt_verb *verb, int argc, char **argv);
 
-/** Reads every byte of a checkpoint, and fails where one is not what was saved. Local. */
+/** Reads every byte of a checkpoint, and fails where one is not what was saved; of a model folder, whether it
+ * is complete. Local. */
 dt_status dt_verb_verify(const dt_verb *verb, int argc, char **argv);
+
+/** Writes the model of a checkpoint as a folder for other programs, in a type of numbers of choice. Local. */
+dt_status dt_verb_export(const dt_verb *verb, int argc, char **argv);
 
 /** Prints in one line whether the run of these words is complete, and the step it has come to. Local. */
 dt_status dt_verb_progress(const dt_verb *verb, int argc, char **argv);

@@ -41,7 +41,7 @@ static void prepare(void) {
     f.back = dt_memory_alloc(f.layout.elements, sizeof(float), "test");
     fill(f.saved);
     const dt_safetensors_section section = {"", f.saved};
-    FUZZ_EXPECT(dt_safetensors_write(path, &f.layout, &section, 1, &f.sums) == DT_OK);
+    FUZZ_EXPECT(dt_safetensors_write(path, &f.layout, &section, 1, DT_ELEMENT_FP32, &f.sums) == DT_OK);
     f.descriptor = memfd_create("input", MFD_CLOEXEC);
     FUZZ_EXPECT(f.descriptor >= 0);
     snprintf(f.path, sizeof f.path, "/proc/self/fd/%d", f.descriptor);

@@ -1,6 +1,5 @@
 /* Model folders of Hugging Face's library: every form of one model is read to the same numbers, and what is
  * no such model is refused in one sentence. */
-#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,42 +8,8 @@
 
 #include <cmocka.h>
 
-#include "base/memory.h"
 #include "checkpoint/pretrained.h"
-#include "support/model_folder.h"
-
-static struct {
-    char *scratch, *folder;
-    dt_layout layout;
-    float *parameters; /* numbers that every element holds exactly */
-    float *back;
-} f;
-
-static int set_up(void **state) {
-    (void)state;
-    f.scratch = scratch_make();
-    f.folder = dt_file_join(f.scratch, "gpt2");
-    if (dt_layout_create(&f.layout, (dt_shape){.n_layers = 2, .C = 4, .H = 2, .F = 6, .T = 5, .V = 11}) !=
-        DT_OK)
-        return 1;
-    f.parameters = dt_memory_alloc(f.layout.elements, sizeof(float), "test");
-    f.back = dt_memory_alloc(f.layout.elements, sizeof(float), "test");
-    for (int64_t t = 0; t < f.layout.tensors; t++)
-        for (int64_t e = 0; e < f.layout.tensor[t].count; e++)
-            f.parameters[f.layout.tensor[t].offset + e] =
-                ldexpf((float)((37 * t + 11 * e) % 251 - 125), (int)(e % 9) - 8);
-    return 0;
-}
-
-static int tear_down(void **state) {
-    (void)state;
-    dt_memory_free(f.parameters);
-    dt_memory_free(f.back);
-    dt_layout_free(&f.layout);
-    free(f.folder);
-    scratch_remove(f.scratch);
-    return 0;
-}
+#include "support/model_fixture.h"
 
 static dt_status read_into(const dt_layout *layout, float *parameters) {
     dt_pretrained model;
@@ -321,8 +286,6 @@ static void a_folder_without_weights_is_refused(void **state) {
     assert_false(dt_pretrained_is(f.folder));
     free(weights);
 }
-
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {TEST(every_form_is_read),

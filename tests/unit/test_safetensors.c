@@ -49,7 +49,7 @@ static int set_up(void **state) {
         fill(f->vector[p], &f->layout, 17u + (uint32_t)p);
         f->sections[p] = (dt_safetensors_section){p == 0 ? "exp_avg." : "exp_avg_sq.", f->vector[p]};
     }
-    if (dt_safetensors_write(f->path, &f->layout, f->sections, 2, &f->sums) != DT_OK)
+    if (dt_safetensors_write(f->path, &f->layout, f->sections, 2, DT_ELEMENT_FP32, &f->sums) != DT_OK)
         return 1;
     f->bytes = scratch_get(f->path, &f->length);
     *state = f;
@@ -138,7 +138,8 @@ static void round_trip_keeps_every_bit(void **state) {
     assert_int_equal(verify(f), DT_OK);
     /* A file is new or an error, never written over. */
     json_t *sums = NULL;
-    assert_int_equal(dt_safetensors_write(f->path, &f->layout, f->sections, 2, &sums), DT_FAILED);
+    assert_int_equal(dt_safetensors_write(f->path, &f->layout, f->sections, 2, DT_ELEMENT_FP32, &sums),
+                     DT_FAILED);
     assert_null(sums);
 }
 
