@@ -31,7 +31,7 @@ static bool has_file(const char *folder, const char *name) {
 
 bool dt_pretrained_is(const char *path) {
     return dt_file_is_folder(path) && has_file(path, DT_CHECKPOINT_CONFIG) &&
-           !has_file(path, DT_CHECKPOINT_METADATA);
+           !has_file(path, DT_CHECKPOINT_METADATA) && !has_file(path, DT_CHECKPOINT_OPTIMIZER);
 }
 
 /* ---- where tensors are ---- */

@@ -34,8 +34,8 @@ typedef struct dt_pretrained {
     dt_pretrained_tensor head;    /**< lm_head.weight */
 } dt_pretrained;
 
-/** Whether `path` is such a folder: it has a config.json, and no metadata.json, which checkpoints have.
- * Local. */
+/** Whether `path` is such a folder: it has a config.json, and neither metadata.json nor an optimizer's state,
+ * by which a checkpoint is known, also one that has lost a file. Local. */
 bool dt_pretrained_is(const char *path);
 
 /**

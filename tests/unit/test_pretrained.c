@@ -282,7 +282,8 @@ static void a_folder_without_weights_is_refused(void **state) {
     model_folder_put(f.folder, "pytorch_model.bin", "x", 1);
     expect_refused("found neither but pytorch_model.bin, which only PyTorch can read; ");
     assert_false(dt_pretrained_is(weights));
-    model_folder_put(f.folder, "metadata.json", "{}", 2);
+    assert_true(dt_pretrained_is(f.folder));
+    model_folder_put(f.folder, "optimizer.safetensors", "x", 1);
     assert_false(dt_pretrained_is(f.folder));
     free(weights);
 }
