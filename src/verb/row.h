@@ -25,6 +25,7 @@ typedef struct dt_verb_flags {
     const char *repetitions, *scaling, *algorithms, *threads_per_core, *merge, *report; /* bench */
     const char *ranks, *json;                                                           /* bench, plan */
     const char *ranks_per_host, *latency_us, *bandwidth_gbps;                           /* plan */
+    const char *width, *height, *ascii;                                                 /* curve */
     const char *markdown, *yaml, *man, *completion;                                     /* help */
 } dt_verb_flags;
 

@@ -144,6 +144,18 @@ static const dt_verb verbs[] = {
      .example = "dtrain progress --config run.yaml",
      .takes_options = true,
      .flags = {CONFIG}},
+    {.name = "curve",
+     .run = dt_verb_curve,
+     .synopsis = "dtrain curve RUN .. [--width N] [--height N] [--ascii]",
+     .summary = "draw the losses of runs in the terminal",
+     .about =
+         "Draws losses against steps. RUN is a run's folder or its metrics.jsonl, of a run that is still "
+         "training too. One run shows the span of its training losses, and its evaluations as o; several "
+         "have a letter each, and their mean losses.",
+     .example = "dtrain curve runs/a runs/b",
+     .flags = {TAKES("width", width, "N", "Columns of the picture (default: the terminal's, or 80)"),
+               TAKES("height", height, "N", "Rows of the picture (default: 22, or what the terminal has)"),
+               ALONE("ascii", ascii, "Draw with ASCII alone, as where the locale is not UTF-8")}},
     {.name = "help",
      .run = dt_verb_help,
      .synopsis =
