@@ -199,7 +199,7 @@ const dt_verb *dt_verb_find(const char *name, int argc, char **argv) {
 }
 
 dt_status dt_verb_unknown(const char *word) {
-    char names[128] = "";
+    char names[256] = "";
     for (int v = 0; v < VERBS; v++) {
         const size_t used = strlen(names);
         if (verbs[v].mode == NULL)
