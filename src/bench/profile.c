@@ -270,8 +270,9 @@ static dt_status measure(dt_profile *p, samples *s, dt_harness *harness, const d
     facts->resident_bytes = (double)dt_memory_resident_bytes();
     const dt_allreduce_options allreduce = dt_settings_allreduce(config);
     must(world, take_other_steps(p, s, harness, world));
-    facts->computed_bytes = (double)dt_need_bytes(&harness->layout, config, world, &allreduce,
-                                                  harness->workers.threads, harness->shard.tokens_count);
+    facts->computed_bytes =
+        (double)dt_need_bytes(&harness->layout, config, world, &allreduce, harness->workers.threads,
+                              harness->shard.tokens_count * harness->shard.token_bytes);
     must(world, dt_world_barrier(world));
     DT_TRY(dt_agree(
         world, dt_peak_measure(&facts->peak, p->threads, &harness->layout.shape, config->micro_batch_size)));

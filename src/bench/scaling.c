@@ -120,8 +120,11 @@ static dt_status run_kind(const dt_world *world, dt_study *study, const dt_ranks
 
 static dt_status run_study(const dt_world *world, dt_study *study, const kinds *wanted,
                            const dt_ranks *ranks) {
-    dt_layout layout;
-    dt_status status = dt_layout_create(&layout, dt_model_file_shape(study->config));
+    dt_shape shape;
+    dt_layout layout = {0};
+    dt_status status = dt_model_file_shape(study->config, NULL, &shape);
+    if (status == DT_OK)
+        status = dt_layout_create(&layout, shape);
     study->parameters = layout.parameters;
     dt_layout_free(&layout);
     DT_TRY(dt_agree(world, status));

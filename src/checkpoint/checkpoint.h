@@ -53,6 +53,7 @@ typedef struct dt_checkpoint_about {
     char parent_run_id[DT_RUN_ID_BYTES];  /**< the run from whose checkpoint this one began; "": from none */
     char state_hash[DT_STATE_HASH_BYTES]; /**< of optim/fingerprint.h, 16 hex digits; "": of version 0.1.0 */
     int64_t step;
+    int64_t V; /**< of the model: rows of the embedding */
     /** Whose matrix products the run computes with: "own", or dt_matmul_name. */
     char products[DT_MATMUL_NAME_BYTES];
     double val_loss; /**< of these weights, in nats; DT_NULL_REAL when they were not evaluated */

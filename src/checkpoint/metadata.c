@@ -16,6 +16,7 @@
 #include "checkpoint/path.h"
 #include "base/checksum.h"
 #include "config/check.h"
+#include "tokenizer/ascii.h"
 
 /* About 3 KB a layer are used, of 1024 layers at most, and what texts of 1 MB may come to with their escapes.
  */
@@ -92,10 +93,10 @@ static json_t *make_object(const dt_checkpoint_about *about, json_t *files) {
     snprintf(hash, sizeof hash, "%016" PRIx64, about->corpus.hash);
     /* "o" takes the config, also when the rest fails, and NULL for it makes the whole fail. */
     json_t *val_loss = isfinite(about->val_loss) ? json_real(about->val_loss) : json_null();
-    return json_pack("{s:i, s:s, s:I, s:o, s:o, s:s, s:o, s:s, s:s, s:s, s:{s:I, s:I, s:s}, s:o, s:O}",
+    return json_pack("{s:i, s:s, s:I, s:I, s:o, s:o, s:s, s:o, s:s, s:s, s:s, s:{s:I, s:I, s:s}, s:o, s:O}",
                      "checkpoint_version", DT_CHECKPOINT_VERSION, "metadata_xxh3_128", BLANK_DIGITS, "step",
-                     (json_int_t)about->step, "val_loss", val_loss, "seed",
-                     dt_json_integer(about->config.seed), "run_id", about->run_id, "parent_run_id",
+                     (json_int_t)about->step, "vocabulary", (json_int_t)about->V, "val_loss", val_loss,
+                     "seed", dt_json_integer(about->config.seed), "run_id", about->run_id, "parent_run_id",
                      about->parent_run_id[0] ? json_string(about->parent_run_id) : json_null(), "state_hash",
                      about->state_hash, "kernels", dt_kernels_best(DT_DTYPE_FP32)->name, "products",
                      about->products, "corpus", "file_bytes", (json_int_t)about->corpus.file_bytes, "tokens",
@@ -171,6 +172,14 @@ static dt_status read_val_loss(const char *path, const json_t *object, double *v
     if (value != NULL && !json_is_null(value) && !json_is_number(value))
         return dt_fail("cannot use %s: expected a number or null as \"val_loss\"", path);
     return DT_OK;
+}
+
+/* A checkpoint from before there was a choice is of the 99 characters. */
+static dt_status read_vocabulary(const char *path, const json_t *object, int64_t *V) {
+    *V = DT_ASCII_V;
+    if (json_object_get(object, "vocabulary") != NULL)
+        DT_TRY(read_count(path, object, "vocabulary", V));
+    return *V > 0 ? DT_OK : dt_fail("cannot use %s: expected a \"vocabulary\" of at least 1, found 0", path);
 }
 
 static dt_status read_corpus(const char *path, const json_t *object, dt_corpus_identity *corpus) {
@@ -251,6 +260,7 @@ static dt_status read_fields(const char *path, const json_t *object, dt_checkpoi
     DT_TRY(read_state_hash(path, object, about->state_hash));
     DT_TRY(read_products(path, object, about->products));
     DT_TRY(read_count(path, object, "step", &about->step));
+    DT_TRY(read_vocabulary(path, object, &about->V));
     DT_TRY(read_val_loss(path, object, &about->val_loss));
     DT_TRY(read_count(path, object, "seed", &seed));
     DT_TRY(read_corpus(path, json_object_get(object, "corpus"), &about->corpus));

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "data/tokenizer.h"
 #include "checkpoint/checkpoint.h"
 #include "checkpoint/metadata.h"
 #include "base/checksum.h"
@@ -18,13 +17,14 @@ static dt_status no_memory(const char *path) {
     return dt_fail("out of memory while reading the checkpoint %s", path);
 }
 
-static dt_shape shape_of(const dt_config *config) {
+static dt_shape shape_of(const dt_checkpoint_about *about) {
+    const dt_config *config = &about->config;
     return (dt_shape){.n_layers = config->n_layers,
                       .C = config->d_model,
                       .H = config->n_heads,
                       .F = config->d_ff,
                       .T = config->max_seq_len,
-                      .V = DT_VOCAB};
+                      .V = about->V};
 }
 
 /* The config is not trusted with an allocation: the file `name` must be large enough for `floats`. */
@@ -49,7 +49,7 @@ static dt_status check_size(const char *path, const char *name, int64_t floats) 
 static dt_status open_checkpoint(const char *path, dt_checkpoint_about *about, json_t **files,
                                  dt_layout *layout) {
     DT_TRY(dt_checkpoint_metadata_read(path, about, files));
-    dt_status status = dt_layout_create(layout, shape_of(&about->config));
+    dt_status status = dt_layout_create(layout, shape_of(about));
     if (status == DT_OK) {
         status = check_size(path, DT_CHECKPOINT_MODEL, layout->parameters);
         if (status != DT_OK)

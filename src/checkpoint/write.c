@@ -8,7 +8,7 @@
 
 #include "base/file.h"
 #include "base/replace.h"
-#include "data/tokenizer.h"
+#include "tokenizer/ascii.h"
 #include "optim/fingerprint.h"
 #include "checkpoint/metadata.h"
 #include "checkpoint/path.h"
@@ -33,10 +33,19 @@ static json_t *make_config(const dt_config *config, const dt_shape *shape) {
         "eos_token_id", "torch_dtype", "float32");
 }
 
-static json_t *make_vocab(void) {
+/* A token's name: a character of ascii, or of any other vocabulary its number. */
+static const char *name_of(const dt_config *config, int32_t token, char text[16]) {
+    if (strcmp(config->tokenizer, dt_ascii.name) == 0 && token < DT_ASCII_V)
+        return dt_ascii_name(token);
+    snprintf(text, 16, "<%" PRId32 ">", token);
+    return text;
+}
+
+static json_t *make_vocab(const dt_config *config, int64_t V) {
     json_t *vocab = json_object();
-    for (int token = 0; vocab != NULL && token < DT_VOCAB; token++)
-        if (json_object_set_new(vocab, dt_tokenizer_name(token), json_integer(token)) != 0) {
+    char text[16];
+    for (int32_t token = 0; vocab != NULL && token < V; token++)
+        if (json_object_set_new(vocab, name_of(config, token, text), json_integer(token)) != 0) {
             json_decref(vocab);
             vocab = NULL;
         }
@@ -148,7 +157,7 @@ static dt_status write_files(const char *folder, const dt_checkpoint_about *abou
         DT_CHECKPOINT_OPTIMIZER, 1, 2, {{"exp_avg.", state->exp_avg}, {"exp_avg_sq.", state->exp_avg_sq}}};
     DT_TRY(
         write_json(folder, DT_CHECKPOINT_CONFIG, make_config(&about->config, &state->layout->shape), files));
-    DT_TRY(write_json(folder, DT_CHECKPOINT_VOCAB, make_vocab(), files));
+    DT_TRY(write_json(folder, DT_CHECKPOINT_VOCAB, make_vocab(&about->config, about->V), files));
     DT_TRY(write_vectors(folder, &model, state, hashes, files));
     DT_TRY(write_vectors(folder, &moments, state, hashes, files));
     DT_TRY(write_checksums(folder, files));
@@ -165,7 +174,7 @@ static dt_status check_agreement(const dt_checkpoint_about *about, const dt_stat
                        state->step);
     if (about->step != state->step || dt_is_null_int(config->seed) || shape->n_layers != config->n_layers ||
         shape->C != config->d_model || shape->H != config->n_heads || shape->F != config->d_ff ||
-        shape->T != config->max_seq_len || shape->V != DT_VOCAB)
+        shape->T != config->max_seq_len || shape->V != about->V)
         return dt_fail("fault in the program: the state of step %" PRId64
                        " was to be saved with a config of another model or without a seed",
                        state->step);

@@ -33,7 +33,7 @@ static inline bool dt_is_null_real(double value) {
 typedef struct dt_config {
     int64_t n_layers, d_model, n_heads, d_ff;
     double dropout;
-    int64_t max_seq_len;
+    int64_t max_seq_len, vocab_size;
     double train_ratio;
     int64_t batch_size, micro_batch_size, max_steps;
     double learning_rate, weight_decay, beta1, beta2;
@@ -53,7 +53,7 @@ typedef struct dt_config {
     int64_t bucket_bytes;
     double hang_timeout_seconds, stop_after_seconds;
     int64_t check_cadence, allreduce, gradient_dtype, compute_dtype, products;
-    char *data, *out_dir, *checkpoint_dir;
+    char *data, *tokenizer, *out_dir, *checkpoint_dir;
     int64_t checkpoint_on_error, keep_last, keep_every;
     bool save_best;
     char *resume;

@@ -9,12 +9,13 @@
 #include "config/fields.h"
 
 /* Upper bounds are far above what anyone trains and low enough that no product of sizes leaves 63 bits. */
-#define MAX_LAYERS    1024
-#define MAX_WIDTH     65536
-#define MAX_HIDDEN    262144
-#define MAX_CONTEXT   1048576
-#define MAX_SEQUENCES 1073741824
-#define MAX_COUNT     4294967295 /* steps and sampled tokens are 32-bit words of the random counter */
+#define MAX_LAYERS     1024
+#define MAX_WIDTH      65536
+#define MAX_HIDDEN     262144
+#define MAX_CONTEXT    1048576
+#define MAX_VOCABULARY 16777216
+#define MAX_SEQUENCES  1073741824
+#define MAX_COUNT      4294967295 /* steps and sampled tokens are 32-bit words of the random counter */
 
 #define FIELD(name)           .key = #name, .offset = offsetof(dt_config, name)
 #define INT(text, low, high)  .type = DT_OPTION_INT, .default_text = text, .low_int = low, .high_int = high
@@ -49,6 +50,9 @@ static const dt_option table[] = {
      HELP("Probability that training drops an activation; 0 switches dropout off")},
     {FIELD(max_seq_len), INT("256", 1, MAX_CONTEXT), GROUP(MODEL), FIXED, UNIT("tokens"),
      HELP("Length of the context, and so of a training window and its stride")},
+    {FIELD(vocab_size), INT("null", 1, MAX_VOCABULARY), OR_NULL, GROUP(MODEL), FIXED, UNIT("tokens"),
+     HELP("Rows of the embedding: at least the tokenizer's number of tokens, which null stands for; what is more pads "
+          "the model")},
     {FIELD(train_ratio), REAL("0.95", 0, 1), ABOVE, BELOW, GROUP(DATA), FIXED,
      HELP("Part of the text, from its start, that is trained on; the rest is for validation")},
     {FIELD(batch_size), INT("16", 1, MAX_SEQUENCES), GROUP(DATA), FIXED, UNIT("sequences"),
@@ -139,6 +143,8 @@ static const dt_option table[] = {
           "kernels for and dtrain has none")},
     {FIELD(data), STRING("null"), OR_NULL, GROUP(DATA), IRRELEVANT,
      HELP("Text file to train on; null is data/uni-alg-int.txt, or else the first *.txt in data/")},
+    {FIELD(tokenizer), STRING("ascii"), GROUP(DATA), FIXED,
+     HELP("How text becomes tokens: ascii (99 characters) or bytes (256)")},
     {FIELD(out_dir), STRING("."), GROUP(OUTPUT), IRRELEVANT,
      HELP("Folder for metrics.jsonl and checkpoints/")},
     {FIELD(checkpoint_dir), STRING("null"), OR_NULL, GROUP(CHECKPOINTS), IRRELEVANT,

@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "base/philox.h"
 #include "base/plural.h"
-#include "data/tokenizer.h"
+#include "tokenizer/tokens.h"
 
 /* Four rounds are enough for large halves (Luby and Rackoff 1988); ours may be of one bit, which takes more
  * until all orders are about as frequent. The number is part of every result. */
@@ -169,7 +169,8 @@ dt_status dt_shard_load(dt_shard *shard, const dt_corpus *corpus, const dt_strea
                        corpus->path, streams->B, first_slot, end_slot);
     const int64_t first = stream_start(streams, first_slot) * streams->T;
     const int64_t count = dt_streams_tokens(streams, first_slot, end_slot);
-    uint8_t *tokens = dt_memory_alloc(count, sizeof *tokens, "this rank's part of the corpus");
+    const int token_bytes = corpus->tokenizer->token_bytes;
+    void *tokens = dt_memory_alloc(count, (size_t)token_bytes, "this rank's part of the corpus");
     if (tokens == NULL)
         return DT_FAILED;
     dt_status status = dt_corpus_read(corpus, first, first + count, tokens);
@@ -177,14 +178,16 @@ dt_status dt_shard_load(dt_shard *shard, const dt_corpus *corpus, const dt_strea
         dt_memory_free(tokens);
         return status;
     }
-    *shard = (dt_shard){.first_token = first, .tokens_count = count, .tokens = tokens};
+    *shard =
+        (dt_shard){.first_token = first, .tokens_count = count, .token_bytes = token_bytes, .tokens = tokens};
     return DT_OK;
 }
 
 void dt_shard_window(const dt_shard *shard, const dt_streams *streams, int64_t window, int32_t *ids) {
     int64_t offset = window * streams->T - shard->first_token;
     DT_ASSERT(offset >= 0 && offset + streams->T < shard->tokens_count);
-    dt_tokenizer_widen(ids, shard->tokens + offset, streams->T + 1);
+    dt_tokens_widen(ids, (const uint8_t *)shard->tokens + offset * shard->token_bytes, shard->token_bytes,
+                    streams->T + 1);
 }
 
 void dt_shard_free(dt_shard *shard) {

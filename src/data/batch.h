@@ -65,7 +65,8 @@ int64_t dt_streams_window(const dt_streams *streams, int64_t step, int64_t slot)
 typedef struct dt_shard {
     int64_t first_token; /**< where tokens[0] stands in the corpus */
     int64_t tokens_count;
-    uint8_t *tokens; /**< [tokens_count], a byte each, as the corpus has them */
+    int token_bytes; /**< of a token: 1, 2 or 4 */
+    void *tokens;    /**< [tokens_count], as the corpus has them */
 } dt_shard;
 
 /**

@@ -1,15 +1,17 @@
 /**
  * A text file, perhaps larger than memory, as a sequence of tokens of which any range can be read.
  *
- * This room turns text into batches. A file enters; tokens (tokenizer.h), and for each step and slot the
+ * This room turns text into batches. A file and a tokenizer enter; tokens, and for each step and slot the
  * window that it takes (batch.h), leave. It knows of ranks as two integers.
  *
- * The file is cut into blocks of DT_CORPUS_BLOCK_BYTES. Ranks index it together: each reads its slice of the
- * blocks once and counts their tokens; the rows are gathered (by the caller, since data/ knows nothing of
- * comm/) and summed up to say where each block's first token stands. Then any range of tokens is read from
- * the blocks that hold it.
+ * The file is cut into blocks of DT_CORPUS_BLOCK_BYTES. A block owns the tokens from the first cut of the
+ * tokenizer at or behind its start to that at or behind its end (dt_tokenizer_cut): with a stretch of text
+ * that has none, more than its own bytes, and the blocks behind it nothing. Ranks index the file together:
+ * each reads its slice of the blocks once and counts their tokens; the rows are gathered (by the caller,
+ * since data/ knows nothing of comm/) and summed up to say where each block's first token stands. Then any
+ * range of tokens is read from the blocks that hold it.
  *
- *     DT_TRY(dt_corpus_open(&corpus, path));
+ *     DT_TRY(dt_corpus_open(&corpus, path, &tokenizer));
  *     DT_TRY(dt_corpus_index(&corpus, rank, size));
  *     ... gather corpus.block, run r being dt_corpus_slice(blocks, r, size) ...
  *     DT_TRY(dt_corpus_finish(&corpus));
@@ -22,27 +24,29 @@
 #include <stdint.h>
 
 #include "base/status.h"
-#include "data/tokenizer.h"
+#include "tokenizer/kind.h"
 
 #define DT_CORPUS_BLOCK_BYTES ((int64_t)1 << 20)
 #define DT_CORPUS_SAMPLE      16
 
 /** One block's row in the index. */
 typedef struct dt_corpus_block {
-    dt_tokenizer_count count;
+    int64_t start; /**< where its tokens begin in the file, in bytes; they end where the next one's begin */
+    dt_token_count count;
     uint64_t hash; /**< XXH3, 64 bits, of the block's bytes */
 } dt_corpus_block;
 
 typedef struct dt_corpus {
     char *path;
+    const dt_tokenizer *tokenizer;
     int64_t file_bytes;
     bool (*stop_requested)(void); /**< set by the caller, or NULL: asked before each block is read */
     bool marked;                  /**< begins with a byte order mark, which is one <UNK> */
     int64_t blocks;
-    dt_corpus_block *block;   /**< [blocks], in the order of the file */
-    int64_t *first_token;     /**< [blocks + 1], made by dt_corpus_finish */
-    dt_tokenizer_count total; /**< made by dt_corpus_finish */
-    uint64_t hash;            /**< XXH3 of all blocks' hashes: the identity of the content */
+    dt_corpus_block *block; /**< [blocks], in the order of the file */
+    int64_t *first_token;   /**< [blocks + 1], made by dt_corpus_finish */
+    dt_token_count total;   /**< made by dt_corpus_finish */
+    uint64_t hash;          /**< XXH3 of all blocks' hashes: the identity of the content */
 } dt_corpus;
 
 /**
@@ -54,9 +58,10 @@ dt_status dt_corpus_find(char **path);
 
 /**
  * Looks at the file and makes room for its index. Fails when it cannot be read, is empty or begins as no text
- * does (data/recognise.h), and then holds nothing. The caller closes it. Local.
+ * does (data/recognise.h), and then holds nothing. The tokenizer must outlive the corpus, which the caller
+ * closes. Local.
  */
-dt_status dt_corpus_open(dt_corpus *corpus, const char *path);
+dt_status dt_corpus_open(dt_corpus *corpus, const char *path, const dt_tokenizer *tokenizer);
 
 /**
  * A hash of some blocks of the file: the first, the last and others evenly between, DT_CORPUS_SAMPLE in all,
@@ -81,11 +86,11 @@ dt_status dt_corpus_finish(dt_corpus *corpus);
 void dt_corpus_warn(const dt_corpus *corpus);
 
 /**
- * Reads the tokens [first, end), one byte each, into `tokens`. Fails when the range is not within the total,
- * and when a block's bytes are not those that were indexed; progress and requests as in dt_corpus_index.
- * Local.
+ * Reads the tokens [first, end), tokenizer->token_bytes each, into `tokens`. Fails when the range is not
+ * within the total, and when a block's bytes are not those that were indexed; progress and requests as in
+ * dt_corpus_index. Local.
  */
-dt_status dt_corpus_read(const dt_corpus *corpus, int64_t first, int64_t end, uint8_t *tokens);
+dt_status dt_corpus_read(const dt_corpus *corpus, int64_t first, int64_t end, void *tokens);
 
 /** Frees what `corpus` holds; one that is all zero is fine. Local. */
 void dt_corpus_close(dt_corpus *corpus);

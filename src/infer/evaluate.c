@@ -16,7 +16,7 @@
 #include "comm/agree.h"
 #include "comm/contract.h"
 #include "config/config.h"
-#include "data/tokenizer.h"
+#include "tokenizer/tokens.h"
 #include "model/forward.h"
 #include "model/head.h"
 #include "optim/finite.h"
@@ -51,7 +51,9 @@ static int64_t first_window(const dt_evaluator *e, int64_t micro_batch) {
 static dt_status load(dt_evaluator *e, const dt_corpus *corpus, int64_t first_token, int threads) {
     const int64_t first = first_window(e, e->first_micro_batch), end = first_window(e, e->end_micro_batch);
     e->targets = start_of(e, end) - start_of(e, first);
-    e->tokens = dt_memory_alloc(e->targets + 1, 1, "the text to evaluate on");
+    e->token_bytes = corpus->tokenizer->token_bytes;
+    e->unknown = corpus->tokenizer->unknown;
+    e->tokens = dt_memory_alloc(e->targets + 1, (size_t)e->token_bytes, "the text to evaluate on");
     e->ids = dt_memory_alloc(threads * (e->u * e->T + 1), sizeof *e->ids, "the tokens of a micro-batch");
     e->window = dt_memory_alloc(threads * e->u, sizeof *e->window, "the windows of a micro-batch");
     if (e->tokens == NULL || e->ids == NULL || e->window == NULL)
@@ -120,9 +122,9 @@ static double run_micro_batch(const dt_evaluator *e, const dt_gpt *gpt, const dt
     const bool is_rest = first == e->windows;
     const dt_micro_batch micro_batch = {.sequences = is_rest ? 1 : first_window(e, l + 1) - first,
                                         .windows = e->window + thread * e->u};
-    dt_tokenizer_widen(e->ids + thread * (e->u * e->T + 1),
-                       e->tokens + (start - start_of(e, first_window(e, e->first_micro_batch))),
-                       start_of(e, first + micro_batch.sequences) - start + 1);
+    const int64_t at = start - start_of(e, first_window(e, e->first_micro_batch));
+    dt_tokens_widen(e->ids + thread * (e->u * e->T + 1), e->tokens + at * e->token_bytes, e->token_bytes,
+                    start_of(e, first + micro_batch.sequences) - start + 1);
     dt_layout layout = *gpt->layout;
     dt_gpt shorter = *gpt;
     shorter.layout = &layout;
@@ -179,9 +181,8 @@ dt_status dt_evaluate_unknown(const dt_evaluator *e, int64_t *targets, int64_t *
     int64_t *found = dt_memory_alloc(size, sizeof *found, "the ranks' numbers of unknown tokens");
     dt_status status = dt_agree(e->world, found ? DT_OK : DT_FAILED);
     if (status == DT_OK) {
-        found[e->world->rank] = 0;
-        for (int64_t t = 1; t <= e->targets; t++)
-            found[e->world->rank] += e->tokens[t] == DT_TOKEN_UNK;
+        found[e->world->rank] =
+            dt_tokens_count(e->tokens + e->token_bytes, e->token_bytes, e->targets, e->unknown);
         status = dt_world_gather_same(e->world, found, (int64_t)sizeof *found);
     }
     *targets = start_of(e, e->windows + 1);

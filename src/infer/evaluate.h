@@ -42,7 +42,9 @@ typedef struct dt_evaluator {
                               alike */
     int64_t first_micro_batch, end_micro_batch; /**< this rank's */
     int64_t targets;                            /* in this rank's windows */
-    uint8_t *tokens;                            /* of this rank's windows, and one more */
+    int token_bytes;                            /* of a token at rest: 1, 2 or 4 */
+    int32_t unknown;                            /* the id of <UNK>, or -1 */
+    uint8_t *tokens;                            /* at rest: of this rank's windows, and one more */
     int32_t *ids;                               /* [threads, u T + 1]: those of a micro-batch */
     const int32_t **window;                     /* [threads, u]: the micro-batch's windows, in its ids */
     double *losses;                             /* [micro_batches] */

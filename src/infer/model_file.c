@@ -1,15 +1,37 @@
 /* The part of a run that sample and eval need. */
 #include "infer/model_file.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "checkpoint/pretrained.h"
-#include "data/tokenizer.h"
 
-dt_shape dt_model_file_shape(const dt_config *c) {
-    return (dt_shape){c->n_layers, c->d_model, c->n_heads, c->d_ff, c->max_seq_len, DT_VOCAB};
+static dt_status check_vocabulary(const dt_config *c, int64_t V) {
+    return dt_is_null_int(c->vocab_size) || c->vocab_size >= V
+               ? DT_OK
+               : dt_usage("vocab_size: expected at least the %" PRId64
+                          " tokens of the tokenizer %s, found %" PRId64
+                          "; give a larger one, or null for as many as it has",
+                          V, c->tokenizer ? c->tokenizer : "null", c->vocab_size);
+}
+
+dt_status dt_model_file_shape(const dt_config *c, const dt_tokenizer *tokenizer, dt_shape *shape) {
+    *shape = (dt_shape){c->n_layers, c->d_model, c->n_heads, c->d_ff, c->max_seq_len, c->vocab_size};
+    if (tokenizer == NULL && !dt_is_null_int(c->vocab_size))
+        return DT_OK;
+    dt_tokenizer named = {0};
+    dt_status status = DT_OK;
+    if (tokenizer == NULL)
+        status = dt_tokenizer_open(&named, c->tokenizer);
+    const int64_t V = tokenizer ? tokenizer->V : named.V;
+    if (status == DT_OK)
+        status = check_vocabulary(c, V);
+    if (dt_is_null_int(c->vocab_size))
+        shape->V = V;
+    dt_tokenizer_free(&named);
+    return status;
 }
 
 /* What a config says of a model of `shape`. */
@@ -19,6 +41,7 @@ static void take_shape(dt_config *config, const dt_shape *shape) {
     config->n_heads = shape->H;
     config->d_ff = shape->F;
     config->max_seq_len = shape->T;
+    config->vocab_size = shape->V;
 }
 
 dt_status dt_model_file_find(const char *name, char **path) {
@@ -43,7 +66,10 @@ static dt_status create_parameters(dt_model_file *m, dt_shape shape) {
 
 static dt_status read_checkpoint(dt_model_file *m) {
     DT_TRY(dt_checkpoint_read_about(m->path, &m->about));
-    DT_TRY(create_parameters(m, dt_model_file_shape(&m->about.config)));
+    dt_shape shape;
+    DT_TRY(dt_tokenizer_open(&m->tokenizer, m->about.config.tokenizer));
+    DT_TRY(dt_model_file_shape(&m->about.config, &m->tokenizer, &shape));
+    DT_TRY(create_parameters(m, shape));
     return dt_checkpoint_load(m->path, &m->state, false);
 }
 
@@ -53,8 +79,10 @@ static dt_status read_pretrained(dt_model_file *m) {
     dt_status status = dt_pretrained_open(&source, m->path);
     if (status == DT_OK) {
         take_shape(&m->about.config, &source.layout.shape);
-        status = create_parameters(m, source.layout.shape);
+        status = dt_tokenizer_open(&m->tokenizer, m->about.config.tokenizer);
     }
+    if (status == DT_OK)
+        status = create_parameters(m, source.layout.shape);
     if (status == DT_OK)
         status = dt_pretrained_read(&source, &m->layout, m->state.parameters);
     if (status == DT_OK)
@@ -79,6 +107,8 @@ dt_status dt_model_file_load(dt_model_file *model, const char *name, const char 
     DT_TRY(dt_kernels_check());
     DT_TRY(read_model(model, name));
     dt_config *config = &model->about.config;
+    dt_shape shape;
+    DT_TRY(dt_model_file_shape(config, &model->tokenizer, &shape));
     if (compute_dtype)
         DT_TRY(dt_config_set(config, "compute_dtype", compute_dtype, "--compute-dtype"));
     model->gpt =
@@ -92,6 +122,7 @@ void dt_model_file_free(dt_model_file *model) {
     dt_weights_free(&model->weights);
     dt_state_free(&model->state);
     dt_layout_free(&model->layout);
+    dt_tokenizer_free(&model->tokenizer);
     dt_config_free(&model->about.config);
     free(model->path);
     *model = (dt_model_file){0};

@@ -12,20 +12,26 @@
 #include "model/weights.h"
 #include "checkpoint/checkpoint.h"
 #include "optim/state.h"
+#include "tokenizer/tokenizer.h"
 
 typedef struct dt_model_file {
     dt_checkpoint_about about; /**< its config's strings belong to it; of a model folder the config has the
                                   shapes, and else there is nothing to say */
     bool pretrained;           /**< it is a model folder: nothing is known of a run */
     char *path;                /**< the folder */
+    dt_tokenizer tokenizer;
     dt_layout layout;
     dt_state state; /**< parameters; the moments are NULL */
     dt_gpt gpt;     /**< without dropout */
     dt_weights weights;
 } dt_model_file;
 
-/** The shape of the model that `config` describes, with the vocabulary of its tokenizer. Local. */
-dt_shape dt_model_file_shape(const dt_config *config);
+/**
+ * The shape of the model that `config` describes. V is vocab_size or, where that is null, the tokenizer's
+ * number of tokens; a smaller one is refused. `tokenizer` NULL: the one that the config names is asked,
+ * unless vocab_size says it. Local.
+ */
+dt_status dt_model_file_shape(const dt_config *config, const dt_tokenizer *tokenizer, dt_shape *shape);
 
 /**
  * The folder that `name` means: a path of a checkpoint or of a model folder, or "latest" for

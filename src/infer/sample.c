@@ -1,4 +1,4 @@
-/* The distribution is worked out in double: V is small, and the cost is in the decoder. */
+/* The distribution is worked out in double: the cost is in the decoder. */
 #include "infer/sample.h"
 
 #include <inttypes.h>
@@ -13,43 +13,38 @@
 #include "base/plural.h"
 #include "base/progress.h"
 #include "config/config.h"
-#include "data/tokenizer.h"
+#include "infer/utf8_stream.h"
 #include "optim/finite.h"
-
-typedef struct candidate {
-    double weight; /* not normalised */
-    int32_t token;
-} candidate;
+#include "tokenizer/encoder.h"
+#include "tokenizer/tokens.h"
 
 static int by_weight(const void *left, const void *right) {
-    const candidate *a = left, *b = right;
+    const dt_sample_candidate *a = left, *b = right;
     if (a->weight != b->weight)
         return a->weight > b->weight ? -1 : 1;
     return a->token - b->token;
 }
 
 /* The likeliest of `count` tokens, the smallest of equals. */
-static int argmax(const float *logits, int64_t count) {
-    int best = 0;
-    for (int i = 1; i < count; i++)
+static int32_t argmax(const float *logits, int64_t count) {
+    int32_t best = 0;
+    for (int32_t i = 1; i < count; i++)
         if (logits[i] > logits[best])
             best = i;
     return best;
 }
 
-int32_t dt_sample_draw(const float *logits, int64_t V, const dt_sample_options *options, double unit) {
-    DT_ASSERT(V > DT_TOKEN_TEXT && unit > 0.0 && unit < 1.0 && !(options->temperature < 0.0));
-    candidate list[DT_VOCAB] = {{0.0, 0}};
-    int64_t count = (V < DT_VOCAB ? V : DT_VOCAB) - DT_TOKEN_TEXT;
-    const float *const text = logits + DT_TOKEN_TEXT; /* <PAD> and <UNK> have no part in it */
-    const int likeliest = argmax(text, count);
-    const double max = (double)text[likeliest];
+int32_t dt_sample_draw(const float *logits, int64_t count, const dt_sample_options *options, double unit,
+                       dt_sample_candidate *list) {
+    DT_ASSERT(count > 0 && unit > 0.0 && unit < 1.0 && !(options->temperature < 0.0));
+    const int32_t likeliest = argmax(logits, count);
+    const double max = (double)logits[likeliest];
     double total = 0.0, reached = 0.0;
     if (options->temperature == 0.0)
-        return likeliest + DT_TOKEN_TEXT;
-    for (int64_t i = 0; i < count; i++)
-        list[i] = (candidate){dt_elementary_exp(((double)text[i] - max) / options->temperature),
-                              (int32_t)i + DT_TOKEN_TEXT};
+        return likeliest;
+    for (int32_t i = 0; i < count; i++)
+        list[i] =
+            (dt_sample_candidate){dt_elementary_exp(((double)logits[i] - max) / options->temperature), i};
     qsort(list, (size_t)count, sizeof *list, by_weight);
     if (!dt_is_null_int(options->top_k) && options->top_k < count)
         count = options->top_k;
@@ -71,34 +66,98 @@ int32_t dt_sample_draw(const float *logits, int64_t V, const dt_sample_options *
     return list[count - 1].token; /* rounding left the sum a little short */
 }
 
-/* Takes in the prompt; of one longer than the context the end counts, as sliding would leave it. */
-static dt_status take_prompt(dt_decoder *decoder, const char *prompt) {
-    const char *text = *prompt ? prompt : "\n";
-    const size_t length = strlen(text);
-    const int64_t T = decoder->gpt->layout->shape.T;
-    uint8_t *tokens = malloc(length);
-    int32_t *ids = malloc((size_t)T * sizeof *ids);
-    dt_status status = tokens && ids ? DT_OK : dt_fail("out of memory for a prompt of %zu bytes", length);
-    if (status == DT_OK) {
-        const int64_t count = dt_tokenizer_encode(text, length, tokens), kept = dt_min(count, T);
-        dt_tokenizer_widen(ids, tokens + count - kept, kept);
-        dt_decode_reset(decoder);
-        dt_decode_tokens(decoder, ids, kept);
+/* Texts that are being made, side by side. */
+typedef struct samples {
+    dt_decoder *decoder;
+    const dt_sample_options *options;
+    int32_t *tokens;           /* [streams]: the last ones */
+    dt_utf8_stream *shown;     /* [streams] */
+    bool *ended;               /* [streams]: the text has come to its end by itself */
+    dt_sample_candidate *list; /* [V] */
+    void (*emit)(void *context, int64_t stream, const char *text);
+    void *context;
+    int64_t stream; /* whose text goes to `emit` */
+} samples;
+
+static void samples_free(samples *s) {
+    dt_memory_free(s->tokens);
+    dt_memory_free(s->shown);
+    dt_memory_free(s->ended);
+    dt_memory_free(s->list);
+}
+
+static dt_status samples_create(samples *s) {
+    const int64_t streams = s->decoder->streams;
+    s->tokens = dt_memory_alloc(streams, sizeof *s->tokens, "a token of each sample");
+    s->shown = dt_memory_alloc(streams, sizeof *s->shown, "the last bytes of each sample");
+    s->ended = dt_memory_alloc(streams, sizeof *s->ended, "the ends of the samples");
+    s->list = dt_memory_alloc(s->options->tokenizer->V, sizeof *s->list, "the tokens to draw from");
+    if (!s->tokens || !s->shown || !s->ended || !s->list)
+        return DT_FAILED;
+    for (int64_t i = 0; i < streams; i++) {
+        s->shown[i] = (dt_utf8_stream){0};
+        s->ended[i] = false;
     }
-    free(tokens);
+    return DT_OK;
+}
+
+/* Takes in the prompt; of one longer than the context the end counts, as sliding would leave it. */
+static dt_status take_prompt(const samples *s) {
+    const char *text = *s->options->prompt ? s->options->prompt : "\n";
+    const int64_t T = s->decoder->gpt->layout->shape.T;
+    const int token_bytes = s->options->tokenizer->token_bytes;
+    dt_encoder encoder;
+    dt_status status = dt_encoder_create(&encoder, s->options->tokenizer);
+    int32_t *ids = malloc((size_t)T * sizeof *ids);
+    if (status == DT_OK && ids == NULL)
+        status = dt_fail("out of memory for a prompt of %zu bytes", strlen(text));
+    if (status == DT_OK)
+        status = dt_encoder_encode_all(&encoder, text, strlen(text));
+    if (status == DT_OK) {
+        const int64_t kept = dt_min(encoder.count, T);
+        dt_tokens_widen(ids, encoder.tokens + (encoder.count - kept) * token_bytes, token_bytes, kept);
+        dt_decode_reset(s->decoder);
+        dt_decode_tokens(s->decoder, ids, kept);
+    }
+    dt_encoder_free(&encoder);
     free(ids);
     return status;
 }
 
-/* One token more for each stream. */
-static void draw(const dt_decoder *decoder, const dt_sample_options *options, int64_t i, int32_t *tokens) {
-    const dt_philox_key key = dt_philox_derive(options->seed, DT_PURPOSE_SAMPLE, 0);
-    const int64_t V = decoder->gpt->layout->shape.V;
-    for (int64_t s = 0; s < decoder->streams; s++) {
+/* One token more for each stream. What is no text, <PAD> and <UNK>, or an id that pads the model's
+ * vocabulary, has no part in it. */
+static void draw(const samples *s, int64_t i) {
+    const dt_philox_key key = dt_philox_derive(s->options->seed, DT_PURPOSE_SAMPLE, 0);
+    const int64_t V = s->decoder->gpt->layout->shape.V, known = s->options->tokenizer->V;
+    const int32_t first = s->options->tokenizer->first_text;
+    for (int64_t stream = 0; stream < s->decoder->streams; stream++) {
         const dt_philox_words words =
-            dt_philox(key, (uint32_t)i, (uint32_t)(i >> 32), options->index + (uint32_t)s, 0);
-        tokens[s] = dt_sample_draw(decoder->logits + s * V, V, options, dt_philox_unit(words.w0, words.w1));
+            dt_philox(key, (uint32_t)i, (uint32_t)(i >> 32), s->options->index + (uint32_t)stream, 0);
+        const float *logits = s->decoder->logits + stream * V + first;
+        s->tokens[stream] = first + dt_sample_draw(logits, dt_min(V, known) - first, s->options,
+                                                   dt_philox_unit(words.w0, words.w1), s->list);
     }
+}
+
+static void hand_on(void *context, const char *text) {
+    const samples *s = context;
+    s->emit(s->context, s->stream, text);
+}
+
+/* Shows the new tokens of texts that have not ended; whether any has not. */
+static bool show(samples *s) {
+    bool any = false;
+    for (s->stream = 0; s->stream < s->decoder->streams; s->stream++) {
+        size_t length;
+        const int32_t token = s->tokens[s->stream];
+        s->ended[s->stream] = s->ended[s->stream] || token == s->options->tokenizer->end_of_text;
+        if (s->ended[s->stream])
+            continue;
+        const char *bytes = dt_tokenizer_decode(s->options->tokenizer, token, &length);
+        dt_utf8_stream_push(&s->shown[s->stream], bytes, length, hand_on, s);
+        any = true;
+    }
+    return any;
 }
 
 /* Nothing can be drawn by chances that are not numbers. */
@@ -110,27 +169,32 @@ static dt_status check_logits(const dt_decoder *decoder, int64_t drawn) {
                    drawn, dt_plural_s(drawn));
 }
 
+static dt_status run(samples *s) {
+    DT_TRY(take_prompt(s));
+    for (int64_t i = 0; i < s->options->max_length; i++) {
+        if (s->options->stop_requested && s->options->stop_requested())
+            break;
+        DT_TRY(check_logits(s->decoder, i));
+        draw(s, i);
+        const bool more = show(s);
+        dt_progress_mark();
+        if (!more)
+            break;
+        if (i + 1 < s->options->max_length)
+            dt_decode_next(s->decoder, s->tokens);
+    }
+    for (s->stream = 0; s->stream < s->decoder->streams; s->stream++)
+        dt_utf8_stream_finish(&s->shown[s->stream], hand_on, s);
+    return DT_OK;
+}
+
 dt_status dt_sample_run(dt_decoder *decoder, const dt_sample_options *options,
                         void (*emit)(void *context, int64_t stream, const char *text), void *context) {
-    DT_TRY(take_prompt(decoder, options->prompt));
-    dt_status status = DT_OK;
-    int32_t *tokens = dt_memory_alloc(decoder->streams, sizeof *tokens, "a token of each sample");
-    if (tokens == NULL)
-        return DT_FAILED;
-    for (int64_t i = 0; i < options->max_length; i++) {
-        if (options->stop_requested && options->stop_requested())
-            break;
-        status = check_logits(decoder, i);
-        if (status != DT_OK)
-            break;
-        draw(decoder, options, i, tokens);
-        for (int64_t s = 0; s < decoder->streams; s++)
-            emit(context, s, dt_tokenizer_text(tokens[s]));
-        dt_progress_mark();
-        if (i + 1 < options->max_length)
-            dt_decode_next(decoder, tokens);
-    }
-    dt_memory_free(tokens);
+    samples s = {.decoder = decoder, .options = options, .emit = emit, .context = context};
+    dt_status status = samples_create(&s);
+    if (status == DT_OK)
+        status = run(&s);
+    samples_free(&s);
     return status;
 }
 

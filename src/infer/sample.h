@@ -9,10 +9,12 @@
 
 #include "base/status.h"
 #include "model/decode.h"
+#include "tokenizer/tokenizer.h"
 
 typedef struct dt_sample_options {
+    const dt_tokenizer *tokenizer;
     const char *prompt; /**< UTF-8 */
-    int64_t max_length; /**< tokens to make after the prompt, each of them one character */
+    int64_t max_length; /**< tokens to make after the prompt */
     double temperature; /**< logits are divided by it; 0: always the likeliest token */
     int64_t top_k;      /**< keep the k likeliest; DT_NULL_INT: all */
     double top_p;       /**< of these, keep the likeliest that together have at least p; DT_NULL_REAL: all */
@@ -23,9 +25,10 @@ typedef struct dt_sample_options {
 
 /**
  * Continues the prompt (an empty one counts as a newline) in every stream of the decoder and calls `emit`
- * with each new token's text as soon as it is known. Fails when logits are not finite. Sample `index` is the
- * same text with the same options and weights, however many are made side by side. Ties in likelihood are
- * broken by the smaller token. Local.
+ * with the text of each new token, one whole character of UTF-8 a call, as soon as it is known; bytes that
+ * are none are U+FFFD. A text ends with max_length tokens or where the tokenizer's end of text is drawn,
+ * which is not shown. Fails when logits are not finite. Sample `index` is the same text with the same options
+ * and weights, however many are made side by side. Ties in likelihood are broken by the smaller token. Local.
  */
 dt_status dt_sample_run(dt_decoder *decoder, const dt_sample_options *options,
                         void (*emit)(void *context, int64_t stream, const char *text), void *context);
@@ -35,14 +38,21 @@ dt_status dt_sample_run(dt_decoder *decoder, const dt_sample_options *options,
  */
 dt_status dt_sample_text(dt_decoder *decoder, const dt_sample_options *options, char **text);
 
+/** A token that may be drawn. */
+typedef struct dt_sample_candidate {
+    double weight; /**< not normalised */
+    int32_t token;
+} dt_sample_candidate;
+
 /**
- * Draws a token from logits[V] with the number `unit` in (0, 1). <PAD> and <UNK> are left out before anything
- * else, so what is drawn is always one character. The others have weights exp((logit - largest) /
- * temperature), in double, and stand in the order of falling weight, of equal ones the smaller token first.
- * top_k keeps the first k. top_p keeps the fewest first whose weights add up to at least p times the sum of
- * what top_k has left. Drawn is the first token at which the running sum of the kept weights is above unit
- * times their sum. At temperature 0 it is the first of all in that order, whatever `unit` is. Local.
+ * Draws one of `count` tokens by their logits[count] with the number `unit` in (0, 1). They have weights
+ * exp((logit - largest) / temperature), in double, and stand in the order of falling weight, of equal ones
+ * the smaller token first. top_k keeps the first k. top_p keeps the fewest first whose weights add up to at
+ * least p times the sum of what top_k has left. Drawn is the first token at which the running sum of the kept
+ * weights is above unit times their sum. At temperature 0 it is the first of all in that order, whatever
+ * `unit` is. `list` is room for `count` of them. Local.
  */
-int32_t dt_sample_draw(const float *logits, int64_t V, const dt_sample_options *options, double unit);
+int32_t dt_sample_draw(const float *logits, int64_t count, const dt_sample_options *options, double unit,
+                       dt_sample_candidate *list);
 
 #endif

@@ -9,6 +9,7 @@
 #include "allreduce/tree.h"
 #include "train/need.h"
 #include "train/products.h"
+#include "tokenizer/tokens.h"
 #include "train/settings.h"
 
 static int never(void) {
@@ -17,20 +18,25 @@ static int never(void) {
 
 /* Streams of one window, filled with tokens that nothing can be learned from. */
 static dt_status create_tokens(dt_harness *harness, const dt_world *world, const dt_config *c) {
+    const int64_t V = harness->layout.shape.V;
     int64_t first, end;
     harness->streams =
         (dt_streams){.B = c->batch_size, .T = c->max_seq_len, .windows = c->batch_size, .stream_windows = 1};
     dt_step_slots(c->batch_size, c->micro_batch_size, world->rank, world->size, &first, &end);
     harness->shard.first_token = first * c->max_seq_len;
     harness->shard.tokens_count = (end - first) * c->max_seq_len + 1;
-    harness->shard.tokens = dt_memory_alloc(harness->shard.tokens_count, 1, "the benchmark's tokens");
-    if (harness->shard.tokens == NULL)
+    harness->shard.token_bytes = dt_tokens_bytes(V);
+    uint8_t *tokens = dt_memory_alloc(harness->shard.tokens_count, (size_t)harness->shard.token_bytes,
+                                      "the benchmark's tokens");
+    if (tokens == NULL)
         return DT_FAILED;
+    harness->shard.tokens = tokens;
     const dt_philox_key key = dt_philox_derive(0, DT_PURPOSE_SAMPLE, 1);
     for (int64_t i = 0; i < harness->shard.tokens_count; i++) {
         const int64_t at = harness->shard.first_token + i;
-        harness->shard.tokens[i] =
-            (uint8_t)(dt_philox(key, (uint32_t)at, (uint32_t)(at >> 32), 0, 0).w0 % DT_VOCAB);
+        const int32_t id =
+            (int32_t)(dt_philox(key, (uint32_t)at, (uint32_t)(at >> 32), 0, 0).w0 % (uint64_t)V);
+        dt_tokens_narrow(tokens + i * harness->shard.token_bytes, &id, harness->shard.token_bytes, 1);
     }
     return DT_OK;
 }
@@ -79,10 +85,15 @@ dt_status dt_harness_create(dt_harness *harness, const dt_world *world, const dt
     DT_TRY(
         dt_agree(world, dt_tree_expect_ranks(world->size, dt_step_micro_batches(config->batch_size,
                                                                                 config->micro_batch_size))));
-    DT_TRY(dt_agree(world, dt_layout_create(&harness->layout, dt_model_file_shape(config))));
+    dt_shape shape;
+    dt_status status = dt_model_file_shape(config, NULL, &shape);
+    if (status == DT_OK)
+        status = dt_layout_create(&harness->layout, shape);
+    DT_TRY(dt_agree(world, status));
     const dt_allreduce_options allreduce = dt_settings_allreduce(config);
-    DT_TRY(dt_need_check(world, dt_need_bytes(&harness->layout, config, world, &allreduce, threads,
-                                              config->batch_size * config->max_seq_len)));
+    DT_TRY(dt_need_check(world,
+                         dt_need_bytes(&harness->layout, config, world, &allreduce, threads,
+                                       config->batch_size * config->max_seq_len * dt_tokens_bytes(shape.V))));
     char products[DT_MATMUL_NAME_BYTES];
     DT_TRY(dt_products_open(world, config, products));
     DT_TRY(dt_agree(world, create_own(harness, world, config, threads)));

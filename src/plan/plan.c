@@ -108,12 +108,15 @@ static dt_status predict(const dt_plan_machine *machine, const dt_config *c, con
 dt_status dt_plan_predict(const dt_plan_machine *machine, const dt_config *config, int64_t batch, int ranks,
                           double threads_per_core, dt_plan_point *point) {
     DT_ASSERT(batch > 0 && ranks > 0 && threads_per_core >= 1.0);
-    dt_layout layout;
+    dt_shape shape;
+    dt_layout layout = {0};
     *point = (dt_plan_point){.ranks = ranks,
                              .batch = batch,
                              .micro_batches = dt_step_micro_batches(batch, config->micro_batch_size)};
     DT_TRY(dt_tree_expect_ranks(ranks, point->micro_batches));
-    dt_status status = dt_layout_create(&layout, dt_model_file_shape(config));
+    dt_status status = dt_model_file_shape(config, NULL, &shape);
+    if (status == DT_OK)
+        status = dt_layout_create(&layout, shape);
     if (status == DT_OK)
         status = predict(machine, config, &layout, threads_per_core, point);
     dt_layout_free(&layout);

@@ -13,7 +13,7 @@
 #include "comm/contract.h"
 #include "plan/harness.h"
 #include "comm/agree.h"
-#include "data/tokenizer.h"
+#include "tokenizer/tokens.h"
 #include "model/backward.h"
 #include "model/forward.h"
 #include "optim/clip.h"
@@ -203,7 +203,7 @@ static dt_status create_own(dt_probing *p, const dt_config *config) {
     p->partial = dt_memory_alloc(dt_clip_chunks(layout->elements), sizeof *p->partial, "partial norms");
     if (!p->windows || !p->ids || !p->gradient || !p->view || !p->round || !p->partial)
         return dt_fail("out of memory for a probe of %d thread%s", threads, dt_plural_s(threads));
-    dt_tokenizer_widen(p->ids, p->harness.shard.tokens, threads * u * T + 1);
+    dt_tokens_widen(p->ids, p->harness.shard.tokens, p->harness.shard.token_bytes, threads * u * T + 1);
     for (int64_t s = 0; s < threads * u; s++)
         p->windows[s] = p->ids + s * T;
     for (int t = 0; t <= threads; t++) {

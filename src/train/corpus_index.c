@@ -91,12 +91,12 @@ static dt_status check_same(const dt_corpus *corpus, const dt_world *world) {
 }
 
 dt_status dt_corpus_index_open(dt_corpus *corpus, const dt_world *world, const char *path,
-                               bool (*stop_requested)(void)) {
-    DT_COLLECTIVE(world, DT_SAME_TEXT(path));
+                               const dt_tokenizer *tokenizer, bool (*stop_requested)(void)) {
+    DT_COLLECTIVE(world, DT_SAME_TEXT(path), DT_SAME_INT(tokenizer->hash));
     char *chosen;
     dt_status status = choose(world, path, &chosen);
     if (status == DT_OK)
-        status = dt_agree(world, dt_corpus_open(corpus, chosen));
+        status = dt_agree(world, dt_corpus_open(corpus, chosen, tokenizer));
     free(chosen);
     DT_TRY(status);
     corpus->stop_requested = stop_requested;

@@ -114,7 +114,8 @@ static dt_status sample(dt_run *run) {
     if (run->world->rank != 0 || dt_stop_requested())
         return DT_OK;
     dt_progress_enter(run->state.step, "sampling");
-    const dt_sample_options options = {.prompt = c->sampling_prompt,
+    const dt_sample_options options = {.tokenizer = &run->tokenizer,
+                                       .prompt = c->sampling_prompt,
                                        .max_length = c->sampling_max_length,
                                        .temperature = c->sampling_temperature,
                                        .top_k = c->sampling_top_k,

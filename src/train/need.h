@@ -22,8 +22,8 @@ int64_t dt_need_sum(const dt_layout *layout, const dt_config *config, int thread
                     int64_t workspace_bytes, int64_t tokens);
 
 /**
- * dt_need_sum of this rank with `threads` threads, `tokens` tokens of the corpus and its part of a batch,
- * whose allreduce goes as `options` say. Local.
+ * dt_need_sum of this rank with `threads` threads, `tokens` bytes of tokens of the corpus and its part of a
+ * batch, whose allreduce goes as `options` say. Local.
  */
 int64_t dt_need_bytes(const dt_layout *layout, const dt_config *config, const dt_world *world,
                       const dt_allreduce_options *options, int threads, int64_t tokens);

@@ -63,14 +63,15 @@ static int64_t need_bytes(const dt_run *run, int threads, int64_t tokens) {
 static dt_status check_memory(const dt_run *run, int64_t first_slot, int64_t end_slot) {
     int threads;
     DT_TRY(dt_agree(run->world, dt_workers_count(&threads)));
-    return dt_need_check(run->world,
-                         need_bytes(run, threads, dt_streams_tokens(&run->streams, first_slot, end_slot)));
+    return dt_need_check(run->world, need_bytes(run, threads,
+                                                dt_streams_tokens(&run->streams, first_slot, end_slot) *
+                                                    run->tokenizer.token_bytes));
 }
 
 static dt_status create_data(dt_run *run, const dt_resume *resume) {
     const dt_config *c = &run->about.config;
     int64_t first, end;
-    DT_TRY(dt_corpus_index_open(&run->corpus, run->world, c->data, dt_stop_requested));
+    DT_TRY(dt_corpus_index_open(&run->corpus, run->world, c->data, &run->tokenizer, dt_stop_requested));
     run->about.corpus = dt_corpus_index_identity(&run->corpus);
     DT_TRY(dt_agree(run->world, dt_resume_check_corpus(resume, &run->about.corpus, run->corpus.path)));
     DT_TRY(
@@ -242,6 +243,16 @@ static dt_status create_folders(dt_run *run) {
     return claim(run);
 }
 
+/* The tokenizer says how many rows the embedding has. */
+static dt_status create_layout(dt_run *run) {
+    const dt_config *c = &run->about.config;
+    dt_shape shape;
+    DT_TRY(dt_tokenizer_open(&run->tokenizer, c->tokenizer));
+    DT_TRY(dt_model_file_shape(c, &run->tokenizer, &shape));
+    run->about.V = shape.V;
+    return dt_layout_create(&run->layout, shape);
+}
+
 static dt_status create(dt_run *run) {
     dt_config *c = &run->about.config;
     dt_resume resume;
@@ -258,7 +269,7 @@ static dt_status create(dt_run *run) {
     DT_TRY(dt_agree(
         run->world,
         dt_tree_expect_ranks(run->world->size, dt_step_micro_batches(c->batch_size, c->micro_batch_size))));
-    DT_TRY(dt_agree(run->world, dt_layout_create(&run->layout, dt_model_file_shape(c))));
+    DT_TRY(dt_agree(run->world, create_layout(run)));
     DT_TRY(draw_identity(run, &resume));
     /* A long text is read for minutes, and counts. */
     if (run->world->rank == 0)
@@ -301,6 +312,7 @@ void dt_run_free(dt_run *run) {
     dt_layout_free(&run->layout);
     dt_shard_free(&run->shard);
     dt_corpus_close(&run->corpus);
+    dt_tokenizer_free(&run->tokenizer);
     dt_out_dir_release(&run->claim);
     free(run->resumed_from);
     free(run->checkpoints_folder);
@@ -309,5 +321,5 @@ void dt_run_free(dt_run *run) {
 }
 
 int64_t dt_run_memory_bytes(const dt_run *run) {
-    return need_bytes(run, run->workers.threads, run->shard.tokens_count);
+    return need_bytes(run, run->workers.threads, run->shard.tokens_count * run->shard.token_bytes);
 }

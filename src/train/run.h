@@ -45,6 +45,7 @@ typedef struct dt_run {
     char *checkpoints_folder;
     dt_out_dir_claim claim; /**< on rank 0: what keeps other runs out of what this one writes */
 
+    dt_tokenizer tokenizer;
     dt_corpus corpus;
     dt_streams streams;
     dt_shard shard;

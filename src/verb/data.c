@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "data/batch.h"
 #include "data/corpus.h"
+#include "tokenizer/tokenizer.h"
 #include "verb/verb.h"
 
 static dt_status list(const dt_config *c, const dt_corpus *corpus, const char *steps_text) {
@@ -40,12 +41,15 @@ dt_status dt_verb_data(const dt_verb *verb, int argc, char **argv) {
     dt_verb_flags flags;
     dt_config config;
     dt_corpus corpus = {0};
+    dt_tokenizer tokenizer = {0};
     char *path = NULL;
     dt_status status = dt_verb_settings(&config, &flags, NULL, verb, argc, argv, DT_VERB_AFRESH);
     if (status == DT_OK && config.data == NULL)
         status = dt_corpus_find(&path);
     if (status == DT_OK)
-        status = dt_corpus_open(&corpus, path ? path : config.data);
+        status = dt_tokenizer_open(&tokenizer, config.tokenizer);
+    if (status == DT_OK)
+        status = dt_corpus_open(&corpus, path ? path : config.data, &tokenizer);
     if (status == DT_OK)
         status = dt_corpus_index(&corpus, 0, 1);
     if (status == DT_OK)
@@ -54,6 +58,7 @@ dt_status dt_verb_data(const dt_verb *verb, int argc, char **argv) {
         status = list(&config, &corpus, flags.steps);
     free(path);
     dt_corpus_close(&corpus);
+    dt_tokenizer_free(&tokenizer);
     dt_config_free(&config);
     return status;
 }

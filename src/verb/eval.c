@@ -97,7 +97,7 @@ static dt_status evaluate(const dt_world *world, const dt_model_file *model, con
     DT_TRY(check_flags(model, f));
     if (f->windows)
         DT_TRY(dt_verb_count("windows", f->windows, &range.max_windows));
-    DT_TRY(dt_corpus_index_open(corpus, world, f->data ? f->data : c->data, NULL));
+    DT_TRY(dt_corpus_index_open(corpus, world, f->data ? f->data : c->data, &model->tokenizer, NULL));
     dt_corpus_warn(corpus);
     DT_TRY(choose_split(f, &model->about, corpus, &range, &what));
     dt_status status = dt_workers_count(&threads);

@@ -88,7 +88,8 @@ static dt_status print_samples(const dt_model_file *model, dt_sample_options *op
 }
 
 static dt_status stream(const dt_model_file *model, const dt_config *config, int64_t count) {
-    dt_sample_options options = {.prompt = config->sampling_prompt,
+    dt_sample_options options = {.tokenizer = &model->tokenizer,
+                                 .prompt = config->sampling_prompt,
                                  .max_length = config->sampling_max_length,
                                  .temperature = config->sampling_temperature,
                                  .top_k = config->sampling_top_k,

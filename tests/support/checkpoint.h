@@ -5,7 +5,7 @@
 
 #include <unistd.h>
 
-#include "data/tokenizer.h"
+#include "tokenizer/ascii.h"
 #include "support/scratch.h"
 #include "checkpoint/checkpoint.h"
 
@@ -51,10 +51,11 @@ static inline tiny *tiny_make(void) {
     t->about.config.d_ff = 3;
     t->about.config.max_seq_len = 2;
     t->about.config.seed = 5;
+    t->about.V = DT_ASCII_V;
     t->about.corpus = (dt_corpus_identity){.file_bytes = 1234, .tokens = 1200, .hash = 0xfedcba9876543210u};
     strcpy(t->about.run_id, "2031-05-30T12:00:00Z-1a2b");
     strcpy(t->about.parent_run_id, "2031-05-29T12:00:00Z-3c4d");
-    dt_shape shape = {.n_layers = 1, .C = 2, .H = 2, .F = 3, .T = 2, .V = DT_VOCAB};
+    dt_shape shape = {.n_layers = 1, .C = 2, .H = 2, .F = 3, .T = 2, .V = DT_ASCII_V};
     if (dt_layout_create(&t->layout, shape) != DT_OK || dt_state_create(&t->state, &t->layout) != DT_OK)
         abort();
     tiny_advance(t, 3, 1);

@@ -15,6 +15,7 @@
 
 #include "base/file.h"
 #include "data/corpus.h"
+#include "tokenizer/ascii.h"
 
 typedef struct corpus_folder {
     char path[64];
@@ -52,12 +53,20 @@ static inline void corpus_folder_write(const corpus_folder *folder, const void *
 
 /** Opens a file as `size` ranks would: each indexes its share in a corpus of its own, and the shares are
  * gathered. */
+/* The tokenizer of corpora that name none. */
+static inline const dt_tokenizer *corpus_folder_ascii(void) {
+    static dt_tokenizer ascii;
+    if (ascii.kind == NULL)
+        dt_ascii_open(&ascii);
+    return &ascii;
+}
+
 static inline void corpus_folder_open(dt_corpus *corpus, const char *path, int size) {
-    assert_int_equal(dt_corpus_open(corpus, path), DT_OK);
+    assert_int_equal(dt_corpus_open(corpus, path, corpus_folder_ascii()), DT_OK);
     for (int rank = 0; rank < size; rank++) {
         dt_corpus other;
         int64_t first, end;
-        assert_int_equal(dt_corpus_open(&other, path), DT_OK);
+        assert_int_equal(dt_corpus_open(&other, path, corpus_folder_ascii()), DT_OK);
         assert_int_equal(dt_corpus_index(&other, rank, size), DT_OK);
         dt_corpus_slice(corpus->blocks, rank, size, &first, &end);
         memcpy(corpus->block + first, other.block + first, (size_t)(end - first) * sizeof *corpus->block);

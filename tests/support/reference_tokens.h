@@ -1,4 +1,5 @@
-/* The tokenizer once more, as slow and plain as the words of data/tokenizer.h and of the Unicode standard. */
+/* The tokenizer ascii once more, as slow and plain as the words of tokenizer/ascii.h and of the Unicode
+ * standard. */
 #ifndef DT_TESTS_REFERENCE_TOKENS_H
 #define DT_TESTS_REFERENCE_TOKENS_H
 
@@ -6,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "data/tokenizer.h"
+#include "tokenizer/ascii.h"
 
 /* Unicode 15, table 3-7: a row's lead bytes and the range of each byte that follows. */
 static const struct {
@@ -42,12 +43,12 @@ static inline size_t reference_tokens_match(const uint8_t *bytes, size_t length,
 }
 
 /* The tokens of a text, straight from the words of the header. */
-static inline dt_tokenizer_count reference_tokens(const uint8_t *bytes, size_t length, uint8_t *tokens) {
-    dt_tokenizer_count count = {0};
+static inline dt_token_count reference_tokens(const uint8_t *bytes, size_t length, uint8_t *tokens) {
+    dt_token_count count = {0};
     for (size_t position = 0; position < length;) {
         bool whole;
         size_t used = reference_tokens_match(bytes + position, length - position, &whole);
-        uint8_t byte = bytes[position], token = DT_TOKEN_UNK;
+        uint8_t byte = bytes[position], token = DT_ASCII_UNKNOWN;
         if (byte == '\r' && position + 1 < length && bytes[position + 1] == '\n') {
             token = 97;
             used = 2;
@@ -57,7 +58,7 @@ static inline dt_tokenizer_count reference_tokens(const uint8_t *bytes, size_t l
             token = 97;
         else if (byte == '\t')
             token = 98;
-        count.unknown += token == DT_TOKEN_UNK;
+        count.unknown += token == DT_ASCII_UNKNOWN;
         count.invalid += !whole;
         count.zero += byte == 0;
         tokens[count.tokens++] = token;

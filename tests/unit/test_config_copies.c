@@ -332,8 +332,8 @@ static void test_adopt(void **state) {
 static void test_fixed_options(void **state) {
     (void)state;
     static const char expected[] =
-        "n_layers d_model n_heads d_ff max_seq_len train_ratio batch_size micro_batch_size seed "
-        "shuffle leftover_windows ";
+        "n_layers d_model n_heads d_ff max_seq_len vocab_size train_ratio batch_size micro_batch_size seed "
+        "shuffle leftover_windows tokenizer ";
     char found[512] = "";
     for (int64_t i = 0; i < dt_options_count(); i++)
         if (dt_options_at(i)->resume == DT_RESUME_FIXED) {

