@@ -4,36 +4,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/json_bounds.h"
 #include "config/scalar.h"
-
-/* Every value but the first follows a comma or an opening; a colon needs a key, which a comma or an opening
- * came before. Brackets that do not match are jansson's to refuse. */
-static dt_status check_bounds(const char *text, size_t length) {
-    int64_t depth = 0, values = 1;
-    bool quoted = false;
-    for (size_t i = 0; i < length; i++) {
-        const char c = text[i];
-        if (quoted && c == '\\')
-            i++;
-        else if (c == '"')
-            quoted = !quoted;
-        if (quoted)
-            continue;
-        const bool opens = c == '{' || c == '[';
-        depth += opens ? 1 : c == '}' || c == ']' ? -1 : 0;
-        values += opens || c == ',';
-        if (depth > DT_JSON_MAX_DEPTH)
-            return dt_fail("expected JSON that is nested at most %d deep, found more", DT_JSON_MAX_DEPTH);
-        if (values > DT_JSON_MAX_VALUES)
-            return dt_fail("expected JSON of at most %d values, found more", DT_JSON_MAX_VALUES);
-    }
-    return DT_OK;
-}
 
 dt_status dt_json_parse(const char *text, size_t length, json_t **value) {
     json_error_t error;
     *value = NULL;
-    DT_TRY(check_bounds(text, length));
+    DT_TRY(dt_json_bounds_check(text, length, DT_JSON_MAX_DEPTH, DT_JSON_MAX_VALUES));
     *value = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
     return *value ? DT_OK : dt_fail("line %d is not JSON: %s", error.line, error.text);
 }

@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/file.h"
 #include "tokenizer/ascii.h"
+#include "tokenizer/bpe_tokenizer.h"
 #include "tokenizer/bytes.h"
 
 dt_status dt_tokenizer_open(dt_tokenizer *tokenizer, const char *name) {
@@ -13,8 +15,11 @@ dt_status dt_tokenizer_open(dt_tokenizer *tokenizer, const char *name) {
         dt_ascii_open(tokenizer);
     else if (strcmp(name, dt_bytes.name) == 0)
         dt_bytes_open(tokenizer);
+    else if (strchr(name, '/') != NULL || strstr(name, ".json") != NULL || dt_file_exists(name))
+        return dt_bpe_tokenizer_open(tokenizer, name);
     else
-        return dt_usage("tokenizer: expected ascii or bytes, found \"%s\"; this dtrain reads no other", name);
+        return dt_usage("tokenizer: expected ascii, bytes or the path of a tokenizer.json, found \"%s\"",
+                        name);
     return DT_OK;
 }
 

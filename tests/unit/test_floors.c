@@ -27,7 +27,11 @@ static const room rooms[] = {
 /* A header of a library, and the only place under src/ that may include it. */
 static const struct {
     const char *header, *home;
-} foreign[] = {{"hwloc.h", "comm/topology.c"}, {"mpi.h", "comm/mpi_world.h"}, {"yaml.h", "config/yaml.c"}};
+} foreign[] = {{"hwloc.h", "comm/topology.c"},
+               {"mpi.h", "comm/mpi_world.h"},
+               {"yaml.h", "config/yaml.c"},
+               {"pcre2.h", "tokenizer/pattern.c"},
+               {"utf8proc.h", "tokenizer/nfc.c"}};
 
 /* The header by which MPI is reached, and the only rooms that may include it. */
 static bool reaches_mpi(const char *path, const char *header) {

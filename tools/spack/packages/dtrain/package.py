@@ -20,6 +20,8 @@ class Dtrain(CMakePackage):
     depends_on("hwloc@2.5:")
     depends_on("libyaml")
     depends_on("jansson@2.13:")
+    depends_on("pcre2@10.40:+jit")
+    depends_on("utf8proc@2.7:")
     depends_on("xxhash@0.8:")
     depends_on("cmocka", type="test")
     depends_on("mpfr", type="test")
