@@ -24,7 +24,6 @@
 #define DT_CHECKPOINT_CONFIG    "config.json"
 #define DT_CHECKPOINT_VOCAB     "vocab.json"
 #define DT_CHECKPOINT_CHECKSUMS "checksums.xxh128"
-#define DT_CHECKPOINT_METADATA  "metadata.json"
 
 /** Fails, with DT_USAGE, unless `path` is a folder with a metadata.json in it. Local. */
 dt_status dt_checkpoint_metadata_expect(const char *path);

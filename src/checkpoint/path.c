@@ -230,17 +230,38 @@ dt_status dt_checkpoint_path_unlink(const char *folder, const char *link) {
     return status;
 }
 
+/* For a folder that cannot be renamed: without what vouches for its files it is no checkpoint any more. */
+static dt_status take_apart(const char *folder) {
+    char *vouching = dt_file_join(folder, DT_CHECKPOINT_METADATA);
+    dt_status status = vouching ? dt_file_remove_tree(vouching) : dt_fail("out of memory for a file's name");
+    free(vouching);
+    return status == DT_OK ? dt_file_remove_tree(folder) : status;
+}
+
+/* Gives the checkpoint a name that the next start would remove. Folders of an overlay's lower layer have to
+ * stay under theirs. */
+static dt_status hide(const char *folder, int64_t step) {
+    dt_checkpoint_path paths;
+    dt_status status = create_names(&paths, folder, step);
+    if (status == DT_OK && rename(paths.final, paths.temporary) != 0)
+        status = errno == EXDEV
+                     ? take_apart(paths.final)
+                     : dt_fail("cannot rename %s to %s: %s", paths.final, paths.temporary, strerror(errno));
+    dt_checkpoint_path_free(&paths);
+    return status;
+}
+
 dt_status dt_checkpoint_path_remove(const char *folder, const int64_t *steps, size_t count) {
     /* Those that stay come first: not one goes before their names are known to outlast a power failure. */
-    dt_status status = dt_file_sync_folder(folder);
-    for (size_t i = 0; status == DT_OK && i < count; i++) {
-        dt_checkpoint_path paths;
-        status = create_names(&paths, folder, steps[i]);
-        if (status == DT_OK)
-            status = dt_file_rename(paths.final, paths.temporary);
-        dt_checkpoint_path_free(&paths);
-    }
-    DT_TRY(status);
     DT_TRY(dt_file_sync_folder(folder));
-    return remove_leftovers(folder);
+    dt_status status = DT_OK;
+    char cause[DT_ERROR_BYTES] = "";
+    for (size_t i = 0; i < count; i++) /* one that has to stay keeps no other */
+        if (hide(folder, steps[i]) != DT_OK && status == DT_OK) {
+            status = DT_FAILED;
+            snprintf(cause, sizeof cause, "%s", dt_error());
+        }
+    DT_TRY(dt_file_sync_folder(folder));
+    DT_TRY(remove_leftovers(folder));
+    return status == DT_OK ? DT_OK : dt_fail("%s", cause);
 }

@@ -25,6 +25,9 @@
 #define DT_CHECKPOINT_PREFIX "checkpoint_step_"
 #define DT_CHECKPOINT_PROBE  ".probe."
 
+/** The file that vouches for a checkpoint's others: a folder without it is no checkpoint. */
+#define DT_CHECKPOINT_METADATA "metadata.json"
+
 typedef struct dt_checkpoint_path {
     const char *folder; /**< the caller's: where checkpoints stand */
     char *final;        /**< folder/checkpoint_step_N */
@@ -67,7 +70,8 @@ dt_status dt_checkpoint_path_unlink(const char *folder, const char *link);
 /**
  * Removes the checkpoints of `count` steps. First each is renamed to what the next start would remove, and
  * these names are made durable: none is ever seen, or found after a power failure, with a part of its files.
- * Local.
+ * One that cannot be renamed, on an overlay's lower layer, first loses what makes it a checkpoint. One that
+ * cannot be removed keeps no other, and the first such failure is returned. Local.
  */
 dt_status dt_checkpoint_path_remove(const char *folder, const int64_t *steps, size_t count);
 

@@ -1,4 +1,4 @@
-/* Renames, entry by entry: nothing is copied and nothing is lost. */
+/* Renames, entry by entry, which are taken back when one fails: nothing is lost, and nothing half done. */
 #include "train/aside.h"
 
 #include <errno.h>
@@ -12,6 +12,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/move.h"
 #include "base/plural.h"
 #include "checkpoint/path.h"
 #include "train/metrics_mend.h"
@@ -20,6 +21,9 @@
 typedef struct aside {
     char *metrics, *checkpoints;
     char *kept_metrics, *kept_checkpoints;
+    bool within;           /* whether kept_checkpoints lies in checkpoints and not beside it */
+    bool made;             /* whether kept_checkpoints is there, made by this call */
+    int64_t former_latest; /* what latest named before it was turned back, or -1 */
 } aside;
 
 static void drop(aside *a) {
@@ -56,7 +60,7 @@ static char *number_name(const char *path, int64_t number) {
 }
 
 static dt_status find(aside *a, const char *metrics, const char *checkpoints) {
-    *a = (aside){.metrics = resolve(metrics), .checkpoints = resolve(checkpoints)};
+    *a = (aside){.metrics = resolve(metrics), .checkpoints = resolve(checkpoints), .former_latest = -1};
     return a->metrics && a->checkpoints ? DT_OK : no_memory();
 }
 
@@ -67,6 +71,14 @@ static bool has_lines(const aside *a) {
     return stat(a->metrics, &info) == 0 && (info.st_size > 0 || info.st_nlink > 1);
 }
 
+static char *number_kept(const aside *a, int64_t number) {
+    const char *slash = strrchr(a->checkpoints, '/');
+    char *own = a->within ? dt_file_join(a->checkpoints, slash ? slash + 1 : a->checkpoints) : NULL;
+    char *name = a->within && own == NULL ? NULL : number_name(own ? own : a->checkpoints, number);
+    free(own);
+    return name;
+}
+
 /* The names with the first number that neither has been kept under, once there is something to keep. */
 static dt_status choose_number(aside *a) {
     if (a->kept_metrics)
@@ -75,7 +87,7 @@ static dt_status choose_number(aside *a) {
         free(a->kept_metrics);
         free(a->kept_checkpoints);
         a->kept_metrics = number_name(a->metrics, number);
-        a->kept_checkpoints = number_name(a->checkpoints, number);
+        a->kept_checkpoints = number_kept(a, number);
         if (a->kept_metrics == NULL || a->kept_checkpoints == NULL)
             return no_memory();
         if (!dt_file_is_there(a->kept_metrics) && !dt_file_is_there(a->kept_checkpoints))
@@ -97,13 +109,42 @@ static bool goes(const char *name, int64_t step, bool links) {
     return dt_checkpoint_path_step(name) > step || (links && is_link_of_ours(name));
 }
 
+/* Chooses again, for a folder of checkpoints that nothing can be moved out of. */
+static dt_status choose_within(aside *a) {
+    free(a->kept_metrics);
+    free(a->kept_checkpoints);
+    a->kept_metrics = a->kept_checkpoints = NULL;
+    a->within = true;
+    return choose_number(a);
+}
+
+/*
+ * Makes the folder that checkpoints are kept in, beside theirs. Where theirs is a mount of its own (a volume
+ * of a container) or what is around it is not the user's to write to, it stays within, on the same disk. Its
+ * first name is one that the next start would remove.
+ */
+static dt_status make_kept_folder(aside *a) {
+    char *made = NULL;
+    DT_TRY(choose_number(a));
+    if (asprintf(&made, "%s/" DT_CHECKPOINT_PROBE "%ld.tmp", a->checkpoints, (long)getpid()) < 0)
+        return no_memory();
+    dt_status status = mkdir(made, 0777) == 0 ? DT_OK : refuse(a->checkpoints, errno);
+    bool moved = status == DT_OK && rename(made, a->kept_checkpoints) == 0;
+    if (status == DT_OK && !moved) {
+        status = choose_within(a);
+        if (status == DT_OK && rename(made, a->kept_checkpoints) != 0)
+            status = refuse(a->checkpoints, errno);
+        if (status != DT_OK)
+            (void)rmdir(made);
+    }
+    a->made = status == DT_OK;
+    free(made);
+    return status;
+}
+
 static dt_status move_entry(const char *from, const char *to, const char *name) {
     char *old = dt_file_join(from, name), *new = dt_file_join(to, name);
-    dt_status status = DT_OK;
-    if (old == NULL || new == NULL)
-        status = no_memory();
-    else if (rename(old, new) != 0)
-        status = refuse(from, errno);
+    const dt_status status = old && new ? dt_move_tree(old, new) : no_memory();
     free(old);
     free(new);
     return status;
@@ -112,32 +153,50 @@ static dt_status move_entry(const char *from, const char *to, const char *name) 
 /* Moves what goes of `names`, `*moved` checkpoints among them; makes the folder for it when there is any. */
 static dt_status move_names(aside *a, char *const *names, size_t count, int64_t step, bool links,
                             int64_t *moved) {
-    dt_status status = DT_OK;
-    bool made = false;
-    for (size_t i = 0; status == DT_OK && i < count; i++) {
+    for (size_t i = 0; i < count; i++) {
         if (!goes(names[i], step, links))
             continue;
-        DT_TRY(choose_number(a));
-        if (!made && mkdir(a->kept_checkpoints, 0777) != 0)
-            return refuse(a->checkpoints, errno);
-        made = true;
-        status = move_entry(a->checkpoints, a->kept_checkpoints, names[i]);
-        *moved += status == DT_OK && dt_checkpoint_path_step(names[i]) >= 0;
+        if (!a->made)
+            DT_TRY(make_kept_folder(a));
+        if (move_entry(a->checkpoints, a->kept_checkpoints, names[i]) != DT_OK)
+            return dt_usage("cannot keep what is in %s: %s; give this run an --out-dir of its own",
+                            a->checkpoints, dt_error());
+        *moved += dt_checkpoint_path_step(names[i]) >= 0;
     }
-    if (!made)
+    if (!a->made)
         return DT_OK;
-    if (status != DT_OK) /* which is gone if nothing is in it yet */
+    DT_TRY(dt_file_sync_folder(a->kept_checkpoints));
+    return dt_file_sync_folder(a->checkpoints);
+}
+
+/* After a failure, whose sentence stays the last one: everything goes back to where it was. */
+static void take_back(aside *a) {
+    char cause[DT_ERROR_BYTES];
+    char **names;
+    size_t count;
+    snprintf(cause, sizeof cause, "%s", dt_error());
+    if (a->made && dt_file_list(a->kept_checkpoints, &names, &count) == DT_OK) {
+        for (size_t i = 0; i < count; i++)
+            if (move_entry(a->kept_checkpoints, a->checkpoints, names[i]) != DT_OK)
+                dt_log_warn("%s stays in %s: %s", names[i], a->kept_checkpoints, dt_error());
+        dt_file_free_names(names, count);
         (void)rmdir(a->kept_checkpoints);
-    if (status == DT_OK)
-        status = dt_file_sync_folder(a->kept_checkpoints);
-    return status == DT_OK ? dt_file_sync_folder(a->checkpoints) : status;
+    }
+    if (a->former_latest >= 0 &&
+        dt_checkpoint_path_point(a->checkpoints, DT_CHECKPOINT_LATEST, a->former_latest) != DT_OK)
+        dt_log_warn("%s in %s has not been pointed back: %s", DT_CHECKPOINT_LATEST, a->checkpoints,
+                    dt_error());
+    (void)dt_fail("%s", cause);
 }
 
 /* Lets latest name the newest of `names` that stays. */
-static dt_status turn_latest_back(const char *folder, char *const *names, size_t count, int64_t step) {
+static dt_status turn_latest_back(aside *a, char *const *names, size_t count, int64_t step) {
+    const char *folder = a->checkpoints;
+    const int64_t named = dt_checkpoint_path_follow(folder, DT_CHECKPOINT_LATEST);
     int64_t newest = -1;
-    if (dt_checkpoint_path_follow(folder, DT_CHECKPOINT_LATEST) <= step)
+    if (named <= step)
         return DT_OK;
+    a->former_latest = named;
     for (size_t i = 0; i < count; i++) {
         const int64_t other = dt_checkpoint_path_step(names[i]);
         newest = other > newest && other <= step ? other : newest;
@@ -154,7 +213,7 @@ static dt_status move_checkpoints(aside *a, int64_t step, int64_t *moved) {
     if (!dt_file_is_folder(a->checkpoints))
         return DT_OK;
     DT_TRY(dt_file_list(a->checkpoints, &names, &count));
-    dt_status status = step < 0 ? DT_OK : turn_latest_back(a->checkpoints, names, count, step);
+    dt_status status = step < 0 ? DT_OK : turn_latest_back(a, names, count, step);
     if (status == DT_OK)
         status = move_names(a, names, count, step, step < 0, moved);
     dt_file_free_names(names, count);
@@ -164,15 +223,16 @@ static dt_status move_checkpoints(aside *a, int64_t step, int64_t *moved) {
 static dt_status keep_all(aside *a) {
     int64_t moved;
     DT_TRY(move_checkpoints(a, -1, &moved));
-    if (a->kept_checkpoints)
+    const bool lines = has_lines(a);
+    if (lines)
+        DT_TRY(choose_number(a));
+    if (lines && rename(a->metrics, a->kept_metrics) != 0)
+        return refuse(a->metrics, errno);
+    if (a->made)
         dt_log_line("kept what another run left: the checkpoints of %s are now in %s", a->checkpoints,
                     a->kept_checkpoints);
-    if (!has_lines(a))
-        return DT_OK;
-    DT_TRY(choose_number(a));
-    if (rename(a->metrics, a->kept_metrics) != 0)
-        return refuse(a->metrics, errno);
-    dt_log_line("kept what another run left: %s is now %s", a->metrics, a->kept_metrics);
+    if (lines)
+        dt_log_line("kept what another run left: %s is now %s", a->metrics, a->kept_metrics);
     return DT_OK;
 }
 
@@ -181,6 +241,8 @@ dt_status dt_aside_all(const char *metrics, const char *checkpoints_folder) {
     dt_status status = find(&a, metrics, checkpoints_folder);
     if (status == DT_OK)
         status = keep_all(&a);
+    if (status != DT_OK)
+        take_back(&a);
     drop(&a);
     return status;
 }
@@ -194,17 +256,17 @@ static void tell_lines(const aside *a, int64_t count, const char *what) {
 
 static dt_status keep_later(aside *a, int64_t step) {
     int64_t moved;
-    dt_metrics_dropped dropped;
+    dt_metrics_dropped dropped = {0};
     char later[64];
     DT_TRY(move_checkpoints(a, step, &moved));
+    if (has_lines(a)) {
+        DT_TRY(choose_number(a));
+        DT_TRY(dt_metrics_mend(a->metrics, step, a->kept_metrics, &dropped));
+    }
     if (moved > 0)
         dt_log_line("resume: %" PRId64 " checkpoint%s of steps after %" PRId64 " in %s %s now in %s", moved,
                     dt_plural_s(moved), step, a->checkpoints, dt_plural(moved, "is", "are"),
                     a->kept_checkpoints);
-    if (!has_lines(a))
-        return DT_OK;
-    DT_TRY(choose_number(a));
-    DT_TRY(dt_metrics_mend(a->metrics, step, a->kept_metrics, &dropped));
     snprintf(later, sizeof later, "of steps after %" PRId64, step);
     tell_lines(a, dropped.later, later);
     tell_lines(a, dropped.spoilt, "without a whole JSON object");
@@ -216,6 +278,8 @@ dt_status dt_aside_later(const char *metrics, const char *checkpoints_folder, in
     dt_status status = find(&a, metrics, checkpoints_folder);
     if (status == DT_OK)
         status = keep_later(&a, step);
+    if (status != DT_OK)
+        take_back(&a);
     drop(&a);
     return status;
 }

@@ -4,7 +4,9 @@
  * keeps the lines and the checkpoints of later steps, which it will come to again.
  *
  * Links are followed: what is moved stays on its own disk, and the link goes on leading there. The folder of
- * checkpoints itself stays too, and with it the lock within it. Rank 0 alone; all functions are local.
+ * checkpoints itself stays too, and with it the lock within it; where it is a mount of its own, or nothing
+ * may be made beside it, what it keeps stays in it: checkpoints/checkpoints.1. What fails is taken back, so
+ * that a run which is refused has changed nothing. Rank 0 alone; all functions are local.
  */
 #ifndef DT_TRAIN_ASIDE_H
 #define DT_TRAIN_ASIDE_H

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/replace.h"
@@ -90,13 +91,16 @@ static dt_status deal(mending *task, const char *path, const char *copy_path, co
     dt_status status = dt_replace_create(copy_path, path, &task->staying.descriptor);
     if (status == DT_OK && any)
         status = dt_file_create(kept_path, &task->dropped.descriptor);
+    const bool made = task->dropped.descriptor >= 0;
     if (status == DT_OK)
         status = dt_metrics_walk(path, deal_line, task);
     status = close_output(&task->dropped, NULL, status);
     if (status == DT_OK && any)
         status = sync_parent(kept_path);
-    DT_TRY(close_output(&task->staying, path, status));
-    return sync_parent(path);
+    status = close_output(&task->staying, path, status);
+    if (status != DT_OK && made) /* the lines are where they were */
+        (void)unlink(kept_path);
+    return status == DT_OK ? sync_parent(path) : status;
 }
 
 dt_status dt_metrics_mend(const char *path, int64_t resume_step, const char *kept_path,

@@ -252,9 +252,9 @@ static void a_failing_removal_leaves_whole_checkpoints(void **state) {
         const bool reached = failing_call == 0;
         failing_call = 0;
         assert_done(dt_checkpoint_path_clear(t->folder));
-        /* One for the link, then one for each that goes, the newest first. */
-        const char *const left[] = {"1 2 3 4 5 no best", "1 2 3 4 5 best 5", "1 2 3 5 best 5",
-                                    "1 2 5 best 5",      "1 5 best 5",       "5 best 5"};
+        /* One for the link, then one for each that goes, the newest first; one that stays keeps no other. */
+        const char *const left[] = {"1 2 3 4 5 no best", "4 5 best 5", "3 5 best 5",
+                                    "2 5 best 5",        "1 5 best 5", "5 best 5"};
         assert_int_equal(status, reached ? DT_FAILED : DT_OK);
         expect_steps(t, left[call - 1]);
         assert_done(dt_file_remove_tree(t->folder));
