@@ -30,7 +30,7 @@ void dt_config_free(dt_config *config) {
         return;
     for (int64_t i = 0; i < dt_options_count(); i++) {
         const dt_option *option = dt_options_at(i);
-        if (option->type == DT_OPTION_STRING || option->type == DT_OPTION_TREE)
+        if (option->type == DT_OPTION_STRING || option->type == DT_OPTION_LIST || option->type == DT_OPTION_TREE)
             free(*(char **)((char *)config + option->offset));
     }
     memset(config, 0, sizeof *config);

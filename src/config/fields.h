@@ -53,7 +53,8 @@ typedef struct dt_config {
     int64_t bucket_bytes;
     double hang_timeout_seconds, stop_after_seconds;
     int64_t check_cadence, allreduce, gradient_dtype, compute_dtype, products;
-    char *data, *tokenizer, *out_dir, *checkpoint_dir;
+    char *data; /* a list, config/list.h */
+    char *tokenizer, *out_dir, *checkpoint_dir;
     int64_t checkpoint_on_error, keep_last, keep_every;
     bool save_best;
     char *resume;

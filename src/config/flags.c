@@ -18,6 +18,7 @@ typedef struct words {
     const char *name;    /* without the dashes, and by its new name where it has one */
     size_t length;       /* of name, up to "=" */
     const char *inlined; /* what follows "=", or NULL */
+    bool listed[DT_CONFIG_MAX_OPTIONS]; /* by row: lists that an earlier flag has begun */
 } words;
 
 static bool is_flag(const char *word) {
@@ -88,6 +89,16 @@ static dt_status set(dt_config *config, const dt_option *option, const char *val
     return dt_value_set(config, option, value, DT_VALUE_ARGUMENT, where);
 }
 
+/* The first flag of a list takes the place of what a file says, each further one adds to it. */
+static dt_status read_list(words *walk, dt_config *config, const dt_option *option, const char *where) {
+    const char *value = NULL;
+    bool *listed = &walk->listed[option - dt_options_at(0)];
+    DT_TRY(take_value(walk, &value));
+    DT_TRY(*listed ? dt_value_append(config, option, value, where) : set(config, option, value, where));
+    *listed = true;
+    return DT_OK;
+}
+
 /* "--shuffle" alone means true. Where there are options there are no words that are no flags, so one that
  * follows is its value, or meant to be. */
 static dt_status read_bool(words *walk, dt_config *config, const dt_option *option, const char *where) {
@@ -125,6 +136,8 @@ static dt_status read_flag(words *walk, dt_config *config, const dt_flag *own) {
                         SHOWN(walk));
     if (option != NULL && option->type == DT_OPTION_BOOL)
         return read_bool(walk, config, option, where);
+    if (option != NULL && option->type == DT_OPTION_LIST)
+        return read_list(walk, config, option, where);
     if (option != NULL) {
         const char *value = NULL;
         DT_TRY(take_value(walk, &value));

@@ -23,6 +23,7 @@
 #define BOOL(text)            .type = DT_OPTION_BOOL, .default_text = text
 #define CHOICE(text, names)   .type = DT_OPTION_CHOICE, .default_text = text, .choices = names
 #define STRING(text)          .type = DT_OPTION_STRING, .default_text = text
+#define LIST(text)            .type = DT_OPTION_LIST, .default_text = text
 #define TREE(text)            .type = DT_OPTION_TREE, .default_text = text
 
 #define ABOVE       .low_exclusive = true
@@ -141,7 +142,7 @@ static const dt_option table[] = {
     {FIELD(products), CHOICE("own", dt_choices_products), GROUP(TRAINING), CHANGEABLE,
      HELP("Whose matrix products training computes with in fp32; blas is OpenBLAS's, for processors that it has tuned "
           "kernels for and dtrain has none")},
-    {FIELD(data), STRING("null"), OR_NULL, GROUP(DATA), IRRELEVANT,
+    {FIELD(data), LIST("null"), OR_NULL, GROUP(DATA), IRRELEVANT,
      HELP("Text file to train on; null is data/uni-alg-int.txt, or else the first *.txt in data/")},
     {FIELD(tokenizer), STRING("ascii"), GROUP(DATA), FIXED,
      HELP("How text becomes tokens: ascii (99 characters) or bytes (256)")},
@@ -260,6 +261,9 @@ const char *dt_options_describe(const dt_option *option, char text[DT_OPTION_TEX
     case DT_OPTION_STRING:
         snprintf(text, DT_OPTION_TEXT_BYTES, "string");
         break;
+    case DT_OPTION_LIST:
+        snprintf(text, DT_OPTION_TEXT_BYTES, "string or list of strings");
+        break;
     case DT_OPTION_TREE:
         snprintf(text, DT_OPTION_TEXT_BYTES, "map");
         break;
@@ -280,7 +284,8 @@ const char *dt_options_dash(const char *key, char text[DT_OPTION_TEXT_BYTES]) {
 const char *dt_options_placeholder(const dt_option *option) {
     static const char *const words[] = {
         [DT_OPTION_INT] = "INTEGER",   [DT_OPTION_REAL] = "NUMBER",   [DT_OPTION_BOOL] = NULL,
-        [DT_OPTION_CHOICE] = "CHOICE", [DT_OPTION_STRING] = "STRING", [DT_OPTION_TREE] = "MAP"};
+        [DT_OPTION_CHOICE] = "CHOICE", [DT_OPTION_STRING] = "STRING", [DT_OPTION_LIST] = "STRING",
+        [DT_OPTION_TREE] = "MAP"};
     return words[option->type];
 }
 

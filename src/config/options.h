@@ -17,6 +17,7 @@ typedef enum dt_option_type {
     DT_OPTION_BOOL,   /**< field bool */
     DT_OPTION_CHOICE, /**< field int64_t: the index into `choices` */
     DT_OPTION_STRING, /**< field char *, owned by the config: UTF-8 */
+    DT_OPTION_LIST,   /**< field char *, owned by the config: strings, as config/list.h has them */
     DT_OPTION_TREE    /**< field char *, owned by the config: a YAML map as JSON text */
 } dt_option_type;
 

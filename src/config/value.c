@@ -11,6 +11,7 @@
 
 #include "config/emit.h"
 #include "config/json.h"
+#include "config/list.h"
 #include "config/scalar.h"
 #include "config/yaml.h"
 
@@ -25,7 +26,8 @@ static void *field_of(const dt_config *config, const dt_option *option) {
 static dt_status refuse(const dt_option *option, const char *where, const char *found, const char *advice) {
     static const char *const articles[] = {
         [DT_OPTION_INT] = "an ", [DT_OPTION_REAL] = "a ",   [DT_OPTION_BOOL] = "",
-        [DT_OPTION_CHOICE] = "", [DT_OPTION_STRING] = "a ", [DT_OPTION_TREE] = "a "};
+        [DT_OPTION_CHOICE] = "", [DT_OPTION_STRING] = "a ", [DT_OPTION_LIST] = "a ",
+        [DT_OPTION_TREE] = "a "};
     char expected[DT_OPTION_TEXT_BYTES];
     return dt_usage("%s: %s must be %s%s, but is %s%s", where, option->key, articles[option->type],
                     dt_options_describe(option, expected), found, advice);
@@ -131,13 +133,46 @@ static dt_status replace_string(dt_config *config, const dt_option *option, char
     return DT_OK;
 }
 
-static dt_status set_string(dt_config *config, const dt_option *option, const char *text, const char *where) {
+/* Strings go into YAML and JSON files, which hold Unicode only. */
+static dt_status check_string(const dt_option *option, const char *text, const char *where) {
     if (text[0] == '\0' && !option->may_be_empty)
         return refuse(option, where, "empty", "; give it at least one character");
-    /* Strings go into YAML and JSON files, which hold Unicode only. */
     if (!dt_scalar_is_utf8(text))
         return refuse(option, where, "not valid UTF-8", "; give it in UTF-8");
+    return DT_OK;
+}
+
+static dt_status set_string(dt_config *config, const dt_option *option, const char *text, const char *where) {
+    DT_TRY(check_string(option, text, where));
     return replace_string(config, option, strdup(text), where);
+}
+
+static dt_status set_list(dt_config *config, const dt_option *option, const char *text, const char *where) {
+    DT_TRY(check_string(option, text, where));
+    return replace_string(config, option, dt_list_single(text), where);
+}
+
+static dt_status set_list_tree(dt_config *config, const dt_option *option, const json_t *tree,
+                               const char *where) {
+    if (json_array_size(tree) == 0)
+        return refuse(option, where, "an empty list", "");
+    for (size_t i = 0; i < json_array_size(tree); i++) {
+        const json_t *entry = json_array_get(tree, i);
+        char found[64];
+        snprintf(found, sizeof found, "a list whose entry %zu is something else", i + 1);
+        if (!json_is_string(entry))
+            return refuse(option, where, found, "; a string that looks like another value needs quotes");
+        DT_TRY(check_string(option, json_string_value(entry), where));
+    }
+    return replace_string(config, option, json_dumps(tree, JSON_COMPACT), where);
+}
+
+dt_status dt_value_append(dt_config *config, const dt_option *option, const char *text, const char *where) {
+    const char *list = *(char *const *)field_of(config, option);
+    if (list == NULL || dt_scalar_resolve(text).kind == DT_SCALAR_NULL)
+        return dt_value_set(config, option, text, DT_VALUE_ARGUMENT, where);
+    DT_TRY(check_string(option, text, where));
+    return replace_string(config, option, dt_list_append(list, text), where);
 }
 
 static dt_status set_flow(dt_config *config, const dt_option *option, const char *text, const char *where) {
@@ -165,7 +200,8 @@ dt_status dt_value_set(dt_config *config, const dt_option *option, const char *t
         set_null(config, option);
         return DT_OK;
     }
-    bool takes_strings = option->type == DT_OPTION_STRING || option->type == DT_OPTION_CHOICE;
+    bool takes_strings = option->type == DT_OPTION_STRING || option->type == DT_OPTION_LIST ||
+                         option->type == DT_OPTION_CHOICE;
     if (style == DT_VALUE_QUOTED && !takes_strings)
         return refuse_text(option, where, text, style,
                            option->type == DT_OPTION_TREE ? "" : "; remove the quotes");
@@ -180,6 +216,8 @@ dt_status dt_value_set(dt_config *config, const dt_option *option, const char *t
         return set_choice(config, option, text, where);
     case DT_OPTION_STRING:
         return set_string(config, option, text, where);
+    case DT_OPTION_LIST:
+        return set_list(config, option, text, where);
     case DT_OPTION_TREE:
         break;
     }
@@ -190,6 +228,8 @@ dt_status dt_value_set(dt_config *config, const dt_option *option, const char *t
 
 dt_status dt_value_set_tree(dt_config *config, const dt_option *option, const json_t *tree,
                             const char *where) {
+    if (option->type == DT_OPTION_LIST && json_is_array(tree))
+        return set_list_tree(config, option, tree, where);
     if (option->type != DT_OPTION_TREE || !json_is_object(tree))
         return refuse(option, where, json_is_object(tree) ? "a map" : "a list", "");
     return replace_string(config, option, json_dumps(tree, JSON_COMPACT | JSON_SORT_KEYS), where);
@@ -234,6 +274,7 @@ static bool is_null(const dt_config *config, const dt_option *option) {
     case DT_OPTION_REAL:
         return dt_is_null_real(*(const double *)field);
     case DT_OPTION_STRING:
+    case DT_OPTION_LIST:
     case DT_OPTION_TREE:
         return *(char *const *)field == NULL;
     default:
@@ -256,6 +297,7 @@ dt_status dt_value_copy(dt_config *config, const dt_config *from, const dt_optio
         *(bool *)field = *(const bool *)other;
         return DT_OK;
     case DT_OPTION_STRING:
+    case DT_OPTION_LIST:
     case DT_OPTION_TREE:
         break;
     }
@@ -281,6 +323,8 @@ json_t *dt_value_to_json(const dt_config *config, const dt_option *option) {
         return json_string(option->choices[*(const int64_t *)field]);
     case DT_OPTION_STRING:
         return json_string(*(char *const *)field);
+    case DT_OPTION_LIST:
+        return dt_list_to_json(*(char *const *)field);
     case DT_OPTION_TREE:
         return json_loads(*(char *const *)field, 0, NULL);
     }
@@ -294,7 +338,7 @@ void dt_value_print(const dt_config *config, const dt_option *option, FILE *file
         return;
     }
     json_t *value = dt_value_to_json(config, option);
-    bool word = option->type == DT_OPTION_STRING || option->type == DT_OPTION_CHOICE;
+    bool word = option->type != DT_OPTION_TREE;
     if (word && json_is_string(value))
         dt_emit_string(json_string_value(value), file);
     else if (value != NULL)

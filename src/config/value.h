@@ -28,7 +28,14 @@ dt_status dt_value_set(dt_config *config, const dt_option *option, const char *t
                        const char *where);
 
 /**
- * The same from a YAML or JSON map or list, which only an option of type tree takes. `tree` stays the
+ * Puts one more string behind the list that the option's field holds, as dt_value_set would set it; null
+ * empties it. Local.
+ */
+dt_status dt_value_append(dt_config *config, const dt_option *option, const char *text, const char *where);
+
+/**
+ * The same as dt_value_set from a YAML or JSON map or list: an option of type tree takes a map, one of type
+ * list a list of strings. `tree` stays the
  * caller's. Local.
  */
 dt_status dt_value_set_tree(dt_config *config, const dt_option *option, const json_t *tree,

@@ -10,6 +10,7 @@
 #include "config/check.h"
 #include "config/config.h"
 #include "config/flags.h"
+#include "config/list.h"
 
 static dt_status read_yaml(dt_config *config, const char *text) {
     return dt_config_read_yaml(config, "t", text, strlen(text));
@@ -43,7 +44,7 @@ static void test_yaml_values(void **state) {
     assert_false(config.shuffle);
     assert_true(config.seed == INT64_MAX);
     assert_true(dt_is_null_real(config.grad_clip));
-    assert_string_equal(config.data, "2024");
+    assert_string_equal(config.data, "[\"2024\"]");
     assert_string_equal(config.out_dir, "null");
     assert_string_equal(config.sampling_prompt, "a\nb");
     assert_string_equal(config.resume, "latest");
@@ -149,6 +150,12 @@ static const char *const refusals[][2] = {
     {"out_dir: [a]", "t:1:10: out_dir must be a string, but is a list"},
     {"sampling_prompt: null",
      "t:1:18: sampling_prompt must be a string, but is null; a string that looks like null needs quotes"},
+    {"data: []", "t:1:7: data must be a string or list of strings, or null, but is an empty list"},
+    {"data: {a: b}", "t:1:7: data must be a string or list of strings, or null, but is a map"},
+    {"data: [a, 5]", "t:1:7: data must be a string or list of strings, or null, but is a list whose entry 2 is "
+                     "something else; a string that looks like another value needs quotes"},
+    {"data: [a, '']", "t:1:7: data must be a string or list of strings, or null, but is empty; give it at "
+                      "least one character"},
     {"hooks: 5", "t:1:8: hooks must be a map, or null, but is 5"},
     {"hooks: [a]", "t:1:8: hooks must be a map, or null, but is a list"},
     {"hooks: '{}'", "t:1:8: hooks must be a map, or null, but is the string \"{}\""},
@@ -162,6 +169,33 @@ static void test_yaml_refusals(void **state) {
     for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++)
         assert_refused(read_yaml(&config, refusals[i][0]), refusals[i][1]);
     assert_true(dt_config_hash(&config) == before);
+    dt_config_free(&config);
+}
+
+/* A list from a file, in both of YAML's styles, and from flags, of which the first takes the file's place. */
+static void test_lists(void **state) {
+    (void)state;
+    char **texts;
+    int64_t count;
+    dt_config config;
+    dt_config_init(&config);
+    assert_done(read_yaml(&config, "data: [a, 'b c', \"2024\"]\n"));
+    assert_done(dt_list_read(config.data, &texts, &count));
+    assert_int_equal(count, 3);
+    assert_string_equal(texts[0], "a");
+    assert_string_equal(texts[1], "b c");
+    assert_string_equal(texts[2], "2024");
+    assert_null(texts[3]);
+    dt_list_free(texts);
+    assert_done(read_line(&config, "--data x --max-steps 5 --data=y", NULL, NULL, NULL));
+    assert_string_equal(config.data, "[\"x\",\"y\"]");
+    assert_done(read_yaml(&config, "data:\n- a\n- b\n"));
+    assert_string_equal(config.data, "[\"a\",\"b\"]");
+    assert_done(read_line(&config, "--data x --data null", NULL, NULL, NULL));
+    assert_null(config.data);
+    assert_done(dt_list_read(config.data, &texts, &count));
+    assert_int_equal(count, 0);
+    dt_list_free(texts);
     dt_config_free(&config);
 }
 
@@ -262,8 +296,8 @@ static void test_flag_refusals(void **state) {
         {"--max-steps null", "--max-steps: max_steps must be an integer from 1 to 4294967295, but is null"},
         {"--shuffle=n", "--shuffle: shuffle must be true or false, but is n"},
         {"--shuffle 1", "--shuffle: shuffle must be true or false, but is 1"},
-        {"--data=", "--data: data must be a string, or null, but is empty; give it at least one character"},
-        {"--data \xFF", "--data: data must be a string, or null, but is not valid UTF-8; give it in UTF-8"},
+        {"--data=", "--data: data must be a string or list of strings, or null, but is empty; give it at least one character"},
+        {"--data \xFF", "--data: data must be a string or list of strings, or null, but is not valid UTF-8; give it in UTF-8"},
         {"--hooks []", "--hooks: hooks must be a map, or null, but is []"},
         {"--hooks {\"a\":1,\"a\":2}",
          "--hooks:1:8: a is given twice, first on line 1; remove one of the two"},
@@ -372,6 +406,7 @@ int main(void) {
         cmocka_unit_test(test_old_names),
         cmocka_unit_test(test_bounds_are_reached),
         cmocka_unit_test(test_yaml_refusals),
+        cmocka_unit_test(test_lists),
         cmocka_unit_test(test_flag_values),
         cmocka_unit_test(test_flags_beat_yaml_beats_defaults),
         cmocka_unit_test(test_own_flags_and_words),

@@ -21,7 +21,8 @@ static void assert_same(const dt_config *a, const dt_config *b) {
         bool same;
         if (option->type == DT_OPTION_BOOL)
             same = *(const bool *)left == *(const bool *)right;
-        else if (option->type == DT_OPTION_STRING || option->type == DT_OPTION_TREE) {
+        else if (option->type == DT_OPTION_STRING || option->type == DT_OPTION_LIST ||
+                 option->type == DT_OPTION_TREE) {
             const char *x = *(char *const *)left, *y = *(char *const *)right;
             same = x == NULL || y == NULL ? x == y : strcmp(x, y) == 0;
         } else if (option->type == DT_OPTION_REAL && isnan(*(const double *)left))
@@ -148,6 +149,30 @@ static void test_strings_survive(void **state) {
         print_and_read(&config);
         dump_and_read(&config);
         json_decref(hooks);
+    }
+    dt_config_free(&config);
+}
+
+static void test_lists_survive(void **state) {
+    (void)state;
+    dt_config config;
+    dt_config_init(&config);
+    const dt_option *data = dt_options_find("data", 4, false);
+    for (size_t i = 0; i < sizeof strings / sizeof strings[0]; i++) {
+        json_t *list = json_pack("[s, s]", strings[i], "b");
+        assert_done(dt_value_set_tree(&config, data, list, "t"));
+        print_and_read(&config);
+        dump_and_read(&config);
+        json_decref(list);
+        /* One string is written as it was before there were lists. */
+        list = json_pack("[s]", strings[i]);
+        assert_done(dt_value_set_tree(&config, data, list, "t"));
+        print_and_read(&config);
+        dump_and_read(&config);
+        json_t *object = dt_config_to_json(&config);
+        assert_string_equal(json_string_value(json_object_get(object, "data")), strings[i]);
+        json_decref(object);
+        json_decref(list);
     }
     dt_config_free(&config);
 }
@@ -346,6 +371,7 @@ static void test_fixed_options(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_numbers_survive), cmocka_unit_test(test_strings_survive),
+        cmocka_unit_test(test_lists_survive),
         cmocka_unit_test(test_trees_survive),   cmocka_unit_test(test_shortest_digits),
         cmocka_unit_test(test_json_refusals),   cmocka_unit_test(test_hash),
         cmocka_unit_test(test_compare),         cmocka_unit_test(test_fixed_options),

@@ -72,7 +72,7 @@ static void test_descriptions(void **state) {
         {"sampling_top_p", "number above 0 and at most 1, or null"},
         {"lr_schedule", "one of constant, cosine, wsd"},
         {"shuffle", "true or false"},
-        {"data", "string, or null"},
+        {"data", "string or list of strings, or null"},
         {"hooks", "map, or null"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
