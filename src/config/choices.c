@@ -9,6 +9,9 @@ const char *const dt_choices_lr_shape[] = {
 const char *const dt_choices_leftover[] = {
     [DT_LEFTOVER_DROP] = "drop", [DT_LEFTOVER_SPREAD] = "spread", NULL};
 
+const char *const dt_choices_data_format[] = {
+    [DT_DATA_AUTO] = "auto", [DT_DATA_UINT16] = "uint16", [DT_DATA_UINT32] = "uint32", NULL};
+
 const char *const dt_choices_algorithm[] = {[DT_ALGORITHM_AUTO] = "auto",
                                             [DT_ALGORITHM_FLAT] = "flat",
                                             [DT_ALGORITHM_HIERARCHICAL] = "hierarchical",

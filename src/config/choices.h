@@ -28,6 +28,9 @@ typedef enum dt_products { DT_PRODUCTS_OWN, DT_PRODUCTS_BLAS } dt_products;
 /** What becomes of the windows that make no whole batch: data/batch.h. */
 typedef enum dt_leftover { DT_LEFTOVER_DROP, DT_LEFTOVER_SPREAD } dt_leftover;
 
+/** What a file of data holds that does not begin as one of a known kind. */
+typedef enum dt_data_format { DT_DATA_AUTO, DT_DATA_UINT16, DT_DATA_UINT32 } dt_data_format;
+
 /** Who evaluates: rank 0 alone or all ranks together. */
 typedef enum dt_eval_on { DT_EVAL_RANK0, DT_EVAL_ALL } dt_eval_on;
 
@@ -40,6 +43,7 @@ typedef enum dt_on_error { DT_ON_ERROR_STOP, DT_ON_ERROR_WARN } dt_on_error;
 /* The names of each, at the index of their value, ended by NULL. */
 extern const char *const dt_choices_lr_shape[];
 extern const char *const dt_choices_leftover[];
+extern const char *const dt_choices_data_format[];
 extern const char *const dt_choices_algorithm[];
 extern const char *const dt_choices_products[];
 extern const char *const dt_choices_eval_on[];

@@ -30,7 +30,8 @@ void dt_config_free(dt_config *config) {
         return;
     for (int64_t i = 0; i < dt_options_count(); i++) {
         const dt_option *option = dt_options_at(i);
-        if (option->type == DT_OPTION_STRING || option->type == DT_OPTION_LIST || option->type == DT_OPTION_TREE)
+        if (option->type == DT_OPTION_STRING || option->type == DT_OPTION_LIST ||
+            option->type == DT_OPTION_TREE)
             free(*(char **)((char *)config + option->offset));
     }
     memset(config, 0, sizeof *config);
@@ -186,11 +187,16 @@ typedef struct comparison {
 static void compare_values(comparison *c, const dt_option *option, const char *saved, const char *now) {
     if (strcmp(saved, now) == 0)
         return;
-    if (option->resume == DT_RESUME_FIXED)
+    if (option->resume == DT_RESUME_FIXED || option->resume == DT_RESUME_PRESENCE)
         fprintf(c->refused, "%s%s is %s in the checkpoint and %s in this run", c->refusals++ > 0 ? "; " : "",
                 option->key, saved, now);
     else if (c->changed != NULL)
         c->changed(option->key, saved, now);
+}
+
+/* What is another place, or none in place of one. */
+static bool is_moved(const dt_option *option, const char *saved, const char *now) {
+    return option->resume == DT_RESUME_PRESENCE && (strcmp(saved, "null") == 0) == (strcmp(now, "null") == 0);
 }
 
 static dt_status compare_all(comparison *c, const dt_config *saved, const dt_config *now) {
@@ -201,7 +207,7 @@ static dt_status compare_all(comparison *c, const dt_config *saved, const dt_con
             continue;
         char *saved_text = dt_value_text(saved, option), *now_text = dt_value_text(now, option);
         const bool known = saved_text && now_text;
-        if (known)
+        if (known && !is_moved(option, saved_text, now_text))
             compare_values(c, option, saved_text, now_text);
         free(saved_text);
         free(now_text);

@@ -53,8 +53,10 @@ typedef struct dt_config {
     int64_t bucket_bytes;
     double hang_timeout_seconds, stop_after_seconds;
     int64_t check_cadence, allreduce, gradient_dtype, compute_dtype, products;
-    char *data; /* a list, config/list.h */
-    char *tokenizer, *out_dir, *checkpoint_dir;
+    char *data, *validation_data; /* lists, config/list.h */
+    int64_t data_format;
+    bool join_documents;
+    char *token_cache, *tokenizer, *out_dir, *checkpoint_dir;
     int64_t checkpoint_on_error, keep_last, keep_every;
     bool save_best;
     char *resume;

@@ -14,16 +14,16 @@
 
 #include "base/status.h"
 
-/** The list of `text` alone as a new string that the caller frees with free(), NULL when out of memory. `text`
- * is UTF-8. Local. */
+/** The list of `text` alone as a new string that the caller frees with free(), NULL when out of memory.
+ * `text` is UTF-8. Local. */
 char *dt_list_single(const char *text);
 
 /** `list`, which may be NULL, with `text` behind it, as a new string that the caller frees with free(); NULL
  * when out of memory. `text` is UTF-8. Local. */
 char *dt_list_append(const char *list, const char *text);
 
-/** The list as new JSON that the caller owns: a string where it has one, an array where it has more. NULL when
- * out of memory. Local. */
+/** The list as new JSON that the caller owns: a string where it has one, an array where it has more. NULL
+ * when out of memory. Local. */
 json_t *dt_list_to_json(const char *list);
 
 /**

@@ -33,6 +33,7 @@
 #define FIXED       .resume = DT_RESUME_FIXED
 #define CHANGEABLE  .resume = DT_RESUME_CHANGEABLE
 #define IRRELEVANT  .resume = DT_RESUME_IRRELEVANT
+#define PRESENCE    .resume = DT_RESUME_PRESENCE
 #define GROUP(name) .group = DT_GROUP_##name
 #define UNIT(text)  .unit = text
 #define HELP(text)  .help = text
@@ -143,7 +144,19 @@ static const dt_option table[] = {
      HELP("Whose matrix products training computes with in fp32; blas is OpenBLAS's, for processors that it has tuned "
           "kernels for and dtrain has none")},
     {FIELD(data), LIST("null"), OR_NULL, GROUP(DATA), IRRELEVANT,
-     HELP("Text file to train on; null is data/uni-alg-int.txt, or else the first *.txt in data/")},
+     HELP("Files to train on, in this order: texts, also packed by gzip or zstd, or files of tokens; names and "
+          "globs, or - for standard input; null is data/uni-alg-int.txt, or else the first *.txt in data/")},
+    {FIELD(validation_data), LIST("null"), OR_NULL, GROUP(DATA), PRESENCE,
+     HELP("Files to evaluate on, named as those of data, all of which is trained on then; null is what train_ratio "
+          "leaves of data")},
+    {FIELD(data_format), CHOICE("auto", dt_choices_data_format), GROUP(DATA), IRRELEVANT,
+     HELP("What files without a known beginning hold: auto is text, uint16 and uint32 are tokens of that width and "
+          "nothing else, as in nanoGPT's train.bin")},
+    {FIELD(join_documents), BOOL("true"), GROUP(DATA), FIXED,
+     HELP("Put the tokenizer's end-of-text token, where it has one, between texts that are several files")},
+    {FIELD(token_cache), STRING("auto"), OR_NULL, GROUP(DATA), IRRELEVANT,
+     HELP("Folder for the tokens of texts, for the next run to read; auto is tokens/ in out_dir where the tokenizer "
+          "is a BPE or a text is packed; null keeps none")},
     {FIELD(tokenizer), STRING("ascii"), GROUP(DATA), FIXED,
      HELP("How text becomes tokens: ascii (99 characters) or bytes (256)")},
     {FIELD(out_dir), STRING("."), GROUP(OUTPUT), IRRELEVANT,

@@ -38,6 +38,7 @@ typedef enum dt_option_group {
 typedef enum dt_option_resume {
     DT_RESUME_FIXED,      /**< must be as saved: another value would mean another run */
     DT_RESUME_CHANGEABLE, /**< may change, and the change is logged */
+    DT_RESUME_PRESENCE,   /**< says where something is that must be there, or not, as before */
     DT_RESUME_IRRELEVANT  /**< says where things are or what is shown; not compared */
 } dt_option_resume;
 

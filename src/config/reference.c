@@ -90,7 +90,7 @@ static const char markdown_opening[] =
     "\n"
     "A flag beats the file, the file beats the checkpoint that a run goes on from, and that beats the "
     "default. A flag\n"
-    "that is given twice has its last value, and one of a list adds to it; a key that stands twice in the file is an error, and so is an "
+    "that is given twice has its last value, or adds to a list, which `null` empties; a key that stands twice in the file is an error, and so is an "
     "unknown\n"
     "one. A value that begins with two dashes is written `--flag=VALUE`. `dtrain train --print-config` "
     "prints the\n"
@@ -116,7 +116,8 @@ static const char markdown_opening[] =
     "options are\n"
     "refused, all in one sentence, because another value would mean another run; *may change* options take "
     "the new\n"
-    "value, and the log says so; *free* options are not compared. A seed that is null takes the one of the "
+    "value, and the log says so; an option that *may move* names\n"
+    "another place but does not become or cease to be null; *free* options are not compared. A seed that is null takes the one of the "
     "checkpoint.\n"
     "\n"
     "Hooks come from the checkpoint too: `--hooks null` leaves out those of a checkpoint that you do not "
@@ -140,8 +141,10 @@ static const char markdown_opening[] =
     "becomes.\n";
 
 static void print_markdown_row(const dt_option *option, FILE *file) {
-    static const char *const resumes[] = {
-        [DT_RESUME_FIXED] = "fixed", [DT_RESUME_CHANGEABLE] = "may change", [DT_RESUME_IRRELEVANT] = "free"};
+    static const char *const resumes[] = {[DT_RESUME_FIXED] = "fixed",
+                                          [DT_RESUME_CHANGEABLE] = "may change",
+                                          [DT_RESUME_PRESENCE] = "may move",
+                                          [DT_RESUME_IRRELEVANT] = "free"};
     char takes[DT_OPTION_TEXT_BYTES];
     fprintf(file, "| `%s` | `%s` | %s | %s | %s | %s |\n", option->key, option->default_text,
             dt_options_describe(option, takes), option->unit ? option->unit : "", resumes[option->resume],

@@ -25,9 +25,8 @@ static void *field_of(const dt_config *config, const dt_option *option) {
  */
 static dt_status refuse(const dt_option *option, const char *where, const char *found, const char *advice) {
     static const char *const articles[] = {
-        [DT_OPTION_INT] = "an ", [DT_OPTION_REAL] = "a ",   [DT_OPTION_BOOL] = "",
-        [DT_OPTION_CHOICE] = "", [DT_OPTION_STRING] = "a ", [DT_OPTION_LIST] = "a ",
-        [DT_OPTION_TREE] = "a "};
+        [DT_OPTION_INT] = "an ",   [DT_OPTION_REAL] = "a ", [DT_OPTION_BOOL] = "",  [DT_OPTION_CHOICE] = "",
+        [DT_OPTION_STRING] = "a ", [DT_OPTION_LIST] = "a ", [DT_OPTION_TREE] = "a "};
     char expected[DT_OPTION_TEXT_BYTES];
     return dt_usage("%s: %s must be %s%s, but is %s%s", where, option->key, articles[option->type],
                     dt_options_describe(option, expected), found, advice);

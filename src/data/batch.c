@@ -169,7 +169,7 @@ dt_status dt_shard_load(dt_shard *shard, const dt_corpus *corpus, const dt_strea
                        corpus->path, streams->B, first_slot, end_slot);
     const int64_t first = stream_start(streams, first_slot) * streams->T;
     const int64_t count = dt_streams_tokens(streams, first_slot, end_slot);
-    const int token_bytes = corpus->tokenizer->token_bytes;
+    const int token_bytes = corpus->token_bytes;
     void *tokens = dt_memory_alloc(count, (size_t)token_bytes, "this rank's part of the corpus");
     if (tokens == NULL)
         return DT_FAILED;

@@ -1,21 +1,26 @@
 /**
- * A text file, perhaps larger than memory, as a sequence of tokens of which any range can be read.
+ * Files of text or of tokens, perhaps larger than memory, as one sequence of tokens of which any range can be
+ * read.
  *
- * This room turns text into batches. A file and a tokenizer enter; tokens, and for each step and slot the
+ * This room turns text into batches. Files and a tokenizer enter; tokens, and for each step and slot the
  * window that it takes (batch.h), leave. It knows of ranks as two integers.
  *
- * The file is cut into blocks of DT_CORPUS_BLOCK_BYTES. A block owns the tokens from the first cut of the
- * tokenizer at or behind its start to that at or behind its end (dt_tokenizer_cut): with a stretch of text
- * that has none, more than its own bytes, and the blocks behind it nothing. Ranks index the file together:
- * each reads its slice of the blocks once and counts their tokens; the rows are gathered (by the caller,
- * since data/ knows nothing of comm/) and summed up to say where each block's first token stands. Then any
- * range of tokens is read from the blocks that hold it.
+ * Each file is cut into blocks, of a text as text_blocks.h says, of a file of tokens as that has them
+ * (token_file.h). Ranks index the blocks of all files together: each reads its slice of them once and counts
+ * their tokens; the rows are gathered (by the caller, since data/ knows nothing of comm/) and summed up to
+ * say where each block's first token stands. Then any range of tokens is read from the blocks that hold it.
  *
- *     DT_TRY(dt_corpus_open(&corpus, path, &tokenizer));
+ *     DT_TRY(dt_corpus_open(&corpus, &inputs));
  *     DT_TRY(dt_corpus_index(&corpus, rank, size));
  *     ... gather corpus.block, run r being dt_corpus_slice(blocks, r, size) ...
  *     DT_TRY(dt_corpus_finish(&corpus));
  *     DT_TRY(dt_corpus_read(&corpus, first, end, tokens));
+ *
+ * Behind each text that another one follows stands the tokenizer's end-of-text token, where it has one and
+ * texts are to be joined by it. Files of tokens follow one another as they are.
+ *
+ * A text that is packed, or comes from standard input, can be read only once and from its start. Such a
+ * corpus has no blocks: it is tokenized into a file, from which it is read then (dt_corpus_open_kept).
  */
 #ifndef DT_DATA_CORPUS_H
 #define DT_DATA_CORPUS_H
@@ -24,73 +29,117 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "data/text_blocks.h"
+#include "data/token_file.h"
 #include "tokenizer/kind.h"
 
-#define DT_CORPUS_BLOCK_BYTES ((int64_t)1 << 20)
-#define DT_CORPUS_SAMPLE      16
+#define DT_CORPUS_SAMPLE 16
 
 /** One block's row in the index. */
 typedef struct dt_corpus_block {
-    int64_t start; /**< where its tokens begin in the file, in bytes; they end where the next one's begin */
+    int64_t start; /**< of a text: where its tokens begin in the file, in bytes */
     dt_token_count count;
-    uint64_t hash; /**< XXH3, 64 bits, of the block's bytes */
+    uint64_t hash; /**< XXH3, 64 bits, of the block's bytes; 0 in a file of tokens that has checksums */
 } dt_corpus_block;
 
-typedef struct dt_corpus {
+/** One file. */
+typedef struct dt_source {
     char *path;
-    const dt_tokenizer *tokenizer;
     int64_t file_bytes;
-    bool (*stop_requested)(void); /**< set by the caller, or NULL: asked before each block is read */
-    bool marked;                  /**< begins with a byte order mark, which is one <UNK> */
+    bool streamed;        /**< it can be read only once */
+    bool marked;          /**< a text that begins with a byte order mark */
+    dt_token_file tokens; /**< of a file of tokens; else its format is DT_TOKEN_FORMAT_NONE */
+    int64_t first_block, blocks;
+    uint64_t hash; /**< of its content, made by dt_corpus_finish */
+} dt_source;
+
+/** What a corpus is made from; all of it stays the caller's, and the tokenizer must outlive the corpus. */
+typedef struct dt_corpus_inputs {
+    const char *const *paths; /**< [count] */
+    int64_t count;
+    const dt_tokenizer *tokenizer; /**< NULL: none, for files of tokens without one */
+    int64_t V;                     /**< every token must be below it */
+    bool join;                     /**< texts by the tokenizer's end-of-text token */
+    int raw_bytes;                 /**< 2 or 4: a file without a magic number is tokens so wide; 0: a text */
+} dt_corpus_inputs;
+
+typedef struct dt_corpus {
+    char *path; /**< how it is told of: the file, or the first one and how many more */
+    const dt_tokenizer *tokenizer;
+    int64_t V;
+    int token_bytes;   /**< of a token, as dt_corpus_read gives it */
+    int64_t joint;     /**< the token between two texts, or -1 */
+    dt_source *source; /**< [sources] */
+    int64_t sources;
+    bool is_text;                 /**< all are texts; otherwise all are files of tokens */
+    bool is_streamed;             /**< at least one can be read only once */
+    int64_t file_bytes;           /**< of all files; of a file of tokens that says it, of the text's */
+    bool (*stop_requested)(void); /**< set by the caller, or NULL: asked before blocks are read */
+    bool marked;                  /**< a text begins with a byte order mark */
     int64_t blocks;
-    dt_corpus_block *block; /**< [blocks], in the order of the file */
+    dt_corpus_block *block; /**< [blocks], in the order of the files */
     int64_t *first_token;   /**< [blocks + 1], made by dt_corpus_finish */
     dt_token_count total;   /**< made by dt_corpus_finish */
-    uint64_t hash;          /**< XXH3 of all blocks' hashes: the identity of the content */
+    uint64_t hash;          /**< the identity of the content, made by dt_corpus_finish */
 } dt_corpus;
 
 /**
- * The path of the corpus when the option `data` is null, as a new string the caller frees:
- * data/uni-alg-int.txt, else the first *.txt in data/ by name. Fails, saying what was looked for and how to
- * name a file, when there is none. Local.
+ * Looks at the files and makes room for their index. Fails when one cannot be read, is empty, begins as no
+ * text does (data/recognise.h) or is of another tokenizer, when texts and files of tokens are mixed, and
+ * where there is no tokenizer for a text; then it holds nothing. The caller closes it. Local.
  */
-dt_status dt_corpus_find(char **path);
+dt_status dt_corpus_open(dt_corpus *corpus, const dt_corpus_inputs *inputs);
 
 /**
- * Looks at the file and makes room for its index. Fails when it cannot be read, is empty or begins as no text
- * does (data/recognise.h), and then holds nothing. The tokenizer must outlive the corpus, which the caller
- * closes. Local.
+ * Opens `path`, a file of the tokens of `corpus`'s texts, as a corpus of that content and name into `made`,
+ * which needs no index. After a failure it holds nothing. Local.
  */
-dt_status dt_corpus_open(dt_corpus *corpus, const char *path, const dt_tokenizer *tokenizer);
+dt_status dt_corpus_open_kept(dt_corpus *made, const dt_corpus *corpus, const char *path);
+
+/** From now on `corpus` is `made`, which holds nothing any more. Local. */
+void dt_corpus_replace(dt_corpus *corpus, dt_corpus *made);
 
 /**
- * A hash of some blocks of the file: the first, the last and others evenly between, DT_CORPUS_SAMPLE in all,
- * or of all where it has no more. Ranks that are to use one file compare it. Local.
+ * A hash of some blocks: the first, the last and others evenly between, DT_CORPUS_SAMPLE in all, or of all
+ * where there are no more. Ranks that are to use the same files compare it. Local.
  */
 dt_status dt_corpus_sample(const dt_corpus *corpus, uint64_t *hash);
 
 /** The blocks [*first, *end) that rank `rank` of `size` indexes. Local. */
 void dt_corpus_slice(int64_t blocks, int rank, int size, int64_t *first, int64_t *end);
 
+/** The file whose block `index` is. Local. */
+const dt_source *dt_corpus_source(const dt_corpus *corpus, int64_t index);
+
+/** Whether the token corpus->joint stands behind the file. Local. */
+bool dt_corpus_is_joined(const dt_corpus *corpus, const dt_source *source);
+
 /**
  * Reads and counts this rank's slice of the blocks into their rows, and shows how far it is where that takes
- * long. Fails when the file is no longer as long as it was, with DT_STOPPED on request. Local.
+ * long. Fails when a file is no longer as long as it was, with DT_STOPPED on request. Local.
  */
 dt_status dt_corpus_index(dt_corpus *corpus, int rank, int size);
 
 /** Sums up the gathered rows. Local. */
 dt_status dt_corpus_finish(dt_corpus *corpus);
 
+/** The identity of a content of several files from theirs, hashes[count]: that of a single one is its own.
+ * Local. */
+uint64_t dt_corpus_join_hashes(const uint64_t *hashes, int64_t count, bool joined);
+
 /** Warns (base/log.h) of what a model cannot learn of the text: a byte order mark, NUL bytes, more than 1 %
  * of characters that are unknown. Local. */
 void dt_corpus_warn(const dt_corpus *corpus);
 
 /**
- * Reads the tokens [first, end), tokenizer->token_bytes each, into `tokens`. Fails when the range is not
- * within the total, and when a block's bytes are not those that were indexed; progress and requests as in
- * dt_corpus_index. Local.
+ * Reads the tokens [first, end), corpus->token_bytes each, into `tokens`. Fails when the range is not within
+ * the total, and when a block's bytes are not those that were indexed, or do not have the checksum of their
+ * file; progress and requests as in dt_corpus_index. Local.
  */
 dt_status dt_corpus_read(const dt_corpus *corpus, int64_t first, int64_t end, void *tokens);
+
+/** DT_STOPPED, with a sentence, where a stop was requested. Local. */
+dt_status dt_corpus_check_request(const dt_corpus *corpus);
 
 /** Frees what `corpus` holds; one that is all zero is fine. Local. */
 void dt_corpus_close(dt_corpus *corpus);

@@ -51,8 +51,8 @@ static int64_t first_window(const dt_evaluator *e, int64_t micro_batch) {
 static dt_status load(dt_evaluator *e, const dt_corpus *corpus, int64_t first_token, int threads) {
     const int64_t first = first_window(e, e->first_micro_batch), end = first_window(e, e->end_micro_batch);
     e->targets = start_of(e, end) - start_of(e, first);
-    e->token_bytes = corpus->tokenizer->token_bytes;
-    e->unknown = corpus->tokenizer->unknown;
+    e->token_bytes = corpus->token_bytes;
+    e->unknown = corpus->tokenizer ? corpus->tokenizer->unknown : -1;
     e->tokens = dt_memory_alloc(e->targets + 1, (size_t)e->token_bytes, "the text to evaluate on");
     e->ids = dt_memory_alloc(threads * (e->u * e->T + 1), sizeof *e->ids, "the tokens of a micro-batch");
     e->window = dt_memory_alloc(threads * e->u, sizeof *e->window, "the windows of a micro-batch");

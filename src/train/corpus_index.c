@@ -6,32 +6,69 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "comm/agree.h"
 #include "comm/contract.h"
 #include "comm/mismatch.h"
+#include "config/list.h"
+#include "data/corpus_files.h"
+#include "train/token_cache.h"
 
-/* Rank 0's choice of a file, told to all. */
-static dt_status choose(const dt_world *world, const char *given, char **path) {
-    dt_status status = DT_OK;
-    size_t length = 0;
-    *path = NULL;
-    if (world->rank == 0) {
-        if (given)
-            *path = strdup(given);
-        else
-            status = dt_corpus_find(path);
-        if (status == DT_OK && *path == NULL)
-            status = dt_fail("out of memory for the name of the corpus");
-    }
-    DT_TRY(dt_agree(world, status));
-    if (world->rank == 0) {
-        length = strlen(*path);
-        if (given == NULL)
-            dt_log_line("data: %s (chosen, since no --data was given)", *path);
-    }
-    return dt_world_broadcast_block(world, path, &length);
+/* The files as one block of names, each ended by a 0 byte, and back. */
+static dt_status join_names(char **paths, size_t count, char **names, size_t *length) {
+    FILE *memory = open_memstream(names, length);
+    if (memory == NULL)
+        return dt_fail("out of memory for the names of the corpus");
+    for (size_t i = 0; i < count; i++)
+        (void)fwrite(paths[i], 1, strlen(paths[i]) + 1, memory);
+    return fclose(memory) == 0 ? DT_OK : dt_fail("out of memory for the names of the corpus");
+}
+
+static dt_status split_names(const char *names, size_t length, const char ***paths, int64_t *count) {
+    *count = 0;
+    for (size_t i = 0; i < length; i++)
+        *count += names[i] == 0;
+    *paths = dt_memory_alloc(*count, sizeof **paths, "the names of the corpus");
+    if (*paths == NULL)
+        return DT_FAILED;
+    const char *name = names;
+    for (int64_t i = 0; i < *count; i++, name += strlen(name) + 1)
+        (*paths)[i] = name;
+    return DT_OK;
+}
+
+/* The files that `data` means, as a block of names. */
+static dt_status find_files(const char *data, char **names, size_t *length) {
+    char **texts, **paths = NULL;
+    int64_t count;
+    size_t found = 0;
+    DT_TRY(dt_list_read(data, &texts, &count));
+    dt_status status = dt_corpus_files_find((const char *const *)texts, count, &paths, &found);
+    if (status == DT_OK)
+        status = join_names(paths, found, names, length);
+    if (status == DT_OK && data == NULL)
+        dt_log_line("data: %s (chosen, since no --data was given)", paths[0]);
+    dt_file_free_names(paths, found);
+    dt_list_free(texts);
+    return status;
+}
+
+static dt_status open_files(dt_corpus *corpus, const dt_corpus_index_inputs *inputs, const char *names,
+                            size_t length) {
+    static const int widths[] = {[DT_DATA_AUTO] = 0, [DT_DATA_UINT16] = 2, [DT_DATA_UINT32] = 4};
+    dt_corpus_inputs files = {.tokenizer = inputs->tokenizer,
+                              .V = inputs->V,
+                              .join = inputs->config->join_documents,
+                              .raw_bytes = widths[inputs->config->data_format]};
+    const char **paths;
+    DT_TRY(split_names(names, length, &paths, &files.count));
+    files.paths = paths;
+    const dt_status status = dt_corpus_open(corpus, &files);
+    dt_memory_free(paths);
+    corpus->stop_requested = inputs->stop_requested;
+    return status;
 }
 
 /*
@@ -71,6 +108,15 @@ static dt_status gather(dt_corpus *corpus, const dt_world *world) {
     return status;
 }
 
+/* What can be read only once must be kept. */
+static dt_status refuse_streamed(const dt_corpus *corpus) {
+    return dt_usage(
+        "cannot use %s: it can be read only once and from its start, so its tokens must be kept in a "
+        "folder that all ranks see; name one by token_cache, tokenize it first (dtrain tokenize), or "
+        "write its text to a file",
+        corpus->path);
+}
+
 /*
  * Hosts may see different files under one name. Sizes and a sample of blocks tell apart what are different
  * texts; files that differ in few bytes between the samples are noticed where streams are read (see half).
@@ -90,21 +136,62 @@ static dt_status check_same(const dt_corpus *corpus, const dt_world *world) {
                                : DT_OK);
 }
 
-dt_status dt_corpus_index_open(dt_corpus *corpus, const dt_world *world, const char *path,
-                               const dt_tokenizer *tokenizer, bool (*stop_requested)(void)) {
-    DT_COLLECTIVE(world, DT_SAME_TEXT(path), DT_SAME_INT(tokenizer->hash));
-    char *chosen;
-    dt_status status = choose(world, path, &chosen);
-    if (status == DT_OK)
-        status = dt_agree(world, dt_corpus_open(corpus, chosen, tokenizer));
-    free(chosen);
+/* From the token cache, where there is one for it. */
+static dt_status use_cache(dt_corpus *corpus, const dt_world *world, const dt_config *config, bool *used) {
+    char *folder;
+    *used = false;
+    DT_TRY(dt_agree(world, dt_token_cache_folder(config, corpus, &folder)));
+    dt_status status = DT_OK;
+    if (folder)
+        status = dt_token_cache_use(world, corpus, folder, config->tokenizer, used);
+    else if (corpus->is_streamed)
+        status = dt_agree(world, refuse_streamed(corpus));
+    free(folder);
+    return status;
+}
+
+dt_status dt_corpus_index_look(dt_corpus *corpus, const dt_world *world,
+                               const dt_corpus_index_inputs *inputs) {
+    DT_COLLECTIVE(world, DT_SAME_TEXT(inputs->data),
+                  DT_SAME_INT(inputs->tokenizer ? inputs->tokenizer->hash : 0), DT_SAME_INT(inputs->V),
+                  DT_SAME_TEXT(inputs->config->token_cache));
+    char *names = NULL;
+    size_t length = 0;
+    *corpus = (dt_corpus){0};
+    DT_TRY(dt_agree(world, world->rank == 0 ? find_files(inputs->data, &names, &length) : DT_OK));
+    DT_TRY(dt_world_broadcast_block(world, &names, &length));
+    const dt_status status = dt_agree(world, open_files(corpus, inputs, names, length));
+    free(names);
     DT_TRY(status);
-    corpus->stop_requested = stop_requested;
-    DT_TRY(check_same(corpus, world));
+    return check_same(corpus, world);
+}
+
+dt_status dt_corpus_index_open(dt_corpus *corpus, const dt_world *world,
+                               const dt_corpus_index_inputs *inputs) {
+    bool used;
+    DT_TRY(dt_corpus_index_look(corpus, world, inputs));
+    DT_TRY(use_cache(corpus, world, inputs->config, &used));
+    if (used)
+        return DT_OK;
     const int slice = (int)((world->rank + half(world)) % world->size);
     DT_TRY(dt_agree(world, dt_corpus_index(corpus, slice, world->size)));
     DT_TRY(gather(corpus, world));
     return dt_agree(world, dt_corpus_finish(corpus));
+}
+
+dt_status dt_corpus_index_open_alone(dt_corpus *corpus, const dt_corpus_index_inputs *inputs) {
+    char *names = NULL;
+    size_t length = 0;
+    *corpus = (dt_corpus){0};
+    dt_status status = find_files(inputs->data, &names, &length);
+    if (status == DT_OK)
+        status = open_files(corpus, inputs, names, length);
+    free(names);
+    DT_TRY(status);
+    if (corpus->is_streamed)
+        return refuse_streamed(corpus);
+    DT_TRY(dt_corpus_index(corpus, 0, 1));
+    return dt_corpus_finish(corpus);
 }
 
 dt_corpus_identity dt_corpus_index_identity(const dt_corpus *corpus) {

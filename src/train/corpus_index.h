@@ -7,18 +7,37 @@
 #include <stdbool.h>
 
 #include "base/status.h"
-#include "comm/world.h"
-#include "data/corpus.h"
 #include "checkpoint/checkpoint.h"
+#include "comm/world.h"
+#include "config/config.h"
+#include "data/corpus.h"
+
+/** What to open. */
+typedef struct dt_corpus_index_inputs {
+    const dt_config *config; /**< its join_documents, data_format, token_cache and out_dir */
+    const char
+        *data; /**< a list (config/list.h) of files and globs; NULL: the default (data/corpus_files.h) */
+    const dt_tokenizer *tokenizer; /**< NULL: none */
+    int64_t V;                     /**< every token must be below it */
+    bool (*stop_requested)(void);  /**< the corpus's from then on; may be NULL */
+} dt_corpus_index_inputs;
 
 /**
- * Opens `path`, or what dt_corpus_find finds on rank 0 when it is NULL, and indexes it: each rank reads its
- * slice of the blocks once. `path` and the tokenizer must agree. `stop_requested` (may be NULL) is the
- * corpus's from then on: where any rank's says so, all return DT_STOPPED. All ranks return the same code; the
- * corpus is to be closed in any case. Collective.
+ * Opens the files that rank 0 finds and indexes them: each rank reads its slice of the blocks once; or takes
+ * their tokens from the token cache, where the config has one for them. `data`, the options, V and the
+ * tokenizer must agree. Where any rank's `stop_requested` says so, all return DT_STOPPED. All ranks return
+ * the same code; the corpus is to be closed in any case. Collective.
  */
-dt_status dt_corpus_index_open(dt_corpus *corpus, const dt_world *world, const char *path,
-                               const dt_tokenizer *tokenizer, bool (*stop_requested)(void));
+dt_status dt_corpus_index_open(dt_corpus *corpus, const dt_world *world,
+                               const dt_corpus_index_inputs *inputs);
+
+/** Opens the files that rank 0 finds, the same on all ranks, and indexes nothing. As above otherwise.
+ * Collective. */
+dt_status dt_corpus_index_look(dt_corpus *corpus, const dt_world *world,
+                               const dt_corpus_index_inputs *inputs);
+
+/** As dt_corpus_index_open on one rank that has joined no job, without a token cache. Local. */
+dt_status dt_corpus_index_open_alone(dt_corpus *corpus, const dt_corpus_index_inputs *inputs);
 
 /** What identifies the corpus. Local. */
 dt_corpus_identity dt_corpus_index_identity(const dt_corpus *corpus);

@@ -17,6 +17,7 @@
 #include "config/describe.h"
 #include "config/json.h"
 #include "config/remark.h"
+#include "train/settings.h"
 #include "train/stop.h"
 
 /* Every step waits for the slowest rank, and variables reach other hosts only where the launcher passes them.
@@ -97,6 +98,8 @@ static void print_placement(const dt_run *run) {
 static void print_warnings(const dt_run *run) {
     char unused[512];
     dt_corpus_warn(&run->corpus);
+    if (run->validation_corpus.sources > 0)
+        dt_corpus_warn(&run->validation_corpus);
     if (dt_streams_warning(&run->streams, unused, sizeof unused))
         dt_log_warn("%s", unused);
     char remark[512];
@@ -112,7 +115,9 @@ static void print_lines(const dt_run *run, const json_t *hosts, const char *unli
     const dt_world *world = run->world;
     const dt_config *c = &run->about.config;
     const dt_corpus *corpus = &run->corpus;
-    const int64_t train = dt_streams_train_tokens(corpus->total.tokens, c->train_ratio);
+    const int64_t train = dt_streams_train_tokens(corpus->total.tokens, dt_settings_train_ratio(c));
+    const int64_t validation = run->validation_corpus.sources > 0 ? run->validation_corpus.total.tokens
+                                                                  : corpus->total.tokens - train;
     const int64_t copy_bytes = dt_saver_bytes(&run->layout);
     dt_log_line("dtrain %s (%s), run %s, seed %" PRId64, dt_version(), dt_version_commit(), run->about.run_id,
                 c->seed);
@@ -146,8 +151,8 @@ static void print_lines(const dt_run *run, const json_t *hosts, const char *unli
                   longest = windows + (run->streams.longer_streams > 0);
     dt_log_line("split     %" PRId64 " tokens to train on, %" PRId64 " to validate; %" PRId64
                 " stream%s of %" PRId64 "%s window%s, %" PRId64 " unused",
-                train, corpus->total.tokens - train, run->streams.B, dt_plural_s(run->streams.B), windows,
-                epoch, dt_plural_s(longest), run->streams.unused_windows);
+                train, validation, run->streams.B, dt_plural_s(run->streams.B), windows, epoch,
+                dt_plural_s(longest), run->streams.unused_windows);
     const int64_t micro_batches = dt_step_micro_batches(c->batch_size, c->micro_batch_size);
     dt_log_line("step      %" PRId64 " sequence%s in %" PRId64 " %s of %" PRId64 "; an epoch is %" PRId64
                 "%s step%s",

@@ -65,22 +65,33 @@ static dt_status check_memory(const dt_run *run, int64_t first_slot, int64_t end
     DT_TRY(dt_agree(run->world, dt_workers_count(&threads)));
     return dt_need_check(run->world, need_bytes(run, threads,
                                                 dt_streams_tokens(&run->streams, first_slot, end_slot) *
-                                                    run->tokenizer.token_bytes));
+                                                    run->corpus.token_bytes));
+}
+
+static dt_status open_corpus(dt_run *run, const char *data, dt_corpus *corpus) {
+    const dt_corpus_index_inputs inputs = {.config = &run->about.config,
+                                           .data = data,
+                                           .tokenizer = &run->tokenizer,
+                                           .V = run->layout.shape.V,
+                                           .stop_requested = dt_stop_requested};
+    return dt_corpus_index_open(corpus, run->world, &inputs);
 }
 
 static dt_status create_data(dt_run *run, const dt_resume *resume) {
     const dt_config *c = &run->about.config;
     int64_t first, end;
-    DT_TRY(dt_corpus_index_open(&run->corpus, run->world, c->data, &run->tokenizer, dt_stop_requested));
+    DT_TRY(open_corpus(run, c->data, &run->corpus));
     run->about.corpus = dt_corpus_index_identity(&run->corpus);
     DT_TRY(dt_agree(run->world, dt_resume_check_corpus(resume, &run->about.corpus, run->corpus.path)));
-    DT_TRY(
-        dt_agree(run->world, dt_streams_cut(&run->streams, run->corpus.total.tokens, c->train_ratio,
-                                            c->batch_size, c->max_seq_len, (uint64_t)c->seed, c->shuffle)));
+    DT_TRY(dt_agree(run->world,
+                    dt_streams_cut(&run->streams, run->corpus.total.tokens, dt_settings_train_ratio(c),
+                                   c->batch_size, c->max_seq_len, (uint64_t)c->seed, c->shuffle)));
     dt_step_slots(c->batch_size, c->micro_batch_size, run->world->rank, run->world->size, &first, &end);
     if (c->leftover_windows == DT_LEFTOVER_SPREAD)
         dt_streams_spread(&run->streams);
     DT_TRY(check_memory(run, first, end));
+    if (c->validation_data && !dt_is_null_int(c->eval_cadence))
+        DT_TRY(open_corpus(run, c->validation_data, &run->validation_corpus));
     return dt_agree(run->world, dt_shard_load(&run->shard, &run->corpus, &run->streams, first, end));
 }
 
@@ -139,15 +150,16 @@ static dt_status create_step(dt_run *run) {
 
 static dt_status create_observers(dt_run *run) {
     const dt_config *c = &run->about.config;
-    const dt_evaluate_range range = {.first_token =
-                                         dt_streams_train_tokens(run->corpus.total.tokens, c->train_ratio),
-                                     .end_token = run->corpus.total.tokens,
+    const dt_corpus *corpus = c->validation_data ? &run->validation_corpus : &run->corpus;
+    const int64_t trained_on = dt_streams_train_tokens(run->corpus.total.tokens, c->train_ratio);
+    const dt_evaluate_range range = {.first_token = c->validation_data ? 0 : trained_on,
+                                     .end_token = corpus->total.tokens,
                                      .max_windows = c->eval_max_windows,
                                      .on_all = c->eval_on == DT_EVAL_ALL,
                                      .threads = run->workers.threads};
     if (!dt_is_null_int(c->eval_cadence))
-        DT_TRY(dt_evaluate_create(&run->evaluator, run->world, &run->corpus, c->max_seq_len,
-                                  c->micro_batch_size, &range));
+        DT_TRY(dt_evaluate_create(&run->evaluator, run->world, corpus, c->max_seq_len, c->micro_batch_size,
+                                  &range));
     if (!dt_is_null_int(c->sampling_cadence) && run->world->rank == 0)
         DT_TRY(dt_decode_create(&run->decoder, &run->gpt, &run->weights, 1));
     return DT_OK;
@@ -312,6 +324,7 @@ void dt_run_free(dt_run *run) {
     dt_layout_free(&run->layout);
     dt_shard_free(&run->shard);
     dt_corpus_close(&run->corpus);
+    dt_corpus_close(&run->validation_corpus);
     dt_tokenizer_free(&run->tokenizer);
     dt_out_dir_release(&run->claim);
     free(run->resumed_from);

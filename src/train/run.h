@@ -47,6 +47,7 @@ typedef struct dt_run {
 
     dt_tokenizer tokenizer;
     dt_corpus corpus;
+    dt_corpus validation_corpus; /**< all zero where validation_data is null */
     dt_streams streams;
     dt_shard shard;
 

@@ -16,6 +16,10 @@ dt_lr_schedule dt_settings_schedule(const dt_config *c) {
                             .max_steps = c->max_steps};
 }
 
+double dt_settings_train_ratio(const dt_config *config) {
+    return config->validation_data ? 1.0 : config->train_ratio;
+}
+
 dt_allreduce_options dt_settings_allreduce(const dt_config *c) {
     return (dt_allreduce_options){.algorithm = (dt_algorithm)c->allreduce,
                                   .dtype = (dt_dtype)c->gradient_dtype};

@@ -17,6 +17,10 @@ bool dt_settings_due(int64_t cadence, int64_t step);
 /** The learning rates of `config`. Local. */
 dt_lr_schedule dt_settings_schedule(const dt_config *config);
 
+/** The fraction of the tokens of `data` that is trained on: all of it where validation has files of its own.
+ * Local. */
+double dt_settings_train_ratio(const dt_config *config);
+
 /** How the gradients of `config` are summed over the ranks. Local. */
 dt_allreduce_options dt_settings_allreduce(const dt_config *config);
 

@@ -2,12 +2,13 @@
  * programs. */
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/log.h"
 #include "data/batch.h"
-#include "data/corpus.h"
+#include "infer/model_file.h"
 #include "tokenizer/tokenizer.h"
+#include "train/corpus_index.h"
+#include "train/settings.h"
 #include "verb/verb.h"
 
 static dt_status list(const dt_config *c, const dt_corpus *corpus, const char *steps_text) {
@@ -17,8 +18,8 @@ static dt_status list(const dt_config *c, const dt_corpus *corpus, const char *s
         return dt_usage("data: expected a seed, since it decides the order; give --seed N, for a run of the "
                         "past the one in "
                         "its metrics.jsonl");
-    DT_TRY(dt_streams_cut(&streams, corpus->total.tokens, c->train_ratio, c->batch_size, c->max_seq_len,
-                          (uint64_t)c->seed, c->shuffle));
+    DT_TRY(dt_streams_cut(&streams, corpus->total.tokens, dt_settings_train_ratio(c), c->batch_size,
+                          c->max_seq_len, (uint64_t)c->seed, c->shuffle));
     if (c->leftover_windows == DT_LEFTOVER_SPREAD)
         dt_streams_spread(&streams);
     steps = dt_streams_length(&streams, 0); /* the first stream is among the longest */
@@ -42,21 +43,19 @@ dt_status dt_verb_data(const dt_verb *verb, int argc, char **argv) {
     dt_config config;
     dt_corpus corpus = {0};
     dt_tokenizer tokenizer = {0};
-    char *path = NULL;
+    dt_shape shape;
     dt_status status = dt_verb_settings(&config, &flags, NULL, verb, argc, argv, DT_VERB_AFRESH);
-    if (status == DT_OK && config.data == NULL)
-        status = dt_corpus_find(&path);
     if (status == DT_OK)
         status = dt_tokenizer_open(&tokenizer, config.tokenizer);
     if (status == DT_OK)
-        status = dt_corpus_open(&corpus, path ? path : config.data, &tokenizer);
-    if (status == DT_OK)
-        status = dt_corpus_index(&corpus, 0, 1);
-    if (status == DT_OK)
-        status = dt_corpus_finish(&corpus);
+        status = dt_model_file_shape(&config, &tokenizer, &shape);
+    if (status == DT_OK) {
+        const dt_corpus_index_inputs inputs = {
+            .config = &config, .data = config.data, .tokenizer = &tokenizer, .V = shape.V};
+        status = dt_corpus_index_open_alone(&corpus, &inputs);
+    }
     if (status == DT_OK)
         status = list(&config, &corpus, flags.steps);
-    free(path);
     dt_corpus_close(&corpus);
     dt_tokenizer_free(&tokenizer);
     dt_config_free(&config);

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/plural.h"
 #include "comm/agree.h"
+#include "config/list.h"
 #include "data/batch.h"
 #include "train/corpus_index.h"
 #include "infer/evaluate.h"
@@ -28,14 +29,42 @@ static dt_status check_flags(const dt_model_file *model, const dt_verb_flags *f)
     return DT_OK;
 }
 
+/* Whether what was trained on is asked for by name. */
+static bool is_of_training(const dt_verb_flags *f) {
+    return f->split && strcmp(f->split, "train") == 0;
+}
+
+/* The text of --data, or else the run's own. */
+static dt_status open_corpus(const dt_world *world, const dt_model_file *model, const dt_verb_flags *f,
+                             dt_corpus *corpus) {
+    dt_config config = model->about.config; /* its strings stay the model's */
+    char *given = f->data ? dt_list_single(f->data) : NULL;
+    const dt_corpus_index_inputs inputs = {.config = &config,
+                                           .data = f->data ? given
+                                                   : config.validation_data && !is_of_training(f)
+                                                       ? config.validation_data
+                                                       : config.data,
+                                           .tokenizer = &model->tokenizer,
+                                           .V = model->layout.shape.V};
+    /* The run's folder is the run's. */
+    config.token_cache = NULL;
+    const dt_status status = f->data && given == NULL
+                                 ? dt_agree(world, dt_fail("out of memory for the name of the text"))
+                                 : dt_corpus_index_open(corpus, world, &inputs);
+    free(given);
+    return status;
+}
+
 /* What the loss is of: of the text it was trained on what was kept for validation, of any other all. */
 static dt_status choose_split(const dt_verb_flags *f, const dt_checkpoint_about *about,
                               const dt_corpus *corpus, dt_evaluate_range *range, const char **what) {
     const dt_corpus_identity identity = dt_corpus_index_identity(corpus);
     const bool own = identity.hash == about->corpus.hash && identity.file_bytes == about->corpus.file_bytes;
     const char *split = f->split ? f->split : own ? "validation" : "all";
-    const int64_t tokens = corpus->total.tokens,
-                  train = dt_streams_train_tokens(tokens, about->config.train_ratio);
+    double ratio = about->config.train_ratio;
+    if (about->config.validation_data && f->data == NULL)
+        ratio = is_of_training(f) ? 1.0 : 0.0; /* each is a text of its own */
+    const int64_t tokens = corpus->total.tokens, train = dt_streams_train_tokens(tokens, ratio);
     range->first_token = strcmp(split, "validation") == 0 ? train : 0;
     range->end_token = strcmp(split, "train") == 0 ? train : tokens;
     if (strcmp(split, "train") == 0)
@@ -97,7 +126,7 @@ static dt_status evaluate(const dt_world *world, const dt_model_file *model, con
     DT_TRY(check_flags(model, f));
     if (f->windows)
         DT_TRY(dt_verb_count("windows", f->windows, &range.max_windows));
-    DT_TRY(dt_corpus_index_open(corpus, world, f->data ? f->data : c->data, &model->tokenizer, NULL));
+    DT_TRY(open_corpus(world, model, f, corpus));
     dt_corpus_warn(corpus);
     DT_TRY(choose_split(f, &model->about, corpus, &range, &what));
     dt_status status = dt_workers_count(&threads);

@@ -21,7 +21,9 @@ typedef struct dt_verb_flags {
     const char *compute_dtype;                                     /* sample, eval */
     const char *data, *split, *windows;                            /* eval */
     const char *steps;                                             /* data */
-    const char *dtype, *out;                                       /* export */
+    const char *dtype;                                             /* export */
+    const char *out;                                               /* export, tokenize */
+    const char *tokenizer, *decode, *statistics, *data_format, *join_documents;         /* tokenize */
     const char *repetitions, *scaling, *algorithms, *threads_per_core, *merge, *report; /* bench */
     const char *ranks, *json;                                                           /* bench, plan */
     const char *ranks_per_host, *latency_us, *bandwidth_gbps;                           /* plan */

@@ -17,6 +17,13 @@
     TAKES("compute-dtype", compute_dtype, "fp32|bf16",                                                       \
           "Type that matrix products take their inputs in (default: as the model was trained)")
 
+#define DATA_FORMAT                                                                                          \
+    TAKES("data-format", data_format, "uint16|uint32",                                                       \
+          "Width of tokens in files without a header (default: there are none)")
+#define JOIN_DOCUMENTS                                                                                       \
+    TAKES("join-documents", join_documents, "true|false",                                                    \
+          "Put the tokenizer's end-of-text token between texts that are several files (default: true)")
+
 static const dt_verb verbs[] = {
     {.name = "train",
      .run = dt_verb_train,
@@ -68,6 +75,45 @@ static const dt_verb verbs[] = {
      .example = "dtrain data --data text.txt --seed 1 --steps 10",
      .takes_options = true,
      .flags = {CONFIG, TAKES("steps", steps, "N", "How many batches (default: those of an epoch)")}},
+    {.name = "tokenize",
+     .mode = "decode",
+     .run = dt_verb_decode,
+     .synopsis = "dtrain tokenize --decode FILE .. [--tokenizer T] [--data-format uint16|uint32]",
+     .summary = "print the text that tokens were made from",
+     .about = "Prints the text of files of tokens, byte for byte where the output is no terminal.",
+     .example = "dtrain tokenize --decode text.tokens",
+     .flags = {ALONE("decode", decode, "Print the text of the files of tokens that are named"),
+               TAKES("tokenizer", tokenizer, "T",
+                     "ascii, bytes, or the path of a tokenizer.json (default: what the first file names)"),
+               DATA_FORMAT}},
+    {.name = "tokenize",
+     .mode = "statistics",
+     .run = dt_verb_statistics,
+     .synopsis = "dtrain tokenize --statistics FILE .. [--tokenizer T] [--data-format uint16|uint32] "
+                 "[--join-documents true|false]",
+     .summary = "count tokens, and show the most frequent",
+     .about =
+         "Counts the tokens of files of tokens, or of texts by a tokenizer: how many there are, how many of "
+         "the vocabulary are used, and the twenty most frequent.",
+     .example = "dtrain tokenize --statistics text.tokens",
+     .flags = {ALONE("statistics", statistics, "Count the tokens of the files that are named"),
+               TAKES("tokenizer", tokenizer, "T",
+                     "ascii, bytes, or the path of a tokenizer.json, for texts and to show tokens as text"),
+               DATA_FORMAT, JOIN_DOCUMENTS}},
+    {.name = "tokenize",
+     .run = dt_verb_tokenize,
+     .synopsis =
+         "[mpirun -np N] dtrain tokenize TEXT .. --out FILE [--tokenizer T] [--join-documents true|false]",
+     .summary = "make the tokens of texts once, for many runs",
+     .about =
+         "Writes the tokens of texts into a file that training reads. Texts are names and globs, may be packed "
+         "by gzip or zstd, and - is standard input; ranks and threads share the work, and the file is the "
+         "same for any number of them.",
+     .example = "mpirun -np 2 dtrain tokenize text.txt --tokenizer gpt2/tokenizer.json --out text.tokens",
+     .flags = {TAKES("out", out, "FILE", "File to write"),
+               TAKES("tokenizer", tokenizer, "T",
+                     "ascii, bytes, or the path of a tokenizer.json (default: ascii)"),
+               JOIN_DOCUMENTS}},
     {.name = "bench",
      .mode = "merge",
      .run = dt_verb_merge,

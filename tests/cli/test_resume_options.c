@@ -149,12 +149,13 @@ static void another_corpus_is_refused(void **state) {
     text_write("longer.txt", 31000, 1);
     text_write("other.txt", 30000, 2);
     training_refused(
-        2, "saved", TRAINING_STEADY "--max-steps 4 --resume latest --data longer.txt", 2,
+        2, "saved", TRAINING_STEADY "--max-steps 4 --resume latest --data null --data longer.txt", 2,
         "dtrain: error: longer.txt is not the text that the checkpoint was trained on: expected 30000 "
         "bytes and 30000 tokens, found 31000 and 31000; give that text by --data, or start a new run in "
         "another --out-dir without --resume\n");
     training_refused(
-        TRAINING_ALONE, "saved", TRAINING_STEADY "--max-steps 4 --resume latest --data other.txt", 2,
+        TRAINING_ALONE, "saved", TRAINING_STEADY "--max-steps 4 --resume latest --data null --data other.txt",
+        2,
         "dtrain: error: other.txt is not the text that the checkpoint was trained on: it is as long, but "
         "its content hash is ");
 }
@@ -166,10 +167,10 @@ static void other_options_may_change_and_are_logged(void **state) {
         command_run("mkdir changed && cp -r saved/checkpoints changed/ && cp text.txt moved.txt");
     assert_int_equal(copy.exit_code, 0);
     command_free(&copy);
-    command_result r =
-        training_run(2, 1, "changed",
-                     TRAINING_STEADY "--max-steps 4 --resume latest --data moved.txt --learning-rate 0.005 "
-                                     "--eval-cadence 2 --checkpoint-cadence 1");
+    command_result r = training_run(
+        2, 1, "changed",
+        TRAINING_STEADY "--max-steps 4 --resume latest --data null --data moved.txt --learning-rate 0.005 "
+                        "--eval-cadence 2 --checkpoint-cadence 1");
     assert_int_equal(r.exit_code, 0);
     assert_non_null(strstr(r.out, "resume: learning_rate was 0.01 and is 0.005 from here on\n"));
     assert_non_null(strstr(r.out, "resume: max_steps was 2 and is 4 from here on\n"));

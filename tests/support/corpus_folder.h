@@ -51,9 +51,7 @@ static inline void corpus_folder_write(const corpus_folder *folder, const void *
     assert_int_equal(fclose(file), 0);
 }
 
-/** Opens a file as `size` ranks would: each indexes its share in a corpus of its own, and the shares are
- * gathered. */
-/* The tokenizer of corpora that name none. */
+/** The tokenizer of corpora that name none. */
 static inline const dt_tokenizer *corpus_folder_ascii(void) {
     static dt_tokenizer ascii;
     if (ascii.kind == NULL)
@@ -61,18 +59,34 @@ static inline const dt_tokenizer *corpus_folder_ascii(void) {
     return &ascii;
 }
 
-static inline void corpus_folder_open(dt_corpus *corpus, const char *path, int size) {
-    assert_int_equal(dt_corpus_open(corpus, path, corpus_folder_ascii()), DT_OK);
+/** Opens one file and indexes nothing. */
+static inline dt_status corpus_folder_look(dt_corpus *corpus, const char *path) {
+    const dt_tokenizer *ascii = corpus_folder_ascii();
+    const dt_corpus_inputs inputs = {.paths = &path, .count = 1, .tokenizer = ascii, .V = ascii->V};
+    return dt_corpus_open(corpus, &inputs);
+}
+
+/** Opens files as `size` ranks would: each indexes its slice in a corpus of its own, and the slices are
+ * gathered. */
+static inline void corpus_folder_gather(dt_corpus *corpus, const dt_corpus_inputs *inputs, int size) {
+    assert_int_equal(dt_corpus_open(corpus, inputs), DT_OK);
     for (int rank = 0; rank < size; rank++) {
         dt_corpus other;
         int64_t first, end;
-        assert_int_equal(dt_corpus_open(&other, path, corpus_folder_ascii()), DT_OK);
+        assert_int_equal(dt_corpus_open(&other, inputs), DT_OK);
         assert_int_equal(dt_corpus_index(&other, rank, size), DT_OK);
         dt_corpus_slice(corpus->blocks, rank, size, &first, &end);
         memcpy(corpus->block + first, other.block + first, (size_t)(end - first) * sizeof *corpus->block);
         dt_corpus_close(&other);
     }
     assert_int_equal(dt_corpus_finish(corpus), DT_OK);
+}
+
+/** The same with one file of ASCII. */
+static inline void corpus_folder_open(dt_corpus *corpus, const char *path, int size) {
+    const dt_tokenizer *ascii = corpus_folder_ascii();
+    const dt_corpus_inputs inputs = {.paths = &path, .count = 1, .tokenizer = ascii, .V = ascii->V};
+    corpus_folder_gather(corpus, &inputs, size);
 }
 
 #endif

@@ -152,8 +152,9 @@ static const char *const refusals[][2] = {
      "t:1:18: sampling_prompt must be a string, but is null; a string that looks like null needs quotes"},
     {"data: []", "t:1:7: data must be a string or list of strings, or null, but is an empty list"},
     {"data: {a: b}", "t:1:7: data must be a string or list of strings, or null, but is a map"},
-    {"data: [a, 5]", "t:1:7: data must be a string or list of strings, or null, but is a list whose entry 2 is "
-                     "something else; a string that looks like another value needs quotes"},
+    {"data: [a, 5]",
+     "t:1:7: data must be a string or list of strings, or null, but is a list whose entry 2 is "
+     "something else; a string that looks like another value needs quotes"},
     {"data: [a, '']", "t:1:7: data must be a string or list of strings, or null, but is empty; give it at "
                       "least one character"},
     {"hooks: 5", "t:1:8: hooks must be a map, or null, but is 5"},
@@ -296,8 +297,10 @@ static void test_flag_refusals(void **state) {
         {"--max-steps null", "--max-steps: max_steps must be an integer from 1 to 4294967295, but is null"},
         {"--shuffle=n", "--shuffle: shuffle must be true or false, but is n"},
         {"--shuffle 1", "--shuffle: shuffle must be true or false, but is 1"},
-        {"--data=", "--data: data must be a string or list of strings, or null, but is empty; give it at least one character"},
-        {"--data \xFF", "--data: data must be a string or list of strings, or null, but is not valid UTF-8; give it in UTF-8"},
+        {"--data=",
+         "--data: data must be a string or list of strings, or null, but is empty; give it at least one character"},
+        {"--data \xFF",
+         "--data: data must be a string or list of strings, or null, but is not valid UTF-8; give it in UTF-8"},
         {"--hooks []", "--hooks: hooks must be a map, or null, but is []"},
         {"--hooks {\"a\":1,\"a\":2}",
          "--hooks:1:8: a is given twice, first on line 1; remove one of the two"},

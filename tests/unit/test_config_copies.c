@@ -358,7 +358,7 @@ static void test_fixed_options(void **state) {
     (void)state;
     static const char expected[] =
         "n_layers d_model n_heads d_ff max_seq_len vocab_size train_ratio batch_size micro_batch_size seed "
-        "shuffle leftover_windows tokenizer ";
+        "shuffle leftover_windows join_documents tokenizer ";
     char found[512] = "";
     for (int64_t i = 0; i < dt_options_count(); i++)
         if (dt_options_at(i)->resume == DT_RESUME_FIXED) {
@@ -370,12 +370,17 @@ static void test_fixed_options(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_numbers_survive), cmocka_unit_test(test_strings_survive),
+        cmocka_unit_test(test_numbers_survive),
+        cmocka_unit_test(test_strings_survive),
         cmocka_unit_test(test_lists_survive),
-        cmocka_unit_test(test_trees_survive),   cmocka_unit_test(test_shortest_digits),
-        cmocka_unit_test(test_json_refusals),   cmocka_unit_test(test_hash),
-        cmocka_unit_test(test_compare),         cmocka_unit_test(test_fixed_options),
-        cmocka_unit_test(test_adopt),           cmocka_unit_test(test_large_integers),
+        cmocka_unit_test(test_trees_survive),
+        cmocka_unit_test(test_shortest_digits),
+        cmocka_unit_test(test_json_refusals),
+        cmocka_unit_test(test_hash),
+        cmocka_unit_test(test_compare),
+        cmocka_unit_test(test_fixed_options),
+        cmocka_unit_test(test_adopt),
+        cmocka_unit_test(test_large_integers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

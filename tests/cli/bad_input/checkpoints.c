@@ -109,9 +109,9 @@ static const bad_row rows[] = {
         RESUME "good --no-shuffle",
         "cannot resume: shuffle is true in the checkpoint and false in this run; this option may not change within a run; leave it out")},
     {ROW(
-        RESUME "good --data other.txt",
+        RESUME "good --data null --data other.txt",
         "other.txt is not the text that the checkpoint was trained on: expected 20000 bytes and 20000 tokens, found 19000 and 19000; give that text by --data")},
-    {ROW(RESUME "good --data case/text.txt",
+    {ROW(RESUME "good --data null --data case/text.txt",
          "case/text.txt is not the text that the checkpoint was trained on: it is as long, but its content hash is"),
      .prepare = "mkdir case && tr e a <text.txt >case/text.txt"},
 };

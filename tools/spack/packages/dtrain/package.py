@@ -23,6 +23,8 @@ class Dtrain(CMakePackage):
     depends_on("pcre2@10.40:+jit")
     depends_on("utf8proc@2.7:")
     depends_on("xxhash@0.8:")
+    depends_on("zlib-api")
+    depends_on("zstd")
     depends_on("cmocka", type="test")
     depends_on("mpfr", type="test")
 

@@ -1,0 +1,111 @@
+/* `dtrain tokenize --decode FILE`: the text that tokens were made from. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/minmax.h"
+#include "config/list.h"
+#include "tokenizer/tokenizer.h"
+#include "tokenizer/tokens.h"
+#include "train/corpus_index.h"
+#include "verb/token_words.h"
+#include "verb/verb.h"
+
+/* How many tokens are read and written at once. */
+#define CHUNK ((int64_t)1 << 16)
+
+/* The tokenizer that a file of dtrain's own names is where it was when the file was made, or a flag says. */
+static dt_status find_tokenizer(const dt_token_words *words, char name[DT_TOKEN_NAME_BYTES]) {
+    dt_token_file file;
+    char **paths;
+    int64_t count;
+    DT_TRY(dt_list_read(words->list, &paths, &count));
+    const int raw_bytes = words->config.data_format == DT_DATA_UINT16   ? 2
+                          : words->config.data_format == DT_DATA_UINT32 ? 4
+                                                                        : 0;
+    dt_status status = dt_token_file_open(&file, paths[0], raw_bytes);
+    if (status == DT_OK) {
+        snprintf(name, DT_TOKEN_NAME_BYTES, "%s", file.about.tokenizer_name);
+        if (*name == 0)
+            status = dt_usage(
+                "tokenize: expected --tokenizer, since %s does not say by which its tokens were made",
+                paths[0]);
+        dt_token_file_close(&file);
+    }
+    dt_list_free(paths);
+    return status;
+}
+
+/* A terminal shows what it can; a file or a pipe gets the bytes. */
+static dt_status write_text(const dt_tokenizer *tokenizer, const int32_t *ids, int64_t count) {
+    char *text = NULL;
+    size_t length = 0;
+    FILE *memory = open_memstream(&text, &length);
+    if (memory == NULL)
+        return dt_fail("out of memory for text");
+    for (int64_t t = 0; t < count; t++) {
+        size_t bytes;
+        const char *piece = dt_tokenizer_decode(tokenizer, ids[t], &bytes);
+        (void)fwrite(piece, 1, bytes, memory);
+    }
+    dt_status status = fclose(memory) == 0 ? DT_OK : dt_fail("out of memory for text");
+    if (status == DT_OK && dt_log_redraws())
+        dt_log_output(text);
+    else if (status == DT_OK && fwrite(text, 1, length, stdout) != length)
+        status = dt_verb_printed("the text");
+    free(text);
+    return status;
+}
+
+static dt_status decode(const dt_corpus *corpus, const dt_tokenizer *tokenizer) {
+    uint8_t *tokens = dt_memory_alloc(CHUNK, (size_t)corpus->token_bytes, "tokens");
+    int32_t *ids = dt_memory_alloc(CHUNK, sizeof *ids, "tokens");
+    dt_status status = tokens && ids ? DT_OK : DT_FAILED;
+    for (int64_t first = 0; first < corpus->total.tokens && status == DT_OK; first += CHUNK) {
+        const int64_t count = dt_min(CHUNK, corpus->total.tokens - first);
+        status = dt_corpus_read(corpus, first, first + count, tokens);
+        if (status == DT_OK) {
+            dt_tokens_widen(ids, tokens, corpus->token_bytes, count);
+            status = write_text(tokenizer, ids, count);
+        }
+    }
+    dt_memory_free(tokens);
+    dt_memory_free(ids);
+    return status == DT_OK ? dt_verb_printed("the text") : status;
+}
+
+static dt_status run(const dt_token_words *words) {
+    char name[DT_TOKEN_NAME_BYTES];
+    dt_tokenizer tokenizer = {0};
+    dt_corpus corpus = {0};
+    if (words->flags.tokenizer)
+        snprintf(name, sizeof name, "%s", words->flags.tokenizer);
+    else
+        DT_TRY(find_tokenizer(words, name));
+    dt_status status = dt_tokenizer_open(&tokenizer, words->flags.tokenizer ? words->flags.tokenizer : name);
+    if (status == DT_OK) {
+        const dt_corpus_index_inputs inputs = {
+            .config = &words->config, .data = words->list, .tokenizer = &tokenizer, .V = tokenizer.V};
+        status = dt_corpus_index_open_alone(&corpus, &inputs);
+    }
+    if (status == DT_OK)
+        status = decode(&corpus, &tokenizer);
+    dt_corpus_close(&corpus);
+    dt_tokenizer_free(&tokenizer);
+    return status;
+}
+
+dt_status dt_verb_decode(const dt_verb *verb, int argc, char **argv) {
+    dt_token_words words;
+    /* Here the text is the result: without a reader there is nothing left to do. */
+    signal(SIGPIPE, SIG_DFL);
+    dt_log_open(true, dt_log_find_terminal());
+    dt_status status = dt_token_words_read(&words, verb, argc, argv);
+    if (status == DT_OK)
+        status = run(&words);
+    dt_token_words_free(&words);
+    return status;
+}

@@ -1,0 +1,58 @@
+/* Two of the flags are options of training: the table checks them. */
+#include "verb/token_words.h"
+
+#include <stdlib.h>
+
+#include "config/list.h"
+#include "config/options.h"
+#include "verb/table.h"
+
+static dt_status make_list(dt_token_words *words, const char *const *files, int count) {
+    for (int i = 0; i < count; i++) {
+        char *longer = dt_list_append(words->list, files[i]);
+        if (longer == NULL)
+            return dt_usage("tokenize: expected names of files in UTF-8, found one that is not");
+        free(words->list);
+        words->list = longer;
+    }
+    return count > 0
+               ? DT_OK
+               : dt_usage("tokenize: expected the name of at least one file, found none; for example: dtrain "
+                          "tokenize text.txt --tokenizer tokenizer.json --out text.tokens");
+}
+
+static dt_status set_options(dt_token_words *words) {
+    const dt_verb_flags *flags = &words->flags;
+    DT_TRY(dt_config_init(&words->config));
+    DT_TRY(dt_config_set(&words->config, "token_cache", "null", "tokenize"));
+    if (flags->data_format)
+        DT_TRY(dt_config_set(&words->config, "data_format", flags->data_format, "--data-format"));
+    if (flags->join_documents)
+        DT_TRY(dt_config_set(&words->config, "join_documents", flags->join_documents, "--join-documents"));
+    return DT_OK;
+}
+
+dt_status dt_token_words_read(dt_token_words *words, const dt_verb *verb, int argc, char **argv) {
+    const char **files = calloc((size_t)argc + 1, sizeof *files);
+    int count = 0;
+    *words = (dt_token_words){0};
+    if (files == NULL)
+        return dt_fail("out of memory for the command line");
+    dt_status status = dt_verb_read(verb, NULL, argc, argv, &words->flags, files, &count);
+    if (status == DT_OK)
+        status = make_list(words, files, count);
+    if (status == DT_OK)
+        status = set_options(words);
+    free(files);
+    return status;
+}
+
+const char *dt_token_words_tokenizer(const dt_verb_flags *flags) {
+    return flags->tokenizer ? flags->tokenizer : "ascii";
+}
+
+void dt_token_words_free(dt_token_words *words) {
+    free(words->list);
+    dt_config_free(&words->config);
+    *words = (dt_token_words){0};
+}

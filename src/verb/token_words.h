@@ -1,0 +1,27 @@
+/**
+ * The words that `dtrain tokenize` takes in its three forms: files, a tokenizer, and how to read the files.
+ */
+#ifndef DT_VERB_TOKEN_WORDS_H
+#define DT_VERB_TOKEN_WORDS_H
+
+#include "base/status.h"
+#include "config/config.h"
+#include "verb/row.h"
+
+typedef struct dt_token_words {
+    dt_verb_flags flags;
+    char *list; /**< of the files (config/list.h) */
+    dt_config
+        config; /**< defaults, but what the flags say of data_format and join_documents; no token cache */
+} dt_token_words;
+
+/** Reads the words after the verb's: at least one file. Freed by the caller, after failure too. Local. */
+dt_status dt_token_words_read(dt_token_words *words, const dt_verb *verb, int argc, char **argv);
+
+/** What --tokenizer names, or the default of the option. Local. */
+const char *dt_token_words_tokenizer(const dt_verb_flags *flags);
+
+/** Frees what it holds; one that is all zero is fine. Local. */
+void dt_token_words_free(dt_token_words *words);
+
+#endif

@@ -1,0 +1,133 @@
+/* `dtrain tokenize TEXT .. --tokenizer T --out FILE`: texts to tokens once, for many runs. Ranks share the
+ * blocks. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "base/replace.h"
+#include "comm/agree.h"
+#include "tokenizer/tokenizer.h"
+#include "train/corpus_index.h"
+#include "train/stop.h"
+#include "train/token_space.h"
+#include "train/tokenize.h"
+#include "verb/token_words.h"
+#include "verb/verb.h"
+
+/* The file that `out` names, links followed, as a new string. It is renamed to, so it must be a file. */
+static dt_status find_target(const char *out, char **target) {
+    struct stat info;
+    *target = NULL;
+    if (strcmp(out, "-") == 0)
+        return dt_usage(
+            "--out: expected the name of a file, found -; ranks write the tokens together, which a pipe "
+            "does not allow");
+    DT_TRY(dt_replace_check(out));
+    const bool is_there = stat(out, &info) == 0;
+    if (is_there && !S_ISREG(info.st_mode))
+        return dt_usage("--out: expected the name of a file, found that %s is another thing", out);
+    *target = is_there ? realpath(out, NULL) : strdup(out);
+    return *target ? DT_OK : dt_fail("out of memory for the name of %s", out);
+}
+
+static char *folder_of(const char *path) {
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL)
+        return strdup(".");
+    return strndup(path, slash == path ? 1 : (size_t)(slash - path));
+}
+
+/* Whether there is a file to be written, and space for it. Rank 0 alone. */
+static dt_status prepare(const dt_corpus *corpus, const char *out, char **target) {
+    if (!corpus->is_text)
+        return dt_usage(
+            "tokenize: expected texts, found that %s is a file of tokens already; --decode gives its text "
+            "back, --statistics counts",
+            corpus->path);
+    DT_TRY(find_target(out, target));
+    char *folder = folder_of(*target);
+    const dt_status status =
+        folder ? dt_token_space_check(corpus, folder) : dt_fail("out of memory for a folder's name");
+    free(folder);
+    return status;
+}
+
+static dt_status finish(dt_token_writer *writer, const char *target, const dt_verb_flags *flags) {
+    dt_token_about *about = &writer->about;
+    snprintf(about->tokenizer_name, sizeof about->tokenizer_name, "%s", dt_token_words_tokenizer(flags));
+    const dt_token_about said = *about;
+    DT_TRY(dt_token_writer_finish(writer, target, false));
+    dt_log_line(
+        "%s: %" PRId64 " tokens of %d byte%s by %s, from %" PRId64 " bytes of text (%.3f bytes per token)",
+        target, said.count.tokens, said.token_bytes, said.token_bytes == 1 ? "" : "s", said.tokenizer_name,
+        said.content_bytes, (double)said.content_bytes / (double)said.count.tokens);
+    return dt_verb_printed("what was written");
+}
+
+static dt_status write_tokens(const dt_world *world, const dt_corpus *corpus, const dt_verb_flags *flags) {
+    dt_token_writer writer;
+    char *target = NULL;
+    size_t length = 0;
+    dt_status status = dt_agree(world, world->rank == 0 ? prepare(corpus, flags->out, &target) : DT_OK);
+    if (target)
+        length = strlen(target);
+    if (status == DT_OK)
+        status = dt_world_broadcast_block(world, &target, &length);
+    if (status == DT_OK)
+        status = dt_tokenize_run(world, corpus, target, &writer);
+    if (status == DT_OK)
+        status = dt_agree(world, world->rank == 0 ? finish(&writer, target, flags) : DT_OK);
+    free(target);
+    return status;
+}
+
+static dt_status run(const dt_world *world, const dt_token_words *words) {
+    dt_tokenizer tokenizer;
+    dt_corpus corpus = {0};
+    dt_status status =
+        dt_agree(world, dt_tokenizer_open(&tokenizer, dt_token_words_tokenizer(&words->flags)));
+    if (status == DT_OK) {
+        const dt_corpus_index_inputs inputs = {.config = &words->config,
+                                               .data = words->list,
+                                               .tokenizer = &tokenizer,
+                                               .V = tokenizer.V,
+                                               .stop_requested = dt_stop_requested};
+        status = dt_corpus_index_look(&corpus, world, &inputs);
+    }
+    if (status == DT_OK)
+        status = write_tokens(world, &corpus, &words->flags);
+    dt_corpus_close(&corpus);
+    dt_tokenizer_free(&tokenizer);
+    return status;
+}
+
+static dt_status read_words(dt_token_words *words, const dt_verb *verb, int argc, char **argv) {
+    DT_TRY(dt_token_words_read(words, verb, argc, argv));
+    if (words->flags.out == NULL || *words->flags.out == 0)
+        return dt_usage(
+            "tokenize: expected the file to write, found no --out FILE; for example: dtrain tokenize "
+            "text.txt --tokenizer tokenizer.json --out text.tokens");
+    return DT_OK;
+}
+
+dt_status dt_verb_tokenize(const dt_verb *verb, int argc, char **argv) {
+    dt_token_words words = {0};
+    dt_world world;
+    DT_TRY(dt_stop_prepare());
+    DT_TRY(dt_world_open(&world));
+    dt_stop_attend(NULL, NULL); /* nothing is to be left of what is half done */
+    dt_log_open(world.rank == 0, dt_log_find_terminal());
+    dt_status status = dt_verb_same_launch(&world, argc, argv);
+    if (status == DT_OK)
+        status = dt_agree(&world, read_words(&words, verb, argc, argv));
+    if (status == DT_OK)
+        status = run(&world, &words);
+    if (status == DT_STOPPED)
+        status = *dt_error() ? dt_fail("%s: nothing was written", dt_error()) : DT_FAILED;
+    dt_stop_finish();
+    dt_token_words_free(&words);
+    return dt_verb_leave(&world, status);
+}

@@ -1,0 +1,197 @@
+/* Texts in several files, packed, from standard input, and tokens in files and in the cache: the same weights
+ * however the tokens come, and a sentence for what cannot be read. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "support/text.h"
+#include "support/verb.h"
+
+#define MODEL                                                                                                 \
+    "--n-layers 1 --d-model 16 --n-heads 2 --d-ff 16 --max-seq-len 16 --seed 7 --max-steps 3 --batch-size 4 " \
+    "--micro-batch-size 1 "
+#define WEIGHTS "/checkpoints/checkpoint_step_3/model.safetensors"
+
+enum { TEXT_BYTES = 2500000 };
+
+/* A folder with big.txt, of three blocks, in its forms, and a run on it as it is. */
+static int set_up(void **state) {
+    *state = command_enter_folder();
+    text_write("big.txt", TEXT_BYTES, 1);
+    command_result r =
+        command_run("gzip -k big.txt && head -c 1000000 big.txt >a.txt && tail -c +1000001 big.txt >b.txt "
+                    "&& gzip -c a.txt >two.gz && gzip -c b.txt >>two.gz");
+    assert_int_equal(r.exit_code, 0);
+    command_free(&r);
+    training_done(TRAINING_ALONE, 1, "plain", MODEL "--data big.txt");
+    return 0;
+}
+
+/* The run on `data` has the weights of the plain one, and says `sentence`. */
+static void expect_same(int ranks, int threads, const char *flags, const char *sentence) {
+    command_result r = training_run(ranks, threads, "other", flags);
+    if (r.exit_code != 0)
+        fail_msg("%s: %s", flags, r.err);
+    command_says(&r, sentence);
+    command_free(&r);
+    assert_false(training_files_differ("plain" WEIGHTS, "other" WEIGHTS));
+    r = command_run("rm -r other");
+    command_free(&r);
+}
+
+static void run_line(const char *line) {
+    command_result r = command_run("%s", line);
+    if (r.exit_code != 0)
+        fail_msg("%s: %s", line, r.err);
+    command_free(&r);
+}
+
+static void the_same_weights_however_tokens_come(void **state) {
+    (void)state;
+    expect_same(2, 1, MODEL "--data big.txt.gz", "tokens: kept in other/tokens/");
+    expect_same(TRAINING_ALONE, 2, MODEL "--data two.gz", "corpus    two.gz: 2500000 bytes, 2500000 tokens");
+    expect_same(2, 1, MODEL "--data - <big.txt", "corpus    standard input: 2500000 bytes");
+    expect_same(TRAINING_ALONE, 1, MODEL "--data - --token-cache kept <big.txt.gz", "tokens: kept in kept/");
+    expect_same(3, 1, MODEL "--data big.txt --token-cache kept", "tokens: read from kept/");
+    expect_same(3, 1, MODEL "--data big.txt --token-cache fresh", "tokens: kept in fresh/");
+    run_line("cmp kept/* fresh/*");
+    expect_same(TRAINING_ALONE, 1, MODEL "--data 'kept/*.tokens'", "2500000 bytes, 2500000 tokens");
+    /* What a run was stopped over goes on from any form of it. */
+    command_result r = command_run(
+        "%s train --out-dir plain --resume latest --max-steps 4 --data null --data kept/*", DTRAIN);
+    assert_int_equal(r.exit_code, 0);
+    command_free(&r);
+    run_line("rm -r kept fresh");
+}
+
+/* A packed file whose hash is known is not unpacked into tokens again; what is damaged is made anew. */
+static void a_cache_is_used_again(void **state) {
+    (void)state;
+    expect_same(TRAINING_ALONE, 1, MODEL "--data big.txt.gz --token-cache kept", "tokens: kept in kept/");
+    expect_same(2, 1, MODEL "--data big.txt.gz --token-cache kept", "tokens: read from kept/");
+    run_line("printf x | dd of=$(ls kept/*) bs=1 seek=30 conv=notrunc 2>/dev/null");
+    expect_same(2, 1, MODEL "--data big.txt.gz --token-cache kept", "tokenizing the texts again");
+    expect_same(TRAINING_ALONE, 1, MODEL "--data big.txt.gz --token-cache kept", "tokens: read from kept/");
+    run_line("test $(ls -A kept | wc -l) = 1 && rm -r kept");
+}
+
+static void tokens_are_made_once(void **state) {
+    (void)state;
+    run_line(DTRAIN " tokenize big.txt --out one.tokens");
+    run_line(DTRAIN_MPIRUN " -np 3 --oversubscribe " DTRAIN " tokenize big.txt --out three.tokens");
+    run_line("cmp one.tokens three.tokens && " DTRAIN " tokenize --decode one.tokens | cmp - big.txt");
+    expect_same(2, 1, MODEL "--data one.tokens", "corpus    one.tokens: 2500000 bytes, 2500000 tokens");
+    run_line(DTRAIN " tokenize a.txt b.txt --tokenizer bytes --out both.tokens && " DTRAIN
+                    " tokenize --decode both.tokens | cmp - big.txt");
+    char *out = verb_output("", "tokenize --statistics both.tokens");
+    assert_non_null(strstr(out, "both.tokens: 2500000 tokens of 1 byte\n"));
+    assert_non_null(
+        strstr(out, "text: 2500000 bytes, 1.000 bytes per token; 0 tokens for unknown characters"));
+    free(out);
+    training_refused(TRAINING_ALONE, "other", MODEL "--data both.tokens", 2,
+                     "expected tokens by this run's tokenizer (ascii, ");
+    verb_refused(
+        "tokenize both.tokens --tokenizer bytes --out x.tokens", 2,
+        "dtrain: error: tokenize: expected texts, found that both.tokens is a file of tokens already; --decode "
+        "gives its text back, --statistics counts\n");
+}
+
+/* Tokens of ASCII as nanoGPT would have them. */
+static void write_raw(const char *path) {
+    char *text = command_read_file("big.txt");
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    for (const char *c = text; *c; c++) {
+        const unsigned char token[2] = {(unsigned char)(*c == '\n' ? 97 : *c - 30), 0};
+        assert_int_equal(fwrite(token, 2, 1, file), 1);
+    }
+    assert_int_equal(fclose(file), 0);
+    free(text);
+}
+
+static void others_files_of_tokens(void **state) {
+    (void)state;
+    write_raw("train.bin");
+    expect_same(2, 1, MODEL "--data train.bin --data-format uint16",
+                "corpus    train.bin: 5000000 bytes, 2500000 tokens");
+    run_line(
+        "{ printf '\\210\\330\\064\\001\\001\\000\\000\\000\\240\\045\\046\\000'; head -c 1012 /dev/zero; cat train.bin; } "
+        ">llm.bin");
+    expect_same(3, 1, MODEL "--data llm.bin", "corpus    llm.bin: 5001024 bytes, 2500000 tokens");
+    run_line("printf '\\143\\000' >>train.bin");
+    training_refused(2, "other", MODEL "--data train.bin --data-format uint16", 2,
+                     "expected tokens below the vocabulary's size 99, found 99 at offset 5000000");
+    training_refused(2, "other", MODEL "--data llm.bin --data train.bin", 2,
+                     "cannot use train.bin: expected a text in UTF-8, found a NUL byte");
+}
+
+static void several_files(void **state) {
+    (void)state;
+    expect_same(2, 1, MODEL "--data a.txt --data b.txt", "corpus    a.txt and 1 more file: 2500000 bytes");
+    expect_same(3, 1, MODEL "--data '[ab].txt'", "corpus    a.txt and 1 more file: 2500000 bytes");
+    run_line("printf 'data: [a.txt, b.txt]\\n' >list.yaml");
+    expect_same(TRAINING_ALONE, 1, MODEL "--config list.yaml", "a.txt and 1 more file");
+    expect_same(2, 1, MODEL "--config list.yaml --token-cache kept", "tokens: kept in kept/");
+    training_refused(2, "other", MODEL "--data 'nothing*.txt'", 2,
+                     "expected files that match the glob nothing*.txt");
+}
+
+/* All of `data` is trained on, and val_loss is that of the other text. */
+static void validation_has_files_of_its_own(void **state) {
+    (void)state;
+    text_write("held.txt", 3000, 5);
+    training_done(2, 1, "held", MODEL "--data a.txt --validation-data held.txt --eval-cadence 3");
+    char *val_loss = training_last_metric("held", "val_loss"), line[128];
+    for (int i = 0; i < 2; i++) {
+        command_result r =
+            command_run("%s eval held/checkpoints/latest %s", DTRAIN, i == 0 ? "--data held.txt" : "");
+        assert_int_equal(r.exit_code, 0);
+        snprintf(line, sizeof line, "loss %.7s", val_loss);
+        command_says(&r, line);
+        command_says(&r, "on held.txt");
+        command_free(&r);
+    }
+    command_result r = command_run("%s eval held/checkpoints/latest --split train --windows 10", DTRAIN);
+    command_says(&r, "on a.txt, its train split");
+    command_free(&r);
+    training_refused(TRAINING_ALONE, "held", "--resume latest --max-steps 4 --validation-data null", 2,
+                     "validation_data is held.txt in the checkpoint and null in this run");
+    free(val_loss);
+}
+
+static void what_cannot_be_kept_is_refused(void **state) {
+    (void)state;
+    training_refused(
+        2, "none", MODEL "--data big.txt.gz --token-cache null", 2,
+        "cannot use big.txt.gz: it can be read only once and from its start, so its tokens must be kept");
+    training_refused(2, "none", MODEL "--data big.txt.gz --token-cache big.txt/x", 1,
+                     "big.txt.gz can be read only once and needs a folder for its tokens that all ranks see");
+    expect_same(2, 1, MODEL "--data big.txt --token-cache big.txt/x", "dtrain: no token cache: ");
+    run_line("head -c 100000 big.txt.gz >short.gz");
+    training_refused(
+        2, "none", MODEL "--data short.gz", 1,
+        "cannot unpack short.gz: expected a whole file packed by gzip, found its end, too early");
+    run_line("test ! -e none/tokens");
+    run_line("mkdir -p full && { ! " DTRAIN
+             " tokenize short.gz --out full/x.tokens 2>/dev/null; } && test -z \"$(ls -A full)\"");
+    training_refused(2, "none", MODEL "--data - --data a.txt", 2,
+                     "cannot use standard input (-) with other files");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_same_weights_however_tokens_come),
+        cmocka_unit_test(a_cache_is_used_again),
+        cmocka_unit_test(tokens_are_made_once),
+        cmocka_unit_test(others_files_of_tokens),
+        cmocka_unit_test(several_files),
+        cmocka_unit_test(validation_has_files_of_its_own),
+        cmocka_unit_test(what_cannot_be_kept_is_refused),
+    };
+    return cmocka_run_group_tests(tests, set_up, training_tear_down);
+}
