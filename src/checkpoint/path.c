@@ -145,17 +145,27 @@ static dt_status exchange(const dt_checkpoint_path *paths) {
     return dt_fail("cannot replace %s: %s", paths->final, strerror(cause));
 }
 
+/* The checkpoint stands and `latest` cannot take its name at once, for `cause`. Without a link --resume auto
+ * finds the newest; with that of an older one it would go back. */
+static void do_without_link(const dt_checkpoint_path *paths, int cause) {
+    (void)unlink(paths->link);
+    const bool removed = unlink(paths->latest) == 0 || errno == ENOENT;
+    if (removed && symlink(strrchr(paths->final, '/') + 1, paths->latest) == 0)
+        return;
+    dt_log_warn("%s is saved, but the link %s cannot be made to lead to it: %s; %s", paths->final,
+                paths->latest, strerror(cause),
+                removed ? "it is left out, and --resume auto takes the newest checkpoint"
+                        : "it still leads to an older one, so name the new one to --resume");
+}
+
 dt_status dt_checkpoint_path_publish(const dt_checkpoint_path *paths) {
     bool replaces = dt_file_is_there(paths->final);
-    if (symlink(strrchr(paths->final, '/') + 1, paths->link) != 0)
-        return dt_fail("cannot make the link %s: %s", paths->link, strerror(errno));
+    int cause = symlink(strrchr(paths->final, '/') + 1, paths->link) == 0 ? 0 : errno;
     DT_TRY(replaces ? exchange(paths) : dt_file_rename(paths->temporary, paths->final));
-    if (rename(paths->link, paths->latest) != 0) {
-        int cause = errno;
-        dt_status undone = replaces ? exchange(paths) : dt_file_rename(paths->final, paths->temporary);
-        return dt_fail("cannot replace %s: %s%s", paths->latest, strerror(cause),
-                       undone == DT_OK ? "" : ", and the checkpoint it should name stays in its place");
-    }
+    if (cause == 0 && rename(paths->link, paths->latest) != 0)
+        cause = errno;
+    if (cause)
+        do_without_link(paths, cause);
     /* From here on the new one stands, whole: what still fails is worth a warning, not the loss of the save.
      */
     if (dt_file_sync_folder(paths->folder) != DT_OK)

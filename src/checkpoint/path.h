@@ -45,8 +45,8 @@ int64_t dt_checkpoint_path_step(const char *name);
  * Local. */
 dt_status dt_checkpoint_path_prepare(dt_checkpoint_path *paths, const char *folder, int64_t step);
 
-/** Puts the finished temporary folder in its place and points latest to it, or fails and changes nothing.
- * Local. */
+/** Puts the finished temporary folder in its place and points latest to it, or fails and changes nothing. A
+ * checkpoint that stands is no failure: where latest cannot lead to it the log says so. Local. */
 dt_status dt_checkpoint_path_publish(const dt_checkpoint_path *paths);
 
 /** Removes what a failed save made; the sentence of the failure stays the last one recorded. Local. */

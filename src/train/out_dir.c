@@ -70,6 +70,15 @@ static dt_status expect_link(const char *folder, const char *name, const char *o
     return status;
 }
 
+/* A save will replace the link: another user's, in a folder like /tmp, cannot be. */
+static dt_status try_latest(const char *folder, const char *option) {
+    const int64_t step = dt_checkpoint_path_follow(folder, DT_CHECKPOINT_LATEST);
+    if (step >= 0 && dt_checkpoint_path_point(folder, DT_CHECKPOINT_LATEST, step) != DT_OK)
+        return dt_usage("%s: %s; name a folder that you can write to, or have whose it is remove the link",
+                        option, dt_error());
+    return DT_OK;
+}
+
 /* Makes and removes a folder and a file in it; 0, or the errno of what did not work. */
 static int try_files(const char *folder, const char *file) {
     if (mkdir(folder, 0777) != 0)
@@ -107,7 +116,8 @@ static dt_status try_checkpoints(const char *folder, const char *option) {
         return dt_usage("%s: cannot write checkpoints into %s: %s; name a folder that you can write to",
                         option, folder, strerror(failed));
     DT_TRY(expect_link(folder, DT_CHECKPOINT_LATEST, option));
-    return expect_link(folder, DT_CHECKPOINT_BEST, option);
+    DT_TRY(expect_link(folder, DT_CHECKPOINT_BEST, option));
+    return try_latest(folder, option);
 }
 
 static dt_status claim_folder(dt_lock *lock, const char *folder, const char *option,

@@ -204,6 +204,26 @@ static void a_folder_that_vanishes_is_made_anew(void **state) {
     check_whole("gone");
 }
 
+/* A link that only its owner may replace, in a folder that all may write to, is found before the first step.
+ */
+static void a_link_of_another_user_is_found_at_the_start(void **state) {
+    (void)state;
+#define AS_NOBODY "setpriv --reuid=65534 --regid=65534 --clear-groups "
+    command_result r = command_run("chmod 755 . && " AS_NOBODY "test -x %s && cp -a saved sticky && "
+                                   "chmod 1777 sticky sticky/checkpoints && chmod 666 sticky/metrics.jsonl",
+                                   DTRAIN);
+    const bool may = r.exit_code == 0;
+    command_free(&r);
+    if (!may) {
+        print_message("skipped: acting as another user needs more rights\n");
+        return;
+    }
+    r = command_run(AS_NOBODY "%s train --out-dir sticky " MODEL "--max-steps 4 --resume latest", DTRAIN);
+    check(&r, 2, (const char *const[]){"checkpoints/latest: Operation not permitted; name a folder", NULL});
+    check_whole("sticky");
+    check_going_on("sticky");
+}
+
 /* What a save and a repair that were killed have left goes at the next start, also when nothing is saved. */
 static void the_next_start_cleans_up(void **state) {
     (void)state;
@@ -227,6 +247,7 @@ int main(void) {
                                        cmocka_unit_test(a_full_disk_stops_the_run),
                                        cmocka_unit_test(a_disk_that_becomes_read_only_stops_the_run),
                                        cmocka_unit_test(a_folder_that_vanishes_is_made_anew),
+                                       cmocka_unit_test(a_link_of_another_user_is_found_at_the_start),
                                        cmocka_unit_test(the_next_start_cleans_up)};
     return cmocka_run_group_tests(tests, set_up, training_tear_down);
 }

@@ -125,8 +125,7 @@ static int fail_each_call(tiny *t, int with) {
             assert_done(dt_file_remove_tree(t->folder));
             return call - 1;
         }
-        if (status ==
-            DT_OK) { /* the new one stood already: only its name might not outlast a power failure */
+        if (status == DT_OK) { /* the new one stood already, and lacked a sync or its link */
             expect_names(t, "checkpoint_step_3 checkpoint_step_4 latest ");
             assert_true(stands(t, "checkpoint_step_4"));
         } else {
