@@ -30,7 +30,7 @@ uint32_t dt_unicode_mask(const char *name, size_t length) {
     if (length != 1 && length != 2)
         return 0;
     for (size_t i = 0; i < CATEGORIES; i++)
-        if (strncmp(DT_UNICODE_NAMES + 2 * i, name, length) == 0)
+        if (strncmp(&DT_UNICODE_NAMES[2 * i], name, length) == 0)
             mask |= (uint32_t)1 << i;
     return mask;
 }

@@ -24,6 +24,7 @@ typedef struct dt_verb_flags {
     const char *dtype;                                             /* export */
     const char *out;                                               /* export, tokenize */
     const char *tokenizer, *decode, *statistics, *data_format, *join_documents;         /* tokenize */
+    const char *vocab_size, *no_regex, *prefix_space, *no_end_of_text;                  /* tokenizer */
     const char *repetitions, *scaling, *algorithms, *threads_per_core, *merge, *report; /* bench */
     const char *ranks, *json;                                                           /* bench, plan */
     const char *ranks_per_host, *latency_us, *bandwidth_gbps;                           /* plan */

@@ -180,6 +180,22 @@ static const dt_verb verbs[] = {
      .example = "dtrain export runs/a/checkpoints/best --dtype bf16 --out model",
      .flags = {TAKES("out", out, "FOLDER", "Name of the new folder"),
                TAKES("dtype", dtype, "fp32|fp16|bf16", "Type of the numbers (default fp32)")}},
+    {.name = "tokenizer",
+     .run = dt_verb_tokenizer,
+     .synopsis = "dtrain tokenizer train TEXT .. --vocab-size N --out FILE [--no-regex] [--prefix-space] "
+                 "[--no-end-of-text]",
+     .summary = "train a tokenizer on a text",
+     .about =
+         "Trains a byte-level BPE on text files, - being standard input, and writes it as a tokenizer.json, which "
+         "dtrain and Hugging Face's tokenizers read. It learns the merges that the tokenizers library learns. "
+         "The last token is <|endoftext|>.",
+     .example = "dtrain tokenizer train books/*.txt --vocab-size 8000 --out tokenizer.json",
+     .flags = {TAKES("vocab-size", vocab_size, "N", "Tokens in all, 257 or more"),
+               TAKES("out", out, "FILE", "Name of the new file"),
+               ALONE("no-regex", no_regex,
+                     "Let tokens span words; without it GPT-2's pattern splits the text first"),
+               ALONE("prefix-space", prefix_space, "Put a space before a text that does not begin with one"),
+               ALONE("no-end-of-text", no_end_of_text, "Have no token <|endoftext|>")}},
     {.name = "progress",
      .run = dt_verb_progress,
      .synopsis = "dtrain progress [--config FILE] [--OPTION VALUE ..]",

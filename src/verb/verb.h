@@ -63,6 +63,9 @@ dt_status dt_verb_verify(const dt_verb *verb, int argc, char **argv);
 /** Writes the model of a checkpoint as a folder for other programs, in a type of numbers of choice. Local. */
 dt_status dt_verb_export(const dt_verb *verb, int argc, char **argv);
 
+/** Trains a tokenizer on text files and writes a tokenizer.json. Local. */
+dt_status dt_verb_tokenizer(const dt_verb *verb, int argc, char **argv);
+
 /** Prints in one line whether the run of these words is complete, and the step it has come to. Local. */
 dt_status dt_verb_progress(const dt_verb *verb, int argc, char **argv);
 
