@@ -45,6 +45,14 @@ dt_status dt_checkpoint_metadata_expect(const char *path) {
     return status;
 }
 
+/* Whether the number text[0..length) has a point or an exponent; none starts with one. */
+static bool is_real(const char *text, size_t length) {
+    for (size_t i = 1; i < length; i++)
+        if (text[i] == '.' || text[i] == 'e' || text[i] == 'E')
+            return true;
+    return false;
+}
+
 /*
  * Copies a JSON text with the fewest digits for each of its real numbers, where jansson prints 17: 0.1, and
  * not 0.10000000000000001. Returns the end of `copy`, which has room for twice the text: of "1e-8" comes
@@ -54,7 +62,7 @@ static char *copy_shortened(const char *text, char *copy) {
     bool quoted = false;
     while (*text != 0) {
         const size_t length = quoted ? 0 : strspn(text, "+-.0123456789eE");
-        if (strcspn(text, ".eE") < length && *text != 'e') {
+        if (is_real(text, length) && *text != 'e') {
             char digits[DT_REAL_TEXT_BYTES];
             copy = stpcpy(copy, dt_emit_digits(strtod(text, NULL), digits));
             text += length;
