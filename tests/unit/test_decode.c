@@ -5,12 +5,21 @@
 #include "model/head.h"
 #include "support/small_gpt.h"
 
+/* Sanitizers make all of it ten times as long: there the longest context is shorter, still of several vectors
+ * and a rest, and of the streams that are compared with themselves alone there are the first, the last and
+ * one between. */
+#ifdef DT_SANITIZED
+enum { LONG_T = 67, ALONE_STRIDE = 8 };
+#else
+enum { LONG_T = 131, ALONE_STRIDE = 1 };
+#endif
+
 static const dt_shape shapes[] = {
     {.n_layers = 2, .C = 12, .H = 3, .F = 20, .T = 1, .V = 11},
     {.n_layers = 2, .C = 12, .H = 3, .F = 20, .T = 2, .V = 11},
     {.n_layers = 2, .C = 12, .H = 3, .F = 20, .T = 9, .V = 11},
     {.n_layers = 2, .C = 12, .H = 2, .F = 20, .T = 10, .V = 99},
-    {.n_layers = 3, .C = 32, .H = 4, .F = 64, .T = 131, .V = 99},
+    {.n_layers = 3, .C = 32, .H = 4, .F = 64, .T = LONG_T, .V = 99},
 };
 static const int shape_count = (int)(sizeof shapes / sizeof *shapes);
 
@@ -154,18 +163,18 @@ static void streams_do_not_matter(void **state) {
             small_gpt_use(small, k);
             dt_decoder *together = decoder_of(small, STREAMS), *alone[STREAMS];
             dt_decode_tokens(together, text, 1);
-            for (int64_t s = 0; s < STREAMS; s++) {
+            for (int64_t s = 0; s < STREAMS; s += ALONE_STRIDE) {
                 alone[s] = decoder_make(small);
                 dt_decode_tokens(alone[s], text, 1);
             }
             for (int64_t t = 0; t < steps; t++) {
                 dt_decode_next(together, text + t * STREAMS);
-                for (int64_t s = 0; s < STREAMS; s++) {
+                for (int64_t s = 0; s < STREAMS; s += ALONE_STRIDE) {
                     dt_decode_next(alone[s], text + t * STREAMS + s);
                     assert_same_bits(k->name, "logits", together->logits + s * V, alone[s]->logits, V);
                 }
             }
-            for (int64_t s = 0; s < STREAMS; s++)
+            for (int64_t s = 0; s < STREAMS; s += ALONE_STRIDE)
                 decoder_free(alone[s]);
             decoder_free(together);
         }
