@@ -20,7 +20,7 @@ static const unsigned char dot_bits[CELL_HEIGHT][CELL_WIDTH] = {{1, 8}, {2, 16},
 
 typedef struct picture {
     int columns, rows; /* of characters between the axes */
-    int wide, high;    /* of places that a value can have: dots, or characters */
+    int wide, high;    /* of positions that a value can have: dots, or characters */
     double first_step, last_step, min, max;
     unsigned char *dots; /* [rows, columns]: Braille's bits */
     char *letters;       /* [rows, columns]: what stands above the dots; 0: nothing */
@@ -40,15 +40,15 @@ static void span_value(picture *p, double value) {
     p->max = fmax(p->max, value);
 }
 
-/* Where a step or a loss stands, 0 to `places` - 1; the middle where all are one. */
-static int place(double value, double low, double high, int places) {
+/* Where a step or a loss stands, 0 to `positions` - 1; the middle where all are one. */
+static int position(double value, double low, double high, int positions) {
     if (!(high > low))
-        return places / 2;
-    return (int)dt_min((int64_t)((value - low) / (high - low) * places), (int64_t)places - 1);
+        return positions / 2;
+    return (int)dt_min((int64_t)((value - low) / (high - low) * positions), (int64_t)positions - 1);
 }
 
 static int row_of(const picture *p, double value) {
-    return p->high - 1 - place(value, p->min, p->max, p->high);
+    return p->high - 1 - position(value, p->min, p->max, p->high);
 }
 
 /* What the steps of a column come to. */
@@ -62,7 +62,7 @@ typedef struct column {
 static void gather(const picture *p, const dt_series *series, column *columns) {
     memset(columns, 0, (size_t)p->wide * sizeof *columns);
     for (int64_t i = 0; i < series->count; i++) {
-        column *c = &columns[place(series->step[i], p->first_step, p->last_step, p->wide)];
+        column *c = &columns[position(series->step[i], p->first_step, p->last_step, p->wide)];
         c->min = c->count ? fmin(c->min, series->value[i]) : series->value[i];
         c->max = c->count ? fmax(c->max, series->value[i]) : series->value[i];
         c->sum += series->value[i];
@@ -112,8 +112,8 @@ static void draw_letters(picture *p, const column *columns, char letter) {
 
 static void draw_circles(picture *p, const dt_series *series) {
     for (int64_t i = 0; i < series->count; i++) {
-        const int x = place(series->step[i], p->first_step, p->last_step, p->columns);
-        const int y = p->rows - 1 - place(series->value[i], p->min, p->max, p->rows);
+        const int x = position(series->step[i], p->first_step, p->last_step, p->columns);
+        const int y = p->rows - 1 - position(series->value[i], p->min, p->max, p->rows);
         p->letters[y * p->columns + x] = 'o';
     }
 }
