@@ -15,9 +15,8 @@
 #include "checkpoint/metadata.h"
 #include "optim/finite.h"
 
-#define PREFIX "transformer."
-#define HEAD   "lm_head.weight"
-#define WTE    "wte.weight"
+#define HEAD "lm_head.weight"
+#define WTE  "wte.weight"
 
 /* Numbers that are read and widened at a time. */
 #define PIECE_ELEMENTS ((int64_t)1 << 16)
@@ -51,8 +50,8 @@ static dt_status find_in(const dt_weight_file *file, const char *name, const dt_
 /* Looks for `tensor` by `name`, in all files and with both names. */
 static dt_status find(const dt_pretrained *model, const char *name, const dt_tensor *tensor,
                       dt_pretrained_tensor *found) {
-    char prefixed[sizeof PREFIX + DT_TENSOR_NAME_BYTES];
-    snprintf(prefixed, sizeof prefixed, PREFIX "%s", name);
+    char prefixed[sizeof DT_WEIGHT_FILES_PREFIX + DT_TENSOR_NAME_BYTES];
+    snprintf(prefixed, sizeof prefixed, DT_WEIGHT_FILES_PREFIX "%s", name);
     for (int64_t i = 0; i < model->files.count; i++) {
         DT_TRY(find_in(&model->files.file[i], name, tensor, found));
         DT_TRY(find_in(&model->files.file[i], prefixed, tensor, found));
@@ -60,28 +59,14 @@ static dt_status find(const dt_pretrained *model, const char *name, const dt_ten
     return DT_OK;
 }
 
-static bool ends(const char *text, const char *end) {
-    const size_t length = strlen(text), end_length = strlen(end);
-    return length >= end_length && strcmp(text + length - end_length, end) == 0;
-}
-
-/* The causal masks that old files hold: h.3.attn.bias, which no weight is called. */
-static bool is_mask(const char *name) {
-    return strncmp(name, "h.", 2) == 0 && (ends(name, ".attn.bias") || ends(name, ".attn.masked_bias"));
-}
-
-static const char *without_prefix(const char *name) {
-    return strncmp(name, PREFIX, strlen(PREFIX)) == 0 ? name + strlen(PREFIX) : name;
-}
-
 /* A tensor that the model does not have means that it is another one. */
 static dt_status refuse_strangers(const dt_pretrained *model, const dt_weight_file *file) {
     const char *stored;
     json_t *entry;
     json_object_foreach(file->header.entries, stored, entry) {
-        const char *name = without_prefix(stored);
-        if (strcmp(stored, DT_SAFETENSORS_ABOUT) != 0 && strcmp(name, HEAD) != 0 && !is_mask(name) &&
-            dt_layout_find(&model->layout, name) == NULL)
+        const char *name = dt_weight_files_bare(stored);
+        if (strcmp(stored, DT_SAFETENSORS_ABOUT) != 0 && strcmp(name, HEAD) != 0 &&
+            !dt_weight_files_is_mask(stored) && dt_layout_find(&model->layout, name) == NULL)
             return dt_fail("cannot use %s: it holds a tensor %s that the GPT-2 of config.json does not have",
                            file->path, stored);
     }

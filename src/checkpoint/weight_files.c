@@ -20,6 +20,22 @@ static dt_status no_memory(const char *folder) {
     return dt_fail("out of memory while looking at the model in %s", folder);
 }
 
+const char *dt_weight_files_bare(const char *name) {
+    const size_t length = strlen(DT_WEIGHT_FILES_PREFIX);
+    return strncmp(name, DT_WEIGHT_FILES_PREFIX, length) == 0 ? name + length : name;
+}
+
+static bool ends(const char *text, const char *end) {
+    const size_t length = strlen(text), end_length = strlen(end);
+    return length >= end_length && strcmp(text + length - end_length, end) == 0;
+}
+
+/* h.3.attn.bias, which no weight is called. */
+bool dt_weight_files_is_mask(const char *name) {
+    const char *bare = dt_weight_files_bare(name);
+    return strncmp(bare, "h.", 2) == 0 && (ends(bare, ".attn.bias") || ends(bare, ".attn.masked_bias"));
+}
+
 static dt_status open_file(dt_weight_file *file, const char *folder, const char *name) {
     int descriptor = -1;
     int64_t size_bytes = 0;
@@ -41,8 +57,7 @@ static dt_status open_file(dt_weight_file *file, const char *folder, const char 
 /* A shard is a file of the folder itself. */
 static dt_status check_name(const char *index, const char *tensor, const json_t *value) {
     const char *name = json_string_value(value);
-    const size_t length = name ? strlen(name) : 0;
-    if (length > strlen(END) && strcmp(name + length - strlen(END), END) == 0 && strchr(name, '/') == NULL &&
+    if (name && ends(name, END) && strcmp(name, END) != 0 && strchr(name, '/') == NULL &&
         strlen(name) == json_string_length(value))
         return DT_OK;
     return dt_fail("cannot use %s: it says that tensor %s is in %s, expected the name of a " END
@@ -70,7 +85,7 @@ static dt_status check_contents(const dt_weight_files *files, const char *index,
     for (int64_t i = 0; i < files->count; i++) {
         json_object_foreach(files->file[i].header.entries, tensor, value) {
             const char *told = json_string_value(json_object_get(map, tensor));
-            if (strcmp(tensor, DT_SAFETENSORS_ABOUT) != 0 &&
+            if (strcmp(tensor, DT_SAFETENSORS_ABOUT) != 0 && !dt_weight_files_is_mask(tensor) &&
                 (told == NULL || strcmp(told, files->file[i].name) != 0))
                 return dt_fail("cannot use %s: it says that tensor %s is in %s, found it in %s", index,
                                tensor, told ? told : "no file", files->file[i].path);

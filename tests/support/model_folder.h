@@ -97,7 +97,7 @@ static inline void model_folder_write(const char *folder, const dt_layout *layou
                                       const model_folder_form *form) {
     const int64_t files = form->shards > 0 ? form->shards : 1;
     model_folder_file *file = calloc((size_t)files, sizeof *file);
-    json_t *map = json_object();
+    json_t *map = json_object(), *unknown = json_object();
     if (dt_file_make_folder(folder) != DT_OK)
         abort();
     for (int64_t i = 0; i < files; i++) {
@@ -116,6 +116,8 @@ static inline void model_folder_write(const char *folder, const dt_layout *layou
         char name[64];
         snprintf(name, sizeof name, "h.%" PRId64 ".attn.bias", layer);
         model_folder_add(&file[0], map, form, name, 2, 3, ones);
+        if (files > 1) /* another of that name, and the index does not know of it */
+            model_folder_add(&file[1], unknown, form, name, 2, 3, ones);
         snprintf(name, sizeof name, "h.%" PRId64 ".attn.masked_bias", layer);
         model_folder_add(&file[files - 1], map, form, name, 0, 1, ones);
     }
@@ -135,6 +137,7 @@ static inline void model_folder_write(const char *folder, const dt_layout *layou
         model_folder_put_json(folder, "model.safetensors.index.json",
                               json_pack("{s:{s:i}, s:O}", "metadata", "total_size", 1, "weight_map", map));
     json_decref(map);
+    json_decref(unknown);
     free(file);
     model_folder_put_json(folder, "config.json", model_folder_config(&layout->shape));
 }
