@@ -18,6 +18,8 @@
 #define HEAD "lm_head.weight"
 #define WTE  "wte.weight"
 
+#define TOKENIZER "tokenizer.json"
+
 /* Numbers that are read and widened at a time. */
 #define PIECE_ELEMENTS ((int64_t)1 << 16)
 
@@ -31,6 +33,18 @@ static bool has_file(const char *folder, const char *name) {
 bool dt_pretrained_is(const char *path) {
     return dt_file_is_folder(path) && has_file(path, DT_CHECKPOINT_CONFIG) &&
            !has_file(path, DT_CHECKPOINT_METADATA) && !has_file(path, DT_CHECKPOINT_OPTIMIZER);
+}
+
+dt_status dt_pretrained_tokenizer(const char *folder, char **path) {
+    *path = dt_file_join(folder, TOKENIZER);
+    if (*path == NULL)
+        return dt_fail("out of memory while looking at %s", folder);
+    if (dt_file_exists(*path))
+        return DT_OK;
+    free(*path);
+    *path = NULL;
+    return dt_usage(
+        "%s has no " TOKENIZER " to say what text is to its model; name a tokenizer by --tokenizer", folder);
 }
 
 /* ---- where tensors are ---- */

@@ -52,6 +52,12 @@ dt_status dt_pretrained_open(dt_pretrained *model, const char *folder);
  */
 dt_status dt_pretrained_read(const dt_pretrained *model, const dt_layout *layout, float *parameters);
 
+/**
+ * The tokenizer.json of `folder` as a new string that the caller frees. Fails with DT_USAGE where there is
+ * none: nothing else says what text is to the model. Local.
+ */
+dt_status dt_pretrained_tokenizer(const char *folder, char **path);
+
 /** Frees what the model holds. Local. */
 void dt_pretrained_close(dt_pretrained *model);
 

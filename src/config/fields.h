@@ -59,7 +59,7 @@ typedef struct dt_config {
     char *token_cache, *tokenizer, *out_dir, *checkpoint_dir;
     int64_t checkpoint_on_error, keep_last, keep_every;
     bool save_best;
-    char *resume;
+    char *resume, *init_from;
     int64_t log_cadence, metrics_cadence;
     int64_t loss_spike_window;
     double loss_spike_threshold;

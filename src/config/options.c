@@ -178,6 +178,9 @@ static const dt_option table[] = {
     {FIELD(resume), STRING("null"), OR_NULL, GROUP(CHECKPOINTS), IRRELEVANT,
      HELP("Checkpoint to go on from: its path, latest, best, or auto (the newest whole one, or the start "
           "if there is none)")},
+    {FIELD(init_from), STRING("null"), OR_NULL, GROUP(CHECKPOINTS), IRRELEVANT,
+     HELP("Model that a run starts from when it does not resume: the folder of a checkpoint, or a GPT-2 of Hugging "
+          "Face's; its shape and tokenizer count where none are given; null draws initial weights")},
     {FIELD(log_cadence), INT("1", 1, MAX_COUNT), GROUP(OUTPUT), IRRELEVANT, UNIT("steps"),
      HELP("Steps between lines on the console where it is not a terminal")},
     {FIELD(metrics_cadence), INT("1", 1, MAX_COUNT), GROUP(OUTPUT), IRRELEVANT, UNIT("steps"),

@@ -66,10 +66,9 @@ static dt_status create_parameters(dt_model_file *m, dt_shape shape) {
 
 static dt_status read_checkpoint(dt_model_file *m) {
     DT_TRY(dt_checkpoint_read_about(m->path, &m->about));
-    dt_shape shape;
-    DT_TRY(dt_tokenizer_open(&m->tokenizer, m->about.config.tokenizer));
-    DT_TRY(dt_model_file_shape(&m->about.config, &m->tokenizer, &shape));
-    DT_TRY(create_parameters(m, shape));
+    const dt_config *c = &m->about.config;
+    DT_TRY(create_parameters(
+        m, (dt_shape){c->n_layers, c->d_model, c->n_heads, c->d_ff, c->max_seq_len, m->about.V}));
     return dt_checkpoint_load(m->path, &m->state, false);
 }
 
@@ -79,10 +78,8 @@ static dt_status read_pretrained(dt_model_file *m) {
     dt_status status = dt_pretrained_open(&source, m->path);
     if (status == DT_OK) {
         take_shape(&m->about.config, &source.layout.shape);
-        status = dt_tokenizer_open(&m->tokenizer, m->about.config.tokenizer);
-    }
-    if (status == DT_OK)
         status = create_parameters(m, source.layout.shape);
+    }
     if (status == DT_OK)
         status = dt_pretrained_read(&source, &m->layout, m->state.parameters);
     if (status == DT_OK)
@@ -102,15 +99,36 @@ dt_status dt_model_file_read(dt_model_file *model, const char *name) {
     return read_model(model, name);
 }
 
-dt_status dt_model_file_load(dt_model_file *model, const char *name, const char *compute_dtype) {
+/* The one that a flag names, or the folder's; the model must know all of its tokens. */
+static dt_status open_tokenizer(dt_model_file *m, const char *flag) {
+    dt_config *config = &m->about.config;
+    dt_status status = DT_OK;
+    if (flag)
+        status = dt_config_set(config, "tokenizer", flag, "--tokenizer");
+    else if (m->pretrained) {
+        char *file = NULL;
+        status = dt_pretrained_tokenizer(m->path, &file);
+        if (status == DT_OK)
+            status = dt_config_set(config, "tokenizer", file, m->path);
+        free(file);
+    }
+    if (status == DT_OK)
+        status = dt_tokenizer_open(&m->tokenizer, config->tokenizer);
+    if (status == DT_OK && m->tokenizer.V > m->layout.shape.V)
+        status = dt_usage("the tokenizer %s has %" PRId64 " tokens, but the model in %s knows only %" PRId64
+                          "; name the one that it was trained with by --tokenizer",
+                          config->tokenizer, m->tokenizer.V, m->path, m->layout.shape.V);
+    return status;
+}
+
+dt_status dt_model_file_load(dt_model_file *model, const char *name, const dt_model_file_flags *flags) {
     *model = (dt_model_file){0};
     DT_TRY(dt_kernels_check());
     DT_TRY(read_model(model, name));
+    DT_TRY(open_tokenizer(model, flags->tokenizer));
     dt_config *config = &model->about.config;
-    dt_shape shape;
-    DT_TRY(dt_model_file_shape(config, &model->tokenizer, &shape));
-    if (compute_dtype)
-        DT_TRY(dt_config_set(config, "compute_dtype", compute_dtype, "--compute-dtype"));
+    if (flags->compute_dtype)
+        DT_TRY(dt_config_set(config, "compute_dtype", flags->compute_dtype, "--compute-dtype"));
     model->gpt =
         (dt_gpt){.layout = &model->layout, .kernels = dt_kernels_best((dt_dtype)config->compute_dtype)};
     DT_TRY(dt_weights_create(&model->weights, &model->gpt, model->state.parameters));

@@ -26,6 +26,12 @@ typedef struct dt_model_file {
     dt_weights weights;
 } dt_model_file;
 
+/** What the command line may say of a model; NULL: nothing. */
+typedef struct dt_model_file_flags {
+    const char *compute_dtype; /**< --compute-dtype, or else as it was trained */
+    const char *tokenizer;     /**< --tokenizer, or else the folder's own */
+} dt_model_file_flags;
+
 /**
  * The shape of the model that `config` describes. V is vocab_size or, where that is null, the tokenizer's
  * number of tokens; a smaller one is refused. `tokenizer` NULL: the one that the config names is asked,
@@ -42,15 +48,15 @@ dt_status dt_model_file_find(const char *name, char **path);
 
 /**
  * Reads the weights that `name` means to dt_model_file_find, and verifies them, but makes nothing to compute
- * with: gpt and weights stay empty. The model is to be freed also on failure. Local.
+ * with: tokenizer, gpt and weights stay empty. The model is to be freed also on failure. Local.
  */
 dt_status dt_model_file_read(dt_model_file *model, const char *name);
 
 /**
- * The same, to be computed with in `compute_dtype`, the text of a flag --compute-dtype; NULL is as it was
- * trained. The model must not move in memory afterwards, and is to be freed also on failure. Local.
+ * The same, with the folder's tokenizer, to be computed with. `flags` are as on the command line. The model
+ * must not move in memory afterwards, and is to be freed also on failure. Local.
  */
-dt_status dt_model_file_load(dt_model_file *model, const char *name, const char *compute_dtype);
+dt_status dt_model_file_load(dt_model_file *model, const char *name, const dt_model_file_flags *flags);
 
 /** Frees what the model holds. Local. */
 void dt_model_file_free(dt_model_file *model);

@@ -111,6 +111,16 @@ static void print_warnings(const dt_run *run) {
             "use allreduce: auto");
 }
 
+/* What a fresh run was made of, where that is not its seed alone. */
+static void print_start(const dt_run *run) {
+    const char *path = run->about.config.init_from;
+    if (run->init.found && run->init.step >= 0)
+        dt_log_line("weights   from %s, those of run %s after step %" PRId64, path, run->init.run_id,
+                    run->init.step);
+    else if (run->init.found)
+        dt_log_line("weights   from %s, a model folder", path);
+}
+
 static void print_lines(const dt_run *run, const json_t *hosts, const char *unlike) {
     const dt_world *world = run->world;
     const dt_config *c = &run->about.config;
@@ -161,6 +171,7 @@ static void print_lines(const dt_run *run, const json_t *hosts, const char *unli
                 dt_plural_s(longest));
     if (world->size > 1)
         dt_log_line("allreduce %s, in %s", algorithm_name(run), dt_dtype_names[c->gradient_dtype]);
+    print_start(run);
     if (run->resumed_from)
         dt_log_line("resume    from %s, after step %" PRId64 "%s%s", run->resumed_from, run->start_step,
                     run->begins_apart ? ", as a run of its own: that is a checkpoint of run " : "",
@@ -182,7 +193,7 @@ static json_t *run_event(const dt_run *run, json_t *hosts) {
     snprintf(hash, sizeof hash, "%016" PRIx64, dt_config_hash(c));
     dt_clock_stamp(stamp, sizeof stamp);
     return json_pack(
-        "{s:s, s:i, s:s, s:o, s:s, s:s, s:s, s:s, s:o, s:i, s:i, s:s, s:s, s:O, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:I}",
+        "{s:s, s:i, s:s, s:o, s:s, s:s, s:s, s:s, s:o, s:i, s:i, s:s, s:s, s:O, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o}",
         "event", "run", "format_version", DT_METRICS_VERSION, "run_id", run->about.run_id, "parent_run_id",
         run->about.parent_run_id[0] ? json_string(run->about.parent_run_id) : json_null(), "time", stamp,
         "version", dt_version(), "git_commit", dt_version_commit(), "config_hash", hash, "seed",
@@ -192,7 +203,8 @@ static json_t *run_event(const dt_run *run, json_t *hosts) {
         "compute_dtype", dt_dtype_names[run->gpt.kernels->compute], "products", run->about.products,
         "parameters", (json_int_t)run->layout.parameters, "corpus_tokens",
         (json_int_t)run->corpus.total.tokens, "corpus_unknown", (json_int_t)run->corpus.total.unknown,
-        "start_step", (json_int_t)run->start_step);
+        "start_step", (json_int_t)run->start_step, "init_from",
+        c->init_from ? json_string(c->init_from) : json_null());
 }
 
 dt_status dt_opening_print(dt_run *run) {

@@ -189,7 +189,11 @@ dt_status dt_resume_find(dt_resume *resume, const dt_world *world, dt_config *co
     if (text)
         length = strlen(text);
     DT_TRY(dt_world_broadcast_block(world, &text, &length));
-    const dt_status status = text ? adopt_text(world, config, text, resume->step) : dt_config_check(config);
+    dt_status status = DT_OK;
+    if (text)
+        status = adopt_text(world, config, text, resume->step);
+    else if (config->init_from == NULL) /* or else it says more of the config */
+        status = dt_config_check(config);
     free(text);
     return dt_agree(world, status);
 }

@@ -34,10 +34,10 @@ dt_status dt_resume_adopt(dt_config *config, const dt_config *saved);
 
 /**
  * Resolves config->resume in `checkpoints_folder` and adopts the checkpoint's config, which all ranks then
- * check. Options that would change the meaning of the run must agree with the checkpoint's or the differences
- * are refused; other changes are logged, and so is what they make of the learning rate. On rank 0 `*path`
- * becomes the folder, a new string the caller frees, or NULL for a fresh run; elsewhere NULL. `config` must
- * agree. Collective.
+ * check; where a fresh run is to start from config->init_from, that is for whoever looks there. Options that
+ * would change the meaning of the run must agree with the checkpoint's or the differences are refused; other
+ * changes are logged, and so is what they make of the learning rate. On rank 0 `*path` becomes the folder, a
+ * new string the caller frees, or NULL for a fresh run; elsewhere NULL. `config` must agree. Collective.
  */
 dt_status dt_resume_find(dt_resume *resume, const dt_world *world, dt_config *config,
                          const char *checkpoints_folder, char **path);

@@ -46,8 +46,10 @@ static dt_status draw_identity(dt_run *run, const dt_resume *resume) {
     if (*resume->own_run_id)
         memcpy(run->about.run_id, resume->own_run_id, sizeof run->about.run_id);
     run->begins_apart = resume->found && strcmp(run->about.run_id, resume->run_id) != 0;
-    memcpy(run->about.parent_run_id, run->begins_apart ? resume->run_id : resume->parent_run_id,
-           sizeof run->about.parent_run_id);
+    const char *parent = run->begins_apart ? resume->run_id
+                         : resume->found   ? resume->parent_run_id
+                                           : run->init.run_id;
+    memcpy(run->about.parent_run_id, parent, sizeof run->about.parent_run_id);
     return DT_OK;
 }
 
@@ -106,6 +108,8 @@ static dt_status create_model(dt_run *run, const dt_resume *resume) {
     DT_TRY(dt_agree(run->world, status));
     if (resume->found)
         return dt_resume_load(run->world, run->resumed_from, &run->state);
+    if (run->init.found)
+        return dt_init_from_load(&run->init, run->world, c->init_from, &run->state);
     dt_layout_init_parameters(&run->layout, (uint64_t)c->seed, run->state.parameters);
     dt_state_arrive(&run->state, 0);
     return DT_OK;
@@ -276,6 +280,8 @@ static dt_status create(dt_run *run) {
     run->idle = resume.found && resume.step >= c->max_steps;
     if (run->idle)
         return DT_OK;
+    if (!resume.found)
+        DT_TRY(dt_init_from_find(&run->init, run->world, c));
     dt_watchdog_limit(c->hang_timeout_seconds);
     /* What the text cannot change is refused before it is read. */
     DT_TRY(dt_agree(

@@ -22,6 +22,7 @@
 #include "optim/lr_schedule.h"
 #include "checkpoint/checkpoint.h"
 #include "train/deadline.h"
+#include "train/init_from.h"
 #include "step/replica_check.h"
 #include "infer/evaluate.h"
 #include "step/hooks.h"
@@ -40,6 +41,7 @@ typedef struct dt_run {
         about;          /**< config (with the seed in use), corpus, run_id; owns the config's strings */
     int64_t start_step; /**< the step of the checkpoint that the run goes on from, or 0 */
     char *resumed_from; /**< that checkpoint's path on rank 0, or NULL */
+    dt_init_from init;  /**< what a fresh run started from; all zero where that is initial weights */
     bool begins_apart;  /**< that checkpoint is another run's, from which this one begins in other folders */
     bool idle; /**< the checkpoint is at max_steps or beyond: nothing more is made, nothing is opened */
     char *checkpoints_folder;

@@ -164,7 +164,8 @@ static dt_status run(const dt_world *world, const char *name, const dt_verb_flag
     dt_workers workers = {0};
     dt_status status = find(world, name, &path);
     if (status == DT_OK)
-        status = dt_agree(world, dt_model_file_load(&model, path, f->compute_dtype));
+        status = dt_agree(
+            world, dt_model_file_load(&model, path, &(dt_model_file_flags){f->compute_dtype, f->tokenizer}));
     if (status == DT_OK)
         status = dt_agree(world, evaluate(world, &model, f, &corpus, &evaluator, &workers));
     dt_workers_free(&workers);

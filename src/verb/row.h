@@ -18,7 +18,7 @@ typedef struct dt_verb_flags {
     const char *print_config;                                      /* train */
     const char *prompt, *max_length, *temperature, *top_k, *top_p; /* sample */
     const char *seed, *count;                                      /* sample */
-    const char *compute_dtype;                                     /* sample, eval */
+    const char *compute_dtype, *tokenizer;                         /* sample, eval */
     const char *data, *split, *windows;                            /* eval */
     const char *steps;                                             /* data */
     const char *dtype;                                             /* export */
@@ -41,7 +41,7 @@ typedef struct dt_verb_flag {
     const char *help;  /**< what it does, with unit and default, without a full stop */
 } dt_verb_flag;
 
-#define DT_VERB_FLAGS_MAX 9
+#define DT_VERB_FLAGS_MAX 12
 
 typedef struct dt_verb dt_verb;
 

@@ -122,7 +122,7 @@ dt_status dt_verb_sample(const dt_verb *verb, int argc, char **argv) {
     f.prompt = text ? text : f.prompt;
     if (f.count)
         DT_TRY(dt_verb_count("count", f.count, &count));
-    dt_status status = dt_model_file_load(&model, path, f.compute_dtype);
+    dt_status status = dt_model_file_load(&model, path, &(dt_model_file_flags){f.compute_dtype, f.tokenizer});
     if (status == DT_USAGE && text == NULL && ends_flags(argc, argv))
         status =
             dt_usage("%s; a prompt comes after the checkpoint: dtrain sample CHECKPOINT -- TEXT", dt_error());

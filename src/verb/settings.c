@@ -10,6 +10,7 @@
 #include "comm/agree.h"
 #include "comm/mismatch.h"
 #include "base/checksum.h"
+#include "train/init_from.h"
 #include "train/launch.h"
 #include "verb/table.h"
 #include "verb/verb.h"
@@ -85,6 +86,12 @@ static dt_status read_file(const dt_world *world, const char *path, char **bytes
     return dt_world_broadcast_block(world, bytes, length);
 }
 
+/* A run would take its shape from there, and so does what looks ahead at one. */
+static dt_status adopt_init_from(const dt_world *world, dt_config *config) {
+    dt_init_from unused;
+    return dt_init_from_find(&unused, world, config);
+}
+
 dt_status dt_verb_settings(dt_config *config, dt_verb_flags *flags, const dt_world *world,
                            const dt_verb *verb, int argc, char **argv, dt_verb_start start) {
     const char *path = NULL;
@@ -108,7 +115,9 @@ dt_status dt_verb_settings(dt_config *config, dt_verb_flags *flags, const dt_wor
         status = dt_config_read_yaml(config, name, bytes, length);
     if (status == DT_OK)
         status = dt_verb_read(verb, config, argc, argv, flags, NULL, NULL);
-    if (status == DT_OK && (start == DT_VERB_AFRESH || config->resume == NULL))
+    if (status == DT_OK)
+        status = start == DT_VERB_AFRESH && config->init_from ? adopt_init_from(world, config) : DT_OK;
+    if (status == DT_OK && (start == DT_VERB_AFRESH || (config->resume == NULL && config->init_from == NULL)))
         status = dt_config_check_document(config, name, bytes, length);
     free(bytes);
     return status;

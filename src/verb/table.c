@@ -16,6 +16,9 @@
 #define COMPUTE_DTYPE                                                                                        \
     TAKES("compute-dtype", compute_dtype, "fp32|bf16",                                                       \
           "Type that matrix products take their inputs in (default: as the model was trained)")
+#define TOKENIZER                                                                                            \
+    TAKES("tokenizer", tokenizer, "NAME",                                                                    \
+          "How text becomes tokens, as the option of training has it (default: as the model's folder says)")
 
 #define DATA_FORMAT                                                                                          \
     TAKES("data-format", data_format, "uint16|uint32",                                                       \
@@ -36,7 +39,8 @@ static const dt_verb verbs[] = {
     {.name = "sample",
      .run = dt_verb_sample,
      .synopsis = "dtrain sample CHECKPOINT [[--] TEXT | --prompt TEXT] [--max-length N] [--temperature X] "
-                 "[--top-k N] [--top-p P] [--seed N] [--count N] [--compute-dtype fp32|bf16]",
+                 "[--top-k N] [--top-p P] [--seed N] [--count N] [--tokenizer NAME] "
+                 "[--compute-dtype fp32|bf16]",
      .summary = "print text that a model writes",
      .about = "Generates text from a checkpoint and prints it as it is made; a second word is the prompt. "
               "What no flag says is as the run's sampling options in the checkpoint.",
@@ -49,11 +53,11 @@ static const dt_verb verbs[] = {
                TAKES("top-p", top_p, "P",
                      "Draw from the likeliest tokens that together have probability P; null: from all"),
                TAKES("seed", seed, "N", "Seed of what is drawn; the same seed gives the same text"),
-               TAKES("count", count, "N", "How many texts to make (default 1)"), COMPUTE_DTYPE}},
+               TAKES("count", count, "N", "How many texts to make (default 1)"), TOKENIZER, COMPUTE_DTYPE}},
     {.name = "eval",
      .run = dt_verb_eval,
      .synopsis = "[mpirun -np N] dtrain eval CHECKPOINT [--data FILE] [--split validation|train|all] "
-                 "[--windows N] [--compute-dtype fp32|bf16]",
+                 "[--windows N] [--tokenizer NAME] [--compute-dtype fp32|bf16]",
      .summary = "measure how well a model predicts a text",
      .about = "Prints loss, perplexity and bits per character of a checkpoint. The first line of numbers "
               "covers whole windows, as val_loss does in training; where tokens are left over after the "
@@ -64,7 +68,7 @@ static const dt_verb verbs[] = {
                TAKES("split", split, "validation|train|all",
                      "Part of the text (default: validation of the text that was trained on, all of any "
                      "other)"),
-               TAKES("windows", windows, "N", "Take only the first N windows (default: all)"),
+               TAKES("windows", windows, "N", "Take only the first N windows (default: all)"), TOKENIZER,
                COMPUTE_DTYPE}},
     {.name = "data",
      .run = dt_verb_data,

@@ -90,8 +90,8 @@ typedef enum dt_verb_start { DT_VERB_AFRESH, DT_VERB_RESUMES } dt_verb_start;
  * Defaults, then the file named by --config, then the flags, into `config`, which the caller frees in any
  * case. With a `world` rank 0 reads the file and all use its bytes, collectively; NULL reads it locally.
  * `flags` gets the verb's own; words that are no flags are refused. What concerns several options at once is
- * checked, but for a verb that resumes where `resume` is given: then it is for whoever has added what the
- * checkpoint says.
+ * checked, but for a verb that resumes where `resume` or `init_from` is given: then it is for whoever has
+ * added what is there. For one that starts afresh, what `init_from` says is added here.
  */
 dt_status dt_verb_settings(dt_config *config, dt_verb_flags *flags, const dt_world *world,
                            const dt_verb *verb, int argc, char **argv, dt_verb_start start);

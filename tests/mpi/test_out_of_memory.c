@@ -122,7 +122,8 @@ static dt_status load_model(void) {
     char path[96];
     dt_model_file model;
     snprintf(path, sizeof path, "%s/checkpoints/checkpoint_step_1", folder);
-    dt_status status = dt_model_file_load(&model, path, dt_dtype_names[compute]);
+    dt_status status =
+        dt_model_file_load(&model, path, &(dt_model_file_flags){.compute_dtype = dt_dtype_names[compute]});
     dt_model_file_free(&model);
     return status;
 }

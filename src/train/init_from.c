@@ -1,0 +1,173 @@
+/* Rank 0 looks and reads; the others are told. */
+#include "train/init_from.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "checkpoint/pretrained.h"
+#include "comm/agree.h"
+#include "comm/contract.h"
+#include "config/check.h"
+
+/* ---- what the folder says ---- */
+
+static dt_status look_at_checkpoint(dt_init_from *from, const char *path, char **tokenizer) {
+    dt_checkpoint_about about;
+    DT_TRY(dt_checkpoint_read_about(path, &about));
+    const dt_config *c = &about.config;
+    from->step = about.step;
+    from->shape = (dt_shape){c->n_layers, c->d_model, c->n_heads, c->d_ff, c->max_seq_len, about.V};
+    memcpy(from->run_id, about.run_id, sizeof from->run_id);
+    *tokenizer = c->tokenizer ? strdup(c->tokenizer) : NULL;
+    dt_config_free(&about.config);
+    return DT_OK;
+}
+
+static dt_status look_at_pretrained(dt_init_from *from, const char *path, bool given, char **tokenizer) {
+    dt_pretrained model;
+    dt_status status = dt_pretrained_open(&model, path);
+    from->step = -1;
+    from->shape = model.layout.shape;
+    dt_pretrained_close(&model);
+    if (status == DT_OK && !given)
+        status = dt_pretrained_tokenizer(path, tokenizer);
+    return status;
+}
+
+/* `*tokenizer` becomes what the option is where it is not given, or NULL. */
+static dt_status look(dt_init_from *from, const dt_config *config, char **tokenizer) {
+    const char *path = config->init_from;
+    const bool given = dt_config_is_given(config, "tokenizer");
+    *tokenizer = NULL;
+    from->found = 1;
+    const dt_status status = dt_pretrained_is(path) ? look_at_pretrained(from, path, given, tokenizer)
+                                                    : look_at_checkpoint(from, path, tokenizer);
+    return status == DT_USAGE ? dt_usage("init_from: %s", dt_error()) : status;
+}
+
+/* ---- what becomes of it ---- */
+
+/* Takes the folder's size where none is given, or else expects it. */
+static dt_status take_size(dt_config *config, const char *key, int64_t *field, int64_t size) {
+    if (!dt_config_is_given(config, key) || dt_is_null_int(*field))
+        *field = size;
+    if (*field == size)
+        return DT_OK;
+    return dt_usage("init_from: %s is %" PRId64 " in this run and %" PRId64
+                    " in %s, whose weights decide it; leave %s out",
+                    key, *field, size, config->init_from, key);
+}
+
+static dt_status take_context(dt_config *config, int64_t T) {
+    if (dt_config_is_given(config, "max_seq_len") && config->max_seq_len < T)
+        return DT_OK;
+    if (dt_config_is_given(config, "max_seq_len") && config->max_seq_len > T)
+        return dt_usage("init_from: max_seq_len is %" PRId64 " in this run, but %s has %" PRId64
+                        " positions; give at most that, or leave max_seq_len out",
+                        config->max_seq_len, config->init_from, T);
+    config->max_seq_len = T;
+    return DT_OK;
+}
+
+static dt_status take_tokenizer(dt_config *config, const char *tokenizer) {
+    return tokenizer && !dt_config_is_given(config, "tokenizer")
+               ? dt_config_set(config, "tokenizer", tokenizer, "init_from")
+               : DT_OK;
+}
+
+static dt_status adopt(const dt_init_from *from, dt_config *config, const char *tokenizer) {
+    const dt_shape *shape = &from->shape;
+    DT_TRY(take_size(config, "n_layers", &config->n_layers, shape->n_layers));
+    DT_TRY(take_size(config, "d_model", &config->d_model, shape->C));
+    DT_TRY(take_size(config, "n_heads", &config->n_heads, shape->H));
+    DT_TRY(take_size(config, "d_ff", &config->d_ff, shape->F));
+    DT_TRY(take_size(config, "vocab_size", &config->vocab_size, shape->V));
+    DT_TRY(take_context(config, shape->T));
+    DT_TRY(take_tokenizer(config, tokenizer));
+    return dt_config_check(config);
+}
+
+/* With a world all ranks agree on `status`. */
+static dt_status agree(const dt_world *world, dt_status status) {
+    return world ? dt_agree(world, status) : status;
+}
+
+dt_status dt_init_from_find(dt_init_from *from, const dt_world *world, dt_config *config) {
+    char *tokenizer = NULL;
+    dt_status status = DT_OK;
+    memset(from, 0, sizeof *from);
+    if (config->init_from == NULL)
+        return DT_OK;
+    if (world)
+        DT_COLLECTIVE(world, DT_SAME_TEXT(config->init_from));
+    if (world == NULL || world->rank == 0)
+        status = look(from, config, &tokenizer);
+    status = agree(world, status);
+    if (status == DT_OK && world) {
+        size_t length = tokenizer ? strlen(tokenizer) : 0;
+        status = dt_world_broadcast(world, from, (int64_t)sizeof *from);
+        if (status == DT_OK)
+            status = dt_world_broadcast_block(world, &tokenizer, &length);
+    }
+    if (status == DT_OK)
+        status = agree(world, adopt(from, config, tokenizer));
+    free(tokenizer);
+    return status;
+}
+
+/* ---- the weights ---- */
+
+/* Each tensor of `layout` from the one of `source`, which has as many rows or more. */
+static void copy_rows(const dt_layout *source, const float *weights, const dt_layout *layout,
+                      float *parameters) {
+    for (int64_t t = 0; t < layout->tensors; t++)
+        memcpy(parameters + layout->tensor[t].offset, weights + source->tensor[t].offset,
+               (size_t)layout->tensor[t].count * sizeof *parameters);
+}
+
+static dt_status read_longer(const char *path, const dt_layout *source, dt_state *state) {
+    dt_state whole = {.layout = source};
+    whole.parameters = dt_memory_alloc(source->elements, sizeof(float), "the weights of init_from");
+    dt_status status = whole.parameters ? dt_checkpoint_load(path, &whole, false) : DT_FAILED;
+    if (status == DT_OK)
+        copy_rows(source, whole.parameters, state->layout, state->parameters);
+    dt_memory_free(whole.parameters);
+    return status;
+}
+
+static dt_status read_checkpoint(const dt_init_from *from, const char *path, dt_state *state) {
+    dt_layout source;
+    if (from->shape.T == state->layout->shape.T)
+        return dt_checkpoint_load(path, state, false);
+    DT_TRY(dt_layout_create(&source, from->shape));
+    const dt_status status = read_longer(path, &source, state);
+    dt_layout_free(&source);
+    return status;
+}
+
+static dt_status read_pretrained(const dt_init_from *from, const char *path, dt_state *state) {
+    dt_pretrained model;
+    dt_status status = dt_pretrained_open(&model, path);
+    if (status == DT_OK && memcmp(&model.layout.shape, &from->shape, sizeof from->shape) != 0)
+        status =
+            dt_fail("cannot use %s: its model has become another one while the run began; start again", path);
+    if (status == DT_OK)
+        status = dt_pretrained_read(&model, state->layout, state->parameters);
+    dt_pretrained_close(&model);
+    return status;
+}
+
+dt_status dt_init_from_load(const dt_init_from *from, const dt_world *world, const char *path,
+                            dt_state *state) {
+    DT_COLLECTIVE(world, DT_SAME_INT(state->layout->elements), DT_SAME_INT(from->step));
+    dt_status status = DT_OK;
+    if (world->rank == 0)
+        status = from->step < 0 ? read_pretrained(from, path, state) : read_checkpoint(from, path, state);
+    DT_TRY(dt_agree(world, status));
+    DT_TRY(dt_world_broadcast(world, state->parameters, state->layout->elements * (int64_t)sizeof(float)));
+    dt_state_arrive(state, 0);
+    return DT_OK;
+}
