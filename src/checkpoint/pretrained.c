@@ -1,6 +1,7 @@
 /* First where every tensor is, by the headers alone; then the numbers, a piece at a time. */
 #include "checkpoint/pretrained.h"
 
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,16 +24,19 @@
 /* Numbers that are read and widened at a time. */
 #define PIECE_ELEMENTS ((int64_t)1 << 16)
 
-static bool has_file(const char *folder, const char *name) {
-    char *path = dt_file_join(folder, name);
-    const bool there = path && dt_file_exists(path);
-    free(path);
-    return there;
+static bool has_file(int folder, const char *name) {
+    return faccessat(folder, name, F_OK, 0) == 0;
 }
 
+/* Without memory, for want of which it could only be wrong. */
 bool dt_pretrained_is(const char *path) {
-    return dt_file_is_folder(path) && has_file(path, DT_CHECKPOINT_CONFIG) &&
-           !has_file(path, DT_CHECKPOINT_METADATA) && !has_file(path, DT_CHECKPOINT_OPTIMIZER);
+    const int folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0)
+        return false;
+    const bool is = has_file(folder, DT_CHECKPOINT_CONFIG) && !has_file(folder, DT_CHECKPOINT_METADATA) &&
+                    !has_file(folder, DT_CHECKPOINT_OPTIMIZER);
+    close(folder);
+    return is;
 }
 
 dt_status dt_pretrained_tokenizer(const char *folder, char **path) {
