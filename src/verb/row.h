@@ -14,17 +14,18 @@
  * "" where one that takes no value is. The texts belong to argv.
  */
 typedef struct dt_verb_flags {
-    const char *config;                                            /* all that take options of training */
-    const char *print_config;                                      /* train */
-    const char *prompt, *max_length, *temperature, *top_k, *top_p; /* sample */
-    const char *seed, *count;                                      /* sample */
-    const char *compute_dtype, *tokenizer;                         /* sample, eval */
-    const char *data, *split, *windows;                            /* eval */
-    const char *steps;                                             /* data */
-    const char *dtype;                                             /* export */
-    const char *out;                                               /* export, tokenize */
-    const char *tokenizer, *decode, *statistics, *data_format, *join_documents;         /* tokenize */
-    const char *vocab_size, *no_regex, *prefix_space, *no_end_of_text;                  /* tokenizer */
+    const char *config;                                                /* all that take options of training */
+    const char *print_config;                                          /* train */
+    const char *prompt, *max_length, *temperature, *top_k, *top_p;     /* sample */
+    const char *seed, *count;                                          /* sample */
+    const char *compute_dtype;                                         /* sample, eval */
+    const char *tokenizer;                                             /* sample, eval, tokenize */
+    const char *data, *split, *windows;                                /* eval */
+    const char *steps;                                                 /* data */
+    const char *dtype;                                                 /* export */
+    const char *out;                                                   /* export, tokenize */
+    const char *decode, *statistics, *data_format, *join_documents;    /* tokenize */
+    const char *vocab_size, *no_regex, *prefix_space, *no_end_of_text; /* tokenizer */
     const char *repetitions, *scaling, *algorithms, *threads_per_core, *merge, *report; /* bench */
     const char *ranks, *json;                                                           /* bench, plan */
     const char *ranks_per_host, *latency_us, *bandwidth_gbps;                           /* plan */
