@@ -42,3 +42,13 @@ uint32_t dt_utf8_point(const char *text, int bytes) {
         point = point << 6 | (byte[i] & 0x3Fu);
     return point;
 }
+
+int dt_utf8_write(char *text, uint32_t point) {
+    DT_ASSERT(point <= 0x10FFFF);
+    const int bytes = point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
+    static const uint8_t lead[] = {0, 0, 0xC0, 0xE0, 0xF0};
+    for (int i = bytes - 1; i > 0; i--, point >>= 6)
+        text[i] = (char)(0x80 | (point & 0x3F));
+    text[0] = (char)(lead[bytes] | point);
+    return bytes;
+}

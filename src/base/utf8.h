@@ -22,4 +22,8 @@ int dt_utf8_bytes(const char *text);
 /** The code point of the well-formed character of `bytes` bytes at `text`. Local. */
 uint32_t dt_utf8_point(const char *text, int bytes);
 
+/** The character `point`, not above U+10FFFF, into `text`, without a 0 byte behind it. Returns how many bytes
+ * it has, 1 to 4. Local. */
+int dt_utf8_write(char *text, uint32_t point);
+
 #endif

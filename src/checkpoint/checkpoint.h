@@ -13,8 +13,9 @@
  *         model.safetensors       the weights, F32, by the table's names
  *         config.json             the architecture, as Hugging Face's GPT2Config
  *         optimizer.safetensors   exp_avg.<name> and exp_avg_sq.<name>
- *         vocab.json              token text -> id
- *         checksums.xxh128        the checksums of the four files above, for xxhsum -c
+ *         tokenizer.json, tokenizer_config.json
+ *                                 what text is to it; see checkpoint/tokenizer_files.h
+ *         checksums.xxh128        the checksums of the files above, for xxhsum -c
  *         metadata.json           step, val_loss, seed, config, corpus, the run, and size and checksums
  *                                 of every file; see checkpoint/metadata.h
  *
@@ -34,6 +35,7 @@
 #include "checkpoint/path.h"
 #include "math/matmul.h"
 #include "optim/state.h"
+#include "tokenizer/tokenizer.h"
 
 #define DT_CHECKPOINT_VERSION 1
 #define DT_RUN_ID_BYTES       40
@@ -62,13 +64,13 @@ typedef struct dt_checkpoint_about {
 /**
  * The first half of a save: writes `state` under a temporary name and makes it durable. `hashes` (NULL: none)
  * are those that its slices must have (optim/fingerprint.h): what was to be written and was damaged since
- * fails. `*paths` is for one of the two functions that follow, and `checkpoints_folder` must live until then;
- * after a failure nothing is left of it. Rank 0 alone; may run in a thread of its own while nothing writes to
- * the state. Local.
+ * fails. `tokenizer` NULL: the folder says nothing of text. `*paths` is for one of the two functions that
+ * follow, and `checkpoints_folder` must live until then; after a failure nothing is left of it. Rank 0 alone;
+ * may run in a thread of its own while nothing writes to the state. Local.
  */
 dt_status dt_checkpoint_write(dt_checkpoint_path *paths, const char *checkpoints_folder,
-                              const dt_checkpoint_about *about, const dt_state *state,
-                              const uint64_t *hashes);
+                              const dt_checkpoint_about *about, const dt_tokenizer *tokenizer,
+                              const dt_state *state, const uint64_t *hashes);
 
 /**
  * The second half: gives what was written its name, checkpoints_folder/checkpoint_step_N, in the place of an
@@ -120,6 +122,13 @@ dt_status dt_checkpoint_read_about(const char *path, dt_checkpoint_about *about)
  * state->layout's sizes. A failure leaves the vectors half read. Local.
  */
 dt_status dt_checkpoint_load(const char *path, dt_state *state, bool moments);
+
+/**
+ * The tokenizer.json of the checkpoint, verified: a new string that the caller frees, or NULL where it has
+ * none, as those of version 0.1.0, whose tokenizer is ascii, and of models that were trained on tokens alone.
+ * Local.
+ */
+dt_status dt_checkpoint_read_tokenizer(const char *path, char **json, size_t *length);
 
 /** Verifies every file of the folder; allocates no model. `about` as by dt_checkpoint_read_about. Local. */
 dt_status dt_checkpoint_verify(const char *path, dt_checkpoint_about *about);

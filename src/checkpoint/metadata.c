@@ -254,8 +254,7 @@ static dt_status read_products(const char *path, const json_t *object, char prod
 }
 
 static dt_status read_fields(const char *path, const json_t *object, dt_checkpoint_about *about) {
-    static const char *const names[] = {DT_CHECKPOINT_CONFIG, DT_CHECKPOINT_VOCAB, DT_CHECKPOINT_MODEL,
-                                        DT_CHECKPOINT_OPTIMIZER};
+    static const char *const names[] = {DT_CHECKPOINT_CONFIG, DT_CHECKPOINT_MODEL, DT_CHECKPOINT_OPTIMIZER};
     const json_t *files = json_object_get(object, "files");
     int64_t seed, version;
     DT_TRY(read_count(path, object, "checkpoint_version", &version));

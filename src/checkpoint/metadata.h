@@ -3,11 +3,15 @@
  *
  *     {"checkpoint_version": 1,
  *      "metadata_xxh3_128": 32 hex digits: the XXH3-128 of this file with 32 zeros in their place,
- *      "step": .., "vocabulary": V, "val_loss": .. or null, "seed": .., "run_id": "..", "parent_run_id": ".."
- * or null, "state_hash": 16 hex digits, see optim/fingerprint.h, "corpus": {"file_bytes": .., "tokens": ..,
- * "hash": 16 hex digits}, "config": {every option}, "files": {"config.json": {"bytes": .., "xxh3_128": ..},
- * "vocab.json": {the same}, "checksums.xxh128": {the same}, "model.safetensors": {"bytes": .., "xxh3_128":
- * .., "tensors": {name: XXH3-64}}, "optimizer.safetensors": {the same}}}
+ *      "step": .., "vocabulary": V, "val_loss": .. or null, "seed": ..,
+ *      "run_id": "..", "parent_run_id": ".." or null,
+ *      "state_hash": 16 hex digits, see optim/fingerprint.h,
+ *      "corpus": {"file_bytes": .., "tokens": .., "hash": 16 hex digits},
+ *      "config": {every option},
+ *      "files": {"config.json": {"bytes": .., "xxh3_128": ..}, "tokenizer.json": {the same},
+ *                "tokenizer_config.json": {the same}, "checksums.xxh128": {the same},
+ *                "model.safetensors": {"bytes": .., "xxh3_128": .., "tensors": {name: XXH3-64}},
+ *                "optimizer.safetensors": {the same}}}
  *
  * Private to the checkpoint's own files.
  */

@@ -10,8 +10,10 @@
 #include "checkpoint/metadata.h"
 #include "base/checksum.h"
 #include "checkpoint/safetensors.h"
+#include "checkpoint/tokenizer_files.h"
 
-#define LARGEST_TEXT_BYTES ((int64_t)16 << 20)
+#define LARGEST_TEXT_BYTES      ((int64_t)16 << 20)
+#define LARGEST_TOKENIZER_BYTES ((int64_t)1 << 28)
 
 static dt_status no_memory(const char *path) {
     return dt_fail("out of memory while reading the checkpoint %s", path);
@@ -115,9 +117,11 @@ static dt_status verify_text(const char *path, const char *name, const json_t *f
     const json_t *bytes = json_object_get(sums, "bytes");
     const char *expected = json_string_value(json_object_get(sums, "xxh3_128"));
     char *file = dt_file_join(path, name), *text = NULL, digits[DT_CHECKSUM_TEXT_BYTES];
+    const int64_t largest_bytes =
+        strcmp(name, DT_TOKENIZER_FILES_JSON) == 0 ? LARGEST_TOKENIZER_BYTES : LARGEST_TEXT_BYTES;
     size_t length = 0;
     dt_status status =
-        file == NULL ? no_memory(path) : dt_file_read_regular(file, LARGEST_TEXT_BYTES, &text, &length);
+        file == NULL ? no_memory(path) : dt_file_read_regular(file, largest_bytes, &text, &length);
     if (status == DT_OK) {
         dt_checksum_block(text, length, digits);
         if (!json_is_integer(bytes) || expected == NULL)
@@ -133,13 +137,34 @@ static dt_status verify_text(const char *path, const char *name, const json_t *f
     return status;
 }
 
-/* What programs other than dtrain read of the folder is held to its promise too. */
+/* What programs other than dtrain read of the folder is held to its promise too. Checkpoints of version 0.1.0
+ * have a vocab.json and no checksums.xxh128, and those of models of tokens alone no tokenizer: whatever has a
+ * name that the metadata do not have is nobody's promise. */
 static dt_status verify_texts(const char *path, const json_t *files) {
+    static const char *const names[] = {DT_CHECKPOINT_VOCAB, DT_TOKENIZER_FILES_JSON,
+                                        DT_TOKENIZER_FILES_CONFIG, DT_CHECKPOINT_CHECKSUMS};
     DT_TRY(verify_text(path, DT_CHECKPOINT_CONFIG, files));
-    DT_TRY(verify_text(path, DT_CHECKPOINT_VOCAB, files));
-    /* Checkpoints of version 0.1.0 have none, and then whatever has the name is nobody's promise. */
-    return json_object_get(files, DT_CHECKPOINT_CHECKSUMS) ? verify_text(path, DT_CHECKPOINT_CHECKSUMS, files)
-                                                           : DT_OK;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (json_object_get(files, names[i]))
+            DT_TRY(verify_text(path, names[i], files));
+    return DT_OK;
+}
+
+dt_status dt_checkpoint_read_tokenizer(const char *path, char **json, size_t *length) {
+    dt_checkpoint_about about;
+    json_t *files;
+    *json = NULL;
+    *length = 0;
+    DT_TRY(dt_checkpoint_metadata_read(path, &about, &files));
+    dt_status status = DT_OK;
+    if (json_object_get(files, DT_TOKENIZER_FILES_JSON)) {
+        status = verify_text(path, DT_TOKENIZER_FILES_JSON, files);
+        if (status == DT_OK)
+            status = dt_tokenizer_files_read(path, json, length);
+    }
+    dt_config_free(&about.config);
+    json_decref(files);
+    return status;
 }
 
 dt_status dt_checkpoint_load(const char *path, dt_state *state, bool moments) {

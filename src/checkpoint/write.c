@@ -8,21 +8,22 @@
 
 #include "base/file.h"
 #include "base/replace.h"
-#include "tokenizer/ascii.h"
 #include "optim/fingerprint.h"
 #include "checkpoint/metadata.h"
 #include "checkpoint/path.h"
 #include "base/checksum.h"
 #include "checkpoint/safetensors.h"
+#include "checkpoint/tokenizer_files.h"
 
 static dt_status no_memory(const char *folder) {
     return dt_fail("out of memory while saving a checkpoint in %s", folder);
 }
 
 /* GPT2Config's keys; those that are not here have the meaning of its defaults in dtrain too. */
-static json_t *make_config(const dt_config *config, const dt_shape *shape) {
+static json_t *make_config(const dt_config *config, const dt_shape *shape, const dt_tokenizer *tokenizer) {
+    const int64_t end = tokenizer ? tokenizer->end_of_text : -1;
     return json_pack(
-        "{s:[s], s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:b, s:b, s:n, s:n, "
+        "{s:[s], s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:b, s:b, s:o, s:o, "
         "s:s}",
         "architectures", "GPT2LMHeadModel", "model_type", "gpt2", "activation_function", "gelu_new",
         "vocab_size", (json_int_t)shape->V, "n_positions", (json_int_t)shape->T, "n_ctx",
@@ -30,32 +31,14 @@ static json_t *make_config(const dt_config *config, const dt_shape *shape) {
         "n_head", (json_int_t)shape->H, "n_inner", (json_int_t)shape->F, "layer_norm_epsilon", 1e-5,
         "embd_pdrop", config->dropout, "attn_pdrop", config->dropout, "resid_pdrop", config->dropout,
         "initializer_range", 0.02, "tie_word_embeddings", 1, "scale_attn_weights", 1, "bos_token_id",
-        "eos_token_id", "torch_dtype", "float32");
+        end < 0 ? json_null() : json_integer(end), "eos_token_id", end < 0 ? json_null() : json_integer(end),
+        "torch_dtype", "float32");
 }
 
-/* A token's name: a character of ascii, or of any other vocabulary its number. */
-static const char *name_of(const dt_config *config, int32_t token, char text[16]) {
-    if (strcmp(config->tokenizer, dt_ascii.name) == 0 && token < DT_ASCII_V)
-        return dt_ascii_name(token);
-    snprintf(text, 16, "<%" PRId32 ">", token);
-    return text;
-}
-
-static json_t *make_vocab(const dt_config *config, int64_t V) {
-    json_t *vocab = json_object();
-    char text[16];
-    for (int32_t token = 0; vocab != NULL && token < V; token++)
-        if (json_object_set_new(vocab, name_of(config, token, text), json_integer(token)) != 0) {
-            json_decref(vocab);
-            vocab = NULL;
-        }
-    return vocab;
-}
-
-/* Writes `text` as folder/name and notes its size and checksum in `files`. */
-static dt_status write_text(const char *folder, const char *name, const char *text, json_t *files) {
+/* Writes `length` bytes of text as folder/name and notes its size and checksum in `files`. */
+static dt_status write_text(const char *folder, const char *name, const char *text, size_t length,
+                            json_t *files) {
     char digits[DT_CHECKSUM_TEXT_BYTES];
-    const size_t length = strlen(text);
     char *path = dt_file_join(folder, name);
     dt_checksum_block(text, length, digits);
     json_t *sums = json_pack("{s:I, s:s}", "bytes", (json_int_t)length, "xxh3_128", digits);
@@ -69,9 +52,22 @@ static dt_status write_text(const char *folder, const char *name, const char *te
 static dt_status write_json(const char *folder, const char *name, json_t *object, json_t *files) {
     /* 15 digits print 0.1 as 0.1. What must come back in every bit stands in metadata.json. */
     char *text = dt_checkpoint_metadata_print(object, JSON_REAL_PRECISION(15));
-    dt_status status = text ? write_text(folder, name, text, files) : no_memory(folder);
+    dt_status status = text ? write_text(folder, name, text, strlen(text), files) : no_memory(folder);
     free(text);
     return status;
+}
+
+static dt_status write_tokenizer(const char *folder, const dt_tokenizer *tokenizer, int64_t T,
+                                 json_t *files) {
+    size_t length;
+    if (tokenizer == NULL)
+        return DT_OK;
+    char *json = dt_tokenizer_json(tokenizer, &length);
+    dt_status status =
+        json ? write_text(folder, DT_TOKENIZER_FILES_JSON, json, length, files) : no_memory(folder);
+    free(json);
+    DT_TRY(status);
+    return write_json(folder, DT_TOKENIZER_FILES_CONFIG, dt_tokenizer_files_config(tokenizer, T), files);
 }
 
 /* A line per file that is written so far, as xxhsum prints them and reads them with -c: the 32 digits of
@@ -88,8 +84,8 @@ static dt_status write_checksums(const char *folder, json_t *files) {
     json_object_foreach(files, name, sums) {
         fprintf(memory, "%s  %s\n", json_string_value(json_object_get(sums, "xxh3_128")), name);
     }
-    dt_status status =
-        fclose(memory) == 0 ? write_text(folder, DT_CHECKPOINT_CHECKSUMS, text, files) : no_memory(folder);
+    dt_status status = fclose(memory) == 0 ? write_text(folder, DT_CHECKPOINT_CHECKSUMS, text, length, files)
+                                           : no_memory(folder);
     free(text);
     return status;
 }
@@ -150,14 +146,15 @@ static dt_status write_metadata(const char *folder, const dt_checkpoint_about *a
 }
 
 /* metadata.json comes last: it vouches for the others. */
-static dt_status write_files(const char *folder, const dt_checkpoint_about *about, const dt_state *state,
-                             const uint64_t *hashes, json_t *files) {
+static dt_status write_files(const char *folder, const dt_checkpoint_about *about,
+                             const dt_tokenizer *tokenizer, const dt_state *state, const uint64_t *hashes,
+                             json_t *files) {
+    const dt_shape *shape = &state->layout->shape;
     const vectors_file model = {DT_CHECKPOINT_MODEL, 0, 1, {{"", state->parameters}}};
     const vectors_file moments = {
         DT_CHECKPOINT_OPTIMIZER, 1, 2, {{"exp_avg.", state->exp_avg}, {"exp_avg_sq.", state->exp_avg_sq}}};
-    DT_TRY(
-        write_json(folder, DT_CHECKPOINT_CONFIG, make_config(&about->config, &state->layout->shape), files));
-    DT_TRY(write_json(folder, DT_CHECKPOINT_VOCAB, make_vocab(&about->config, about->V), files));
+    DT_TRY(write_json(folder, DT_CHECKPOINT_CONFIG, make_config(&about->config, shape, tokenizer), files));
+    DT_TRY(write_tokenizer(folder, tokenizer, shape->T, files));
     DT_TRY(write_vectors(folder, &model, state, hashes, files));
     DT_TRY(write_vectors(folder, &moments, state, hashes, files));
     DT_TRY(write_checksums(folder, files));
@@ -182,15 +179,15 @@ static dt_status check_agreement(const dt_checkpoint_about *about, const dt_stat
 }
 
 dt_status dt_checkpoint_write(dt_checkpoint_path *paths, const char *checkpoints_folder,
-                              const dt_checkpoint_about *about, const dt_state *state,
-                              const uint64_t *hashes) {
+                              const dt_checkpoint_about *about, const dt_tokenizer *tokenizer,
+                              const dt_state *state, const uint64_t *hashes) {
     *paths = (dt_checkpoint_path){0};
     DT_TRY(check_agreement(about, state));
     json_t *files = json_object();
     dt_status status = dt_checkpoint_path_prepare(paths, checkpoints_folder, about->step);
     if (status == DT_OK)
         status = files == NULL ? no_memory(checkpoints_folder)
-                               : write_files(paths->temporary, about, state, hashes, files);
+                               : write_files(paths->temporary, about, tokenizer, state, hashes, files);
     if (status != DT_OK)
         dt_checkpoint_discard(paths);
     json_decref(files);

@@ -158,8 +158,8 @@ static const dt_option table[] = {
      HELP("Folder for the tokens of texts, for the next run to read; auto is tokens/ in out_dir where the tokenizer "
           "is a BPE or a text is packed; null keeps none")},
     {FIELD(tokenizer), STRING("ascii"), GROUP(DATA), FIXED,
-     HELP("How text becomes tokens: ascii (99 characters), bytes (256), or the path of a tokenizer.json with a "
-          "byte-level BPE, as GPT-2, Llama 3 and Qwen have it")},
+     HELP("How text becomes tokens: ascii (99 characters), bytes (256), chars (every character of the text), or the path "
+          "of a tokenizer.json with a byte-level BPE, as GPT-2, Llama 3 and Qwen have it")},
     {FIELD(out_dir), STRING("."), GROUP(OUTPUT), IRRELEVANT,
      HELP("Folder for metrics.jsonl and checkpoints/")},
     {FIELD(checkpoint_dir), STRING("null"), OR_NULL, GROUP(CHECKPOINTS), IRRELEVANT,

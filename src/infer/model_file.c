@@ -7,6 +7,7 @@
 
 #include "base/memory.h"
 #include "checkpoint/pretrained.h"
+#include "checkpoint/tokenizer_files.h"
 
 static dt_status check_vocabulary(const dt_config *c, int64_t V) {
     return dt_is_null_int(c->vocab_size) || c->vocab_size >= V
@@ -28,6 +29,11 @@ dt_status dt_model_file_shape(const dt_config *c, const dt_tokenizer *tokenizer,
     const int64_t V = tokenizer ? tokenizer->V : named.V;
     if (status == DT_OK)
         status = check_vocabulary(c, V);
+    if (status == DT_OK && V == 0 && tokenizer == NULL)
+        status = dt_usage(
+            "vocab_size: expected a number, since tokenizer %s finds its tokens in a text, which is not "
+            "read here; found null; give the \"vocabulary\" of such a run's metadata.json, or a guess",
+            c->tokenizer);
     if (dt_is_null_int(c->vocab_size))
         shape->V = V;
     dt_tokenizer_free(&named);
@@ -113,7 +119,8 @@ static dt_status open_tokenizer(dt_model_file *m, const char *flag) {
         free(file);
     }
     if (status == DT_OK)
-        status = dt_tokenizer_open(&m->tokenizer, config->tokenizer);
+        status = flag || m->pretrained ? dt_tokenizer_open(&m->tokenizer, config->tokenizer)
+                                       : dt_tokenizer_files_open(&m->tokenizer, m->path, config->tokenizer);
     if (status == DT_OK && m->tokenizer.V > m->layout.shape.V)
         status = dt_usage("the tokenizer %s has %" PRId64 " tokens, but the model in %s knows only %" PRId64
                           "; name the one that it was trained with by --tokenizer",

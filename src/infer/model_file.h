@@ -34,8 +34,8 @@ typedef struct dt_model_file_flags {
 
 /**
  * The shape of the model that `config` describes. V is vocab_size or, where that is null, the tokenizer's
- * number of tokens; a smaller one is refused. `tokenizer` NULL: the one that the config names is asked,
- * unless vocab_size says it. Local.
+ * number of tokens; a smaller one is refused. It is 0 of a tokenizer that has no tokens yet. `tokenizer`
+ * NULL: the one that the config names is asked, unless vocab_size says it. Local.
  */
 dt_status dt_model_file_shape(const dt_config *config, const dt_tokenizer *tokenizer, dt_shape *shape);
 

@@ -5,6 +5,7 @@
 
 #include "base/utf8.h"
 #include "tokenizer/encoder.h"
+#include "tokenizer/own_json.h"
 
 #define TOKEN_NEWLINE 97
 #define TOKEN_TAB     98
@@ -138,7 +139,16 @@ static const char *decode(const dt_tokenizer *tokenizer, int32_t id, size_t *len
     return token_text[id];
 }
 
-const dt_tokenizer_kind dt_ascii = {.name = "ascii", .encode = encode, .cut = cut, .decode = decode};
+static char *print_json(const dt_tokenizer *tokenizer) {
+    uint32_t points[DT_ASCII_V - DT_ASCII_TEXT];
+    (void)tokenizer;
+    for (int32_t token = DT_ASCII_TEXT; token < DT_ASCII_V; token++)
+        points[token - DT_ASCII_TEXT] = (uint32_t)token_text[token][0];
+    return dt_own_json_characters(points, DT_ASCII_V - DT_ASCII_TEXT, true);
+}
+
+const dt_tokenizer_kind dt_ascii = {
+    .name = "ascii", .encode = encode, .cut = cut, .decode = decode, .json = print_json};
 
 /* "dt_ascii", as a number that is nobody else's. */
 #define HASH UINT64_C(0x69696373615F7464)
@@ -153,12 +163,4 @@ void dt_ascii_open(dt_tokenizer *tokenizer) {
                                 .before = BEFORE_BYTES,
                                 .can_cut = true,
                                 .hash = HASH};
-}
-
-const char *dt_ascii_name(int32_t token) {
-    if (token == DT_ASCII_PAD)
-        return "<PAD>";
-    if (token == DT_ASCII_UNKNOWN || token < 0 || token >= DT_ASCII_V)
-        return "<UNK>";
-    return token_text[token];
 }

@@ -25,7 +25,4 @@ extern const dt_tokenizer_kind dt_ascii;
 /** Fills the tokenizer, which needs no freeing. */
 void dt_ascii_open(dt_tokenizer *tokenizer);
 
-/** A token's name in vocab.json: "<PAD>", "<UNK>" (also for what is no token), or the character itself. */
-const char *dt_ascii_name(int32_t token);
-
 #endif

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tokenizer/encoder.h"
+#include "tokenizer/own_json.h"
 
 #define V_BYTES 256
 
@@ -44,7 +45,13 @@ static const char *decode(const dt_tokenizer *tokenizer, int32_t id, size_t *len
     return &text_of[id];
 }
 
-const dt_tokenizer_kind dt_bytes = {.name = "bytes", .encode = encode, .cut = cut, .decode = decode};
+static char *print_json(const dt_tokenizer *tokenizer) {
+    (void)tokenizer;
+    return dt_own_json_bytes();
+}
+
+const dt_tokenizer_kind dt_bytes = {
+    .name = "bytes", .encode = encode, .cut = cut, .decode = decode, .json = print_json};
 
 /* "dt_bytes", as a number that is nobody else's. */
 #define HASH UINT64_C(0x73657479625F7464)

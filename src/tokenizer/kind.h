@@ -60,6 +60,10 @@ typedef struct dt_tokenizer_kind {
 
     /** dt_tokenizer_decode for an id in [0, V). */
     const char *(*decode)(const dt_tokenizer *tokenizer, int32_t id, size_t *length);
+
+    /** The tokenizer.json that makes the same tokens, a new string that the caller frees; NULL when out of
+     * memory. Where the function is NULL, the tokenizer was made of a file, and keeps it. */
+    char *(*json)(const dt_tokenizer *tokenizer);
 } dt_tokenizer_kind;
 
 /** Does not change once it is made, so threads share it. */

@@ -1,6 +1,7 @@
 /* The choice among kinds, and what holds for all of them. */
 #include "tokenizer/tokenizer.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
@@ -8,19 +9,100 @@
 #include "tokenizer/ascii.h"
 #include "tokenizer/bpe_tokenizer.h"
 #include "tokenizer/bytes.h"
+#include "tokenizer/chars.h"
+#include "tokenizer/own_json.h"
+
+/* Those of today's models have up to 20 MB. */
+#define LARGEST_BYTES ((int64_t)1 << 28)
+
+static bool is_named(const char *name, const dt_tokenizer_kind *kind) {
+    return strcmp(name, kind->name) == 0;
+}
+
+bool dt_tokenizer_is_kind(const char *name) {
+    return is_named(name, &dt_ascii) || is_named(name, &dt_bytes) || is_named(name, &dt_chars);
+}
+
+dt_status dt_tokenizer_read(const char *name, char **json, size_t *length) {
+    *json = NULL;
+    *length = 0;
+    if (dt_tokenizer_is_kind(name) || dt_file_read_regular(name, LARGEST_BYTES, json, length) == DT_OK)
+        return DT_OK;
+    return dt_usage(
+        "tokenizer: expected ascii, bytes, chars or the path of a tokenizer.json, found \"%s\": %s", name,
+        dt_error());
+}
+
+dt_status dt_tokenizer_create(dt_tokenizer *tokenizer, const char *name, const char *json, size_t length) {
+    *tokenizer = (dt_tokenizer){0};
+    if (json)
+        return dt_tokenizer_parse(tokenizer, name, json, length);
+    DT_ASSERT(dt_tokenizer_is_kind(name));
+    if (is_named(name, &dt_chars))
+        return dt_chars_open(tokenizer);
+    if (is_named(name, &dt_ascii))
+        dt_ascii_open(tokenizer);
+    else
+        dt_bytes_open(tokenizer);
+    return DT_OK;
+}
 
 dt_status dt_tokenizer_open(dt_tokenizer *tokenizer, const char *name) {
+    char *json;
+    size_t length;
     *tokenizer = (dt_tokenizer){0};
-    if (strcmp(name, dt_ascii.name) == 0)
-        dt_ascii_open(tokenizer);
-    else if (strcmp(name, dt_bytes.name) == 0)
-        dt_bytes_open(tokenizer);
-    else if (strchr(name, '/') != NULL || strstr(name, ".json") != NULL || dt_file_exists(name))
-        return dt_bpe_tokenizer_open(tokenizer, name);
-    else
-        return dt_usage("tokenizer: expected ascii, bytes or the path of a tokenizer.json, found \"%s\"",
-                        name);
-    return DT_OK;
+    DT_TRY(dt_tokenizer_read(name, &json, &length));
+    const dt_status status = dt_tokenizer_create(tokenizer, name, json, length);
+    free(json);
+    return status;
+}
+
+/* Whether `json` is `own`, which is taken. */
+static bool is_own(const char *json, char *own) {
+    const bool same = own && strcmp(json, own) == 0;
+    free(own);
+    return same;
+}
+
+/* Makes one of dtrain's own of `json`, where it is that of one: `*found`. */
+static dt_status parse_own(dt_tokenizer *tokenizer, const char *json, bool *found) {
+    uint32_t *points;
+    int64_t count;
+    *found = true;
+    dt_bytes_open(tokenizer);
+    if (is_own(json, dt_bytes.json(tokenizer)))
+        return DT_OK;
+    dt_ascii_open(tokenizer);
+    if (is_own(json, dt_ascii.json(tokenizer)))
+        return DT_OK;
+    *tokenizer = (dt_tokenizer){0};
+    *found = dt_own_json_find_characters(json, &points, &count);
+    if (!*found)
+        return DT_OK;
+    const dt_status status = dt_chars_create(tokenizer, points, count);
+    free(points);
+    return status;
+}
+
+dt_status dt_tokenizer_parse(dt_tokenizer *tokenizer, const char *path, const char *json, size_t length) {
+    bool found;
+    DT_TRY(parse_own(tokenizer, json, &found));
+    return found ? DT_OK : dt_bpe_tokenizer_read(tokenizer, json, length, path);
+}
+
+char *dt_tokenizer_json(const dt_tokenizer *tokenizer, size_t *length) {
+    if (tokenizer->kind->json) {
+        char *json = tokenizer->kind->json(tokenizer);
+        *length = json ? strlen(json) : 0;
+        return json;
+    }
+    const char *file = dt_bpe_tokenizer_file(tokenizer, length);
+    char *copy = malloc(*length + 1);
+    if (copy) {
+        memcpy(copy, file, *length);
+        copy[*length] = 0;
+    }
+    return copy;
 }
 
 void dt_tokenizer_free(dt_tokenizer *tokenizer) {

@@ -1,5 +1,6 @@
 /**
- * A tokenizer by its name, where it may cut a text, and its tokens as text. All functions are local.
+ * A tokenizer by its name or of its file, where it may cut a text, and its tokens as text. All functions are
+ * local.
  */
 #ifndef DT_TOKENIZER_TOKENIZER_H
 #define DT_TOKENIZER_TOKENIZER_H
@@ -7,16 +8,43 @@
 #include "tokenizer/kind.h"
 
 /**
- * Makes the tokenizer that the option `tokenizer` names: "ascii", "bytes", or the path of a tokenizer.json.
- * Fails with DT_USAGE where there is none of that name. The caller frees it, after failure too.
+ * Whether `name`, of the option `tokenizer`, is that of a kind, "ascii", "bytes" or "chars", and not of a
+ * file.
  */
+bool dt_tokenizer_is_kind(const char *name);
+
+/**
+ * The text of the tokenizer.json that `name` names, which the caller frees with free(), or NULL where it is
+ * the name of a kind. Fails with DT_USAGE where there is no such file.
+ */
+dt_status dt_tokenizer_read(const char *name, char **json, size_t *length);
+
+/**
+ * Makes the tokenizer that `name` names, whose dt_tokenizer_read is `json`. One of chars then has no tokens
+ * yet (tokenizer/chars.h). The caller frees it, after failure too.
+ */
+dt_status dt_tokenizer_create(dt_tokenizer *tokenizer, const char *name, const char *json, size_t length);
+
+/** The two of them: for one process by itself. */
 dt_status dt_tokenizer_open(dt_tokenizer *tokenizer, const char *name);
+
+/**
+ * Makes the tokenizer of a tokenizer.json: `length` bytes and a 0 byte behind them; `path` stands in
+ * sentences. dtrain's own (dt_tokenizer_json) are recognised. The caller frees it, after failure too.
+ */
+dt_status dt_tokenizer_parse(dt_tokenizer *tokenizer, const char *path, const char *json, size_t length);
+
+/**
+ * The tokenizer.json that makes the same tokens: where the tokenizer was made of one, that, byte for byte. A
+ * new string of `*length` bytes that the caller frees, NULL when out of memory.
+ */
+char *dt_tokenizer_json(const dt_tokenizer *tokenizer, size_t *length);
 
 /** Frees what it holds; one that is all zero is fine. */
 void dt_tokenizer_free(dt_tokenizer *tokenizer);
 
 /**
- * The first place in [from, text->length] where the text may be cut, or -1 where the bytes at hand do not
+ * The first position in [from, text->length] where the text may be cut, or -1 where the bytes at hand do not
  * tell: with more of them behind, the call is to be made again. The text must reach tokenizer->before bytes
  * before `from`, or to its own start. The start and the end of the whole text are cuts, so a text with is_end
  * always has an answer.

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/minmax.h"
 #include "base/progress.h"
 #include "comm/agree.h"
 #include "allreduce/tree.h"
@@ -24,6 +25,7 @@
 #include "train/products.h"
 #include "train/resume.h"
 #include "train/stop.h"
+#include "train/vocabulary.h"
 
 /* Of the 64 bits that are drawn, 53 make a seed: every reader of JSON has those. */
 #define SEED_SHIFT 11
@@ -79,10 +81,22 @@ static dt_status open_corpus(dt_run *run, const char *data, dt_corpus *corpus) {
     return dt_corpus_index_open(corpus, run->world, &inputs);
 }
 
+/* The tokenizer says how many rows the embedding has: one at least, where its tokens are not known yet. */
+static dt_status create_layout(dt_run *run) {
+    dt_shape shape;
+    dt_layout_free(&run->layout);
+    DT_TRY(dt_model_file_shape(&run->about.config, &run->tokenizer, &shape));
+    shape.V = dt_max(shape.V, 1);
+    run->about.V = shape.V;
+    return dt_layout_create(&run->layout, shape);
+}
+
 static dt_status create_data(dt_run *run, const dt_resume *resume) {
     const dt_config *c = &run->about.config;
     int64_t first, end;
     DT_TRY(open_corpus(run, c->data, &run->corpus));
+    DT_TRY(dt_vocabulary_settle(&run->tokenizer, &run->corpus, run->world));
+    DT_TRY(dt_agree(run->world, create_layout(run)));
     run->about.corpus = dt_corpus_index_identity(&run->corpus);
     DT_TRY(dt_agree(run->world, dt_resume_check_corpus(resume, &run->about.corpus, run->corpus.path)));
     DT_TRY(dt_agree(run->world,
@@ -208,6 +222,7 @@ static dt_status open_output(dt_run *run) {
     const dt_saver_inputs inputs = {.checkpoints_folder = run->checkpoints_folder,
                                     .lock = dt_out_dir_checkpoints_lock(&run->claim),
                                     .about = &run->about,
+                                    .tokenizer = &run->tokenizer,
                                     .state = &run->state,
                                     .metrics = &run->metrics};
     return dt_saver_create(&run->saver, &inputs);
@@ -259,16 +274,6 @@ static dt_status create_folders(dt_run *run) {
     return claim(run);
 }
 
-/* The tokenizer says how many rows the embedding has. */
-static dt_status create_layout(dt_run *run) {
-    const dt_config *c = &run->about.config;
-    dt_shape shape;
-    DT_TRY(dt_tokenizer_open(&run->tokenizer, c->tokenizer));
-    DT_TRY(dt_model_file_shape(c, &run->tokenizer, &shape));
-    run->about.V = shape.V;
-    return dt_layout_create(&run->layout, shape);
-}
-
 static dt_status create(dt_run *run) {
     dt_config *c = &run->about.config;
     dt_resume resume;
@@ -287,6 +292,7 @@ static dt_status create(dt_run *run) {
     DT_TRY(dt_agree(
         run->world,
         dt_tree_expect_ranks(run->world->size, dt_step_micro_batches(c->batch_size, c->micro_batch_size))));
+    DT_TRY(dt_vocabulary_open(&run->tokenizer, run->world, c->tokenizer, run->resumed_from));
     DT_TRY(dt_agree(run->world, create_layout(run)));
     DT_TRY(draw_identity(run, &resume));
     /* A long text is read for minutes, and counts. */

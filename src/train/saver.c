@@ -139,7 +139,8 @@ static dt_status put_copy(dt_saver *s, const dt_checkpoint_about *about, char **
     dt_status status = follow_folder(s);
     *path = NULL;
     if (status == DT_OK)
-        status = dt_checkpoint_write(&paths, s->folder, about, &s->copy.state, s->copy.hashes);
+        status =
+            dt_checkpoint_write(&paths, s->folder, about, s->in.tokenizer, &s->copy.state, s->copy.hashes);
     if (status == DT_OK)
         status = publish(s, &paths, path, &waited);
     *seconds = dt_clock_seconds() - start - waited;

@@ -39,6 +39,7 @@ typedef struct dt_saver_inputs {
     const char *checkpoints_folder;   /**< at the start */
     dt_lock *lock;                    /**< that holds this folder and tells where it is now; or NULL */
     const dt_checkpoint_about *about; /**< but for step and val_loss, which come with each save */
+    const dt_tokenizer *tokenizer;
     dt_state *state;
     dt_metrics *metrics; /**< made durable before each checkpoint, which would drop later lines */
 } dt_saver_inputs;

@@ -194,7 +194,7 @@ static void auto_goes_on_from_the_newest_whole_one(void **state) {
         {"metadata.json", ": > %s", "cannot use"},
         {"metadata.json", "cp two/checkpoints/checkpoint_step_2/metadata.json %s", "is that of step 2"},
         {"config.json", "rm %s && mkdir %s", "found a folder"},
-        {"vocab.json", "rm %s && mkfifo %s", "expected a regular file"},
+        {"tokenizer.json", "rm %s && mkfifo %s", "expected a regular file"},
     };
     training_done(2, 1, "two", TRAINING_STEADY "--max-steps 4 --checkpoint-cadence 2");
     training_done(2, 1, "beyond", TRAINING_STEADY "--max-steps 6");

@@ -228,8 +228,9 @@ static void the_suggestion_can_be_pasted(void **state) {
 /* A pipe that nobody writes to is refused, whatever it stands for; what a shell makes of <(..) is read. */
 static void no_pipe_keeps_a_run_waiting(void **state) {
     (void)state;
-    run_line("mkfifo pipe && cp -r done piped && rm piped/checkpoints/checkpoint_step_6/vocab.json && mkfifo "
-             "piped/checkpoints/checkpoint_step_6/vocab.json");
+    run_line(
+        "mkfifo pipe && cp -r done piped && rm piped/checkpoints/checkpoint_step_6/tokenizer.json && mkfifo "
+        "piped/checkpoints/checkpoint_step_6/tokenizer.json");
     training_refused(2, "pipes", MODEL "--max-steps 2 --config pipe", 2,
                      "--config: cannot read pipe: it is a pipe or a device, and no program writes to it");
     training_refused(2, "pipes", "--n-layers 1 --data pipe", 2, "cannot read pipe: expected a regular file");
@@ -237,7 +238,7 @@ static void no_pipe_keeps_a_run_waiting(void **state) {
                      MODEL "--max-steps 2 --hooks '{update: [{name: x, library: ./pipe}]}'", 2,
                      "./pipe is a pipe or a device, not a file");
     training_refused(TRAINING_ALONE, "piped", MODEL "--max-steps 8 --resume latest", 1,
-                     "vocab.json: expected a regular file");
+                     "tokenizer.json: expected a regular file");
     run_line("bash -c '" DTRAIN
              " --print-config --config <(sleep 0.1; echo max_steps: 17)' | grep -x 'max_steps: 17.*'");
     run_line("echo max_steps: 18 | " DTRAIN

@@ -18,7 +18,8 @@ static void verify_finds_any_damage(void **state) {
     assert_non_null(strstr(whole, ", every checksum matches\n"));
     free(whole);
     static const char *const files[] = {"model.safetensors", "optimizer.safetensors", "config.json",
-                                        "vocab.json",        "checksums.xxh128",      "metadata.json"};
+                                        "tokenizer.json",    "tokenizer_config.json", "checksums.xxh128",
+                                        "metadata.json"};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         char path[128];
         snprintf(path, sizeof path, "copy/%s", files[i]);
@@ -49,8 +50,10 @@ static void xxhsum_checks_a_checkpoint(void **state) {
     command_result r =
         command_run("rm -rf copy && cp -r run/checkpoints/checkpoint_step_40 copy && cd copy && "
                     "xxhsum -c checksums.xxh128");
-    if (r.exit_code != 0 || strcmp(r.out, "config.json: OK\nvocab.json: OK\nmodel.safetensors: OK\n"
-                                          "optimizer.safetensors: OK\n") != 0)
+    if (r.exit_code != 0 ||
+        strcmp(r.out,
+               "config.json: OK\ntokenizer.json: OK\ntokenizer_config.json: OK\nmodel.safetensors: OK\n"
+               "optimizer.safetensors: OK\n") != 0)
         fail_msg("exit code %d, \"%s\", \"%s\"", r.exit_code, r.out, r.err);
     command_free(&r);
     training_damage("copy/optimizer.safetensors", -20);

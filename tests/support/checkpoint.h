@@ -13,6 +13,7 @@ typedef struct tiny {
     char *folder; /* scratch/checkpoints */
     char *scratch;
     dt_checkpoint_about about;
+    dt_tokenizer tokenizer;
     dt_layout layout;
     dt_state state;
 } tiny;
@@ -52,6 +53,7 @@ static inline tiny *tiny_make(void) {
     t->about.config.max_seq_len = 2;
     t->about.config.seed = 5;
     t->about.V = DT_ASCII_V;
+    dt_ascii_open(&t->tokenizer);
     t->about.corpus = (dt_corpus_identity){.file_bytes = 1234, .tokens = 1200, .hash = 0xfedcba9876543210u};
     strcpy(t->about.run_id, "2031-05-30T12:00:00Z-1a2b");
     strcpy(t->about.parent_run_id, "2031-05-29T12:00:00Z-3c4d");
@@ -76,7 +78,7 @@ static inline dt_status tiny_save_in(const tiny *t, const char *folder, char **p
     dt_checkpoint_path paths;
     if (path != NULL)
         *path = NULL;
-    DT_TRY(dt_checkpoint_write(&paths, folder, &t->about, &t->state, NULL));
+    DT_TRY(dt_checkpoint_write(&paths, folder, &t->about, &t->tokenizer, &t->state, NULL));
     return dt_checkpoint_publish(&paths, path);
 }
 

@@ -104,7 +104,9 @@ static json_t *parse(const char *name) {
 /* What Hugging Face's GPT2Config and a tokenizer read, value by value. */
 static void other_programs_find_what_they_read(void **state) {
     (void)state;
-    json_t *config = parse("config.json"), *vocab = parse("vocab.json"), *metadata = parse("metadata.json");
+    json_t *config = parse("config.json"), *tokenizer = parse("tokenizer.json"),
+           *metadata = parse("metadata.json");
+    const json_t *vocab = json_object_get(json_object_get(tokenizer, "model"), "vocab");
     const char *architecture, *type, *activation, *dtype;
     int tied, scaled;
     json_int_t positions, width, layers, heads, inner, tokens;
@@ -132,7 +134,7 @@ static void other_programs_find_what_they_read(void **state) {
     assert_string_equal(json_string_value(json_object_get(metadata, "kernels")),
                         dt_kernels_best(DT_DTYPE_FP32)->name);
     json_decref(config);
-    json_decref(vocab);
+    json_decref(tokenizer);
     json_decref(metadata);
 }
 

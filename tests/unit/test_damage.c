@@ -17,8 +17,9 @@
 #include "support/saved_checkpoint.h"
 #include "support/sign.h"
 
-static const char *const names[] = {"metadata.json",    "config.json",       "vocab.json",
-                                    "checksums.xxh128", "model.safetensors", "optimizer.safetensors"};
+static const char *const names[] = {"metadata.json",         "config.json",      "tokenizer.json",
+                                    "tokenizer_config.json", "checksums.xxh128", "model.safetensors",
+                                    "optimizer.safetensors"};
 #define NAMES ((int)(sizeof names / sizeof names[0]))
 
 /* The sentence recorded last names the file `name`, and holds `why`. */
@@ -150,7 +151,7 @@ static void swapped_files_are_refused(void **state) {
     assert_int_equal(tiny_save(t, &other), DT_OK);
     for (int n = 0; n < NAMES; n++) {
         swap(path, other, names[n]);
-        if (strcmp(names[n], "vocab.json") == 0)
+        if (strncmp(names[n], "tokenizer", strlen("tokenizer")) == 0)
             expect_verified(path); /* the same for all */
         else
             /* With the metadata of another, it is the first of the other files that is not as promised. */
@@ -232,7 +233,7 @@ static void forged_metadata_are_refused(void **state) {
         {"\"d_model\": 2", "\"d_modell\": 2", "unknown key d_modell"},
         {"\"config\": {", "\"config\": [], \"more\": {", "config"},
         {"\"files\": {", "\"files\": [], \"more\": {", "\"files\""},
-        {"\"vocab.json\": {", "\"vocab.json\": 5, \"more\": {", "vocab.json"},
+        {"\"tokenizer.json\": {", "\"tokenizer.json\": 5, \"more\": {", "tokenizer.json"},
         {"\"checksums.xxh128\": {", "\"checksums.xxh128\": 5, \"more\": {", "checksums.xxh128"},
         {"\"bytes\": ", "\"bytes\": -", "config.json"},
         {"\"bytes\": ", "\"bytes\": 9", "config.json"},
@@ -280,7 +281,10 @@ static void huge_files_are_refused(void **state) {
         size_t length;
         char *file = dt_file_join(path, names[n]), *bytes = scratch_get(file, &length);
         assert_int_equal(truncate(file, (off_t)1 << 40), 0); /* a hole, which takes no room */
-        expect_refused(names[n], n == 0 ? 1 : 0, n < 4 ? "expected at most 16777216 bytes" : "but");
+        expect_refused(names[n], n == 0 ? 1 : 0,
+                       n == 2  ? "expected at most 268435456 bytes"
+                       : n < 5 ? "expected at most 16777216 bytes"
+                               : "but");
         scratch_put(file, bytes, length);
         free(bytes);
         free(file);

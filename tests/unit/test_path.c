@@ -276,7 +276,7 @@ static void resume_finds_what_it_names(void **state) {
     assert_string_equal(found, path);
     free(found);
     free(path);
-    path = dt_file_join(t->folder, "checkpoint_step_3/vocab.json");
+    path = dt_file_join(t->folder, "checkpoint_step_3/tokenizer.json");
     expect_not_found(t, path, "a file");
     free(path);
 }
