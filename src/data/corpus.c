@@ -173,8 +173,10 @@ static dt_status open_all(dt_corpus *corpus, const dt_corpus_inputs *inputs) {
 dt_status dt_corpus_open(dt_corpus *corpus, const dt_corpus_inputs *inputs) {
     DT_ASSERT(inputs->count > 0);
     const bool joins = inputs->join && inputs->tokenizer;
-    *corpus = (dt_corpus){
-        .tokenizer = inputs->tokenizer, .V = inputs->V, .joint = joins ? inputs->tokenizer->end_of_text : -1};
+    *corpus = (dt_corpus){.tokenizer = inputs->tokenizer,
+                          .V = inputs->V,
+                          .threads = inputs->threads > 0 ? inputs->threads : 1,
+                          .joint = joins ? inputs->tokenizer->end_of_text : -1};
     const dt_status status = open_all(corpus, inputs);
     if (status != DT_OK)
         dt_corpus_close(corpus);

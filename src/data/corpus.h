@@ -60,6 +60,7 @@ typedef struct dt_corpus_inputs {
     const dt_tokenizer *tokenizer; /**< NULL: none, for files of tokens without one */
     int64_t V;                     /**< every token must be below it */
     bool join;                     /**< texts by the tokenizer's end-of-text token */
+    int threads;                   /**< that tokenize texts; 0 is 1 */
     int raw_bytes;                 /**< 2 or 4: a file without a magic number is tokens so wide; 0: a text */
 } dt_corpus_inputs;
 
@@ -67,6 +68,7 @@ typedef struct dt_corpus {
     char *path; /**< how it is told of: the file, or the first one and how many more */
     const dt_tokenizer *tokenizer;
     int64_t V;
+    int threads;       /**< that tokenize texts */
     int token_bytes;   /**< of a token, as dt_corpus_read gives it */
     int64_t joint;     /**< the token between two texts, or -1 */
     dt_source *source; /**< [sources] */

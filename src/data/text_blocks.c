@@ -17,8 +17,9 @@
 /* Some blocks take longer than others: with several for each thread, threads wait less for one another. */
 #define BLOCKS_PER_THREAD 4
 
-dt_status dt_text_blocks_create(dt_text_blocks *blocks, const dt_tokenizer *tokenizer, bool keep) {
-    const int threads = omp_get_max_threads();
+dt_status dt_text_blocks_create(dt_text_blocks *blocks, const dt_tokenizer *tokenizer, int threads,
+                                bool keep) {
+    DT_ASSERT(threads > 0);
     *blocks = (dt_text_blocks){.tokenizer = tokenizer,
                                .keep = keep,
                                .threads = threads,

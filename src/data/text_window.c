@@ -88,6 +88,10 @@ dt_text dt_text_window_text(const dt_text_window *window) {
 }
 
 dt_status dt_text_window_cut(dt_text_window *window, int64_t at, int64_t *cut) {
+    if (!window->tokenizer->can_cut && at > 0 && window->unpack == NULL) {
+        *cut = window->text_bytes; /* no need to read all of it to know */
+        return DT_OK;
+    }
     for (;;) {
         const dt_text text = dt_text_window_text(window);
         const int64_t found = dt_tokenizer_cut(window->tokenizer, &text, at - window->from);

@@ -14,6 +14,7 @@
 #include "comm/mismatch.h"
 #include "config/list.h"
 #include "data/corpus_files.h"
+#include "step/workers.h"
 #include "train/token_cache.h"
 
 /* The files as one block of names, each ended by a 0 byte, and back. */
@@ -63,6 +64,7 @@ static dt_status open_files(dt_corpus *corpus, const dt_corpus_index_inputs *inp
                               .join = inputs->config->join_documents,
                               .raw_bytes = widths[inputs->config->data_format]};
     const char **paths;
+    DT_TRY(dt_workers_count(&files.threads));
     DT_TRY(split_names(names, length, &paths, &files.count));
     files.paths = paths;
     const dt_status status = dt_corpus_open(corpus, &files);

@@ -15,6 +15,8 @@
 #include "comm/agree.h"
 #include "comm/contract.h"
 #include "config/check.h"
+#include "config/options.h"
+#include "config/value.h"
 #include "train/settings.h"
 
 #define CHECKPOINTS "checkpoints"
@@ -142,9 +144,12 @@ static dt_status find(dt_resume *resume, dt_config *config, const char *checkpoi
 /* What is another than it was, and what a checkpoint from elsewhere could bring along. */
 static dt_status tell(const dt_config *saved, const dt_config *now, int64_t step) {
     DT_TRY(dt_config_compare(saved, now, log_change));
-    if (saved->data && !dt_config_is_given(now, "data"))
+    if (saved->data && !dt_config_is_given(now, "data")) {
+        char *names = dt_value_text(saved, dt_options_find("data", strlen("data"), false));
         dt_log_line("resume: the text is %s, as the checkpoint says; --data names another place",
-                    saved->data);
+                    names ? names : "the same");
+        free(names);
+    }
     if (saved->hooks && !dt_config_is_given(now, "hooks"))
         dt_log_line("resume: the hooks are those of the checkpoint, %s; --hooks null leaves them out",
                     saved->hooks);
