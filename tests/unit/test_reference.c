@@ -114,8 +114,8 @@ static void test_configs_are_valid(void **state) {
         assert_null(config.data);
         char command[256];
         /* Two cores are what every machine has; on fewer than -np says mpirun refuses the line. */
-        snprintf(command, sizeof command,
-                 "\n#     mpirun -np 2 build/dtrain --config configs/%s --data FILE\n", names[i]);
+        snprintf(command, sizeof command, "\n#     mpirun -np 2 build/dtrain --config configs/%s --data FILE",
+                 names[i]);
         assert_int_equal(bytes[0], '#');
         assert_non_null(strstr(bytes, command));
         dt_config_free(&config);
