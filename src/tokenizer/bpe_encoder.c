@@ -99,7 +99,7 @@ static dt_status hand_over(work *w) {
     dt_encoder *encoder = w->encoder;
     const int bytes = encoder->tokenizer->token_bytes;
     w->tokens += w->pending_count;
-    if (w->keep) {
+    if (w->keep && w->pending_count > 0) {
         DT_TRY(dt_encoder_reserve(encoder, w->pending_count));
         dt_tokens_narrow(encoder->tokens + encoder->count * bytes, w->pending, bytes, w->pending_count);
         encoder->count += w->pending_count;

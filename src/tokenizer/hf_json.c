@@ -156,9 +156,9 @@ static dt_status read_root(dt_bpe_contents *own, const json_t *root, const char 
                                                : json_object_get(model, "merges") == NULL)
         return refuse(where, "a model that is", "BPE", model);
     DT_TRY(read_normalizer(own, json_object_get(root, "normalizer"), 0, where));
-    DT_TRY(read_splitter(own, json_object_get(root, "pre_tokenizer"), where));
     DT_TRY(read_rest(own, root, where));
-    return dt_hf_model_read(own, root, where);
+    DT_TRY(dt_hf_model_read(own, root, where));
+    return read_splitter(own, json_object_get(root, "pre_tokenizer"), where);
 }
 
 dt_status dt_hf_json_read(dt_bpe_contents *own, const char *bytes, size_t length, const char *where) {

@@ -14,6 +14,18 @@
 #define DECOMPOSE (UTF8PROC_STABLE | UTF8PROC_DECOMPOSE)
 #define COMPOSE   (UTF8PROC_STABLE | UTF8PROC_COMPOSE)
 
+/* The characters after Unicode 9.0, up to 16.0, that have a combining class or take part in a composition. */
+static const uint32_t unknown[][2] = {
+    {0x7FD, 0x7FD},     {0x897, 0x89F},     {0x8CA, 0x8D3},     {0x9FE, 0x9FE},     {0xC3C, 0xC3C},
+    {0xD3B, 0xD3C},     {0xEBA, 0xEBA},     {0x1715, 0x1715},   {0x1ABF, 0x1ACE},   {0x1DF6, 0x1DFA},
+    {0xA82C, 0xA82C},   {0x105C9, 0x105C9}, {0x105D2, 0x105D2}, {0x105DA, 0x105DA}, {0x105E4, 0x105E4},
+    {0x10D24, 0x10D27}, {0x10D69, 0x10D6D}, {0x10EAB, 0x10EAC}, {0x10EFD, 0x10EFF}, {0x10F46, 0x10F50},
+    {0x10F82, 0x10F85}, {0x11070, 0x11070}, {0x1133B, 0x1133B}, {0x11382, 0x11391}, {0x113B8, 0x113D0},
+    {0x1145E, 0x1145E}, {0x11839, 0x1183A}, {0x11930, 0x11943}, {0x119E0, 0x119E0}, {0x11A34, 0x11A34},
+    {0x11A47, 0x11A47}, {0x11A99, 0x11A99}, {0x11D42, 0x11D45}, {0x11D97, 0x11D97}, {0x11F41, 0x11F42},
+    {0x1611E, 0x1612F}, {0x16D63, 0x16D6A}, {0x16FF0, 0x16FF1}, {0x1E08F, 0x1E08F}, {0x1E130, 0x1E136},
+    {0x1E2AE, 0x1E2AE}, {0x1E2EC, 0x1E2EF}, {0x1E4EC, 0x1E4EF}, {0x1E5EE, 0x1E5EF}};
+
 /* The canonical decomposition of one character is at most this many. */
 #define POINTS_MAX 8
 
@@ -40,8 +52,12 @@ static void judge(dt_nfc *nfc, int32_t point) {
 
 dt_nfc *dt_nfc_create(void) {
     dt_nfc *nfc = dt_memory_alloc(1, sizeof *nfc, "the table of characters that are in normal form");
-    for (int32_t point = 0; nfc != NULL && point < DT_UNICODE_POINTS; point++)
-        if (point < 0xD800 || point > 0xDFFF)
+    if (nfc == NULL)
+        return NULL;
+    for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
+        dt_charset_add_range(&nfc->unknown, unknown[i][0], unknown[i][1]);
+    for (int32_t point = 0; point < DT_UNICODE_POINTS; point++)
+        if ((point < 0xD800 || point > 0xDFFF) && !dt_charset_has(&nfc->unknown, (uint32_t)point))
             judge(nfc, point);
     return nfc;
 }
@@ -59,6 +75,8 @@ static dt_status reserve(dt_nfc_text *text, int64_t more) {
 }
 
 static dt_status append(dt_nfc_text *text, const uint8_t *bytes, int64_t length) {
+    if (length == 0)
+        return DT_OK;
     DT_TRY(reserve(text, length));
     memcpy(text->bytes + text->length, bytes, (size_t)length);
     text->length += length;
@@ -101,8 +119,11 @@ static dt_status append_normal(dt_nfc_text *text, const uint8_t *bytes, int64_t 
 static int64_t stretch_end(const dt_nfc *nfc, const uint8_t *bytes, int64_t length, int64_t at,
                            bool *is_sure) {
     int64_t used;
-    *is_sure = dt_nfc_is_sure(nfc, dt_unicode_read(bytes + at, length - at, &used));
+    const uint32_t first = dt_unicode_read(bytes + at, length - at, &used);
+    *is_sure = dt_nfc_is_sure(nfc, first);
     at += used;
+    if (dt_charset_has(&nfc->unknown, first))
+        return at;
     while (at < length && bytes[at] >= FIRST_UNSURE_BYTE &&
            !dt_nfc_is_sure(nfc, dt_unicode_read(bytes + at, length - at, &used))) {
         *is_sure = false;

@@ -1,6 +1,10 @@
 /**
  * Unicode's normalization form C, which a tokenizer.json may ask for: by utf8proc, which this file's .c alone
  * knows, and only for the few stretches of a text that may not be in that form already.
+ *
+ * The reference (the tokenizers library) normalizes by Unicode 9.0. Characters that came later are left as
+ * they are, so that tokens do not depend on the version of a library; of the others Unicode has promised
+ * never to change the form.
  */
 #ifndef DT_TOKENIZER_NFC_H
 #define DT_TOKENIZER_NFC_H
@@ -13,7 +17,8 @@
 
 /** Immutable, shared by threads. */
 typedef struct dt_nfc {
-    dt_charset unsure; /**< the characters that may change, or may join what stands before them */
+    dt_charset unsure;  /**< the characters that may change, or may join what stands before them */
+    dt_charset unknown; /**< those that would, and came after Unicode 9.0: they stay, and join nothing */
 } dt_nfc;
 
 /** One thread's memory for texts in the form, which grows and stays. */
