@@ -127,16 +127,17 @@ static void another_text_is_named(void **state) {
  */
 static void a_letter_outside_the_sample_is_noticed_where_it_is_trained_on(void **state) {
     (void)state;
-    text_write("large.txt", 40 << 20, 1);
-    command_result r = command_run("mkdir far && cp large.txt far");
+    text_write("text.txt", 40 << 20, 1);
+    command_result r = command_run("mkdir far && cp text.txt far");
     assert_int_equal(r.exit_code, 0);
     command_free(&r);
-    training_damage("far/large.txt", (30 << 20) + 4711);
+    training_damage("far/text.txt", (30 << 20) + 4711);
     refused(
-        2, DTRAIN TRAIN "--data large.txt", "env -C far " DTRAIN TRAIN "--data large.txt",
-        "dtrain: error: large.txt changed while in use: the block at byte 31457280 is not the one that was "
+        2, DTRAIN TRAIN, "env -C far " DTRAIN TRAIN,
+        "dtrain: error: text.txt changed while in use: the block at byte 31457280 is not the one that was "
         "indexed, perhaps on another host",
         " (rank 1 on ");
+    text_write("text.txt", 30000, 1);
 }
 
 /* A mask that comes after mpirun, which therefore does not know of it. */
@@ -207,10 +208,36 @@ static void the_host_is_shown(void **state) {
     command_free(&r);
 }
 
+/* Where hwloc fails on a host, the run goes on with what the kernel says, and one warning tells it; on one of
+ * two ranks too. */
+static void a_host_that_hwloc_does_not_tell_is_trained_on(void **state) {
+    (void)state;
+    static const char *const launchers[] = {"env LD_PRELOAD=" HWLOC_FAULT " " DTRAIN TRAIN,
+                                            DTRAIN_MPIRUN " -np 2 --oversubscribe --bind-to none "
+                                                          "env LD_PRELOAD=" HWLOC_FAULT " " DTRAIN TRAIN,
+                                            DTRAIN_MPIRUN
+                                            " -np 2 --oversubscribe --bind-to none " DTRAIN_SOURCE_DIR
+                                            "/tests/support/mismatch " DTRAIN TRAIN
+                                            " :: env LD_PRELOAD=" HWLOC_FAULT " " DTRAIN TRAIN};
+    for (size_t i = 0; i < sizeof launchers / sizeof *launchers; i++) {
+        command_result r = command_run("%s && rm -r out", launchers[i]);
+        static const char sentence[] =
+            "expected hwloc to tell the cores of this host, found \"Input/output error\"; "
+            "each hardware thread that the affinity mask of a rank allows counts as a core";
+        const char *found = strstr(r.err, sentence);
+        if (r.exit_code != 0 || found == NULL || strstr(found + 1, sentence) != NULL)
+            fail_msg("%s: expected exit code 0 and once \"%s\", found %d, \"%s\" and \"%s\"", launchers[i],
+                     sentence, r.exit_code, r.out, r.err);
+        assert_true((strstr(r.out, ", of cores unknown; rank 0 is ") != NULL) == (i < 2));
+        command_free(&r);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(threads_that_openmp_binds_are_not_taken_for_bound_to_one_core),
         cmocka_unit_test(the_host_is_shown),
+        cmocka_unit_test(a_host_that_hwloc_does_not_tell_is_trained_on),
         cmocka_unit_test(ranks_on_one_core_by_a_mask_are_warned_of),
         cmocka_unit_test(another_program_is_named),
         cmocka_unit_test(flush_to_zero_is_refused),
