@@ -165,6 +165,7 @@ static candidate pop(candidates *heap) {
     heap->count--;
     if (heap->count > 0)
         replace_first(heap, heap->list[heap->count]);
+    heap->list[heap->count].words = NULL; /* they are the caller's now, or the moved one's */
     return first;
 }
 

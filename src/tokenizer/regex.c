@@ -148,7 +148,7 @@ static dt_status read_escape(parser *p, size_t at, dt_charset *set, int64_t *poi
     if (!isalnum(c))
         *point = c;
     else if (name != NULL)
-        *point = values[name - names];
+        *point = (unsigned char)values[name - names];
     else if (p->is_caseless[p->depth])
         return refuse(p, at, "a class where case is ignored");
     else if (c == 's' || c == 'S')

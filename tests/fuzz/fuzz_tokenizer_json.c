@@ -27,9 +27,7 @@ static void check_text(const dt_tokenizer *tokenizer, const char *text) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static const char *const texts[] = {"",
-                                        "the the\n\nthe  Gr\xc3\xb6\xc3\x9f"
-                                        "e\r\n <|endoftext|>x\n",
+    static const char *const texts[] = {"", "the the\n\nthe  Gr\303\266\303\237e\r\n <|endoftext|>x\n",
                                         "e\xcc\x81\n 123'LL\n\xff\xe4\xb8\x80\n/ a\n<e> b"};
     dt_tokenizer tokenizer;
     const dt_status status = dt_bpe_tokenizer_read(&tokenizer, (const char *)data, size, "f.json");
