@@ -11,7 +11,7 @@
 #include "tokenizer/encoder.h"
 
 #define READ_BYTES     (1 << 20)
-#define MAX_LINE_BYTES (64 << 20)
+#define MAX_LINE_BYTES (32 << 20)
 
 dt_status dt_line_counter_create(dt_line_counter *counter, bool use_regex, bool add_prefix_space) {
     const dt_splitter_stage stage = {dt_splitter_gpt2, false};
@@ -21,6 +21,7 @@ dt_status dt_line_counter_create(dt_line_counter *counter, bool use_regex, bool 
     if (counter->buffer == NULL)
         return dt_fail("out of memory for reading a text");
     DT_TRY(dt_piece_counts_create(&counter->counts));
+    counter->counts.is_sample = !use_regex;
     DT_TRY(dt_splitter_create(&counter->contents.splitter, &stage, use_regex, add_prefix_space ? 0 : -1,
                               "GPT-2's pattern"));
     counter->encoder = (dt_encoder){.tokenizer = &counter->tokenizer};
@@ -39,7 +40,7 @@ void dt_line_counter_free(dt_line_counter *counter) {
  * its start. */
 static dt_status count_lines(dt_line_counter *counter, bool is_end) {
     int64_t first = 0;
-    while (first < counter->used) {
+    while (first < counter->used && !counter->counts.is_full) {
         const uint8_t *line = counter->buffer + first;
         const uint8_t *newline = memchr(line, '\n', (size_t)(counter->used - first));
         if (newline == NULL && !is_end)
@@ -48,6 +49,7 @@ static dt_status count_lines(dt_line_counter *counter, bool is_end) {
         const dt_text text = {line, length, true, true};
         DT_TRY(dt_bpe_encoder_pieces(&counter->encoder, &text, dt_piece_counts_add, &counter->counts));
         first += length;
+        counter->bytes += length;
     }
     counter->used -= first;
     memmove(counter->buffer, counter->buffer + first, (size_t)counter->used);
@@ -80,8 +82,9 @@ static dt_status read_all(dt_line_counter *counter, int descriptor, const char *
         if (got == 0)
             return count_lines(counter, true);
         counter->used += got;
-        counter->bytes += got;
         DT_TRY(count_lines(counter, false));
+        if (counter->counts.is_full)
+            return DT_OK;
         if (progress != NULL)
             progress(counter->bytes);
     }

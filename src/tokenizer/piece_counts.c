@@ -116,8 +116,12 @@ dt_status dt_piece_counts_add(void *context, const uint8_t *piece, int64_t lengt
             "expected pieces of text of at most %lld bytes to train a tokenizer on, found one of %lld; "
             "break its lines",
             (long long)(c->max_bytes / 2), (long long)length);
-    if (c->count == c->max_pieces || c->used + length > c->max_bytes)
+    if (c->count == c->max_pieces || c->used + length > c->max_bytes) {
+        c->is_full = c->is_sample;
+        if (c->is_full)
+            return DT_OK;
         DT_TRY(forget_rarest(c));
+    }
     DT_TRY(reserve(c, length));
     at = find(c, piece, length);
     memcpy(c->bytes + c->used, piece, (size_t)length);

@@ -79,6 +79,11 @@ static void report(const request *r, const dt_line_counter *counter, const dt_bp
                     " were forgotten on the way that had occurred "
                     "at most %" PRId64 " times by then, to bound memory",
                     counts->forgotten, counts->forgotten_count);
+    if (counts->is_full)
+        dt_log_note(
+            "trained on the first %.1f MB of the text alone: its lines, which are whole pieces by --no-regex, are "
+            "more than memory is taken for",
+            (double)counter->bytes / 1e6);
     if (V < r->V)
         dt_log_note("the text has no pair of tokens left to merge, so there are fewer than the %" PRId64
                     " tokens of --vocab-size",

@@ -143,6 +143,27 @@ static void small_texts_end_early(void **state) {
     scratch_remove(folder);
 }
 
+/* Of whole lines the first are counted, and the rest of the text is left. */
+static void lines_are_a_sample(void **state) {
+    (void)state;
+    char *folder = scratch_make(), *path = dt_file_join(folder, "text.txt");
+    FILE *file = fopen(path, "w");
+    for (int i = 0; i < 1000; i++)
+        fprintf(file, "line %03d\n", i);
+    fclose(file);
+    dt_line_counter counter;
+    assert_done(dt_line_counter_create(&counter, false, false));
+    counter.counts.max_pieces = 100;
+    assert_done(dt_line_counter_read(&counter, path, NULL));
+    assert_true(counter.counts.is_full);
+    assert_int_equal(counter.counts.count, 100);
+    assert_int_equal(counter.counts.forgotten, 0);
+    assert_int_equal(counter.bytes, 101 * 9); /* with the line that was one too many */
+    dt_line_counter_free(&counter);
+    free(path);
+    scratch_remove(folder);
+}
+
 /* Where only few pieces may be held, the frequent ones keep their counts and the rare ones go. */
 static void rare_pieces_are_forgotten(void **state) {
     (void)state;
@@ -166,9 +187,8 @@ static void rare_pieces_are_forgotten(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(merges_are_the_references),
-        cmocka_unit_test(what_is_written_is_read),
-        cmocka_unit_test(small_texts_end_early),
+        cmocka_unit_test(merges_are_the_references), cmocka_unit_test(what_is_written_is_read),
+        cmocka_unit_test(small_texts_end_early),     cmocka_unit_test(lines_are_a_sample),
         cmocka_unit_test(rare_pieces_are_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
