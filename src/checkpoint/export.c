@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "checkpoint/gpt2_config.h"
 #include "checkpoint/metadata.h"
 #include "checkpoint/safetensors.h"
+#include "checkpoint/tokenizer_files.h"
 
 #define LARGEST_TEXT_BYTES ((int64_t)1 << 30)
 
@@ -36,7 +38,14 @@ static dt_status copy_file(const char *from, const char *to) {
     return status;
 }
 
-static dt_status copy_tokenizer(const char *folder, const char *source) {
+static bool has_file(const char *folder, const char *name) {
+    char *path = dt_file_join(folder, name);
+    const bool there = path && dt_file_exists(path);
+    free(path);
+    return there;
+}
+
+static dt_status copy_files(const char *folder, const char *source) {
     dt_status status = DT_OK;
     for (size_t i = 0; status == DT_OK && i < sizeof tokenizer_files / sizeof *tokenizer_files; i++) {
         char *from = dt_file_join(source, tokenizer_files[i]), *to = dt_file_join(folder, tokenizer_files[i]);
@@ -48,6 +57,36 @@ static dt_status copy_tokenizer(const char *folder, const char *source) {
         free(to);
     }
     return status;
+}
+
+static dt_status save_text(const char *folder, const char *name, const char *text, size_t length) {
+    char *path = text ? dt_file_join(folder, name) : NULL;
+    const dt_status status = path ? dt_file_save(path, text, length) : no_memory(folder);
+    free(path);
+    return status;
+}
+
+/* Checkpoints of version 0.1.0 name their characters in a vocab.json that no other program reads. */
+static dt_status write_ascii(const char *folder, int64_t T) {
+    dt_tokenizer tokenizer;
+    size_t length = 0;
+    DT_TRY(dt_tokenizer_open(&tokenizer, "ascii"));
+    char *json = dt_tokenizer_json(&tokenizer, &length),
+         *config = dt_checkpoint_metadata_print(dt_tokenizer_files_config(&tokenizer, T), 0);
+    dt_status status = save_text(folder, DT_TOKENIZER_FILES_JSON, json, length);
+    if (status == DT_OK)
+        status = save_text(folder, DT_TOKENIZER_FILES_CONFIG, config, config ? strlen(config) : 0);
+    free(json);
+    free(config);
+    dt_tokenizer_free(&tokenizer);
+    return status;
+}
+
+static dt_status write_tokenizer(const char *folder, const char *source, int64_t T) {
+    const bool is_first_version = has_file(source, DT_CHECKPOINT_METADATA) &&
+                                  has_file(source, DT_CHECKPOINT_VOCAB) &&
+                                  !has_file(source, DT_TOKENIZER_FILES_JSON);
+    return is_first_version ? write_ascii(folder, T) : copy_files(folder, source);
 }
 
 /* What the config says of the weights' form is true of the new ones. Version 5 of transformers says "dtype"
@@ -97,7 +136,7 @@ static dt_status write_all(const char *folder, const char *source, const dt_layo
     if (mkdir(folder, 0777) != 0)
         return dt_fail("cannot make folder %s: %s", folder, strerror(errno));
     DT_TRY(write_config(folder, source, element));
-    DT_TRY(copy_tokenizer(folder, source));
+    DT_TRY(write_tokenizer(folder, source, layout->shape.T));
     DT_TRY(write_weights(folder, layout, parameters, element));
     return dt_file_sync_folder(folder);
 }

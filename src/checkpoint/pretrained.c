@@ -14,12 +14,11 @@
 #include "base/minmax.h"
 #include "checkpoint/gpt2_config.h"
 #include "checkpoint/metadata.h"
+#include "checkpoint/tokenizer_files.h"
 #include "optim/finite.h"
 
 #define HEAD "lm_head.weight"
 #define WTE  "wte.weight"
-
-#define TOKENIZER "tokenizer.json"
 
 /* Numbers that are read and widened at a time. */
 #define PIECE_ELEMENTS ((int64_t)1 << 16)
@@ -40,15 +39,16 @@ bool dt_pretrained_is(const char *path) {
 }
 
 dt_status dt_pretrained_tokenizer(const char *folder, char **path) {
-    *path = dt_file_join(folder, TOKENIZER);
+    *path = dt_file_join(folder, DT_TOKENIZER_FILES_JSON);
     if (*path == NULL)
         return dt_fail("out of memory while looking at %s", folder);
     if (dt_file_exists(*path))
         return DT_OK;
     free(*path);
     *path = NULL;
-    return dt_usage(
-        "%s has no " TOKENIZER " to say what text is to its model; name a tokenizer by --tokenizer", folder);
+    return dt_usage("%s has no " DT_TOKENIZER_FILES_JSON
+                    " to say what text is to its model; name a tokenizer by --tokenizer",
+                    folder);
 }
 
 /* ---- where tensors are ---- */

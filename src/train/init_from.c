@@ -8,22 +8,30 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "checkpoint/pretrained.h"
+#include "checkpoint/tokenizer_files.h"
 #include "comm/agree.h"
 #include "comm/contract.h"
 #include "config/check.h"
 
 /* ---- what the folder says ---- */
 
-static dt_status look_at_checkpoint(dt_init_from *from, const char *path, char **tokenizer) {
+static dt_status look_at_checkpoint(dt_init_from *from, const char *path, bool given, char **tokenizer) {
     dt_checkpoint_about about;
     DT_TRY(dt_checkpoint_read_about(path, &about));
     const dt_config *c = &about.config;
     from->step = about.step;
     from->shape = (dt_shape){c->n_layers, c->d_model, c->n_heads, c->d_ff, c->max_seq_len, about.V};
     memcpy(from->run_id, about.run_id, sizeof from->run_id);
-    *tokenizer = c->tokenizer ? strdup(c->tokenizer) : NULL;
+    dt_status status = DT_OK;
+    from->own_tokenizer = !given && c->tokenizer;
+    if (from->own_tokenizer) {
+        /* Whatever file it was made of, it is in the folder now. */
+        *tokenizer = dt_tokenizer_is_kind(c->tokenizer) ? strdup(c->tokenizer)
+                                                        : dt_file_join(path, DT_TOKENIZER_FILES_JSON);
+        status = *tokenizer ? DT_OK : dt_fail("out of memory while looking at %s", path);
+    }
     dt_config_free(&about.config);
-    return DT_OK;
+    return status;
 }
 
 static dt_status look_at_pretrained(dt_init_from *from, const char *path, bool given, char **tokenizer) {
@@ -44,7 +52,7 @@ static dt_status look(dt_init_from *from, const dt_config *config, char **tokeni
     *tokenizer = NULL;
     from->found = 1;
     const dt_status status = dt_pretrained_is(path) ? look_at_pretrained(from, path, given, tokenizer)
-                                                    : look_at_checkpoint(from, path, tokenizer);
+                                                    : look_at_checkpoint(from, path, given, tokenizer);
     return status == DT_USAGE ? dt_usage("init_from: %s", dt_error()) : status;
 }
 

@@ -19,6 +19,7 @@
 typedef struct dt_init_from {
     int64_t found;                /**< 0: initial weights are drawn */
     int64_t step;                 /**< of the checkpoint, or -1: it is a model folder of another program */
+    int64_t own_tokenizer;        /**< the run's tokenizer is the checkpoint's, in its folder */
     dt_shape shape;               /**< of the folder's model */
     char run_id[DT_RUN_ID_BYTES]; /**< of the checkpoint's run, or "" */
 } dt_init_from;

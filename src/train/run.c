@@ -292,7 +292,8 @@ static dt_status create(dt_run *run) {
     DT_TRY(dt_agree(
         run->world,
         dt_tree_expect_ranks(run->world->size, dt_step_micro_batches(c->batch_size, c->micro_batch_size))));
-    DT_TRY(dt_vocabulary_open(&run->tokenizer, run->world, c->tokenizer, run->resumed_from));
+    const char *tokenizer_folder = run->init.own_tokenizer ? c->init_from : run->resumed_from;
+    DT_TRY(dt_vocabulary_open(&run->tokenizer, run->world, c->tokenizer, tokenizer_folder));
     DT_TRY(dt_agree(run->world, create_layout(run)));
     DT_TRY(draw_identity(run, &resume));
     /* A long text is read for minutes, and counts. */

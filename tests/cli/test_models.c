@@ -47,16 +47,18 @@ static void write_text(const char *path) {
 }
 
 #define FROM_GPT2                                                                                            \
-    "--init-from gpt2 --tokenizer bytes --data mixed.txt --max-seq-len 48 --batch-size 8 "                   \
+    "--init-from gpt2 --data mixed.txt --max-seq-len 48 --batch-size 8 "                                     \
     "--micro-batch-size 1 --learning-rate 1e-2 --seed 3 --eval-cadence 4 --checkpoint-cadence 4 "
 
-/* Rank 0 alone reads the folder; all ranks go on from the same bits, and so does a run that stops. */
+/* With a BPE of its own, in the folder. Rank 0 alone reads that; all ranks go on from the same bits, and so
+ * does a run that stops. */
 static void a_run_starts_from_a_model_folder(void **state) {
     (void)state;
     write_text("mixed.txt");
     write_model("gpt2",
                 &(model_folder_form){
                     .element = DT_ELEMENT_BF16, .prefix = "transformer.", .masks = true, .shards = 3});
+    free(verb_output("", "tokenizer train mixed.txt --vocab-size 290 --out gpt2/tokenizer.json"));
     training_done(TRAINING_ALONE, 1, "one", FROM_GPT2 "--max-steps 8");
     training_done(2, 2, "two", FROM_GPT2 "--max-steps 8");
     training_same_run("one", "two", 8);
@@ -137,15 +139,15 @@ static void a_model_leaves(void **state) {
     char *own = verb_output("", "eval " VERB_CHECKPOINT " --data text.txt --split all --windows 40");
     free(verb_output("", "export " VERB_CHECKPOINT " --out out/full"));
     free(verb_output("", "export out/full/ --dtype bf16 --out half"));
-    char *full = verb_output("mpirun -np 2", "eval out/full --tokenizer ascii --data text.txt --windows 40");
+    char *full = verb_output("mpirun -np 2", "eval out/full --data text.txt --windows 40");
     assert_non_null(strstr(full, "out/full on text.txt, all of the text: 40 windows of 32 tokens\n"));
     assert_string_equal(strstr(own, "\nloss "), strstr(full, "\nloss "));
-    char *half = verb_output("", "eval half --tokenizer ascii --data text.txt --windows 40");
+    char *half = verb_output("", "eval half --data text.txt --windows 40");
     const double exact = strtod(strstr(own, "\nloss ") + 6, NULL),
                  rounded = strtod(strstr(half, "\nloss ") + 6, NULL);
     assert_true(rounded != exact && rounded - exact < 0.02 && exact - rounded < 0.02);
     char *text = verb_output("", "sample " VERB_CHECKPOINT " --max-length 20 --temperature 0"),
-         *same = verb_output("", "sample out/full --tokenizer ascii --max-length 20 --temperature 0");
+         *same = verb_output("", "sample out/full --max-length 20 --temperature 0");
     assert_string_equal(text, same);
     char *whole = verb_output("", "verify half");
     assert_non_null(strstr(whole, "half: complete; a model of "));
