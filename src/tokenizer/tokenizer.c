@@ -57,23 +57,25 @@ dt_status dt_tokenizer_open(dt_tokenizer *tokenizer, const char *name) {
     return status;
 }
 
-/* Whether `json` is `own`, which is taken. */
-static bool is_own(const char *json, char *own) {
-    const bool same = own && strcmp(json, own) == 0;
+/* Whether `json` is what the tokenizer of one of dtrain's kinds writes. */
+static dt_status compare_own(const dt_tokenizer *tokenizer, const char *json, bool *same) {
+    char *own = tokenizer->kind->json(tokenizer);
+    *same = own && strcmp(json, own) == 0;
     free(own);
-    return same;
+    return own ? DT_OK : dt_fail("out of memory while looking at a tokenizer");
 }
 
 /* Makes one of dtrain's own of `json`, where it is that of one: `*found`. */
 static dt_status parse_own(dt_tokenizer *tokenizer, const char *json, bool *found) {
     uint32_t *points;
     int64_t count;
-    *found = true;
     dt_bytes_open(tokenizer);
-    if (is_own(json, dt_bytes.json(tokenizer)))
+    DT_TRY(compare_own(tokenizer, json, found));
+    if (*found)
         return DT_OK;
     dt_ascii_open(tokenizer);
-    if (is_own(json, dt_ascii.json(tokenizer)))
+    DT_TRY(compare_own(tokenizer, json, found));
+    if (*found)
         return DT_OK;
     *tokenizer = (dt_tokenizer){0};
     *found = dt_own_json_find_characters(json, &points, &count);
