@@ -33,6 +33,17 @@ static dt_status check_schedule(const dt_config *config) {
     return DT_OK;
 }
 
+static dt_status check_tokenizer(const dt_config *config) {
+    if (config->tokenizer == NULL && dt_is_null_int(config->vocab_size))
+        return dt_usage(
+            "tokenizer: null needs a vocab_size, since nothing else says how many tokens there are; give "
+            "vocab_size, or name a tokenizer");
+    if (config->tokenizer == NULL && !dt_is_null_int(config->sampling_cadence))
+        return dt_usage("tokenizer: null needs sampling_cadence: null, since a sample is text; leave "
+                        "sampling_cadence out, or name a tokenizer");
+    return DT_OK;
+}
+
 static dt_status check_allreduce(const dt_config *config) {
     if (config->allreduce == DT_ALGORITHM_LIBRARY && config->gradient_dtype == DT_DTYPE_BF16)
         return dt_usage("allreduce: library needs gradient_dtype: fp32, because MPI_Allreduce knows no bf16; "
@@ -97,6 +108,7 @@ static dt_status check_hooks(const dt_config *config) {
 dt_status dt_config_check(const dt_config *config) {
     DT_TRY(check_sizes(config));
     DT_TRY(check_schedule(config));
+    DT_TRY(check_tokenizer(config));
     DT_TRY(check_allreduce(config));
     DT_TRY(check_products(config));
     return check_hooks(config);

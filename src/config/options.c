@@ -157,9 +157,9 @@ static const dt_option table[] = {
     {FIELD(token_cache), STRING("auto"), OR_NULL, GROUP(DATA), IRRELEVANT,
      HELP("Folder for the tokens of texts, for the next run to read; auto is tokens/ in out_dir where the tokenizer "
           "is a BPE or a text is packed; null keeps none")},
-    {FIELD(tokenizer), STRING("ascii"), GROUP(DATA), FIXED,
+    {FIELD(tokenizer), STRING("ascii"), OR_NULL, GROUP(DATA), FIXED,
      HELP("How text becomes tokens: ascii (99 characters), bytes (256), chars (every character of the text), or the path "
-          "of a tokenizer.json with a byte-level BPE, as GPT-2, Llama 3 and Qwen have it")},
+          "of a tokenizer.json with a byte-level BPE, as GPT-2, Llama 3 and Qwen have it; null for files of tokens alone")},
     {FIELD(out_dir), STRING("."), GROUP(OUTPUT), IRRELEVANT,
      HELP("Folder for metrics.jsonl and checkpoints/")},
     {FIELD(checkpoint_dir), STRING("null"), OR_NULL, GROUP(CHECKPOINTS), IRRELEVANT,

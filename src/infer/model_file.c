@@ -118,6 +118,8 @@ static dt_status open_tokenizer(dt_model_file *m, const char *flag) {
             status = dt_config_set(config, "tokenizer", file, m->path);
         free(file);
     }
+    if (status == DT_OK && config->tokenizer == NULL)
+        return DT_OK; /* a model of tokens alone */
     if (status == DT_OK)
         status = flag || m->pretrained ? dt_tokenizer_open(&m->tokenizer, config->tokenizer)
                                        : dt_tokenizer_files_open(&m->tokenizer, m->path, config->tokenizer);

@@ -112,6 +112,11 @@ static dt_status gather(dt_corpus *corpus, const dt_world *world) {
 
 /* What can be read only once must be kept. */
 static dt_status refuse_streamed(const dt_corpus *corpus) {
+    if (corpus->tokenizer->V == 0)
+        return dt_usage(
+            "cannot use %s with tokenizer %s: it can be read only once, but a text is read twice, first for "
+            "its characters; write its text to a file, or use another tokenizer",
+            corpus->path, corpus->tokenizer->kind->name);
     return dt_usage(
         "cannot use %s: it can be read only once and from its start, so its tokens must be kept in a "
         "folder that all ranks see; name one by token_cache, tokenize it first (dtrain tokenize), or "

@@ -72,10 +72,15 @@ static dt_status check_memory(const dt_run *run, int64_t first_slot, int64_t end
                                                     run->corpus.token_bytes));
 }
 
+/* NULL where the corpus is tokens alone. */
+static const dt_tokenizer *tokenizer_of(const dt_run *run) {
+    return run->tokenizer.kind ? &run->tokenizer : NULL;
+}
+
 static dt_status open_corpus(dt_run *run, const char *data, dt_corpus *corpus) {
     const dt_corpus_index_inputs inputs = {.config = &run->about.config,
                                            .data = data,
-                                           .tokenizer = &run->tokenizer,
+                                           .tokenizer = tokenizer_of(run),
                                            .V = run->layout.shape.V,
                                            .stop_requested = dt_stop_requested};
     return dt_corpus_index_open(corpus, run->world, &inputs);
@@ -85,7 +90,7 @@ static dt_status open_corpus(dt_run *run, const char *data, dt_corpus *corpus) {
 static dt_status create_layout(dt_run *run) {
     dt_shape shape;
     dt_layout_free(&run->layout);
-    DT_TRY(dt_model_file_shape(&run->about.config, &run->tokenizer, &shape));
+    DT_TRY(dt_model_file_shape(&run->about.config, tokenizer_of(run), &shape));
     shape.V = dt_max(shape.V, 1);
     run->about.V = shape.V;
     return dt_layout_create(&run->layout, shape);
@@ -95,7 +100,8 @@ static dt_status create_data(dt_run *run, const dt_resume *resume) {
     const dt_config *c = &run->about.config;
     int64_t first, end;
     DT_TRY(open_corpus(run, c->data, &run->corpus));
-    DT_TRY(dt_vocabulary_settle(&run->tokenizer, &run->corpus, run->world));
+    if (c->tokenizer)
+        DT_TRY(dt_vocabulary_settle(&run->tokenizer, &run->corpus, run->world));
     DT_TRY(dt_agree(run->world, create_layout(run)));
     run->about.corpus = dt_corpus_index_identity(&run->corpus);
     DT_TRY(dt_agree(run->world, dt_resume_check_corpus(resume, &run->about.corpus, run->corpus.path)));
@@ -222,7 +228,7 @@ static dt_status open_output(dt_run *run) {
     const dt_saver_inputs inputs = {.checkpoints_folder = run->checkpoints_folder,
                                     .lock = dt_out_dir_checkpoints_lock(&run->claim),
                                     .about = &run->about,
-                                    .tokenizer = &run->tokenizer,
+                                    .tokenizer = tokenizer_of(run),
                                     .state = &run->state,
                                     .metrics = &run->metrics};
     return dt_saver_create(&run->saver, &inputs);
@@ -293,7 +299,8 @@ static dt_status create(dt_run *run) {
         run->world,
         dt_tree_expect_ranks(run->world->size, dt_step_micro_batches(c->batch_size, c->micro_batch_size))));
     const char *tokenizer_folder = run->init.own_tokenizer ? c->init_from : run->resumed_from;
-    DT_TRY(dt_vocabulary_open(&run->tokenizer, run->world, c->tokenizer, tokenizer_folder));
+    if (c->tokenizer)
+        DT_TRY(dt_vocabulary_open(&run->tokenizer, run->world, c->tokenizer, tokenizer_folder));
     DT_TRY(dt_agree(run->world, create_layout(run)));
     DT_TRY(draw_identity(run, &resume));
     /* A long text is read for minutes, and counts. */

@@ -32,8 +32,8 @@ static bool is_fast(const dt_tokenizer *tokenizer) {
 
 dt_status dt_token_cache_folder(const dt_config *config, const dt_corpus *corpus, char **folder) {
     *folder = NULL;
-    if (config->token_cache == NULL || !corpus->is_text)
-        return DT_OK;
+    if (config->token_cache == NULL || !corpus->is_text || corpus->tokenizer->V == 0)
+        return DT_OK; /* one that still collects its characters has no tokens yet */
     const bool by_itself = strcmp(config->token_cache, AUTO) == 0;
     if (by_itself && is_fast(corpus->tokenizer) && !corpus->is_streamed)
         return DT_OK;

@@ -20,7 +20,7 @@
 /**
  * The folder in which the tokens of `corpus` are to be kept, as a new string that the caller frees; NULL for
  * none. By the option: `auto` means out_dir/tokens, where the tokenizer takes its time or a text can be read
- * only once. Fails when out of memory. Local.
+ * only once. None while the tokenizer still collects its characters. Fails when out of memory. Local.
  */
 dt_status dt_token_cache_folder(const dt_config *config, const dt_corpus *corpus, char **folder);
 

@@ -45,13 +45,15 @@ dt_status dt_verb_data(const dt_verb *verb, int argc, char **argv) {
     dt_tokenizer tokenizer = {0};
     dt_shape shape;
     dt_status status = dt_verb_settings(&config, &flags, NULL, verb, argc, argv, DT_VERB_AFRESH);
-    if (status == DT_OK)
+    if (status == DT_OK && config.tokenizer)
         status = dt_tokenizer_open(&tokenizer, config.tokenizer);
     if (status == DT_OK)
-        status = dt_model_file_shape(&config, &tokenizer, &shape);
+        status = dt_model_file_shape(&config, config.tokenizer ? &tokenizer : NULL, &shape);
     if (status == DT_OK) {
-        const dt_corpus_index_inputs inputs = {
-            .config = &config, .data = config.data, .tokenizer = &tokenizer, .V = shape.V};
+        const dt_corpus_index_inputs inputs = {.config = &config,
+                                               .data = config.data,
+                                               .tokenizer = config.tokenizer ? &tokenizer : NULL,
+                                               .V = shape.V};
         status = dt_corpus_index_open_alone(&corpus, &inputs);
     }
     if (status == DT_OK)

@@ -85,7 +85,8 @@ static dt_status run(const dt_token_words *words) {
         snprintf(name, sizeof name, "%s", words->flags.tokenizer);
     else
         DT_TRY(find_tokenizer(words, name));
-    dt_status status = dt_tokenizer_open(&tokenizer, words->flags.tokenizer ? words->flags.tokenizer : name);
+    dt_status status =
+        dt_token_words_open(&tokenizer, words->flags.tokenizer ? words->flags.tokenizer : name);
     if (status == DT_OK) {
         const dt_corpus_index_inputs inputs = {
             .config = &words->config, .data = words->list, .tokenizer = &tokenizer, .V = tokenizer.V};

@@ -44,7 +44,7 @@ static dt_status open_corpus(const dt_world *world, const dt_model_file *model, 
                                                    : config.validation_data && !is_of_training(f)
                                                        ? config.validation_data
                                                        : config.data,
-                                           .tokenizer = &model->tokenizer,
+                                           .tokenizer = model->tokenizer.kind ? &model->tokenizer : NULL,
                                            .V = model->layout.shape.V};
     /* The run's folder is the run's. */
     config.token_cache = NULL;

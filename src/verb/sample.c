@@ -126,6 +126,11 @@ dt_status dt_verb_sample(const dt_verb *verb, int argc, char **argv) {
     if (status == DT_USAGE && text == NULL && ends_flags(argc, argv))
         status =
             dt_usage("%s; a prompt comes after the checkpoint: dtrain sample CHECKPOINT -- TEXT", dt_error());
+    if (status == DT_OK && model.tokenizer.kind == NULL)
+        status = dt_usage(
+            "sample: %s was trained on tokens alone, without a tokenizer; name the one that made them "
+            "by --tokenizer",
+            model.path);
     if (status == DT_OK)
         status = apply_all(&model.about.config, &f);
     if (status == DT_OK)

@@ -108,7 +108,7 @@ static dt_status run(const dt_token_words *words) {
     dt_corpus_index_inputs inputs = {.config = &words->config, .data = words->list, .V = MAX_V};
     dt_status status = DT_OK;
     if (words->flags.tokenizer) {
-        status = dt_tokenizer_open(&tokenizer, words->flags.tokenizer);
+        status = dt_token_words_open(&tokenizer, words->flags.tokenizer);
         inputs.tokenizer = &tokenizer;
         inputs.V = tokenizer.V;
     }

@@ -116,7 +116,7 @@ static const dt_verb verbs[] = {
      .example = "mpirun -np 2 dtrain tokenize text.txt --tokenizer gpt2/tokenizer.json --out text.tokens",
      .flags = {TAKES("out", out, "FILE", "File to write"),
                TAKES("tokenizer", tokenizer, "T",
-                     "ascii, bytes, or the path of a tokenizer.json (default: ascii)"),
+                     "ascii, bytes, chars, or the path of a tokenizer.json (default: ascii)"),
                JOIN_DOCUMENTS}},
     {.name = "bench",
      .mode = "merge",

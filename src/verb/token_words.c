@@ -51,6 +51,15 @@ const char *dt_token_words_tokenizer(const dt_verb_flags *flags) {
     return flags->tokenizer ? flags->tokenizer : "ascii";
 }
 
+dt_status dt_token_words_open(dt_tokenizer *tokenizer, const char *name) {
+    DT_TRY(dt_tokenizer_open(tokenizer, name));
+    return tokenizer->V > 0
+               ? DT_OK
+               : dt_usage("--tokenizer: expected one that knows its tokens, found %s, which collects them "
+                          "from a text; name the tokenizer.json that is beside the tokens",
+                          name);
+}
+
 void dt_token_words_free(dt_token_words *words) {
     free(words->list);
     dt_config_free(&words->config);

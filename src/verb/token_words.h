@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "config/config.h"
+#include "tokenizer/tokenizer.h"
 #include "verb/row.h"
 
 typedef struct dt_token_words {
@@ -20,6 +21,10 @@ dt_status dt_token_words_read(dt_token_words *words, const dt_verb *verb, int ar
 
 /** What --tokenizer names, or the default of the option. Local. */
 const char *dt_token_words_tokenizer(const dt_verb_flags *flags);
+
+/** Makes the tokenizer `name`, which must know its tokens without a text. The caller frees it, after failure
+ * too. Local. */
+dt_status dt_token_words_open(dt_tokenizer *tokenizer, const char *name);
 
 /** Frees what it holds; one that is all zero is fine. Local. */
 void dt_token_words_free(dt_token_words *words);

@@ -9,11 +9,13 @@
 #include "base/log.h"
 #include "base/replace.h"
 #include "comm/agree.h"
+#include "tokenizer/chars.h"
 #include "tokenizer/tokenizer.h"
 #include "train/corpus_index.h"
 #include "train/stop.h"
 #include "train/token_space.h"
 #include "train/tokenize.h"
+#include "train/vocabulary.h"
 #include "verb/token_words.h"
 #include "verb/verb.h"
 
@@ -55,9 +57,42 @@ static dt_status prepare(const dt_corpus *corpus, const char *out, char **target
     return status;
 }
 
-static dt_status finish(dt_token_writer *writer, const char *target, const dt_verb_flags *flags) {
+/* Of characters nobody else knows which they are: beside the tokens goes what makes them, whose name then is
+ * `*name`, a new string. */
+static dt_status keep_tokenizer(const dt_tokenizer *tokenizer, const char *target, char **name) {
+    size_t length;
+    char *json = dt_tokenizer_json(tokenizer, &length);
+    dt_status status = json && asprintf(name, "%s.tokenizer.json", target) >= 0
+                           ? DT_OK
+                           : dt_fail("out of memory for the tokenizer of %s", target);
+    if (status == DT_OK)
+        status = dt_replace_write(*name, json, length);
+    free(json);
+    return status;
+}
+
+/* What --tokenizer names, as a new string. */
+static dt_status name_tokenizer(const dt_tokenizer *tokenizer, const char *target, const dt_verb_flags *flags,
+                                char **name) {
+    const char *given = dt_token_words_tokenizer(flags);
+    *name = NULL;
+    if (tokenizer->kind == &dt_chars && dt_tokenizer_is_kind(given))
+        return keep_tokenizer(tokenizer, target, name);
+    *name = strdup(given);
+    return *name ? DT_OK : dt_fail("out of memory for the name of the tokenizer");
+}
+
+static dt_status finish(dt_token_writer *writer, const dt_tokenizer *tokenizer, const char *target,
+                        const dt_verb_flags *flags) {
     dt_token_about *about = &writer->about;
-    snprintf(about->tokenizer_name, sizeof about->tokenizer_name, "%s", dt_token_words_tokenizer(flags));
+    char *name;
+    const dt_status named = name_tokenizer(tokenizer, target, flags, &name);
+    if (named == DT_OK)
+        snprintf(about->tokenizer_name, sizeof about->tokenizer_name, "%s", name);
+    else
+        dt_token_writer_abandon(writer);
+    free(name);
+    DT_TRY(named);
     const dt_token_about said = *about;
     DT_TRY(dt_token_writer_finish(writer, target, false));
     dt_log_line(
@@ -79,9 +114,23 @@ static dt_status write_tokens(const dt_world *world, const dt_corpus *corpus, co
     if (status == DT_OK)
         status = dt_tokenize_run(world, corpus, target, &writer);
     if (status == DT_OK)
-        status = dt_agree(world, world->rank == 0 ? finish(&writer, target, flags) : DT_OK);
+        status =
+            dt_agree(world, world->rank == 0 ? finish(&writer, corpus->tokenizer, target, flags) : DT_OK);
     free(target);
     return status;
+}
+
+/* A tokenizer of characters reads the text once before, for which they are. */
+static dt_status collect(const dt_world *world, dt_tokenizer *tokenizer, dt_corpus *corpus) {
+    if (tokenizer->V > 0)
+        return DT_OK;
+    if (corpus->is_streamed)
+        return dt_usage(
+            "cannot use %s with tokenizer chars: it can be read only once, but a text is read twice, first "
+            "for its characters; write its text to a file, or use another tokenizer",
+            corpus->path);
+    DT_TRY(dt_agree(world, dt_corpus_index(corpus, world->rank, world->size)));
+    return dt_vocabulary_settle(tokenizer, corpus, world);
 }
 
 static dt_status run(const dt_world *world, const dt_token_words *words) {
@@ -97,6 +146,8 @@ static dt_status run(const dt_world *world, const dt_token_words *words) {
                                                .stop_requested = dt_stop_requested};
         status = dt_corpus_index_look(&corpus, world, &inputs);
     }
+    if (status == DT_OK)
+        status = collect(world, &tokenizer, &corpus);
     if (status == DT_OK)
         status = write_tokens(world, &corpus, &words->flags);
     dt_corpus_close(&corpus);

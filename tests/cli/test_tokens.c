@@ -130,6 +130,40 @@ static void others_files_of_tokens(void **state) {
                      "cannot use train.bin: expected a text in UTF-8, found a NUL byte");
 }
 
+/* Characters are collected before, and what makes the tokens lies beside them. */
+static void characters(void **state) {
+    (void)state;
+    run_line("printf 'na\\303\\257ve \\346\\226\\207 %.0s' $(seq 2000) >script.txt");
+    training_done(2, 1, "chars", MODEL "--data script.txt --tokenizer chars");
+    run_line(DTRAIN_MPIRUN " -np 2 --oversubscribe " DTRAIN
+                           " tokenize script.txt --tokenizer chars --out chars.tokens");
+    run_line(DTRAIN " tokenize --decode chars.tokens | cmp - script.txt");
+    training_done(2, 1, "kept", MODEL "--data chars.tokens --tokenizer chars.tokens.tokenizer.json");
+    assert_false(training_files_differ("chars" WEIGHTS, "kept" WEIGHTS));
+    training_refused(TRAINING_ALONE, "none", MODEL "--data big.txt.gz --tokenizer chars", 2,
+                     "cannot use big.txt.gz with tokenizer chars: it can be read only once");
+}
+
+/* Tokens alone: the weights are the same, and there is nothing that would make text of them. */
+static void no_tokenizer(void **state) {
+    (void)state;
+    write_raw("train.bin");
+    expect_same(2, 1, MODEL "--data train.bin --data-format uint16 --tokenizer null --vocab-size 99",
+                "corpus    train.bin");
+    training_done(TRAINING_ALONE, 1, "bare",
+                  MODEL "--data train.bin --data-format uint16 --tokenizer null --vocab-size 99");
+    run_line(DTRAIN " verify bare/checkpoints/latest && " DTRAIN
+                    " eval bare/checkpoints/latest --windows 10");
+    run_line("test ! -e bare/checkpoints/latest/tokenizer.json");
+    run_line("OMP_NUM_THREADS=1 " DTRAIN " --out-dir bare --resume latest --max-steps 4");
+    verb_refused("sample bare/checkpoints/latest", 2,
+                 "dtrain: error: sample: bare/checkpoints/latest was trained on tokens alone, without a "
+                 "tokenizer; name the one that made them by --tokenizer\n");
+    run_line(DTRAIN " sample bare/checkpoints/latest --tokenizer ascii --max-length 3");
+    training_refused(2, "other", MODEL "--data big.txt --tokenizer null --vocab-size 99", 2,
+                     "expected a file of tokens, since tokenizer is null, found a text");
+}
+
 static void several_files(void **state) {
     (void)state;
     expect_same(2, 1, MODEL "--data a.txt --data b.txt", "corpus    a.txt and 1 more file: 2500000 bytes");
@@ -189,6 +223,8 @@ int main(void) {
         cmocka_unit_test(a_cache_is_used_again),
         cmocka_unit_test(tokens_are_made_once),
         cmocka_unit_test(others_files_of_tokens),
+        cmocka_unit_test(characters),
+        cmocka_unit_test(no_tokenizer),
         cmocka_unit_test(several_files),
         cmocka_unit_test(validation_has_files_of_its_own),
         cmocka_unit_test(what_cannot_be_kept_is_refused),

@@ -325,6 +325,12 @@ static void test_check(void **state) {
         {"min_learning_rate: 1e-3",
          "min_learning_rate must be at most learning_rate, but min_learning_rate is 0.001 and "
          "learning_rate is 0.0003; lower min_learning_rate or raise learning_rate"},
+        {"tokenizer: null",
+         "tokenizer: null needs a vocab_size, since nothing else says how many tokens there are; give vocab_size, or "
+         "name a tokenizer"},
+        {"tokenizer: null\nvocab_size: 9\nsampling_cadence: 1",
+         "tokenizer: null needs sampling_cadence: null, since a sample is text; leave sampling_cadence out, or name "
+         "a tokenizer"},
         {"hooks: {updates: []}", "hooks: expected the keys forward and update, found updates"},
         {"hooks: {update: {name: x}}",
          "hooks: update must be a list of hooks such as [{name: identity}], but is something else"},
