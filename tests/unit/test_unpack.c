@@ -12,7 +12,7 @@ enum { TEXT_BYTES = 700000, PACKED_BYTES = 1 << 20 };
 static uint8_t text[TEXT_BYTES], packed[PACKED_BYTES];
 
 static void make_text(void) {
-    for (int i = 0; i < TEXT_BYTES; i++)
+    for (uint32_t i = 0; i < TEXT_BYTES; i++)
         text[i] = (uint8_t)('a' + (i * i / 7 + i / 1000) % 26);
 }
 
