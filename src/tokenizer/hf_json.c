@@ -71,11 +71,17 @@ static dt_status read_byte_level(stages *all, const json_t *byte_level, const ch
     return has_regex ? add_stage(all, dt_splitter_gpt2, false, where) : DT_OK;
 }
 
+/* Matches and what lies between them are pieces. To take away what is no match comes to the same where a
+ * pattern leaves nothing between its matches. */
 static dt_status read_split(stages *all, const json_t *split, const char *where) {
     const json_t *pattern = json_object_get(split, "pattern");
-    const char *behavior = dt_hf_json_text(split, "behavior");
+    const char *behavior = dt_hf_json_text(split, "behavior"), *known = dt_hf_json_text(pattern, "Regex");
     const json_t *regex = json_object_get(pattern, "Regex"), *literal = json_object_get(pattern, "String");
-    if (strcmp(behavior, "Isolated") != 0)
+    bool is_inverted;
+    DT_TRY(dt_hf_json_flag(split, "invert", false, &is_inverted, where));
+    const bool removes_nothing =
+        strcmp(behavior, "Removed") == 0 && is_inverted && dt_splitter_is_known(known);
+    if (strcmp(behavior, "Isolated") != 0 && !removes_nothing)
         return dt_usage(
             "%s: expected a Split with the behavior Isolated, found \"%.60s\", which dtrain does not read",
             where, behavior);

@@ -6,10 +6,12 @@
 #include <pcre2.h>
 
 #include "base/assert.h"
+#include "base/minmax.h"
 
 /* Steps of backtracking, kilobytes and depth of a match: far above what a pattern needs that reads each
- * character a few times. */
+ * character a few times. A long run of spaces takes steps by its length. */
 #define STEPS_MAX      10000000
+#define STEPS_PER_CHAR 8
 #define HEAP_KIB_MAX   65536
 #define DEPTH_MAX      1000000
 #define STACK_MIN      (32 << 10)
@@ -72,6 +74,11 @@ void dt_matcher_free(dt_matcher *matcher) {
 dt_status dt_pattern_find(const dt_pattern *pattern, dt_matcher *matcher, const uint8_t *kinds,
                           int64_t length, int64_t from, int64_t *first, int64_t *end) {
     DT_ASSERT(from >= 0 && from < length);
+    if (length > matcher->longest) {
+        matcher->longest = length;
+        pcre2_set_match_limit(matcher->context,
+                              (uint32_t)dt_min(STEPS_MAX + STEPS_PER_CHAR * length, UINT32_MAX));
+    }
     const int found = pattern->has_jit ? pcre2_jit_match(pattern->code, kinds, (size_t)length, (size_t)from,
                                                          0, matcher->data, matcher->context)
                                        : pcre2_match(pattern->code, kinds, (size_t)length, (size_t)from, 0,

@@ -21,6 +21,7 @@ typedef struct dt_matcher {
     struct pcre2_real_match_data_8 *data;
     struct pcre2_real_match_context_8 *context;
     struct pcre2_real_jit_stack_8 *stack;
+    int64_t longest; /**< text that a match may take its steps for */
 } dt_matcher;
 
 /**

@@ -34,13 +34,17 @@ static const char *const known[] = {
     "]*" SUFFIXES "?|\\p{N}{1,3}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*" SPACES,
 };
 
+bool dt_splitter_is_known(const char *pattern) {
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(pattern, known[i]) == 0)
+            return true;
+    return false;
+}
+
 static dt_splitter_cut cut_of(const dt_splitter_stage *stages, int count) {
     if (count == 0)
         return DT_CUT_PAIR;
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (!stages[0].is_literal && strcmp(stages[0].text, known[i]) == 0)
-            return DT_CUT_NEWLINE;
-    return DT_CUT_NOWHERE;
+    return !stages[0].is_literal && dt_splitter_is_known(stages[0].text) ? DT_CUT_NEWLINE : DT_CUT_NOWHERE;
 }
 
 static dt_status parse(dt_regex *regexes, const dt_splitter_stage *stages, int count, const char *where) {

@@ -45,6 +45,10 @@ typedef struct dt_splitter {
     dt_splitter_cut cut;
 } dt_splitter;
 
+/** Whether a pattern is one of those for which texts are cut at newlines. Their matches leave nothing between
+ * them. Local. */
+bool dt_splitter_is_known(const char *pattern);
+
 /** Compiles the stages. `where` begins the sentence of a failure. The caller frees it in any case. Local. */
 dt_status dt_splitter_create(dt_splitter *splitter, const dt_splitter_stage *stages, int count,
                              int prefix_stage, const char *where);

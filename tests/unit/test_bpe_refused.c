@@ -136,6 +136,29 @@ static void the_whole_file_is_read_and_no_start_of_it(void **state) {
     free(file);
 }
 
+/* To take away what GPT-2's pattern does not match takes nothing away. */
+static void removing_nothing_is_read(void **state) {
+    (void)state;
+    char *file = write_file();
+    char *changed = change(
+        file, "{\"type\":\"ByteLevel\",\"add_prefix_space\":false}",
+        "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{\"Regex\":"
+        "\"'s|'t|'re|'ve|'m|'ll|'d| ?\\\\p{L}+| ?\\\\p{N}+| ?[^\\\\s\\\\p{L}\\\\p{N}]+|\\\\s+(?!\\\\S)|"
+        "\\\\s+\"},\"behavior\":\"Removed\",\"invert\":true},{\"type\":\"ByteLevel\","
+        "\"add_prefix_space\":false,\"use_regex\":false}]}");
+    dt_tokenizer tokenizer;
+    assert_done(dt_bpe_tokenizer_read(&tokenizer, changed, strlen(changed), "f.json"));
+    assert_true(tokenizer.can_cut);
+    dt_tokenizer_free(&tokenizer);
+    free(changed);
+    changed =
+        change(file, "{\"type\":\"ByteLevel\",\"add_prefix_space\":false}",
+               "{\"type\":\"Split\",\"pattern\":{\"Regex\":\"a\"},\"behavior\":\"Removed\",\"invert\":true}");
+    expect_refused(changed, strlen(changed), "found \"Removed\"");
+    free(changed);
+    free(file);
+}
+
 static void what_is_deep_or_long_is_refused(void **state) {
     (void)state;
     const size_t length = 200000;
@@ -174,6 +197,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_lie_gets_its_sentence),
         cmocka_unit_test(the_whole_file_is_read_and_no_start_of_it),
+        cmocka_unit_test(removing_nothing_is_read),
         cmocka_unit_test(what_is_deep_or_long_is_refused),
         cmocka_unit_test(a_huge_file_is_not_read),
     };

@@ -188,6 +188,21 @@ static void a_pattern_that_explodes_gives_up(void **state) {
     assert_non_null(strstr(dt_error(), "one that gives up 0 characters into a text"));
 }
 
+/* The same number of steps is no fault where it comes of a long text. */
+static void a_long_run_is_matched(void **state) {
+    (void)state;
+    const int64_t length = 12 << 20;
+    uint8_t *kinds = malloc((size_t)length);
+    int64_t first, end;
+    memset(kinds, ' ', (size_t)length);
+    kinds[length - 1] = 'x';
+    assert_done(compile("\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"));
+    assert_done(dt_pattern_find(&splitter.pattern[0], &matcher, kinds, length, 0, &first, &end));
+    assert_int_equal(first, 0);
+    assert_int_equal(end, length - 2);
+    free(kinds);
+}
+
 static int set_up(void **state) {
     (void)state;
     return dt_matcher_create(&matcher) != DT_OK;
@@ -204,7 +219,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(classes_take_what_they_name),      cmocka_unit_test(matches_are_where_they_should),
         cmocka_unit_test(what_means_two_things_is_refused), cmocka_unit_test(too_many_kinds_are_refused),
-        cmocka_unit_test(a_pattern_that_explodes_gives_up),
+        cmocka_unit_test(a_pattern_that_explodes_gives_up), cmocka_unit_test(a_long_run_is_matched),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
