@@ -38,7 +38,7 @@ static void (*const writers[])(const dt_generator *, int64_t, dt_schedule *) = {
 dt_status dt_generator_choose(const dt_generator_job *job, dt_algorithm *algorithm) {
     DT_ASSERT(job->size > 0 && job->hosts >= 0 && job->hosts <= job->size);
     *algorithm = job->algorithm;
-    if (job->algorithm == DT_ALGORITHM_FLAT || job->algorithm == DT_ALGORITHM_LIBRARY)
+    if (job->algorithm != DT_ALGORITHM_AUTO && job->algorithm != DT_ALGORITHM_HIERARCHICAL)
         return DT_OK;
     const bool layered = 1 < job->hosts && job->hosts < job->size;
     if (job->size == 1 || (job->algorithm == DT_ALGORITHM_AUTO && !layered)) {
