@@ -50,12 +50,27 @@ static void judge(dt_nfc *nfc, int32_t point) {
         dt_charset_add(&nfc->unsure, (uint32_t)point);
 }
 
+/* Those above, and what Unicode 16.0 has not given out, whatever a later utf8proc says of it. */
+static dt_status add_unknown(dt_nfc *nfc) {
+    uint8_t *category = dt_memory_alloc(DT_UNICODE_POINTS, 1, "the categories of characters");
+    if (category == NULL)
+        return DT_FAILED;
+    dt_unicode_categories(category);
+    dt_charset_add_categories(&nfc->unknown, category, dt_unicode_mask("Cn", 2), false);
+    dt_memory_free(category);
+    for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
+        dt_charset_add_range(&nfc->unknown, unknown[i][0], unknown[i][1]);
+    return DT_OK;
+}
+
 dt_nfc *dt_nfc_create(void) {
     dt_nfc *nfc = dt_memory_alloc(1, sizeof *nfc, "the table of characters that are in normal form");
     if (nfc == NULL)
         return NULL;
-    for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
-        dt_charset_add_range(&nfc->unknown, unknown[i][0], unknown[i][1]);
+    if (add_unknown(nfc) != DT_OK) {
+        dt_memory_free(nfc);
+        return NULL;
+    }
     for (int32_t point = 0; point < DT_UNICODE_POINTS; point++)
         if ((point < 0xD800 || point > 0xDFFF) && !dt_charset_has(&nfc->unknown, (uint32_t)point))
             judge(nfc, point);

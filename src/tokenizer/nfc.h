@@ -18,7 +18,7 @@
 /** Immutable, shared by threads. */
 typedef struct dt_nfc {
     dt_charset unsure;  /**< the characters that may change, or may join what stands before them */
-    dt_charset unknown; /**< those that would, and came after Unicode 9.0: they stay, and join nothing */
+    dt_charset unknown; /**< those that would, but came after Unicode 9.0: they stay, and join nothing */
 } dt_nfc;
 
 /** One thread's memory for texts in the form, which grows and stays. */
