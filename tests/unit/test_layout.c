@@ -91,6 +91,13 @@ static void counts_are_the_known_ones(void **state) {
     assert_int_equal(dt_layout_create(&layout, gpt2), DT_OK);
     assert_int_equal(layout.parameters, 124439808);
     dt_layout_free(&layout);
+    /* Llama 3's vocabulary on a model of GPT-3's size: places far beyond 32 bits. */
+    const dt_shape large = {.n_layers = 96, .C = 12288, .H = 96, .F = 49152, .T = 2048, .V = 128256};
+    assert_int_equal(dt_layout_create(&layout, large), DT_OK);
+    layer = 4 * large.C * large.C + 2 * large.C * large.F + 9 * large.C + large.F;
+    assert_int_equal(layout.parameters, (large.V + large.T + 2) * large.C + large.n_layers * layer);
+    assert_true(dt_layout_find(&layout, "ln_f.bias")->offset > (int64_t)1 << 37);
+    dt_layout_free(&layout);
 }
 
 /* Sizes that are not positive or overflow are refused before anything is allocated, and leave an empty table.
