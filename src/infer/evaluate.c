@@ -16,6 +16,7 @@
 #include "comm/agree.h"
 #include "comm/contract.h"
 #include "config/config.h"
+#include "tokenizer/tokenizer.h"
 #include "tokenizer/tokens.h"
 #include "model/forward.h"
 #include "model/head.h"
@@ -48,21 +49,24 @@ static int64_t first_window(const dt_evaluator *e, int64_t micro_batch) {
     return micro_batch < e->micro_batches ? e->windows : e->windows + (e->rest > 0);
 }
 
-static dt_status load(dt_evaluator *e, const dt_corpus *corpus, int64_t first_token, int threads) {
+static dt_status load(dt_evaluator *e, const dt_corpus *corpus, const dt_evaluate_range *range) {
+    const int threads = range->threads;
     const int64_t first = first_window(e, e->first_micro_batch), end = first_window(e, e->end_micro_batch);
     e->targets = start_of(e, end) - start_of(e, first);
     e->token_bytes = corpus->token_bytes;
-    e->unknown = corpus->tokenizer ? corpus->tokenizer->unknown : -1;
+    e->tokenizer = corpus->tokenizer;
     e->tokens = dt_memory_alloc(e->targets + 1, (size_t)e->token_bytes, "the text to evaluate on");
     e->ids = dt_memory_alloc(threads * (e->u * e->T + 1), sizeof *e->ids, "the tokens of a micro-batch");
     e->window = dt_memory_alloc(threads * e->u, sizeof *e->window, "the windows of a micro-batch");
-    if (e->tokens == NULL || e->ids == NULL || e->window == NULL)
+    if (range->keep_losses)
+        e->each = dt_memory_alloc(e->targets + 1, sizeof *e->each, "the losses of tokens");
+    if (e->tokens == NULL || e->ids == NULL || e->window == NULL || (range->keep_losses && e->each == NULL))
         return DT_FAILED;
     if (e->targets == 0)
         return DT_OK;
     for (int64_t w = 0; w < threads * e->u; w++)
         e->window[w] = e->ids + w / e->u * (e->u * e->T + 1) + w % e->u * e->T;
-    const int64_t at = first_token + start_of(e, first);
+    const int64_t at = range->first_token + start_of(e, first);
     return dt_corpus_read(corpus, at, at + e->targets + 1, e->tokens);
 }
 
@@ -102,7 +106,7 @@ dt_status dt_evaluate_create(dt_evaluator *e, const dt_world *world, const dt_co
         e->counts[r] = end - first;
     }
     divide(e, range->on_all, world->rank, &e->first_micro_batch, &e->end_micro_batch);
-    return load(e, corpus, range->first_token, range->threads);
+    return load(e, corpus, range);
 }
 
 void dt_evaluate_free(dt_evaluator *e) {
@@ -110,6 +114,7 @@ void dt_evaluate_free(dt_evaluator *e) {
     dt_memory_free(e->ids);
     dt_memory_free(e->window);
     dt_memory_free(e->losses);
+    dt_memory_free(e->each);
     dt_memory_free(e->counts);
     *e = (dt_evaluator){0};
 }
@@ -131,7 +136,11 @@ static double run_micro_batch(const dt_evaluator *e, const dt_gpt *gpt, const dt
     if (is_rest)
         layout.shape.T = e->rest;
     dt_forward_run(&shorter, weights, &micro_batch, a);
-    return dt_head_loss(&shorter, weights, micro_batch.sequences * layout.shape.T, a);
+    const int64_t targets = micro_batch.sequences * layout.shape.T;
+    const double loss = dt_head_loss(&shorter, weights, targets, a);
+    for (int64_t t = 0; e->each && t < targets; t++)
+        e->each[at + t] = (float)a->losses[t];
+    return loss;
 }
 
 static bool is_over(const dt_evaluator *e) {
@@ -175,20 +184,56 @@ dt_status dt_evaluate_run(dt_evaluator *e, const dt_gpt *gpt, const dt_weights *
     return DT_OK;
 }
 
-dt_status dt_evaluate_unknown(const dt_evaluator *e, int64_t *targets, int64_t *unknown) {
+void dt_evaluate_targets(const dt_evaluator *e, int rank, int64_t *first, int64_t *end) {
+    int64_t micro_batch = 0;
+    for (int r = 0; r < rank; r++)
+        micro_batch += e->counts[r];
+    *first = start_of(e, first_window(e, micro_batch));
+    *end = start_of(e, first_window(e, micro_batch + e->counts[rank]));
+}
+
+/* The bytes that tokens[first..end) of this rank stand for. */
+static int64_t count_bytes(const dt_evaluator *e, int64_t first, int64_t end) {
+    int64_t bytes = 0;
+    for (int64_t t = first; e->tokenizer && t < end; t++) {
+        int32_t id;
+        size_t length;
+        dt_tokens_widen(&id, e->tokens + t * e->token_bytes, e->token_bytes, 1);
+        (void)dt_tokenizer_decode(e->tokenizer, id, &length);
+        bytes += (int64_t)length;
+    }
+    return bytes;
+}
+
+/* Of this rank. Its tokens begin with the one before its first target. */
+static dt_evaluate_counts count_own(const dt_evaluator *e) {
+    int64_t first, end;
+    dt_evaluate_targets(e, e->world->rank, &first, &end);
+    const int64_t whole = dt_max(dt_min(e->windows * e->T, end) - first, 0);
+    return (dt_evaluate_counts){.targets = e->targets,
+                                .unknown =
+                                    dt_tokens_count(e->tokens + e->token_bytes, e->token_bytes, e->targets,
+                                                    e->tokenizer ? e->tokenizer->unknown : -1),
+                                .bytes = count_bytes(e, 1, 1 + whole),
+                                .rest_bytes = count_bytes(e, 1 + whole, 1 + e->targets)};
+}
+
+dt_status dt_evaluate_count(const dt_evaluator *e, dt_evaluate_counts *counts) {
     DT_COLLECTIVE_CALL(e->world);
     const int size = e->world->size;
-    int64_t *found = dt_memory_alloc(size, sizeof *found, "the ranks' numbers of unknown tokens");
+    dt_evaluate_counts *found = dt_memory_alloc(size, sizeof *found, "the ranks' counts of tokens");
     dt_status status = dt_agree(e->world, found ? DT_OK : DT_FAILED);
     if (status == DT_OK) {
-        found[e->world->rank] =
-            dt_tokens_count(e->tokens + e->token_bytes, e->token_bytes, e->targets, e->unknown);
+        found[e->world->rank] = count_own(e);
         status = dt_world_gather_same(e->world, found, (int64_t)sizeof *found);
     }
-    *targets = start_of(e, e->windows + 1);
-    *unknown = 0;
-    for (int r = 0; status == DT_OK && r < size; r++)
-        *unknown += found[r];
+    *counts = (dt_evaluate_counts){0};
+    for (int r = 0; status == DT_OK && r < size; r++) {
+        counts->targets += found[r].targets;
+        counts->unknown += found[r].unknown;
+        counts->bytes += found[r].bytes;
+        counts->rest_bytes += found[r].rest_bytes;
+    }
     dt_memory_free(found);
     return status;
 }

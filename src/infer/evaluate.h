@@ -28,6 +28,7 @@ typedef struct dt_evaluate_range {
     int64_t first_token, end_token; /**< tokens [first, end) of the corpus */
     int64_t max_windows;            /**< from the first; DT_NULL_INT: all */
     bool with_rest;                 /**< and, behind all of them, the rest */
+    bool keep_losses;               /**< of each target */
     bool on_all;                    /**< all ranks share the windows; otherwise rank 0 takes them */
     int threads;                    /**< of the workers that will do it */
 } dt_evaluate_range;
@@ -43,11 +44,12 @@ typedef struct dt_evaluator {
     int64_t first_micro_batch, end_micro_batch; /**< this rank's */
     int64_t targets;                            /* in this rank's windows */
     int token_bytes;                            /* of a token at rest: 1, 2 or 4 */
-    int32_t unknown;                            /* the id of <UNK>, or -1 */
+    const dt_tokenizer *tokenizer;              /* or NULL */
     uint8_t *tokens;                            /* at rest: of this rank's windows, and one more */
     int32_t *ids;                               /* [threads, u T + 1]: those of a micro-batch */
     const int32_t **window;                     /* [threads, u]: the micro-batch's windows, in its ids */
     double *losses;                             /* [micro_batches] */
+    float *each;                                /* [targets]: this rank's, where they are kept */
     int64_t *counts;                            /* [size]: micro-batches of each rank */
     bool (*stop_requested)(
         void); /**< set by the caller; asked by any thread before each micro-batch. NULL: never stop */
@@ -77,7 +79,17 @@ void dt_evaluate_free(dt_evaluator *evaluator);
 dt_status dt_evaluate_run(dt_evaluator *evaluator, const dt_gpt *gpt, const dt_weights *weights,
                           dt_workers *workers, double *loss, bool *complete);
 
-/** How many targets there are and how many of them are <UNK>, all ranks' together. Collective. */
-dt_status dt_evaluate_unknown(const dt_evaluator *evaluator, int64_t *targets, int64_t *unknown);
+/** The targets of the range that rank `rank` has. Local. */
+void dt_evaluate_targets(const dt_evaluator *evaluator, int rank, int64_t *first, int64_t *end);
+
+/** What the targets are, all ranks' together. */
+typedef struct dt_evaluate_counts {
+    int64_t targets, unknown; /**< all of them, and those which are <UNK> */
+    int64_t bytes;            /**< that the targets of whole windows stand for (dt_tokenizer_decode) */
+    int64_t rest_bytes;       /**< those of the shorter window */
+} dt_evaluate_counts;
+
+/** Counts them; without a tokenizer nothing is unknown, and there are no bytes. Collective. */
+dt_status dt_evaluate_count(const dt_evaluator *evaluator, dt_evaluate_counts *counts);
 
 #endif

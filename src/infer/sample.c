@@ -13,6 +13,7 @@
 #include "base/plural.h"
 #include "base/progress.h"
 #include "config/config.h"
+#include "infer/stop_text.h"
 #include "infer/utf8_stream.h"
 #include "optim/finite.h"
 #include "tokenizer/encoder.h"
@@ -72,6 +73,7 @@ typedef struct samples {
     const dt_sample_options *options;
     int32_t *tokens;           /* [streams]: the last ones */
     dt_utf8_stream *shown;     /* [streams] */
+    dt_stop_text *stop;        /* [streams] */
     bool *ended;               /* [streams]: the text has come to its end by itself */
     dt_sample_candidate *list; /* [V] */
     void (*emit)(void *context, int64_t stream, const char *text);
@@ -81,6 +83,9 @@ typedef struct samples {
 
 static void samples_free(samples *s) {
     dt_memory_free(s->tokens);
+    for (int64_t i = 0; s->stop && i < s->decoder->streams; i++)
+        dt_stop_text_free(&s->stop[i]);
+    free(s->stop);
     dt_memory_free(s->shown);
     dt_memory_free(s->ended);
     dt_memory_free(s->list);
@@ -90,11 +95,13 @@ static dt_status samples_create(samples *s) {
     const int64_t streams = s->decoder->streams;
     s->tokens = dt_memory_alloc(streams, sizeof *s->tokens, "a token of each sample");
     s->shown = dt_memory_alloc(streams, sizeof *s->shown, "the last bytes of each sample");
+    s->stop = calloc((size_t)streams, sizeof *s->stop);
     s->ended = dt_memory_alloc(streams, sizeof *s->ended, "the ends of the samples");
     s->list = dt_memory_alloc(s->options->tokenizer->V, sizeof *s->list, "the tokens to draw from");
-    if (!s->tokens || !s->shown || !s->ended || !s->list)
-        return DT_FAILED;
+    if (!s->tokens || !s->shown || !s->stop || !s->ended || !s->list)
+        return dt_fail("out of memory for %" PRId64 " samples", streams);
     for (int64_t i = 0; i < streams; i++) {
+        DT_TRY(dt_stop_text_create(&s->stop[i], s->options->stop));
         s->shown[i] = (dt_utf8_stream){0};
         s->ended[i] = false;
     }
@@ -139,9 +146,15 @@ static void draw(const samples *s, int64_t i) {
     }
 }
 
-static void hand_on(void *context, const char *text) {
+static void give(void *context, const char *text) {
     const samples *s = context;
     s->emit(s->context, s->stream, text);
+}
+
+/* A whole character, on its way to `emit`. */
+static void hand_on(void *context, const char *text) {
+    const samples *s = context;
+    dt_stop_text_push(&s->stop[s->stream], text, give, context);
 }
 
 /* Shows the new tokens of texts that have not ended; whether any has not. */
@@ -155,7 +168,8 @@ static bool show(samples *s) {
             continue;
         const char *bytes = dt_tokenizer_decode(s->options->tokenizer, token, &length);
         dt_utf8_stream_push(&s->shown[s->stream], bytes, length, hand_on, s);
-        any = true;
+        s->ended[s->stream] = s->stop[s->stream].found;
+        any = any || !s->ended[s->stream];
     }
     return any;
 }
@@ -183,8 +197,10 @@ static dt_status run(samples *s) {
         if (i + 1 < s->options->max_length)
             dt_decode_next(s->decoder, s->tokens);
     }
-    for (s->stream = 0; s->stream < s->decoder->streams; s->stream++)
+    for (s->stream = 0; s->stream < s->decoder->streams; s->stream++) {
         dt_utf8_stream_finish(&s->shown[s->stream], hand_on, s);
+        dt_stop_text_finish(&s->stop[s->stream], give, s);
+    }
     return DT_OK;
 }
 

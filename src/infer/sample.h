@@ -19,16 +19,18 @@ typedef struct dt_sample_options {
     int64_t top_k;      /**< keep the k likeliest; DT_NULL_INT: all */
     double top_p;       /**< of these, keep the likeliest that together have at least p; DT_NULL_REAL: all */
     uint64_t seed;
-    uint32_t index; /**< which of several samples with the same seed: that of the first stream */
+    const char *stop; /**< a text ends before the first of these in it; not empty. NULL: none */
+    uint32_t index;   /**< which of several samples with the same seed: that of the first stream */
     bool (*stop_requested)(void); /**< asked before each token; the text ends when it says so. NULL: never */
 } dt_sample_options;
 
 /**
  * Continues the prompt (an empty one counts as a newline) in every stream of the decoder and calls `emit`
  * with the text of each new token, one whole character of UTF-8 a call, as soon as it is known; bytes that
- * are none are U+FFFD. A text ends with max_length tokens or where the tokenizer's end of text is drawn,
- * which is not shown. Fails when logits are not finite. Sample `index` is the same text with the same options
- * and weights, however many are made side by side. Ties in likelihood are broken by the smaller token. Local.
+ * are none are U+FFFD. A text ends with max_length tokens, where the tokenizer's end of text is drawn, which
+ * is not shown, or before options->stop, of which what may be its beginning is held back. Fails when logits
+ * are not finite. Sample `index` is the same text with the same options and weights, however many are made
+ * side by side. Ties in likelihood are broken by the smaller token. Local.
  */
 dt_status dt_sample_run(dt_decoder *decoder, const dt_sample_options *options,
                         void (*emit)(void *context, int64_t stream, const char *text), void *context);

@@ -148,7 +148,7 @@ static char *print_json(const dt_tokenizer *tokenizer) {
 }
 
 const dt_tokenizer_kind dt_ascii = {
-    .name = "ascii", .encode = encode, .cut = cut, .decode = decode, .json = print_json};
+    .name = "ascii", .unit = "character", .encode = encode, .cut = cut, .decode = decode, .json = print_json};
 
 /* "dt_ascii", as a number that is nobody else's. */
 #define HASH UINT64_C(0x69696373615F7464)

@@ -132,6 +132,7 @@ static const char *decode(const dt_tokenizer *tokenizer, int32_t id, size_t *len
 }
 
 const dt_tokenizer_kind dt_bpe_kind = {.name = "bpe",
+                                       .unit = "token",
                                        .free = free_own,
                                        .open_encoder = dt_bpe_encoder_create,
                                        .close_encoder = dt_bpe_encoder_free,

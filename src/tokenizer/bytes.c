@@ -51,7 +51,7 @@ static char *print_json(const dt_tokenizer *tokenizer) {
 }
 
 const dt_tokenizer_kind dt_bytes = {
-    .name = "bytes", .encode = encode, .cut = cut, .decode = decode, .json = print_json};
+    .name = "bytes", .unit = "byte", .encode = encode, .cut = cut, .decode = decode, .json = print_json};
 
 /* "dt_bytes", as a number that is nobody else's. */
 #define HASH UINT64_C(0x73657479625F7464)

@@ -138,8 +138,13 @@ static char *print_json(const dt_tokenizer *tokenizer) {
     return dt_own_json_characters(own->points, own->count, false);
 }
 
-const dt_tokenizer_kind dt_chars = {
-    .name = "chars", .free = free_own, .encode = encode, .cut = cut, .decode = decode, .json = print_json};
+const dt_tokenizer_kind dt_chars = {.name = "chars",
+                                    .unit = "character",
+                                    .free = free_own,
+                                    .encode = encode,
+                                    .cut = cut,
+                                    .decode = decode,
+                                    .json = print_json};
 
 dt_status dt_chars_open(dt_tokenizer *tokenizer) {
     characters *own = calloc(1, sizeof *own);

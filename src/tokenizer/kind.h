@@ -43,6 +43,9 @@ typedef struct dt_tokenizer_kind {
     /** As the option `tokenizer` has it, or what a tokenizer.json is of: "ascii", "bytes". */
     const char *name;
 
+    /** What a token is, in sentences: "character", "byte" or "token". */
+    const char *unit;
+
     /** Frees tokenizer->own; NULL: there is nothing to free. */
     void (*free)(dt_tokenizer *tokenizer);
 

@@ -14,6 +14,7 @@
 #include "train/corpus_index.h"
 #include "infer/evaluate.h"
 #include "infer/model_file.h"
+#include "infer/token_losses.h"
 #include "verb/verb.h"
 
 /* A model folder does not say what it was trained on. */
@@ -94,23 +95,33 @@ static void print_windows(const dt_model_file *model, const dt_corpus *corpus, c
     dt_log_line("%s%s on %s, %s: %s", model->path, step, corpus->path, what, windows);
 }
 
-static void print_loss(const char *before, double loss, const char *after) {
-    dt_log_line("%sloss %.9g nats  perplexity %.6g  %.6g bits per character%s", before, loss,
-                dt_elementary_exp(loss), loss / DT_ELEMENTARY_LN2, after);
+/* With the tokens' bytes, runs with different tokenizers compare. */
+static void print_loss(const char *before, const dt_tokenizer *tokenizer, double loss, double targets,
+                       int64_t bytes, const char *after) {
+    const double bits = loss / DT_ELEMENTARY_LN2;
+    const char *unit = tokenizer ? tokenizer->kind->unit : "token";
+    char per_byte[48] = "";
+    if (bytes > 0 && strcmp(unit, "byte") != 0)
+        snprintf(per_byte, sizeof per_byte, "  %.6g bits per byte", bits * targets / (double)bytes);
+    dt_log_line("%sloss %.9g nats  perplexity %.6g  %.6g bits per %s%s%s", before, loss,
+                dt_elementary_exp(loss), bits, unit, per_byte, after);
 }
 
 /* The first loss is that of whole windows, as in training; only the second has the rest too. */
 static dt_status print(const dt_world *world, const dt_evaluator *e, double loss) {
-    int64_t targets, unknown;
-    char unknown_text[64], rest[96];
-    DT_TRY(dt_evaluate_unknown(e, &targets, &unknown));
-    snprintf(unknown_text, sizeof unknown_text, "  %.3g %% unknown",
-             100.0 * (double)unknown / (double)targets);
-    print_loss("", loss, unknown_text);
+    dt_evaluate_counts counts;
+    char unknown[64] = "", rest[96];
+    DT_TRY(dt_evaluate_count(e, &counts));
+    if (e->tokenizer && e->tokenizer->unknown >= 0)
+        snprintf(unknown, sizeof unknown, "  %.3g %% unknown",
+                 100.0 * (double)counts.unknown / (double)counts.targets);
+    const double whole = (double)(e->windows > 0 ? e->windows * e->T : counts.targets);
+    print_loss("", e->tokenizer, loss, whole, e->windows > 0 ? counts.bytes : counts.rest_bytes, unknown);
     if (e->windows > 0 && e->rest > 0) {
         snprintf(rest, sizeof rest, "with the last %" PRId64 " token%s, in a shorter window: ", e->rest,
                  dt_plural_s(e->rest));
-        print_loss(rest, e->loss_with_rest, "");
+        print_loss(rest, e->tokenizer, e->loss_with_rest, (double)counts.targets,
+                   counts.bytes + counts.rest_bytes, "");
     }
     return world->rank == 0 ? dt_verb_printed("the loss") : DT_OK;
 }
@@ -118,7 +129,8 @@ static dt_status print(const dt_world *world, const dt_evaluator *e, double loss
 static dt_status evaluate(const dt_world *world, const dt_model_file *model, const dt_verb_flags *f,
                           dt_corpus *corpus, dt_evaluator *evaluator, dt_workers *workers) {
     const dt_config *c = &model->about.config;
-    dt_evaluate_range range = {.max_windows = DT_NULL_INT, .with_rest = true, .on_all = true};
+    dt_evaluate_range range = {
+        .max_windows = DT_NULL_INT, .with_rest = true, .keep_losses = f->losses != NULL, .on_all = true};
     const char *what = "";
     double loss;
     bool complete;
@@ -144,6 +156,8 @@ static dt_status evaluate(const dt_world *world, const dt_model_file *model, con
             "expected a finite loss of %s on %s, found %g: the weights are finite, but too large to "
             "compute with; use an earlier checkpoint",
             model->path, corpus->path, loss);
+    if (f->losses)
+        DT_TRY(dt_token_losses_write(evaluator, f->losses));
     print_windows(model, corpus, what, evaluator);
     return print(world, evaluator, loss);
 }

@@ -20,7 +20,8 @@ typedef struct dt_verb_flags {
     const char *seed, *count;                                          /* sample */
     const char *compute_dtype;                                         /* sample, eval */
     const char *tokenizer;                                             /* sample, eval, tokenize */
-    const char *data, *split, *windows;                                /* eval */
+    const char *data, *split, *windows, *losses;                       /* eval */
+    const char *stop;                                                  /* sample */
     const char *steps;                                                 /* data */
     const char *dtype;                                                 /* export */
     const char *out;                                                   /* export, tokenize */

@@ -87,14 +87,16 @@ static dt_status print_samples(const dt_model_file *model, dt_sample_options *op
     return status;
 }
 
-static dt_status stream(const dt_model_file *model, const dt_config *config, int64_t count) {
+static dt_status stream(const dt_model_file *model, const dt_config *config, const char *stop,
+                        int64_t count) {
     dt_sample_options options = {.tokenizer = &model->tokenizer,
                                  .prompt = config->sampling_prompt,
                                  .max_length = config->sampling_max_length,
                                  .temperature = config->sampling_temperature,
                                  .top_k = config->sampling_top_k,
                                  .top_p = config->sampling_top_p,
-                                 .seed = (uint64_t)config->sampling_seed};
+                                 .seed = (uint64_t)config->sampling_seed,
+                                 .stop = stop};
     const int64_t fit = CACHE_BYTES / dt_decode_stream_bytes(&model->gpt);
     const int64_t together = fit < 1 ? 1 : fit < STREAMS_MAX ? fit : STREAMS_MAX;
     for (int64_t i = 0; i < count; i += together)
@@ -120,6 +122,8 @@ dt_status dt_verb_sample(const dt_verb *verb, int argc, char **argv) {
     if (text && f.prompt)
         return dt_usage("sample: expected one prompt, found two: --prompt \"%s\" and \"%s\"", f.prompt, text);
     f.prompt = text ? text : f.prompt;
+    if (f.stop && *f.stop == 0)
+        return dt_usage("--stop: expected the text before which a sample is to end, found an empty one");
     if (f.count)
         DT_TRY(dt_verb_count("count", f.count, &count));
     dt_status status = dt_model_file_load(&model, path, &(dt_model_file_flags){f.compute_dtype, f.tokenizer});
@@ -134,7 +138,7 @@ dt_status dt_verb_sample(const dt_verb *verb, int argc, char **argv) {
     if (status == DT_OK)
         status = apply_all(&model.about.config, &f);
     if (status == DT_OK)
-        status = stream(&model, &model.about.config, count);
+        status = stream(&model, &model.about.config, f.stop, count);
     dt_model_file_free(&model);
     return status;
 }

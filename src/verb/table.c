@@ -39,7 +39,7 @@ static const dt_verb verbs[] = {
     {.name = "sample",
      .run = dt_verb_sample,
      .synopsis = "dtrain sample CHECKPOINT [[--] TEXT | --prompt TEXT] [--max-length N] [--temperature X] "
-                 "[--top-k N] [--top-p P] [--seed N] [--count N] [--tokenizer NAME] "
+                 "[--top-k N] [--top-p P] [--seed N] [--count N] [--stop TEXT] [--tokenizer NAME] "
                  "[--compute-dtype fp32|bf16]",
      .summary = "print text that a model writes",
      .about = "Generates text from a checkpoint and prints it as it is made; a second word is the prompt. "
@@ -53,23 +53,29 @@ static const dt_verb verbs[] = {
                TAKES("top-p", top_p, "P",
                      "Draw from the likeliest tokens that together have probability P; null: from all"),
                TAKES("seed", seed, "N", "Seed of what is drawn; the same seed gives the same text"),
-               TAKES("count", count, "N", "How many texts to make (default 1)"), TOKENIZER, COMPUTE_DTYPE}},
+               TAKES("count", count, "N", "How many texts to make (default 1)"),
+               TAKES("stop", stop, "TEXT", "End a text before the first TEXT in what is made"), TOKENIZER,
+               COMPUTE_DTYPE}},
     {.name = "eval",
      .run = dt_verb_eval,
      .synopsis = "[mpirun -np N] dtrain eval CHECKPOINT [--data FILE] [--split validation|train|all] "
-                 "[--windows N] [--tokenizer NAME] [--compute-dtype fp32|bf16]",
+                 "[--windows N] [--losses FILE] [--tokenizer NAME] [--compute-dtype fp32|bf16]",
      .summary = "measure how well a model predicts a text",
-     .about = "Prints loss, perplexity and bits per character of a checkpoint. The first line of numbers "
-              "covers whole windows, as val_loss does in training; where tokens are left over after the "
-              "last one, a second line covers them too, in a shorter window. A text shorter than a window "
-              "is one shorter window.",
+     .about =
+         "Prints loss, perplexity, and bits per character, byte or token, whatever the tokenizer makes, "
+         "of a checkpoint; by bits per byte models with different tokenizers compare. The first line of numbers "
+         "covers whole windows, as val_loss does in training; where tokens are left over after the "
+         "last one, a second line covers them too, in a shorter window. A text shorter than a window "
+         "is one shorter window.",
      .example = "mpirun -np 2 dtrain eval runs/a/checkpoints/best --data other.txt",
      .flags = {TAKES("data", data, "FILE", "Text to evaluate on (default: the one that was trained on)"),
                TAKES("split", split, "validation|train|all",
                      "Part of the text (default: validation of the text that was trained on, all of any "
                      "other)"),
-               TAKES("windows", windows, "N", "Take only the first N windows (default: all)"), TOKENIZER,
-               COMPUTE_DTYPE}},
+               TAKES("windows", windows, "N", "Take only the first N windows (default: all)"),
+               TAKES("losses", losses, "FILE",
+                     "Write the loss of every token, in nats, as raw float32 in the order of the text"),
+               TOKENIZER, COMPUTE_DTYPE}},
     {.name = "data",
      .run = dt_verb_data,
      .synopsis = "dtrain data [--config FILE] --seed N [--steps N] [--OPTION VALUE ..]",

@@ -120,8 +120,46 @@ static void the_unknown_share_stands_beside_the_loss(void **state) {
         command_run("{ printf x; for i in 1 2 3 4 5 6; do printf 'h\\303\\266rt!'; done; } >known.txt");
     assert_int_equal(r.exit_code, 0);
     command_free(&r);
-    evaluate("", "--data known.txt", " bits per character  20 % unknown\n");
-    evaluate("", "--data text.txt", " bits per character  0 % unknown\n");
+    evaluate("", "--data known.txt", " bits per byte  20 % unknown\n");
+    evaluate("", "--data text.txt", " bits per byte  0 % unknown\n");
+}
+
+/* Identity: of five characters one is U+FFFD, which has three bytes: seven bytes for five tokens. */
+static void bits_per_byte_stand_beside_the_loss(void **state) {
+    (void)state;
+    double bits, per_byte;
+    char *out = verb_output("", "eval " VERB_CHECKPOINT " --data known.txt");
+    const char *numbers = strstr(out, "perplexity");
+    assert_non_null(numbers);
+    assert_int_equal(
+        sscanf(numbers, "perplexity %*f  %lf bits per character  %lf bits per byte", &bits, &per_byte), 2);
+    assert_true(fabs(per_byte / (bits * 5 / 7) - 1.0) < 1e-5);
+    free(out);
+}
+
+/* Round trip: the losses of the tokens, on one rank and on three, have the mean that is printed. */
+static void every_token_has_its_loss(void **state) {
+    (void)state;
+    double sum = 0.0;
+    float loss;
+    int64_t count = 0;
+    const evaluation e =
+        evaluate("", "--data text.txt --split train --windows 100 --losses one.f32", "100 windows");
+    evaluate(DTRAIN_MPIRUN " -np 3 --oversubscribe",
+             "--data text.txt --split train --windows 100 --losses three.f32", "100 windows");
+    assert_false(training_files_differ("one.f32", "three.f32"));
+    FILE *file = fopen("one.f32", "rb");
+    assert_non_null(file);
+    for (; fread(&loss, sizeof loss, 1, file) == 1; count++)
+        sum += (double)loss;
+    fclose(file);
+    assert_int_equal(count, 100 * 32);
+    assert_true(fabs(sum / (double)count - e.loss) < 1e-6);
+    command_result r =
+        command_run("%s eval " VERB_CHECKPOINT " --data text.txt --windows 2 --losses no/where.f32", DTRAIN);
+    assert_int_equal(r.exit_code, 1);
+    assert_non_null(strstr(r.err, "no/where.f32"));
+    command_free(&r);
 }
 
 /* A text that takes minutes is not waited for to its end here. */
@@ -179,6 +217,8 @@ int main(void) {
         cmocka_unit_test(the_rest_of_the_text_counts_too),
         cmocka_unit_test(the_train_split_can_be_evaluated),
         cmocka_unit_test(the_unknown_share_stands_beside_the_loss),
+        cmocka_unit_test(bits_per_byte_stand_beside_the_loss),
+        cmocka_unit_test(every_token_has_its_loss),
         cmocka_unit_test(a_long_evaluation_says_how_far_it_is),
         cmocka_unit_test(eval_says_what_is_wrong),
         cmocka_unit_test(all_ranks_evaluate_the_same_checkpoint),

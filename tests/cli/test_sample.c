@@ -46,6 +46,26 @@ static void the_likeliest_text_needs_no_seed(void **state) {
     same_text(sample("--top-k 1"), sample("--temperature 0 --seed 4"));
 }
 
+/* The text before the first TEXT, and nothing of it, as one text or of several side by side. */
+static void a_text_ends_before_its_stop(void **state) {
+    (void)state;
+    char *whole = sample("--seed 5 --prompt x"), *stopped, *end = strchr(whole + 1, ' ');
+    assert_non_null(end);
+    strcpy(end, "\n");
+    stopped = sample("--seed 5 --prompt x --stop ' '");
+    assert_string_equal(stopped, whole);
+    free(stopped);
+    stopped = sample("--seed 5 --prompt x --stop ' ' --count 3");
+    assert_int_equal(strncmp(stopped, whole, strlen(whole)), 0);
+    free(stopped);
+    free(whole);
+    command_result r = command_run("%s sample " VERB_CHECKPOINT " --stop ''", DTRAIN);
+    assert_int_equal(r.exit_code, 2);
+    assert_non_null(
+        strstr(r.err, "--stop: expected the text before which a sample is to end, found an empty one"));
+    command_free(&r);
+}
+
 /* After one step all tokens are about as likely, also those that are no character: none of these is drawn, so
  * a token asked for is a character in ASCII. */
 static void every_token_is_a_character(void **state) {
@@ -151,15 +171,11 @@ static void sample_says_what_is_wrong(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_seed_decides_the_sample),
-        cmocka_unit_test(the_likeliest_text_needs_no_seed),
-        cmocka_unit_test(every_token_is_a_character),
-        cmocka_unit_test(the_prompt_may_be_a_word),
-        cmocka_unit_test(count_makes_several),
-        cmocka_unit_test(the_context_slides),
-        cmocka_unit_test(a_long_prompt_counts_by_its_end),
-        cmocka_unit_test(any_prompt_will_do),
-        cmocka_unit_test(sample_says_what_is_wrong),
+        cmocka_unit_test(a_seed_decides_the_sample),   cmocka_unit_test(the_likeliest_text_needs_no_seed),
+        cmocka_unit_test(a_text_ends_before_its_stop), cmocka_unit_test(every_token_is_a_character),
+        cmocka_unit_test(the_prompt_may_be_a_word),    cmocka_unit_test(count_makes_several),
+        cmocka_unit_test(the_context_slides),          cmocka_unit_test(a_long_prompt_counts_by_its_end),
+        cmocka_unit_test(any_prompt_will_do),          cmocka_unit_test(sample_says_what_is_wrong),
     };
     return cmocka_run_group_tests(tests, verb_set_up, training_tear_down);
 }

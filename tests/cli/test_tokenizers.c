@@ -1,0 +1,142 @@
+/* Each tokenizer: the same bits on any number of ranks and threads with a resume in between, a checkpoint
+ * that brings its tokenizer along, and samples and evaluations that say what tokens are. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "support/training.h"
+#include "support/verb.h"
+
+#define MODEL                                                                                                \
+    "--n-layers 1 --d-model 16 --n-heads 2 --d-ff 16 --max-seq-len 16 --seed 7 --batch-size 10 "             \
+    "--micro-batch-size 1 --dropout 0.1 --eval-cadence 4 --eval-max-windows 3 --learning-rate 1e-2 "
+
+/* A text of three blocks with characters of one to four bytes, CR LF, and more than 256 of them. The cut
+ * between two blocks falls into a character, or beside one. */
+static void write_text(const char *path) {
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    for (uint32_t line = 0; line < 45000; line++) {
+        const uint32_t point = 0x4E00 + line * 7 % 300;
+        fprintf(file, "%u caf\xC3\xA9 <UNK> %c%c%c \xF0\x9F\x98%c it's\r\n", line, (char)(0xE0 | point >> 12),
+                (char)(0x80 | (point >> 6 & 0x3F)), (char)(0x80 | (point & 0x3F)), (char)(0x80 + line % 5));
+    }
+    assert_int_equal(fclose(file), 0);
+}
+
+static void run_line(const char *line) {
+    command_result r = command_run("%s", line);
+    if (r.exit_code != 0)
+        fail_msg("%s: %s", line, r.err);
+    command_free(&r);
+}
+
+static int set_up(void **state) {
+    *state = command_enter_folder();
+    write_text("text.txt");
+    run_line("head -c 300000 text.txt >head.txt && " DTRAIN
+             " tokenizer train head.txt --vocab-size 300 --out bpe.json");
+    return 0;
+}
+
+static const struct {
+    const char *name, *unit;
+    int V;
+} tokenizers[] = {{"ascii", "character", 99},
+                  {"bytes", "byte", 256},
+                  {"chars", "character", 333},
+                  {"bpe.json", "token", 300}};
+#define TOKENIZERS (sizeof tokenizers / sizeof *tokenizers)
+
+static void names_of(char out_dir[64], const char *tokenizer, int ranks) {
+    snprintf(out_dir, 64, "%s_%d", tokenizer, ranks);
+}
+
+static void train(const char *tokenizer, int ranks, int threads, int then_ranks, int then_threads) {
+    char out_dir[64], flags[512];
+    names_of(out_dir, tokenizer, ranks);
+    snprintf(flags, sizeof flags, MODEL "--data text.txt --max-steps 2 --tokenizer %s", tokenizer);
+    training_done(ranks, threads, out_dir, flags);
+    training_done(then_ranks, then_threads, out_dir, "--resume latest --max-steps 4");
+}
+
+static void same_bits_on_any_ranks_and_threads(void **state) {
+    (void)state;
+    for (size_t i = 0; i < TOKENIZERS; i++) {
+        char alone[64], other[64];
+        names_of(alone, tokenizers[i].name, 1);
+        train(tokenizers[i].name, 1, 2, 2, 1);
+        train(tokenizers[i].name, 3, 1, 5, 2);
+        names_of(other, tokenizers[i].name, 3);
+        training_same_run(alone, other, 4);
+        training_same_metric(alone, other, "val_loss");
+    }
+}
+
+/* The folder is enough, wherever the file that was trained with has gone. */
+static void a_checkpoint_brings_its_tokenizer(void **state) {
+    (void)state;
+    run_line("mv bpe.json away.json");
+    for (size_t i = 0; i < TOKENIZERS; i++) {
+        char line[256], expected[64];
+        snprintf(line, sizeof line, "cp -r %s_1/checkpoints/checkpoint_step_4 moved", tokenizers[i].name);
+        run_line(line);
+        snprintf(expected, sizeof expected, " bits per %s  ", tokenizers[i].unit);
+        char *out = verb_output("", "eval moved --data text.txt --windows 3");
+        if (strstr(out, expected) == NULL && strcmp(tokenizers[i].unit, "byte") != 0)
+            fail_msg("expected \"%s\" in \"%s\"", expected, out);
+        assert_int_equal(strstr(out, "bits per byte\n") != NULL,
+                         strcmp(tokenizers[i].unit, "character") != 0);
+        free(out);
+        snprintf(expected, sizeof expected, "\"vocab_size\": %d,", tokenizers[i].V);
+        snprintf(line, sizeof line, "grep -q '%s' moved/config.json", expected);
+        run_line(line);
+        free(verb_output("", "verify moved"));
+        run_line("rm -r moved");
+    }
+    run_line("cmp away.json bpe.json_1/checkpoints/latest/tokenizer.json && mv away.json bpe.json");
+}
+
+/* What is shown is whole UTF-8, whatever is drawn. */
+static void samples_are_whole_characters(void **state) {
+    (void)state;
+    for (size_t i = 0; i < TOKENIZERS; i++) {
+        char line[256];
+        snprintf(line, sizeof line,
+                 DTRAIN
+                 " sample %s_1/checkpoints/latest --max-length 500 --temperature 3 --count 3 | iconv -f "
+                 "UTF-8 -t UTF-8 >/dev/null",
+                 tokenizers[i].name);
+        run_line(line);
+    }
+}
+
+/* More rows than tokens: they are trained as any, and no sample draws them. */
+static void a_vocabulary_can_be_padded(void **state) {
+    (void)state;
+    training_done(TRAINING_ALONE, 1, "padded",
+                  MODEL "--data text.txt --max-steps 1 --tokenizer bytes --vocab-size 320");
+    run_line("grep -q '\"vocab_size\": 320,' padded/checkpoints/latest/config.json");
+    char *out = verb_output("", "sample padded/checkpoints/latest --max-length 300 --prompt x");
+    free(out);
+    training_refused(TRAINING_ALONE, "refused", MODEL "--data text.txt --tokenizer bytes --vocab-size 255", 2,
+                     "vocab_size: expected at least the 256 tokens of the tokenizer bytes, found 255");
+    training_refused(TRAINING_ALONE, "refused", MODEL "--data text.txt --tokenizer none.json", 2,
+                     "tokenizer: expected ascii, bytes, chars or the path of a tokenizer.json, found "
+                     "\"none.json\": cannot open none.json");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(same_bits_on_any_ranks_and_threads),
+        cmocka_unit_test(a_checkpoint_brings_its_tokenizer),
+        cmocka_unit_test(samples_are_whole_characters),
+        cmocka_unit_test(a_vocabulary_can_be_padded),
+    };
+    return cmocka_run_group_tests(tests, set_up, training_tear_down);
+}
