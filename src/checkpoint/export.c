@@ -152,16 +152,14 @@ static dt_status find_names(names *n, const char *path) {
     size_t length = strlen(path);
     while (length > 1 && path[length - 1] == '/')
         length--;
-    *n = (names){.path = strndup(path, length)};
-    if (n->path == NULL)
-        return no_memory(path);
-    const char *slash = strrchr(n->path, '/'), *name = slash ? slash + 1 : n->path;
-    n->parent = slash == NULL      ? strdup(".")
-                : slash == n->path ? strdup("/")
-                                   : strndup(n->path, (size_t)(slash - n->path));
-    if (asprintf(&n->temporary, "%.*s.%s.%ld.tmp", (int)(name - n->path), n->path, name, (long)getpid()) < 0)
+    size_t parent = length; /* the length of its name, with the '/' */
+    while (parent > 0 && path[parent - 1] != '/')
+        parent--;
+    *n = (names){.path = strndup(path, length), .parent = parent > 0 ? strndup(path, parent) : strdup(".")};
+    if (asprintf(&n->temporary, "%.*s.%.*s.%ld.tmp", (int)parent, path, (int)(length - parent), path + parent,
+                 (long)getpid()) < 0)
         n->temporary = NULL;
-    return n->parent && n->temporary ? DT_OK : no_memory(path);
+    return n->path && n->parent && n->temporary ? DT_OK : no_memory(path);
 }
 
 static void free_names(names *n) {
