@@ -47,7 +47,8 @@ dt_status dt_pretrained_tokenizer(const char *folder, char **path) {
     free(*path);
     *path = NULL;
     return dt_usage("%s has no " DT_TOKENIZER_FILES_JSON
-                    " to say what text is to its model; name a tokenizer by --tokenizer",
+                    " to say what text is to its model; name a tokenizer by --tokenizer, or null "
+                    "where only tokens are read",
                     folder);
 }
 

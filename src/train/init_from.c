@@ -15,6 +15,16 @@
 
 /* ---- what the folder says ---- */
 
+/* What the option is of a run that goes by the tokenizer in the checkpoint `path`, whose run called it
+ * `name`: whatever file it was made of is in the folder now. */
+static dt_status find_own_tokenizer(const char *path, const char *name, char **tokenizer) {
+    if (name == NULL)
+        *tokenizer = strdup("null");
+    else
+        *tokenizer = dt_tokenizer_is_kind(name) ? strdup(name) : dt_file_join(path, DT_TOKENIZER_FILES_JSON);
+    return *tokenizer ? DT_OK : dt_fail("out of memory while looking at %s", path);
+}
+
 static dt_status look_at_checkpoint(dt_init_from *from, const char *path, bool given, char **tokenizer) {
     dt_checkpoint_about about;
     DT_TRY(dt_checkpoint_read_about(path, &about));
@@ -22,14 +32,8 @@ static dt_status look_at_checkpoint(dt_init_from *from, const char *path, bool g
     from->step = about.step;
     from->shape = (dt_shape){c->n_layers, c->d_model, c->n_heads, c->d_ff, c->max_seq_len, about.V};
     memcpy(from->run_id, about.run_id, sizeof from->run_id);
-    dt_status status = DT_OK;
     from->own_tokenizer = !given && c->tokenizer;
-    if (from->own_tokenizer) {
-        /* Whatever file it was made of, it is in the folder now. */
-        *tokenizer = dt_tokenizer_is_kind(c->tokenizer) ? strdup(c->tokenizer)
-                                                        : dt_file_join(path, DT_TOKENIZER_FILES_JSON);
-        status = *tokenizer ? DT_OK : dt_fail("out of memory while looking at %s", path);
-    }
+    const dt_status status = given ? DT_OK : find_own_tokenizer(path, c->tokenizer, tokenizer);
     dt_config_free(&about.config);
     return status;
 }

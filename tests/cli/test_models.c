@@ -180,7 +180,7 @@ static void what_does_not_fit_is_refused(void **state) {
     refused("--init-from model --tokenizer bytes --max-seq-len 65",
             "init_from: max_seq_len is 65 in this run, but model has 64 positions; give at most that");
     refused("--init-from model", "init_from: model has no tokenizer.json to say what text is to its model; "
-                                 "name a tokenizer by --tokenizer");
+                                 "name a tokenizer by --tokenizer, or null where only tokens are read");
     refused("--init-from nowhere", "init_from: nowhere is no checkpoint: expected a folder, found nothing "
                                    "there");
     refused("--init-from " VERB_CHECKPOINT " --tokenizer bytes",
@@ -195,7 +195,7 @@ static void what_does_not_fit_is_refused(void **state) {
         "on; give --split all, or leave it out\n");
     verb_refused("sample model", 2,
                  "dtrain: error: model has no tokenizer.json to say what text is to its model; name a "
-                 "tokenizer by --tokenizer\n");
+                 "tokenizer by --tokenizer, or null where only tokens are read\n");
     verb_refused("sample " VERB_CHECKPOINT " --tokenizer bytes", 2,
                  "dtrain: error: the tokenizer bytes has 256 tokens, but the model in " VERB_CHECKPOINT
                  " knows only 99; name the one that it was trained with by --tokenizer\n");
