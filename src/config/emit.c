@@ -11,16 +11,19 @@
 
 #include <ctype.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/escape.h"
 #include "base/utf8.h"
 #include "config/scalar.h"
 
 const char *dt_emit_digits(double value, char text[DT_REAL_TEXT_BYTES]) {
+    DT_ASSERT(isfinite(value));
     for (int digits = 15; digits <= 17; digits++) {
         snprintf(text, DT_REAL_TEXT_BYTES, "%.*g", digits, value);
         if (strtod(text, NULL) == value)

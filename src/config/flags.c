@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "config/nearest.h"
 #include "config/options.h"
 #include "config/renamed.h"
@@ -157,6 +158,9 @@ dt_status dt_config_read_flags(dt_config *config, int argc, char **argv, const d
                                const char **positional, int *positional_count) {
     words walk = {.argc = argc, .argv = argv};
     bool flags_ended = false;
+    DT_ASSERT(argc >= 0 && (positional == NULL || positional_count != NULL));
+    for (const dt_flag *flag = own; flag && flag->name; flag++)
+        DT_ASSERT(flag->name[0] != '-' && flag->value);
     int count = 0;
     while (walk.next < argc) {
         const char *word = argv[walk.next];

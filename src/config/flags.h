@@ -18,10 +18,10 @@ typedef struct dt_flag {
 
 /**
  * Sets what the flags say: argv[0..argc) without program name and verb. "--key value", "--key=value"; a bool
- * also as "--shuffle" and "--no-shuffle". Flags named in `own` (ended by a NULL name) go to the verb; words
- * that are no flags are counted into `*positional_count` and kept in `positional` (room for argc), or refused
- * when that is NULL. With a NULL `config`, options of the table are refused: only the verb's own flags are
- * taken. Local.
+ * also as "--shuffle" and "--no-shuffle". Flags named in `own` (ended by a NULL name; NULL: none) go to the
+ * verb; words that are no flags are counted into `*positional_count` and kept in `positional` (room for
+ * argc), or refused when that is NULL. With a NULL `config`, options of the table are refused: only the
+ * verb's own flags are taken. Local.
  */
 dt_status dt_config_read_flags(dt_config *config, int argc, char **argv, const dt_flag *own,
                                const char **positional, int *positional_count);

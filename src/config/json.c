@@ -4,10 +4,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "base/assert.h"
 #include "base/json_bounds.h"
 #include "config/scalar.h"
 
 dt_status dt_json_parse(const char *text, size_t length, json_t **value) {
+    DT_ASSERT(text || length == 0);
     json_error_t error;
     *value = NULL;
     DT_TRY(dt_json_bounds_check(text, length, DT_JSON_MAX_DEPTH, DT_JSON_MAX_VALUES));

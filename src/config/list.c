@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/assert.h"
+
 char *dt_list_append(const char *list, const char *text) {
+    DT_ASSERT(text);
     json_t *array = list ? json_loads(list, 0, NULL) : json_array();
     char *longer = NULL;
     if (json_array_append_new(array, json_string(text)) == 0)
@@ -19,6 +22,7 @@ char *dt_list_single(const char *text) {
 }
 
 json_t *dt_list_to_json(const char *list) {
+    DT_ASSERT(list);
     json_t *array = json_loads(list, 0, NULL);
     if (json_array_size(array) != 1)
         return array;

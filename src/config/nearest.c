@@ -8,12 +8,14 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/minmax.h"
 
 #define LONGEST            64 /* longer words are near nothing: no key comes close to it */
 #define SHORTEST_BEGINNING 3  /* fewer letters begin too many words */
 
 dt_nearest dt_nearest_start(const char *word, size_t length) {
+    DT_ASSERT(word || length == 0);
     int64_t near = (int64_t)length / 3;
     return (dt_nearest){.word = word, .length = length, .distance = near + 1};
 }
@@ -58,6 +60,7 @@ static bool abbreviates(const dt_nearest *nearest, const char *candidate) {
 }
 
 void dt_nearest_offer(dt_nearest *nearest, const char *candidate) {
+    DT_ASSERT(candidate && nearest->distance >= 0);
     size_t length = strlen(candidate);
     /* A word that is misspelt counts for more than an abbreviation. */
     if (nearest->best == NULL && abbreviates(nearest, candidate))

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "config/fields.h"
 
 /* Upper bounds are far above what anyone trains and low enough that no product of sizes leaves 63 bits. */
@@ -202,6 +203,7 @@ int64_t dt_options_count(void) {
 }
 
 const dt_option *dt_options_at(int64_t index) {
+    DT_ASSERT(index >= 0 && index < dt_options_count());
     return &table[index];
 }
 
@@ -226,6 +228,7 @@ const dt_option *dt_options_find(const char *key, size_t length, bool as_flag) {
 }
 
 const char *dt_options_heading(dt_option_group group) {
+    DT_ASSERT(group < DT_GROUP_COUNT);
     static const char *const headings[DT_GROUP_COUNT] = {
         [DT_GROUP_MODEL] = "Model",       [DT_GROUP_DATA] = "Data",
         [DT_GROUP_TRAINING] = "Training", [DT_GROUP_EVALUATION] = "Evaluation",

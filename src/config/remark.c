@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "config/check.h"
 #include "config/config.h"
 #include "config/options.h"
@@ -156,6 +157,7 @@ static bool remark_rule(const dt_config *config, size_t rule, char *text, size_t
 }
 
 bool dt_config_remark(const dt_config *config, int index, char *text, size_t bytes) {
+    DT_ASSERT(index >= 0 && bytes > 0);
     if (remark_schedule(config, text, bytes) && index-- == 0)
         return true;
     if (remark_sampling(config, text, bytes) && index-- == 0)

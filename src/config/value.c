@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "config/emit.h"
 #include "config/json.h"
 #include "config/list.h"
@@ -44,6 +45,7 @@ static dt_status refuse_text(const dt_option *option, const char *where, const c
 }
 
 void dt_value_mark_given(dt_config *config, const dt_option *option) {
+    DT_ASSERT(option >= dt_options_at(0) && option - dt_options_at(0) < dt_options_count());
     config->given[option - dt_options_at(0)] = true;
 }
 
@@ -91,6 +93,14 @@ static dt_status set_real(dt_config *config, const dt_option *option, const char
     *(double *)field_of(config, option) =
         scalar.real + 0.0; /* -0.0 becomes 0.0, so that equal values look equal */
     return DT_OK;
+}
+
+/* Whether `index` is that of one of the option's words. */
+static bool is_choice(const dt_option *option, int64_t index) {
+    int64_t count = 0;
+    while (option->choices[count])
+        count++;
+    return index >= 0 && index < count;
 }
 
 /* YAML 1.1, which PyYAML still reads, has more words for true and false. */
@@ -167,6 +177,7 @@ static dt_status set_list_tree(dt_config *config, const dt_option *option, const
 }
 
 dt_status dt_value_append(dt_config *config, const dt_option *option, const char *text, const char *where) {
+    DT_ASSERT(option->type == DT_OPTION_LIST && text && where);
     const char *list = *(char *const *)field_of(config, option);
     if (list == NULL || dt_scalar_resolve(text).kind == DT_SCALAR_NULL)
         return dt_value_set(config, option, text, DT_VALUE_ARGUMENT, where);
@@ -185,6 +196,7 @@ static dt_status set_flow(dt_config *config, const dt_option *option, const char
 
 dt_status dt_value_set(dt_config *config, const dt_option *option, const char *text, dt_value_style style,
                        const char *where) {
+    DT_ASSERT(text && where && option->offset < sizeof *config);
     /*
      * On the command line the shell has taken the quotes away, so the word null is a string where null is no
      * value.
@@ -227,6 +239,7 @@ dt_status dt_value_set(dt_config *config, const dt_option *option, const char *t
 
 dt_status dt_value_set_tree(dt_config *config, const dt_option *option, const json_t *tree,
                             const char *where) {
+    DT_ASSERT(json_is_object(tree) || json_is_array(tree));
     if (option->type == DT_OPTION_LIST && json_is_array(tree))
         return set_list_tree(config, option, tree, where);
     if (option->type != DT_OPTION_TREE || !json_is_object(tree))
@@ -238,6 +251,7 @@ dt_status dt_value_set_json(dt_config *config, const dt_option *option, const js
                             const char *where) {
     char text[DT_REAL_TEXT_BYTES];
     int64_t integer;
+    DT_ASSERT(value && where);
     switch (json_typeof(value)) {
     case JSON_OBJECT:
     case JSON_ARRAY:
@@ -284,6 +298,7 @@ static bool is_null(const dt_config *config, const dt_option *option) {
 dt_status dt_value_copy(dt_config *config, const dt_config *from, const dt_option *option) {
     void *field = field_of(config, option);
     const void *other = field_of(from, option);
+    DT_ASSERT(config != from);
     switch (option->type) {
     case DT_OPTION_INT:
     case DT_OPTION_CHOICE:
@@ -319,6 +334,7 @@ json_t *dt_value_to_json(const dt_config *config, const dt_option *option) {
     case DT_OPTION_BOOL:
         return json_boolean(*(const bool *)field);
     case DT_OPTION_CHOICE:
+        DT_ASSERT(is_choice(option, *(const int64_t *)field));
         return json_string(option->choices[*(const int64_t *)field]);
     case DT_OPTION_STRING:
         return json_string(*(char *const *)field);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/assert.h"
 #include "base/log.h"
 #include "comm/agree.h"
 #include "comm/mismatch.h"
@@ -97,6 +98,7 @@ dt_status dt_verb_settings(dt_config *config, dt_verb_flags *flags, const dt_wor
     const char *path = NULL;
     char *bytes = NULL;
     size_t length = 0;
+    DT_ASSERT(verb->takes_options);
     const dt_status defaults = dt_config_init(config);
     if (world == NULL)
         DT_TRY(defaults);
@@ -141,6 +143,7 @@ dt_status dt_verb_run(const dt_verb *verb, int argc, char **argv,
 
 dt_status dt_verb_checkpoint(const dt_verb *verb, int argc, char **argv, dt_verb_flags *flags,
                              const char **checkpoint, const char **text) {
+    DT_ASSERT(argc >= 0 && !verb->takes_options);
     const char **words = calloc((size_t)argc + 1, sizeof *words);
     int count = 0;
     if (words == NULL)
@@ -168,6 +171,7 @@ dt_status dt_verb_count(const char *flag, const char *text, int64_t *count) {
 
 dt_status dt_verb_count_within(int64_t min, int64_t max, const char *flag, const char *text, int64_t *count) {
     char *end;
+    DT_ASSERT(min <= max && flag[0] != '-' && text);
     errno = 0;
     const long long value = strtoll(text, &end, 10);
     if (errno == 0 && end != text && *end == 0 && value >= min && value <= max) {

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/assert.h"
 #include "config/flags.h"
 #include "verb/verb.h"
 
@@ -246,6 +247,7 @@ static const dt_verb verbs[] = {
 #define VERBS ((int)(sizeof verbs / sizeof *verbs))
 
 const dt_verb *dt_verb_at(int index) {
+    DT_ASSERT(index >= 0);
     return index < VERBS ? &verbs[index] : NULL;
 }
 
@@ -288,10 +290,13 @@ dt_status dt_verb_read(const dt_verb *verb, dt_config *config, int argc, char **
                        const char **positional, int *count) {
     dt_flag own[DT_VERB_FLAGS_MAX + 1] = {{0}};
     *flags = (dt_verb_flags){0};
-    for (int i = 0; verb->flags[i].name != NULL; i++)
+    DT_ASSERT(config == NULL || verb->takes_options);
+    for (int i = 0; verb->flags[i].name != NULL; i++) {
+        DT_ASSERT(i < DT_VERB_FLAGS_MAX && verb->flags[i].offset + sizeof(char *) <= sizeof *flags);
         own[i] = (dt_flag){.name = verb->flags[i].name,
                            .takes_value = verb->flags[i].value != NULL,
                            .value = (const char **)((char *)flags + verb->flags[i].offset)};
+    }
     return dt_config_read_flags(config, argc, argv, own, positional, count);
 }
 
