@@ -9,11 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/file.h"
 #include "support/token_blocks.h"
 #include "tokenizer/bpe_tokenizer.h"
 
-#ifdef DT_SANITIZED
+#if DT_CONTRACTS
 #define LONG_LINE_BYTES (1 << 20)
 #else
 #define LONG_LINE_BYTES (10 << 20)
@@ -191,7 +192,7 @@ static void ids_give_their_text(void **state) {
     dt_tokenizer_free(&tokenizer);
 }
 
-/* A line of 10 MB has no cut, nor a shorter one where sanitizers make that long, and runs that are one piece
+/* A line of 10 MB has no cut, nor a shorter one in builds for debugging, and runs that are one piece
  * each are merged with a heap. */
 static void long_lines_are_read(void **state) {
     (void)state;
