@@ -79,7 +79,7 @@ static dt_status start(tokenizing *t) {
 
 /* Space for the rows of what is written in a round. */
 static dt_status reserve_written(tokenizing *t, int64_t rows) {
-    if (rows <= t->written_capacity)
+    if (rows == 0 || rows <= t->written_capacity)
         return DT_OK;
     dt_token_row *longer = realloc(t->written, (size_t)rows * sizeof *longer);
     if (longer == NULL)

@@ -130,6 +130,43 @@ static void others_files_of_tokens(void **state) {
                      "cannot use train.bin: expected a text in UTF-8, found a NUL byte");
 }
 
+#define BPE "--tokenizer " DTRAIN_SOURCE_DIR "/tests/samples/tokenizers/gpt2.json "
+
+static int64_t count_tokens(const char *flags) {
+    char line[512];
+    long long count = 0;
+    snprintf(line, sizeof line, "tokenize --statistics a.txt b.txt " BPE "%s", flags);
+    char *out = verb_output("", line);
+    assert_int_equal(sscanf(out, "a.txt and 1 more file: %lld tokens", &count), 1);
+    free(out);
+    return count;
+}
+
+/* A BPE's tokens are kept without being asked for, and are the same however they are made; between files
+ * stands the end of a text. */
+static void a_bpe(void **state) {
+    (void)state;
+    training_done(TRAINING_ALONE, 1, "bpe", MODEL BPE "--data big.txt --token-cache null");
+    run_line("mv plain ascii && mv bpe plain");
+    expect_same(2, 1, MODEL BPE "--data big.txt", "tokens: kept in other/tokens/");
+    expect_same(TRAINING_ALONE, 2, MODEL BPE "--data two.gz", "tokens: kept in other/tokens/");
+    run_line(DTRAIN_MPIRUN " -np 3 --oversubscribe " DTRAIN " tokenize big.txt " BPE "--out bpe.tokens");
+    expect_same(TRAINING_ALONE, 1, MODEL BPE "--data bpe.tokens", "corpus    bpe.tokens: 2500000 bytes");
+    run_line("rm -r plain && mv ascii plain && " DTRAIN " tokenize --decode bpe.tokens | cmp - big.txt");
+    assert_int_equal(count_tokens("--join-documents true"), count_tokens("--join-documents false") + 1);
+}
+
+/* Asked to stop while it waits for more, it leaves nothing. */
+static void a_stop_leaves_nothing(void **state) {
+    (void)state;
+    run_line(
+        "mkdir stopped && mkfifo pipe && { { cat big.txt; exec sleep 60; } >pipe & writer=$!; " DTRAIN
+        " tokenize - --out stopped/x.tokens <pipe 2>stopped.err & reader=$!; "
+        "until test -n \"$(ls -A stopped)\"; do sleep 0.05; done; kill -TERM $reader; wait $reader; code=$?; "
+        "kill $writer; test $code = 1 && test -z \"$(ls -A stopped)\" && "
+        "grep -q 'asked to stop while standard input was read' stopped.err; }");
+}
+
 /* Characters are collected before, and what makes the tokens lies beside them. */
 static void characters(void **state) {
     (void)state;
@@ -223,6 +260,8 @@ int main(void) {
         cmocka_unit_test(a_cache_is_used_again),
         cmocka_unit_test(tokens_are_made_once),
         cmocka_unit_test(others_files_of_tokens),
+        cmocka_unit_test(a_bpe),
+        cmocka_unit_test(a_stop_leaves_nothing),
         cmocka_unit_test(characters),
         cmocka_unit_test(no_tokenizer),
         cmocka_unit_test(several_files),
