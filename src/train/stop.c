@@ -22,8 +22,9 @@ static const struct kind {
 
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
-/* Wakes the thread, for its end. */
-#define WAKE SIGRTMIN
+/* Wakes the thread, for its end. One that means nothing to a program, and none of the real-time signals,
+ * which are not sent at all where the user has too many pending (ulimit -i). */
+#define WAKE SIGURG
 
 static sigset_t heard; /* those of the table that were left to the program, and WAKE */
 static pthread_t listener;
@@ -118,6 +119,12 @@ static void urge(int number) {
     }
 }
 
+/* With who has sent it, or without where the user has too many pending. */
+static void send_to_listener(int number, const siginfo_t *info) {
+    if (pthread_sigqueue(listener, number, (union sigval){.sival_int = (int)sender(info)}) != 0)
+        (void)pthread_kill(listener, number);
+}
+
 /*
  * Threads that are older than dt_stop_prepare (OpenBLAS makes some when it is loaded) do not block the
  * signals. When the kernel hands one to such a thread, this handler sends it on; without a handler the
@@ -130,7 +137,7 @@ static void pass_on(int number, siginfo_t *info, void *unused) {
     if (pthread_equal(pthread_self(), listener))
         urge(number);
     else
-        (void)pthread_sigqueue(listener, number, (union sigval){.sival_int = (int)sender(info)});
+        send_to_listener(number, info);
 }
 
 /* Only what is left to the program is taken, or means its end: see the header. At the start of a program only
@@ -191,7 +198,17 @@ bool dt_stop_hurries(void) {
     return atomic_load(&hurried);
 }
 
+/* What raise() sends is the calling thread's alone, which blocks it. */
+static void hear_own(void) {
+    siginfo_t info;
+    const struct timespec now = {0};
+    int number;
+    while (atomic_load(&listening) && (number = sigtimedwait(&heard, &info, &now)) > 0)
+        send_to_listener(number, &info);
+}
+
 int dt_stop_reason_here(void) {
+    hear_own();
     return atomic_load(&first_reason);
 }
 

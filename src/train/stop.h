@@ -66,7 +66,8 @@ bool dt_stop_requested(void);
  * Any thread. */
 bool dt_stop_hurries(void);
 
-/** The first reason for which a stop was asked for here, or 0. Any thread. */
+/** The first reason for which a stop was asked for here, or 0. A signal that the calling thread alone was
+ * sent, as by raise() in a hook, counts soon after. Any thread but the one that hears signals. */
 int dt_stop_reason_here(void);
 
 /** Writes what asked for the stop, to be read after "stopped by ": "SIGINT", "the deadline

@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -177,6 +178,47 @@ static void send_what_comes_twice(void) {
     _exit(atomic_load(&saves) == 1 ? SAVED : UNHEARD);
 }
 
+static void *give_up(void *unused) {
+    (void)unused;
+    sleep(10);
+    _exit(UNHEARD);
+}
+
+/* Where the user has as many signals pending as are allowed, what is sent arrives all the same, and the end
+ * is no different. */
+static void send_beyond_the_limit(void) {
+    pthread_t older, timer;
+    const struct rlimit none = {0, 0};
+    if (pthread_create(&older, NULL, sleep_for_ever, NULL) != 0 || dt_stop_prepare() != DT_OK ||
+        pthread_create(&timer, NULL, give_up, NULL) != 0 || setrlimit(RLIMIT_SIGPENDING, &none) != 0)
+        _exit(1);
+    dt_stop_attend(count_save, NULL);
+    pthread_kill(older, SIGUSR2);
+    const bool heard = wait_for_request();
+    dt_stop_finish();
+    _exit(heard ? HEARD : UNHEARD);
+}
+
+/* The thread that trains sends it to itself, as a hook may. */
+static void raise_one(void) {
+    if (dt_stop_prepare() != DT_OK)
+        _exit(1);
+    dt_stop_attend(count_save, NULL);
+    raise(SIGUSR1);
+    (void)dt_stop_reason_here();
+    const bool heard = wait_for_request() && dt_stop_reason_here() == SIGUSR1;
+    dt_stop_finish();
+    _exit(heard ? HEARD : UNHEARD);
+}
+
+static void test_no_request_is_lost(void **unused) {
+    (void)unused;
+    int status = end_of(send_beyond_the_limit);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == HEARD);
+    status = end_of(raise_one);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == HEARD);
+}
+
 /* A reader that has gone ends nothing, and a job that was suspended goes on. */
 static void write_to_nobody(void) {
     int ends[2];
@@ -247,6 +289,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_older_threads_pass_signals_on),
                                        cmocka_unit_test(test_a_third_signal_ends_a_save_that_hangs),
                                        cmocka_unit_test(test_only_what_means_an_end_ends_a_run),
+                                       cmocka_unit_test(test_no_request_is_lost),
                                        cmocka_unit_test(test_the_sender_is_known),
                                        cmocka_unit_test(test_reasons_have_names)};
     signals_restore();
