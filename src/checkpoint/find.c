@@ -47,7 +47,7 @@ static dt_status follow(const char *folder, const char *name, char **path) {
 static dt_status find_link(const char *folder, const char *name, const char *otherwise, char **path) {
     DT_TRY(follow(folder, name, path));
     if (*path == NULL)
-        return dt_usage("there is no %s checkpoint to resume: expected a link %s/%s; %s", name, folder, name,
+        return dt_usage("there is no %s checkpoint: expected a link %s/%s; %s", name, folder, name,
                         otherwise);
     dt_status status = dt_checkpoint_metadata_expect(*path);
     if (status != DT_OK) {
@@ -156,11 +156,13 @@ dt_status dt_checkpoint_find(const char *checkpoints_folder, const char *resume,
     *path = NULL;
     if (strcmp(resume, DT_CHECKPOINT_LATEST) == 0)
         return find_link(checkpoints_folder, resume,
-                         "give --resume a path, or auto to start afresh when there is none", path);
+                         "name one by its path, or give auto, with which a run starts afresh where "
+                         "there is none",
+                         path);
     if (strcmp(resume, DT_CHECKPOINT_BEST) == 0)
         return find_link(checkpoints_folder, resume,
                          "a run makes it where it evaluates and saves after the same step (eval_cadence, "
-                         "checkpoint_cadence); give --resume a path or latest",
+                         "checkpoint_cadence); name one by its path, or latest",
                          path);
     if (strcmp(resume, AUTO) == 0)
         return find_auto(checkpoints_folder, path);

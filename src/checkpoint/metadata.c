@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
 #include "config/emit.h"
@@ -28,16 +29,28 @@
 #define BLANK_DIGITS "00000000000000000000000000000000"
 #define VERSION_KEY  "\"checkpoint_version\""
 
+/* Whether something is at `path`. That it cannot be told, for want of a right or by a fault of the disk, is a
+ * failure: it may well be there. */
+static dt_status look(const char *path, struct stat *info, bool *there) {
+    *there = stat(path, info) == 0;
+    return *there || errno == ENOENT || errno == ENOTDIR
+               ? DT_OK
+               : dt_usage("cannot look at the checkpoint %s: %s", path, strerror(errno));
+}
+
 dt_status dt_checkpoint_metadata_expect(const char *path) {
-    if (!dt_file_is_folder(path))
+    struct stat info;
+    bool there;
+    DT_TRY(look(path, &info, &there));
+    if (!there || !S_ISDIR(info.st_mode))
         return dt_usage("%s is no checkpoint: expected a folder, found %s; name one such as "
                         "checkpoints/checkpoint_step_1000",
-                        path, dt_file_exists(path) ? "a file" : "nothing there");
+                        path, there ? "a file" : "nothing there");
     char *metadata = dt_file_join(path, DT_CHECKPOINT_METADATA);
     if (metadata == NULL)
         return dt_fail("out of memory while looking at %s", path);
-    dt_status status = DT_OK;
-    if (!dt_file_exists(metadata))
+    dt_status status = look(metadata, &info, &there);
+    if (status == DT_OK && !there)
         status = dt_usage("%s is no checkpoint: the folder holds no " DT_CHECKPOINT_METADATA
                           "; name a folder such as checkpoints/checkpoint_step_1000",
                           path);

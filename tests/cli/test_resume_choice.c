@@ -122,8 +122,8 @@ static void latest_needs_a_checkpoint(void **state) {
     (void)state;
     training_refused(
         2, "nothing", TRAINING_STEADY "--max-steps 2 --resume latest", 2,
-        "dtrain: error: there is no latest checkpoint to resume: expected a link "
-        "nothing/checkpoints/latest; give --resume a path, or auto to start afresh when there is none\n");
+        "dtrain: error: there is no latest checkpoint: expected a link "
+        "nothing/checkpoints/latest; name one by its path, or give auto, with which a run starts afresh where there is none\n");
     training_refused(
         TRAINING_ALONE, "nothing", TRAINING_STEADY "--max-steps 2 --resume nowhere", 2,
         "dtrain: error: nowhere is no checkpoint: expected a folder, found nothing there; name one such as "
@@ -150,7 +150,7 @@ static void best_is_a_checkpoint_too(void **state) {
     (void)state;
     training_refused(
         TRAINING_ALONE, "saved", "--max-steps 4 --resume best", 2,
-        "dtrain: error: there is no best checkpoint to resume: expected a link "
+        "dtrain: error: there is no best checkpoint: expected a link "
         "saved/checkpoints/best; a run makes it where it evaluates and saves after the same step");
     training_done(TRAINING_ALONE, 1, "best", TRAINING_STEADY "--max-steps 4 --eval-cadence 2");
     command_result r = training_goes_on(2, "--out-dir best --max-steps 6 --resume best");

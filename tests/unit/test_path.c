@@ -279,6 +279,11 @@ static void resume_finds_what_it_names(void **state) {
     path = dt_file_join(t->folder, "checkpoint_step_3/tokenizer.json");
     expect_not_found(t, path, "a file");
     free(path);
+    /* What cannot be looked at is not called absent. */
+    path = dt_file_join(t->folder, "round");
+    assert_int_equal(__real_symlink("round", path), 0);
+    expect_not_found(t, path, strerror(ELOOP));
+    free(path);
 }
 
 /* Where latest leads nowhere, or is gone, auto takes the largest step that is a checkpoint. */
