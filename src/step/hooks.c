@@ -1,6 +1,8 @@
 /* Loads, keeps and calls hooks. What the built-in ones compute is hooks_builtin.c. */
 #include "step/hooks.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <fenv.h>
 #include <dlfcn.h>
 #include <inttypes.h>
@@ -8,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/available.h"
 #include "base/elf.h"
@@ -59,7 +62,7 @@ static void report(void *context, const char *key, double value) {
             hooks->report = NULL; /* which the next line cannot add to either */
     }
     hooks->lost |=
-        is_of_the_line(key) ||
+        key == NULL || is_of_the_line(key) ||
         json_object_set_new(hooks->report, key, isfinite(value) ? json_real(value) : json_null()) != 0;
 }
 
@@ -151,6 +154,21 @@ static dt_status create_hook(dt_hooks *hooks, entry *e, const json_t *object) {
     return DT_OK;
 }
 
+/* Makes what the config says of one hook. The names of the run's files are relative to the folder that it was
+ * started in, which a library may leave. */
+static dt_status make_hook(dt_hooks *hooks, entry *e, const char *list, const json_t *object) {
+    const int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    dt_status status = find_hook(e, list, object);
+    if (status == DT_OK)
+        status = create_hook(hooks, e, object);
+    if (here >= 0) {
+        if (fchdir(here) != 0 && status == DT_OK)
+            status = dt_fail("hook %s: cannot go back to the working folder: %s", e->name, strerror(errno));
+        close(here);
+    }
+    return status;
+}
+
 /* What it changes would change every number of the run, and only on hosts where it is loaded so. */
 static dt_status check_arithmetic(const entry *e) {
     const char *fault = dt_ieee_find_fault();
@@ -176,8 +194,7 @@ static dt_status add_list(dt_hooks *hooks, const json_t *root, const char *list)
         e->update = strcmp(list, "update") == 0;
         if (e->name == NULL || e->who == NULL)
             return dt_fail("out of memory for the hooks");
-        DT_TRY(find_hook(e, list, object));
-        DT_TRY(create_hook(hooks, e, object));
+        DT_TRY(make_hook(hooks, e, list, object));
         DT_TRY(check_arithmetic(e));
     }
     return DT_OK;

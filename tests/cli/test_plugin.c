@@ -152,6 +152,14 @@ static void what_a_hook_leaves_behind_changes_nothing(void **state) {
     }
 }
 
+/* A plug-in that changes the working folder takes no file of the run there. */
+static void a_hook_that_leaves_the_folder_takes_nothing_along(void **state) {
+    (void)state;
+    training_done(TRAINING_ALONE, 1, "home",
+                  MODEL "--hooks '{update: [{name: p, library: " HOOK_PROBE ", leave: /}]}'");
+    assert_true(training_latest_step("home") > 0);
+}
+
 /* The loader would touch pages that are not there, and the process die of SIGBUS, whereever the end is
  * missing. */
 static void a_library_that_was_cut_short_is_refused(void **state) {
@@ -177,6 +185,7 @@ int main(void) {
                                        cmocka_unit_test(a_hook_that_fails_ends_the_job),
                                        cmocka_unit_test(a_hook_that_ends_the_process_is_named),
                                        cmocka_unit_test(what_a_hook_leaves_behind_changes_nothing),
+                                       cmocka_unit_test(a_hook_that_leaves_the_folder_takes_nothing_along),
                                        cmocka_unit_test(a_library_that_was_cut_short_is_refused)};
     return cmocka_run_group_tests(tests, set_up, training_tear_down);
 }

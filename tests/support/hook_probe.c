@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #ifndef PROBE_VERSION
 #define PROBE_VERSION DT_HOOK_VERSION
@@ -53,6 +54,8 @@ static int create_probe(const dt_hook_setup *setup, void **state, int64_t *micro
     *state = p;
     if (json_is_true(json_object_get(p->options, "flush")))
         arithmetic_flush(1);
+    if (*text_of(p, "leave") && chdir(text_of(p, "leave")) != 0)
+        return 1;
     const json_t *reason = json_object_get(p->options, "refuse");
     if (reason == NULL)
         return 0;
@@ -126,6 +129,8 @@ static int update_probe(void *state, int64_t step, const dt_hook_tensor *tensors
                  (double)(tensors[count - 1].rows * 1000 + tensors[count - 1].cols));
     if (strcmp(text_of(p, "fail"), "key") == 0)
         host->report(host->context, *text_of(p, "key") ? text_of(p, "key") : "\xff", 1.0);
+    if (strcmp(text_of(p, "fail"), "no key") == 0)
+        host->report(host->context, NULL, 1.0);
     return strcmp(text_of(p, "fail"), "update") == 0;
 }
 

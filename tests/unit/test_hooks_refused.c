@@ -91,12 +91,18 @@ static void a_failing_function_is_named(void **state) {
     make_hooks(f, "{\"update\":[{\"name\":\"p\",\"library\":\"" PROBE "\",\"fail\":\"update\"}]}");
     assert_int_equal(dt_hooks_update(f->hooks, 1, f->gradient), DT_FAILED);
     assert_string_equal(dt_error(), "hook p failed in its update function");
-    make_hooks(f, "{\"update\":[{\"name\":\"p\",\"library\":\"" PROBE "\",\"fail\":\"key\"}]}");
-    assert_int_equal(dt_hooks_update(f->hooks, 1, f->gradient), DT_FAILED);
-    assert_string_equal(dt_error(),
-                        "hook p: a value that its update function reported cannot be kept; "
-                        "expected a key in UTF-8 that is none of the line's own (step, hook, event, "
-                        "loss, val_loss, save_ms, sample), and memory for it");
+    static const char *const faults[] = {"key", "no key"};
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        char text[512];
+        snprintf(text, sizeof text,
+                 "{\"update\":[{\"name\":\"p\",\"library\":\"" PROBE "\",\"fail\":\"%s\"}]}", faults[i]);
+        make_hooks(f, text);
+        assert_int_equal(dt_hooks_update(f->hooks, 1, f->gradient), DT_FAILED);
+        assert_string_equal(dt_error(),
+                            "hook p: a value that its update function reported cannot be kept; "
+                            "expected a key in UTF-8 that is none of the line's own (step, hook, event, "
+                            "loss, val_loss, save_ms, sample), and memory for it");
+    }
 }
 
 /* Of a line that says another step than its own, or has a loss, a resume would think that it is what it looks
