@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/assert.h"
 #include "base/log.h"
+#include "base/narrow.h"
 #include "comm/agree.h"
 #include "comm/mismatch.h"
 #include "base/checksum.h"
@@ -45,33 +46,56 @@ static char *join_words(int argc, char **argv) {
     return NULL;
 }
 
-/* A line that is another for other words, also for those too many to be shown in it. Each word's 0 byte
- * counts for the digits, so that "a b" is not "a" and "b". */
-static dt_status describe_words(int argc, char **argv, char line[DT_MISMATCH_TEXT_BYTES]) {
-    char digits[DT_CHECKSUM_TEXT_BYTES];
+/* Another text for other words, also where they look alike: each word's 0 byte counts, so that "a b" is not
+ * "a" and "b". */
+static dt_status digest_words(int argc, char **argv, char digits[DT_CHECKSUM_TEXT_BYTES]) {
     dt_checksum checksum;
     DT_TRY(dt_checksum_create(&checksum, 64));
     for (int i = 0; i < argc; i++)
         dt_checksum_add(&checksum, argv[i], strlen(argv[i]) + 1);
     dt_checksum_text(&checksum, digits);
     dt_checksum_free(&checksum);
-    char *joined = join_words(argc, argv);
-    if (joined == NULL)
-        return dt_fail("out of memory for the command line");
-    snprintf(line, DT_MISMATCH_TEXT_BYTES, "%s: %.*s", digits, (int)(DT_MISMATCH_TEXT_BYTES / 2), joined);
-    free(joined);
+    return DT_OK;
+}
+
+/* What of a command line is compared at once, and shown where it differs; so much of what is before it stands
+ * there too. */
+#define SHOWN_BYTES  60
+#define BEFORE_BYTES 30
+
+/* Says of unlike lines, "" for none, which rank has what where they first differ. Collective. */
+static dt_status find_difference(const dt_world *world, const char *line, char found[DT_MISMATCH_BYTES]) {
+    char mine[DT_MISMATCH_TEXT_BYTES];
+    const size_t length = strlen(line);
+    int longest; /* its negative, since ranks agree on the least */
+    DT_TRY(dt_agree_min(world, -dt_narrow((int64_t)length), &longest));
+    found[0] = 0;
+    for (size_t at = 0; *found == 0 && at <= (size_t)-longest; at += SHOWN_BYTES) {
+        const size_t from = at < BEFORE_BYTES ? 0 : at - BEFORE_BYTES;
+        snprintf(mine, sizeof mine, "%s%.*s%s", from ? ".." : "", (int)(at - from) + SHOWN_BYTES,
+                 from < length ? line + from : "", at + SHOWN_BYTES < length ? ".." : "");
+        DT_TRY(dt_mismatch_find(world, mine, found));
+    }
     return DT_OK;
 }
 
 dt_status dt_verb_same_launch(const dt_world *world, int argc, char **argv) {
-    char mine[DT_MISMATCH_TEXT_BYTES], found[DT_MISMATCH_BYTES];
+    char digits[DT_CHECKSUM_TEXT_BYTES], found[DT_MISMATCH_BYTES];
     DT_TRY(dt_launch_check(world));
-    DT_TRY(dt_agree(world, describe_words(argc, argv, mine)));
-    DT_TRY(dt_mismatch_find(world, mine, found));
-    return dt_agree(world, *found ? dt_usage("expected one command line for all ranks (mpirun -np N dtrain "
-                                             ".., without \":\"), found that %s",
-                                             found)
-                                  : DT_OK);
+    DT_TRY(dt_agree(world, digest_words(argc, argv, digits)));
+    DT_TRY(dt_mismatch_find(world, digits, found));
+    if (*found == 0)
+        return DT_OK;
+    char *line = join_words(argc, argv);
+    dt_status status = dt_agree(world, line ? DT_OK : dt_fail("out of memory for the command line"));
+    if (status == DT_OK)
+        status = find_difference(world, line, found);
+    free(line);
+    DT_TRY(status);
+    return dt_agree(world,
+                    dt_usage("expected one command line for all ranks (mpirun -np N dtrain .., without "
+                             "\":\"), found that %s",
+                             found));
 }
 
 /* The config's bytes as a new block, NULL without a `path`. With a world it is rank 0 that reads them. */

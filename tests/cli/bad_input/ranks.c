@@ -16,6 +16,12 @@ static const bad_row rows[] = {
     {ROW(CONFIG " :: " DTRAIN " --bogus", "expected one command line for all ranks"),
      .yaml = "n_layers: 1\n"},
     {ROW(TRAIN " :: " DTRAIN " " TRAIN "--max-steps 2", "expected one command line for all ranks")},
+    {ROW(TRAIN
+         "--sampling-prompt 'a long word that is the same on all ranks, and ends as it began, so that what "
+         "differs stands far behind it' --seed 3 :: " DTRAIN " " TRAIN
+         "--sampling-prompt 'a long word that is the same on all ranks, and ends as it began, so that what "
+         "differs stands far behind it' --seed 4",
+         "far behind it --seed 4 ")},
     {ROW("eval nope :: " DTRAIN " eval", "expected one command line for all ranks")},
     {ROW(TINY " --data nope.txt --batch-size 2 --micro-batch-size 1",
          "3 ranks for 2 micro-batches: expected at most one rank per micro-batch")},
