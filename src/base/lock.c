@@ -78,9 +78,29 @@ static outcome open_file(int home, int *descriptor) {
     return FOREIGN;
 }
 
+/*
+ * The file is another user's, who may read it at most to us. Whoever holds it also holds the folder, where
+ * that can be locked; what nobody holds is left over from a run that was killed, and goes.
+ */
+static outcome clear_foreign(int home) {
+    const int file = openat(home, DT_LOCK_NAME, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    outcome found = file < 0 ? TAKEN : lock_file(file);
+    if (found == TAKEN)
+        found = lock_file(home);
+    if (found == TAKEN)
+        found = unlinkat(home, DT_LOCK_NAME, 0) == 0 ? REPLACED : BROKEN;
+    const int cause = found == BROKEN || found == WITHOUT_LOCKS ? EACCES : errno;
+    if (file >= 0)
+        close(file);
+    errno = cause;
+    return found == WITHOUT_LOCKS ? BROKEN : found;
+}
+
 static outcome try_in(const char *folder, int home, int *descriptor) {
     struct stat info;
     outcome found = open_file(home, descriptor);
+    if (found == BROKEN && errno == EACCES && faccessat(home, DT_LOCK_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        return clear_foreign(home);
     if (found != TAKEN)
         return found;
     found = lock_file(*descriptor);

@@ -43,6 +43,7 @@ struct dt_saver {
     char *path;                   /* of the last checkpoint */
     double seconds;               /* that writing it took */
     char failure[DT_ERROR_BYTES]; /* the first sentence; "" for none */
+    char told[DT_ERROR_BYTES];    /* the last warning, which is not said twice */
 };
 
 int64_t dt_saver_bytes(const dt_layout *layout) {
@@ -54,9 +55,14 @@ void dt_saver_bear(dt_saver *s, dt_status status) {
     if (s == NULL || status == DT_OK)
         return;
     const bool stop = s->in.about->config.checkpoint_on_error == DT_ON_ERROR_STOP;
-    dt_log_warn("%s; %s", dt_error(),
-                stop ? "stopping after this step, as checkpoint_on_error says"
-                     : "going on all the same, as checkpoint_on_error says");
+    pthread_mutex_lock(&s->mutex);
+    const bool again = strcmp(s->told, dt_error()) == 0;
+    snprintf(s->told, sizeof s->told, "%s", dt_error());
+    pthread_mutex_unlock(&s->mutex);
+    if (!again)
+        dt_log_warn("%s; %s", dt_error(),
+                    stop ? "stopping after this step, as checkpoint_on_error says"
+                         : "going on all the same, as checkpoint_on_error says");
     if (!stop)
         return;
     pthread_mutex_lock(&s->mutex);

@@ -91,6 +91,13 @@ static void await_words(const char *out_dir, const char *words) {
     fail_msg("%s.err does not say \"%s\"", out_dir, words);
 }
 
+/* No warning stands there twice. Changes the text. */
+static void expect_no_line_twice(char *text) {
+    for (char *line, *rest = text; (line = strsep(&rest, "\n")) != NULL && rest != NULL;)
+        if (strncmp(line, "dtrain: ", 8) == 0 && strstr(rest, line) != NULL)
+            fail_msg("said twice: %s", line);
+}
+
 /* The run stops, on one rank and on two, with path, bytes and cause; it tries again at the end, in vain. */
 static void a_file_that_may_not_grow_stops_the_run(void **state) {
     (void)state;
@@ -115,6 +122,7 @@ static void a_file_that_may_not_grow_stops_the_run(void **state) {
         for (size_t i = 0; i < sizeof words / sizeof *words; i++)
             if (strstr(text, words[i]) == NULL)
                 fail_msg("expected \"%s\" in: %s", words[i], text);
+        expect_no_line_twice(text);
         free(text);
         check_whole(out_dir);
         check_going_on(out_dir);
@@ -204,24 +212,55 @@ static void a_folder_that_vanishes_is_made_anew(void **state) {
     check_whole("gone");
 }
 
-/* A link that only its owner may replace, in a folder that all may write to, is found before the first step.
- */
-static void a_link_of_another_user_is_found_at_the_start(void **state) {
-    (void)state;
 #define AS_NOBODY "setpriv --reuid=65534 --regid=65534 --clear-groups "
-    command_result r = command_run("chmod 755 . && " AS_NOBODY "test -x %s && cp -a saved sticky && "
-                                   "chmod 1777 sticky sticky/checkpoints && chmod 666 sticky/metrics.jsonl",
-                                   DTRAIN);
+
+/* Copies saved/ to a folder that another user too may write to; whether it can act as that one. */
+static bool open_to_another_user(const char *out_dir) {
+    command_result r = command_run("chmod 755 . && " AS_NOBODY "test -x %s && cp -a saved %s && cd %s && "
+                                   "chmod 777 . checkpoints && chmod 666 metrics.jsonl",
+                                   DTRAIN, out_dir, out_dir);
     const bool may = r.exit_code == 0;
     command_free(&r);
-    if (!may) {
+    if (!may)
         print_message("skipped: acting as another user needs more rights\n");
+    return may;
+}
+
+/* A link that only its owner may replace, as in /tmp, is found before the first step. */
+static void a_link_of_another_user_is_found_at_the_start(void **state) {
+    (void)state;
+    if (!open_to_another_user("sticky"))
         return;
-    }
-    r = command_run(AS_NOBODY "%s train --out-dir sticky " MODEL "--max-steps 4 --resume latest", DTRAIN);
+    command_result r = command_run("chmod +t sticky sticky/checkpoints && " AS_NOBODY
+                                   "%s train --out-dir sticky " MODEL "--max-steps 4 --resume latest",
+                                   DTRAIN);
     check(&r, 2, (const char *const[]){"checkpoints/latest: Operation not permitted; name a folder", NULL});
     check_whole("sticky");
     check_going_on("sticky");
+}
+
+/* The lock file of a run that was killed holds up nobody, whoever started that run; that of one that lives
+ * does. */
+static void a_lock_of_another_user_is_no_obstacle_once_it_is_over(void **state) {
+    static const char *const modes[] = {"644", "600"};
+    (void)state;
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        char out_dir[16];
+        snprintf(out_dir, sizeof out_dir, "mode%s", modes[i]);
+        if (!open_to_another_user(out_dir))
+            return;
+        command_result r = command_run(
+            "cd %s && echo process 1 on a >run.lock && cp run.lock checkpoints && chmod %s run.lock "
+            "checkpoints/run.lock && flock run.lock flock . " AS_NOBODY
+            "%s train --out-dir . --data ../text.txt --max-steps 4",
+            out_dir, modes[i], DTRAIN);
+        check(&r, 2, (const char *const[]){"out_dir: . is in use by ", NULL});
+        r = command_run("cd %s && " AS_NOBODY
+                        "%s train --out-dir . --data ../text.txt --resume latest --max-steps 4",
+                        out_dir, DTRAIN);
+        check(&r, 0, (const char *const[]){"done after step 4", NULL});
+        check_whole(out_dir);
+    }
 }
 
 /* What a save and a repair that were killed have left goes at the next start, also when nothing is saved. */
@@ -242,12 +281,14 @@ static void the_next_start_cleans_up(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_file_that_may_not_grow_stops_the_run),
-                                       cmocka_unit_test(a_failed_save_may_be_a_warning),
-                                       cmocka_unit_test(a_full_disk_stops_the_run),
-                                       cmocka_unit_test(a_disk_that_becomes_read_only_stops_the_run),
-                                       cmocka_unit_test(a_folder_that_vanishes_is_made_anew),
-                                       cmocka_unit_test(a_link_of_another_user_is_found_at_the_start),
-                                       cmocka_unit_test(the_next_start_cleans_up)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_file_that_may_not_grow_stops_the_run),
+        cmocka_unit_test(a_failed_save_may_be_a_warning),
+        cmocka_unit_test(a_full_disk_stops_the_run),
+        cmocka_unit_test(a_disk_that_becomes_read_only_stops_the_run),
+        cmocka_unit_test(a_folder_that_vanishes_is_made_anew),
+        cmocka_unit_test(a_link_of_another_user_is_found_at_the_start),
+        cmocka_unit_test(a_lock_of_another_user_is_no_obstacle_once_it_is_over),
+        cmocka_unit_test(the_next_start_cleans_up)};
     return cmocka_run_group_tests(tests, set_up, training_tear_down);
 }
