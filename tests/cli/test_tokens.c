@@ -85,7 +85,8 @@ static void tokens_are_made_once(void **state) {
     run_line(DTRAIN " tokenize big.txt --out one.tokens");
     run_line(DTRAIN_MPIRUN " -np 3 --oversubscribe " DTRAIN " tokenize big.txt --out three.tokens");
     run_line("cmp one.tokens three.tokens && " DTRAIN " tokenize --decode one.tokens | cmp - big.txt");
-    expect_same(2, 1, MODEL "--data one.tokens", "corpus    one.tokens: 2500000 bytes, 2500000 tokens");
+    expect_same(TRAINING_ALONE, 1, MODEL "--data one.tokens",
+                "corpus    one.tokens: 2500000 bytes, 2500000 tokens");
     run_line(DTRAIN " tokenize a.txt b.txt --tokenizer bytes --out both.tokens && " DTRAIN
                     " tokenize --decode both.tokens | cmp - big.txt");
     char *out = verb_output("", "tokenize --statistics both.tokens");
@@ -122,11 +123,12 @@ static void others_files_of_tokens(void **state) {
     run_line(
         "{ printf '\\210\\330\\064\\001\\001\\000\\000\\000\\240\\045\\046\\000'; head -c 1012 /dev/zero; cat train.bin; } "
         ">llm.bin");
-    expect_same(3, 1, MODEL "--data llm.bin", "corpus    llm.bin: 5001024 bytes, 2500000 tokens");
+    expect_same(TRAINING_ALONE, 1, MODEL "--data llm.bin",
+                "corpus    llm.bin: 5001024 bytes, 2500000 tokens");
     run_line("printf '\\143\\000' >>train.bin");
-    training_refused(2, "other", MODEL "--data train.bin --data-format uint16", 2,
+    training_refused(TRAINING_ALONE, "other", MODEL "--data train.bin --data-format uint16", 2,
                      "expected tokens below the vocabulary's size 99, found 99 at offset 5000000");
-    training_refused(2, "other", MODEL "--data llm.bin --data train.bin", 2,
+    training_refused(TRAINING_ALONE, "other", MODEL "--data llm.bin --data train.bin", 2,
                      "cannot use train.bin: expected a text in UTF-8, found a NUL byte");
 }
 
@@ -197,18 +199,19 @@ static void no_tokenizer(void **state) {
                  "dtrain: error: sample: bare/checkpoints/latest was trained on tokens alone, without a "
                  "tokenizer; name the one that made them by --tokenizer\n");
     run_line(DTRAIN " sample bare/checkpoints/latest --tokenizer ascii --max-length 3");
-    training_refused(2, "other", MODEL "--data big.txt --tokenizer null --vocab-size 99", 2,
+    training_refused(TRAINING_ALONE, "other", MODEL "--data big.txt --tokenizer null --vocab-size 99", 2,
                      "expected a file of tokens, since tokenizer is null, found a text");
 }
 
 static void several_files(void **state) {
     (void)state;
     expect_same(2, 1, MODEL "--data a.txt --data b.txt", "corpus    a.txt and 1 more file: 2500000 bytes");
-    expect_same(3, 1, MODEL "--data '[ab].txt'", "corpus    a.txt and 1 more file: 2500000 bytes");
+    expect_same(TRAINING_ALONE, 1, MODEL "--data '[ab].txt'",
+                "corpus    a.txt and 1 more file: 2500000 bytes");
     run_line("printf 'data: [a.txt, b.txt]\\n' >list.yaml");
     expect_same(TRAINING_ALONE, 1, MODEL "--config list.yaml", "a.txt and 1 more file");
     expect_same(2, 1, MODEL "--config list.yaml --token-cache kept", "tokens: kept in kept/");
-    training_refused(2, "other", MODEL "--data 'nothing*.txt'", 2,
+    training_refused(TRAINING_ALONE, "other", MODEL "--data 'nothing*.txt'", 2,
                      "expected files that match the glob nothing*.txt");
 }
 
@@ -250,7 +253,7 @@ static void what_cannot_be_kept_is_refused(void **state) {
     run_line("test ! -e none/tokens");
     run_line("mkdir -p full && { ! " DTRAIN
              " tokenize short.gz --out full/x.tokens 2>/dev/null; } && test -z \"$(ls -A full)\"");
-    training_refused(2, "none", MODEL "--data - --data a.txt", 2,
+    training_refused(TRAINING_ALONE, "none", MODEL "--data - --data a.txt", 2,
                      "cannot use standard input (-) with other files");
 }
 
