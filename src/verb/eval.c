@@ -180,6 +180,9 @@ static dt_status run(const dt_world *world, const char *name, const dt_verb_flag
     if (status == DT_OK)
         status = dt_agree(
             world, dt_model_file_load(&model, path, &(dt_model_file_flags){f->compute_dtype, f->tokenizer}));
+    if (status == DT_OK && f->data_format)
+        status = dt_agree(world,
+                          dt_config_set(&model.about.config, "data_format", f->data_format, "--data-format"));
     if (status == DT_OK)
         status = dt_agree(world, evaluate(world, &model, f, &corpus, &evaluator, &workers));
     dt_workers_free(&workers);

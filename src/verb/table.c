@@ -60,7 +60,8 @@ static const dt_verb verbs[] = {
     {.name = "eval",
      .run = dt_verb_eval,
      .synopsis = "[mpirun -np N] dtrain eval CHECKPOINT [--data FILE] [--split validation|train|all] "
-                 "[--windows N] [--losses FILE] [--tokenizer NAME] [--compute-dtype fp32|bf16]",
+                 "[--windows N] [--losses FILE] [--tokenizer NAME] [--data-format uint16|uint32] "
+                 "[--compute-dtype fp32|bf16]",
      .summary = "measure how well a model predicts a text",
      .about =
          "Prints loss, perplexity, and bits per character, byte or token, whatever the tokenizer makes, "
@@ -76,7 +77,7 @@ static const dt_verb verbs[] = {
                TAKES("windows", windows, "N", "Take only the first N windows (default: all)"),
                TAKES("losses", losses, "FILE",
                      "Write the loss of every token, in nats, as raw float32 in the order of the text"),
-               TOKENIZER, COMPUTE_DTYPE}},
+               TOKENIZER, DATA_FORMAT, COMPUTE_DTYPE}},
     {.name = "data",
      .run = dt_verb_data,
      .synopsis = "dtrain data [--config FILE] --seed N [--steps N] [--OPTION VALUE ..]",

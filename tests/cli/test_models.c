@@ -163,6 +163,26 @@ static void a_model_leaves(void **state) {
     command_free(&r);
 }
 
+/* Where nothing says what text is, tokens are told apart by nobody but their numbers. */
+static void tokens_need_no_tokenizer(void **state) {
+    (void)state;
+    uint16_t ids[2 * 64 + 1];
+    for (int i = 0; i < 2 * 64 + 1; i++)
+        ids[i] = (uint16_t)(i * 71 % 300);
+    scratch_put("ids.bin", ids, sizeof ids);
+    write_model("numbers", &(model_folder_form){.element = DT_ELEMENT_FP16});
+    char *out =
+        verb_output("", "eval numbers --tokenizer null --data ids.bin --data-format uint16 --losses l");
+    assert_non_null(strstr(out, "numbers on ids.bin, all of the text: 2 windows of 64 tokens\n"));
+    free(out);
+    size_t length;
+    free(scratch_get("l", &length));
+    assert_int_equal(length, 2 * 64 * sizeof(float));
+    training_done(2, 1, "of_numbers",
+                  "--init-from numbers --tokenizer null --data ids.bin --data-format uint16 --max-seq-len 8 "
+                  "--batch-size 2 --micro-batch-size 1 --max-steps 2");
+}
+
 static void refused(const char *flags, const char *sentence) {
     char line[512];
     snprintf(line, sizeof line, "--data text.txt --max-steps 1 %s", flags);
@@ -234,9 +254,12 @@ static int set_up_trained(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_run_starts_from_a_model_folder), cmocka_unit_test(forms_make_no_difference),
-        cmocka_unit_test(a_run_starts_from_a_checkpoint),   cmocka_unit_test(a_model_leaves),
-        cmocka_unit_test(what_does_not_fit_is_refused),     cmocka_unit_test(damage_is_refused)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(a_run_starts_from_a_model_folder),
+                                       cmocka_unit_test(forms_make_no_difference),
+                                       cmocka_unit_test(a_run_starts_from_a_checkpoint),
+                                       cmocka_unit_test(a_model_leaves),
+                                       cmocka_unit_test(tokens_need_no_tokenizer),
+                                       cmocka_unit_test(what_does_not_fit_is_refused),
+                                       cmocka_unit_test(damage_is_refused)};
     return cmocka_run_group_tests(tests, set_up_trained, training_tear_down);
 }
