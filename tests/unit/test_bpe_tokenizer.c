@@ -123,7 +123,8 @@ static void blocks_give_the_wholes_tokens(void **state) {
         open_sample(&tokenizer, names[n]);
         token_blocks whole = token_blocks_make(&tokenizer, text, (int64_t)length, NULL, 0);
         assert_true(whole.count.invalid > 0);
-        for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+        /* The smallest blocks are the most, and take longest in builds for debugging. */
+        for (size_t s = DT_CONTRACTS; s < sizeof sizes / sizeof *sizes; s++)
             expect_same_in_blocks(&tokenizer, names[n], text, (int64_t)length, sizes[s], &whole);
         free(whole.ids);
         dt_tokenizer_free(&tokenizer);
