@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -30,9 +31,15 @@ static void start(dt_token_writer *writer, int token_bytes) {
 
 dt_status dt_token_writer_begin(dt_token_writer *writer, const char *path, int token_bytes) {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    uint32_t own;
     start(writer, token_bytes);
-    if (asprintf(&writer->temporary, "%.*s.%.*s.%ld.tmp", (int)(name - path), path, NAME_BYTES, name,
-                 (long)getpid()) < 0) {
+    /* Drawn, since processes on two hosts, or in two containers, may have one number and one folder. */
+    if (getrandom(&own, sizeof own, 0) != (ssize_t)sizeof own) {
+        *writer = (dt_token_writer){0};
+        return dt_fail("the kernel gave no random number for the name of %s while it is written", path);
+    }
+    if (asprintf(&writer->temporary, "%.*s.%.*s.%08" PRIx32 ".tmp", (int)(name - path), path, NAME_BYTES,
+                 name, own) < 0) {
         *writer = (dt_token_writer){0};
         return dt_fail("out of memory for the name of %s", path);
     }
