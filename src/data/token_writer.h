@@ -1,9 +1,9 @@
 /**
  * Writing a file of tokens (token_file.h), by one process or several at once.
  *
- * One process begins it under a temporary name beside its place, .NAME.<8 hex digits>.tmp, and others join it by that
- * name. Each puts blocks where they belong, which all count alike; the one that began it writes table and
- * header at the end and gives the file its name, so that nobody finds half of one.
+ * One process begins it under a temporary name beside its place, .NAME.<8 hex digits>.tmp, and others join it
+ * by that name. Each puts blocks where they belong, which all count alike; the one that began it writes table
+ * and header at the end and gives the file its name, so that nobody finds half of one.
  *
  * All functions are local.
  */
