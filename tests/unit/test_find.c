@@ -10,6 +10,7 @@
 
 #include "support/checkpoint.h"
 #include "checkpoint/metadata.h"
+#include "checkpoint/tokenizer_files.h"
 
 static tiny *t;
 
@@ -89,7 +90,7 @@ static void none_whole_is_a_failure(void **state) {
     (void)state;
     char *found = NULL;
     damage(3, DT_CHECKPOINT_MODEL);
-    damage(20, DT_CHECKPOINT_VOCAB);
+    damage(20, DT_TOKENIZER_FILES_JSON);
     damage(100, DT_CHECKPOINT_METADATA);
     assert_int_equal(dt_checkpoint_find(t->folder, "auto", &found), DT_FAILED);
     assert_null(found);
