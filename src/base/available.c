@@ -40,12 +40,24 @@ static void look(void *context, dt_cgroup_version version, const char *folder) {
     *min = left < *min ? left : *min;
 }
 
-int64_t dt_available_bytes(const char *root) {
+static int64_t left_by_groups(const char *root) {
     int64_t min = INT64_MAX;
-    char folder[256];
     dt_cgroup_visit(root, "memory", look, &min);
+    return min;
+}
+
+static int64_t left_by_host(const char *root) {
+    char folder[256];
     snprintf(folder, sizeof folder, "%s/proc", root);
     const int64_t kilobytes = dt_cgroup_number(folder, "meminfo", "MemAvailable:");
-    const int64_t host = kilobytes < 0 ? INT64_MAX : kilobytes * 1024;
-    return host < min ? host : min;
+    return kilobytes < 0 ? INT64_MAX : kilobytes * 1024;
+}
+
+int64_t dt_available_bytes(const char *root) {
+    const int64_t groups = left_by_groups(root), host = left_by_host(root);
+    return host < groups ? host : groups;
+}
+
+bool dt_available_is_limited(const char *root) {
+    return left_by_groups(root) < left_by_host(root);
 }

@@ -4,6 +4,7 @@
 #ifndef DT_BASE_AVAILABLE_H
 #define DT_BASE_AVAILABLE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /**
@@ -13,5 +14,8 @@
  * proc/ and sys/ are mounted, "" for the running system. Local.
  */
 int64_t dt_available_bytes(const char *root);
+
+/** Whether it is a limit on a control group that leaves so little, and not the host. Local. */
+bool dt_available_is_limited(const char *root);
 
 #endif

@@ -57,10 +57,14 @@ dt_status dt_need_check(const dt_world *world, int64_t bytes) {
     if (all > available)
         status = dt_usage(
             "not enough memory on host %s: expected %s%.1f MB available for %d rank%s, of which rank %d takes "
-            "%.1f MB, found %.1f MB; use a smaller model, micro_batch_size, bucket_bytes or "
+            "%.1f MB, found %.1f MB%s; use a smaller model, micro_batch_size, bucket_bytes or "
             "OMP_NUM_THREADS, or fewer ranks per host",
             world->host, own < LARGEST_BYTES ? "at least " : "more than ", (double)all / 1e6,
             world->host_ranks, dt_plural_s(world->host_ranks), world->rank, (double)own / 1e6,
-            (double)available / 1e6);
+            (double)available / 1e6,
+            dt_available_is_limited("")
+                ? ", which the memory limit of its control group leaves (a container's, "
+                  "or a job's)"
+                : "");
     return dt_agree(world, status);
 }

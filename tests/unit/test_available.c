@@ -21,6 +21,7 @@ static void the_host_alone(void **state) {
     scratch_put_in(root, "sys/fs/cgroup/a", "memory.max", "max\n");
     scratch_put_in(root, "sys/fs/cgroup/a", "memory.current", "5\n");
     assert_int_equal(dt_available_bytes(root), 3000 * 1024);
+    assert_false(dt_available_is_limited(root));
     scratch_remove(root);
 }
 
@@ -34,6 +35,7 @@ static void limits_of_groups(void **state) {
     scratch_put_in(root, "sys/fs/cgroup/slice", "memory.current", "600000\n");
     scratch_put_in(root, "sys/fs/cgroup/slice", "memory.stat", "anon 1\ninactive_file 100000\n");
     assert_int_equal(dt_available_bytes(root), 500000);
+    assert_true(dt_available_is_limited(root));
     scratch_put_in(root, "sys/fs/cgroup/slice/job", "memory.max", "100000\n");
     scratch_put_in(root, "sys/fs/cgroup/slice/job", "memory.current", "40000\n");
     assert_int_equal(dt_available_bytes(root), 60000);
