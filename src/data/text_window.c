@@ -70,6 +70,8 @@ dt_status dt_text_window_extend(dt_text_window *window, int64_t to) {
 dt_status dt_text_window_move(dt_text_window *window, int64_t first, int64_t end) {
     const int64_t from = dt_max(first - window->tokenizer->before, 0);
     const bool overlaps = from >= window->from && from <= window->to;
+    if (first >= window->text_bytes)
+        return DT_OK; /* behind the end there is nothing */
     DT_ASSERT(overlaps || window->unpack == NULL);
     /* What is at hand stays where it is, so that a long stretch is not copied again and again. */
     if (overlaps && dt_min(end, window->text_bytes) <= window->to)
