@@ -112,6 +112,8 @@ static uint8_t encode_other(const uint8_t *bytes, int64_t length, int64_t *used,
 static dt_status encode(dt_encoder *encoder, const dt_text *text, int64_t first, int64_t end, bool keep,
                         dt_token_count *count) {
     const uint8_t *bytes = text->bytes;
+    if (first == end) /* of an empty text there need be no bytes to point to */
+        return DT_OK;
     if (keep) /* no token has less than a byte */
         DT_TRY(dt_encoder_reserve(encoder, end - first));
     uint8_t *tokens = keep ? encoder->tokens + encoder->count : NULL;

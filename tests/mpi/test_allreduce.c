@@ -217,10 +217,11 @@ static void more_ranks_than_micro_batches_are_refused(void **state) {
                      DT_USAGE);
     assert_null(allreduce);
     snprintf(expected, sizeof expected,
-             "%d ranks for %" PRId64 " micro-batches: expected at most one rank per micro-batch (a step has "
+             "%d rank%s for %" PRId64 " micro-batch%s: expected at most one rank per micro-batch (a step has "
              "ceil(batch_size / micro_batch_size) of them); use at most %" PRId64
-             " ranks, a larger batch_size or a smaller micro_batch_size",
-             world.size, micro_batches, micro_batches);
+             " rank%s, a larger batch_size or a smaller micro_batch_size",
+             world.size, world.size == 1 ? "" : "s", micro_batches, micro_batches == 1 ? "" : "es",
+             micro_batches, micro_batches == 1 ? "" : "s");
     assert_string_equal(dt_error(), expected);
 }
 

@@ -149,7 +149,8 @@ static void test_straddling(void **state) {
     uint8_t *text = malloc(BLOCK + 8), found[NEAR];
     assert_non_null(text);
     for (size_t i = 0; i < sizeof slices / sizeof slices[0]; i++)
-        for (size_t before = 1; before <= strlen(slices[i]); before++) {
+        for (size_t before = 1 + i % DTRAIN_STRADDLING_STRIDE; before <= strlen(slices[i]);
+             before += DTRAIN_STRADDLING_STRIDE) {
             /* Once the second block ends with the part, and so may have no token of its own; once it does
              * not. */
             for (size_t after = 0; after < 2; after++) {
