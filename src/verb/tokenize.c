@@ -5,10 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "base/file.h"
 #include "base/log.h"
+#include "base/minmax.h"
 #include "base/replace.h"
 #include "comm/agree.h"
+#include "data/unpack.h"
 #include "tokenizer/chars.h"
 #include "tokenizer/tokenizer.h"
 #include "train/corpus_index.h"
@@ -19,20 +23,97 @@
 #include "verb/token_words.h"
 #include "verb/verb.h"
 
+/* Whether the file with the name `path`, links followed, is `file`. */
+static bool is_file(const char *path, const struct stat *file) {
+    struct stat info;
+    const bool found = strcmp(path, DT_UNPACK_STANDARD_INPUT) == 0 ? fstat(STDIN_FILENO, &info) == 0
+                                                                   : stat(path, &info) == 0;
+    return found && info.st_dev == file->st_dev && info.st_ino == file->st_ino;
+}
+
+/* What is read must not be written over: neither the texts nor the tokenizer may have the name `path`. */
+static dt_status refuse_input(const dt_corpus *corpus, const char *tokenizer, const char *path) {
+    struct stat file;
+    if (stat(path, &file) != 0)
+        return DT_OK;
+    for (int64_t i = 0; i < corpus->sources; i++)
+        if (is_file(corpus->source[i].path, &file))
+            return dt_usage(
+                "--out: expected a file that is not read, found that %s is the text %s, which would be lost; "
+                "give another name",
+                path, i == 0 ? corpus->path : corpus->source[i].path);
+    if (!dt_tokenizer_is_kind(tokenizer) && is_file(tokenizer, &file))
+        return dt_usage(
+            "--out: expected a file that is not read, found that %s is the tokenizer %s, which would be lost; "
+            "give another name",
+            path, tokenizer);
+    return DT_OK;
+}
+
+/* Tokens take the place of older ones, and of nothing else. */
+static dt_status check_replaced(const char *out) {
+    uint8_t start[16];
+    int descriptor;
+    int64_t file_bytes;
+    DT_TRY(dt_file_open(out, &descriptor, &file_bytes));
+    const int64_t length = dt_min(file_bytes, (int64_t)sizeof start);
+    dt_status status = dt_file_read_at(descriptor, out, start, (size_t)length, 0);
+    close(descriptor);
+    if (status == DT_OK && dt_token_file_recognise(start, length) != DT_TOKEN_FORMAT_OWN)
+        status = dt_usage(
+            "--out: expected a new file or one of tokens that `dtrain tokenize` has written, found that %s is "
+            "another file, which would be lost; give another name, or remove it",
+            out);
+    return status;
+}
+
 /* The file that `out` names, links followed, as a new string. It is renamed to, so it must be a file. */
 static dt_status find_target(const char *out, char **target) {
     struct stat info;
     *target = NULL;
-    if (strcmp(out, "-") == 0)
-        return dt_usage(
-            "--out: expected the name of a file, found -; ranks write the tokens together, which a pipe "
-            "does not allow");
     DT_TRY(dt_replace_check(out));
     const bool is_there = stat(out, &info) == 0;
     if (is_there && !S_ISREG(info.st_mode))
         return dt_usage("--out: expected the name of a file, found that %s is another thing", out);
+    if (is_there)
+        DT_TRY(check_replaced(out));
     *target = is_there ? realpath(out, NULL) : strdup(out);
     return *target ? DT_OK : dt_fail("out of memory for the name of %s", out);
+}
+
+/* The file beside the tokens that says what makes them, as a new string; NULL when out of memory. */
+static char *name_beside(const char *target) {
+    char *name;
+    return asprintf(&name, "%s.tokenizer.json", target) >= 0 ? name : NULL;
+}
+
+/* Of characters that were collected nobody else knows which they are. */
+static bool is_kept_beside(const dt_tokenizer *tokenizer, const char *name) {
+    return tokenizer->kind == &dt_chars && dt_tokenizer_is_kind(name);
+}
+
+/* Such a file takes the place of an older one, and of nothing else. */
+static dt_status check_characters(const char *name) {
+    dt_tokenizer tokenizer;
+    const bool is_older =
+        dt_tokenizer_open(&tokenizer, name) == DT_OK && tokenizer.kind == &dt_chars && tokenizer.V > 0;
+    dt_tokenizer_free(&tokenizer);
+    return is_older || !dt_file_is_there(name)
+               ? DT_OK
+               : dt_usage(
+                     "--out: expected to keep the characters beside the tokens, found that %s is another "
+                     "file, which would be lost; give another name, or remove it",
+                     name);
+}
+
+static dt_status check_beside(const dt_corpus *corpus, const char *tokenizer, const char *target) {
+    char *name = name_beside(target);
+    dt_status status =
+        name ? refuse_input(corpus, tokenizer, name) : dt_fail("out of memory for the name of %s", target);
+    if (status == DT_OK)
+        status = check_characters(name);
+    free(name);
+    return status;
 }
 
 static char *folder_of(const char *path) {
@@ -43,13 +124,21 @@ static char *folder_of(const char *path) {
 }
 
 /* Whether there is a file to be written, and space for it. Rank 0 alone. */
-static dt_status prepare(const dt_corpus *corpus, const char *out, char **target) {
+static dt_status prepare(const dt_corpus *corpus, const dt_verb_flags *flags, char **target) {
+    const char *out = flags->out, *tokenizer = dt_token_words_tokenizer(flags);
+    if (strcmp(out, "-") == 0)
+        return dt_usage(
+            "--out: expected the name of a file, found -; ranks write the tokens together, which a pipe "
+            "does not allow");
+    DT_TRY(refuse_input(corpus, tokenizer, out));
     if (!corpus->is_text)
         return dt_usage(
             "tokenize: expected texts, found that %s is a file of tokens already; --decode gives its text "
             "back, --statistics counts",
             corpus->path);
     DT_TRY(find_target(out, target));
+    if (is_kept_beside(corpus->tokenizer, tokenizer))
+        DT_TRY(check_beside(corpus, tokenizer, *target));
     char *folder = folder_of(*target);
     const dt_status status =
         folder ? dt_token_space_check(corpus, folder) : dt_fail("out of memory for a folder's name");
@@ -57,14 +146,12 @@ static dt_status prepare(const dt_corpus *corpus, const char *out, char **target
     return status;
 }
 
-/* Of characters nobody else knows which they are: beside the tokens goes what makes them, whose name then is
- * `*name`, a new string. */
+/* Beside the tokens goes what makes them, whose name then is `*name`, a new string. */
 static dt_status keep_tokenizer(const dt_tokenizer *tokenizer, const char *target, char **name) {
     size_t length;
     char *json = dt_tokenizer_json(tokenizer, &length);
-    dt_status status = json && asprintf(name, "%s.tokenizer.json", target) >= 0
-                           ? DT_OK
-                           : dt_fail("out of memory for the tokenizer of %s", target);
+    *name = name_beside(target);
+    dt_status status = json && *name ? DT_OK : dt_fail("out of memory for the tokenizer of %s", target);
     if (status == DT_OK)
         status = dt_replace_write(*name, json, length);
     free(json);
@@ -76,7 +163,7 @@ static dt_status name_tokenizer(const dt_tokenizer *tokenizer, const char *targe
                                 char **name) {
     const char *given = dt_token_words_tokenizer(flags);
     *name = NULL;
-    if (tokenizer->kind == &dt_chars && dt_tokenizer_is_kind(given))
+    if (is_kept_beside(tokenizer, given))
         return keep_tokenizer(tokenizer, target, name);
     *name = strdup(given);
     return *name ? DT_OK : dt_fail("out of memory for the name of the tokenizer");
@@ -106,7 +193,7 @@ static dt_status write_tokens(const dt_world *world, const dt_corpus *corpus, co
     dt_token_writer writer;
     char *target = NULL;
     size_t length = 0;
-    dt_status status = dt_agree(world, world->rank == 0 ? prepare(corpus, flags->out, &target) : DT_OK);
+    dt_status status = dt_agree(world, world->rank == 0 ? prepare(corpus, flags, &target) : DT_OK);
     if (target)
         length = strlen(target);
     if (status == DT_OK)

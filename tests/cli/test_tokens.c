@@ -15,7 +15,8 @@
 #define MODEL                                                                                                 \
     "--n-layers 1 --d-model 16 --n-heads 2 --d-ff 16 --max-seq-len 16 --seed 7 --max-steps 3 --batch-size 4 " \
     "--micro-batch-size 1 "
-#define WEIGHTS "/checkpoints/checkpoint_step_3/model.safetensors"
+#define BPE_FILE DTRAIN_SOURCE_DIR "/tests/samples/tokenizers/gpt2.json"
+#define WEIGHTS  "/checkpoints/checkpoint_step_3/model.safetensors"
 
 enum { TEXT_BYTES = 2500000 };
 
@@ -102,6 +103,43 @@ static void tokens_are_made_once(void **state) {
         "gives its text back, --statistics counts\n");
 }
 
+/* Nothing that is read is written over, whatever name it has, nor a file that is none of tokens. */
+static void what_is_there_stays(void **state) {
+    (void)state;
+    static const struct {
+        const char *words, *sentence;
+    } cases[] = {
+        {"b.txt --out b.txt", "found that b.txt is the text b.txt, which would be lost; give another name"},
+        {"a.txt b.txt --out hard.tokens", "found that hard.tokens is the text b.txt, which would be lost"},
+        {"b.txt --out soft.tokens", "found that soft.tokens is the text b.txt, which would be lost"},
+        {"soft.tokens --out b.txt", "found that b.txt is the text soft.tokens, which would be lost"},
+        {"two.gz --out two.gz", "found that two.gz is the text two.gz, which would be lost"},
+        {"- --out b.txt <b.txt", "found that b.txt is the text standard input, which would be lost"},
+        {"b.txt --tokenizer t.json --out ./t.json",
+         "found that ./t.json is the tokenizer t.json, which would"},
+        {"x.tokenizer.json --tokenizer chars --out x",
+         "found that x.tokenizer.json is the text x.tokenizer.json, which would be lost"},
+        {"a.txt --tokenizer chars --out x",
+         "found that x.tokenizer.json is another file, which would be lost"},
+        {"a.txt --out b.txt", "found that b.txt is another file, which would be lost"},
+        {"a.txt --out soft.tokens", "found that soft.tokens is another file, which would be lost"},
+    };
+    run_line(
+        "ln b.txt hard.tokens && ln -s b.txt soft.tokens && head -c 1000 a.txt >x.tokenizer.json && cp " BPE_FILE
+        " t.json && md5sum *.txt *.tokens *.json *.gz >sums");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        command_result r = command_run("%s tokenize %s", DTRAIN, cases[i].words);
+        if (r.exit_code != 2)
+            fail_msg("%s: %d, %s", cases[i].words, r.exit_code, r.err);
+        command_says(&r, cases[i].sentence);
+        command_free(&r);
+    }
+    run_line("md5sum --quiet -c sums");
+    for (int i = 0; i < 2; i++) /* tokens take the place of tokens */
+        run_line(DTRAIN " tokenize b.txt --tokenizer chars --out again.tokens");
+    run_line("rm again.tokens* hard.tokens soft.tokens x.tokenizer.json t.json");
+}
+
 /* Tokens of ASCII as nanoGPT would have them. */
 static void write_raw(const char *path) {
     char *text = command_read_file("big.txt");
@@ -132,7 +170,7 @@ static void others_files_of_tokens(void **state) {
                      "cannot use train.bin: expected a text in UTF-8, found a NUL byte");
 }
 
-#define BPE "--tokenizer " DTRAIN_SOURCE_DIR "/tests/samples/tokenizers/gpt2.json "
+#define BPE "--tokenizer " BPE_FILE " "
 
 static int64_t count_tokens(const char *flags) {
     char line[512];
@@ -262,6 +300,7 @@ int main(void) {
         cmocka_unit_test(the_same_weights_however_tokens_come),
         cmocka_unit_test(a_cache_is_used_again),
         cmocka_unit_test(tokens_are_made_once),
+        cmocka_unit_test(what_is_there_stays),
         cmocka_unit_test(others_files_of_tokens),
         cmocka_unit_test(a_bpe),
         cmocka_unit_test(a_stop_leaves_nothing),
