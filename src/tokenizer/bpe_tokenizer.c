@@ -7,7 +7,6 @@
 #include "base/assert.h"
 #include "base/checksum.h"
 #include "base/file.h"
-#include "base/log.h"
 #include "base/memory.h"
 #include "base/minmax.h"
 #include "base/utf8.h"
@@ -161,6 +160,7 @@ static dt_status read_own(dt_tokenizer *tokenizer, char *bytes, size_t length, c
     /* A half of a text may be one token where the whole is not. */
     tokenizer->can_cut = own->splitter.cut != DT_CUT_NOWHERE && !pairs_with_wholes;
     tokenizer->hash = dt_checksum_64(bytes, length);
+    tokenizer->note = own->note[0] != 0 ? own->note : NULL;
     return DT_OK;
 }
 
@@ -180,11 +180,7 @@ dt_status dt_bpe_tokenizer_open(dt_tokenizer *tokenizer, const char *path) {
     size_t length;
     *tokenizer = (dt_tokenizer){0};
     DT_TRY(dt_file_read_regular(path, DT_HF_JSON_MAX_BYTES, &bytes, &length));
-    DT_TRY(read_own(tokenizer, bytes, length, path));
-    const dt_bpe_contents *own = tokenizer->own;
-    if (own->note[0] != 0)
-        dt_log_note("%s: %s is read and not applied to a text", path, own->note);
-    return DT_OK;
+    return read_own(tokenizer, bytes, length, path);
 }
 
 const char *dt_bpe_tokenizer_file(const dt_tokenizer *tokenizer, size_t *length) {

@@ -8,9 +8,8 @@
 
 extern const dt_tokenizer_kind dt_bpe_kind;
 
-/** Makes a tokenizer of the file `path`, which says in one line (base/log.h) what of it is not applied. Fails
- * with DT_USAGE where the file is none that dtrain reads. The caller frees it by dt_tokenizer_free, after
- * failure too. Local. */
+/** Makes a tokenizer of the file `path`. Fails with DT_USAGE where the file is none that dtrain reads. The
+ * caller frees it by dt_tokenizer_free, after failure too. Local. */
 dt_status dt_bpe_tokenizer_open(dt_tokenizer *tokenizer, const char *path);
 
 /** The same from the bytes of such a file, which it copies; `where` begins the sentence of a failure. Local.

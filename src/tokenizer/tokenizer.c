@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/file.h"
+#include "base/log.h"
 #include "tokenizer/ascii.h"
 #include "tokenizer/bpe_tokenizer.h"
 #include "tokenizer/bytes.h"
@@ -35,8 +36,12 @@ dt_status dt_tokenizer_read(const char *name, char **json, size_t *length) {
 
 dt_status dt_tokenizer_create(dt_tokenizer *tokenizer, const char *name, const char *json, size_t length) {
     *tokenizer = (dt_tokenizer){0};
-    if (json)
-        return dt_tokenizer_parse(tokenizer, name, json, length);
+    if (json) {
+        DT_TRY(dt_tokenizer_parse(tokenizer, name, json, length));
+        if (tokenizer->note)
+            dt_log_note("%s: %s is read and not applied to a text", name, tokenizer->note);
+        return DT_OK;
+    }
     DT_ASSERT(dt_tokenizer_is_kind(name));
     if (is_named(name, &dt_chars))
         return dt_chars_open(tokenizer);

@@ -21,7 +21,8 @@ dt_status dt_tokenizer_read(const char *name, char **json, size_t *length);
 
 /**
  * Makes the tokenizer that `name` names, whose dt_tokenizer_read is `json`. One of chars then has no tokens
- * yet (tokenizer/chars.h). The caller frees it, after failure too.
+ * yet (tokenizer/chars.h). Says in one line (base/log.h) what of the file is not applied to a text. The
+ * caller frees it, after failure too.
  */
 dt_status dt_tokenizer_create(dt_tokenizer *tokenizer, const char *name, const char *json, size_t length);
 
