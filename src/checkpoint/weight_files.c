@@ -2,6 +2,7 @@
 #include "checkpoint/weight_files.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +16,9 @@
 #define LARGEST_TEXT_BYTES ((int64_t)32 << 20)
 
 #define END ".safetensors"
+
+/* A weight's name is shorter by far. */
+#define LONGEST_NAME_BYTES 256
 
 static dt_status no_memory(const char *folder) {
     return dt_fail("out of memory while looking at the model in %s", folder);
@@ -72,19 +76,33 @@ static dt_weight_file *find(const dt_weight_files *files, const char *name) {
     return NULL;
 }
 
+/* The value of the tensor, whose name has the prefix there, or has it here, or in both places or neither;
+ * NULL: there is none. */
+static const json_t *look_up(const json_t *object, const char *tensor) {
+    char prefixed[LONGEST_NAME_BYTES];
+    const char *bare = dt_weight_files_bare(tensor);
+    const json_t *value = json_object_get(object, tensor);
+    if (value == NULL)
+        value = json_object_get(object, bare);
+    if (value == NULL &&
+        snprintf(prefixed, sizeof prefixed, DT_WEIGHT_FILES_PREFIX "%s", bare) < (int)sizeof prefixed)
+        value = json_object_get(object, prefixed);
+    return value;
+}
+
 /* Each file holds what the map says of it, and no tensor beside. */
 static dt_status check_contents(const dt_weight_files *files, const char *index, const json_t *map) {
     const char *tensor;
     json_t *value;
     json_object_foreach((json_t *)map, tensor, value) {
         const dt_weight_file *file = find(files, json_string_value(value));
-        if (json_object_get(file->header.entries, tensor) == NULL)
+        if (look_up(file->header.entries, tensor) == NULL)
             return dt_fail("cannot use %s: it says that tensor %s is in %s, which has none of that name",
                            index, tensor, file->path);
     }
     for (int64_t i = 0; i < files->count; i++) {
         json_object_foreach(files->file[i].header.entries, tensor, value) {
-            const char *told = json_string_value(json_object_get(map, tensor));
+            const char *told = json_string_value(look_up(map, tensor));
             if (strcmp(tensor, DT_SAFETENSORS_ABOUT) != 0 && !dt_weight_files_is_mask(tensor) &&
                 (told == NULL || strcmp(told, files->file[i].name) != 0))
                 return dt_fail("cannot use %s: it says that tensor %s is in %s, found it in %s", index,

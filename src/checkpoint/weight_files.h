@@ -4,7 +4,7 @@
  *     FOLDER/model.safetensors                  all tensors; where it stands, it counts
  *     FOLDER/model.safetensors.index.json       {"metadata": {..}, "weight_map": {tensor: file, ..}}
  *     FOLDER/model-00001-of-00003.safetensors   a shard: what the index says of it, no more and no less,
- * masks aside
+ * masks aside; a name may have the prefix here, and not there
  *
  * Private to the checkpoint's own files.
  */

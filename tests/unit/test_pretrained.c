@@ -198,6 +198,23 @@ static void tell_otherwise(const char *tensor, json_t *file) {
     model_folder_put_json(f.folder, "model.safetensors.index.json", index);
 }
 
+/* Whichever of index and shards has the prefix; lm_head.weight, where it is, has none. */
+static void an_index_may_have_another_prefix(void **state) {
+    (void)state;
+    for (int has_prefix = 0; has_prefix < 2; has_prefix++) {
+        model_folder_form form = {
+            .shards = 3, .masks = true, .head = embedding(), .prefix = has_prefix ? "transformer." : NULL};
+        (void)dt_file_remove_tree(f.folder);
+        model_folder_write(f.folder, &f.layout, f.parameters, &form);
+        json_t *index = read_json("model.safetensors.index.json");
+        (void)dt_file_remove_tree(f.folder);
+        form.prefix = has_prefix ? NULL : "transformer.";
+        model_folder_write(f.folder, &f.layout, f.parameters, &form);
+        model_folder_put_json(f.folder, "model.safetensors.index.json", index);
+        expect_read();
+    }
+}
+
 static void an_index_that_lies_is_refused(void **state) {
     (void)state;
     const char *wte = "transformer.wte.weight";
@@ -296,6 +313,7 @@ int main(void) {
                                        TEST(synonyms_are_taken),
                                        TEST(a_head_of_its_own_is_refused),
                                        TEST(numbers_that_are_none_are_refused),
+                                       TEST(an_index_may_have_another_prefix),
                                        TEST(an_index_that_lies_is_refused),
                                        TEST(a_file_that_lies_is_refused),
                                        TEST(a_folder_without_weights_is_refused)};
