@@ -4,6 +4,8 @@
 
 #include <inttypes.h>
 #include <pcre2.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/assert.h"
 #include "base/minmax.h"
@@ -28,7 +30,9 @@ dt_status dt_pattern_create(dt_pattern *pattern, const char *written, const char
     size_t at;
     uint32_t may_be_empty = 0;
     char why[SENTENCE_BYTES];
-    *pattern = (dt_pattern){0};
+    *pattern = (dt_pattern){.where = strdup(where)};
+    if (pattern->where == NULL)
+        return dt_fail("out of memory for a tokenizer's pattern");
     pattern->code =
         pcre2_compile((PCRE2_SPTR)written, PCRE2_ZERO_TERMINATED,
                       PCRE2_NEVER_UTF | PCRE2_NEVER_UCP | PCRE2_NEVER_BACKSLASH_C, &error, &at, NULL);
@@ -45,6 +49,7 @@ dt_status dt_pattern_create(dt_pattern *pattern, const char *written, const char
 }
 
 void dt_pattern_free(dt_pattern *pattern) {
+    free(pattern->where);
     pcre2_code_free(pattern->code);
     *pattern = (dt_pattern){0};
 }
@@ -95,7 +100,7 @@ dt_status dt_pattern_find(const dt_pattern *pattern, dt_matcher *matcher, const 
     char why[SENTENCE_BYTES];
     say_why(found, why);
     return dt_fail(
-        "expected a tokenizer's pattern that finds its pieces in a few steps, found one that gives up "
-        "%" PRId64 " characters into a text: %s; another pattern is needed",
-        from, why);
+        "%s: expected a pattern that finds its pieces in a few steps, found one that gives up %" PRId64
+        " characters into a stretch of text: %s; another pattern is needed",
+        pattern->where, from, why);
 }

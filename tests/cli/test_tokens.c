@@ -196,6 +196,44 @@ static void a_bpe(void **state) {
     assert_int_equal(count_tokens("--join-documents true"), count_tokens("--join-documents false") + 1);
 }
 
+#define LLAMA DTRAIN_SOURCE_DIR "/tests/samples/tokenizers/gpt4.json"
+
+/* A template of Llama 3's form is for prompts: the line stands once, whatever the number of ranks. */
+static void a_template_is_told_of(void **state) {
+    (void)state;
+    static const char *const lines[] = {" tokenize a.txt --out x.tokens ",
+                                        " train " MODEL "--data a.txt --out-dir llama "};
+    const char *sentence =
+        "dtrain: " LLAMA ": its post_processor's template is read and not applied to a text\n";
+    for (int i = 0; i < 2; i++) {
+        command_result r = command_run("OMP_NUM_THREADS=1 " DTRAIN_MPIRUN " -np 2 --oversubscribe " DTRAIN
+                                       "%s--tokenizer " LLAMA,
+                                       lines[i]);
+        assert_int_equal(r.exit_code, 0);
+        const char *first = strstr(r.err, sentence);
+        assert_non_null(first);
+        assert_null(strstr(first + 1, sentence));
+        command_free(&r);
+    }
+    run_line(DTRAIN " eval llama/checkpoints/latest --windows 2 2>&1 >/dev/null | { ! grep template; }");
+}
+
+/* The tokenizer, the text and the place are named. */
+static void a_pattern_that_gives_up(void **state) {
+    (void)state;
+    run_line("sed 's/\"pre_tokenizer\":{[^}]*}/\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":"
+             "[{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(?:a|aa)+b|c\"},\"behavior\":\"Isolated\"},"
+             "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":false}]}/' " DTRAIN_SOURCE_DIR
+             "/tests/samples/tokenizers/no_regex.json >slow.json && printf 'c%064d' 0 | tr 0 a >aaa.txt");
+    command_result r = command_run("%s tokenize aaa.txt --tokenizer slow.json --out x.tokens", DTRAIN);
+    assert_int_equal(r.exit_code, 1);
+    command_says(&r,
+                 "slow.json: expected a pattern that finds its pieces in a few steps, found one that gives "
+                 "up 1 characters into a stretch of text: ");
+    command_says(&r, "; another pattern is needed; found in aaa.txt, bytes 0 to 65");
+    command_free(&r);
+}
+
 /* Asked to stop while it waits for more, it leaves nothing. */
 static void a_stop_leaves_nothing(void **state) {
     (void)state;
@@ -303,6 +341,8 @@ int main(void) {
         cmocka_unit_test(what_is_there_stays),
         cmocka_unit_test(others_files_of_tokens),
         cmocka_unit_test(a_bpe),
+        cmocka_unit_test(a_template_is_told_of),
+        cmocka_unit_test(a_pattern_that_gives_up),
         cmocka_unit_test(a_stop_leaves_nothing),
         cmocka_unit_test(characters),
         cmocka_unit_test(no_tokenizer),
