@@ -67,9 +67,9 @@ static dt_status open_source(dt_source *source, const char *path, int raw_bytes)
     const dt_status status =
         source->file_bytes > 0
             ? look_at_start(source, raw_bytes, descriptor)
-            : dt_usage("cannot use %s: expected a text, found an empty file; name another with "
+            : dt_usage("cannot use %s: expected %s, found an empty file; name another with "
                        "--data FILE",
-                       path);
+                       path, raw_bytes > 0 ? "tokens" : "a text");
     close(descriptor);
     count_blocks(source);
     return status;

@@ -185,7 +185,11 @@ static dt_status open_llmc(dt_token_file *file, int descriptor) {
             "cannot use %s: expected version %" PRId32 " of llm.c's files of tokens that begin with %" PRId32
             ", found version %" PRId32 "; write it anew by llm.c's scripts",
             file->path, kind < 0 ? 1 : llmc[kind].version, get_half(header, 0), get_half(header, 4));
-    if (tokens <= 0 || file->file_bytes != LLMC_HEADER_BYTES + tokens * llmc[kind].token_bytes)
+    if (tokens <= 0)
+        return dt_usage("cannot use %s: expected a token or more by its header of llm.c's, found %" PRId64
+                        " told there; write it anew by llm.c's scripts",
+                        file->path, tokens);
+    if (file->file_bytes != LLMC_HEADER_BYTES + tokens * llmc[kind].token_bytes)
         return dt_usage(
             "cannot use %s: expected %" PRId64 " tokens of %d bytes behind its header of llm.c's, as "
             "that says, found %" PRId64 " bytes; the file was cut short or is another kind of file",

@@ -206,7 +206,7 @@ static void test_bad_llmc(void **state) {
     header[1] = 1;
     header[2] = 0;
     write_file(folder, header, sizeof header, tokens, 0);
-    expect_refused(folder, 9, 0, "expected 0 tokens");
+    expect_refused(folder, 9, 0, "expected a token or more by its header of llm.c's, found 0 told there");
 }
 
 /* One byte of the file changed, wherever it is, is noticed. */

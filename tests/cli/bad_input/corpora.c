@@ -6,6 +6,8 @@ static const bad_row rows[] = {
     {ROW(TINY " --data nope.txt", "cannot open nope.txt: No such file or directory; name a text")},
     {ROW(TINY " --data folder", "cannot read folder: expected a regular file, found a folder")},
     {ROW(TINY " --data empty.txt", "cannot use empty.txt: expected a text, found an empty file")},
+    {ROW(TINY " --data empty.txt --data-format uint16",
+         "cannot use empty.txt: expected tokens, found an empty file")},
     {ROW(
         TINY " --data plain.txt",
         "the corpus is too small: found 7 tokens, 6 of them in the train split (train_ratio 0.95); expected at least 136 tokens")},
