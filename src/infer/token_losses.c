@@ -16,6 +16,15 @@
 
 #define SECTION ((int64_t)16384)
 
+dt_status dt_token_losses_check(const char *path) {
+    if (dt_file_is_there(path))
+        return dt_usage(
+            "--losses: expected the name of a new file, found that %s is there already; give another "
+            "name, or remove it",
+            path);
+    return dt_replace_check(path) == DT_OK ? DT_OK : dt_usage("--losses: %s", dt_error());
+}
+
 /* The file, on rank 0 alone. */
 typedef struct losses_file {
     const char *path;

@@ -9,6 +9,12 @@
 #include "infer/evaluate.h"
 
 /**
+ * Fails with DT_USAGE unless `path` is the name of a new file that can be written: what is there, perhaps the
+ * text itself or a device, is never replaced. Leaves nothing behind. Local.
+ */
+dt_status dt_token_losses_check(const char *path);
+
+/**
  * Writes what dt_evaluate_run has found, by an evaluator of a range that keeps losses, to `path`, by rank 0
  * and under a temporary name until all of it is there. All ranks return the same code. Collective.
  */

@@ -138,6 +138,8 @@ static dt_status evaluate(const dt_world *world, const dt_model_file *model, con
     DT_TRY(check_flags(model, f));
     if (f->windows)
         DT_TRY(dt_verb_count("windows", f->windows, &range.max_windows));
+    if (f->losses)
+        DT_TRY(dt_agree(world, world->rank == 0 ? dt_token_losses_check(f->losses) : DT_OK));
     DT_TRY(open_corpus(world, model, f, corpus));
     dt_corpus_warn(corpus);
     DT_TRY(choose_split(f, &model->about, corpus, &range, &what));

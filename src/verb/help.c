@@ -19,7 +19,7 @@ static const char closing[] =
     "options of training, and dtrain help NAME one of them.\n"
     "\n"
     "CHECKPOINT is a folder, or \"latest\" or \"best\" for that of checkpoints/. FILE may be -: standard\n"
-    "input where it is read, standard output where it is written; --data needs a file.\n"
+    "input where it is read, standard output where it is written.\n"
     "Threads per rank: OMP_NUM_THREADS (1 when unset). Exit codes: 0 done, or stopped by a signal or a\n"
     "deadline; 1 failed; 2 wrong command line or config. mpirun's own code is 1 after Ctrl-C, SIGTERM or\n"
     "SIGHUP, whatever its ranks do; kill -USR1 to mpirun stops them with 0.\n";

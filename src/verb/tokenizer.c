@@ -3,10 +3,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/memory.h"
+#include "base/minmax.h"
+#include "data/recognise.h"
 #include "tokenizer/bpe_tokenizer.h"
 #include "tokenizer/bpe_trainer.h"
 #include "tokenizer/hf_write.h"
@@ -92,10 +97,30 @@ static void report(const request *r, const dt_line_counter *counter, const dt_bp
                 (double)counter->bytes / 1e6, counts->count);
 }
 
+/* What is packed or no text would be learned as noise. A pipe is taken as it comes. */
+static dt_status expect_text(const char *path) {
+    struct stat info;
+    int descriptor;
+    int64_t file_bytes;
+    if (strcmp(path, "-") == 0 || stat(path, &info) != 0 || !S_ISREG(info.st_mode))
+        return DT_OK;
+    DT_TRY(dt_file_open(path, &descriptor, &file_bytes));
+    const int64_t length = dt_min(file_bytes, DT_RECOGNISE_BYTES);
+    uint8_t *start = dt_memory_alloc(length, 1, "the start of a text");
+    dt_status status = start ? dt_file_read_at(descriptor, path, start, (size_t)length, 0) : DT_FAILED;
+    if (status == DT_OK)
+        status = dt_recognise_text(path, start, length);
+    dt_memory_free(start);
+    close(descriptor);
+    return status;
+}
+
 static dt_status train(const request *r) {
     dt_line_counter counter;
     dt_bpe_learned learned = {{0}, NULL, 0};
     dt_status status = dt_line_counter_create(&counter, r->options.use_regex, r->options.add_prefix_space);
+    for (int i = 0; i < r->text_count && status == DT_OK; i++)
+        status = expect_text(r->texts[i]);
     for (int i = 0; i < r->text_count && status == DT_OK; i++)
         status = dt_line_counter_read(&counter, r->texts[i], show_bytes);
     if (status == DT_OK && counter.bytes == 0)

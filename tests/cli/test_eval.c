@@ -157,9 +157,18 @@ static void every_token_has_its_loss(void **state) {
     assert_true(fabs(sum / (double)count - e.loss) < 1e-6);
     command_result r =
         command_run("%s eval " VERB_CHECKPOINT " --data text.txt --windows 2 --losses no/where.f32", DTRAIN);
-    assert_int_equal(r.exit_code, 1);
+    assert_int_equal(r.exit_code, 2);
     assert_non_null(strstr(r.err, "no/where.f32"));
     command_free(&r);
+    /* Nothing that is there is written over: neither the text, nor older losses, nor a device. */
+    static const char *const there[] = {"text.txt", "one.f32", "/dev/full"};
+    for (size_t i = 0; i < sizeof there / sizeof *there; i++) {
+        r = command_run("%s eval " VERB_CHECKPOINT " --data text.txt --windows 2 --losses %s", DTRAIN,
+                        there[i]);
+        assert_int_equal(r.exit_code, 2);
+        assert_non_null(strstr(r.err, "--losses: expected the name of a new file, found that "));
+        command_free(&r);
+    }
 }
 
 /* A text that takes minutes is not waited for to its end here. */

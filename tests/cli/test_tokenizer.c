@@ -48,6 +48,9 @@ static void what_is_missing_is_named(void **state) {
     expect_refused("train text.txt --out t.json", "as in --vocab-size 8000");
     expect_refused("train text.txt --vocab-size 256 --out t.json", "257");
     expect_refused("train none.txt --vocab-size 300 --out t.json", "none.txt: cannot be read");
+    command_result packed = command_run("gzip -c text.txt >packed.gz");
+    command_free(&packed);
+    expect_refused("train packed.gz --vocab-size 300 --out t.json", "found a file packed by gzip; unpack it");
     expect_refused("train /dev/null --vocab-size 300 --out t.json", "expected text to train on, found none");
     command_result r = command_run("ls t.json");
     assert_int_not_equal(r.exit_code, 0);
