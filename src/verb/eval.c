@@ -35,6 +35,13 @@ static bool is_of_training(const dt_verb_flags *f) {
     return f->split && strcmp(f->split, "train") == 0;
 }
 
+/* What the run's own files hold says nothing of a text that is named here. */
+static dt_status set_data_format(dt_config *config, const dt_verb_flags *f) {
+    if (f->data_format)
+        return dt_config_set(config, "data_format", f->data_format, "--data-format");
+    return f->data ? dt_config_set(config, "data_format", "auto", "--data") : DT_OK;
+}
+
 /* The text of --data, or else the run's own. */
 static dt_status open_corpus(const dt_world *world, const dt_model_file *model, const dt_verb_flags *f,
                              dt_corpus *corpus) {
@@ -182,9 +189,8 @@ static dt_status run(const dt_world *world, const char *name, const dt_verb_flag
     if (status == DT_OK)
         status = dt_agree(
             world, dt_model_file_load(&model, path, &(dt_model_file_flags){f->compute_dtype, f->tokenizer}));
-    if (status == DT_OK && f->data_format)
-        status = dt_agree(world,
-                          dt_config_set(&model.about.config, "data_format", f->data_format, "--data-format"));
+    if (status == DT_OK)
+        status = dt_agree(world, set_data_format(&model.about.config, f));
     if (status == DT_OK)
         status = dt_agree(world, evaluate(world, &model, f, &corpus, &evaluator, &workers));
     dt_workers_free(&workers);

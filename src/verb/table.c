@@ -21,9 +21,10 @@
     TAKES("tokenizer", tokenizer, "NAME",                                                                    \
           "How text becomes tokens, as the option of training has it (default: as the model's folder says)")
 
-#define DATA_FORMAT                                                                                          \
-    TAKES("data-format", data_format, "uint16|uint32",                                                       \
-          "Width of tokens in files without a header (default: there are none)")
+#define DATA_FORMAT(usual)                                                                                   \
+    TAKES("data-format", data_format, "auto|uint16|uint32",                                                  \
+          "What files without a known beginning hold: auto is text, the others are tokens of that width "    \
+          "(default: " usual ")")
 #define JOIN_DOCUMENTS                                                                                       \
     TAKES("join-documents", join_documents, "true|false",                                                    \
           "Put the tokenizer's end-of-text token between texts that are several files (default: true)")
@@ -60,7 +61,7 @@ static const dt_verb verbs[] = {
     {.name = "eval",
      .run = dt_verb_eval,
      .synopsis = "[mpirun -np N] dtrain eval CHECKPOINT [--data FILE] [--split validation|train|all] "
-                 "[--windows N] [--losses FILE] [--tokenizer NAME] [--data-format uint16|uint32] "
+                 "[--windows N] [--losses FILE] [--tokenizer NAME] [--data-format auto|uint16|uint32] "
                  "[--compute-dtype fp32|bf16]",
      .summary = "measure how well a model predicts a text",
      .about =
@@ -77,7 +78,7 @@ static const dt_verb verbs[] = {
                TAKES("windows", windows, "N", "Take only the first N windows (default: all)"),
                TAKES("losses", losses, "FILE",
                      "Write the loss of every token, in nats, as raw float32 in the order of the text"),
-               TOKENIZER, DATA_FORMAT, COMPUTE_DTYPE}},
+               TOKENIZER, DATA_FORMAT("auto with --data, else as in training"), COMPUTE_DTYPE}},
     {.name = "data",
      .run = dt_verb_data,
      .synopsis = "dtrain data [--config FILE] --seed N [--steps N] [--OPTION VALUE ..]",
@@ -90,18 +91,18 @@ static const dt_verb verbs[] = {
     {.name = "tokenize",
      .mode = "decode",
      .run = dt_verb_decode,
-     .synopsis = "dtrain tokenize --decode FILE .. [--tokenizer T] [--data-format uint16|uint32]",
+     .synopsis = "dtrain tokenize --decode FILE .. [--tokenizer T] [--data-format auto|uint16|uint32]",
      .summary = "print the text that tokens were made from",
      .about = "Prints the text of files of tokens, byte for byte where the output is no terminal.",
      .example = "dtrain tokenize --decode text.tokens",
      .flags = {ALONE("decode", decode, "Print the text of the files of tokens that are named"),
                TAKES("tokenizer", tokenizer, "T",
                      "ascii, bytes, or the path of a tokenizer.json (default: what the first file names)"),
-               DATA_FORMAT}},
+               DATA_FORMAT("auto")}},
     {.name = "tokenize",
      .mode = "statistics",
      .run = dt_verb_statistics,
-     .synopsis = "dtrain tokenize --statistics FILE .. [--tokenizer T] [--data-format uint16|uint32] "
+     .synopsis = "dtrain tokenize --statistics FILE .. [--tokenizer T] [--data-format auto|uint16|uint32] "
                  "[--join-documents true|false]",
      .summary = "count tokens, and show the most frequent",
      .about =
@@ -111,7 +112,7 @@ static const dt_verb verbs[] = {
      .flags = {ALONE("statistics", statistics, "Count the tokens of the files that are named"),
                TAKES("tokenizer", tokenizer, "T",
                      "ascii, bytes, or the path of a tokenizer.json, for texts and to show tokens as text"),
-               DATA_FORMAT, JOIN_DOCUMENTS}},
+               DATA_FORMAT("auto"), JOIN_DOCUMENTS}},
     {.name = "tokenize",
      .run = dt_verb_tokenize,
      .synopsis =

@@ -269,6 +269,15 @@ static void no_tokenizer(void **state) {
                   MODEL "--data train.bin --data-format uint16 --tokenizer null --vocab-size 99");
     run_line(DTRAIN " verify bare/checkpoints/latest && " DTRAIN
                     " eval bare/checkpoints/latest --windows 10");
+    /* A text of its own is one, whatever was trained on. */
+    run_line("loss() { " DTRAIN
+             " eval bare/checkpoints/latest --windows 10 \"$@\" | grep -o '^loss [0-9.]* nats'; }; "
+             "test -n \"$(loss)\" && "
+             "test \"$(loss --split all)\" = \"$(loss --data big.txt --tokenizer ascii)\" && "
+             "test \"$(loss --split all)\" = \"$(loss --data train.bin --data-format uint16 --split all)\"");
+    verb_refused("eval bare/checkpoints/latest --data big.txt", 2,
+                 "dtrain: error: cannot use big.txt: expected a file of tokens, since tokenizer is null, "
+                 "found a text; name a tokenizer, or a file of tokens\n");
     run_line("test ! -e bare/checkpoints/latest/tokenizer.json");
     run_line("OMP_NUM_THREADS=1 " DTRAIN " --out-dir bare --resume latest --max-steps 4");
     verb_refused("sample bare/checkpoints/latest", 2,
