@@ -7,6 +7,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "checkpoint/metadata.h"
 #include "checkpoint/pretrained.h"
 #include "checkpoint/tokenizer_files.h"
 #include "comm/agree.h"
@@ -49,14 +50,24 @@ static dt_status look_at_pretrained(dt_init_from *from, const char *path, bool g
     return status;
 }
 
+/* Either kind of folder would do. */
+static dt_status expect_folder(const char *path) {
+    return dt_checkpoint_metadata_expect(path) == DT_USAGE
+               ? dt_usage("%s, or a model folder with a config.json and a model.safetensors", dt_error())
+               : DT_OK;
+}
+
 /* `*tokenizer` becomes what the option is where it is not given, or NULL. */
 static dt_status look(dt_init_from *from, const dt_config *config, char **tokenizer) {
     const char *path = config->init_from;
     const bool given = dt_config_is_given(config, "tokenizer");
     *tokenizer = NULL;
     from->found = 1;
-    const dt_status status = dt_pretrained_is(path) ? look_at_pretrained(from, path, given, tokenizer)
-                                                    : look_at_checkpoint(from, path, given, tokenizer);
+    const bool pretrained = dt_pretrained_is(path);
+    dt_status status = pretrained ? DT_OK : expect_folder(path);
+    if (status == DT_OK)
+        status = pretrained ? look_at_pretrained(from, path, given, tokenizer)
+                            : look_at_checkpoint(from, path, given, tokenizer);
     return status == DT_USAGE ? dt_usage("init_from: %s", dt_error()) : status;
 }
 

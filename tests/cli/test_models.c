@@ -202,7 +202,8 @@ static void what_does_not_fit_is_refused(void **state) {
     refused("--init-from model", "init_from: model has no tokenizer.json to say what text is to its model; "
                                  "name a tokenizer by --tokenizer, or null where only tokens are read");
     refused("--init-from nowhere", "init_from: nowhere is no checkpoint: expected a folder, found nothing "
-                                   "there");
+                                   "there; name one such as checkpoints/checkpoint_step_1000, or a model "
+                                   "folder with a config.json and a model.safetensors");
     refused("--init-from " VERB_CHECKPOINT " --tokenizer bytes",
             "vocab_size: expected at least the 256 tokens of the tokenizer bytes, found 99");
     verb_refused(
