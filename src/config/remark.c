@@ -145,6 +145,20 @@ static bool remark_keep(const dt_config *c, char *text, size_t bytes) {
     return true;
 }
 
+/* It has an effect in any case: all of data is trained on. */
+static bool remark_validation(const dt_config *c, char *text, size_t bytes) {
+    if (c->validation_data == NULL || !never_evaluates(c))
+        return false;
+    char *names = dt_value_text(c, dt_options_find("validation_data", strlen("validation_data"), false));
+    snprintf(
+        text, bytes,
+        "validation_data is %s, which this run never evaluates on, without an eval_cadence; give that too, or "
+        "leave validation_data out",
+        names ? names : "given");
+    free(names);
+    return true;
+}
+
 static bool remark_rule(const dt_config *config, size_t rule, char *text, size_t bytes) {
     const dt_option *option = dt_options_find(rules[rule].key, strlen(rules[rule].key), false);
     char *now;
@@ -165,6 +179,8 @@ bool dt_config_remark(const dt_config *config, int index, char *text, size_t byt
     if (remark_cadences(config, text, bytes) && index-- == 0)
         return true;
     if (remark_keep(config, text, bytes) && index-- == 0)
+        return true;
+    if (remark_validation(config, text, bytes) && index-- == 0)
         return true;
     for (size_t rule = 0; rule < sizeof rules / sizeof *rules; rule++)
         if (remark_rule(config, rule, text, bytes) && index-- == 0)

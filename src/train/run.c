@@ -77,13 +77,26 @@ static const dt_tokenizer *tokenizer_of(const dt_run *run) {
     return run->tokenizer.kind ? &run->tokenizer : NULL;
 }
 
-static dt_status open_corpus(dt_run *run, const char *data, dt_corpus *corpus) {
-    const dt_corpus_index_inputs inputs = {.config = &run->about.config,
-                                           .data = data,
-                                           .tokenizer = tokenizer_of(run),
-                                           .V = run->layout.shape.V,
-                                           .stop_requested = dt_stop_requested};
+static dt_corpus_index_inputs corpus_inputs(const dt_run *run, const char *data) {
+    return (dt_corpus_index_inputs){.config = &run->about.config,
+                                    .data = data,
+                                    .tokenizer = tokenizer_of(run),
+                                    .V = run->layout.shape.V,
+                                    .stop_requested = dt_stop_requested};
+}
+
+static dt_status open_corpus(const dt_run *run, const char *data, dt_corpus *corpus) {
+    const dt_corpus_index_inputs inputs = corpus_inputs(run, data);
     return dt_corpus_index_open(corpus, run->world, &inputs);
+}
+
+/* What is named but not used must be there all the same. */
+static dt_status look_at_corpus(const dt_run *run, const char *data) {
+    dt_corpus corpus = {0};
+    const dt_corpus_index_inputs inputs = corpus_inputs(run, data);
+    const dt_status status = dt_corpus_index_look(&corpus, run->world, &inputs);
+    dt_corpus_close(&corpus);
+    return status;
 }
 
 /* The tokenizer says how many rows the embedding has: one at least, where its tokens are not known yet. */
@@ -112,8 +125,10 @@ static dt_status create_data(dt_run *run, const dt_resume *resume) {
     if (c->leftover_windows == DT_LEFTOVER_SPREAD)
         dt_streams_spread(&run->streams);
     DT_TRY(check_memory(run, first, end));
-    if (c->validation_data && !dt_is_null_int(c->eval_cadence))
-        DT_TRY(open_corpus(run, c->validation_data, &run->validation_corpus));
+    if (c->validation_data)
+        DT_TRY(dt_is_null_int(c->eval_cadence)
+                   ? look_at_corpus(run, c->validation_data)
+                   : open_corpus(run, c->validation_data, &run->validation_corpus));
     return dt_agree(run->world, dt_shard_load(&run->shard, &run->corpus, &run->streams, first, end));
 }
 

@@ -320,6 +320,14 @@ static void validation_has_files_of_its_own(void **state) {
     command_free(&r);
     training_refused(TRAINING_ALONE, "held", "--resume latest --max-steps 4 --validation-data null", 2,
                      "validation_data is held.txt in the checkpoint and null in this run");
+    /* Looked for, and told of, where nothing evaluates on it. */
+    training_refused(2, "idle", MODEL "--data a.txt --validation-data nope.txt", 2,
+                     "cannot open nope.txt: No such file or directory");
+    r = training_run(2, 1, "idle", MODEL "--data a.txt --validation-data held.txt");
+    assert_int_equal(r.exit_code, 0);
+    command_says(&r, "dtrain: warning: validation_data is held.txt, which this run never evaluates on, "
+                     "without an eval_cadence");
+    command_free(&r);
     free(val_loss);
 }
 
