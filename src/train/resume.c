@@ -117,6 +117,46 @@ dt_status dt_resume_adopt(dt_config *config, const dt_config *saved) {
     return dt_config_adopt(config, &fitting);
 }
 
+/* What the tokenizer `name` makes against what the checkpoint's own does: `*same`, or a name that is the
+ * checkpoint's but whose file is another now. */
+static dt_status compare_tokenizers(const char *path, const char *name, const dt_tokenizer *own, bool *same) {
+    dt_tokenizer given = {0};
+    dt_status status = dt_tokenizer_open(&given, name);
+    if (status == DT_OK)
+        *same = given.hash == own->hash && given.V == own->V;
+    if (status == DT_OK && !*same)
+        status =
+            dt_usage("cannot resume: %s is not the tokenizer that the checkpoint was trained with: its "
+                     "hash is %016" PRIx64 ", expected %016" PRIx64 "; leave tokenizer out to go on with "
+                     "the one in %s, or start a new run without --resume",
+                     name, given.hash, own->hash, path);
+    dt_tokenizer_free(&given);
+    return status;
+}
+
+/* A tokenizer's file is judged by its content, not by its name. What is of another kind, or gone, is left to
+ * the comparison of the options. */
+static dt_status find_tokenizer(dt_resume *resume, const dt_config *config, const char *path,
+                                const char *saved) {
+    const char *name = config->tokenizer;
+    if (!dt_config_is_given(config, "tokenizer") || name == NULL || saved == NULL ||
+        dt_tokenizer_is_kind(name) || !dt_file_is_there(name))
+        return DT_OK;
+    dt_tokenizer own = {0};
+    char *json = NULL;
+    size_t length;
+    bool same = false;
+    dt_status status = dt_checkpoint_read_tokenizer(path, &json, &length);
+    if (status == DT_OK)
+        status = dt_tokenizer_create(&own, saved, json, length);
+    if (status == DT_OK)
+        status = compare_tokenizers(path, name, &own, &same);
+    dt_tokenizer_free(&own);
+    free(json);
+    resume->own_tokenizer = same;
+    return status;
+}
+
 /* Rank 0's part of dt_resume_find; `*text` becomes the checkpoint's config, for the others. */
 static dt_status find(dt_resume *resume, dt_config *config, const char *checkpoints_folder, char **path,
                       char **text) {
@@ -134,10 +174,12 @@ static dt_status find(dt_resume *resume, dt_config *config, const char *checkpoi
     memcpy(resume->products, about.products, sizeof resume->products);
     memcpy(resume->run_id, about.run_id, sizeof resume->run_id);
     memcpy(resume->parent_run_id, about.parent_run_id, sizeof resume->parent_run_id);
+    const dt_status status = find_tokenizer(resume, config, *path, about.config.tokenizer);
     json_t *object = dt_config_to_json(&about.config);
     *text = json_dumps(object, JSON_COMPACT);
     json_decref(object);
     dt_config_free(&about.config);
+    DT_TRY(status);
     return *text ? DT_OK : dt_fail("out of memory for the config of %s", *path);
 }
 
@@ -158,7 +200,8 @@ static dt_status tell(const dt_config *saved, const dt_config *now, int64_t step
 }
 
 /* Adds what the checkpoint's config `text` says to this rank's. */
-static dt_status adopt_text(const dt_world *world, dt_config *config, const char *text, int64_t step) {
+static dt_status adopt_text(const dt_world *world, dt_config *config, const char *text,
+                            const dt_resume *resume) {
     dt_config saved;
     dt_status status = dt_config_init(&saved);
     json_t *object = json_loads(text, 0, NULL);
@@ -166,6 +209,8 @@ static dt_status adopt_text(const dt_world *world, dt_config *config, const char
         status = dt_fail("out of memory for the config of the checkpoint");
     if (status == DT_OK)
         status = dt_config_from_json(&saved, object, "config");
+    if (status == DT_OK && resume->own_tokenizer)
+        status = dt_config_set(config, "tokenizer", saved.tokenizer, "resume");
     if (status == DT_OK)
         status = dt_resume_adopt(config, &saved);
     if (status == DT_OK)
@@ -174,7 +219,7 @@ static dt_status adopt_text(const dt_world *world, dt_config *config, const char
         status = dt_config_check(config);
     /* Not before it is known that the run goes on. */
     if (status == DT_OK && world->rank == 0)
-        status = tell(&saved, config, step);
+        status = tell(&saved, config, resume->step);
     json_decref(object);
     dt_config_free(&saved);
     return status;
@@ -196,7 +241,7 @@ dt_status dt_resume_find(dt_resume *resume, const dt_world *world, dt_config *co
     DT_TRY(dt_world_broadcast_block(world, &text, &length));
     dt_status status = DT_OK;
     if (text)
-        status = adopt_text(world, config, text, resume->step);
+        status = adopt_text(world, config, text, resume);
     else if (config->init_from == NULL) /* or else it says more of the config */
         status = dt_config_check(config);
     free(text);

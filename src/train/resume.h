@@ -14,6 +14,7 @@
 typedef struct dt_resume {
     int64_t found; /**< 0: a fresh run */
     int64_t step, seed;
+    int64_t own_tokenizer; /**< the one that is given is the checkpoint's, whatever its file is called now */
     dt_corpus_identity corpus;
     char products[DT_MATMUL_NAME_BYTES];                          /**< whose they were until then */
     char run_id[DT_RUN_ID_BYTES], parent_run_id[DT_RUN_ID_BYTES]; /**< of the checkpoint */

@@ -102,6 +102,32 @@ static void a_checkpoint_brings_its_tokenizer(void **state) {
     run_line("cmp away.json bpe.json_1/checkpoints/latest/tokenizer.json && mv away.json bpe.json");
 }
 
+/* A file's name says nothing of what it makes. */
+static void a_tokenizer_is_judged_by_its_content(void **state) {
+    (void)state;
+    run_line("cp bpe.json copy.json && cp -r bpe.json_1 on");
+    training_done(2, 1, "on", "--resume latest --max-steps 5 --tokenizer ./copy.json");
+    training_done(TRAINING_ALONE, 1, "on", "--resume latest --max-steps 6 --tokenizer bpe.json");
+    run_line("cp -r chars_1 signs");
+    training_done(TRAINING_ALONE, 1, "signs",
+                  "--resume latest --max-steps 5 --tokenizer chars_1/checkpoints/latest/tokenizer.json");
+    run_line(DTRAIN " tokenizer train head.txt --vocab-size 290 --out fewer.json && cp fewer.json bpe.json");
+    const char *const others[] = {"bpe.json", "fewer.json"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        char flags[128], sentence[128];
+        snprintf(flags, sizeof flags, "--resume latest --max-steps 7 --tokenizer %s", others[i]);
+        snprintf(sentence, sizeof sentence,
+                 "cannot resume: %s is not the tokenizer that the checkpoint was trained with", others[i]);
+        training_refused(2, "on", flags, 2, sentence);
+    }
+    training_refused(TRAINING_ALONE, "on", "--resume latest --max-steps 7 --tokenizer bytes", 2,
+                     "tokenizer is bpe.json in the checkpoint and bytes in this run");
+    /* The checkpoint's own is enough where there is no file any more. */
+    run_line("rm bpe.json");
+    training_done(TRAINING_ALONE, 1, "on", "--resume latest --max-steps 7 --tokenizer bpe.json");
+    run_line("mv copy.json bpe.json && rm -r on signs");
+}
+
 /* What is shown is whole UTF-8, whatever is drawn. */
 static void samples_are_whole_characters(void **state) {
     (void)state;
@@ -135,6 +161,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_bits_on_any_ranks_and_threads),
         cmocka_unit_test(a_checkpoint_brings_its_tokenizer),
+        cmocka_unit_test(a_tokenizer_is_judged_by_its_content),
         cmocka_unit_test(samples_are_whole_characters),
         cmocka_unit_test(a_vocabulary_can_be_padded),
     };
