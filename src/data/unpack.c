@@ -39,10 +39,10 @@ struct dt_unpack {
     ZSTD_DStream *zstd;
 };
 
-static const char gzip_magic[] = "\x1F\x8B", zstd_magic[] = "\x28\xB5\x2F\xFD";
+static const char gzip_magic[] = "\x1F\x8B\x08", zstd_magic[] = "\x28\xB5\x2F\xFD";
 
 static packing recognise(const uint8_t *bytes, size_t length) {
-    if (length >= 2 && memcmp(bytes, gzip_magic, 2) == 0)
+    if (length >= 3 && memcmp(bytes, gzip_magic, 3) == 0)
         return PACKING_GZIP;
     if (length >= 4 && memcmp(bytes, zstd_magic, 4) == 0)
         return PACKING_ZSTD;
@@ -79,7 +79,7 @@ static dt_status fill(dt_unpack *unpack) {
         if (got < 0 && (errno == EINTR || errno == EAGAIN))
             continue;
         if (got < 0)
-            return dt_fail("cannot read %s: %s", unpack->name, strerror(errno));
+            return dt_usage("cannot read %s: %s", unpack->name, strerror(errno));
         unpack->input_over = got == 0;
         unpack->filled += (size_t)got;
         unpack->input_bytes += got;
@@ -118,7 +118,7 @@ static dt_status open_input(dt_unpack *unpack, const char *path) {
     else
         DT_TRY(dt_file_open(path, &unpack->descriptor, &file_bytes));
     return unpack->descriptor >= 0 ? fill_start(unpack)
-                                   : dt_fail("cannot read standard input: %s", strerror(errno));
+                                   : dt_usage("cannot read standard input: %s", strerror(errno));
 }
 
 dt_status dt_unpack_open(dt_unpack **unpack, const char *path, bool (*stop_requested)(void)) {
@@ -136,11 +136,11 @@ dt_status dt_unpack_open(dt_unpack **unpack, const char *path, bool (*stop_reque
 }
 
 static dt_status refuse(const dt_unpack *unpack, const char *found) {
-    return dt_fail("cannot unpack %s: expected a whole file packed by %s, found %s near byte %" PRId64
-                   " of it; fetch or pack it anew (%s -t FILE checks one)",
-                   unpack->name, unpack->packing == PACKING_GZIP ? "gzip" : "zstd", found,
-                   unpack->input_bytes - (int64_t)(unpack->filled - unpack->next),
-                   unpack->packing == PACKING_GZIP ? "gzip" : "zstd");
+    return dt_usage("cannot unpack %s: expected a whole file packed by %s, found %s near byte %" PRId64
+                    " of it; fetch or pack it anew (%s -t FILE checks one)",
+                    unpack->name, unpack->packing == PACKING_GZIP ? "gzip" : "zstd", found,
+                    unpack->input_bytes - (int64_t)(unpack->filled - unpack->next),
+                    unpack->packing == PACKING_GZIP ? "gzip" : "zstd");
 }
 
 /* Behind a piece comes another one, or nothing. */

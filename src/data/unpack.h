@@ -30,14 +30,15 @@ bool dt_unpack_recognise(const uint8_t *bytes, int64_t length);
 
 /**
  * Begins to read `path`; "-" is standard input. `stop_requested` may be NULL, and is asked while input is
- * waited for. Fails when it cannot be opened. The caller closes it; `*unpack` is NULL after a failure.
+ * waited for. Fails when it cannot be opened, with DT_USAGE where it is what cannot be read. The caller
+ * closes it; `*unpack` is NULL after a failure.
  */
 dt_status dt_unpack_open(dt_unpack **unpack, const char *path, bool (*stop_requested)(void));
 
 /**
  * The next `length` bytes of the text into `bytes`; `*count` is how many there were, fewer than `length` at
- * the end of the text alone. Fails, naming the file, when what is packed is damaged, was cut short, or has
- * something else behind it, and with DT_STOPPED on request.
+ * the end of the text alone. Fails with DT_USAGE, naming the file, when what is packed is damaged, was cut
+ * short, or has something else behind it, or cannot be read, and with DT_STOPPED on request.
  */
 dt_status dt_unpack_read(dt_unpack *unpack, uint8_t *bytes, int64_t length, int64_t *count);
 

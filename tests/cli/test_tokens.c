@@ -341,8 +341,12 @@ static void what_cannot_be_kept_is_refused(void **state) {
     expect_same(2, 1, MODEL "--data big.txt --token-cache big.txt/x", "dtrain: no token cache: ");
     run_line("head -c 100000 big.txt.gz >short.gz");
     training_refused(
-        2, "none", MODEL "--data short.gz", 1,
+        2, "none", MODEL "--data short.gz", 2,
         "cannot unpack short.gz: expected a whole file packed by gzip, found its end, too early");
+    /* The folder is not to blame. */
+    training_refused(2, "none", MODEL "--data short.gz", 2, "(gzip -t FILE checks one)\n");
+    training_refused(TRAINING_ALONE, "none", MODEL "--data - <&-", 2,
+                     "cannot read standard input: Bad file descriptor\n");
     run_line("test ! -e none/tokens");
     run_line("mkdir -p full && { ! " DTRAIN
              " tokenize short.gz --out full/x.tokens 2>/dev/null; } && test -z \"$(ls -A full)\"");
