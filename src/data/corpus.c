@@ -21,9 +21,19 @@
 /* More unknown characters than this are worth a warning. */
 #define UNKNOWN_FRACTION 0.01
 
+/* Tokens are read from any place of a file, as packed ones cannot be. */
+static dt_status refuse_packed_tokens(const char *name, const char *found) {
+    return dt_usage(
+        "cannot use %s: expected tokens in a file that is not packed, since data_format is given, found %s; "
+        "write the tokens to a file and name that, or give data_format: auto for a text",
+        name, found);
+}
+
 /* What a file is, by its first bytes. */
 static dt_status recognise(dt_source *source, int raw_bytes, const uint8_t *bytes, int64_t length) {
     const char *path = source->path;
+    if (raw_bytes > 0 && dt_unpack_recognise(bytes, length))
+        return refuse_packed_tokens(path, "one packed by gzip or zstd");
     if (dt_token_file_recognise(bytes, length) != DT_TOKEN_FORMAT_NONE || raw_bytes > 0)
         return dt_token_file_open(&source->tokens, path, raw_bytes);
     if (dt_unpack_recognise(bytes, length)) {
@@ -60,7 +70,7 @@ static dt_status open_source(dt_source *source, const char *path, int raw_bytes)
         return dt_fail("out of memory while opening %s", path);
     if (strcmp(path, DT_UNPACK_STANDARD_INPUT) == 0) {
         source->streamed = true;
-        return DT_OK;
+        return raw_bytes > 0 ? refuse_packed_tokens("standard input", "a stream") : DT_OK;
     }
     if (dt_file_open(path, &descriptor, &source->file_bytes) != DT_OK)
         return dt_usage("no corpus: %s; name a text file with --data FILE or `data: FILE`", dt_error());

@@ -146,8 +146,8 @@ dt_status dt_recognise_text(const char *path, const uint8_t *bytes, int64_t leng
     if (zero != NULL)
         return dt_usage(
             "cannot use %s: expected a text in UTF-8, found a NUL byte at offset %td, which a text does "
-            "not have but a binary file does; for tokens without a header, as nanoGPT's train.bin has them, give "
-            "data_format: uint16 (or uint32), else name the text that it was made from, or remove such bytes "
+            "not have but a binary file does; for tokens without a header, as nanoGPT's train.bin has them, name a file "
+            "that is not packed and give data_format: uint16 (or uint32), else name the text that it was made from, or remove such bytes "
             "(tr -d '\\000' <FILE >NEW)",
             path, zero - bytes);
     return DT_OK;

@@ -218,6 +218,11 @@ static dt_status recognise(tokenizing *t, const char *name, const dt_text_window
     const int64_t length = dt_min(window->to, DT_RECOGNISE_BYTES);
     if (length == 0)
         return dt_usage("cannot use %s: expected a text, found nothing in it", name);
+    if (dt_token_file_recognise(window->bytes, length) != DT_TOKEN_FORMAT_NONE)
+        return dt_usage(
+            "cannot use %s: expected a text, found tokens, which are read only from a file that is not "
+            "packed; write them to one and name that",
+            name);
     t->marked |= dt_recognise_mark(window->bytes, length);
     return dt_recognise_text(name, window->bytes, length);
 }

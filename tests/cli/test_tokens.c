@@ -163,6 +163,17 @@ static void others_files_of_tokens(void **state) {
         ">llm.bin");
     expect_same(TRAINING_ALONE, 1, MODEL "--data llm.bin",
                 "corpus    llm.bin: 5001024 bytes, 2500000 tokens");
+    run_line("gzip -k train.bin llm.bin");
+    training_refused(TRAINING_ALONE, "other", MODEL "--data - --data-format uint16 <train.bin", 2,
+                     "cannot use standard input: expected tokens in a file that is not packed, since "
+                     "data_format is given, found a stream");
+    training_refused(TRAINING_ALONE, "other", MODEL "--data train.bin.gz --data-format uint16", 2,
+                     "cannot use train.bin.gz: expected tokens in a file that is not packed, since "
+                     "data_format is given, found one packed by gzip or zstd");
+    training_refused(TRAINING_ALONE, "other", MODEL "--data llm.bin.gz", 2,
+                     "cannot use llm.bin.gz: expected a text, found tokens, which are read only from a file");
+    training_refused(TRAINING_ALONE, "other", MODEL "--data - <llm.bin", 2,
+                     "cannot use standard input: expected a text, found tokens, which are read only from");
     run_line("printf '\\143\\000' >>train.bin");
     training_refused(TRAINING_ALONE, "other", MODEL "--data train.bin --data-format uint16", 2,
                      "expected tokens below the vocabulary's size 99, found 99 at offset 5000000");

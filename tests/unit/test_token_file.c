@@ -182,7 +182,7 @@ static void test_bad_raw(void **state) {
         folder, 50257, 2,
         "expected tokens below the vocabulary's size 50257, found 50257 at offset 4; give a larger");
     expect_refused(folder, 50257, 0,
-                   "for tokens without a header, as nanoGPT's train.bin has them, give data_format");
+                   "for tokens without a header, as nanoGPT's train.bin has them, name a file");
 }
 
 static void test_bad_llmc(void **state) {
