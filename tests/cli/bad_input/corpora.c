@@ -32,7 +32,7 @@ static const bad_row rows[] = {
      .prepare = "mkdir case && gzip -c text.txt >case/text.gz"},
     {ROW(TINY " --data case/text.gz --token-cache case/tokens",
          "cannot unpack case/text.gz: expected a whole file packed by gzip, found its end, too early"),
-     .failed = true, .prepare = "mkdir case && gzip -c text.txt | head -c 100 >case/text.gz"},
+     .prepare = "mkdir case && gzip -c text.txt | head -c 100 >case/text.gz"},
     {ROW(TINY " --data 'case/*.txt'", "expected files that match the glob case/*.txt, found none"),
      .prepare = "mkdir case"},
     {ROW(TINY " --data case/odd.bin --data-format uint16",
