@@ -122,6 +122,10 @@ bool dt_corpus_is_joined(const dt_corpus *corpus, const dt_source *source);
  */
 dt_status dt_corpus_index(dt_corpus *corpus, int rank, int size);
 
+/** Reads this rank's slice of the blocks of files of tokens, and fails as dt_corpus_read does where one is
+ * damaged, with DT_STOPPED on request. Local. */
+dt_status dt_corpus_check(const dt_corpus *corpus, int rank, int size);
+
 /** Sums up the gathered rows. Local. */
 dt_status dt_corpus_finish(dt_corpus *corpus);
 

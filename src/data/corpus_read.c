@@ -166,6 +166,21 @@ dt_status dt_corpus_index(dt_corpus *corpus, int rank, int size) {
     return status;
 }
 
+dt_status dt_corpus_check(const dt_corpus *corpus, int rank, int size) {
+    block_reader reader;
+    int64_t first, end;
+    DT_ASSERT(!corpus->is_text);
+    dt_corpus_slice(corpus->blocks, rank, size, &first, &end);
+    dt_status status = reader_open(&reader, corpus, false);
+    for (int64_t index = first; index < end && status == DT_OK; index++) {
+        status = dt_corpus_check_request(corpus);
+        if (status == DT_OK)
+            status = load_tokens(&reader, index);
+    }
+    reader_close(&reader);
+    return status;
+}
+
 /* The block that holds token `token`: the last one whose first token is not behind it. */
 static int64_t block_of(const dt_corpus *corpus, int64_t token) {
     int64_t low = 0, high = corpus->blocks - 1;

@@ -1,6 +1,7 @@
 /* Rank 0 looks, decides and names; all read what it has decided for. */
 #include "train/token_cache.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,8 +104,20 @@ static dt_status hash_files(const dt_world *world, const dt_corpus *corpus, uint
     return status;
 }
 
-/* All ranks read the file from now on, or none; the log says so as `what`. */
-static dt_status use(const dt_world *world, dt_corpus *corpus, const char *path, const char *what) {
+/* What was there before may be damaged, or of another text, where its name says of which: `key`. */
+static dt_status check(const dt_world *world, const dt_corpus *corpus, const dt_corpus *made,
+                       const char *path, uint64_t key) {
+    /* Of what is packed, the name says nothing about the text in it. */
+    if (!corpus->is_streamed && made->hash != key)
+        return dt_fail("%s holds the tokens of another text than its name says", path);
+    return dt_corpus_check(made, world->rank, world->size);
+}
+
+/* All ranks read the file from now on, or none; the log says so as `what`. One that is not new is checked
+ * against its `key`. */
+static dt_status use(const dt_world *world, dt_corpus *corpus, const char *path, const char *what,
+                     const uint64_t *key) {
+    char size[DT_TOKEN_SPACE_TEXT];
     struct stat info;
     dt_corpus made;
     bool same;
@@ -114,29 +127,37 @@ static dt_status use(const dt_world *world, dt_corpus *corpus, const char *path,
     if (status == DT_OK && !same)
         status =
             dt_agree(world, dt_fail("expected one file %s on all hosts, found that they see several", path));
+    if (status == DT_OK && key)
+        status = dt_agree(world, check(world, corpus, &made, path, *key));
     if (status != DT_OK) {
         dt_corpus_close(&made);
         return status;
     }
     dt_corpus_replace(corpus, &made);
-    if (stat(path, &info) == 0)
-        dt_log_line("tokens: %s %s (%.1f MB)", what, path, (double)info.st_size / 1e6);
+    if (stat(path, &info) == 0) {
+        dt_token_space_say((double)info.st_size, size);
+        dt_log_line("tokens: %s %s (%s)", what, path, size);
+    }
     return DT_OK;
 }
 
 /* What was there may be damaged: then it is made anew. */
-static dt_status use_old(const dt_world *world, dt_corpus *corpus, const char *path, bool *used) {
+static dt_status use_old(const dt_world *world, dt_corpus *corpus, const char *path, uint64_t key,
+                         bool *used) {
     int is_there = world->rank == 0 && dt_file_exists(path);
     DT_TRY(dt_world_broadcast(world, &is_there, (int64_t)sizeof is_there));
     if (!is_there)
         return DT_OK;
-    const dt_status status = use(world, corpus, path, "read from");
-    if (status != DT_OK)
-        dt_log_note("%s; tokenizing the texts again", dt_error());
+    dt_status status = use(world, corpus, path, "read from", &key);
     *used = status == DT_OK;
-    if (!*used && world->rank == 0)
-        unlink(path);
-    return DT_OK;
+    if (status == DT_OK || status == DT_STOPPED)
+        return status;
+    dt_log_note("%s; tokenizing the texts again", dt_error());
+    status = DT_OK;
+    if (world->rank == 0 && unlink(path) != 0 && errno != ENOENT)
+        status =
+            dt_fail("cannot put a file of tokens in the place of %s: %s; remove that", path, strerror(errno));
+    return dt_agree(world, status);
 }
 
 /* Tokenizes, names the file by `key` or, where that is not known, by the content, and uses it. */
@@ -166,7 +187,7 @@ static dt_status make(const dt_world *world, dt_corpus *corpus, const char *fold
     }
     status = dt_agree(world, status);
     if (status == DT_OK)
-        status = use(world, corpus, path, "kept in");
+        status = use(world, corpus, path, "kept in", NULL);
     free(path);
     return status;
 }
@@ -184,7 +205,7 @@ static dt_status find_or_make(const dt_world *world, dt_corpus *corpus, const ch
         char *path = name_file(folder, corpus, key);
         dt_status status = dt_agree(world, path ? DT_OK : dt_fail("out of memory for a file's name"));
         if (status == DT_OK)
-            status = use_old(world, corpus, path, used);
+            status = use_old(world, corpus, path, key, used);
         free(path);
         if (status != DT_OK || *used)
             return status;

@@ -78,7 +78,17 @@ static void a_cache_is_used_again(void **state) {
     run_line("printf x | dd of=$(ls kept/*) bs=1 seek=30 conv=notrunc 2>/dev/null");
     expect_same(2, 1, MODEL "--data big.txt.gz --token-cache kept", "tokenizing the texts again");
     expect_same(TRAINING_ALONE, 1, MODEL "--data big.txt.gz --token-cache kept", "tokens: read from kept/");
+    run_line("printf x | dd of=$(ls kept/*) bs=1 seek=6000 conv=notrunc 2>/dev/null"); /* in a block */
+    expect_same(2, 1, MODEL "--data big.txt.gz --token-cache kept", "tokenizing the texts again");
     run_line("test $(ls -A kept | wc -l) = 1 && rm -r kept");
+    expect_same(TRAINING_ALONE, 1, MODEL "--data big.txt --token-cache kept", "tokens: kept in kept/");
+    run_line(DTRAIN " tokenize a.txt --out a.tokens && mv a.tokens $(ls kept/*)");
+    expect_same(2, 1, MODEL "--data big.txt --token-cache kept",
+                "holds the tokens of another text than its name");
+    run_line("name=$(ls kept/*) && rm $name && mkdir $name");
+    expect_same(2, 1, MODEL "--data big.txt --token-cache kept",
+                "no token cache: cannot put a file of tokens");
+    run_line("rm -r kept");
 }
 
 static void tokens_are_made_once(void **state) {
