@@ -53,68 +53,68 @@ static void expect_refused(const char *file, size_t length, const char *sentence
     dt_tokenizer_free(&tokenizer);
 }
 
+/* What a good file says, a lie in its place, and the sentence about it. */
+static const struct {
+    const char *from, *to, *sentence;
+} lies[] = {
+    {"\"type\":\"BPE\"", "\"type\":\"WordPiece\"", "expected a model that is BPE, found WordPiece"},
+    {"\"type\":\"BPE\"", "\"type\":\"Unigram\"", "found Unigram"},
+    {"\"normalizer\":null", "\"normalizer\":{\"type\":\"NFKC\"}",
+     "null, NFC or a Sequence of NFC, found NFKC"},
+    {"\"normalizer\":null",
+     "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Lowercase\"}]}", "found Lowercase"},
+    {"{\"type\":\"ByteLevel\",\"add", "{\"type\":\"Metaspace\",\"add", "found Metaspace"},
+    {"{\"type\":\"ByteLevel\",\"add_prefix_space\":false}", "null", "found something without a type"},
+    {"{\"type\":\"ByteLevel\",\"add_prefix_space\":false}",
+     "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{\"Regex\":\"a\"},"
+     "\"behavior\":\"Removed\"}]}",
+     "the behavior Isolated, found \"Removed\""},
+    {"{\"type\":\"ByteLevel\",\"add_prefix_space\":false}",
+     "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{\"Regex\":\"\\\\w\"},"
+     "\"behavior\":\"Isolated\"},{\"type\":\"ByteLevel\"}]}",
+     "found \\w at byte 0"},
+    {"\"decoder\":{\"type\":\"ByteLevel\"}", "\"decoder\":{\"type\":\"WordPiece\"}",
+     "a decoder that is ByteLevel"},
+    {"\"post_processor\":null", "\"post_processor\":{\"type\":\"BertProcessing\"}", "found BertProcessing"},
+    {"\"merges\"", "\"dropout\":0.1,\"merges\"", "without \"dropout\", found it set"},
+    {"\"merges\"", "\"unk_token\":\"<u>\",\"merges\"", "without \"unk_token\""},
+    {"\"merges\"", "\"byte_fallback\":true,\"merges\"", "without \"byte_fallback\""},
+    {"\"merges\"", "\"end_of_word_suffix\":\"</w>\",\"merges\"", "without \"end_of_word_suffix\""},
+    {"\"merges\"", "\"ignore_merges\":1,\"merges\"", "expected true or false for \"ignore_merges\""},
+    {"\"the\":257", "\"the\":259", "a token for each id from 0 to 259, found none for 257"},
+    {"\"the\":257", "\"the\":256", "found id 256 for two of them"},
+    {"\"the\":257", "\"th\":257", "duplicate object key"},
+    {"\"the\":257", "\"the\":-1", "expected ids from 0 to 2097151, found another for the token \"the\""},
+    {"\"the\":257", "\"the\":99999999", "found another for the token \"the\""},
+    {"\"the\":257", "\"the\":\"257\"", "found another for the token \"the\""},
+    {"\"the\":257", "\"\":257", "tokens of 1 to 65536 bytes, found one of 0"},
+    {"\"t h\"", "\"t x\"", "found \"tx\" in merge 0, which is none"},
+    {"\"t h\"", "\"t\"", "expected merges of two tokens"},
+    {"\"t h\"", "[\"t\"]", "expected merges of two tokens"},
+    {"\"t h\"", "17", "expected merges of two tokens"},
+    {"\"t h\"", "\"t h\",\"t h\"", "merges of different pairs, found merge 1 to be merge 0 again"},
+    {"\"t h\",\"th e\"", "\"the th\"", "found \"theth\" in merge 0"},
+    {"\"merges\":[", "\"merge\":[", "\"merges\""},
+    {"\"!\":33,", "", "found none for byte 0x21"},
+    {"\"id\":258", "\"id\":257", "found id 257 for the added token \"<e>\", which another token has"},
+    {"\"id\":258", "\"id\":300", "found none for 258"},
+    {"\"id\":258", "\"id\":null", "found another for the token \"<e>\""},
+    {"\"<e>\"", "\"the\"", "which has another in the vocabulary"},
+    {"\"<e>\"", "\"\"", "a content of 1 to 4096 bytes"},
+    {"\"special\":true", "\"single_word\":true", "without single_word, found it for \"<e>\""},
+    {"\"special\":true}", "\"special\":true},{\"id\":259,\"content\":\"<e>\",\"special\":true}",
+     "found \"<e>\" twice"},
+    {"\"added_tokens\":[", "\"added_tokens\":7,\"x\":[", "expected a list \"added_tokens\""},
+    {"\"model\":{", "\"model\":[{", "found on line 1"},
+    {"\"model\"", "\"modell\"", "an object with a \"model\""},
+};
+
 static void each_lie_gets_its_sentence(void **state) {
     (void)state;
-    static const struct {
-        const char *from, *to, *sentence;
-    } rows[] = {
-        {"\"type\":\"BPE\"", "\"type\":\"WordPiece\"", "expected a model that is BPE, found WordPiece"},
-        {"\"type\":\"BPE\"", "\"type\":\"Unigram\"", "found Unigram"},
-        {"\"normalizer\":null", "\"normalizer\":{\"type\":\"NFKC\"}",
-         "null, NFC or a Sequence of NFC, found NFKC"},
-        {"\"normalizer\":null",
-         "\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Lowercase\"}]}",
-         "found Lowercase"},
-        {"{\"type\":\"ByteLevel\",\"add", "{\"type\":\"Metaspace\",\"add", "found Metaspace"},
-        {"{\"type\":\"ByteLevel\",\"add_prefix_space\":false}", "null", "found something without a type"},
-        {"{\"type\":\"ByteLevel\",\"add_prefix_space\":false}",
-         "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{\"Regex\":\"a\"},"
-         "\"behavior\":\"Removed\"}]}",
-         "the behavior Isolated, found \"Removed\""},
-        {"{\"type\":\"ByteLevel\",\"add_prefix_space\":false}",
-         "{\"type\":\"Sequence\",\"pretokenizers\":[{\"type\":\"Split\",\"pattern\":{\"Regex\":\"\\\\w\"},"
-         "\"behavior\":\"Isolated\"},{\"type\":\"ByteLevel\"}]}",
-         "found \\w at byte 0"},
-        {"\"decoder\":{\"type\":\"ByteLevel\"}", "\"decoder\":{\"type\":\"WordPiece\"}",
-         "a decoder that is ByteLevel"},
-        {"\"post_processor\":null", "\"post_processor\":{\"type\":\"BertProcessing\"}",
-         "found BertProcessing"},
-        {"\"merges\"", "\"dropout\":0.1,\"merges\"", "without \"dropout\", found it set"},
-        {"\"merges\"", "\"unk_token\":\"<u>\",\"merges\"", "without \"unk_token\""},
-        {"\"merges\"", "\"byte_fallback\":true,\"merges\"", "without \"byte_fallback\""},
-        {"\"merges\"", "\"end_of_word_suffix\":\"</w>\",\"merges\"", "without \"end_of_word_suffix\""},
-        {"\"merges\"", "\"ignore_merges\":1,\"merges\"", "expected true or false for \"ignore_merges\""},
-        {"\"the\":257", "\"the\":259", "a token for each id from 0 to 259, found none for 257"},
-        {"\"the\":257", "\"the\":256", "found id 256 for two of them"},
-        {"\"the\":257", "\"th\":257", "duplicate object key"},
-        {"\"the\":257", "\"the\":-1", "expected ids from 0 to 2097151, found another for the token \"the\""},
-        {"\"the\":257", "\"the\":99999999", "found another for the token \"the\""},
-        {"\"the\":257", "\"the\":\"257\"", "found another for the token \"the\""},
-        {"\"the\":257", "\"\":257", "tokens of 1 to 65536 bytes, found one of 0"},
-        {"\"t h\"", "\"t x\"", "found \"tx\" in merge 0, which is none"},
-        {"\"t h\"", "\"t\"", "expected merges of two tokens"},
-        {"\"t h\"", "[\"t\"]", "expected merges of two tokens"},
-        {"\"t h\"", "17", "expected merges of two tokens"},
-        {"\"t h\"", "\"t h\",\"t h\"", "merges of different pairs, found merge 1 to be merge 0 again"},
-        {"\"t h\",\"th e\"", "\"the th\"", "found \"theth\" in merge 0"},
-        {"\"merges\":[", "\"merge\":[", "\"merges\""},
-        {"\"!\":33,", "", "found none for byte 0x21"},
-        {"\"id\":258", "\"id\":257", "found id 257 for the added token \"<e>\", which another token has"},
-        {"\"id\":258", "\"id\":300", "found none for 258"},
-        {"\"id\":258", "\"id\":null", "found another for the token \"<e>\""},
-        {"\"<e>\"", "\"the\"", "which has another in the vocabulary"},
-        {"\"<e>\"", "\"\"", "a content of 1 to 4096 bytes"},
-        {"\"special\":true", "\"single_word\":true", "without single_word, found it for \"<e>\""},
-        {"\"special\":true}", "\"special\":true},{\"id\":259,\"content\":\"<e>\",\"special\":true}",
-         "found \"<e>\" twice"},
-        {"\"added_tokens\":[", "\"added_tokens\":7,\"x\":[", "expected a list \"added_tokens\""},
-        {"\"model\":{", "\"model\":[{", "found on line 1"},
-        {"\"model\"", "\"modell\"", "an object with a \"model\""},
-    };
     char *file = write_file();
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        char *changed = change(file, rows[i].from, rows[i].to);
-        expect_refused(changed, strlen(changed), rows[i].sentence);
+    for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
+        char *changed = change(file, lies[i].from, lies[i].to);
+        expect_refused(changed, strlen(changed), lies[i].sentence);
         free(changed);
     }
     free(file);
