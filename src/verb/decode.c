@@ -5,17 +5,11 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "base/memory.h"
-#include "base/minmax.h"
 #include "config/list.h"
 #include "tokenizer/tokenizer.h"
-#include "tokenizer/tokens.h"
 #include "train/corpus_index.h"
 #include "verb/token_words.h"
 #include "verb/verb.h"
-
-/* How many tokens are read and written at once. */
-#define CHUNK ((int64_t)1 << 16)
 
 /* The tokenizer that a file of dtrain's own names is where it was when the file was made, or a flag says. */
 static dt_status find_tokenizer(const dt_token_words *words, char name[DT_TOKEN_NAME_BYTES]) {
@@ -40,7 +34,8 @@ static dt_status find_tokenizer(const dt_token_words *words, char name[DT_TOKEN_
 }
 
 /* A terminal shows what it can; a file or a pipe gets the bytes. */
-static dt_status write_text(const dt_tokenizer *tokenizer, const int32_t *ids, int64_t count) {
+static dt_status write_text(void *context, const int32_t *ids, int64_t count) {
+    const dt_tokenizer *tokenizer = context;
     char *text = NULL;
     size_t length = 0;
     FILE *memory = open_memstream(&text, &length);
@@ -60,21 +55,9 @@ static dt_status write_text(const dt_tokenizer *tokenizer, const int32_t *ids, i
     return status;
 }
 
-static dt_status decode(const dt_corpus *corpus, const dt_tokenizer *tokenizer) {
-    uint8_t *tokens = dt_memory_alloc(CHUNK, (size_t)corpus->token_bytes, "tokens");
-    int32_t *ids = dt_memory_alloc(CHUNK, sizeof *ids, "tokens");
-    dt_status status = tokens && ids ? DT_OK : DT_FAILED;
-    for (int64_t first = 0; first < corpus->total.tokens && status == DT_OK; first += CHUNK) {
-        const int64_t count = dt_min(CHUNK, corpus->total.tokens - first);
-        status = dt_corpus_read(corpus, first, first + count, tokens);
-        if (status == DT_OK) {
-            dt_tokens_widen(ids, tokens, corpus->token_bytes, count);
-            status = write_text(tokenizer, ids, count);
-        }
-    }
-    dt_memory_free(tokens);
-    dt_memory_free(ids);
-    return status == DT_OK ? dt_verb_printed("the text") : status;
+static dt_status decode(const dt_corpus *corpus, dt_tokenizer *tokenizer) {
+    DT_TRY(dt_token_words_walk(corpus, write_text, tokenizer));
+    return dt_verb_printed("the text");
 }
 
 static dt_status run(const dt_token_words *words) {

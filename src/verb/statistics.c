@@ -8,13 +8,11 @@
 #include "base/memory.h"
 #include "base/minmax.h"
 #include "tokenizer/tokenizer.h"
-#include "tokenizer/tokens.h"
 #include "train/corpus_index.h"
 #include "verb/token_words.h"
 #include "verb/verb.h"
 
-/* How many tokens are read at once, and how many of the most frequent are shown. */
-#define CHUNK    ((int64_t)1 << 18)
+/* How many of the most frequent tokens are shown. */
 #define FREQUENT 20
 
 /* The largest vocabulary of a file of tokens that does not say its own. */
@@ -28,22 +26,11 @@ static int64_t vocabulary(const dt_corpus *corpus) {
     return V > 0 ? V : corpus->token_bytes < 4 ? (int64_t)1 << 8 * corpus->token_bytes : MAX_V;
 }
 
-static dt_status count_ids(const dt_corpus *corpus, int64_t *counts) {
-    uint8_t *tokens = dt_memory_alloc(CHUNK, (size_t)corpus->token_bytes, "tokens");
-    int32_t *ids = dt_memory_alloc(CHUNK, sizeof *ids, "tokens");
-    dt_status status = tokens && ids ? DT_OK : DT_FAILED;
-    for (int64_t first = 0; first < corpus->total.tokens && status == DT_OK; first += CHUNK) {
-        const int64_t count = dt_min(CHUNK, corpus->total.tokens - first);
-        status = dt_corpus_read(corpus, first, first + count, tokens);
-        if (status != DT_OK)
-            break;
-        dt_tokens_widen(ids, tokens, corpus->token_bytes, count);
-        for (int64_t t = 0; t < count; t++)
-            counts[ids[t]]++;
-    }
-    dt_memory_free(tokens);
-    dt_memory_free(ids);
-    return status;
+static dt_status count_ids(void *context, const int32_t *ids, int64_t count) {
+    int64_t *counts = context;
+    for (int64_t t = 0; t < count; t++)
+        counts[ids[t]]++;
+    return DT_OK;
 }
 
 static void print_totals(const dt_corpus *corpus, const int64_t *counts, int64_t V) {
@@ -91,7 +78,7 @@ static void print_frequent(const dt_corpus *corpus, const int64_t *counts, int64
 static dt_status print(const dt_corpus *corpus) {
     const int64_t V = vocabulary(corpus);
     int64_t *counts = dt_memory_alloc(V, sizeof *counts, "the tokens' counts");
-    dt_status status = counts ? count_ids(corpus, counts) : DT_FAILED;
+    dt_status status = counts ? dt_token_words_walk(corpus, count_ids, counts) : DT_FAILED;
     if (status == DT_OK) {
         print_totals(corpus, counts, V);
         print_frequent(corpus, counts, V);

@@ -3,9 +3,15 @@
 
 #include <stdlib.h>
 
+#include "base/memory.h"
+#include "base/minmax.h"
 #include "config/list.h"
 #include "config/options.h"
+#include "tokenizer/tokens.h"
 #include "verb/table.h"
+
+/* How many tokens are read at once. */
+#define CHUNK ((int64_t)1 << 16)
 
 static dt_status make_list(dt_token_words *words, const char *const *files, int count) {
     for (int i = 0; i < count; i++) {
@@ -64,4 +70,23 @@ void dt_token_words_free(dt_token_words *words) {
     free(words->list);
     dt_config_free(&words->config);
     *words = (dt_token_words){0};
+}
+
+dt_status dt_token_words_walk(const dt_corpus *corpus,
+                              dt_status (*take)(void *context, const int32_t *ids, int64_t count),
+                              void *context) {
+    uint8_t *tokens = dt_memory_alloc(CHUNK, (size_t)corpus->token_bytes, "tokens");
+    int32_t *ids = dt_memory_alloc(CHUNK, sizeof *ids, "tokens");
+    dt_status status = tokens && ids ? DT_OK : DT_FAILED;
+    for (int64_t first = 0; first < corpus->total.tokens && status == DT_OK; first += CHUNK) {
+        const int64_t count = dt_min(CHUNK, corpus->total.tokens - first);
+        status = dt_corpus_read(corpus, first, first + count, tokens);
+        if (status == DT_OK) {
+            dt_tokens_widen(ids, tokens, corpus->token_bytes, count);
+            status = take(context, ids, count);
+        }
+    }
+    dt_memory_free(tokens);
+    dt_memory_free(ids);
+    return status;
 }

@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "config/config.h"
+#include "data/corpus.h"
 #include "tokenizer/tokenizer.h"
 #include "verb/row.h"
 
@@ -25,6 +26,11 @@ const char *dt_token_words_tokenizer(const dt_verb_flags *flags);
 /** Makes the tokenizer `name`, which must know its tokens without a text. The caller frees it, after failure
  * too. Local. */
 dt_status dt_token_words_open(dt_tokenizer *tokenizer, const char *name);
+
+/** Hands all tokens of `corpus` to `take`, some ids[count] at a time, until that fails. Local. */
+dt_status dt_token_words_walk(const dt_corpus *corpus,
+                              dt_status (*take)(void *context, const int32_t *ids, int64_t count),
+                              void *context);
 
 /** Frees what it holds; one that is all zero is fine. Local. */
 void dt_token_words_free(dt_token_words *words);
