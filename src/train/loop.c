@@ -315,6 +315,18 @@ static dt_status train(dt_run *run, dt_console *console, int *stopped) {
     return save_last(run, console);
 }
 
+/* That the run has ended in order, and why: after the last of its lines. One that was killed has no such
+ * line. */
+static dt_status write_end(dt_run *run, int stopped) {
+    char name[DT_STOP_NAME_BYTES];
+    return run->world->rank != 0
+               ? DT_OK
+               : dt_metrics_object(&run->metrics,
+                                   json_pack("{s:s, s:I, s:s}", "event", "end", "step",
+                                             (json_int_t)run->state.step, "cause",
+                                             stopped ? dt_stop_name(stopped, name) : "max_steps"));
+}
+
 dt_status dt_loop_run(dt_run *run) {
     DT_COLLECTIVE(run->world, DT_SAME_INT(run->state.step), DT_SAME_INT(run->about.config.max_steps));
     dt_console console = {.start_seconds = dt_clock_seconds()};
@@ -330,5 +342,6 @@ dt_status dt_loop_run(dt_run *run) {
     dt_stop_finish();
     DT_TRY(status);
     dt_console_closing(&console, run, stopped);
+    DT_TRY(dt_agree(run->world, write_end(run, stopped)));
     return dt_agree(run->world, dt_metrics_close(&run->metrics));
 }

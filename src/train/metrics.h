@@ -1,7 +1,7 @@
 /**
  * metrics.jsonl: what a run measured, one JSON object a line, for programs to read.
  *
- *     {"event":"run","format_version":1,"run_id":..,"git_commit":..,"config_hash":..,"seed":..,"ranks":..,"threads":..,"hosts":[..],..}
+ *     {"event":"run","format_version":1,"run_id":..,"git_commit":..,"config_hash":..,"seed":..,"ranks":..,"threads":..,"hosts":[..],..,"config":{..}}
  *     {"step":N,"loss":..,"lr":..,"grad_norm":..,"step_ms":..,"comm_ms":..,"exposed_ms":..,"tokens_per_s":..}
  *     {"step":N,"val_loss":..}
  *     {"step":N,"sample":".."}
@@ -9,6 +9,7 @@
  *     {"event":"output_lost","step":N,"stream":"standard output","cause":".."}
  *     {"event":"nonfinite","step":N,"first":"..","in_a_row":..}
  *     {"step":N,"save_ms":..,"write_ms":..}
+ *     {"event":"end","step":N,"cause":"max_steps"}
  *
  * The numbers of steps, evaluations and saves have nine significant digits (%.9g), enough to tell any two
  * floats apart; those of other events up to 17. Each line is written

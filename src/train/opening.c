@@ -193,7 +193,7 @@ static json_t *run_event(const dt_run *run, json_t *hosts) {
     snprintf(hash, sizeof hash, "%016" PRIx64, dt_config_hash(c));
     dt_clock_stamp(stamp, sizeof stamp);
     return json_pack(
-        "{s:s, s:i, s:s, s:o, s:s, s:s, s:s, s:s, s:o, s:i, s:i, s:s, s:s, s:O, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o}",
+        "{s:s, s:i, s:s, s:o, s:s, s:s, s:s, s:s, s:o, s:i, s:i, s:s, s:s, s:O, s:o, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:o, s:o}",
         "event", "run", "format_version", DT_METRICS_VERSION, "run_id", run->about.run_id, "parent_run_id",
         run->about.parent_run_id[0] ? json_string(run->about.parent_run_id) : json_null(), "time", stamp,
         "version", dt_version(), "git_commit", dt_version_commit(), "config_hash", hash, "seed",
@@ -204,7 +204,7 @@ static json_t *run_event(const dt_run *run, json_t *hosts) {
         "parameters", (json_int_t)run->layout.parameters, "corpus_tokens",
         (json_int_t)run->corpus.total.tokens, "corpus_unknown", (json_int_t)run->corpus.total.unknown,
         "start_step", (json_int_t)run->start_step, "init_from",
-        c->init_from ? json_string(c->init_from) : json_null());
+        c->init_from ? json_string(c->init_from) : json_null(), "config", dt_config_to_json(c));
 }
 
 dt_status dt_opening_print(dt_run *run) {

@@ -51,9 +51,29 @@ static void a_line_is_about_150_bytes(void **state) {
     free(text);
 }
 
+/* Each start tells every option, and each end why: a reader needs no other file. */
+static void a_start_has_the_options_and_an_end_its_cause(void **state) {
+    (void)state;
+    training_done(TRAINING_ALONE, 1, "ended", TRAINING_STEADY "--max-steps 2");
+    training_done(2, 1, "ended", TRAINING_STEADY "--max-steps 3 --resume latest");
+    char *text = command_read_file("ended/metrics.jsonl"), *rest = NULL, *last = NULL;
+    int starts = 0, ends = 0;
+    for (char *line = strtok_r(text, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+        const bool is_start = strstr(line, "\"event\":\"run\"") != NULL;
+        starts += is_start && strstr(line, "\"config\":{") && strstr(line, "\"learning_rate\":0.01");
+        ends += strstr(line, "\"event\":\"end\"") != NULL;
+        assert_int_equal(starts, ends + (strstr(line, "\"end\"") == NULL)); /* one, then the other */
+        last = line;
+    }
+    assert_int_equal(starts, 2);
+    assert_string_equal(last, "{\"event\":\"end\",\"step\":3,\"cause\":\"max_steps\"}");
+    free(text);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(a_cadence_spares_lines),
                                        cmocka_unit_test(a_skipped_step_has_its_line),
-                                       cmocka_unit_test(a_line_is_about_150_bytes)};
+                                       cmocka_unit_test(a_line_is_about_150_bytes),
+                                       cmocka_unit_test(a_start_has_the_options_and_an_end_its_cause)};
     return cmocka_run_group_tests(tests, training_set_up, training_tear_down);
 }
