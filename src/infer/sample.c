@@ -1,4 +1,4 @@
-/* The distribution is worked out in double: the cost is in the decoder. */
+/* Texts are made side by side, so that the decoder reads each weight once for all of them. */
 #include "infer/sample.h"
 
 #include <inttypes.h>
@@ -6,76 +6,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/assert.h"
-#include "base/elementary.h"
 #include "base/memory.h"
 #include "base/minmax.h"
 #include "base/plural.h"
 #include "base/progress.h"
-#include "config/config.h"
 #include "infer/stop_text.h"
 #include "infer/utf8_stream.h"
 #include "optim/finite.h"
 #include "tokenizer/encoder.h"
 #include "tokenizer/tokens.h"
 
-static int by_weight(const void *left, const void *right) {
-    const dt_sample_candidate *a = left, *b = right;
-    if (a->weight != b->weight)
-        return a->weight > b->weight ? -1 : 1;
-    return a->token - b->token;
-}
-
-/* The likeliest of `count` tokens, the smallest of equals. */
-static int32_t argmax(const float *logits, int64_t count) {
-    int32_t best = 0;
-    for (int32_t i = 1; i < count; i++)
-        if (logits[i] > logits[best])
-            best = i;
-    return best;
-}
-
-int32_t dt_sample_draw(const float *logits, int64_t count, const dt_sample_options *options, double unit,
-                       dt_sample_candidate *list) {
-    DT_ASSERT(count > 0 && unit > 0.0 && unit < 1.0 && !(options->temperature < 0.0));
-    const int32_t likeliest = argmax(logits, count);
-    const double max = (double)logits[likeliest];
-    double total = 0.0, reached = 0.0;
-    if (options->temperature == 0.0)
-        return likeliest;
-    for (int32_t i = 0; i < count; i++)
-        list[i] =
-            (dt_sample_candidate){dt_elementary_exp(((double)logits[i] - max) / options->temperature), i};
-    qsort(list, (size_t)count, sizeof *list, by_weight);
-    if (!dt_is_null_int(options->top_k) && options->top_k < count)
-        count = options->top_k;
-    for (int64_t i = 0; i < count; i++)
-        total += list[i].weight;
-    if (!dt_is_null_real(options->top_p)) {
-        int64_t kept = 0;
-        for (reached = 0.0; kept < count && reached < options->top_p * total; kept++)
-            reached += list[kept].weight;
-        count = kept > 0 ? kept : 1;
-        total = kept > 0 ? reached : list[0].weight;
-    }
-    reached = 0.0;
-    for (int64_t i = 0; i < count; i++) {
-        reached += list[i].weight;
-        if (unit * total < reached)
-            return list[i].token;
-    }
-    return list[count - 1].token; /* rounding left the sum a little short */
-}
-
 /* Texts that are being made, side by side. */
 typedef struct samples {
     dt_decoder *decoder;
     const dt_sample_options *options;
-    int32_t *tokens;           /* [streams]: the last ones */
-    dt_utf8_stream *shown;     /* [streams] */
-    dt_stop_text *stop;        /* [streams] */
-    bool *ended;               /* [streams]: the text has come to its end by itself */
-    dt_sample_candidate *list; /* [V] */
+    int32_t *tokens;       /* [streams]: the last ones */
+    dt_utf8_stream *shown; /* [streams] */
+    dt_stop_text *stop;    /* [streams] */
+    bool *ended;           /* [streams]: the text has come to its end by itself */
+    dt_ranking_item *list; /* [V] */
     void (*emit)(void *context, int64_t stream, const char *text);
     void *context;
     int64_t stream; /* whose text goes to `emit` */
@@ -141,8 +90,8 @@ static void draw(const samples *s, int64_t i) {
         const dt_philox_words words =
             dt_philox(key, (uint32_t)i, (uint32_t)(i >> 32), s->options->index + (uint32_t)stream, 0);
         const float *logits = s->decoder->logits + stream * V + first;
-        s->tokens[stream] = first + dt_sample_draw(logits, dt_min(V, known) - first, s->options,
-                                                   dt_philox_unit(words.w0, words.w1), s->list);
+        s->tokens[stream] = first + dt_draw_token(logits, dt_min(V, known) - first, &s->options->rule,
+                                                  dt_philox_unit(words.w0, words.w1), s->list);
     }
 }
 

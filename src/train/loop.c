@@ -114,14 +114,13 @@ static dt_status sample(dt_run *run) {
     if (run->world->rank != 0 || dt_stop_requested())
         return DT_OK;
     dt_progress_enter(run->state.step, "sampling");
-    const dt_sample_options options = {.tokenizer = &run->tokenizer,
-                                       .prompt = c->sampling_prompt,
-                                       .max_length = c->sampling_max_length,
-                                       .temperature = c->sampling_temperature,
-                                       .top_k = c->sampling_top_k,
-                                       .top_p = c->sampling_top_p,
-                                       .seed = (uint64_t)c->sampling_seed,
-                                       .stop_requested = dt_stop_requested};
+    const dt_sample_options options = {
+        .tokenizer = &run->tokenizer,
+        .prompt = c->sampling_prompt,
+        .max_length = c->sampling_max_length,
+        .rule = {c->sampling_temperature, c->sampling_top_k, c->sampling_top_p},
+        .seed = (uint64_t)c->sampling_seed,
+        .stop_requested = dt_stop_requested};
     if (dt_sample_text(&run->decoder, &options, &text) != DT_OK) {
         if (c->on_nonfinite != DT_NONFINITE_SKIP)
             return DT_FAILED;

@@ -89,14 +89,13 @@ static dt_status print_samples(const dt_model_file *model, dt_sample_options *op
 
 static dt_status stream(const dt_model_file *model, const dt_config *config, const char *stop,
                         int64_t count) {
-    dt_sample_options options = {.tokenizer = &model->tokenizer,
-                                 .prompt = config->sampling_prompt,
-                                 .max_length = config->sampling_max_length,
-                                 .temperature = config->sampling_temperature,
-                                 .top_k = config->sampling_top_k,
-                                 .top_p = config->sampling_top_p,
-                                 .seed = (uint64_t)config->sampling_seed,
-                                 .stop = stop};
+    dt_sample_options options = {
+        .tokenizer = &model->tokenizer,
+        .prompt = config->sampling_prompt,
+        .max_length = config->sampling_max_length,
+        .rule = {config->sampling_temperature, config->sampling_top_k, config->sampling_top_p},
+        .seed = (uint64_t)config->sampling_seed,
+        .stop = stop};
     const int64_t fit = CACHE_BYTES / dt_decode_stream_bytes(&model->gpt);
     const int64_t together = fit < 1 ? 1 : fit < STREAMS_MAX ? fit : STREAMS_MAX;
     for (int64_t i = 0; i < count; i += together)
