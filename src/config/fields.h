@@ -63,6 +63,7 @@ typedef struct dt_config {
     int64_t log_cadence, metrics_cadence;
     int64_t loss_spike_window;
     double loss_spike_threshold;
+    bool tensorboard;
     char *hooks; /* the nested map as JSON text, {"forward": [..], "update": [..]} */
 
     bool given[DT_CONFIG_MAX_OPTIONS]; /* by row: set by a file, a flag or dt_config_set */

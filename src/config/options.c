@@ -191,6 +191,9 @@ static const dt_option table[] = {
      HELP("Earlier losses that a loss is compared with to find a spike; null looks for none")},
     {FIELD(loss_spike_threshold), REAL("6.0", 0, HUGE_VAL), ABOVE, GROUP(OUTPUT), IRRELEVANT,
      HELP("Standard deviations above the mean of the window at which a loss is logged as a spike")},
+    {FIELD(tensorboard), BOOL("false"), GROUP(OUTPUT), IRRELEVANT,
+     HELP("Also write what metrics.jsonl gets, and the config as hyperparameters, into event files that TensorBoard "
+          "reads: OUT_DIR/tensorboard")},
     {FIELD(hooks), TREE("null"), OR_NULL, GROUP(HOOKS), CHANGEABLE,
      HELP("Hooks to call: {forward: [..], update: [..]}, each a list of {name: .., enabled: true, ..}")},
 };

@@ -16,11 +16,13 @@
 #include "base/plural.h"
 #include "checkpoint/path.h"
 #include "train/metrics_mend.h"
+#include "train/tensorboard.h"
 
-/* The two things that a run writes, without links, and the names that they are kept under, or NULL. */
+/* What a run writes, without links, and the names that it is kept under, or NULL. */
 typedef struct aside {
-    char *metrics, *checkpoints;
-    char *kept_metrics, *kept_checkpoints;
+    char *metrics, *checkpoints, *tensorboard; /* the last is NULL for a run that goes on */
+    char *kept_metrics, *kept_checkpoints, *kept_tensorboard;
+    bool events_moved;     /* whether tensorboard has its other name */
     bool within;           /* whether kept_checkpoints lies in checkpoints and not beside it */
     bool made;             /* whether kept_checkpoints is there, made by this call */
     int64_t former_latest; /* what latest named before it was turned back, or -1 */
@@ -29,8 +31,10 @@ typedef struct aside {
 static void drop(aside *a) {
     free(a->metrics);
     free(a->checkpoints);
+    free(a->tensorboard);
     free(a->kept_metrics);
     free(a->kept_checkpoints);
+    free(a->kept_tensorboard);
 }
 
 static dt_status no_memory(void) {
@@ -59,9 +63,12 @@ static char *number_name(const char *path, int64_t number) {
     return asprintf(&name, "%s.%" PRId64, path, number) < 0 ? NULL : name;
 }
 
-static dt_status find(aside *a, const char *metrics, const char *checkpoints) {
-    *a = (aside){.metrics = resolve(metrics), .checkpoints = resolve(checkpoints), .former_latest = -1};
-    return a->metrics && a->checkpoints ? DT_OK : no_memory();
+static dt_status find(aside *a, const char *metrics, const char *checkpoints, const char *tensorboard) {
+    *a = (aside){.metrics = resolve(metrics),
+                 .checkpoints = resolve(checkpoints),
+                 .tensorboard = tensorboard ? resolve(tensorboard) : NULL,
+                 .former_latest = -1};
+    return a->metrics && a->checkpoints && (a->tensorboard || !tensorboard) ? DT_OK : no_memory();
 }
 
 /* A file without a line is nothing to keep, unless another name shares it. A link that leads nowhere says
@@ -86,11 +93,14 @@ static dt_status choose_number(aside *a) {
     for (int64_t number = 1;; number++) {
         free(a->kept_metrics);
         free(a->kept_checkpoints);
+        free(a->kept_tensorboard);
         a->kept_metrics = number_name(a->metrics, number);
         a->kept_checkpoints = number_kept(a, number);
-        if (a->kept_metrics == NULL || a->kept_checkpoints == NULL)
+        a->kept_tensorboard = number_name(a->tensorboard ? a->tensorboard : "", number);
+        if (a->kept_metrics == NULL || a->kept_checkpoints == NULL || a->kept_tensorboard == NULL)
             return no_memory();
-        if (!dt_file_is_there(a->kept_metrics) && !dt_file_is_there(a->kept_checkpoints))
+        if (!dt_file_is_there(a->kept_metrics) && !dt_file_is_there(a->kept_checkpoints) &&
+            (a->tensorboard == NULL || !dt_file_is_there(a->kept_tensorboard)))
             return DT_OK;
     }
 }
@@ -113,7 +123,8 @@ static bool goes(const char *name, int64_t step, bool links) {
 static dt_status choose_within(aside *a) {
     free(a->kept_metrics);
     free(a->kept_checkpoints);
-    a->kept_metrics = a->kept_checkpoints = NULL;
+    free(a->kept_tensorboard);
+    a->kept_metrics = a->kept_checkpoints = a->kept_tensorboard = NULL;
     a->within = true;
     return choose_number(a);
 }
@@ -186,6 +197,8 @@ static void take_back(aside *a) {
         dt_checkpoint_path_point(a->checkpoints, DT_CHECKPOINT_LATEST, a->former_latest) != DT_OK)
         dt_log_warn("%s in %s has not been pointed back: %s", DT_CHECKPOINT_LATEST, a->checkpoints,
                     dt_error());
+    if (a->events_moved && rename(a->kept_tensorboard, a->tensorboard) != 0)
+        dt_log_warn("%s stays in %s: %s", a->tensorboard, a->kept_tensorboard, strerror(errno));
     (void)dt_fail("%s", cause);
 }
 
@@ -220,9 +233,20 @@ static dt_status move_checkpoints(aside *a, int64_t step, int64_t *moved) {
     return status;
 }
 
+static dt_status move_events(aside *a) {
+    if (!dt_tensorboard_has_files(a->tensorboard))
+        return DT_OK;
+    DT_TRY(choose_number(a));
+    if (rename(a->tensorboard, a->kept_tensorboard) != 0)
+        return refuse(a->tensorboard, errno);
+    a->events_moved = true;
+    return DT_OK;
+}
+
 static dt_status keep_all(aside *a) {
     int64_t moved;
     DT_TRY(move_checkpoints(a, -1, &moved));
+    DT_TRY(move_events(a));
     const bool lines = has_lines(a);
     if (lines)
         DT_TRY(choose_number(a));
@@ -233,12 +257,14 @@ static dt_status keep_all(aside *a) {
                     a->kept_checkpoints);
     if (lines)
         dt_log_line("kept what another run left: %s is now %s", a->metrics, a->kept_metrics);
+    if (a->events_moved)
+        dt_log_line("kept what another run left: %s is now %s", a->tensorboard, a->kept_tensorboard);
     return DT_OK;
 }
 
-dt_status dt_aside_all(const char *metrics, const char *checkpoints_folder) {
+dt_status dt_aside_all(const char *metrics, const char *checkpoints_folder, const char *tensorboard) {
     aside a;
-    dt_status status = find(&a, metrics, checkpoints_folder);
+    dt_status status = find(&a, metrics, checkpoints_folder, tensorboard);
     if (status == DT_OK)
         status = keep_all(&a);
     if (status != DT_OK)
@@ -275,7 +301,7 @@ static dt_status keep_later(aside *a, int64_t step) {
 
 dt_status dt_aside_later(const char *metrics, const char *checkpoints_folder, int64_t step) {
     aside a;
-    dt_status status = find(&a, metrics, checkpoints_folder);
+    dt_status status = find(&a, metrics, checkpoints_folder, NULL);
     if (status == DT_OK)
         status = keep_later(&a, step);
     if (status != DT_OK)

@@ -1,7 +1,8 @@
 /**
- * What a run would write over is kept aside first, under the next free number: metrics.jsonl.1 and
- * checkpoints.1. A fresh run keeps all that another has left; one that goes back to an earlier checkpoint
- * keeps the lines and the checkpoints of later steps, which it will come to again.
+ * What a run would write over is kept aside first, under the next free number: metrics.jsonl.1,
+ * checkpoints.1 and tensorboard.1. A fresh run keeps all that another has left; one that goes back to an
+ * earlier checkpoint keeps the lines and the checkpoints of later steps, which it will come to again, and
+ * TensorBoard's files as they are (train/tensorboard.h).
  *
  * Links are followed: what is moved stays on its own disk, and the link goes on leading there. The folder of
  * checkpoints itself stays too, and with it the lock within it; where it is a mount of its own, or nothing
@@ -15,8 +16,9 @@
 
 #include "base/status.h"
 
-/** Makes place for a fresh run, and says what it kept. Fails with DT_USAGE where it cannot be moved. */
-dt_status dt_aside_all(const char *metrics, const char *checkpoints_folder);
+/** Makes place for a fresh run, and says what it kept; `tensorboard` is the folder of event files. Fails with
+ * DT_USAGE where something cannot be moved. */
+dt_status dt_aside_all(const char *metrics, const char *checkpoints_folder, const char *tensorboard);
 
 /**
  * Takes back what was done after `step`, which a run goes on from, and says how much. `latest` then names the

@@ -342,5 +342,7 @@ dt_status dt_loop_run(dt_run *run) {
     DT_TRY(status);
     dt_console_closing(&console, run, stopped);
     DT_TRY(dt_agree(run->world, write_end(run, stopped)));
+    if (!stopped)
+        dt_tensorboard_finish(run->tensorboard);
     return dt_agree(run->world, dt_metrics_close(&run->metrics));
 }

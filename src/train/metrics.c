@@ -150,6 +150,8 @@ static dt_status put_line(dt_metrics *metrics, const char *line, size_t length) 
     if (status != DT_OK && end >= 0)
         while (ftruncate(metrics->descriptor, end) != 0 && errno == EINTR)
             ;
+    if (status == DT_OK)
+        dt_tensorboard_take(metrics->tensorboard, line, length);
     pthread_mutex_unlock(&line_lock);
     return status;
 }

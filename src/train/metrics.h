@@ -27,6 +27,7 @@
 
 #include "base/lock.h"
 #include "base/status.h"
+#include "train/tensorboard.h"
 
 #define DT_METRICS_NAME "metrics.jsonl"
 
@@ -42,7 +43,8 @@
 typedef struct dt_metrics {
     int descriptor; /**< -1 when closed */
     char *path;
-    dt_lock *home; /**< the caller's, of the file's folder, which may be moved; or NULL */
+    dt_lock *home;               /**< the caller's, of the file's folder, which may be moved; or NULL */
+    dt_tensorboard *tensorboard; /**< the caller's, gets each line that was written too; or NULL */
 } dt_metrics;
 
 /** What a step's line says, in its order. Times are in milliseconds. */

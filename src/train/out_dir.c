@@ -18,6 +18,7 @@
 #include "checkpoint/path.h"
 #include "train/metrics.h"
 #include "train/metrics_lines.h"
+#include "train/tensorboard.h"
 
 /* A folder named by an option that cannot be is a wrong config, not a fault of the run. */
 static dt_status make_folder(const char *path, const char *option) {
@@ -266,12 +267,14 @@ static dt_status open_paths(dt_out_dir_claim *claim, const dt_config *config, co
 dt_status dt_out_dir_prepare(dt_out_dir_claim *claim, const dt_config *config, const char *checkpoints_folder,
                              int64_t resume_step) {
     char *metrics = dt_file_join(config->out_dir, DT_METRICS_NAME);
-    if (metrics == NULL)
-        return dt_fail("out of memory for a file's name");
-    dt_status status = open_paths(claim, config, metrics, checkpoints_folder);
+    char *tensorboard = dt_file_join(config->out_dir, DT_TENSORBOARD_NAME);
+    dt_status status = metrics && tensorboard ? DT_OK : dt_fail("out of memory for a file's name");
     if (status == DT_OK)
-        status = resume_step == DT_OUT_DIR_FRESH ? dt_aside_all(metrics, checkpoints_folder)
+        status = open_paths(claim, config, metrics, checkpoints_folder);
+    if (status == DT_OK)
+        status = resume_step == DT_OUT_DIR_FRESH ? dt_aside_all(metrics, checkpoints_folder, tensorboard)
                                                  : dt_aside_later(metrics, checkpoints_folder, resume_step);
     free(metrics);
+    free(tensorboard);
     return status;
 }

@@ -232,6 +232,9 @@ static dt_status open_output(dt_run *run) {
                                     c->resume == NULL ? DT_OUT_DIR_FRESH : run->start_step);
     if (status == DT_OK)
         status = dt_metrics_open(&run->metrics, path, &run->claim.out_dir);
+    if (status == DT_OK && c->tensorboard)
+        status = dt_tensorboard_open(&run->tensorboard, c, run->about.run_id, run->start_step);
+    run->metrics.tensorboard = run->tensorboard;
     if (status == DT_OK)
         status = find_missed(run, path);
     if (status == DT_OK)
@@ -347,6 +350,7 @@ void dt_run_free(dt_run *run) {
     dt_deadline_stop(&run->deadline);
     dt_saver_free(run->saver);
     (void)dt_metrics_close(&run->metrics);
+    dt_tensorboard_free(run->tensorboard);
     dt_decode_free(&run->decoder);
     dt_evaluate_free(&run->evaluator);
     dt_step_free(run->step);

@@ -30,6 +30,7 @@
 #include "train/out_dir.h"
 #include "train/saver.h"
 #include "train/spike.h"
+#include "train/tensorboard.h"
 #include "optim/state.h"
 #include "step/step.h"
 #include "train/validation.h"
@@ -64,10 +65,11 @@ typedef struct dt_run {
     dt_step *step;
     dt_evaluator evaluator; /**< all zero when eval_cadence is null */
     dt_validation validation;
-    dt_decoder decoder; /**< on rank 0, all zero when sampling_cadence is null */
-    dt_metrics metrics; /**< on rank 0 */
-    dt_spike spike;     /**< on rank 0 */
-    dt_saver *saver;    /**< on rank 0, elsewhere NULL */
+    dt_decoder decoder;          /**< on rank 0, all zero when sampling_cadence is null */
+    dt_metrics metrics;          /**< on rank 0 */
+    dt_tensorboard *tensorboard; /**< on rank 0, NULL unless the option says so */
+    dt_spike spike;              /**< on rank 0 */
+    dt_saver *saver;             /**< on rank 0, elsewhere NULL */
 
     double start_seconds;        /**< when it began to be made, of dt_clock_seconds */
     dt_deadline deadline;        /**< on rank 0 */

@@ -31,7 +31,9 @@ static const struct {
                {"mpi.h", "comm/mpi_world.h"},
                {"yaml.h", "config/yaml.c"},
                {"pcre2.h", "tokenizer/pattern.c"},
-               {"utf8proc.h", "tokenizer/nfc.c"}};
+               {"utf8proc.h", "tokenizer/nfc.c"},
+               {"isa-l/crc.h", "train/tensorboard_file.c"},
+               {"tensorboard.pb-c.h", "train/tensorboard"}};
 
 /* The header by which MPI is reached, and the only rooms that may include it. */
 static bool reaches_mpi(const char *path, const char *header) {

@@ -75,6 +75,24 @@ static void fresh_runs_keep_what_was_there(void **state) {
     assert_true(dt_file_exists("run/checkpoints/run.lock")); /* where it was taken */
 }
 
+/* TensorBoard's files of another run go by the same number; what else is called so is not a run's. */
+static void fresh_runs_keep_event_files(void **state) {
+    (void)state;
+    static const char name[] = "run/tensorboard/events.out.tfevents.1000000000.host.run";
+    leave_run("first");
+    assert_done(dt_file_make_folder("run/tensorboard"));
+    prepare(DT_OUT_DIR_FRESH);
+    assert_true(dt_file_is_folder("run/tensorboard"));
+    scratch_put(name, "events", 6);
+    prepare(DT_OUT_DIR_FRESH);
+    assert_false(dt_file_is_there("run/tensorboard"));
+    expect_text("run/tensorboard.2/events.out.tfevents.1000000000.host.run", "events");
+    assert_done(dt_file_make_folder("run/tensorboard"));
+    scratch_put(name, "more", 4);
+    prepare(4);
+    expect_text(name, "more");
+}
+
 /* What was a link goes on being one; what it led to is kept beside its own place. */
 static void fresh_runs_follow_links(void **state) {
     (void)state;
@@ -376,6 +394,7 @@ static void a_path_too_long_for_a_checkpoint_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(fresh_runs_keep_what_was_there, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(fresh_runs_keep_event_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(fresh_runs_follow_links, set_up, tear_down),
         cmocka_unit_test_setup_teardown(resumed_runs_find_their_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_taken_back_is_kept, set_up, tear_down),
