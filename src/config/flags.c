@@ -2,9 +2,11 @@
 #include "config/flags.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
+#include "config/list.h"
 #include "config/nearest.h"
 #include "config/options.h"
 #include "config/renamed.h"
@@ -76,9 +78,21 @@ static dt_status take_value(words *walk, const char **value) {
     return DT_OK;
 }
 
+/* A flag of the verb's own that may be given several times. */
+static dt_status add_own(const words *walk, const dt_flag *own) {
+    char *longer = dt_list_append(*own->list, *own->value);
+    if (longer == NULL)
+        return dt_usage("%.*s: expected a name in UTF-8, found another", SHOWN(walk));
+    free(*own->list);
+    *own->list = longer;
+    return DT_OK;
+}
+
 static dt_status read_own(words *walk, const dt_flag *own) {
-    if (own->takes_value)
-        return take_value(walk, own->value);
+    if (own->takes_value) {
+        DT_TRY(take_value(walk, own->value));
+        return own->list ? add_own(walk, own) : DT_OK;
+    }
     if (walk->inlined != NULL)
         return dt_usage("%.*s takes no value, but is given \"%s\"", SHOWN(walk), walk->inlined);
     *own->value = "";

@@ -14,6 +14,8 @@ typedef struct dt_flag {
     const char *name;   /**< without the dashes */
     bool takes_value;   /**< "--name value" or "--name=value"; otherwise its presence counts */
     const char **value; /**< set to the value, or to "" when it takes none; points into argv */
+    char **list; /**< NULL: a second value takes the first one's place; else all values are added to this list
+                    (config/list.h), which the caller frees, after failure too */
 } dt_flag;
 
 /**

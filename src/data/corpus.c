@@ -345,8 +345,17 @@ dt_status dt_corpus_check_request(const dt_corpus *corpus) {
                : DT_OK;
 }
 
+static void remove_temporary(const dt_corpus *corpus) {
+    if (corpus->temporary == NULL)
+        return;
+    (void)unlink(corpus->source[0].path);
+    (void)rmdir(corpus->temporary);
+}
+
 void dt_corpus_close(dt_corpus *corpus) {
+    remove_temporary(corpus);
     close_sources(corpus);
+    free(corpus->temporary);
     free(corpus->path);
     *corpus = (dt_corpus){0};
 }

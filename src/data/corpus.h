@@ -65,7 +65,8 @@ typedef struct dt_corpus_inputs {
 } dt_corpus_inputs;
 
 typedef struct dt_corpus {
-    char *path; /**< how it is told of: the file, or the first one and how many more */
+    char *path;      /**< how it is told of: the file, or the first one and how many more */
+    char *temporary; /**< a folder that holds the first source's file and goes with the corpus; NULL: none */
     const dt_tokenizer *tokenizer;
     int64_t V;
     int threads;       /**< that tokenize texts */
@@ -147,7 +148,7 @@ dt_status dt_corpus_read(const dt_corpus *corpus, int64_t first, int64_t end, vo
 /** DT_STOPPED, with a sentence, where a stop was requested. Local. */
 dt_status dt_corpus_check_request(const dt_corpus *corpus);
 
-/** Frees what `corpus` holds; one that is all zero is fine. Local. */
+/** Frees what `corpus` holds, and removes its temporary folder; one that is all zero is fine. Local. */
 void dt_corpus_close(dt_corpus *corpus);
 
 #endif

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -13,12 +12,9 @@
 
 #include "base/file.h"
 #include "base/minmax.h"
-#include "base/progress.h"
+#include "data/patient_read.h"
 
 #define INPUT_BYTES ((size_t)1 << 18)
-
-/* How long a read from a pipe waits until it looks whether a stop was asked for. */
-#define POLL_MS 500
 
 typedef enum packing { PACKING_NONE, PACKING_GZIP, PACKING_ZSTD } packing;
 
@@ -56,36 +52,19 @@ bool dt_unpack_recognise(const uint8_t *bytes, int64_t length) {
     return recognise(bytes, (size_t)length) != PACKING_NONE;
 }
 
-/* Until there is something to read, or the end. */
-static dt_status wait_for_input(const dt_unpack *unpack) {
-    for (;;) {
-        struct pollfd look = {.fd = unpack->descriptor, .events = POLLIN};
-        if (unpack->stop_requested && unpack->stop_requested())
-            return dt_stopped("asked to stop while %s was read", unpack->name);
-        if (poll(&look, 1, POLL_MS) != 0)
-            return DT_OK; /* a failure too: read() says what it is */
-    }
-}
-
 /* More input behind what is unused, which stays. */
 static dt_status fill(dt_unpack *unpack) {
+    size_t got;
     memmove(unpack->input, unpack->input + unpack->next, unpack->filled - unpack->next);
     unpack->filled -= unpack->next;
     unpack->next = 0;
-    while (!unpack->input_over) {
-        DT_TRY(wait_for_input(unpack));
-        const ssize_t got =
-            read(unpack->descriptor, unpack->input + unpack->filled, INPUT_BYTES - unpack->filled);
-        if (got < 0 && (errno == EINTR || errno == EAGAIN))
-            continue;
-        if (got < 0)
-            return dt_usage("cannot read %s: %s", unpack->name, strerror(errno));
-        unpack->input_over = got == 0;
-        unpack->filled += (size_t)got;
-        unpack->input_bytes += got;
-        dt_progress_mark();
-        break;
-    }
+    if (unpack->input_over)
+        return DT_OK;
+    DT_TRY(dt_patient_read(unpack->descriptor, unpack->name, unpack->stop_requested,
+                           unpack->input + unpack->filled, INPUT_BYTES - unpack->filled, &got));
+    unpack->input_over = got == 0;
+    unpack->filled += got;
+    unpack->input_bytes += (int64_t)got;
     return DT_OK;
 }
 
@@ -143,8 +122,22 @@ static dt_status refuse(const dt_unpack *unpack, const char *found) {
                     unpack->packing == PACKING_GZIP ? "gzip" : "zstd");
 }
 
+/* Zeros behind the last piece fill up a block of a tape, as gzip knows them. */
+static dt_status skip_padding(dt_unpack *unpack) {
+    do {
+        while (unpack->next < unpack->filled && unpack->input[unpack->next] == 0)
+            unpack->next++;
+        if (unpack->next < unpack->filled)
+            return DT_OK;
+        DT_TRY(fill(unpack));
+    } while (unpack->filled > 0);
+    return DT_OK;
+}
+
 /* Behind a piece comes another one, or nothing. */
 static dt_status check_next(dt_unpack *unpack) {
+    if (unpack->packing == PACKING_GZIP)
+        DT_TRY(skip_padding(unpack));
     while (unpack->filled - unpack->next < 4 && !unpack->input_over)
         DT_TRY(fill(unpack));
     const uint8_t *rest = unpack->input + unpack->next;

@@ -16,6 +16,8 @@
 #include "data/corpus_files.h"
 #include "step/workers.h"
 #include "train/token_cache.h"
+#include "train/token_temporary.h"
+#include "train/vocabulary.h"
 
 /* The files as one block of names, each ended by a 0 byte, and back. */
 static dt_status join_names(char **paths, size_t count, char **names, size_t *length) {
@@ -112,11 +114,6 @@ static dt_status gather(dt_corpus *corpus, const dt_world *world) {
 
 /* What can be read only once must be kept. */
 static dt_status refuse_streamed(const dt_corpus *corpus) {
-    if (corpus->tokenizer->V == 0)
-        return dt_usage(
-            "cannot use %s with tokenizer %s: it can be read only once, but a text is read twice, first for "
-            "its characters; write its text to a file, or use another tokenizer",
-            corpus->path, corpus->tokenizer->kind->name);
     return dt_usage(
         "cannot use %s: it can be read only once and from its start, so its tokens must be kept in a "
         "folder that all ranks see; name one by token_cache, tokenize it first (dtrain tokenize), or "
@@ -143,17 +140,24 @@ static dt_status check_same(const dt_corpus *corpus, const dt_world *world) {
                                : DT_OK);
 }
 
-/* From the token cache, where there is one for it. */
-static dt_status use_cache(dt_corpus *corpus, const dt_world *world, const dt_config *config, bool *used) {
+/* From the token cache, where there is one for it, or from a file of its own. */
+static dt_status use_kept(dt_corpus *corpus, const dt_world *world, const dt_corpus_index_inputs *inputs,
+                          bool *used) {
+    const dt_config *config = inputs->config;
     char *folder;
     *used = false;
     DT_TRY(dt_agree(world, dt_token_cache_folder(config, corpus, &folder)));
     dt_status status = DT_OK;
     if (folder)
-        status = dt_token_cache_use(world, corpus, folder, config->tokenizer, used);
-    else if (corpus->is_streamed)
-        status = dt_agree(world, refuse_streamed(corpus));
+        status = inputs->visits ? dt_token_cache_find(world, corpus, folder, used)
+                                : dt_token_cache_use(world, corpus, folder, config->tokenizer, used);
     free(folder);
+    if (status != DT_OK || *used || !corpus->is_streamed)
+        return status;
+    if (!inputs->visits)
+        return dt_agree(world, refuse_streamed(corpus));
+    status = dt_token_temporary_use(world, corpus);
+    *used = status == DT_OK;
     return status;
 }
 
@@ -173,16 +177,34 @@ dt_status dt_corpus_index_look(dt_corpus *corpus, const dt_world *world,
     return check_same(corpus, world);
 }
 
+/* Each rank its slice. */
+static dt_status index_blocks(dt_corpus *corpus, const dt_world *world) {
+    const int slice = (int)((world->rank + half(world)) % world->size);
+    DT_TRY(dt_agree(world, dt_corpus_index(corpus, slice, world->size)));
+    return gather(corpus, world);
+}
+
+dt_status dt_corpus_index_collect(dt_tokenizer *tokenizer, dt_corpus *corpus, const dt_world *world) {
+    DT_COLLECTIVE_CALL(world);
+    if (tokenizer->V > 0 || !corpus->is_text)
+        return DT_OK;
+    DT_TRY(index_blocks(corpus, world));
+    DT_TRY(dt_vocabulary_read_streams(tokenizer, corpus, world));
+    return dt_vocabulary_settle(tokenizer, corpus, world);
+}
+
 dt_status dt_corpus_index_open(dt_corpus *corpus, const dt_world *world,
                                const dt_corpus_index_inputs *inputs) {
     bool used;
     DT_TRY(dt_corpus_index_look(corpus, world, inputs));
-    DT_TRY(use_cache(corpus, world, inputs->config, &used));
+    if (inputs->collects && corpus->is_streamed)
+        DT_TRY(dt_corpus_index_collect(inputs->collects, corpus, world));
+    DT_TRY(use_kept(corpus, world, inputs, &used));
     if (used)
         return DT_OK;
-    const int slice = (int)((world->rank + half(world)) % world->size);
-    DT_TRY(dt_agree(world, dt_corpus_index(corpus, slice, world->size)));
-    DT_TRY(gather(corpus, world));
+    DT_TRY(index_blocks(corpus, world));
+    if (inputs->collects)
+        DT_TRY(dt_vocabulary_settle(inputs->collects, corpus, world));
     return dt_agree(world, dt_corpus_finish(corpus));
 }
 
@@ -196,7 +218,9 @@ dt_status dt_corpus_index_open_alone(dt_corpus *corpus, const dt_corpus_index_in
     free(names);
     DT_TRY(status);
     if (corpus->is_streamed)
-        return refuse_streamed(corpus);
+        return dt_usage("cannot use %s: expected files of tokens, found a text that is packed or comes from "
+                        "standard input; tokenize it first (dtrain tokenize)",
+                        corpus->path);
     DT_TRY(dt_corpus_index(corpus, 0, 1));
     return dt_corpus_finish(corpus);
 }

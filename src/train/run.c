@@ -85,12 +85,14 @@ static dt_corpus_index_inputs corpus_inputs(const dt_run *run, const char *data)
                                     .stop_requested = dt_stop_requested};
 }
 
-static dt_status open_corpus(const dt_run *run, const char *data, dt_corpus *corpus) {
-    const dt_corpus_index_inputs inputs = corpus_inputs(run, data);
+/* `collects` is the run's tokenizer where that corpus decides its characters, or NULL. */
+static dt_status open_corpus(const dt_run *run, const char *data, dt_tokenizer *collects, dt_corpus *corpus) {
+    dt_corpus_index_inputs inputs = corpus_inputs(run, data);
+    inputs.collects = collects;
     return dt_corpus_index_open(corpus, run->world, &inputs);
 }
 
-/* What is named but not used must be there all the same. */
+/* What a new run names but does not use must be there all the same; one that goes on has been asked. */
 static dt_status look_at_corpus(const dt_run *run, const char *data) {
     dt_corpus corpus = {0};
     const dt_corpus_index_inputs inputs = corpus_inputs(run, data);
@@ -112,9 +114,7 @@ static dt_status create_layout(dt_run *run) {
 static dt_status create_data(dt_run *run, const dt_resume *resume) {
     const dt_config *c = &run->about.config;
     int64_t first, end;
-    DT_TRY(open_corpus(run, c->data, &run->corpus));
-    if (c->tokenizer)
-        DT_TRY(dt_vocabulary_settle(&run->tokenizer, &run->corpus, run->world));
+    DT_TRY(open_corpus(run, c->data, c->tokenizer ? &run->tokenizer : NULL, &run->corpus));
     DT_TRY(dt_agree(run->world, create_layout(run)));
     run->about.corpus = dt_corpus_index_identity(&run->corpus);
     DT_TRY(dt_agree(run->world, dt_resume_check_corpus(resume, &run->about.corpus, run->corpus.path)));
@@ -125,10 +125,10 @@ static dt_status create_data(dt_run *run, const dt_resume *resume) {
     if (c->leftover_windows == DT_LEFTOVER_SPREAD)
         dt_streams_spread(&run->streams);
     DT_TRY(check_memory(run, first, end));
-    if (c->validation_data)
-        DT_TRY(dt_is_null_int(c->eval_cadence)
-                   ? look_at_corpus(run, c->validation_data)
-                   : open_corpus(run, c->validation_data, &run->validation_corpus));
+    const bool evaluates = !dt_is_null_int(c->eval_cadence);
+    if (c->validation_data && (evaluates || !resume->found))
+        DT_TRY(!evaluates ? look_at_corpus(run, c->validation_data)
+                          : open_corpus(run, c->validation_data, NULL, &run->validation_corpus));
     return dt_agree(run->world, dt_shard_load(&run->shard, &run->corpus, &run->streams, first, end));
 }
 

@@ -52,11 +52,11 @@ typedef enum dt_stop_reason {
  */
 dt_status dt_stop_prepare(void);
 
-/** From now on the signals ask for a stop. `save` (may be NULL) is called with `context` as said above, in
- * the thread, and at most once. */
+/** From now on the signals ask for a stop. `save` is called with `context` as said above, in the thread, and
+ * at most once; NULL is for work without steps, which tells of a stop itself. */
 void dt_stop_attend(void (*save)(void *context, int reason), void *context);
 
-/** Asks for a stop and says so, unless one has been asked for. Any thread. */
+/** Asks for a stop and says so (but see dt_stop_attend), unless one has been asked for. Any thread. */
 void dt_stop_ask(int reason);
 
 /** Whether a signal or the clock has asked for a stop. Any thread. */

@@ -31,15 +31,20 @@ static bool is_fast(const dt_tokenizer *tokenizer) {
     return false;
 }
 
+dt_status dt_token_cache_locate(const dt_config *config, bool by_auto, char **folder) {
+    const bool is_auto = config->token_cache && strcmp(config->token_cache, AUTO) == 0;
+    *folder = NULL;
+    if (config->token_cache == NULL || (is_auto && !by_auto))
+        return DT_OK;
+    *folder = is_auto ? dt_file_join(config->out_dir, FOLDER) : strdup(config->token_cache);
+    return *folder ? DT_OK : dt_fail("out of memory for a folder's name");
+}
+
 dt_status dt_token_cache_folder(const dt_config *config, const dt_corpus *corpus, char **folder) {
     *folder = NULL;
-    if (config->token_cache == NULL || !corpus->is_text || corpus->tokenizer->V == 0)
+    if (!corpus->is_text || corpus->tokenizer->V == 0)
         return DT_OK; /* one that still collects its characters has no tokens yet */
-    const bool by_itself = strcmp(config->token_cache, AUTO) == 0;
-    if (by_itself && is_fast(corpus->tokenizer) && !corpus->is_streamed)
-        return DT_OK;
-    *folder = by_itself ? dt_file_join(config->out_dir, FOLDER) : strdup(config->token_cache);
-    return *folder ? DT_OK : dt_fail("out of memory for a folder's name");
+    return dt_token_cache_locate(config, corpus->is_streamed || !is_fast(corpus->tokenizer), folder);
 }
 
 /* ---- what rank 0 does ---- */
@@ -57,27 +62,37 @@ static void clear_leftover(const char *folder, const char *name) {
     free(path);
 }
 
-/* Makes the folder, clears it of leftovers, and looks whether it holds tokens by this tokenizer. */
-static dt_status look(const char *folder, const dt_corpus *corpus, bool *is_new, bool *has_some) {
+/* Whether the folder holds tokens by this tokenizer. One who writes clears it of leftovers. */
+static dt_status look(const char *folder, const dt_corpus *corpus, bool writes, bool *has_some) {
     char ending[40], **names;
     size_t count;
     *has_some = false;
-    *is_new = !dt_file_exists(folder);
-    DT_TRY(dt_file_make_folder(folder));
     DT_TRY(dt_file_list(folder, &names, &count));
     snprintf(ending, sizeof ending, "-%016" PRIx64 SUFFIX, corpus->tokenizer->hash);
     for (size_t i = 0; i < count; i++) {
         *has_some |= names[i][0] != '.' && has_suffix(names[i], ending);
-        clear_leftover(folder, names[i]);
+        if (writes)
+            clear_leftover(folder, names[i]);
     }
     dt_file_free_names(names, count);
     return DT_OK;
 }
 
-static char *name_file(const char *folder, const dt_corpus *corpus, uint64_t key) {
+/* Makes the folder where there is none. */
+static dt_status make_folder(const char *folder, bool *is_new) {
+    *is_new = !dt_file_exists(folder);
+    return dt_file_make_folder(folder);
+}
+
+char *dt_token_cache_path(const char *folder, uint64_t hash, uint64_t tokenizer_hash) {
     char name[64];
-    snprintf(name, sizeof name, "%016" PRIx64 "-%016" PRIx64 SUFFIX, key, corpus->tokenizer->hash);
+    snprintf(name, sizeof name, "%016" PRIx64 "-%016" PRIx64 SUFFIX, hash, tokenizer_hash);
     return dt_file_join(folder, name);
+}
+
+static dt_status name_file(const char *folder, const dt_corpus *corpus, uint64_t key, char **path) {
+    *path = dt_token_cache_path(folder, key, corpus->tokenizer->hash);
+    return *path ? DT_OK : dt_fail("out of memory for a file's name");
 }
 
 /* ---- what all ranks do ---- */
@@ -113,12 +128,21 @@ static dt_status check(const dt_world *world, const dt_corpus *corpus, const dt_
     return dt_corpus_check(made, world->rank, world->size);
 }
 
-/* All ranks read the file from now on, or none; the log says so as `what`. One that is not new is checked
- * against its `key`. */
-static dt_status use(const dt_world *world, dt_corpus *corpus, const char *path, const char *what,
-                     const uint64_t *key) {
+/* Says what was done with the file; one who visits says it where no result is read. */
+static void tell(const char *what, const char *path, bool visits) {
     char size[DT_TOKEN_SPACE_TEXT];
     struct stat info;
+    if (stat(path, &info) != 0)
+        return;
+    dt_token_space_say((double)info.st_size, size);
+    if (visits)
+        dt_log_note("tokens: %s %s (%s)", what, path, size);
+    else
+        dt_log_line("tokens: %s %s (%s)", what, path, size);
+}
+
+/* All ranks read the file from now on, or none. One that is not new is checked against its `key`. */
+static dt_status use(const dt_world *world, dt_corpus *corpus, const char *path, const uint64_t *key) {
     dt_corpus made;
     bool same;
     dt_status status = dt_agree(world, dt_corpus_open_kept(&made, corpus, path));
@@ -134,62 +158,92 @@ static dt_status use(const dt_world *world, dt_corpus *corpus, const char *path,
         return status;
     }
     dt_corpus_replace(corpus, &made);
-    if (stat(path, &info) == 0) {
-        dt_token_space_say((double)info.st_size, size);
-        dt_log_line("tokens: %s %s (%s)", what, path, size);
-    }
     return DT_OK;
 }
 
-/* What was there may be damaged: then it is made anew. */
-static dt_status use_old(const dt_world *world, dt_corpus *corpus, const char *path, uint64_t key,
-                         bool *used) {
+/* Reads the tokens that the folder has of the files with the hash `key`, where it has them; what is damaged
+ * is left, and the log says so: `*damaged`. */
+static dt_status use_old(const dt_world *world, dt_corpus *corpus, const char *path, uint64_t key, bool *used,
+                         bool *damaged) {
     int is_there = world->rank == 0 && dt_file_exists(path);
+    *damaged = false;
     DT_TRY(dt_world_broadcast(world, &is_there, (int64_t)sizeof is_there));
     if (!is_there)
         return DT_OK;
-    dt_status status = use(world, corpus, path, "read from", &key);
+    const dt_status status = use(world, corpus, path, &key);
     *used = status == DT_OK;
-    if (status == DT_OK || status == DT_STOPPED)
-        return status;
-    dt_log_note("%s; tokenizing the texts again", dt_error());
-    status = DT_OK;
-    if (world->rank == 0 && unlink(path) != 0 && errno != ENOENT)
-        status =
-            dt_fail("cannot put a file of tokens in the place of %s: %s; remove that", path, strerror(errno));
+    *damaged = !*used && status != DT_STOPPED;
+    if (*damaged)
+        dt_log_note("%s; tokenizing the texts again", dt_error());
+    return *damaged ? DT_OK : status;
+}
+
+/* Makes room for a file in the place of one that is damaged. */
+static dt_status remove_old(const char *path) {
+    return unlink(path) == 0 || errno == ENOENT
+               ? DT_OK
+               : dt_fail("cannot put a file of tokens in the place of %s: %s; remove that", path,
+                         strerror(errno));
+}
+
+/* Where there may be tokens of it: hashes the files into `*key`, and reads them. */
+static dt_status use_keyed(const dt_world *world, dt_corpus *corpus, const char *folder, uint64_t *key,
+                           bool writes, bool *used) {
+    char *path;
+    bool damaged = false;
+    DT_TRY(hash_files(world, corpus, key));
+    dt_status status = dt_agree(world, name_file(folder, corpus, *key, &path));
+    if (status == DT_OK)
+        status = use_old(world, corpus, path, *key, used, &damaged);
+    if (*used)
+        tell("read from", path, !writes);
+    if (status == DT_OK && damaged && writes)
+        status = dt_agree(world, world->rank == 0 ? remove_old(path) : DT_OK);
+    free(path);
+    return status;
+}
+
+/* Names the file by `key` or, where that is not known, by the content. Rank 0's writer has it. */
+static dt_status name_made(const dt_world *world, const dt_corpus *corpus, const char *folder,
+                           const char *tokenizer_name, const uint64_t *key, dt_token_writer *writer,
+                           char **path) {
+    uint64_t name = key ? *key : writer->about.content_hash; /* rank 0's */
+    dt_status status = dt_world_broadcast(world, &name, (int64_t)sizeof name);
+    *path = NULL;
+    if (status == DT_OK)
+        status = name_file(folder, corpus, name, path);
+    if (world->rank == 0) {
+        snprintf(writer->about.tokenizer_name, sizeof writer->about.tokenizer_name, "%s", tokenizer_name);
+        if (status == DT_OK)
+            status = dt_token_writer_finish(writer, *path, true);
+        else
+            dt_token_writer_abandon(writer);
+    }
     return dt_agree(world, status);
 }
 
-/* Tokenizes, names the file by `key` or, where that is not known, by the content, and uses it. */
+/* Tokenizes, names and uses. */
 static dt_status make(const dt_world *world, dt_corpus *corpus, const char *folder,
-                      const char *tokenizer_name, const uint64_t *key) {
-    char *path = name_file(folder, corpus, key ? *key : 0);
+                      const char *tokenizer_name, const uint64_t *key, bool visits) {
+    char *path;
     dt_token_writer writer;
-    dt_status status = dt_agree(world, path ? DT_OK : dt_fail("out of memory for a file's name"));
+    dt_status status = dt_agree(world, name_file(folder, corpus, key ? *key : 0, &path));
     if (status == DT_OK)
         status = dt_tokenize_run(world, corpus, path, &writer);
-    if (status != DT_OK) {
-        free(path);
-        return status;
-    }
-    uint64_t name = key ? *key : writer.about.content_hash; /* rank 0's */
-    status = dt_world_broadcast(world, &name, (int64_t)sizeof name);
     free(path);
-    path = name_file(folder, corpus, name);
-    if (status == DT_OK && path == NULL)
-        status = dt_fail("out of memory for a file's name");
-    if (world->rank == 0) {
-        snprintf(writer.about.tokenizer_name, sizeof writer.about.tokenizer_name, "%s", tokenizer_name);
-        if (status == DT_OK)
-            status = dt_token_writer_finish(&writer, path, true);
-        else
-            dt_token_writer_abandon(&writer);
-    }
-    status = dt_agree(world, status);
+    DT_TRY(status);
+    status = name_made(world, corpus, folder, tokenizer_name, key, &writer, &path);
     if (status == DT_OK)
-        status = use(world, corpus, path, "kept in", NULL);
+        status = use(world, corpus, path, NULL);
+    if (status == DT_OK)
+        tell(visits ? "unpacked for now into" : "kept in", path, visits);
     free(path);
     return status;
+}
+
+dt_status dt_token_cache_visit(const dt_world *world, dt_corpus *corpus, const char *folder) {
+    DT_COLLECTIVE(world, DT_SAME_TEXT(folder), DT_SAME_INT(corpus->sources));
+    return make(world, corpus, folder, "", NULL, true);
 }
 
 static dt_status find_or_make(const dt_world *world, dt_corpus *corpus, const char *folder,
@@ -197,23 +251,31 @@ static dt_status find_or_make(const dt_world *world, dt_corpus *corpus, const ch
     bool has_some = false;
     uint64_t key = 0;
     const bool has_files = corpus->file_bytes > 0; /* and is not standard input */
-    DT_TRY(dt_agree(world, world->rank == 0 ? look(folder, corpus, is_new, &has_some) : DT_OK));
+    dt_status status = world->rank == 0 ? make_folder(folder, is_new) : DT_OK;
+    if (status == DT_OK && world->rank == 0)
+        status = look(folder, corpus, true, &has_some);
+    DT_TRY(dt_agree(world, status));
     DT_TRY(dt_world_broadcast(world, &has_some, (int64_t)sizeof has_some));
     const bool is_keyed = has_files && (has_some || corpus->is_streamed);
-    if (is_keyed) {
-        DT_TRY(hash_files(world, corpus, &key));
-        char *path = name_file(folder, corpus, key);
-        dt_status status = dt_agree(world, path ? DT_OK : dt_fail("out of memory for a file's name"));
-        if (status == DT_OK)
-            status = use_old(world, corpus, path, key, used);
-        free(path);
-        if (status != DT_OK || *used)
-            return status;
-    }
+    if (is_keyed)
+        DT_TRY(use_keyed(world, corpus, folder, &key, true, used));
+    if (*used)
+        return DT_OK;
     DT_TRY(dt_agree(world, world->rank == 0 ? dt_token_space_check(corpus, folder) : DT_OK));
-    DT_TRY(make(world, corpus, folder, tokenizer_name, is_keyed ? &key : NULL));
+    DT_TRY(make(world, corpus, folder, tokenizer_name, is_keyed ? &key : NULL, false));
     *used = true;
     return DT_OK;
+}
+
+dt_status dt_token_cache_find(const dt_world *world, dt_corpus *corpus, const char *folder, bool *used) {
+    DT_COLLECTIVE(world, DT_SAME_TEXT(folder), DT_SAME_INT(corpus->sources));
+    bool has_some = false;
+    uint64_t key;
+    *used = false;
+    if (world->rank == 0 && dt_file_is_folder(folder) && look(folder, corpus, false, &has_some) != DT_OK)
+        has_some = false; /* what cannot be looked at is not there */
+    DT_TRY(dt_world_broadcast(world, &has_some, (int64_t)sizeof has_some));
+    return has_some && corpus->file_bytes > 0 ? use_keyed(world, corpus, folder, &key, false, used) : DT_OK;
 }
 
 dt_status dt_token_cache_use(const dt_world *world, dt_corpus *corpus, const char *folder,

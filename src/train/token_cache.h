@@ -11,6 +11,7 @@
 #define DT_TRAIN_TOKEN_CACHE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/status.h"
 #include "comm/world.h"
@@ -24,6 +25,9 @@
  */
 dt_status dt_token_cache_folder(const dt_config *config, const dt_corpus *corpus, char **folder);
 
+/** The same of a text of which it is known whether its tokens are kept by `auto`. Local. */
+dt_status dt_token_cache_locate(const dt_config *config, bool by_auto, char **folder);
+
 /**
  * Has the corpus, which is of texts and not indexed, read its tokens from a file in `folder`: one that is
  * there, or a new one. `tokenizer_name` is for its header. Where the folder cannot be used, is not seen by
@@ -33,5 +37,21 @@ dt_status dt_token_cache_folder(const dt_config *config, const dt_corpus *corpus
  */
 dt_status dt_token_cache_use(const dt_world *world, dt_corpus *corpus, const char *folder,
                              const char *tokenizer_name, bool *used);
+
+/**
+ * The same for one who reads and writes nothing: where `folder` has no such file, or a damaged one, `*used`
+ * is false. Collective.
+ */
+dt_status dt_token_cache_find(const dt_world *world, dt_corpus *corpus, const char *folder, bool *used);
+
+/**
+ * Tokenizes the corpus into a new file in `folder`, a temporary one that exists, and has it read that.
+ * `folder` must agree. Collective.
+ */
+dt_status dt_token_cache_visit(const dt_world *world, dt_corpus *corpus, const char *folder);
+
+/** The file in `folder` for a text of that hash, packed or not, as a new string that the caller frees; NULL
+ * when out of memory. Local. */
+char *dt_token_cache_path(const char *folder, uint64_t hash, uint64_t tokenizer_hash);
 
 #endif

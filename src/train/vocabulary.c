@@ -8,6 +8,9 @@
 #include "checkpoint/checkpoint.h"
 #include "comm/agree.h"
 #include "comm/contract.h"
+#include "data/standard_input.h"
+#include "data/text_blocks.h"
+#include "data/unpack.h"
 #include "tokenizer/chars.h"
 
 dt_status dt_vocabulary_open(dt_tokenizer *tokenizer, const dt_world *world, const char *name,
@@ -28,6 +31,49 @@ dt_status dt_vocabulary_open(dt_tokenizer *tokenizer, const dt_world *world, con
         status = dt_agree(world, dt_tokenizer_create(tokenizer, name, json, length));
     free(json);
     return status;
+}
+
+/* Nothing is kept of the tokens: the tokenizer takes note of what it sees. */
+static dt_status read_stream(const dt_corpus *corpus, dt_text_blocks *blocks, const char *path,
+                             const char *name) {
+    dt_text_window window;
+    dt_unpack *unpack;
+    DT_TRY(dt_unpack_open(&unpack, path, corpus->stop_requested));
+    dt_text_window_stream(&window, name, unpack, corpus->tokenizer);
+    dt_text_blocks_restart(blocks);
+    dt_status status = DT_OK;
+    for (int64_t first = 0; status == DT_OK && (first == 0 || blocks->count > 0); first += blocks->count)
+        status = dt_text_blocks_run(blocks, &window, first, blocks->max, NULL);
+    dt_text_window_close(&window);
+    dt_unpack_close(unpack);
+    return status;
+}
+
+static dt_status read_source(const dt_corpus *corpus, dt_text_blocks *blocks, const dt_source *source) {
+    if (!source->streamed)
+        return DT_OK;
+    if (strcmp(source->path, DT_UNPACK_STANDARD_INPUT) != 0)
+        return read_stream(corpus, blocks, source->path, source->path);
+    DT_TRY(dt_standard_input_keep(corpus->stop_requested));
+    DT_TRY(read_stream(corpus, blocks, source->path, "standard input"));
+    return dt_standard_input_rewind();
+}
+
+static dt_status read_streams(const dt_corpus *corpus) {
+    dt_text_blocks blocks;
+    dt_status status = dt_text_blocks_create(&blocks, corpus->tokenizer, corpus->threads, false);
+    for (int64_t s = 0; s < corpus->sources && status == DT_OK; s++)
+        status = read_source(corpus, &blocks, &corpus->source[s]);
+    dt_text_blocks_free(&blocks);
+    return status;
+}
+
+dt_status dt_vocabulary_read_streams(const dt_tokenizer *tokenizer, const dt_corpus *corpus,
+                                     const dt_world *world) {
+    DT_COLLECTIVE_CALL(world);
+    if (!corpus->is_streamed || dt_chars_collected(tokenizer) == NULL)
+        return DT_OK;
+    return dt_agree(world, world->rank == 0 ? read_streams(corpus) : DT_OK);
 }
 
 /* So many words of the set travel at once, that what a rank holds of all others stays small. */
@@ -56,6 +102,7 @@ dt_status dt_vocabulary_settle(dt_tokenizer *tokenizer, dt_corpus *corpus, const
     if (status == DT_OK)
         status = dt_agree(world, dt_chars_settle(tokenizer));
     corpus->token_bytes = tokenizer->token_bytes;
+    corpus->V = tokenizer->V;
     dt_memory_free(all);
     return status;
 }

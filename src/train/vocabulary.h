@@ -18,8 +18,17 @@ dt_status dt_vocabulary_open(dt_tokenizer *tokenizer, const dt_world *world, con
                              const char *folder);
 
 /**
+ * Has a tokenizer that collects characters (tokenizer/chars.h) see those of the corpus's texts that can be
+ * read only once, which rank 0 reads for it, and leaves any other as it is. Standard input can be read again
+ * afterwards (data/standard_input.h). Fails as reading the text does. Collective.
+ */
+dt_status dt_vocabulary_read_streams(const dt_tokenizer *tokenizer, const dt_corpus *corpus,
+                                     const dt_world *world);
+
+/**
  * Once each rank has indexed its part of the corpus: gives a tokenizer that collects characters
- * (tokenizer/chars.h) its tokens, and the corpus their width; leaves any other as it is. Collective.
+ * (tokenizer/chars.h) its tokens, and the corpus their number and width; leaves any other as it is.
+ * Collective.
  */
 dt_status dt_vocabulary_settle(dt_tokenizer *tokenizer, dt_corpus *corpus, const dt_world *world);
 

@@ -9,12 +9,16 @@
 #include "base/log.h"
 #include "base/plural.h"
 #include "comm/agree.h"
+#include "base/file.h"
 #include "config/list.h"
 #include "data/batch.h"
-#include "train/corpus_index.h"
+#include "data/unpack.h"
 #include "infer/evaluate.h"
 #include "infer/model_file.h"
 #include "infer/token_losses.h"
+#include "train/corpus_index.h"
+#include "train/stop.h"
+#include "train/token_cache.h"
 #include "verb/verb.h"
 
 /* A model folder does not say what it was trained on. */
@@ -42,24 +46,74 @@ static dt_status set_data_format(dt_config *config, const dt_verb_flags *f) {
     return f->data ? dt_config_set(config, "data_format", "auto", "--data") : DT_OK;
 }
 
+/* Where the run's folder is now, which may have been moved, as a new string: the folder of its checkpoints/,
+ * or what it was called. */
+static char *find_run(const dt_model_file *model) {
+    static const char name[] = "/checkpoints";
+    char *folder = realpath(model->path, NULL), *slash = folder ? strrchr(folder, '/') : NULL;
+    if (slash) {
+        *slash = 0;
+        const size_t length = strlen(folder), ending = strlen(name);
+        if (length > ending && strcmp(folder + length - ending, name) == 0) {
+            folder[length - ending] = 0;
+            return folder;
+        }
+    }
+    free(folder);
+    return strdup(model->about.config.out_dir);
+}
+
+/* What a run took from standard input is gone, but for its tokens: as a new list, NULL where they are not
+ * kept. */
+static char *find_kept(const dt_model_file *model, const char *folder) {
+    char *path = dt_token_cache_path(folder, model->about.corpus.hash, model->tokenizer.hash);
+    char *list = path && dt_file_exists(path) ? dt_list_single(path) : NULL;
+    free(path);
+    return list;
+}
+
+/* The run's own text. Rank 0's answer is all ranks'. */
+static dt_status find_own(const dt_world *world, const dt_model_file *model, const dt_verb_flags *f,
+                          dt_config *config, char **list) {
+    const bool validates = config->validation_data && !is_of_training(f);
+    const char *data = validates ? config->validation_data : config->data;
+    char *stream = dt_list_single(DT_UNPACK_STANDARD_INPUT), *kept = NULL, *folder = NULL;
+    dt_status status = stream ? DT_OK : dt_fail("out of memory for the name of the text");
+    if (status == DT_OK && !validates && data && strcmp(data, stream) == 0)
+        status = dt_token_cache_locate(config, true, &folder);
+    free(stream);
+    if (world->rank == 0 && folder)
+        kept = find_kept(model, folder);
+    free(folder);
+    DT_TRY(dt_agree(world, status));
+    size_t length = kept ? strlen(kept) : 0;
+    DT_TRY(dt_world_broadcast_block(world, &kept, &length));
+    if (kept)
+        config->data_format = DT_DATA_AUTO;
+    *list = kept ? kept : data ? strdup(data) : NULL;
+    return DT_OK;
+}
+
 /* The text of --data, or else the run's own. */
 static dt_status open_corpus(const dt_world *world, const dt_model_file *model, const dt_verb_flags *f,
                              dt_corpus *corpus) {
     dt_config config = model->about.config; /* its strings stay the model's */
-    char *given = f->data ? dt_list_single(f->data) : NULL;
-    const dt_corpus_index_inputs inputs = {.config = &config,
-                                           .data = f->data ? given
-                                                   : config.validation_data && !is_of_training(f)
-                                                       ? config.validation_data
-                                                       : config.data,
-                                           .tokenizer = model->tokenizer.kind ? &model->tokenizer : NULL,
-                                           .V = model->layout.shape.V};
-    /* The run's folder is the run's. */
-    config.token_cache = NULL;
-    const dt_status status = f->data && given == NULL
-                                 ? dt_agree(world, dt_fail("out of memory for the name of the text"))
-                                 : dt_corpus_index_open(corpus, world, &inputs);
-    free(given);
+    char *run = find_run(model), *list = NULL;
+    config.out_dir = run;
+    dt_status status = dt_agree(world, run ? DT_OK : dt_fail("out of memory for the name of the run"));
+    if (status == DT_OK && f->data == NULL)
+        status = find_own(world, model, f, &config, &list);
+    if (status == DT_OK) {
+        const dt_corpus_index_inputs inputs = {.config = &config,
+                                               .data = f->data ? f->data_list : list,
+                                               .tokenizer = model->tokenizer.kind ? &model->tokenizer : NULL,
+                                               .V = model->layout.shape.V,
+                                               .visits = true,
+                                               .stop_requested = dt_stop_requested};
+        status = dt_corpus_index_open(corpus, world, &inputs);
+    }
+    free(run);
+    free(list);
     return status;
 }
 
@@ -159,7 +213,10 @@ static dt_status evaluate(const dt_world *world, const dt_model_file *model, con
         status = dt_evaluate_create(evaluator, world, corpus, c->max_seq_len, c->micro_batch_size, &range);
     DT_TRY(dt_agree(world, status));
     evaluator->told_as = corpus->path;
+    evaluator->stop_requested = dt_stop_requested;
     DT_TRY(dt_evaluate_run(evaluator, &model->gpt, &model->weights, workers, &loss, &complete));
+    if (!complete)
+        return dt_stopped("asked to stop while evaluating on %s", corpus->path);
     if (!isfinite(loss) || !isfinite(evaluator->loss_with_rest))
         return dt_fail(
             "expected a finite loss of %s on %s, found %g: the weights are finite, but too large to "
@@ -202,15 +259,21 @@ static dt_status run(const dt_world *world, const char *name, const dt_verb_flag
 }
 
 dt_status dt_verb_eval(const dt_verb *verb, int argc, char **argv) {
-    dt_verb_flags f;
+    dt_verb_flags f = {0};
     const char *name;
     dt_world world;
+    DT_TRY(dt_stop_prepare());
     DT_TRY(dt_world_open(&world));
+    dt_stop_attend(NULL, NULL); /* nothing is to be left of what was unpacked */
     dt_log_open(world.rank == 0, dt_log_find_terminal());
     dt_status status = dt_verb_same_launch(&world, argc, argv);
     if (status == DT_OK)
         status = dt_agree(&world, dt_verb_checkpoint(verb, argc, argv, &f, &name, NULL));
     if (status == DT_OK)
         status = run(&world, name, &f);
+    if (status == DT_STOPPED)
+        status = *dt_error() ? dt_fail("%s: nothing was found", dt_error()) : DT_FAILED;
+    dt_stop_finish();
+    free(f.data_list);
     return dt_verb_leave(&world, status);
 }

@@ -11,22 +11,23 @@
 
 /**
  * What the command line gives to the flags of verbs, of all verbs together: NULL where a flag is not given,
- * "" where one that takes no value is. The texts belong to argv.
+ * "" where one that takes no value is. The texts belong to argv, but for lists.
  */
 typedef struct dt_verb_flags {
-    const char *config;                                                /* all that take options of training */
-    const char *print_config;                                          /* train */
-    const char *prompt, *max_length, *temperature, *top_k, *top_p;     /* sample */
-    const char *seed, *count;                                          /* sample */
-    const char *compute_dtype;                                         /* sample, eval */
-    const char *tokenizer;                                             /* sample, eval, tokenize */
-    const char *data, *split, *windows, *losses;                       /* eval */
-    const char *stop;                                                  /* sample */
-    const char *steps;                                                 /* data */
-    const char *dtype;                                                 /* export */
-    const char *out;                                                   /* export, tokenize */
-    const char *decode, *statistics, *data_format, *join_documents;    /* tokenize */
-    const char *vocab_size, *no_regex, *prefix_space, *no_end_of_text; /* tokenizer */
+    const char *config;                                            /* all that take options of training */
+    const char *print_config;                                      /* train */
+    const char *prompt, *max_length, *temperature, *top_k, *top_p; /* sample */
+    const char *seed, *count;                                      /* sample */
+    const char *compute_dtype;                                     /* sample, eval */
+    const char *tokenizer;                                         /* sample, eval, tokenize */
+    const char *data, *split, *windows, *losses;                   /* eval */
+    char *data_list;   /**< all that --data names (config/list.h), of eval, which frees it */
+    const char *stop;  /* sample */
+    const char *steps; /* data */
+    const char *dtype; /* export */
+    const char *out;   /* export, tokenize */
+    const char *decode, *statistics, *data_format, *join_documents;                     /* tokenize */
+    const char *vocab_size, *no_regex, *prefix_space, *no_end_of_text;                  /* tokenizer */
     const char *repetitions, *scaling, *algorithms, *threads_per_core, *merge, *report; /* bench */
     const char *ranks, *json;                                                           /* bench, plan */
     const char *ranks_per_host, *latency_us, *bandwidth_gbps;                           /* plan */
@@ -41,6 +42,7 @@ typedef struct dt_verb_flag {
                           none, and its presence counts */
     size_t offset;     /**< of its field in dt_verb_flags */
     const char *help;  /**< what it does, with unit and default, without a full stop */
+    size_t list; /**< of the field that gets all its values, where it may be given several times; else 0 */
 } dt_verb_flag;
 
 #define DT_VERB_FLAGS_MAX 12

@@ -7,8 +7,10 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/minmax.h"
+#include "comm/agree.h"
 #include "tokenizer/tokenizer.h"
 #include "train/corpus_index.h"
+#include "train/stop.h"
 #include "verb/token_words.h"
 #include "verb/verb.h"
 
@@ -88,32 +90,30 @@ static dt_status print(const dt_corpus *corpus) {
     return status;
 }
 
-/* With a tokenizer for what is a text, or where one is named. */
-static dt_status run(const dt_token_words *words) {
+/* With a tokenizer for what is a text, or where one is named. Rank 0 counts. */
+static dt_status run(const dt_world *world, const dt_token_words *words) {
     dt_tokenizer tokenizer = {0};
     dt_corpus corpus = {0};
-    dt_corpus_index_inputs inputs = {.config = &words->config, .data = words->list, .V = MAX_V};
+    dt_corpus_index_inputs inputs = {.config = &words->config,
+                                     .data = words->list,
+                                     .V = MAX_V,
+                                     .visits = true,
+                                     .stop_requested = dt_stop_requested};
     dt_status status = DT_OK;
     if (words->flags.tokenizer) {
-        status = dt_token_words_open(&tokenizer, words->flags.tokenizer);
+        status = dt_agree(world, dt_token_words_open(&tokenizer, words->flags.tokenizer));
         inputs.tokenizer = &tokenizer;
         inputs.V = tokenizer.V;
     }
     if (status == DT_OK)
-        status = dt_corpus_index_open_alone(&corpus, &inputs);
+        status = dt_corpus_index_open(&corpus, world, &inputs);
     if (status == DT_OK)
-        status = print(&corpus);
+        status = dt_agree(world, world->rank == 0 ? print(&corpus) : DT_OK);
     dt_corpus_close(&corpus);
     dt_tokenizer_free(&tokenizer);
     return status;
 }
 
 dt_status dt_verb_statistics(const dt_verb *verb, int argc, char **argv) {
-    dt_token_words words;
-    dt_log_open(true, dt_log_find_terminal());
-    dt_status status = dt_token_words_read(&words, verb, argc, argv);
-    if (status == DT_OK)
-        status = run(&words);
-    dt_token_words_free(&words);
-    return status;
+    return dt_token_words_run(verb, argc, argv, run, "nothing was counted");
 }

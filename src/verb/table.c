@@ -8,9 +8,11 @@
 #include "verb/verb.h"
 
 #define TAKES(flag, field, value, help)                                                                      \
-    { flag, value, offsetof(dt_verb_flags, field), help }
+    { flag, value, offsetof(dt_verb_flags, field), help, 0 }
+#define LISTED(flag, field, all, value, help)                                                                \
+    { flag, value, offsetof(dt_verb_flags, field), help, offsetof(dt_verb_flags, all) }
 #define ALONE(flag, field, help)                                                                             \
-    { flag, NULL, offsetof(dt_verb_flags, field), help }
+    { flag, NULL, offsetof(dt_verb_flags, field), help, 0 }
 
 #define CONFIG                                                                                               \
     TAKES("config", config, "FILE", "Read options from this YAML file; - is standard input; flags beat it")
@@ -60,7 +62,7 @@ static const dt_verb verbs[] = {
                COMPUTE_DTYPE}},
     {.name = "eval",
      .run = dt_verb_eval,
-     .synopsis = "[mpirun -np N] dtrain eval CHECKPOINT [--data FILE] [--split validation|train|all] "
+     .synopsis = "[mpirun -np N] dtrain eval CHECKPOINT [--data FILE ..] [--split validation|train|all] "
                  "[--windows N] [--losses FILE] [--tokenizer NAME] [--data-format auto|uint16|uint32] "
                  "[--compute-dtype fp32|bf16]",
      .summary = "measure how well a model predicts a text",
@@ -71,17 +73,21 @@ static const dt_verb verbs[] = {
          "last one, a second line covers them too, in a shorter window. A text shorter than a window "
          "is one shorter window.",
      .example = "mpirun -np 2 dtrain eval runs/a/checkpoints/best --data other.txt",
-     .flags = {TAKES("data", data, "FILE", "Text to evaluate on (default: the one that was trained on)"),
-               TAKES("split", split, "validation|train|all",
-                     "Part of the text (default: validation of the text that was trained on, all of any "
-                     "other)"),
-               TAKES("windows", windows, "N", "Take only the first N windows (default: all)"),
-               TAKES("losses", losses, "FILE",
-                     "Write the loss of every token, in nats, as raw float32 in the order of the text"),
-               TOKENIZER, DATA_FORMAT("auto with --data, else as in training"), COMPUTE_DTYPE}},
+     .flags =
+         {LISTED(
+              "data", data, data_list, "FILE",
+              "Text to evaluate on, as training takes it: a name, a quoted glob, a packed text, tokens, - for "
+              "standard input; given several times, all of them (default: what was trained on)"),
+          TAKES("split", split, "validation|train|all",
+                "Part of the text (default: validation of the text that was trained on, all of any "
+                "other)"),
+          TAKES("windows", windows, "N", "Take only the first N windows (default: all)"),
+          TAKES("losses", losses, "FILE",
+                "Write the loss of every token, in nats, as raw float32 in the order of the text"),
+          TOKENIZER, DATA_FORMAT("auto with --data, else as in training"), COMPUTE_DTYPE}},
     {.name = "data",
      .run = dt_verb_data,
-     .synopsis = "dtrain data [--config FILE] --seed N [--steps N] [--OPTION VALUE ..]",
+     .synopsis = "[mpirun -np N] dtrain data [--config FILE] --seed N [--steps N] [--OPTION VALUE ..]",
      .summary = "list which windows of the text each batch holds",
      .about = "Lists which windows of the text the first batches hold, one JSON object per line. It takes "
               "the options of a run, and needs the seed, since that decides the order.",
@@ -102,8 +108,9 @@ static const dt_verb verbs[] = {
     {.name = "tokenize",
      .mode = "statistics",
      .run = dt_verb_statistics,
-     .synopsis = "dtrain tokenize --statistics FILE .. [--tokenizer T] [--data-format auto|uint16|uint32] "
-                 "[--join-documents true|false]",
+     .synopsis =
+         "[mpirun -np N] dtrain tokenize --statistics FILE .. [--tokenizer T] [--data-format auto|uint16|uint32] "
+         "[--join-documents true|false]",
      .summary = "count tokens, and show the most frequent",
      .about =
          "Counts the tokens of files of tokens, or of texts by a tokenizer: how many there are, how many of "
@@ -295,9 +302,11 @@ dt_status dt_verb_read(const dt_verb *verb, dt_config *config, int argc, char **
     DT_ASSERT(config == NULL || verb->takes_options);
     for (int i = 0; verb->flags[i].name != NULL; i++) {
         DT_ASSERT(i < DT_VERB_FLAGS_MAX && verb->flags[i].offset + sizeof(char *) <= sizeof *flags);
-        own[i] = (dt_flag){.name = verb->flags[i].name,
-                           .takes_value = verb->flags[i].value != NULL,
-                           .value = (const char **)((char *)flags + verb->flags[i].offset)};
+        own[i] =
+            (dt_flag){.name = verb->flags[i].name,
+                      .takes_value = verb->flags[i].value != NULL,
+                      .value = (const char **)((char *)flags + verb->flags[i].offset),
+                      .list = verb->flags[i].list ? (char **)((char *)flags + verb->flags[i].list) : NULL};
     }
     return dt_config_read_flags(config, argc, argv, own, positional, count);
 }

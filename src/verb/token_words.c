@@ -3,12 +3,16 @@
 
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/minmax.h"
+#include "comm/agree.h"
 #include "config/list.h"
 #include "config/options.h"
 #include "tokenizer/tokens.h"
+#include "train/stop.h"
 #include "verb/table.h"
+#include "verb/verb.h"
 
 /* How many tokens are read at once. */
 #define CHUNK ((int64_t)1 << 16)
@@ -51,6 +55,27 @@ dt_status dt_token_words_read(dt_token_words *words, const dt_verb *verb, int ar
         status = set_options(words);
     free(files);
     return status;
+}
+
+dt_status dt_token_words_run(const dt_verb *verb, int argc, char **argv,
+                             dt_status (*work)(const dt_world *world, const dt_token_words *words),
+                             const char *undone) {
+    dt_token_words words = {0};
+    dt_world world;
+    DT_TRY(dt_stop_prepare());
+    DT_TRY(dt_world_open(&world));
+    dt_stop_attend(NULL, NULL); /* nothing is to be left of what is half done */
+    dt_log_open(world.rank == 0, dt_log_find_terminal());
+    dt_status status = dt_verb_same_launch(&world, argc, argv);
+    if (status == DT_OK)
+        status = dt_agree(&world, dt_token_words_read(&words, verb, argc, argv));
+    if (status == DT_OK)
+        status = work(&world, &words);
+    if (status == DT_STOPPED)
+        status = *dt_error() ? dt_fail("%s: %s", dt_error(), undone) : DT_FAILED;
+    dt_stop_finish();
+    dt_token_words_free(&words);
+    return dt_verb_leave(&world, status);
 }
 
 const char *dt_token_words_tokenizer(const dt_verb_flags *flags) {

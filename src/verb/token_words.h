@@ -5,6 +5,7 @@
 #define DT_VERB_TOKEN_WORDS_H
 
 #include "base/status.h"
+#include "comm/world.h"
 #include "config/config.h"
 #include "data/corpus.h"
 #include "tokenizer/tokenizer.h"
@@ -19,6 +20,15 @@ typedef struct dt_token_words {
 
 /** Reads the words after the verb's: at least one file. Freed by the caller, after failure too. Local. */
 dt_status dt_token_words_read(dt_token_words *words, const dt_verb *verb, int argc, char **argv);
+
+/**
+ * All of a collective form: joins the job, reads the words, does `work` with them, and leaves. At a signal
+ * that asks to stop the work ends as a failure, whose sentence ends with `undone`. Returns what the process
+ * is to exit with. Collective.
+ */
+dt_status dt_token_words_run(const dt_verb *verb, int argc, char **argv,
+                             dt_status (*work)(const dt_world *world, const dt_token_words *words),
+                             const char *undone);
 
 /** What --tokenizer names, or the default of the option. Local. */
 const char *dt_token_words_tokenizer(const dt_verb_flags *flags);

@@ -19,7 +19,6 @@
 #include "train/stop.h"
 #include "train/token_space.h"
 #include "train/tokenize.h"
-#include "train/vocabulary.h"
 #include "verb/token_words.h"
 #include "verb/verb.h"
 
@@ -207,19 +206,6 @@ static dt_status write_tokens(const dt_world *world, const dt_corpus *corpus, co
     return status;
 }
 
-/* A tokenizer of characters reads the text once before, for which they are. */
-static dt_status collect(const dt_world *world, dt_tokenizer *tokenizer, dt_corpus *corpus) {
-    if (tokenizer->V > 0)
-        return DT_OK;
-    if (corpus->is_streamed)
-        return dt_usage(
-            "cannot use %s with tokenizer chars: it can be read only once, but a text is read twice, first "
-            "for its characters; write its text to a file, or use another tokenizer",
-            corpus->path);
-    DT_TRY(dt_agree(world, dt_corpus_index(corpus, world->rank, world->size)));
-    return dt_vocabulary_settle(tokenizer, corpus, world);
-}
-
 static dt_status run(const dt_world *world, const dt_token_words *words) {
     dt_tokenizer tokenizer;
     dt_corpus corpus = {0};
@@ -234,7 +220,7 @@ static dt_status run(const dt_world *world, const dt_token_words *words) {
         status = dt_corpus_index_look(&corpus, world, &inputs);
     }
     if (status == DT_OK)
-        status = collect(world, &tokenizer, &corpus);
+        status = dt_corpus_index_collect(&tokenizer, &corpus, world);
     if (status == DT_OK)
         status = write_tokens(world, &corpus, &words->flags);
     dt_corpus_close(&corpus);
@@ -242,30 +228,18 @@ static dt_status run(const dt_world *world, const dt_token_words *words) {
     return status;
 }
 
-static dt_status read_words(dt_token_words *words, const dt_verb *verb, int argc, char **argv) {
-    DT_TRY(dt_token_words_read(words, verb, argc, argv));
-    if (words->flags.out == NULL || *words->flags.out == 0)
-        return dt_usage(
-            "tokenize: expected the file to write, found no --out FILE; for example: dtrain tokenize "
-            "text.txt --tokenizer tokenizer.json --out text.tokens");
-    return DT_OK;
+static dt_status expect_out(const dt_verb_flags *flags) {
+    if (flags->out && *flags->out)
+        return DT_OK;
+    return dt_usage("tokenize: expected the file to write, found no --out FILE; for example: dtrain tokenize "
+                    "text.txt --tokenizer tokenizer.json --out text.tokens");
+}
+
+static dt_status expect_and_run(const dt_world *world, const dt_token_words *words) {
+    DT_TRY(dt_agree(world, expect_out(&words->flags)));
+    return run(world, words);
 }
 
 dt_status dt_verb_tokenize(const dt_verb *verb, int argc, char **argv) {
-    dt_token_words words = {0};
-    dt_world world;
-    DT_TRY(dt_stop_prepare());
-    DT_TRY(dt_world_open(&world));
-    dt_stop_attend(NULL, NULL); /* nothing is to be left of what is half done */
-    dt_log_open(world.rank == 0, dt_log_find_terminal());
-    dt_status status = dt_verb_same_launch(&world, argc, argv);
-    if (status == DT_OK)
-        status = dt_agree(&world, read_words(&words, verb, argc, argv));
-    if (status == DT_OK)
-        status = run(&world, &words);
-    if (status == DT_STOPPED)
-        status = *dt_error() ? dt_fail("%s: nothing was written", dt_error()) : DT_FAILED;
-    dt_stop_finish();
-    dt_token_words_free(&words);
-    return dt_verb_leave(&world, status);
+    return dt_token_words_run(verb, argc, argv, expect_and_run, "nothing was written");
 }

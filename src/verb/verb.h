@@ -1,9 +1,9 @@
 /**
  * The verbs of the command line, and what they share. Each takes its row of the table (verb/table.h) and the
  * words after itself, does all of its work and returns the program's exit code; the sentence of a failure is
- * dt_error(), for main.c to print. train, eval, bench, plan and tokenize are collective, join the job and
- * print their own; the others are local, and every task of a launcher does all of their work, with the words
- * that it was given.
+ * dt_error(), for main.c to print. train, eval, data, bench, plan and tokenize (but for --decode) are
+ * collective, join the job and print their own; the others are local, and every task of a launcher does all
+ * of their work, with the words that it was given.
  *
  * This room is the command line. Words enter; an exit code leaves, and what the verb was asked for. A file
  * is a verb.
@@ -31,7 +31,7 @@ dt_status dt_verb_sample(const dt_verb *verb, int argc, char **argv);
  * Collective. */
 dt_status dt_verb_eval(const dt_verb *verb, int argc, char **argv);
 
-/** Lists the windows that each step's batch holds, a JSON object a step; trains nothing. Local. */
+/** Lists the windows that each step's batch holds, a JSON object a step; trains nothing. Collective. */
 dt_status dt_verb_data(const dt_verb *verb, int argc, char **argv);
 
 /** Writes the tokens of texts into a file, by all ranks together. Collective. */
@@ -40,7 +40,7 @@ dt_status dt_verb_tokenize(const dt_verb *verb, int argc, char **argv);
 /** Prints the text that the tokens in files were made from. Local. */
 dt_status dt_verb_decode(const dt_verb *verb, int argc, char **argv);
 
-/** Prints how many tokens files have, and which. Local. */
+/** Prints how many tokens files have, and which. Collective. */
 dt_status dt_verb_statistics(const dt_verb *verb, int argc, char **argv);
 
 /**

@@ -65,7 +65,6 @@ static void variables_change_nothing(void **state) {
                  {"verify run1" LATEST, 1},
                  {"progress --out-dir run0 --max-steps 3", 0},
                  {"sample run0" LATEST " --seed 1 --max-length 3", 0},
-                 {"data --data text.txt --max-seq-len 32 --seed 3 --steps 1", 0},
                  {"help --yaml", 0},
                  {"--help", 0},
                  {"--version", 0},

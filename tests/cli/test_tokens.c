@@ -276,8 +276,6 @@ static void characters(void **state) {
     run_line(DTRAIN " tokenize --decode chars.tokens | cmp - script.txt");
     training_done(2, 1, "kept", MODEL "--data chars.tokens --tokenizer chars.tokens.tokenizer.json");
     assert_false(training_files_differ("chars" WEIGHTS, "kept" WEIGHTS));
-    training_refused(TRAINING_ALONE, "none", MODEL "--data big.txt.gz --tokenizer chars", 2,
-                     "cannot use big.txt.gz with tokenizer chars: it can be read only once");
 }
 
 /* Tokens alone: the weights are the same, and there is nothing that would make text of them. */

@@ -90,6 +90,20 @@ static void test_several_pieces(void **state) {
     }
 }
 
+/* Zeros behind what gzip has packed, as tapes leave them, are no text: few, and more than are read at once.
+ */
+static void test_padding(void **state) {
+    const corpus_folder *folder = *state;
+    static const size_t paddings[] = {1, 3, 512, 600000};
+    const size_t bytes = pack(false, TEXT_BYTES, packed, sizeof packed);
+    for (size_t i = 0; i < sizeof paddings / sizeof *paddings; i++) {
+        assert_true(bytes + paddings[i] < sizeof packed);
+        memset(packed + bytes, 0, paddings[i]);
+        corpus_folder_write(folder, packed, bytes + paddings[i]);
+        expect_text(folder, TEXT_BYTES);
+    }
+}
+
 static void expect_refused(const corpus_folder *folder, const char *sentence) {
     static uint8_t found[2 * TEXT_BYTES];
     int64_t total;
@@ -115,6 +129,10 @@ static void test_damaged(void **state) {
         expect_refused(folder, "it was cut short");
         packed[bytes] = 'x';
         corpus_folder_write(folder, packed, bytes + 1);
+        expect_refused(folder, "bytes of another kind behind what is packed");
+        packed[bytes] = 0; /* and something behind zeros */
+        packed[bytes + 1] = 'x';
+        corpus_folder_write(folder, packed, bytes + 2);
         expect_refused(folder, "bytes of another kind behind what is packed");
         packed[bytes / 2] ^= 0x55;
         corpus_folder_write(folder, packed, bytes);
@@ -164,7 +182,7 @@ static void test_stop(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         WITH_FOLDER(test_packed),         WITH_FOLDER(test_several_pieces), WITH_FOLDER(test_damaged),
-        WITH_FOLDER(test_standard_input), WITH_FOLDER(test_stop),
+        WITH_FOLDER(test_standard_input), WITH_FOLDER(test_stop),           WITH_FOLDER(test_padding),
     };
     make_text();
     return cmocka_run_group_tests(tests, NULL, NULL);

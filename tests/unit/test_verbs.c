@@ -54,6 +54,7 @@ static void check_taken(const dt_verb *verb, const dt_verb_flag *flag) {
     assert_done(read_words(verb, &flags, flag->value ? 2 : 1, word, "x"));
     for (int i = 0; verb->flags[i].name != NULL; i++)
         assert_int_equal(field(&flags, &verb->flags[i]) != NULL, &verb->flags[i] == flag);
+    free(flags.data_list);
     if (flag->value) {
         snprintf(sentence, sizeof sentence, "--%s needs a value", flag->name);
         assert_int_equal(read_words(verb, &flags, 1, word, ""), DT_USAGE);
@@ -73,6 +74,24 @@ static void check_misspelt(const dt_verb *verb, const dt_verb_flag *flag) {
     snprintf(sentence, sizeof sentence, "did you mean --%s?", flag->name);
     assert_int_equal(read_words(verb, &flags, 1, word, ""), DT_USAGE);
     assert_non_null(strstr(dt_error(), sentence));
+}
+
+/* One that may be given several times has all its values, in their order. */
+static void test_listed_flags(void **state) {
+    char *words[] = {"--data", "a b", "--split", "all", "--data=c"};
+    const char *positional[5];
+    dt_verb_flags flags;
+    int count = 0;
+    (void)state;
+    assert_done(dt_verb_read(dt_verb_find("eval", 0, NULL), NULL, 5, words, &flags, positional, &count));
+    assert_string_equal(flags.data_list, "[\"a b\",\"c\"]");
+    assert_string_equal(flags.data, "c");
+    free(flags.data_list);
+    words[1] = "\xff";
+    assert_int_equal(dt_verb_read(dt_verb_find("eval", 0, NULL), NULL, 2, words, &flags, positional, &count),
+                     DT_USAGE);
+    assert_string_equal(dt_error(), "--data: expected a name in UTF-8, found another");
+    free(flags.data_list);
 }
 
 static void test_parser_takes_each_flag(void **state) {
@@ -241,6 +260,7 @@ static void test_manual_pages_are_well_formed(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parser_takes_each_flag),
+        cmocka_unit_test(test_listed_flags),
         cmocka_unit_test(test_synopsis_has_each_flag),
         cmocka_unit_test(test_rows_are_found),
         cmocka_unit_test(test_help_fits),

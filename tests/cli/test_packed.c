@@ -1,0 +1,170 @@
+/* What can be read only once, and lists and globs: eval, data and tokenize --statistics take all that
+ * training takes, say the same of it, and leave nothing behind; chars finds its characters in it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "support/text.h"
+#include "support/verb.h"
+
+#define MODEL                                                                                                 \
+    "--n-layers 1 --d-model 16 --n-heads 2 --d-ff 16 --max-seq-len 16 --seed 7 --max-steps 3 --batch-size 4 " \
+    "--micro-batch-size 1 "
+#define WEIGHTS "/checkpoints/checkpoint_step_3/model.safetensors"
+#define TWO     "OMP_NUM_THREADS=1 " DTRAIN_MPIRUN " -np 2 --oversubscribe "
+
+/* Forms of one text, as `--data` has them. */
+static const char *const forms[] = {"text.txt.gz",        "- <text.txt",       "- <text.txt.gz", "'t*t.gz'",
+                                    "a.txt --data b.txt", "a.gz --data b.txt", "text.tokens"};
+
+enum { FORMS = sizeof forms / sizeof *forms };
+
+static void run_line(const char *line) {
+    command_result r = command_run("%s", line);
+    if (r.exit_code != 0)
+        fail_msg("%s: %s", line, r.err);
+    command_free(&r);
+}
+
+/* Temporary files go to tmp/, so that a test sees them. */
+static int set_up(void **state) {
+    *state = command_enter_folder();
+    text_write("text.txt", 60000, 1);
+    run_line(
+        "mkdir tmp && gzip -k text.txt && head -c 20000 text.txt >a.txt && tail -c +20001 text.txt >b.txt && "
+        "gzip -c a.txt >a.gz && " DTRAIN " tokenize text.txt --out text.tokens");
+    assert_int_equal(setenv("TMPDIR", "tmp", 1), 0);
+    training_done(TRAINING_ALONE, 1, "plain", MODEL "--data text.txt");
+    return 0;
+}
+
+static void expect_nothing_left(void) {
+    run_line("test -z \"$(ls -A tmp | grep -v '^ompi')\"");
+}
+
+/* The same lines for the text in each of its forms, on one rank and on two. */
+static void expect_same_lines(const char *words) {
+    char line[512], *plain, *found;
+    snprintf(line, sizeof line, "%s --data text.txt", words);
+    plain = verb_output("", line);
+    assert_true(strlen(plain) > 0);
+    for (int i = 0; i < FORMS; i++) {
+        snprintf(line, sizeof line, "%s --data %s", words, forms[i]);
+        found = verb_output(i % 2 ? TWO : "", line);
+        /* But for the text's name, in the line before. */
+        const char *numbers = strstr(found, "\nloss "), *expected = strstr(plain, "\nloss ");
+        if (strcmp(numbers ? numbers : found, expected ? expected : plain) != 0)
+            fail_msg("%s: \"%s\" is not \"%s\"", line, found, plain);
+        free(found);
+    }
+    free(plain);
+    expect_nothing_left();
+}
+
+static void eval_takes_what_training_takes(void **state) {
+    (void)state;
+    expect_same_lines("eval plain/checkpoints/latest --split validation --windows 30");
+}
+
+static void data_takes_what_training_takes(void **state) {
+    (void)state;
+    expect_same_lines("data --seed 3 --steps 2 --batch-size 4 --max-seq-len 16");
+    run_line(DTRAIN
+             " data --seed 3 --steps 1 --batch-size 4 --max-seq-len 16 --data text.txt >one && " TWO DTRAIN
+             " data --seed 3 --steps 1 --batch-size 4 --max-seq-len 16 --data text.txt | cmp - one");
+}
+
+static void statistics_of_a_packed_text(void **state) {
+    (void)state;
+    run_line(DTRAIN
+             " tokenize --statistics text.txt --tokenizer bytes | tail -n +2 >plain.txt && " TWO DTRAIN
+             " tokenize --statistics text.txt.gz --tokenizer bytes 2>said | tail -n +2 | cmp - plain.txt && "
+             "test -s plain.txt && grep -q '^dtrain: tokens: unpacked for now into tmp/dtrain-' said");
+    expect_nothing_left();
+    verb_refused(
+        "tokenize --decode text.txt.gz --tokenizer bytes", 2,
+        "dtrain: error: cannot use text.txt.gz: expected files of tokens, found a text that is packed or "
+        "comes from standard input; tokenize it first (dtrain tokenize)\n");
+}
+
+/* A run's own text, without its name: its tokens are read where the run is now, and none are added there. */
+static void a_runs_own_tokens_are_found(void **state) {
+    (void)state;
+    static const char *const flags[] = {MODEL "--data text.txt.gz", MODEL "--data - <text.txt"};
+    char *plain = verb_output("", "eval plain/checkpoints/latest --split validation --windows 30");
+    for (int i = 0; i < 2; i++) {
+        training_done(TRAINING_ALONE, 1, "made", flags[i]);
+        run_line("mv made moved && ls moved/tokens >before");
+        char *found = verb_output(i ? TWO : "", "eval moved/checkpoints/latest --windows 30 </dev/null");
+        assert_non_null(strstr(found, "its validation split: 30 windows"));
+        assert_string_equal(strstr(found, "\nloss "), strstr(plain, "\nloss "));
+        free(found);
+        run_line("ls moved/tokens | cmp - before && rm -r moved/tokens");
+        found = verb_output("", i ? "eval moved/checkpoints/latest --windows 30 <text.txt.gz"
+                                  : "eval moved/checkpoints/latest --windows 30");
+        assert_string_equal(strstr(found, "\nloss "), strstr(plain, "\nloss "));
+        free(found);
+        run_line("test ! -e moved/tokens && test ! -e made && rm -r moved");
+    }
+    free(plain);
+    expect_nothing_left();
+}
+
+/* Two readings: standard input from a pipe is put aside for the second. */
+static void characters_of_what_is_read_once(void **state) {
+    (void)state;
+    training_done(TRAINING_ALONE, 1, "chars", MODEL "--tokenizer chars --data text.txt");
+    static const char *const words[] = {"--data text.txt.gz", "--data a.txt --data b.txt",
+                                        "--data - <text.txt"};
+    for (int i = 0; i < 3; i++) {
+        char line[512];
+        snprintf(line, sizeof line, MODEL "--tokenizer chars %s", words[i]);
+        training_done(i == 1 ? TRAINING_ALONE : 2, 1, "again", line);
+        assert_false(training_files_differ("chars" WEIGHTS, "again" WEIGHTS));
+        run_line(i < 2 ? DTRAIN " eval again/checkpoints/latest --windows 3"
+                       : DTRAIN " eval again/checkpoints/latest --windows 3 </dev/null");
+        run_line("rm -r again");
+    }
+    run_line("cat text.txt.gz | " DTRAIN " tokenize - --tokenizer chars --out packed.tokens && " DTRAIN
+             " tokenize --decode packed.tokens | cmp - text.txt && cmp packed.tokens.tokenizer.json "
+             "chars/checkpoints/latest/tokenizer.json");
+    run_line("cat text.txt | " DTRAIN " data --tokenizer chars --data - --seed 1 --steps 1 --batch-size 4 "
+             "--max-seq-len 16 | grep -q windows");
+    expect_nothing_left();
+}
+
+/* Asked to stop while it waits for more, nothing is left of what was unpacked. */
+static void a_stop_leaves_nothing(void **state) {
+    (void)state;
+    run_line("mkfifo pipe && { { cat text.txt; exec sleep 60; } >pipe & writer=$!; " DTRAIN
+             " eval plain/checkpoints/latest --data - <pipe >stopped.out 2>stopped.err & reader=$!; "
+             "until test -n \"$(ls -A tmp/dtrain-* 2>/dev/null)\"; do sleep 0.05; done; kill -TERM $reader; "
+             "wait $reader; code=$?; kill $writer; test $code = 1 && test ! -s stopped.out && "
+             "grep -q 'asked to stop while standard input was read: nothing was found' stopped.err; }");
+    expect_nothing_left();
+}
+
+/* What was looked for at the start of a run is not asked for again where nothing evaluates on it. */
+static void a_resume_needs_no_unused_text(void **state) {
+    (void)state;
+    text_write("held.txt", 3000, 5);
+    training_done(TRAINING_ALONE, 1, "idle", MODEL "--data a.txt --validation-data held.txt");
+    run_line("rm held.txt && " DTRAIN " --out-dir idle --resume latest --max-steps 4");
+    training_refused(TRAINING_ALONE, "idle", "--resume latest --max-steps 5 --eval-cadence 1", 2,
+                     "cannot open held.txt: No such file or directory");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(eval_takes_what_training_takes),  cmocka_unit_test(data_takes_what_training_takes),
+        cmocka_unit_test(statistics_of_a_packed_text),     cmocka_unit_test(a_runs_own_tokens_are_found),
+        cmocka_unit_test(characters_of_what_is_read_once), cmocka_unit_test(a_stop_leaves_nothing),
+        cmocka_unit_test(a_resume_needs_no_unused_text),
+    };
+    return cmocka_run_group_tests(tests, set_up, training_tear_down);
+}
