@@ -73,13 +73,11 @@ static dt_status open_source(dt_source *source, const char *path, int raw_bytes)
         return raw_bytes > 0 ? refuse_packed_tokens("standard input", "a stream") : DT_OK;
     }
     if (dt_file_open(path, &descriptor, &source->file_bytes) != DT_OK)
-        return dt_usage("no corpus: %s; name a text file with --data FILE or `data: FILE`", dt_error());
-    const dt_status status =
-        source->file_bytes > 0
-            ? look_at_start(source, raw_bytes, descriptor)
-            : dt_usage("cannot use %s: expected %s, found an empty file; name another with "
-                       "--data FILE",
-                       path, raw_bytes > 0 ? "tokens" : "a text");
+        return dt_usage("no corpus: %s; name a file that is there", dt_error());
+    const dt_status status = source->file_bytes > 0
+                                 ? look_at_start(source, raw_bytes, descriptor)
+                                 : dt_usage("cannot use %s: expected %s, found an empty file; name another",
+                                            path, raw_bytes > 0 ? "tokens" : "a text");
     close(descriptor);
     count_blocks(source);
     return status;

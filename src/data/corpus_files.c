@@ -76,8 +76,8 @@ static dt_status append_glob(file_list *files, const char *pattern) {
     const int result = glob(pattern, GLOB_ERR, NULL, &matches);
     if (result == GLOB_NOMATCH)
         return dt_usage(
-            "no corpus: expected files that match the glob %s, found none; name files with --data FILE "
-            "or `data: FILE`, and put a glob in quotes",
+            "no corpus: expected files that match the glob %s, found none; name files that are there, with a glob "
+            "in quotes",
             pattern);
     if (result != 0)
         return dt_usage("no corpus: cannot look for files that match the glob %s: %s; name them one by one",

@@ -10,7 +10,6 @@
 #include <zlib.h>
 #include <zstd.h>
 
-#include "base/file.h"
 #include "base/minmax.h"
 #include "data/patient_read.h"
 
@@ -86,18 +85,15 @@ static dt_status fill_start(dt_unpack *unpack) {
 
 static dt_status open_input(dt_unpack *unpack, const char *path) {
     const bool standard = strcmp(path, DT_UNPACK_STANDARD_INPUT) == 0;
-    int64_t file_bytes;
     unpack->path = strdup(path);
     unpack->input = malloc(INPUT_BYTES);
     if (unpack->path == NULL || unpack->input == NULL)
         return dt_fail("out of memory while opening %s", path);
     unpack->name = standard ? "standard input" : unpack->path;
-    if (standard)
-        unpack->descriptor = fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0);
-    else
-        DT_TRY(dt_file_open(path, &unpack->descriptor, &file_bytes));
+    unpack->descriptor =
+        standard ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0) : open(path, O_RDONLY | O_CLOEXEC);
     return unpack->descriptor >= 0 ? fill_start(unpack)
-                                   : dt_usage("cannot read standard input: %s", strerror(errno));
+                                   : dt_usage("cannot read %s: %s", unpack->name, strerror(errno));
 }
 
 dt_status dt_unpack_open(dt_unpack **unpack, const char *path, bool (*stop_requested)(void)) {

@@ -29,9 +29,9 @@ typedef struct dt_unpack dt_unpack;
 bool dt_unpack_recognise(const uint8_t *bytes, int64_t length);
 
 /**
- * Begins to read `path`; "-" is standard input. `stop_requested` may be NULL, and is asked while input is
- * waited for. Fails when it cannot be opened, with DT_USAGE where it is what cannot be read. The caller
- * closes it; `*unpack` is NULL after a failure.
+ * Begins to read `path`, a file or a pipe; "-" is standard input. `stop_requested` may be NULL, and is asked
+ * while input is waited for. Fails when it cannot be opened, with DT_USAGE where it is what cannot be read.
+ * The caller closes it; `*unpack` is NULL after a failure.
  */
 dt_status dt_unpack_open(dt_unpack **unpack, const char *path, bool (*stop_requested)(void));
 

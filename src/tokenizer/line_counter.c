@@ -1,21 +1,20 @@
 /* A buffer that is refilled behind its last unfinished line. */
 #include "tokenizer/line_counter.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "base/minmax.h"
 #include "tokenizer/bpe_encoder.h"
 #include "tokenizer/encoder.h"
 
-#define READ_BYTES     (1 << 20)
+#define FIRST_BYTES    (2 << 20)
 #define MAX_LINE_BYTES (32 << 20)
 
-dt_status dt_line_counter_create(dt_line_counter *counter, bool use_regex, bool add_prefix_space) {
+dt_status dt_line_counter_create(dt_line_counter *counter, bool use_regex, bool add_prefix_space,
+                                 const char *apart) {
     const dt_splitter_stage stage = {dt_splitter_gpt2, false};
-    *counter = (dt_line_counter){.capacity = 2 * READ_BYTES};
+    *counter = (dt_line_counter){.capacity = FIRST_BYTES, .apart = apart};
     counter->tokenizer = (dt_tokenizer){.own = &counter->contents, .token_bytes = 4};
     counter->buffer = malloc((size_t)counter->capacity);
     if (counter->buffer == NULL)
@@ -36,6 +35,20 @@ void dt_line_counter_free(dt_line_counter *counter) {
     *counter = (dt_line_counter){.buffer = NULL};
 }
 
+/* What lies between two of the texts that are apart is a text of its own. */
+static dt_status count_line(dt_line_counter *counter, const uint8_t *line, int64_t length) {
+    const size_t apart = counter->apart ? strlen(counter->apart) : 0;
+    const uint8_t *end = line + length;
+    while (line < end) {
+        const uint8_t *found = apart ? memmem(line, (size_t)(end - line), counter->apart, apart) : NULL;
+        const dt_text text = {line, (found ? found : end) - line, true, true};
+        if (text.length > 0)
+            DT_TRY(dt_bpe_encoder_pieces(&counter->encoder, &text, dt_piece_counts_add, &counter->counts));
+        line = found ? found + apart : end;
+    }
+    return DT_OK;
+}
+
 /* Counts the lines of the buffer that are whole, or all that it holds where `is_end`, and moves the rest to
  * its start. */
 static dt_status count_lines(dt_line_counter *counter, bool is_end) {
@@ -46,8 +59,7 @@ static dt_status count_lines(dt_line_counter *counter, bool is_end) {
         if (newline == NULL && !is_end)
             break;
         const int64_t length = newline != NULL ? newline + 1 - line : counter->used - first;
-        const dt_text text = {line, length, true, true};
-        DT_TRY(dt_bpe_encoder_pieces(&counter->encoder, &text, dt_piece_counts_add, &counter->counts));
+        DT_TRY(count_line(counter, line, length));
         first += length;
         counter->bytes += length;
     }
@@ -56,47 +68,30 @@ static dt_status count_lines(dt_line_counter *counter, bool is_end) {
     return DT_OK;
 }
 
-/* Room to read into; a line that has grown too long is counted as it stands. */
-static dt_status make_space(dt_line_counter *counter) {
-    if (counter->capacity - counter->used >= READ_BYTES)
-        return DT_OK;
+/* Room for `more` bytes; a line that has grown too long is counted as it stands. */
+static dt_status make_space(dt_line_counter *counter, int64_t more) {
     if (counter->used >= MAX_LINE_BYTES)
-        return count_lines(counter, true);
-    uint8_t *grown = realloc(counter->buffer, 2 * (size_t)counter->capacity);
+        DT_TRY(count_lines(counter, true));
+    if (counter->capacity - counter->used >= more)
+        return DT_OK;
+    const int64_t capacity = dt_max(2 * counter->capacity, counter->used + more);
+    uint8_t *grown = realloc(counter->buffer, (size_t)capacity);
     if (grown == NULL)
         return dt_fail("out of memory for reading a text");
     counter->buffer = grown;
-    counter->capacity *= 2;
+    counter->capacity = capacity;
     return DT_OK;
 }
 
-static dt_status read_all(dt_line_counter *counter, int descriptor, const char *path,
-                          void (*progress)(int64_t bytes)) {
-    while (true) {
-        DT_TRY(make_space(counter));
-        const ssize_t got = read(descriptor, counter->buffer + counter->used, READ_BYTES);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            return dt_fail("%s: cannot be read: %s", path, strerror(errno));
-        if (got == 0)
-            return count_lines(counter, true);
-        counter->used += got;
-        DT_TRY(count_lines(counter, false));
-        if (counter->counts.is_full)
-            return DT_OK;
-        if (progress != NULL)
-            progress(counter->bytes);
-    }
+dt_status dt_line_counter_add(dt_line_counter *counter, const uint8_t *bytes, int64_t length) {
+    if (counter->counts.is_full)
+        return DT_OK;
+    DT_TRY(make_space(counter, length));
+    memcpy(counter->buffer + counter->used, bytes, (size_t)length);
+    counter->used += length;
+    return count_lines(counter, false);
 }
 
-dt_status dt_line_counter_read(dt_line_counter *counter, const char *path, void (*progress)(int64_t bytes)) {
-    if (strcmp(path, "-") == 0)
-        return read_all(counter, STDIN_FILENO, "standard input", progress);
-    const int descriptor = open(path, O_RDONLY | O_CLOEXEC);
-    if (descriptor < 0)
-        return dt_usage("%s: cannot be read: %s", path, strerror(errno));
-    const dt_status status = read_all(counter, descriptor, path, progress);
-    close(descriptor);
-    return status;
+dt_status dt_line_counter_end(dt_line_counter *counter) {
+    return count_lines(counter, true);
 }

@@ -11,22 +11,67 @@
 #include "verb/token_words.h"
 #include "verb/verb.h"
 
-/* The tokenizer that a file of dtrain's own names is where it was when the file was made, or a flag says. */
-static dt_status find_tokenizer(const dt_token_words *words, char name[DT_TOKEN_NAME_BYTES]) {
+/* Whether `name` is a tokenizer that makes tokens of the file's. */
+static bool is_maker(const char *name, const dt_token_about *about) {
+    dt_tokenizer tokenizer = {0};
+    char *json = NULL;
+    size_t length;
+    dt_status status = dt_tokenizer_read(name, &json, &length);
+    if (status == DT_OK)
+        status = json ? dt_tokenizer_parse(&tokenizer, name, json, length)
+                      : dt_tokenizer_create(&tokenizer, name, NULL, 0);
+    const bool is = status == DT_OK && tokenizer.hash == about->tokenizer_hash;
+    dt_tokenizer_free(&tokenizer);
+    free(json);
+    return is;
+}
+
+/* The name of a file in the folder of `path`, as a new string; NULL when out of memory. */
+static char *name_beside(const char *path, const char *name) {
+    const char *slash = strrchr(path, '/');
+    char *beside = NULL;
+    return asprintf(&beside, "%.*s%s", slash ? (int)(slash + 1 - path) : 0, path, name) < 0 ? NULL : beside;
+}
+
+/* The tokenizer that a file of dtrain's own names is where it was when the file was made, or beside the file,
+ * or a flag says. `*name` becomes a new string. */
+static dt_status look_for_tokenizer(const dt_token_file *file, char **name) {
+    const char *said = file->about.tokenizer_name, *slash = strrchr(said, '/');
+    if (*said == 0)
+        return dt_usage("tokenize: expected --tokenizer, since %s does not say by which its tokens were made",
+                        file->path);
+    char *names[] = {strdup(said), name_beside(file->path, said),
+                     name_beside(file->path, slash ? slash + 1 : said)};
+    dt_status status = DT_OK;
+    *name = NULL;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (names[i] == NULL)
+            status = dt_fail("out of memory for the name of a tokenizer");
+        else if (*name == NULL && is_maker(names[i], &file->about))
+            *name = names[i];
+        else
+            free(names[i]);
+    }
+    if (status == DT_OK && *name == NULL)
+        status =
+            dt_usage("tokenize: expected the tokenizer %s that made %s, found it neither there nor beside "
+                     "the tokens; name it by --tokenizer",
+                     said, file->path);
+    return status;
+}
+
+static dt_status find_tokenizer(const dt_token_words *words, char **name) {
     dt_token_file file;
     char **paths;
     int64_t count;
+    *name = NULL;
     DT_TRY(dt_list_read(words->list, &paths, &count));
     const int raw_bytes = words->config.data_format == DT_DATA_UINT16   ? 2
                           : words->config.data_format == DT_DATA_UINT32 ? 4
                                                                         : 0;
     dt_status status = dt_token_file_open(&file, paths[0], raw_bytes);
     if (status == DT_OK) {
-        snprintf(name, DT_TOKEN_NAME_BYTES, "%s", file.about.tokenizer_name);
-        if (*name == 0)
-            status = dt_usage(
-                "tokenize: expected --tokenizer, since %s does not say by which its tokens were made",
-                paths[0]);
+        status = look_for_tokenizer(&file, name);
         dt_token_file_close(&file);
     }
     dt_list_free(paths);
@@ -61,15 +106,13 @@ static dt_status decode(const dt_corpus *corpus, dt_tokenizer *tokenizer) {
 }
 
 static dt_status run(const dt_token_words *words) {
-    char name[DT_TOKEN_NAME_BYTES];
+    char *name = NULL;
     dt_tokenizer tokenizer = {0};
     dt_corpus corpus = {0};
-    if (words->flags.tokenizer)
-        snprintf(name, sizeof name, "%s", words->flags.tokenizer);
-    else
-        DT_TRY(find_tokenizer(words, name));
-    dt_status status =
-        dt_token_words_open(&tokenizer, words->flags.tokenizer ? words->flags.tokenizer : name);
+    dt_status status = words->flags.tokenizer ? DT_OK : find_tokenizer(words, &name);
+    if (status == DT_OK)
+        status = dt_token_words_open(&tokenizer, name ? name : words->flags.tokenizer);
+    free(name);
     if (status == DT_OK) {
         const dt_corpus_index_inputs inputs = {
             .config = &words->config, .data = words->list, .tokenizer = &tokenizer, .V = tokenizer.V};

@@ -202,12 +202,14 @@ static const dt_verb verbs[] = {
                TAKES("dtype", dtype, "fp32|fp16|bf16", "Type of the numbers (default fp32)")}},
     {.name = "tokenizer",
      .run = dt_verb_tokenizer,
-     .synopsis = "dtrain tokenizer train TEXT .. --vocab-size N --out FILE [--no-regex] [--prefix-space] "
-                 "[--no-end-of-text]",
+     .synopsis =
+         "[mpirun -np N] dtrain tokenizer train TEXT .. --vocab-size N --out FILE [--no-regex] [--prefix-space] "
+         "[--no-end-of-text]",
      .summary = "train a tokenizer on a text",
      .about =
-         "Trains a byte-level BPE on text files, - being standard input, and writes it as a tokenizer.json, which "
-         "dtrain and Hugging Face's tokenizers read. It learns the merges that the tokenizers library learns. "
+         "Trains a byte-level BPE on texts and writes it as a tokenizer.json, which dtrain and Hugging Face's "
+         "tokenizers read. Texts are names and globs, may be packed by gzip or zstd, and - is standard input; one rank "
+         "does the work. It learns the merges that the tokenizers library learns. "
          "The last token is <|endoftext|>.",
      .example = "dtrain tokenizer train books/*.txt --vocab-size 8000 --out tokenizer.json",
      .flags = {TAKES("vocab-size", vocab_size, "N", "Tokens in all, 257 or more"),

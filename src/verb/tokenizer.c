@@ -3,15 +3,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "base/memory.h"
 #include "base/minmax.h"
+#include "comm/agree.h"
+#include "data/corpus_files.h"
 #include "data/recognise.h"
+#include "data/token_file.h"
+#include "data/unpack.h"
 #include "tokenizer/bpe_tokenizer.h"
 #include "tokenizer/bpe_trainer.h"
 #include "tokenizer/hf_write.h"
@@ -21,6 +22,7 @@
 #include "verb/verb.h"
 
 #define END_OF_TEXT "<|endoftext|>"
+#define READ_BYTES  ((int64_t)1 << 20)
 
 /* ---- progress ---- */
 
@@ -97,34 +99,67 @@ static void report(const request *r, const dt_line_counter *counter, const dt_bp
                 (double)counter->bytes / 1e6, counts->count);
 }
 
-/* What is packed or no text would be learned as noise. A pipe is taken as it comes. */
-static dt_status expect_text(const char *path) {
-    struct stat info;
-    int descriptor;
-    int64_t file_bytes;
-    if (strcmp(path, "-") == 0 || stat(path, &info) != 0 || !S_ISREG(info.st_mode))
-        return DT_OK;
-    DT_TRY(dt_file_open(path, &descriptor, &file_bytes));
-    const int64_t length = dt_min(file_bytes, DT_RECOGNISE_BYTES);
-    uint8_t *start = dt_memory_alloc(length, 1, "the start of a text");
-    dt_status status = start ? dt_file_read_at(descriptor, path, start, (size_t)length, 0) : DT_FAILED;
-    if (status == DT_OK)
-        status = dt_recognise_text(path, start, length);
-    dt_memory_free(start);
-    close(descriptor);
+/* What is no text would be learned as noise. */
+static dt_status expect_text(const char *name, const uint8_t *start, int64_t length) {
+    if (dt_token_file_recognise(start, length) != DT_TOKEN_FORMAT_NONE)
+        return dt_usage(
+            "cannot use %s: expected a text, found tokens; `dtrain tokenize --decode` gives their text",
+            name);
+    return dt_recognise_text(name, start, dt_min(length, DT_RECOGNISE_BYTES));
+}
+
+static dt_status count_unpacked(dt_line_counter *counter, dt_unpack *unpack, const char *name,
+                                uint8_t *bytes) {
+    int64_t got = READ_BYTES;
+    bool is_start = true;
+    while (got == READ_BYTES && !counter->counts.is_full) {
+        DT_TRY(dt_unpack_read(unpack, bytes, READ_BYTES, &got));
+        if (is_start && got > 0)
+            DT_TRY(expect_text(name, bytes, got));
+        DT_TRY(dt_line_counter_add(counter, bytes, got));
+        is_start = false;
+        show_bytes(counter->bytes);
+    }
+    return dt_line_counter_end(counter);
+}
+
+/* A file, perhaps packed, a pipe or standard input. */
+static dt_status count_text(dt_line_counter *counter, const char *path) {
+    const bool standard = strcmp(path, DT_UNPACK_STANDARD_INPUT) == 0;
+    dt_unpack *unpack;
+    DT_TRY(dt_unpack_open(&unpack, path, NULL));
+    uint8_t *bytes = malloc(READ_BYTES);
+    const dt_status status = bytes
+                                 ? count_unpacked(counter, unpack, standard ? "standard input" : path, bytes)
+                                 : dt_fail("out of memory for reading a text");
+    free(bytes);
+    dt_unpack_close(unpack);
+    return status;
+}
+
+/* All that the names and globs mean. */
+static dt_status count_texts(dt_line_counter *counter, const request *r) {
+    char **paths;
+    size_t count;
+    DT_TRY(dt_corpus_files_find(r->texts, r->text_count, &paths, &count));
+    dt_status status = DT_OK;
+    for (size_t i = 0; i < count && status == DT_OK; i++)
+        status = count_text(counter, paths[i]);
+    dt_file_free_names(paths, count);
+    if (status == DT_OK && counter->bytes == 0)
+        status = dt_usage("tokenizer train: expected text to train on, found none in what was named");
     return status;
 }
 
 static dt_status train(const request *r) {
     dt_line_counter counter;
     dt_bpe_learned learned = {{0}, NULL, 0};
-    dt_status status = dt_line_counter_create(&counter, r->options.use_regex, r->options.add_prefix_space);
-    for (int i = 0; i < r->text_count && status == DT_OK; i++)
-        status = expect_text(r->texts[i]);
-    for (int i = 0; i < r->text_count && status == DT_OK; i++)
-        status = dt_line_counter_read(&counter, r->texts[i], show_bytes);
-    if (status == DT_OK && counter.bytes == 0)
-        status = dt_usage("tokenizer train: expected text to train on, found none in what was named");
+    /* Without a regex a piece may hold the token that ends a text, as merges would make it: a token twice. */
+    const char *apart = r->options.use_regex ? NULL : r->options.end_of_text;
+    dt_status status =
+        dt_line_counter_create(&counter, r->options.use_regex, r->options.add_prefix_space, apart);
+    if (status == DT_OK)
+        status = count_texts(&counter, r);
     if (status == DT_OK)
         status =
             dt_bpe_train(&counter.counts, r->V - (r->options.end_of_text != NULL), show_tokens, &learned);
@@ -169,11 +204,10 @@ static dt_status check(const dt_verb_flags *flags, const char *const *words, int
                                 DT_VOCABULARY_MAX_IDS, "vocab-size", flags->vocab_size, &r->V);
 }
 
-dt_status dt_verb_tokenizer(const dt_verb *verb, int argc, char **argv) {
+static dt_status read_and_train(const dt_verb *verb, int argc, char **argv) {
     dt_verb_flags flags;
     request r;
     int count = 0;
-    dt_log_open(true, dt_log_find_terminal());
     const char **words = calloc((size_t)argc + 1, sizeof *words);
     if (words == NULL)
         return dt_fail("out of memory for the command line");
@@ -184,4 +218,23 @@ dt_status dt_verb_tokenizer(const dt_verb *verb, int argc, char **argv) {
         status = train(&r);
     free(words);
     return status;
+}
+
+/* Rank 0 does all of it, and the others sleep. */
+static dt_status by_rank_0(const dt_world *world, const dt_verb *verb, int argc, char **argv) {
+    dt_world alone;
+    DT_TRY(dt_world_split(world, 1, &alone));
+    const dt_status status = world->rank == 0 ? read_and_train(verb, argc, argv) : DT_OK;
+    DT_TRY(dt_world_rejoin(world, &alone));
+    return dt_agree(world, status);
+}
+
+dt_status dt_verb_tokenizer(const dt_verb *verb, int argc, char **argv) {
+    dt_world world;
+    DT_TRY(dt_world_open(&world));
+    dt_log_open(world.rank == 0, dt_log_find_terminal());
+    dt_status status = dt_verb_same_launch(&world, argc, argv);
+    if (status == DT_OK)
+        status = by_rank_0(&world, verb, argc, argv);
+    return dt_verb_leave(&world, status);
 }

@@ -1,9 +1,9 @@
 /**
  * The verbs of the command line, and what they share. Each takes its row of the table (verb/table.h) and the
  * words after itself, does all of its work and returns the program's exit code; the sentence of a failure is
- * dt_error(), for main.c to print. train, eval, data, bench, plan and tokenize (but for --decode) are
- * collective, join the job and print their own; the others are local, and every task of a launcher does all
- * of their work, with the words that it was given.
+ * dt_error(), for main.c to print. train, eval, data, bench, plan, tokenizer and tokenize (but for --decode)
+ * are collective, join the job and print their own; the others are local, and every task of a launcher does
+ * all of their work, with the words that it was given.
  *
  * This room is the command line. Words enter; an exit code leaves, and what the verb was asked for. A file
  * is a verb.
@@ -63,7 +63,7 @@ dt_status dt_verb_verify(const dt_verb *verb, int argc, char **argv);
 /** Writes the model of a checkpoint as a folder for other programs, in a type of numbers of choice. Local. */
 dt_status dt_verb_export(const dt_verb *verb, int argc, char **argv);
 
-/** Trains a tokenizer on text files and writes a tokenizer.json. Local. */
+/** Trains a tokenizer on texts and writes a tokenizer.json, by rank 0. Collective. */
 dt_status dt_verb_tokenizer(const dt_verb *verb, int argc, char **argv);
 
 /** Prints in one line whether the run of these words is complete, and the step it has come to. Local. */

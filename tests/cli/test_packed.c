@@ -33,12 +33,14 @@ static void run_line(const char *line) {
 
 /* Temporary files go to tmp/, so that a test sees them. */
 static int set_up(void **state) {
+    char tmp[512];
     *state = command_enter_folder();
+    snprintf(tmp, sizeof tmp, "%s/tmp", (const char *)*state);
     text_write("text.txt", 60000, 1);
     run_line(
         "mkdir tmp && gzip -k text.txt && head -c 20000 text.txt >a.txt && tail -c +20001 text.txt >b.txt && "
         "gzip -c a.txt >a.gz && " DTRAIN " tokenize text.txt --out text.tokens");
-    assert_int_equal(setenv("TMPDIR", "tmp", 1), 0);
+    assert_int_equal(setenv("TMPDIR", tmp, 1), 0);
     training_done(TRAINING_ALONE, 1, "plain", MODEL "--data text.txt");
     return 0;
 }
@@ -84,7 +86,7 @@ static void statistics_of_a_packed_text(void **state) {
     run_line(DTRAIN
              " tokenize --statistics text.txt --tokenizer bytes | tail -n +2 >plain.txt && " TWO DTRAIN
              " tokenize --statistics text.txt.gz --tokenizer bytes 2>said | tail -n +2 | cmp - plain.txt && "
-             "test -s plain.txt && grep -q '^dtrain: tokens: unpacked for now into tmp/dtrain-' said");
+             "test -s plain.txt && grep -q '^dtrain: tokens: unpacked for now into .*/tmp/dtrain-' said");
     expect_nothing_left();
     verb_refused(
         "tokenize --decode text.txt.gz --tokenizer bytes", 2,
@@ -138,6 +140,35 @@ static void characters_of_what_is_read_once(void **state) {
     expect_nothing_left();
 }
 
+/* Tokens and what makes them may be moved together; another tokenizer of that name is none. */
+static void a_tokenizer_beside_its_tokens(void **state) {
+    (void)state;
+    run_line("mkdir -p deep && " DTRAIN
+             " tokenize text.txt --tokenizer chars --out deep/c.tokens && mv deep away && "
+             "mkdir deep && printf '{}' >deep/c.tokens.tokenizer.json && " DTRAIN
+             " tokenize --decode away/c.tokens | cmp - text.txt && cd away && " DTRAIN
+             " tokenize --decode c.tokens | cmp - ../text.txt && rm *.json");
+    verb_refused("tokenize --decode away/c.tokens", 2,
+                 "dtrain: error: tokenize: expected the tokenizer deep/c.tokens.tokenizer.json that made "
+                 "away/c.tokens, found it neither there nor beside the tokens; name it by --tokenizer\n");
+}
+
+/* What to do is said in the words of the verb. */
+static void advice_suits_the_verb(void **state) {
+    (void)state;
+    verb_refused(
+        "tokenize nope.txt --out x.tokens", 2,
+        "dtrain: error: no corpus: cannot open nope.txt: No such file or directory; name a file that is "
+        "there\n");
+    verb_refused(
+        "tokenize 'nope*' --out x.tokens", 2,
+        "dtrain: error: no corpus: expected files that match the glob nope*, found none; name files that "
+        "are there, with a glob in quotes\n");
+    run_line("touch empty.txt");
+    verb_refused("tokenize empty.txt --out x.tokens", 2,
+                 "dtrain: error: cannot use empty.txt: expected a text, found an empty file; name another\n");
+}
+
 /* Asked to stop while it waits for more, nothing is left of what was unpacked. */
 static void a_stop_leaves_nothing(void **state) {
     (void)state;
@@ -164,7 +195,8 @@ int main(void) {
         cmocka_unit_test(eval_takes_what_training_takes),  cmocka_unit_test(data_takes_what_training_takes),
         cmocka_unit_test(statistics_of_a_packed_text),     cmocka_unit_test(a_runs_own_tokens_are_found),
         cmocka_unit_test(characters_of_what_is_read_once), cmocka_unit_test(a_stop_leaves_nothing),
-        cmocka_unit_test(a_resume_needs_no_unused_text),
+        cmocka_unit_test(a_resume_needs_no_unused_text),   cmocka_unit_test(a_tokenizer_beside_its_tokens),
+        cmocka_unit_test(advice_suits_the_verb),
     };
     return cmocka_run_group_tests(tests, set_up, training_tear_down);
 }

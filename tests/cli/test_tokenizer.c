@@ -2,6 +2,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,6 +40,48 @@ static void a_tokenizer_is_trained(void **state) {
     command_free(&r);
 }
 
+static void run_line(const char *line) {
+    command_result r = command_run("%s", line);
+    if (r.exit_code != 0)
+        fail_msg("%s: exit code %d, \"%s\"", line, r.exit_code, r.err);
+    command_free(&r);
+}
+
+/* The same file of all that holds the same texts, by one rank and by two, told of once. */
+static void texts_come_in_many_forms(void **state) {
+    (void)state;
+    static const char *const texts[] = {"text.txt.gz", "'text*.gz'", "<(cat text.txt)", "a.gz b.txt",
+                                        "- <text.txt.gz"};
+    run_line("gzip -k text.txt && head -n 200 text.txt | gzip >a.gz && tail -n +201 text.txt >b.txt && "
+             "head -c 2000 text.txt.gz >cut.gz && " DTRAIN " tokenize text.txt --out trained.tokens");
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        char line[512];
+        snprintf(
+            line, sizeof line,
+            "bash -c \"%s " DTRAIN " tokenizer train %s --vocab-size 300 --out form.json\" >said && "
+            "test $(grep -c 'form.json: 300 tokens' said) = 1 && cmp trained.json form.json && rm form.json",
+            i % 2 ? DTRAIN_MPIRUN " -np 2 --oversubscribe" : "", texts[i]);
+        run_line(line);
+    }
+    command_result r = command_run(DTRAIN_MPIRUN " -np 2 --oversubscribe " DTRAIN " tokenizer train none.txt "
+                                                 "--vocab-size 300 --out t.json");
+    assert_int_equal(r.exit_code, 2);
+    command_says(&r, "cannot read none.txt");
+    command_free(&r);
+}
+
+/* Its merges would make the token that ends a text a second time, so it is part of no piece. */
+static void ends_of_texts_without_a_regex(void **state) {
+    (void)state;
+    run_line(
+        "for i in 1 2 3 4 5 6 7 8; do tail -c +$((900 * i)) text.txt | head -c 800; printf '<|endoftext|>'; "
+        "done >ends.txt && " DTRAIN
+        " tokenizer train ends.txt --no-regex --vocab-size 400 --out ends.json && "
+        "grep -q '\"id\": 399' ends.json && test $(grep -c endoftext ends.json) = 1 && " DTRAIN
+        " tokenize ends.txt --tokenizer ends.json --out ends.tokens && " DTRAIN
+        " tokenize --decode ends.tokens | cmp - ends.txt");
+}
+
 static void what_is_missing_is_named(void **state) {
     (void)state;
     expect_refused("", "expected what to do, which is train, found nothing");
@@ -47,10 +90,14 @@ static void what_is_missing_is_named(void **state) {
     expect_refused("train text.txt --vocab-size 300", "as in --out tokenizer.json, found none");
     expect_refused("train text.txt --out t.json", "as in --vocab-size 8000");
     expect_refused("train text.txt --vocab-size 256 --out t.json", "257");
-    expect_refused("train none.txt --vocab-size 300 --out t.json", "none.txt: cannot be read");
-    command_result packed = command_run("gzip -c text.txt >packed.gz");
-    command_free(&packed);
-    expect_refused("train packed.gz --vocab-size 300 --out t.json", "found a file packed by gzip; unpack it");
+    expect_refused("train none.txt --vocab-size 300 --out t.json",
+                   "cannot read none.txt: No such file or directory");
+    expect_refused("train 'none*.txt' --vocab-size 300 --out t.json", "files that match the glob none*.txt");
+    expect_refused(
+        "train trained.tokens --vocab-size 300 --out t.json",
+        "cannot use trained.tokens: expected a text, found tokens; `dtrain tokenize --decode` gives");
+    expect_refused("train cut.gz --vocab-size 300 --out t.json",
+                   "cannot unpack cut.gz: expected a whole file");
     expect_refused("train /dev/null --vocab-size 300 --out t.json", "expected text to train on, found none");
     command_result r = command_run("ls t.json");
     assert_int_not_equal(r.exit_code, 0);
@@ -71,8 +118,8 @@ static void runs_by_it_have_the_same_bits(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_tokenizer_is_trained),
-        cmocka_unit_test(what_is_missing_is_named),
+        cmocka_unit_test(a_tokenizer_is_trained),        cmocka_unit_test(texts_come_in_many_forms),
+        cmocka_unit_test(ends_of_texts_without_a_regex), cmocka_unit_test(what_is_missing_is_named),
         cmocka_unit_test(runs_by_it_have_the_same_bits),
     };
     return cmocka_run_group_tests(tests, training_set_up, training_tear_down);

@@ -36,13 +36,18 @@ static void check_strict(int count, char **words, const dt_flag *own, int positi
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     char *words[WORDS_MAX];
-    const char *positional[WORDS_MAX], *path = NULL, *list = NULL;
-    const dt_flag own[] = {{"config", true, &path}, {"list", false, &list}, {NULL, false, NULL}};
+    const char *positional[WORDS_MAX], *path = NULL, *list = NULL, *one = NULL;
+    char *all = NULL;
+    const dt_flag own[] = {{"config", true, &path, NULL},
+                           {"list", false, &list, NULL},
+                           {"all", true, &one, &all},
+                           {.name = NULL}};
     int others = 0, next = 0;
     const int count = cut(data, size, words);
     dt_config config;
     dt_config_init(&config);
     const dt_status status = dt_config_read_flags(&config, count, words, own, positional, &others);
+    free(all);
     fuzz_accepted = status == DT_OK;
     if (fuzz_accepted) {
         same_config_check(&config);

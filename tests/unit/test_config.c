@@ -59,7 +59,7 @@ static void test_old_names(void **state) {
     (void)state;
     dt_config config;
     const char *algorithms = NULL;
-    const dt_flag own[] = {{"algorithms", false, &algorithms}, {.name = NULL}};
+    const dt_flag own[] = {{"algorithms", false, &algorithms, NULL}, {.name = NULL}};
     dt_config_init(&config);
     assert_done(read_yaml(&config, "exchange: hierarchical\n"));
     assert_int_equal(config.allreduce, DT_ALGORITHM_HIERARCHICAL);
@@ -255,8 +255,10 @@ static void test_own_flags_and_words(void **state) {
     (void)state;
     const char *file = NULL, *print = NULL, *seed = NULL, *words[8];
     int count = -1;
-    const dt_flag own[] = {
-        {"config", true, &file}, {"print-config", false, &print}, {"seed", true, &seed}, {NULL, false, NULL}};
+    const dt_flag own[] = {{"config", true, &file, NULL},
+                           {"print-config", false, &print, NULL},
+                           {"seed", true, &seed, NULL},
+                           {.name = NULL}};
     dt_config config;
     dt_config_init(&config);
     assert_done(

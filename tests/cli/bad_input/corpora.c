@@ -3,7 +3,7 @@
 
 static const bad_row rows[] = {
     {ROW(TINY, "no corpus: expected data/uni-alg-int.txt or another *.txt in data/")},
-    {ROW(TINY " --data nope.txt", "cannot open nope.txt: No such file or directory; name a text")},
+    {ROW(TINY " --data nope.txt", "cannot open nope.txt: No such file or directory; name a file")},
     {ROW(TINY " --data folder", "cannot read folder: expected a regular file, found a folder")},
     {ROW(TINY " --data empty.txt", "cannot use empty.txt: expected a text, found an empty file")},
     {ROW(TINY " --data empty.txt --data-format uint16",
@@ -18,7 +18,7 @@ static const bad_row rows[] = {
     {ROW(TINY " --data case/loop", "cannot open case/loop: Too many levels of symbolic links"),
      .prepare = "mkdir case && ln -s loop case/loop"},
     {ROW(TINY " --data plain.txt/x", "cannot open plain.txt/x: Not a directory")},
-    {ROW(TINY " --data $(printf %0300d 7)", "File name too long; name a text file with --data FILE")},
+    {ROW(TINY " --data $(printf %0300d 7)", "File name too long; name a file that is there")},
     {ROW("data " TINY " --data case/text.txt", "cannot open case/text.txt: Permission denied"),
      .prepare = "mkdir case && cp text.txt case && chmod 0 case/text.txt", .as_nobody = true},
     {ROW(TINY " --data case/unicode.txt", "the corpus is too small: found 100 tokens"),
