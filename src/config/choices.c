@@ -20,6 +20,9 @@ const char *const dt_choices_algorithm[] = {[DT_ALGORITHM_AUTO] = "auto",
 
 const char *const dt_choices_products[] = {[DT_PRODUCTS_OWN] = "own", [DT_PRODUCTS_BLAS] = "blas", NULL};
 
+const char *const dt_choices_recompute[] = {
+    [DT_RECOMPUTE_NONE] = "none", [DT_RECOMPUTE_LAYER] = "layer", NULL};
+
 const char *const dt_choices_eval_on[] = {[DT_EVAL_RANK0] = "rank0", [DT_EVAL_ALL] = "all", NULL};
 
 const char *const dt_choices_on_nonfinite[] = {

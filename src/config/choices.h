@@ -25,6 +25,12 @@ typedef enum dt_algorithm {
 /** Whose matrix products training's are, where it computes in fp32: math/linear.h's own, or OpenBLAS's. */
 typedef enum dt_products { DT_PRODUCTS_OWN, DT_PRODUCTS_BLAS } dt_products;
 
+/** What of a layer's forward pass the backward pass makes again: model/activations.h. */
+typedef enum dt_recompute {
+    DT_RECOMPUTE_NONE, /**< nothing: every layer keeps what its backward pass takes */
+    DT_RECOMPUTE_LAYER /**< all of it, from the layer's input, which alone is kept */
+} dt_recompute;
+
 /** What becomes of the windows that make no whole batch: data/batch.h. */
 typedef enum dt_leftover { DT_LEFTOVER_DROP, DT_LEFTOVER_SPREAD } dt_leftover;
 
@@ -46,6 +52,7 @@ extern const char *const dt_choices_leftover[];
 extern const char *const dt_choices_data_format[];
 extern const char *const dt_choices_algorithm[];
 extern const char *const dt_choices_products[];
+extern const char *const dt_choices_recompute[];
 extern const char *const dt_choices_eval_on[];
 extern const char *const dt_choices_on_nonfinite[];
 extern const char *const dt_choices_on_error[];

@@ -52,7 +52,7 @@ typedef struct dt_config {
     int64_t leftover_windows;
     int64_t bucket_bytes;
     double hang_timeout_seconds, stop_after_seconds;
-    int64_t check_cadence, allreduce, gradient_dtype, compute_dtype, products;
+    int64_t check_cadence, allreduce, gradient_dtype, compute_dtype, products, recompute;
     char *data, *validation_data; /* lists, config/list.h */
     int64_t data_format;
     bool join_documents;

@@ -144,6 +144,9 @@ static const dt_option table[] = {
     {FIELD(products), CHOICE("own", dt_choices_products), GROUP(TRAINING), CHANGEABLE,
      HELP("Whose matrix products training computes with in fp32; blas is OpenBLAS's, for processors that it has tuned "
           "kernels for and dtrain has none")},
+    {FIELD(recompute), CHOICE("none", dt_choices_recompute), GROUP(TRAINING), IRRELEVANT,
+     HELP("What the backward pass computes again to save memory: none, or layer, the forward pass of each layer, of "
+          "which only the input is kept then; the bits are the same")},
     {FIELD(data), LIST("null"), OR_NULL, GROUP(DATA), IRRELEVANT,
      HELP("Files to train on, in this order: texts, also packed by gzip or zstd, or files of tokens; names and "
           "globs, or - for standard input; null is data/uni-alg-int.txt, or else the first *.txt in data/")},

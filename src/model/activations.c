@@ -32,6 +32,7 @@ static dt_operand *operands(carver *c, int64_t count) {
     return floats(c, (count + each - 1) / each);
 }
 
+/* What of a layer the backward pass can make again. */
 static void carve_layer(dt_layer_activations *a, carver *c) {
     const dt_shape *s = c->shape;
     const int64_t n = c->sequences * s->T;
@@ -46,7 +47,18 @@ static void carve_layer(dt_layer_activations *a, carver *c) {
     a->mean_2 = floats(c, n);
     a->rstd_2 = floats(c, n);
     a->pre = operands(c, n * s->F);
-    a->output = floats(c, n * s->C);
+}
+
+static void carve_layers(dt_activations *a, carver *c) {
+    const dt_shape *s = c->shape;
+    dt_layer_activations layer = {0};
+    for (int64_t l = 0; l < s->n_layers; l++) {
+        if (l == 0 || a->recompute == DT_RECOMPUTE_NONE)
+            carve_layer(&layer, c);
+        layer.output = floats(c, c->sequences * s->T * s->C);
+        if (a->layer)
+            a->layer[l] = layer;
+    }
 }
 
 int64_t dt_activations_workspace_floats(const dt_kernels *kernels, const dt_shape *s, int64_t rows) {
@@ -80,10 +92,7 @@ static int64_t carve_all(dt_activations *a, carver *c) {
     a->logits_rows = dt_activations_logits_rows(s, n);
     a->logits_stride = dt_memory_round_floats(s->V);
     a->input = floats(c, n * s->C);
-    for (int64_t l = 0; l < s->n_layers; l++) {
-        dt_layer_activations counted;
-        carve_layer(a->layer ? &a->layer[l] : &counted, c);
-    }
+    carve_layers(a, c);
     a->ln_f = operands(c, n * s->C);
     a->mean_f = floats(c, n);
     a->rstd_f = floats(c, n);
@@ -107,8 +116,9 @@ static int64_t carve_all(dt_activations *a, carver *c) {
 /* Far beyond any memory, and far enough below 2^63 for every sum and product of carve_all. */
 #define LARGEST_FLOATS 0x1p58
 
-int64_t dt_activations_floats(const dt_kernels *kernels, const dt_shape *shape, int64_t sequences) {
-    dt_activations counted = {0};
+int64_t dt_activations_floats(const dt_kernels *kernels, const dt_shape *shape, int64_t sequences,
+                              dt_recompute recompute) {
+    dt_activations counted = {.recompute = recompute};
     const double tokens = (double)sequences * (double)shape->T;
     const double layer = (double)(16 * shape->C + 4 * shape->F + shape->H + shape->V);
     if (tokens * layer * (double)(shape->n_layers + 1) > LARGEST_FLOATS)
@@ -117,11 +127,11 @@ int64_t dt_activations_floats(const dt_kernels *kernels, const dt_shape *shape, 
 }
 
 dt_status dt_activations_create(dt_activations *activations, const dt_kernels *kernels, const dt_shape *shape,
-                                int64_t sequences) {
+                                int64_t sequences, dt_recompute recompute) {
     DT_ASSERT(sequences > 0);
-    *activations = (dt_activations){.sequences = sequences};
-    activations->block = dt_memory_alloc(dt_activations_floats(kernels, shape, sequences), sizeof(float),
-                                         "the activations of a micro-batch");
+    *activations = (dt_activations){.sequences = sequences, .recompute = recompute};
+    activations->block = dt_memory_alloc(dt_activations_floats(kernels, shape, sequences, recompute),
+                                         sizeof(float), "the activations of a micro-batch");
     activations->layer = calloc((size_t)shape->n_layers, sizeof *activations->layer);
     if (activations->block == NULL)
         return DT_FAILED;
@@ -130,6 +140,11 @@ dt_status dt_activations_create(dt_activations *activations, const dt_kernels *k
                        dt_plural_s(shape->n_layers));
     (void)carve_all(activations, &(carver){kernels, shape, sequences, activations->block, 0});
     return DT_OK;
+}
+
+const float *dt_activations_input(const dt_activations *a, int64_t layer) {
+    DT_ASSERT(layer >= 0);
+    return layer > 0 ? a->layer[layer - 1].output : a->input;
 }
 
 void dt_activations_free(dt_activations *activations) {

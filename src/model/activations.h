@@ -2,8 +2,10 @@
  * The memory of one micro-batch's forward and backward pass: what each layer keeps, and scratch.
  *
  * A thread that works on micro-batches has one set of its own. Nothing is T x T; a layer keeps 8 C + F floats
- * a token and a few more for LayerNorm and attention; logits are there for a block of rows only. All
- * functions are local.
+ * a token and a few more for LayerNorm and attention; logits are there for a block of rows only. Where layers
+ * are recomputed each keeps its output alone, the input of the next, and all share the memory of the rest,
+ * which the backward pass makes again (Chen et al., "Training Deep Nets with Sublinear Memory Cost", 2016).
+ * All functions are local.
  */
 #ifndef DT_MODEL_ACTIVATIONS_H
 #define DT_MODEL_ACTIVATIONS_H
@@ -11,10 +13,12 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "config/choices.h"
 #include "math/kernels.h"
 #include "model/layout.h"
 
-/** What one layer's forward pass leaves for its backward pass; n = sequences x T rows. */
+/** What one layer's forward pass leaves for its backward pass; n = sequences x T rows. Where layers are
+ * recomputed all but `output` is every layer's, and holds what the layer that was run last has left. */
 typedef struct dt_layer_activations {
     dt_operand *ln_1;       /* [n, C] */
     float *mean_1, *rstd_1; /* [n], [n] */
@@ -30,6 +34,7 @@ typedef struct dt_layer_activations {
 
 typedef struct dt_activations {
     int64_t sequences;           /**< the most that fit */
+    dt_recompute recompute;      /**< whether layers share what the backward pass makes again */
     float *input;                /* [n, C]: the embedded tokens */
     dt_layer_activations *layer; /* [n_layers] */
     dt_operand *ln_f;            /* [n, C] */
@@ -56,12 +61,16 @@ typedef struct dt_activations {
  * Floats that a set for `sequences` sequences holds: what dt_activations_create will allocate. INT64_MAX,
  * which no allocation grants, where 63 bits would be too few to count with. Local.
  */
-int64_t dt_activations_floats(const dt_kernels *kernels, const dt_shape *shape, int64_t sequences);
+int64_t dt_activations_floats(const dt_kernels *kernels, const dt_shape *shape, int64_t sequences,
+                              dt_recompute recompute);
 
 /** Allocates a set for micro-batches of up to `sequences` sequences of shape->T tokens, in the operands of
  * `kernels`. The caller frees it. */
 dt_status dt_activations_create(dt_activations *activations, const dt_kernels *kernels, const dt_shape *shape,
-                                int64_t sequences);
+                                int64_t sequences, dt_recompute recompute);
+
+/** The input of layer `layer`, [n, C]: the output of the layer before, or the embedded tokens. */
+const float *dt_activations_input(const dt_activations *activations, int64_t layer);
 
 /** Floats of workspace for any of the model's products of up to `rows` rows. */
 int64_t dt_activations_workspace_floats(const dt_kernels *kernels, const dt_shape *shape, int64_t rows);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "model/forward.h"
 #include "model/head.h"
 
 /* Tells that the gradient is final from `tensor` on, the first float of a tensor of this gradient. Told again
@@ -63,13 +64,31 @@ static double head_backward(const dt_gpt *gpt, const dt_weights *weights, const 
                             float scale, dt_activations *a, const dt_gpt_view *d) {
     const dt_shape *s = &gpt->layout->shape;
     const int64_t C = s->C, n = micro_batch->sequences * s->T;
-    const float *x = a->layer[s->n_layers - 1].output;
+    const float *x = dt_activations_input(a, s->n_layers);
     const dt_layernorm_ranges all = dt_layernorm_whole(n, C);
     const double loss = dt_head_backward(gpt, weights, n, scale, a, d->wte);
     memset(a->dx, 0, (size_t)(n * C) * sizeof *a->dx);
     gpt->kernels->layernorm->backward(a->dx, d->ln_f_weight, d->ln_f_bias, a->dnorm, x, a->mean_f, a->rstd_f,
                                       weights->view.ln_f_weight, n, C, &all);
     return loss;
+}
+
+/* Where the gradient is final when the backward pass comes to layer i. */
+static const float *above(const dt_gpt *gpt, const dt_gpt_view *gradient, int64_t i) {
+    return i + 1 < gpt->layout->shape.n_layers ? gradient->layer[i + 1].ln_1_weight : gradient->ln_f_weight;
+}
+
+/* Makes what layer i's backward pass takes, where the layers share its memory. The last layer's stands there
+ * from the forward pass. */
+static void remake_layer(const dt_gpt *gpt, const dt_weights *weights, const dt_micro_batch *micro_batch,
+                         int64_t i, dt_activations *a, const dt_gpt_view *gradient,
+                         const dt_backward_progress *progress) {
+    if (a->recompute == DT_RECOMPUTE_NONE || i == gpt->layout->shape.n_layers - 1)
+        return;
+    dt_forward_attention_again(gpt, weights, micro_batch, i, a);
+    tell(progress, gradient, above(gpt, gradient, i));
+    dt_forward_mlp_again(gpt, weights, micro_batch, i, a);
+    tell(progress, gradient, above(gpt, gradient, i));
 }
 
 /* The second branch of layer i, and the LayerNorm before it. */
@@ -83,13 +102,13 @@ static void mlp_backward(const dt_gpt *gpt, const dt_weights *weights, const dt_
     const dt_gpt_layer *d = &gradient->layer[i];
     const dt_linear_shape up = dt_linear_dense(n, C, F), down = dt_linear_dense(n, F, C);
     const dt_layernorm_ranges all = dt_layernorm_whole(n, C);
-    const float *above = i + 1 < gpt->layout->shape.n_layers ? d[1].ln_1_weight : gradient->ln_f_weight;
+    const float *done = above(gpt, gradient, i);
 
     leave_residual(gpt, micro_batch, i, DT_DROPOUT_RESIDUAL_2, a);
     pull(k, a->dact, DT_RESULT_OPERAND, a->dprojection, &weights->layer[i].mlp_proj, &down, a->workspace);
-    tell(progress, gradient, above);
+    tell(progress, gradient, done);
     k->gelu->backward(a->dact, a->act, a->dact, l->pre, dt_range_all(n * F));
-    tell(progress, gradient, above);
+    tell(progress, gradient, done);
     weigh(k, d->mlp_proj_weight, d->mlp_proj_bias, a->act, a->dprojection, &down, a->workspace);
     tell(progress, gradient, d->mlp_proj_weight);
     weigh(k, d->c_fc_weight, d->c_fc_bias, l->ln_2, a->dact, &up, a->workspace);
@@ -101,11 +120,10 @@ static void mlp_backward(const dt_gpt *gpt, const dt_weights *weights, const dt_
     tell(progress, gradient, d->ln_2_weight);
 }
 
-/* The first branch of layer i, whose input was x, and the LayerNorm before it. */
+/* The first branch of layer i, and the LayerNorm before it. */
 static void attention_backward(const dt_gpt *gpt, const dt_weights *weights,
-                               const dt_micro_batch *micro_batch, int64_t i, const float *x,
-                               dt_activations *a, const dt_gpt_view *gradient,
-                               const dt_backward_progress *progress) {
+                               const dt_micro_batch *micro_batch, int64_t i, dt_activations *a,
+                               const dt_gpt_view *gradient, const dt_backward_progress *progress) {
     const int64_t C = gpt->layout->shape.C, n = micro_batch->sequences * gpt->layout->shape.T;
     const dt_kernels *k = gpt->kernels;
     const dt_layer_activations *l = &a->layer[i];
@@ -124,8 +142,8 @@ static void attention_backward(const dt_gpt *gpt, const dt_weights *weights,
     tell(progress, gradient, d->c_attn_weight);
     pull(k, a->dnorm, DT_RESULT_FLOAT, a->dqkv, &weights->layer[i].c_attn, &wide, a->workspace);
     tell(progress, gradient, d->c_attn_weight);
-    k->layernorm->backward(a->dx, d->ln_1_weight, d->ln_1_bias, a->dnorm, x, l->mean_1, l->rstd_1,
-                           weights->view.layer[i].ln_1_weight, n, C, &all);
+    k->layernorm->backward(a->dx, d->ln_1_weight, d->ln_1_bias, a->dnorm, dt_activations_input(a, i),
+                           l->mean_1, l->rstd_1, weights->view.layer[i].ln_1_weight, n, C, &all);
     tell(progress, gradient, d->ln_1_weight);
 }
 
@@ -151,9 +169,9 @@ double dt_backward_run(const dt_gpt *gpt, const dt_weights *weights, const dt_mi
     double loss = head_backward(gpt, weights, micro_batch, scale, a, gradient);
     tell(progress, gradient, gradient->ln_f_weight);
     for (int64_t i = gpt->layout->shape.n_layers - 1; i >= 0; i--) {
-        const float *x = i > 0 ? a->layer[i - 1].output : a->input;
+        remake_layer(gpt, weights, micro_batch, i, a, gradient, progress);
         mlp_backward(gpt, weights, micro_batch, i, a, gradient, progress);
-        attention_backward(gpt, weights, micro_batch, i, x, a, gradient, progress);
+        attention_backward(gpt, weights, micro_batch, i, a, gradient, progress);
     }
     embed_backward(gpt, micro_batch, a, gradient);
     tell(progress, gradient, gradient->wte);

@@ -21,8 +21,9 @@ typedef struct dt_backward_progress {
 /**
  * After dt_forward_run on the same micro-batch: writes the gradient of scale x (sum of the micro-batch's
  * cross-entropies) to every tensor of `gradient`, whole, whatever stood there before. Tensors are finished
- * from the end of the table to its start, the tied embedding last, and `progress` (may be NULL) is told. Uses
- * up the activations. Returns the sum of the cross-entropies, in nats.
+ * from the end of the table to its start, the tied embedding last, and `progress` (may be NULL) is told.
+ * Where the activations say so, each layer's forward pass is run again first. Uses up the activations.
+ * Returns the sum of the cross-entropies, in nats.
  */
 double dt_backward_run(const dt_gpt *gpt, const dt_weights *weights, const dt_micro_batch *micro_batch,
                        float scale, dt_activations *activations, const dt_gpt_view *gradient,

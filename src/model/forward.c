@@ -51,35 +51,72 @@ static void multiply(const dt_gpt *gpt, void *y, dt_result result, const dt_oper
     linear->forward(y, result, x, w, bias, &shape, dt_linear_all_y(linear, &shape), workspace);
 }
 
+/* The first branch of a layer, to the middle of the residual stream. */
+static void run_attention(const dt_gpt *gpt, const dt_weights *weights, const dt_micro_batch *micro_batch,
+                          int64_t layer, dt_activations *a) {
+    const int64_t C = gpt->layout->shape.C, n = micro_batch->sequences * gpt->layout->shape.T;
+    const dt_gpt_layer *w = &weights->view.layer[layer];
+    const dt_layer_matrices *m = &weights->layer[layer];
+    const float *x = dt_activations_input(a, layer);
+    dt_layer_activations *l = &a->layer[layer];
+    gpt->kernels->layernorm->forward(l->ln_1, l->mean_1, l->rstd_1, x, w->ln_1_weight, w->ln_1_bias,
+                                     dt_range_all(n), C);
+    multiply(gpt, l->qkv, DT_RESULT_OPERAND, l->ln_1, &m->c_attn, w->c_attn_bias, n, C, 3 * C, a->workspace);
+    attend(gpt, micro_batch, layer, l, a->scratch);
+    multiply(gpt, a->projection, DT_RESULT_FLOAT, l->attended, &m->attn_proj, NULL, n, C, C, a->workspace);
+    join_residual(gpt, micro_batch, layer, DT_DROPOUT_RESIDUAL_1, l->middle, x, w->attn_proj_bias, a);
+}
+
+/* The second branch, as far as the backward pass needs it. */
+static void run_mlp_to_gelu(const dt_gpt *gpt, const dt_weights *weights, const dt_micro_batch *micro_batch,
+                            int64_t layer, dt_activations *a) {
+    const int64_t C = gpt->layout->shape.C, F = gpt->layout->shape.F,
+                  n = micro_batch->sequences * gpt->layout->shape.T;
+    const dt_gpt_layer *w = &weights->view.layer[layer];
+    dt_layer_activations *l = &a->layer[layer];
+    gpt->kernels->layernorm->forward(l->ln_2, l->mean_2, l->rstd_2, l->middle, w->ln_2_weight, w->ln_2_bias,
+                                     dt_range_all(n), C);
+    multiply(gpt, l->pre, DT_RESULT_OPERAND, l->ln_2, &weights->layer[layer].c_fc, w->c_fc_bias, n, C, F,
+             a->workspace);
+}
+
+/* And on to the layer's output. */
+static void run_mlp_from_gelu(const dt_gpt *gpt, const dt_weights *weights, const dt_micro_batch *micro_batch,
+                              int64_t layer, dt_activations *a) {
+    const int64_t C = gpt->layout->shape.C, F = gpt->layout->shape.F,
+                  n = micro_batch->sequences * gpt->layout->shape.T;
+    dt_layer_activations *l = &a->layer[layer];
+    gpt->kernels->gelu->forward(a->act, l->pre, dt_range_all(n * F));
+    multiply(gpt, a->projection, DT_RESULT_FLOAT, a->act, &weights->layer[layer].mlp_proj, NULL, n, F, C,
+             a->workspace);
+    join_residual(gpt, micro_batch, layer, DT_DROPOUT_RESIDUAL_2, l->output, l->middle,
+                  weights->view.layer[layer].mlp_proj_bias, a);
+}
+
 void dt_forward_run(const dt_gpt *gpt, const dt_weights *weights, const dt_micro_batch *micro_batch,
                     dt_activations *a) {
     DT_ASSERT(micro_batch->sequences > 0 && micro_batch->sequences <= a->sequences && micro_batch->step >= 0);
     const dt_shape *shape = &gpt->layout->shape;
-    const dt_kernels *k = gpt->kernels;
-    const int64_t C = shape->C, F = shape->F, n = micro_batch->sequences * shape->T;
-    const dt_range rows = dt_range_all(n);
-    embed(gpt, &weights->view, micro_batch, a);
-    const float *x = a->input;
-    for (int64_t i = 0; i < shape->n_layers; i++) {
-        const dt_gpt_layer *w = &weights->view.layer[i];
-        const dt_layer_matrices *m = &weights->layer[i];
-        dt_layer_activations *l = &a->layer[i];
-        k->layernorm->forward(l->ln_1, l->mean_1, l->rstd_1, x, w->ln_1_weight, w->ln_1_bias, rows, C);
-        multiply(gpt, l->qkv, DT_RESULT_OPERAND, l->ln_1, &m->c_attn, w->c_attn_bias, n, C, 3 * C,
-                 a->workspace);
-        attend(gpt, micro_batch, i, l, a->scratch);
-        multiply(gpt, a->projection, DT_RESULT_FLOAT, l->attended, &m->attn_proj, NULL, n, C, C,
-                 a->workspace);
-        join_residual(gpt, micro_batch, i, DT_DROPOUT_RESIDUAL_1, l->middle, x, w->attn_proj_bias, a);
-
-        k->layernorm->forward(l->ln_2, l->mean_2, l->rstd_2, l->middle, w->ln_2_weight, w->ln_2_bias, rows,
-                              C);
-        multiply(gpt, l->pre, DT_RESULT_OPERAND, l->ln_2, &m->c_fc, w->c_fc_bias, n, C, F, a->workspace);
-        k->gelu->forward(a->act, l->pre, dt_range_all(n * F));
-        multiply(gpt, a->projection, DT_RESULT_FLOAT, a->act, &m->mlp_proj, NULL, n, F, C, a->workspace);
-        join_residual(gpt, micro_batch, i, DT_DROPOUT_RESIDUAL_2, l->output, l->middle, w->mlp_proj_bias, a);
-        x = l->output;
-    }
     const dt_gpt_view *view = &weights->view;
-    k->layernorm->forward(a->ln_f, a->mean_f, a->rstd_f, x, view->ln_f_weight, view->ln_f_bias, rows, C);
+    embed(gpt, view, micro_batch, a);
+    for (int64_t layer = 0; layer < shape->n_layers; layer++) {
+        run_attention(gpt, weights, micro_batch, layer, a);
+        run_mlp_to_gelu(gpt, weights, micro_batch, layer, a);
+        run_mlp_from_gelu(gpt, weights, micro_batch, layer, a);
+    }
+    gpt->kernels->layernorm->forward(a->ln_f, a->mean_f, a->rstd_f, dt_activations_input(a, shape->n_layers),
+                                     view->ln_f_weight, view->ln_f_bias,
+                                     dt_range_all(micro_batch->sequences * shape->T), shape->C);
+}
+
+void dt_forward_attention_again(const dt_gpt *gpt, const dt_weights *weights,
+                                const dt_micro_batch *micro_batch, int64_t layer, dt_activations *a) {
+    DT_ASSERT(layer >= 0 && layer < gpt->layout->shape.n_layers);
+    run_attention(gpt, weights, micro_batch, layer, a);
+}
+
+void dt_forward_mlp_again(const dt_gpt *gpt, const dt_weights *weights, const dt_micro_batch *micro_batch,
+                          int64_t layer, dt_activations *a) {
+    DT_ASSERT(layer >= 0 && layer < gpt->layout->shape.n_layers);
+    run_mlp_to_gelu(gpt, weights, micro_batch, layer, a);
 }

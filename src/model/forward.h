@@ -16,4 +16,17 @@
 void dt_forward_run(const dt_gpt *gpt, const dt_weights *weights, const dt_micro_batch *micro_batch,
                     dt_activations *activations);
 
+/**
+ * Makes again what the forward pass of `layer` leaves in its first branch, attention, from the layer's input
+ * and with the same masks. The input must be what it was. Leaves all other layers' outputs, and dx, alone.
+ */
+void dt_forward_attention_again(const dt_gpt *gpt, const dt_weights *weights,
+                                const dt_micro_batch *micro_batch, int64_t layer,
+                                dt_activations *activations);
+
+/** After dt_forward_attention_again: the same of the second branch, the MLP, up to what stands before GELU,
+ * since the backward pass takes no more of it. */
+void dt_forward_mlp_again(const dt_gpt *gpt, const dt_weights *weights, const dt_micro_batch *micro_batch,
+                          int64_t layer, dt_activations *activations);
+
 #endif

@@ -42,7 +42,7 @@ static int granted(int threads) {
 }
 
 dt_status dt_workers_create(dt_workers *workers, int threads, const dt_kernels *kernels,
-                            const dt_shape *shape, int64_t sequences) {
+                            const dt_shape *shape, int64_t sequences, dt_recompute recompute) {
     DT_ASSERT(threads > 0 && sequences > 0);
     workers->threads = granted(threads);
     workers->activations = calloc((size_t)workers->threads, sizeof *workers->activations);
@@ -50,7 +50,7 @@ dt_status dt_workers_create(dt_workers *workers, int threads, const dt_kernels *
         return dt_fail("out of memory for the activations of %d thread%s", workers->threads,
                        dt_plural_s(workers->threads));
     for (int t = 0; t < workers->threads; t++)
-        DT_TRY(dt_activations_create(&workers->activations[t], kernels, shape, sequences));
+        DT_TRY(dt_activations_create(&workers->activations[t], kernels, shape, sequences, recompute));
     return DT_OK;
 }
 

@@ -23,10 +23,11 @@ dt_status dt_workers_count(int *threads);
 
 /**
  * Makes `threads` the number of OpenMP's threads, or as many of them as it can have, and allocates
- * activations for micro-batches of `sequences`. To be freed also on failure. Local.
+ * activations for micro-batches of `sequences`, with `recompute` as model/activations.h has it. To be freed
+ * also on failure. Local.
  */
 dt_status dt_workers_create(dt_workers *workers, int threads, const dt_kernels *kernels,
-                            const dt_shape *shape, int64_t sequences);
+                            const dt_shape *shape, int64_t sequences, dt_recompute recompute);
 
 /** Packs all panels of the model's weights from these as they are, by all threads together. To be called
  * whenever they have changed. Does nothing in fp32. Local. */

@@ -17,7 +17,8 @@ int64_t dt_need_sum(const dt_layout *layout, const dt_config *config, int thread
                     int64_t workspace_bytes, int64_t tokens) {
     DT_ASSERT(threads > 0 && gradients >= 0 && workspace_bytes >= 0 && tokens >= 0);
     const dt_kernels *kernels = dt_products_kernels(config);
-    const int64_t activations = dt_activations_floats(kernels, &layout->shape, config->micro_batch_size);
+    const int64_t activations = dt_activations_floats(kernels, &layout->shape, config->micro_batch_size,
+                                                      (dt_recompute)config->recompute);
     int64_t vectors, own, bytes;
     if (__builtin_mul_overflow(3 + gradients, layout->elements, &vectors) ||
         __builtin_mul_overflow((int64_t)threads, activations, &own) ||

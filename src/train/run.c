@@ -155,8 +155,8 @@ static dt_status create_workers(dt_run *run) {
     int threads;
     DT_TRY(dt_workers_count(&threads));
     DT_TRY(dt_hooks_create(&run->hooks, c->hooks, &run->layout));
-    DT_TRY(
-        dt_workers_create(&run->workers, threads, run->gpt.kernels, &run->layout.shape, c->micro_batch_size));
+    DT_TRY(dt_workers_create(&run->workers, threads, run->gpt.kernels, &run->layout.shape,
+                             c->micro_batch_size, (dt_recompute)c->recompute));
     dt_workers_pack(&run->workers, &run->gpt, &run->weights);
     return DT_OK;
 }

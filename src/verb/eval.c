@@ -205,9 +205,10 @@ static dt_status evaluate(const dt_world *world, const dt_model_file *model, con
     dt_corpus_warn(corpus);
     DT_TRY(choose_split(f, &model->about, corpus, &range, &what));
     dt_status status = dt_workers_count(&threads);
+    /* Without a backward pass nothing of a layer is wanted again, and all layers can share one's memory. */
     if (status == DT_OK)
         status = dt_workers_create(workers, threads, model->gpt.kernels, &model->layout.shape,
-                                   c->micro_batch_size);
+                                   c->micro_batch_size, DT_RECOMPUTE_LAYER);
     range.threads = workers->threads;
     if (status == DT_OK)
         status = dt_evaluate_create(evaluator, world, corpus, c->max_seq_len, c->micro_batch_size, &range);

@@ -38,7 +38,8 @@ static inline int set_up(void **state) {
     const dt_shape shape = {.n_layers = LAYERS, .C = WIDTH, .H = 2, .F = 16, .T = CONTEXT, .V = 5};
     fixture *f = calloc(1, sizeof *f);
     if (f == NULL || dt_layout_create(&f->layout, shape) != DT_OK ||
-        dt_activations_create(&f->activations, dt_kernels_best(DT_DTYPE_FP32), &shape, SEQUENCES) != DT_OK)
+        dt_activations_create(&f->activations, dt_kernels_best(DT_DTYPE_FP32), &shape, SEQUENCES,
+                              DT_RECOMPUTE_NONE) != DT_OK)
         return -1;
     f->gradient = calloc((size_t)f->layout.elements, sizeof *f->gradient);
     for (int64_t i = 0; i < f->layout.elements; i++)

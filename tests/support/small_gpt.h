@@ -69,13 +69,20 @@ static inline dt_micro_batch small_gpt_micro_batch(const small_gpt *small, int64
     return (dt_micro_batch){.sequences = sequences, .windows = small->windows, .first_slot = 6, .step = step};
 }
 
-/** A set of activations for `sequences` sequences that is NaN all over. The caller frees it. */
-static inline dt_activations small_gpt_activations(const small_gpt *small, int64_t sequences) {
+/** The same, for layers that are recomputed or not. */
+static inline dt_activations small_gpt_activations_with(const small_gpt *small, int64_t sequences,
+                                                        dt_recompute recompute) {
     dt_activations activations;
     const dt_kernels *k = small->gpt.kernels;
-    assert_int_equal(dt_activations_create(&activations, k, &small->layout.shape, sequences), DT_OK);
-    numbers_poison(activations.block, dt_activations_floats(k, &small->layout.shape, sequences));
+    const dt_shape *shape = &small->layout.shape;
+    assert_int_equal(dt_activations_create(&activations, k, shape, sequences, recompute), DT_OK);
+    numbers_poison(activations.block, dt_activations_floats(k, shape, sequences, recompute));
     return activations;
+}
+
+/** A set of activations for `sequences` sequences that is NaN all over. The caller frees it. */
+static inline dt_activations small_gpt_activations(const small_gpt *small, int64_t sequences) {
+    return small_gpt_activations_with(small, sequences, DT_RECOMPUTE_NONE);
 }
 
 #endif

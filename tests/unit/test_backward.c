@@ -6,6 +6,7 @@
 #include "support/small_gpt.h"
 
 static const dt_shape tiny = {.n_layers = 2, .C = 6, .H = 2, .F = 10, .T = 5, .V = 11};
+static const dt_shape four_layers = {.n_layers = 4, .C = 12, .H = 2, .F = 20, .T = 7, .V = 11};
 static const dt_shape longer = {.n_layers = 1, .C = 8, .H = 2, .F = 12, .T = 70, .V = 13};
 
 /*
@@ -47,13 +48,13 @@ static double *slopes_of(const small_gpt *small, const dt_micro_batch *micro_bat
 
 /* The micro-batch's gradient by the kernels, from activations and gradients full of NaN; checks the loss as
  * well. */
-static float *gradient_of(small_gpt *small, const dt_kernels *k, const dt_micro_batch *micro_batch,
-                          float scale) {
-    dt_activations a = small_gpt_activations(small, SMALL_GPT_WINDOWS);
+static float *gradient_with(small_gpt *small, const dt_kernels *k, const dt_micro_batch *micro_batch,
+                            float scale, dt_recompute recompute) {
+    small_gpt_use(small, k);
+    dt_activations a = small_gpt_activations_with(small, SMALL_GPT_WINDOWS, recompute);
     float *gradient = numbers_poisoned(small->layout.elements);
     dt_gpt_view view;
     assert_int_equal(dt_gpt_view_create(&view, &small->layout, gradient), DT_OK);
-    small_gpt_use(small, k);
     dt_forward_run(&small->gpt, &small->weights, micro_batch, &a);
     const double loss =
         dt_head_loss(&small->gpt, &small->weights, micro_batch->sequences * small->layout.shape.T, &a);
@@ -63,6 +64,11 @@ static float *gradient_of(small_gpt *small, const dt_kernels *k, const dt_micro_
     dt_gpt_view_free(&view);
     dt_activations_free(&a);
     return gradient;
+}
+
+static float *gradient_of(small_gpt *small, const dt_kernels *k, const dt_micro_batch *micro_batch,
+                          float scale) {
+    return gradient_with(small, k, micro_batch, scale, DT_RECOMPUTE_NONE);
 }
 
 /* Every tensor of the gradient against the slopes of those elements that have been looked at. */
@@ -163,12 +169,50 @@ static void padding_is_not_touched(void **state) {
     small_gpt_free(small);
 }
 
+/* Layers that are run again leave the bits that were kept, in every kernels' numbers and with masks. */
+static void recomputed_layers_give_the_same_bits(void **state) {
+    (void)state;
+    const double dropouts[] = {0.0, 0.25};
+    for (size_t i = 0; i < sizeof dropouts / sizeof *dropouts; i++) {
+        small_gpt *small = small_gpt_make(four_layers, dropouts[i]);
+        for (int64_t sequences = 1; sequences <= SMALL_GPT_WINDOWS; sequences++) {
+            const dt_micro_batch micro_batch = small_gpt_micro_batch(small, sequences, 4);
+            for_every_kernels(k) {
+                float *kept = gradient_with(small, k, &micro_batch, 0.125f, DT_RECOMPUTE_NONE);
+                float *again = gradient_with(small, k, &micro_batch, 0.125f, DT_RECOMPUTE_LAYER);
+                if (memcmp(kept, again, (size_t)small->layout.elements * sizeof *kept) != 0)
+                    fail_msg("%s: recomputed layers give another gradient of %" PRId64 " sequences", k->name,
+                             sequences);
+                free(kept);
+                free(again);
+            }
+        }
+        small_gpt_free(small);
+    }
+}
+
+/* A layer more costs its output alone, where layers are recomputed. */
+static void recomputed_layers_keep_their_inputs_alone(void **state) {
+    (void)state;
+    const int64_t sequences = 2;
+    dt_shape deeper = longer;
+    deeper.n_layers++;
+    for_every_kernels(k) {
+        const int64_t before = dt_activations_floats(k, &longer, sequences, DT_RECOMPUTE_LAYER),
+                      after = dt_activations_floats(k, &deeper, sequences, DT_RECOMPUTE_LAYER);
+        assert_int_equal(after - before, sequences * longer.T * longer.C);
+        assert_int_equal(before, dt_activations_floats(k, &longer, sequences, DT_RECOMPUTE_NONE));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_element_is_the_slope),
         cmocka_unit_test(every_tensor_is_the_slope_in_two_tiles),
         cmocka_unit_test(all_dropped_leaves_the_head),
         cmocka_unit_test(padding_is_not_touched),
+        cmocka_unit_test(recomputed_layers_give_the_same_bits),
+        cmocka_unit_test(recomputed_layers_keep_their_inputs_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

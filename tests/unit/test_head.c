@@ -168,12 +168,13 @@ static void activations_hold_a_block_of_logits(void **state) {
     dt_shape few = gpt2;
     few.V = 99;
     for_every_kernels(k) for (int64_t sequences = 1; sequences <= 64; sequences *= 8) {
-        const int64_t with = dt_activations_floats(k, &gpt2, sequences),
-                      without = dt_activations_floats(k, &few, sequences);
+        const int64_t with = dt_activations_floats(k, &gpt2, sequences, DT_RECOMPUTE_NONE),
+                      without = dt_activations_floats(k, &few, sequences, DT_RECOMPUTE_NONE);
         assert_true(with - without < (64000000 + 16000000) / (int64_t)sizeof(float));
     }
     const dt_shape huge = {.n_layers = 96, .C = 12288, .H = 96, .F = 49152, .T = 8192, .V = 128256};
-    for_every_kernels(k) assert_true(dt_activations_floats(k, &huge, 64) > (int64_t)8192 * 64 * 96 * 12288);
+    for_every_kernels(k)
+        assert_true(dt_activations_floats(k, &huge, 64, DT_RECOMPUTE_NONE) > (int64_t)8192 * 64 * 96 * 12288);
 }
 
 int main(void) {

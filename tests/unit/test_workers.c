@@ -60,7 +60,7 @@ static void gives_every_thread_its_own_activations(void **state) {
     (void)state;
     const dt_shape shape = {.n_layers = 1, .C = 8, .H = 2, .F = 16, .T = 4, .V = 5};
     dt_workers workers;
-    assert_done(dt_workers_create(&workers, 3, dt_kernels_best(DT_DTYPE_FP32), &shape, 2));
+    assert_done(dt_workers_create(&workers, 3, dt_kernels_best(DT_DTYPE_FP32), &shape, 2, DT_RECOMPUTE_NONE));
     assert_int_equal(workers.threads, 3);
     assert_int_equal(omp_get_max_threads(), 3);
     for (int t = 0; t < 3; t++) {
@@ -80,7 +80,7 @@ static void takes_the_threads_that_there_are(void **state) {
     dt_workers workers;
     omp_set_max_active_levels(0); /* every region is one thread, as OMP_THREAD_LIMIT=1 makes it */
     assert_int_equal(count_with("3"), 1);
-    assert_done(dt_workers_create(&workers, 3, dt_kernels_best(DT_DTYPE_FP32), &shape, 2));
+    assert_done(dt_workers_create(&workers, 3, dt_kernels_best(DT_DTYPE_FP32), &shape, 2, DT_RECOMPUTE_NONE));
     omp_set_max_active_levels(levels);
     assert_int_equal(workers.threads, 1);
     dt_workers_free(&workers);
