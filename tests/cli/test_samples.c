@@ -55,7 +55,7 @@ static command_result succeed(const char *words, const char *sample) {
 
 /* The losses of the steps of metrics.jsonl into loss[1..6]; 0 where there is none. */
 static void read_losses(const char *sample, double loss[7]) {
-    char name[64], line[1024];
+    char name[64], line[8192];
     snprintf(name, sizeof name, "%s/metrics.jsonl", sample);
     FILE *file = fopen(name, "r");
     assert_non_null(file);
