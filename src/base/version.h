@@ -4,7 +4,7 @@
 #ifndef DT_BASE_VERSION_H
 #define DT_BASE_VERSION_H
 
-/** The release, "0.1.0". Local. */
+/** The release, "0.2.0". Local. */
 const char *dt_version(void);
 
 /** The commit that the program was built from, as git describes it, or "unknown" outside a repository. Local.

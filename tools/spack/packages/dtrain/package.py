@@ -4,7 +4,7 @@ from spack.package import *
 
 
 class Dtrain(CMakePackage):
-    """Distributed data-parallel training of GPT-style character language models on many CPU cores and hosts,
+    """Distributed data-parallel training of GPT-style language models on many CPU cores and hosts,
     with the same bits for any number of ranks and threads."""
 
     # Edit: where this source tree is kept.
