@@ -1,215 +1,326 @@
-/* From ranks and values to points of a page; what they mean is page.c's. */
+/* From lines to the paths of a picture. */
 #include "report/chart.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
-/* The plot's corners and the whole, in units of the figure. */
-#define WIDTH  330.0
-#define HEIGHT 236.0
-#define LEFT   44.0
-#define RIGHT  318.0
-#define TOP    30.0
-#define BOTTOM 196.0
+#include "base/assert.h"
+#include "base/memory.h"
+#include "base/minmax.h"
+#include "report/axis.h"
+#include "report/chart_range.h"
+#include "report/page.h"
 
-/* Lines of a grid; with more their numbers would touch. */
-#define LINES_MAX 8
+#define LEFT   54.0
+#define TOP    44.0
+#define BOTTOM (DT_CHART_HEIGHT - 40.0)
 
-/* What lies beyond is drawn at the bound: no measurement is there, but a file can say so. */
-#define VALUE_MIN 1e-30
-#define VALUE_MAX 1e30
+/* Right of the plot: a margin, or the lines' names. */
+#define MARGIN       18.0
+#define LABEL_LETTER 7.6
+#define LABEL_MAX    18 /* characters, beyond which a name is cut */
+#define LABEL_LINE   14.0
+#define LABELS_MAX   12
 
-/* Ranges of the two axes; logarithms to base 2 where the axis is logarithmic. */
-typedef struct axes {
-    double x_high;
-    double y_low, y_high;
-} axes;
+/* From one tick's text to the next. */
+#define TICK_WIDTH   72.0
+#define VALUE_HEIGHT 44.0
 
-/* Any value as one that has a place on both kinds of axis. */
-static double drawable(double value) {
-    return value > VALUE_MIN ? fmin(value, VALUE_MAX) : VALUE_MIN; /* what is not a number is not larger */
+const char *const dt_chart_scale_names[DT_CHART_SCALES] = {"steps", "tokens", "time"};
+
+/* Where the plot is, and how values become points of it. */
+typedef struct frame {
+    double right;
+    const dt_chart_domain *domain;
+    dt_chart_range range;
+} frame;
+
+/* Memory for one line more; chart->lines is not raised yet. */
+static dt_chart_line *reserve(dt_chart *chart, const dt_chart_line *like, int columns) {
+    dt_chart_line *larger = realloc(chart->line, (size_t)(chart->lines + 1) * sizeof *larger);
+    if (larger == NULL)
+        return NULL;
+    chart->line = larger;
+    dt_chart_line *line = &larger[chart->lines];
+    *line = *like;
+    line->column = dt_memory_alloc(columns, sizeof *line->column, "a chart");
+    line->smooth = dt_memory_alloc(columns, sizeof *line->smooth, "a chart");
+    if (line->column != NULL && line->smooth != NULL)
+        return line;
+    dt_memory_free(line->column);
+    dt_memory_free(line->smooth);
+    return NULL;
 }
 
-static axes choose_axes(const dt_chart *c) {
-    axes a = {1.0, 0.0, c->rising ? 1.0 : 110.0};
-    for (int i = 0; i < c->count; i++) {
-        const dt_chart_mark *mark = &c->measured[i];
-        const double value = drawable(mark->value), predicted = drawable(c->predicted[i]);
-        const double bar = mark->half_width > 0.0 ? mark->half_width : 0.0;
-        /* A bar longer than its value would squeeze all else; it is cut off at the frame. */
-        const double max = fmax(value + fmin(bar, value), predicted), min = fmin(value, predicted);
-        a.x_high = fmax(a.x_high, log2(mark->ranks));
-        if (c->rising) {
-            a.y_high = fmax(a.y_high, fmax(ceil(log2(max)), log2(mark->ranks)));
-            a.y_low = fmin(a.y_low, floor(log2(min)));
-        } else
-            a.y_high = fmax(a.y_high, 20.0 * ceil((max + 5.0) / 20.0));
+dt_status dt_chart_add(dt_chart *chart, const dt_series *series, const dt_chart_line *like, int columns) {
+    const double first = chart->domain->low[DT_CHART_STEPS], last = chart->domain->high[DT_CHART_STEPS];
+    DT_ASSERT(columns > 0);
+    if (series->count == 0)
+        return DT_OK;
+    dt_chart_line *line = reserve(chart, like, columns);
+    if (line == NULL)
+        return dt_fail("out of memory for the chart %s", chart->id);
+    dt_thin(series, first, last, line->column, columns);
+    line->count = dt_thin_pack(line->column, columns);
+    /* A run that has not come as far as others is smoothed by its own span. */
+    const double span = series->step[series->count - 1] - series->step[0];
+    dt_thin_smooth(line->column, line->count, line->exact ? 0.0 : DT_CHART_SMOOTHING * span, line->smooth);
+    chart->lines++;
+    return DT_OK;
+}
+
+void dt_chart_free(dt_chart *chart) {
+    for (int l = 0; l < chart->lines; l++) {
+        dt_memory_free(chart->line[l].column);
+        dt_memory_free(chart->line[l].smooth);
     }
-    return a;
+    free(chart->line);
+    *chart = (dt_chart){0};
 }
 
-static double x_of(const axes *a, double ranks) {
-    /* A little room on both sides keeps marks off the frame. */
-    return LEFT + 12.0 + (RIGHT - LEFT - 24.0) * log2(ranks) / a->x_high;
+static double between(double value, double low, double high) {
+    return high > low ? (value - low) / (high - low) : 0.5;
 }
 
-static double y_of(const dt_chart *c, const axes *a, double value) {
-    const double at = c->rising ? log2(drawable(value)) : drawable(value);
-    return BOTTOM - (BOTTOM - TOP) * (at - a->y_low) / (a->y_high - a->y_low);
+static double x_of(const frame *f, dt_chart_scale scale, double value) {
+    return LEFT + (f->right - LEFT) * between(value, f->domain->low[scale], f->domain->high[scale]);
 }
 
-static void draw_ranks_axis(const dt_chart *c, const axes *a, FILE *f) {
-    double last = -100.0;
-    for (int i = 0; i < c->count; i++) {
-        const double x = x_of(a, c->measured[i].ranks);
-        fprintf(f, "<line class=\"tick\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>\n", x, BOTTOM, x,
-                BOTTOM + 4.0);
-        if (x - last < 20.0)
-            continue; /* numbers would touch */
-        last = x;
-        fprintf(f, "<text class=\"number\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%.0f</text>\n", x,
-                BOTTOM + 16.0, c->measured[i].ranks);
+/* A value beyond the axis stands on its end. */
+static double y_of(const frame *f, double value) {
+    const double at = between(value, f->range.low, f->range.high);
+    return BOTTOM - (BOTTOM - TOP) * fmin(fmax(at, 0.0), 1.0);
+}
+
+/* Names stand at the ends of lines where they are few enough to be read there. */
+static bool has_labels(const dt_chart *chart) {
+    int labels = 0;
+    for (int l = 0; l < chart->lines; l++)
+        labels += chart->line[l].label != NULL;
+    return labels > 0 && labels <= LABELS_MAX;
+}
+
+static double label_width(const dt_chart *chart) {
+    size_t longest = 0;
+    for (int l = 0; l < chart->lines; l++)
+        if (chart->line[l].label != NULL && strlen(chart->line[l].label) > longest)
+            longest = strlen(chart->line[l].label);
+    return 14.0 + LABEL_LETTER * (double)(longest < LABEL_MAX ? longest : LABEL_MAX + 3);
+}
+
+static frame choose_frame(const dt_chart *chart, double width) {
+    return (frame){.right = width - (has_labels(chart) ? label_width(chart) : MARGIN),
+                   .domain = chart->domain,
+                   .range = dt_chart_range_choose(chart->line, chart->lines, chart->from_zero)};
+}
+
+static void draw_scale(const frame *f, dt_chart_scale scale, FILE *file) {
+    static const char *const names[DT_CHART_SCALES] = {"step", "tokens", NULL};
+    dt_axis_ticks ticks;
+    const double width = f->right - LEFT;
+    const int max = (int)dt_max(2, dt_min((int64_t)(width / TICK_WIDTH) + 1, 12));
+    dt_axis_choose(f->domain->low[scale], f->domain->high[scale], max, scale == DT_CHART_STEPS, &ticks);
+    fprintf(file, "<g class=\"scale %s\">\n", dt_chart_scale_names[scale]);
+    for (int i = 0; i < ticks.count; i++) {
+        const double x = x_of(f, scale, ticks.value[i]);
+        fprintf(file,
+                "<path class=\"tick\" d=\"M%.1f %.1fv5\"/><text class=\"number\" x=\"%.1f\" y=\"%.1f\" "
+                "text-anchor=\"middle\">%s</text>\n",
+                x, BOTTOM, x, BOTTOM + 18.0, ticks.text[i]);
     }
-    fprintf(f,
-            "<text class=\"label\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">ranks (log scale)</text>\n",
-            0.5 * (LEFT + RIGHT), BOTTOM + 34.0);
+    fprintf(file, "<text class=\"label\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%s</text>\n</g>\n",
+            0.5 * (LEFT + f->right), DT_CHART_HEIGHT - 5.0,
+            scale == DT_CHART_TIME ? f->domain->time_name : names[scale]);
 }
 
-static void draw_grid_line(const dt_chart *c, const axes *a, double value, const char *text, FILE *f) {
-    const double y = y_of(c, a, value);
-    fprintf(f, "<line class=\"grid\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>\n", LEFT, y, RIGHT, y);
-    fprintf(f, "<text class=\"number\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n", LEFT - 6.0,
-            y + 3.5, text);
-}
-
-/* 1, 2 or 5 times a power of ten: the smallest that cuts the range into LINES_MAX sections or fewer. */
-static double round_step(double range) {
-    const double min = range / LINES_MAX, power = pow(10.0, floor(log10(min)));
-    return power * (min <= power ? 1.0 : min <= 2.0 * power ? 2.0 : min <= 5.0 * power ? 5.0 : 10.0);
-}
-
-/* A number short enough for its place beside the axis. */
-static void print_value(double value, char *text, size_t text_bytes) {
-    if (value > 0.0 && value < 1.0)
-        snprintf(text, text_bytes, value > 1e-5 ? "1/%.0f" : "1/%.0e", 1.0 / value);
-    else
-        snprintf(text, text_bytes, value < 1e5 ? "%.0f" : "%.2g", value);
-}
-
-static void draw_values_axis(const dt_chart *c, const axes *a, FILE *f) {
-    char text[32];
-    const double range = a->y_high - a->y_low;
-    const double step = c->rising ? ceil(range / LINES_MAX) : round_step(range);
-    const double first = c->rising ? a->y_low : 0.0;
-    for (int line = 0; line <= LINES_MAX && first + line * step <= a->y_high * (1.0 + 1e-9); line++) {
-        const double at = first + line * step, value = c->rising ? exp2(at) : at;
-        print_value(value, text, sizeof text);
-        draw_grid_line(c, a, value, text, f);
+static void draw_values(const frame *f, FILE *file) {
+    dt_axis_ticks ticks;
+    const int max = (int)((BOTTOM - TOP) / VALUE_HEIGHT) + 1;
+    dt_axis_choose(f->range.low, f->range.high, max, false, &ticks);
+    for (int i = 0; i < ticks.count; i++) {
+        const double y = y_of(f, ticks.value[i]);
+        fprintf(file,
+                "<path class=\"grid\" d=\"M%.1f %.1fH%.1f\"/><text class=\"number\" x=\"%.1f\" y=\"%.1f\" "
+                "text-anchor=\"end\">%s</text>\n",
+                LEFT, y, f->right, LEFT - 8.0, y + 4.0, ticks.text[i]);
     }
+    fprintf(file, "<path class=\"axis\" d=\"M%.1f %.1fH%.1f\"/>\n", LEFT, BOTTOM, f->right);
 }
 
-/* Where threads took turns on cores, no speed-up can be expected: the ground says so. */
-static void draw_crowded(const dt_chart *c, const axes *a, FILE *f) {
-    double before = 1.0;
-    if (c->crowded_from <= 0.0)
+static void draw_title(const dt_chart *chart, const frame *f, double width, FILE *file) {
+    fprintf(file,
+            "<text class=\"title\" x=\"12\" y=\"24\">%s<tspan class=\"unit\" dx=\"8\">%s</tspan></text>\n",
+            chart->title, chart->unit);
+    if (f->range.above > 0)
+        fprintf(file,
+                "<text class=\"note\" x=\"%.1f\" y=\"24\" text-anchor=\"end\">%d point%s beyond the "
+                "axis</text>\n",
+                width - MARGIN, f->range.above, f->range.above == 1 ? "" : "s");
+}
+
+/* The span of each column's values: along the largest, and back along the smallest. */
+static void draw_raw(const frame *f, const dt_chart_line *line, int index, FILE *file) {
+    fprintf(file, "<path class=\"raw c%d\" data-line=\"%d\" d=\"", line->colour, index);
+    for (int i = 0; i < line->count; i++)
+        fprintf(file, "%c%.1f %.1f", i == 0 ? 'M' : 'L', x_of(f, DT_CHART_STEPS, line->column[i].step),
+                y_of(f, line->column[i].max));
+    for (int i = line->count - 1; i >= 0; i--)
+        fprintf(file, "L%.1f %.1f", x_of(f, DT_CHART_STEPS, line->column[i].step),
+                y_of(f, line->column[i].min));
+    fputs("Z\"/>\n", file);
+}
+
+static void draw_line(const frame *f, const dt_chart_line *line, int index, FILE *file) {
+    fprintf(file, "<path class=\"%s c%d\" data-line=\"%d\" d=\"", line->dots ? "joined" : "line",
+            line->colour, index);
+    for (int i = 0; i < line->count; i++)
+        fprintf(file, "%c%.1f %.1f", i == 0 ? 'M' : 'L', x_of(f, DT_CHART_STEPS, line->column[i].step),
+                y_of(f, line->smooth[i]));
+    fputs("\"/>\n", file);
+}
+
+/* Dots are strokes of no length with round ends: one path, however many they are. A line of one point is a
+ * dot too. */
+static void draw_dots(const frame *f, const dt_chart_line *line, int index, FILE *file) {
+    if (!line->dots && line->count > 1)
         return;
-    for (int i = 0; i < c->count; i++)
-        if (c->measured[i].ranks < c->crowded_from)
-            before = fmax(before, c->measured[i].ranks);
-    const double from = c->crowded_from <= 1.0 ? LEFT : 0.5 * (x_of(a, before) + x_of(a, c->crowded_from));
-    fprintf(f, "<rect class=\"crowded\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>\n", from, TOP,
-            RIGHT - from, BOTTOM - TOP);
-    fprintf(f,
-            "<text class=\"note\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">more threads than cores</text>\n",
-            RIGHT, TOP - 6.0);
+    fprintf(file, "<path class=\"dots c%d\" data-line=\"%d\" d=\"", line->colour, index);
+    for (int i = 0; i < line->count; i++)
+        fprintf(file, "M%.1f %.1fh0", x_of(f, DT_CHART_STEPS, line->column[i].step),
+                y_of(f, line->column[i].mean));
+    fputs("\"/>\n", file);
 }
 
-static void draw_ideal(const dt_chart *c, const axes *a, FILE *f) {
-    const double max = exp2(a->x_high);
-    fprintf(f, "<line class=\"ideal\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>\n", x_of(a, 1.0),
-            y_of(c, a, c->rising ? 1.0 : 100.0), x_of(a, max), y_of(c, a, c->rising ? max : 100.0));
-}
-
-static void draw_predicted(const dt_chart *c, const axes *a, FILE *f) {
-    fprintf(f, "<polyline class=\"predicted\" points=\"");
-    for (int i = 0; i < c->count; i++)
-        fprintf(f, "%.1f,%.1f ", x_of(a, c->measured[i].ranks), y_of(c, a, c->predicted[i]));
-    fprintf(f, "\"/>\n");
-    for (int i = 0; i < c->count; i++) {
-        const double x = x_of(a, c->measured[i].ranks), y = y_of(c, a, c->predicted[i]);
-        fprintf(f, "<path class=\"diamond\" d=\"M%.1f %.1f l4 4 -4 4 -4 -4z\"/>\n", x, y - 4.0);
+static void draw_marks(const dt_chart *chart, const frame *f, FILE *file) {
+    for (int i = 0; i < chart->marks; i++) {
+        const dt_chart_mark *mark = &chart->mark[i];
+        fprintf(file, "<g class=\"mark\" data-run=\"%d\" data-step=\"%.0f\" transform=\"translate(%.1f 0)\">",
+                mark->run, mark->step, x_of(f, DT_CHART_STEPS, mark->step));
+        if (mark->kind == 'r')
+            fprintf(file, "<path class=\"resume\" d=\"M0 %.1fV%.1f\"><title>resumed after step %.0f</title>",
+                    TOP, BOTTOM, mark->step);
+        else if (mark->kind == 's')
+            fprintf(file,
+                    "<path class=\"spike\" d=\"M0 %.1fl4 -8h-8z\"><title>loss spike at step %.0f</title>",
+                    TOP, mark->step);
+        else
+            fprintf(
+                file,
+                "<path class=\"skip\" d=\"M-3.5 %.1fl7 7m0 -7l-7 7\"><title>step %.0f was skipped</title>",
+                BOTTOM - 9.0, mark->step);
+        fputs("</path></g>\n", file);
     }
 }
 
-static void draw_error_bar(const dt_chart *c, const axes *a, const dt_chart_mark *mark, FILE *f) {
-    /* An interval that reaches 0 has no place on a logarithmic axis: it is drawn to the axis's end. */
-    const double min = c->rising ? exp2(a->y_low) : 0.0, x = x_of(a, mark->ranks);
-    const double low = y_of(c, a, fmax(mark->value - mark->half_width, min));
-    const double high = fmax(y_of(c, a, mark->value + mark->half_width), TOP);
-    fprintf(f, "<path class=\"bar\" d=\"M%.1f %.1fV%.1fM%.1f %.1fh7M%.1f %.1fh7\"/>\n", x, low, high, x - 3.5,
-            low, x - 3.5, high);
+/* A name at the end of its line. */
+typedef struct label {
+    const dt_chart_line *line;
+    double y;
+} label;
+
+static int compare_labels(const void *a, const void *b) {
+    const double x = ((const label *)a)->y, y = ((const label *)b)->y;
+    return (x > y) - (x < y);
 }
 
-static void draw_measured(const dt_chart *c, const axes *a, FILE *f) {
-    fprintf(f, "<polyline class=\"measured\" points=\"");
-    for (int i = 0; i < c->count; i++)
-        fprintf(f, "%.1f,%.1f ", x_of(a, c->measured[i].ranks), y_of(c, a, c->measured[i].value));
-    fprintf(f, "\"/>\n");
-    for (int i = 0; i < c->count; i++) {
-        const dt_chart_mark *mark = &c->measured[i];
-        if (mark->half_width > 0.0)
-            draw_error_bar(c, a, mark, f);
-        fprintf(f,
-                "<circle class=\"dot\" cx=\"%.1f\" cy=\"%.1f\" r=\"3.4\"><title>%.0f ranks: "
-                "%.3g</title></circle>\n",
-                x_of(a, mark->ranks), y_of(c, a, mark->value), mark->ranks, mark->value);
+/* Names keep a line's distance, and stay beside the plot. */
+static void spread_labels(label *labels, int count) {
+    for (int i = 1; i < count; i++)
+        labels[i].y = fmax(labels[i].y, labels[i - 1].y + LABEL_LINE);
+    for (int i = count - 1; i >= 0; i--) {
+        const double limit = i == count - 1 ? BOTTOM : labels[i + 1].y - LABEL_LINE;
+        labels[i].y = fmin(labels[i].y, limit);
     }
 }
 
-void dt_chart_draw(const dt_chart *c, FILE *f) {
-    const axes a = choose_axes(c);
-    fprintf(f, "<svg class=\"chart\" viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"%s\">\n", WIDTH,
-            HEIGHT, c->title);
-    fprintf(f, "<text class=\"title\" x=\"%.1f\" y=\"14\">%s</text>\n", LEFT, c->title);
-    draw_crowded(c, &a, f);
-    draw_values_axis(c, &a, f);
-    fprintf(f, "<rect class=\"frame\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>\n", LEFT, TOP,
-            RIGHT - LEFT, BOTTOM - TOP);
-    draw_ranks_axis(c, &a, f);
-    fprintf(f,
-            "<text class=\"label\" x=\"12\" y=\"%.1f\" text-anchor=\"middle\" transform=\"rotate(-90 12 "
-            "%.1f)\">%s</text>\n",
-            0.5 * (TOP + BOTTOM), 0.5 * (TOP + BOTTOM), c->unit);
-    draw_ideal(c, &a, f);
-    draw_predicted(c, &a, f);
-    draw_measured(c, &a, f);
-    fprintf(f, "</svg>\n");
+/* Names of a sweep's runs often differ at their ends: a long one is cut in its middle. */
+static void put_label(FILE *file, const char *text) {
+    const size_t length = strlen(text);
+    if (length <= LABEL_MAX) {
+        dt_page_text(file, text);
+        return;
+    }
+    const char *end = text + length - LABEL_MAX / 2;
+    while (((unsigned char)*end & 0xC0) == 0x80)
+        end++; /* within a character */
+    dt_page_text_start(file, text, LABEL_MAX / 2);
+    dt_page_text(file, end);
 }
 
-void dt_chart_style(FILE *f) {
-    fputs("svg text{font-family:Helvetica,Arial,'Liberation Sans',sans-serif;font-size:10.5px;fill:#333}\n"
-          "svg .title{font-size:12px;font-weight:600;fill:#111}svg .label,svg .note{fill:#555}svg "
-          ".note{font-size:9.5px}\n"
-          "svg .grid{stroke:#e4e4e4;stroke-width:.8}svg .frame{fill:none;stroke:#888;stroke-width:.8}\n"
-          "svg .tick{stroke:#888;stroke-width:.8}svg .crowded{fill:#f3f0ea}\n"
-          "svg .ideal{stroke:#777;stroke-width:1.1;stroke-dasharray:5 3}\n"
-          "svg .predicted{fill:none;stroke:#c2571a;stroke-width:1.3;stroke-dasharray:1.5 "
-          "2.5;stroke-linecap:round}\n"
-          "svg .diamond{fill:#fff;stroke:#c2571a;stroke-width:1.2}\n"
-          "svg .measured{fill:none;stroke:#0b5fa5;stroke-width:1.8;stroke-linejoin:round}\n"
-          "svg .bar{fill:none;stroke:#0b5fa5;stroke-width:1.1}svg .dot{fill:#0b5fa5}\n",
-          f);
+static void draw_labels(const dt_chart *chart, const frame *f, FILE *file) {
+    label labels[LABELS_MAX];
+    int count = 0;
+    if (!has_labels(chart))
+        return;
+    for (int l = 0; l < chart->lines; l++) {
+        const dt_chart_line *line = &chart->line[l];
+        const int last = line->count - 1;
+        if (line->label != NULL)
+            labels[count++] = (label){line, y_of(f, line->smooth[last])};
+    }
+    qsort(labels, (size_t)count, sizeof *labels, compare_labels);
+    spread_labels(labels, count);
+    for (int i = 0; i < count; i++) {
+        fprintf(file, "<text class=\"name c%d\" data-run=\"%d\" x=\"%.1f\" y=\"%.1f\">",
+                labels[i].line->colour, labels[i].line->run, f->right + 8.0, labels[i].y + 4.0);
+        put_label(file, labels[i].line->label);
+        fputs("</text>\n", file);
+    }
 }
 
-void dt_chart_key(FILE *f) {
-    fputs("<svg class=\"key\" viewBox=\"0 0 660 18\" role=\"img\" aria-label=\"key of the series\">\n"
-          "<line class=\"measured\" x1=\"44\" y1=\"9\" x2=\"72\" y2=\"9\"/><circle class=\"dot\" cx=\"58\" "
-          "cy=\"9\" "
-          "r=\"3.4\"/><text x=\"79\" y=\"12.5\">measured, with 95 % confidence interval</text>\n"
-          "<line class=\"predicted\" x1=\"308\" y1=\"9\" x2=\"336\" y2=\"9\"/><path class=\"diamond\" "
-          "d=\"M322 5l4 4 -4 4 "
-          "-4 -4z\"/><text x=\"343\" y=\"12.5\">predicted by the plan</text>\n"
-          "<line class=\"ideal\" x1=\"476\" y1=\"9\" x2=\"504\" y2=\"9\"/><text x=\"511\" "
-          "y=\"12.5\">ideal</text>\n"
-          "</svg>\n",
-          f);
+void dt_chart_draw_inside(const dt_chart *chart, double width, FILE *file) {
+    const frame f = choose_frame(chart, width);
+    draw_title(chart, &f, width, file);
+    draw_values(&f, file);
+    for (int s = 0; s < DT_CHART_SCALES; s++)
+        draw_scale(&f, (dt_chart_scale)s, file);
+    for (int l = 0; l < chart->lines; l++)
+        if (chart->line[l].raw)
+            draw_raw(&f, &chart->line[l], l, file);
+    for (int l = 0; l < chart->lines; l++)
+        draw_line(&f, &chart->line[l], l, file);
+    for (int l = 0; l < chart->lines; l++)
+        draw_dots(&f, &chart->line[l], l, file);
+    draw_marks(chart, &f, file);
+    draw_labels(chart, &f, file);
+}
+
+void dt_chart_draw(const dt_chart *chart, double width, FILE *file) {
+    const frame f = choose_frame(chart, width);
+    fprintf(file,
+            "<svg class=\"chart %s\" viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"%s\" "
+            "data-chart=\"%s\" data-plot=\"%.1f %.1f %.1f %.1f\" data-values=\"%.9g %.9g\">\n",
+            width > DT_CHART_SMALL ? "wide" : "small", width, DT_CHART_HEIGHT, chart->title, chart->id, LEFT,
+            f.right, TOP, BOTTOM, f.range.low, f.range.high);
+    dt_chart_draw_inside(chart, width, file);
+    fputs("</svg>\n", file);
+}
+
+/* A member of a line's object: numbers of its columns. */
+static void put_numbers(FILE *file, const char *key, const dt_chart_line *line, size_t offset, int digits) {
+    fprintf(file, ",\"%s\":[", key);
+    for (int i = 0; i < line->count; i++)
+        fprintf(file, "%s%.*g", i ? "," : "", digits,
+                *(const double *)(const void *)((const char *)&line->column[i] + offset));
+    fputc(']', file);
+}
+
+void dt_chart_data(const dt_chart *chart, FILE *file) {
+    fprintf(file, "{\"id\":\"%s\",\"title\":\"%s\",\"unit\":\"%s\",\"lines\":[", chart->id, chart->title,
+            chart->unit);
+    for (int l = 0; l < chart->lines; l++) {
+        const dt_chart_line *line = &chart->line[l];
+        fprintf(file, "%s\n{\"run\":%d,\"colour\":%d,\"exact\":%s,\"label\":", l ? "," : "", line->run,
+                line->colour, line->exact ? "true" : "false");
+        dt_page_json_text(file, line->label ? line->label : "");
+        put_numbers(file, "step", line, offsetof(dt_thin_column, step), 8);
+        put_numbers(file, "mean", line, offsetof(dt_thin_column, mean), 6);
+        if (line->raw) {
+            put_numbers(file, "min", line, offsetof(dt_thin_column, min), 5);
+            put_numbers(file, "max", line, offsetof(dt_thin_column, max), 5);
+        }
+        fputc('}', file);
+    }
+    fputs("]}", file);
 }

@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "base/memory.h"
 #include "base/minmax.h"
+#include "report/thin.h"
 
 #define LABEL_COLUMNS 10 /* of the vertical axis, with its line */
 #define AXIS_ROWS     2
@@ -40,43 +41,22 @@ static void span_value(picture *p, double value) {
     p->max = fmax(p->max, value);
 }
 
-/* Where a step or a loss stands, 0 to `positions` - 1; the middle where all are one. */
-static int position(double value, double low, double high, int positions) {
-    if (!(high > low))
-        return positions / 2;
-    return (int)dt_min((int64_t)((value - low) / (high - low) * positions), (int64_t)positions - 1);
-}
-
 static int row_of(const picture *p, double value) {
-    return p->high - 1 - position(value, p->min, p->max, p->high);
+    return p->high - 1 - dt_thin_position(value, p->min, p->max, p->high);
 }
-
-/* What the steps of a column come to. */
-typedef struct column {
-    double min, max, sum;
-    int64_t count;
-} column;
 
 /* Gathers a series into `columns`, [wide]; a column without a step lies on the line between its neighbours.
  */
-static void gather(const picture *p, const dt_series *series, column *columns) {
-    memset(columns, 0, (size_t)p->wide * sizeof *columns);
-    for (int64_t i = 0; i < series->count; i++) {
-        column *c = &columns[position(series->step[i], p->first_step, p->last_step, p->wide)];
-        c->min = c->count ? fmin(c->min, series->value[i]) : series->value[i];
-        c->max = c->count ? fmax(c->max, series->value[i]) : series->value[i];
-        c->sum += series->value[i];
-        c->count++;
-    }
+static void gather(const picture *p, const dt_series *series, dt_thin_column *columns) {
+    dt_thin(series, p->first_step, p->last_step, columns, p->wide);
     int before = -1;
     for (int x = 0; x < p->wide; x++) {
         if (columns[x].count == 0)
             continue;
         for (int between = before + 1; before >= 0 && between < x; between++) {
-            const double from = columns[before].sum / (double)columns[before].count;
-            const double to = columns[x].sum / (double)columns[x].count;
+            const double from = columns[before].mean, to = columns[x].mean;
             const double value = from + (to - from) * (between - before) / (x - before);
-            columns[between] = (column){value, value, value, 1};
+            columns[between] = (dt_thin_column){.min = value, .max = value, .mean = value, .count = 1};
         }
         before = x;
     }
@@ -87,33 +67,33 @@ static void set_dot(picture *p, int x, int y) {
 }
 
 /* Of what is drawn: a mean that is steady is not made flat by the one step that was not. */
-static void span_columns(picture *p, const column *columns, bool means) {
+static void span_columns(picture *p, const dt_thin_column *columns, bool means) {
     for (int x = 0; x < p->wide; x++) {
         if (columns[x].count == 0)
             continue;
-        const double mean = columns[x].sum / (double)columns[x].count;
+        const double mean = columns[x].mean;
         span_value(p, means ? mean : columns[x].min);
         span_value(p, means ? mean : columns[x].max);
     }
 }
 
-static void draw_dots(picture *p, const column *columns) {
+static void draw_dots(picture *p, const dt_thin_column *columns) {
     for (int x = 0; x < p->wide; x++)
         if (columns[x].count > 0)
             for (int y = row_of(p, columns[x].max); y <= row_of(p, columns[x].min); y++)
                 set_dot(p, x, y);
 }
 
-static void draw_letters(picture *p, const column *columns, char letter) {
+static void draw_letters(picture *p, const dt_thin_column *columns, char letter) {
     for (int x = 0; x < p->wide; x++)
         if (columns[x].count > 0)
-            p->letters[row_of(p, columns[x].sum / (double)columns[x].count) * p->columns + x] = letter;
+            p->letters[row_of(p, columns[x].mean) * p->columns + x] = letter;
 }
 
 static void draw_circles(picture *p, const dt_series *series) {
     for (int64_t i = 0; i < series->count; i++) {
-        const int x = position(series->step[i], p->first_step, p->last_step, p->columns);
-        const int y = p->rows - 1 - position(series->value[i], p->min, p->max, p->rows);
+        const int x = dt_thin_position(series->step[i], p->first_step, p->last_step, p->columns);
+        const int y = p->rows - 1 - dt_thin_position(series->value[i], p->min, p->max, p->rows);
         p->letters[y * p->columns + x] = 'o';
     }
 }
@@ -157,7 +137,7 @@ static void print_picture(const picture *p, FILE *file) {
 }
 
 static void print_legend(const dt_run_metrics *run, const char *sign, FILE *file) {
-    const dt_series *train = &run->train, *validation = &run->validation;
+    const dt_series *train = &run->series[DT_RUN_TRAIN], *validation = &run->series[DT_RUN_VALIDATION];
     fprintf(file, "%s%s%s", sign, *sign ? "  " : "", run->name);
     if (train->count > 0)
         fprintf(file, ": loss %.4f at step %.0f", train->value[train->count - 1],
@@ -171,29 +151,31 @@ static void print_legend(const dt_run_metrics *run, const char *sign, FILE *file
 
 /* A run that was only evaluated shows that. */
 static const dt_series *series_of(const dt_run_metrics *run) {
-    return run->train.count > 0 ? &run->train : &run->validation;
+    const dt_series *train = &run->series[DT_RUN_TRAIN];
+    return train->count > 0 ? train : &run->series[DT_RUN_VALIDATION];
 }
 
 /* Each run's columns, [count, wide], and the span of all that will be drawn. */
-static void gather_runs(picture *p, const dt_run_metrics *runs, int count, column *columns, bool means) {
+static void gather_runs(picture *p, const dt_run_metrics *runs, int count, dt_thin_column *columns,
+                        bool means) {
     p->min = HUGE_VAL;
     p->max = -HUGE_VAL;
     for (int r = 0; r < count; r++) {
         gather(p, series_of(&runs[r]), columns + (int64_t)r * p->wide);
         span_columns(p, columns + (int64_t)r * p->wide, means);
     }
-    for (int64_t i = 0; count == 1 && i < runs->validation.count; i++)
-        span_value(p, runs->validation.value[i]);
+    for (int64_t i = 0; count == 1 && i < runs->series[DT_RUN_VALIDATION].count; i++)
+        span_value(p, runs->series[DT_RUN_VALIDATION].value[i]);
 }
 
-static void draw_runs(picture *p, const dt_run_metrics *runs, int count, const column *columns,
+static void draw_runs(picture *p, const dt_run_metrics *runs, int count, const dt_thin_column *columns,
                       bool braille) {
     if (braille)
         draw_dots(p, columns);
     for (int r = 0; !braille && r < count; r++)
         draw_letters(p, columns + (int64_t)r * p->wide, count == 1 ? '*' : (char)('a' + r));
     if (count == 1)
-        draw_circles(p, &runs->validation);
+        draw_circles(p, &runs->series[DT_RUN_VALIDATION]);
 }
 
 dt_status dt_curve_draw(const dt_run_metrics *runs, int count, const dt_curve_options *options, FILE *file) {
@@ -207,11 +189,11 @@ dt_status dt_curve_draw(const dt_run_metrics *runs, int count, const dt_curve_op
     p.high = p.rows * (braille ? CELL_HEIGHT : 1);
     for (int r = 0; r < count; r++) {
         span_steps(&p, series_of(&runs[r]), &begun);
-        span_steps(&p, &runs[r].validation, &begun);
+        span_steps(&p, &runs[r].series[DT_RUN_VALIDATION], &begun);
     }
     p.dots = dt_memory_alloc((int64_t)p.rows * p.columns, 1, "the curve");
     p.letters = dt_memory_alloc((int64_t)p.rows * p.columns, 1, "the curve");
-    column *columns = dt_memory_alloc((int64_t)count * p.wide, sizeof *columns, "the curve");
+    dt_thin_column *columns = dt_memory_alloc((int64_t)count * p.wide, sizeof *columns, "the curve");
     const dt_status status = p.dots && p.letters && columns ? DT_OK : DT_FAILED;
     if (status == DT_OK) {
         gather_runs(&p, runs, count, columns, !braille);

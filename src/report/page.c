@@ -1,374 +1,125 @@
-/* The order of the page and its words; figures are chart.c's, numbers study.c's. */
+/* The shell around what pages show, and how foreign text comes into it. */
 #include "report/page.h"
 
-#include <inttypes.h>
-#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "base/plural.h"
+#include "base/escape.h"
 #include "base/replace.h"
-#include "config/describe.h"
-#include "report/chart.h"
+#include "base/utf8.h"
+#include "report/embedded.h"
 
-static void put_escaped(FILE *f, const char *text) {
+void dt_page_open(FILE *file, const char *title, int reload_seconds) {
+    fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+          "<meta name=\"color-scheme\" content=\"light dark\">\n",
+          file);
+    if (reload_seconds > 0)
+        fprintf(file, "<meta http-equiv=\"refresh\" content=\"%d\">\n", reload_seconds);
+    fputs("<title>", file);
+    dt_page_text(file, title);
+    fprintf(file, "</title>\n<style>\n%s%s</style>\n</head>\n<body data-x=\"steps\">\n<main>\n",
+            dt_embedded_chart_css, dt_embedded_page_css);
+}
+
+void dt_page_close(FILE *file, bool script) {
+    fputs("</main>\n", file);
+    if (script)
+        fprintf(file, "<script>\n%s</script>\n", dt_embedded_report_js);
+    fputs("</body>\n</html>\n", file);
+}
+
+void dt_page_open_svg(FILE *file, const char *title, double width, double height) {
+    fprintf(file,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" "
+            "height=\"%.0f\" role=\"img\">\n<title>",
+            width, height, width, height);
+    dt_page_text(file, title);
+    fprintf(file, "</title>\n<style>\n%s</style>\n<rect class=\"ground\" width=\"%.0f\" height=\"%.0f\"/>\n",
+            dt_embedded_chart_css, width, height);
+}
+
+void dt_page_close_svg(FILE *file) {
+    fputs("</svg>\n", file);
+}
+
+static void put_escaped(FILE *file, const char *text) {
     for (; *text; text++)
-        if (*text == '&')
-            fputs("&amp;", f);
-        else if (*text == '<')
-            fputs("&lt;", f);
-        else if (*text == '>')
-            fputs("&gt;", f);
-        else if (*text == '"')
-            fputs("&quot;", f);
-        else
-            fputc(*text, f);
-}
-
-#define COUNT_BYTES 32
-#define HOSTS_SHOWN 64
-
-/* A count with commas between thousands; one that is too long for that in few digits. Returns `text`. */
-static const char *group(char text[COUNT_BYTES], double count) {
-    char digits[COUNT_BYTES];
-    if (!(count < 1e15)) {
-        snprintf(text, COUNT_BYTES, "%.3g", count);
-        return text;
-    }
-    const int length = snprintf(digits, sizeof digits, "%.0f", count);
-    int out = 0;
-    for (int i = 0; i < length && out < COUNT_BYTES - 2; i++) {
-        if (i > 0 && (length - i) % 3 == 0)
-            text[out++] = ',';
-        text[out++] = digits[i];
-    }
-    text[out] = 0;
-    return text;
-}
-
-static const char *name_of(bool weak) {
-    return weak ? "Weak" : "Strong";
-}
-
-static bool is_measured(const dt_study_point *p, bool weak) {
-    return p->weak == weak && p->reason[0] == 0;
-}
-
-static bool has_kind(const dt_study *study, bool weak) {
-    for (int64_t i = 0; i < study->count; i++)
-        if (study->point[i].weak == weak)
-            return true;
-    return false;
-}
-
-/* What measured, and when. */
-static void put_program(const dt_machine *m, FILE *f) {
-    char text[512];
-    snprintf(text, sizeof text, "dtrain %s, commit %s, %s", m->version, m->commit, m->stamp);
-    put_escaped(f, text);
-}
-
-static void put_head(const dt_study *study, FILE *f) {
-    fputs(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-        "<title>Scaling study of dtrain</title>\n<style>\n"
-        "@page{size:A4;margin:18mm 16mm}\n"
-        "body{max-width:52rem;margin:3rem auto;padding:0 1.2rem;color:#1a1a1a;background:#fff;"
-        "font:16px/1.5 Charter,'Bitstream Charter',Georgia,'DejaVu Serif',serif}\n"
-        "h1{font-size:1.6rem;font-weight:600;line-height:1.2;margin:0 0 .3rem}\n"
-        "h2{font-size:1.12rem;font-weight:600;margin:2.2rem 0 .5rem}\n"
-        ".byline{color:#555;margin:0 0 1.4rem}p{margin:.5rem 0}\n"
-        "figure{margin:1rem 0 1.4rem;break-inside:avoid}.pair{display:grid;grid-template-columns:1fr "
-        "1fr;gap:.6rem}\n"
-        ".chart,.key{width:100%;height:auto;display:block}figcaption,caption{font-size:.86rem;color:#333;"
-        "text-align:left}\n"
-        "caption{padding-bottom:.4rem;font-family:Charter,'Bitstream Charter',Georgia,'DejaVu Serif',serif}\n"
-        "sub{font-size:.7em;line-height:0}b.n{font-weight:600}\n"
-        "table{border-collapse:collapse;width:100%;font:12.5px/1.45 Helvetica,Arial,'Liberation "
-        "Sans',sans-serif;"
-        "font-variant-numeric:tabular-nums;margin:1rem 0;break-inside:avoid}\n"
-        "thead{border-top:1.5px solid #222;border-bottom:.8px solid #222}tbody{border-bottom:1.5px solid "
-        "#222}\n"
-        "th{font-weight:600;text-align:right;vertical-align:bottom;padding:.25rem .35rem;line-height:1.25}\n"
-        "th small{display:block;font-weight:400;color:#555;font-size:11px}td{text-align:right;padding:.16rem "
-        ".35rem;"
-        "white-space:nowrap}\n"
-        "td.why{text-align:left;color:#555;white-space:normal}.predicted{border-left:.8px solid #bbb}\n"
-        "th.over{text-align:center;border-bottom:.8px solid #bbb;color:#333}\n"
-        "table.facts th,table.facts td{text-align:left;white-space:normal;vertical-align:top}"
-        "table.facts th{font-weight:400;color:#555;width:8.5rem}"
-        "table.facts tbody{border-top:1.5px solid #222}\n"
-        "dl{font-size:.92rem}dt{font-weight:600;margin-top:.5rem}dd{margin:0 0 0 "
-        "1.2rem}.f{font-style:italic}\n"
-        "@media print{body{margin:0;padding:0;max-width:none;font-size:10.5pt}h2{break-after:avoid}}\n"
-        "@media (max-width:40rem){.pair{grid-template-columns:1fr}table{display:block;overflow-x:auto}}\n",
-        f);
-    dt_chart_style(f);
-    fputs("</style>\n</head>\n<body>\n<h1>Scaling of a training step</h1>\n<p "
-          "class=\"byline\">",
-          f);
-    put_program(&study->machine, f);
-    fputs("</p>\n", f);
-}
-
-/* The largest measured point of a kind, in words. */
-static void put_summary_of(const dt_study *study, bool weak, FILE *f) {
-    const dt_study_point *last = NULL;
-    char throughput[COUNT_BYTES];
-    for (int64_t i = 0; i < study->count; i++)
-        if (is_measured(&study->point[i], weak))
-            last = &study->point[i];
-    if (last == NULL)
-        return;
-    fprintf(f,
-            "<li><b class=\"n\">%s</b>, %" PRId64
-            " sequence%s %s: on %d rank%s a step takes %.4g&nbsp;ms (%s tokens/s), a "
-            "speed-up of %.2f and an efficiency of %.0f&nbsp;%%. Predicted were %.4g&nbsp;ms and "
-            "%.0f&nbsp;%%.</li>\n",
-            name_of(weak), study->config->batch_size, dt_plural_s(study->config->batch_size),
-            weak ? "per rank" : "in all", last->ranks, dt_plural_s(last->ranks), 1e3 * last->step.mean,
-            group(throughput, last->tokens_per_second), last->speedup, 100.0 * last->efficiency,
-            1e3 * last->plan.step_seconds, 100.0 * last->plan_speedup / last->ranks);
-}
-
-static void put_summary(const dt_study *study, FILE *f) {
-    const dt_config *c = study->config;
-    char parameters[COUNT_BYTES];
-    fprintf(f,
-            "<p>A GPT-2 model of %s parameters (%" PRId64 " layer%s, width %" PRId64 ", context %" PRId64
-            ") takes training steps on up to %d rank%s of %d thread%s.</p>\n<ul>\n",
-            group(parameters, (double)study->parameters), c->n_layers, dt_plural_s(c->n_layers), c->d_model,
-            c->max_seq_len, study->machine.ranks, dt_plural_s(study->machine.ranks), study->machine.threads,
-            dt_plural_s(study->machine.threads));
-    put_summary_of(study, false, f);
-    put_summary_of(study, true, f);
-    fputs("</ul>\n", f);
-    char text[512];
-    for (int i = 0; dt_study_disagreement(study, i, text, sizeof text); i++) {
-        fputs("<p><b class=\"n\">Doubtful:</b> ", f);
-        put_escaped(f, text);
-        fputs(".</p>\n", f);
-    }
-}
-
-/* One of the two charts of a kind. */
-static void put_chart(const dt_study *study, bool weak, bool rising, FILE *f) {
-    dt_chart chart = {.title = rising ? weak ? "Scaled speed-up" : "Speed-up" : "Efficiency",
-                      .unit = rising ? "speed-up (log scale)" : "efficiency (%)",
-                      .rising = rising};
-    for (int64_t i = 0; i < study->count; i++) {
-        const dt_study_point *p = &study->point[i];
-        if (!is_measured(p, weak))
-            continue;
-        const double unit = rising ? 1.0 : 100.0 / p->ranks;
-        if (p->threads_per_core > 1.0 && chart.crowded_from <= 0.0)
-            chart.crowded_from = p->ranks;
-        chart.predicted[chart.count] = unit * p->plan_speedup;
-        chart.measured[chart.count++] =
-            (dt_chart_mark){p->ranks, unit * p->speedup, unit * p->speedup_half_width};
-    }
-    if (chart.count > 0)
-        dt_chart_draw(&chart, f);
-}
-
-static void put_figure(const dt_study *study, bool weak, int number, FILE *f) {
-    fputs("<figure>\n<div class=\"pair\">\n", f);
-    put_chart(study, weak, true, f);
-    put_chart(study, weak, false, f);
-    fputs("</div>\n", f);
-    dt_chart_key(f);
-    fprintf(f,
-            "<figcaption><b class=\"n\">Figure %d.</b> %s scaling: %" PRId64 " sequence%s of %" PRId64
-            " tokens %s. Left, speed-up; right, efficiency.</figcaption>\n</figure>\n",
-            number, name_of(weak), study->config->batch_size, dt_plural_s(study->config->batch_size),
-            study->config->max_seq_len, weak ? "per rank" : "in every step");
-}
-
-static void put_row(const dt_study_point *p, FILE *f) {
-    char throughput[COUNT_BYTES];
-    fprintf(f, "<tr><td>%d%s</td><td>%" PRId64 "</td>", p->ranks, p->threads_per_core > 1.0 ? "&#8201;*" : "",
-            p->batch);
-    if (p->reason[0] != 0) {
-        fputs("<td class=\"why\" colspan=\"10\">not measured: ", f);
-        put_escaped(f, p->reason);
-        fputs("</td></tr>\n", f);
-        return;
-    }
-    fprintf(f,
-            "<td>%.2f&#8201;&plusmn;&#8201;%.2f</td><td>%.2f</td><td>%s</td><td>%.2f</td><td>%.1f</td>"
-            "<td>%.2f</td>",
-            1e3 * p->step.mean, 1e3 * p->step.half_width, 1e3 * p->step.median,
-            group(throughput, p->tokens_per_second), p->speedup, 100.0 * p->efficiency,
-            1e3 * p->exposed_seconds);
-    if (isnan(p->serial_fraction))
-        fputs("<td>&ndash;</td>", f);
-    else
-        fprintf(f, "<td>%s%.3f</td>", p->serial_fraction < 0.0 ? "&minus;" : "", fabs(p->serial_fraction));
-    fprintf(f, "<td class=\"predicted\">%.2f</td><td>%.2f</td><td>%.1f</td></tr>\n",
-            1e3 * p->plan.step_seconds, 1e3 * p->plan.exposed_seconds, 100.0 * p->plan_speedup / p->ranks);
-}
-
-static void put_table(const dt_study *study, bool weak, int number, FILE *f) {
-    bool shared = false;
-    fprintf(f,
-            "<table>\n<caption><b class=\"n\">Table %d.</b> %s scaling, %" PRId64
-            " timed step%s per row after %" PRId64
-            " to warm up; step times are mean and 95&nbsp;%% confidence "
-            "interval.</caption>\n<thead><tr><th colspan=\"2\"></th><th class=\"over\" "
-            "colspan=\"7\">measured</th>"
-            "<th class=\"over predicted\" colspan=\"3\">predicted</th></tr>\n<tr>",
-            number, name_of(weak), study->repetitions, dt_plural_s(study->repetitions), study->warmups);
-    fputs("<th>ranks</th><th>batch<small>sequences</small></th><th>step<small>ms</small></th>"
-          "<th>median<small>ms</small></th><th>through&shy;put<small>tokens/s</small></"
-          "th><th>speed&#8209;up</th>"
-          "<th>effi&shy;ciency<small>%</small></th><th>exposed<small>ms</small></"
-          "th><th>serial<small>fraction</small></th>"
-          "<th class=\"predicted\">step<small>ms</small></th><th>exposed<small>ms</small></th>"
-          "<th>effi&shy;ciency<small>%</small></th></tr></thead>\n<tbody>\n",
-          f);
-    for (int64_t i = 0; i < study->count; i++)
-        if (study->point[i].weak == weak) {
-            put_row(&study->point[i], f);
-            shared = shared || study->point[i].threads_per_core > 1.0;
+        switch (*text) {
+        case '&':
+            fputs("&amp;", file);
+            break;
+        case '<':
+            fputs("&lt;", file);
+            break;
+        case '>':
+            fputs("&gt;", file);
+            break;
+        case '"':
+            fputs("&quot;", file);
+            break;
+        case '\'':
+            fputs("&#39;", file);
+            break;
+        default:
+            fputc(*text, file);
         }
-    fputs("</tbody>\n</table>\n", f);
-    if (shared)
-        fputs("<p><small>* More threads than cores: they take turns, and no further speed-up can be "
-              "expected.</small></p>\n",
-              f);
 }
 
-static void put_fact(FILE *f, const char *name, const char *value) {
-    fprintf(f, "<tr><th scope=\"row\">%s</th><td>", name);
-    put_escaped(f, value);
-    fputs("</td></tr>\n", f);
-}
-
-/* As many names as a person reads, and how many there are beyond. */
-static void put_hosts(const char *name, const json_t *hosts, FILE *f) {
-    const size_t count = json_array_size(hosts), shown = count < HOSTS_SHOWN ? count : HOSTS_SHOWN;
-    fprintf(f, "<tr><th scope=\"row\">%s</th><td>", name);
-    for (size_t i = 0; i < shown; i++) {
-        fputs(i > 0 ? ", " : "", f);
-        put_escaped(f, json_string_value(json_array_get(hosts, i)));
+void dt_page_text(FILE *file, const char *text) {
+    if (!dt_escape_needed(text, DT_ESCAPE_BLOCK)) {
+        put_escaped(file, text);
+        return;
     }
-    if (count > shown)
-        fprintf(f, " and %zu more", count - shown);
-    fputs("</td></tr>\n", f);
+    char *escaped = malloc(DT_ESCAPE_BYTES(strlen(text)));
+    if (escaped != NULL)
+        put_escaped(file, dt_escape(text, DT_ESCAPE_BLOCK, escaped));
+    free(escaped);
 }
 
-static void put_machine(const dt_study *study, int number, FILE *f) {
-    const dt_machine *m = &study->machine;
-    const dt_config *c = study->config;
-    const dt_plan_machine *plan = &study->measured;
-    char text[512], parameters[COUNT_BYTES], model[DT_DESCRIBE_BYTES];
-    fprintf(
-        f,
-        "<h2>What ran where</h2>\n<table class=\"facts\">\n<caption><b class=\"n\">Table %d.</b> Machine, "
-        "program and model.</caption>\n<tbody>\n",
-        number);
-    put_hosts("Hosts", m->hosts, f);
-    if (json_array_size(study->other_hosts) > 0)
-        put_hosts("Of smaller jobs", study->other_hosts, f);
-    snprintf(text, sizeof text,
-             "%s, %d core%s on the first host of the largest job, which has %d of its ranks", m->processor,
-             m->host_cores, dt_plural_s(m->host_cores), m->host_ranks);
-    put_fact(f, "Processor", text);
-    snprintf(text, sizeof text,
-             "%d rank%s of %d thread%s; in rows of fewer ranks than their job has, the others slept",
-             m->ranks, dt_plural_s(m->ranks), m->threads, dt_plural_s(m->threads));
-    put_fact(f, "Largest job", text);
-    snprintf(text, sizeof text, "dtrain %s, commit %s; kernels %s", m->version, m->commit, m->kernels);
-    put_fact(f, "Program", text);
-    dt_describe_model(c, model);
-    snprintf(text, sizeof text, "%s, dropout %g: %s parameters", model, c->dropout,
-             group(parameters, (double)study->parameters));
-    put_fact(f, "Model", text);
-    snprintf(text, sizeof text,
-             "batch_size %" PRId64 " in micro-batches of %" PRId64 " sequence%s; buckets of %" PRId64
-             " bytes; random tokens",
-             c->batch_size, c->micro_batch_size, dt_plural_s(c->micro_batch_size), c->bucket_bytes);
-    put_fact(f, "Step", text);
-    snprintf(
-        text, sizeof text,
-        "a micro-batch takes %.2f ms forward and %.2f ms backward, the update %.2f ms; a message %.3g µs and "
-        "%.4g Gbit/s "
-        "(%s)",
-        1e3 * plan->probe.forward_seconds, 1e3 * plan->probe.backward_seconds,
-        1e3 * plan->probe.update_seconds, 1e6 * plan->link.latency_seconds, 8e-9 * plan->link.bandwidth_bytes,
-        !plan->link_measured ? "assumed: one rank has no link to measure"
-        : plan->same_host    ? "measured inside the host"
-                             : "measured between the hosts");
-    put_fact(f, "Probe", text);
-    put_fact(f, "Date", m->stamp);
-    fputs("</tbody>\n</table>\n", f);
-}
-
-static void put_definitions(FILE *f) {
-    fputs(
-        "<h2>What the columns mean</h2>\n<dl>\n"
-        "<dt>Step, confidence interval</dt><dd>Wall-clock time of a whole training step on rank 0: forward "
-        "and backward "
-        "pass, sum of the gradients over ranks, clipping and AdamW. The interval of the mean is "
-        "Student&rsquo;s, for "
-        "<span class=\"f\">n</span> steps with standard deviation <span class=\"f\">s</span>: "
-        "&plusmn;&#8201;<span "
-        "class=\"f\">t</span><sub>0.975, n&minus;1</sub>&#8201;<span "
-        "class=\"f\">s</span>&#8201;/&#8201;&radic;<span "
-        "class=\"f\">n</span>.</dd>\n"
-        "<dt>Speed-up</dt><dd><span class=\"f\">S</span>&#8201;=&#8201;<span "
-        "class=\"f\">p</span><sub>0</sub>&#8201;"
-        "<span class=\"f\">R</span>(<span class=\"f\">p</span>)&#8201;/&#8201;<span "
-        "class=\"f\">R</span>(<span "
-        "class=\"f\">p</span><sub>0</sub>), with <span class=\"f\">R</span> the throughput and <span "
-        "class=\"f\">p</span><sub>0</sub> the first row&rsquo;s ranks; in weak scaling this is the scaled "
-        "speed-up "
-        "(Gustafson, CACM 31(5), 1988).</dd>\n"
-        "<dt>Efficiency</dt><dd><span class=\"f\">S</span>&#8201;/&#8201;<span class=\"f\">p</span>.</dd>\n"
-        "<dt>Exposed</dt><dd>Time that rank 0 spends in the allreduce of gradients beside or after its "
-        "passes, with "
-        "the wait for ranks that still compute. What is predicted has no such wait.</dd>\n"
-        "<dt>Serial fraction</dt><dd><span class=\"f\">e</span>&#8201;=&#8201;(1/<span "
-        "class=\"f\">S</span>&#8201;&minus;&#8201;1/<span "
-        "class=\"f\">p</span>)&#8201;/&#8201;(1&#8201;&minus;&#8201;1/"
-        "<span class=\"f\">p</span>) (Karp and Flatt, CACM 33(5), 1990). If it stays level as ranks are "
-        "added, the "
-        "serial part limits; if it grows, the overhead of ranks does. Below 0 the speed-up was more than "
-        "ideal.</dd>\n"
-        "<dt>Predicted</dt><dd>What <code>dtrain plan</code> says: a micro-batch and an update as the slowest rank "
-        "takes them on average, measured on all ranks at once, and "
-        "Hockney&rsquo;s model of a "
-        "message (Parallel Computing 20(3), 1994), latency + bytes / bandwidth, over the counted messages of "
-        "the "
-        "allreduce.</dd>\n</dl>\n</body>\n</html>\n",
-        f);
-}
-
-static void put_page(const dt_study *study, FILE *f) {
-    int number = 1;
-    put_head(study, f);
-    put_summary(study, f);
-    for (int weak = 0; weak <= 1; weak++) {
-        if (!has_kind(study, weak))
-            continue;
-        fprintf(f, "<h2>%s scaling</h2>\n", name_of(weak));
-        put_figure(study, weak, number, f);
-        put_table(study, weak, number++, f);
+void dt_page_text_start(FILE *file, const char *text, size_t length) {
+    if (strlen(text) <= length) {
+        dt_page_text(file, text);
+        return;
     }
-    put_machine(study, number, f);
-    put_definitions(f);
+    while (length > 0 && ((unsigned char)text[length] & 0xC0) == 0x80)
+        length--; /* within a character */
+    char *start = strndup(text, length);
+    if (start != NULL)
+        dt_page_text(file, start);
+    free(start);
+    fputs("...", file);
 }
 
-dt_status dt_page_write(const dt_study *study, const char *path) {
+void dt_page_json_text(FILE *file, const char *text) {
+    fputc('"', file);
+    while (*text) {
+        const int bytes = dt_utf8_bytes(text);
+        const unsigned char c = (unsigned char)*text;
+        if (bytes == 0)
+            fputs("\\ufffd", file);
+        else if (bytes == 1 && (c < 0x20 || strchr("\"\\<>&\x7f", c)))
+            fprintf(file, "\\u%04x", c);
+        else
+            fwrite(text, 1, (size_t)bytes, file);
+        text += bytes > 0 ? bytes : 1;
+    }
+    fputc('"', file);
+}
+
+dt_status dt_page_write(const char *path, void (*draw)(FILE *file, const void *context), const void *context,
+                        size_t *bytes) {
     char *text = NULL;
-    size_t length;
-    FILE *f = open_memstream(&text, &length);
-    if (f)
-        put_page(study, f);
-    const bool complete = f && ferror(f) == 0;
-    const dt_status status = (f && fclose(f) != 0) || !complete
+    size_t length = 0;
+    FILE *file = open_memstream(&text, &length);
+    if (file != NULL)
+        draw(file, context);
+    const bool complete = file != NULL && ferror(file) == 0;
+    const dt_status status = (file != NULL && fclose(file) != 0) || !complete
                                  ? dt_fail("out of memory for the page %s", path)
                                  : dt_replace_write(path, text, length);
+    if (bytes != NULL)
+        *bytes = length;
     free(text);
     return status;
 }

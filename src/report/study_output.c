@@ -10,7 +10,7 @@
 #include "base/plural.h"
 #include "config/describe.h"
 #include "report/report_output.h"
-#include "report/page.h"
+#include "report/scaling_page.h"
 
 static void print_machine(const dt_study *study) {
     const dt_machine *m = &study->machine;
@@ -164,7 +164,7 @@ dt_status dt_study_output(dt_study *study, const char *json, const char *report)
         dt_log_line("numbers   %s", json);
     }
     if (report) {
-        DT_TRY(dt_page_write(study, report));
+        DT_TRY(dt_scaling_page_write(study, report));
         dt_log_line("report    %s", report);
     }
     return DT_OK;

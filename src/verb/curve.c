@@ -53,8 +53,11 @@ static dt_status draw(const char *const *names, int count, const dt_curve_option
     char *text = NULL;
     size_t length;
     dt_status status = DT_OK;
-    for (int r = 0; status == DT_OK && r < count; r++)
+    for (int r = 0; status == DT_OK && r < count; r++) {
         status = dt_run_metrics_read(&runs[r], names[r]);
+        if (status == DT_OK)
+            status = dt_run_metrics_expect_losses(&runs[r]);
+    }
     FILE *memory = status == DT_OK ? open_memstream(&text, &length) : NULL;
     if (status == DT_OK && memory == NULL)
         status = dt_fail("out of memory for the curve");

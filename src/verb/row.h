@@ -25,13 +25,14 @@ typedef struct dt_verb_flags {
     const char *stop;  /* sample */
     const char *steps; /* data */
     const char *dtype; /* export */
-    const char *out;   /* export, tokenize */
+    const char *out;   /* export, tokenize, report */
     const char *decode, *statistics, *data_format, *join_documents;                     /* tokenize */
     const char *vocab_size, *no_regex, *prefix_space, *no_end_of_text;                  /* tokenizer */
     const char *repetitions, *scaling, *algorithms, *threads_per_core, *merge, *report; /* bench */
     const char *ranks, *json;                                                           /* bench, plan */
     const char *ranks_per_host, *latency_us, *bandwidth_gbps;                           /* plan */
     const char *width, *height, *ascii;                                                 /* curve */
+    const char *chart, *watch;                                                          /* report */
     const char *markdown, *yaml, *man, *completion;                                     /* help */
 } dt_verb_flags;
 

@@ -240,6 +240,23 @@ static const dt_verb verbs[] = {
      .flags = {TAKES("width", width, "N", "Columns of the picture (default: the terminal's, or 80)"),
                TAKES("height", height, "N", "Rows of the picture (default: 22, or what the terminal has)"),
                ALONE("ascii", ascii, "Draw with ASCII alone, as where the locale is not UTF-8")}},
+    {.name = "report",
+     .run = dt_verb_report,
+     .synopsis = "dtrain report RUN .. [--out FILE] [--chart NAME] [--watch]",
+     .summary = "show runs as a page for a browser",
+     .about =
+         "Writes one HTML page that needs nothing else: losses, learning rate, gradient norm and throughput against "
+         "steps, tokens and time, events, samples, and what ran where. RUN is a run's folder, its metrics.jsonl, or "
+         "a folder of runs; several runs are sorted by their best validation loss, with the options in which they "
+         "differ.",
+     .example = "dtrain report sweep/* --out sweep.html",
+     .flags =
+         {TAKES("out", out, "FILE",
+                "File to write; - is standard output (default: report.html in the folder of the one run, or "
+                "here)"),
+          TAKES("chart", chart, "NAME",
+                "Write one chart, such as loss or learning_rate, as a picture (SVG) instead"),
+          ALONE("watch", watch, "Write the page anew every 30 s until the runs end; it reloads itself")}},
     {.name = "help",
      .run = dt_verb_help,
      .synopsis =

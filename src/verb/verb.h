@@ -72,6 +72,9 @@ dt_status dt_verb_progress(const dt_verb *verb, int argc, char **argv);
 /** Draws the losses of runs with characters. Local. */
 dt_status dt_verb_curve(const dt_verb *verb, int argc, char **argv);
 
+/** Writes runs as a page, once or until they end. Local. */
+dt_status dt_verb_report(const dt_verb *verb, int argc, char **argv);
+
 /** Prints the verbs and options; with a flag, the documents that are made of the option table. Local. */
 dt_status dt_verb_help(const dt_verb *verb, int argc, char **argv);
 

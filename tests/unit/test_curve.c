@@ -24,7 +24,7 @@ static char *draw(const dt_run_metrics *runs, int count, int columns, int rows, 
 /* A line from (1, 3) down to (21, 1) in 20 columns and 5 rows: its letters lie on the diagonal. */
 static void test_line_of_letters(void **state) {
     double step[] = {1, 21}, value[] = {3, 1};
-    const dt_run_metrics run = {.name = "r", .train = {2, 2, step, value}};
+    const dt_run_metrics run = {.name = "r", .series[DT_RUN_TRAIN] = {2, 2, step, value}};
     (void)state;
     char *text = draw(&run, 1, 30, 8, false);
     assert_string_equal(text, "       3 |****\n"
@@ -46,7 +46,7 @@ static void test_dots_span_a_column(void **state) {
         step[i] = i;
         value[i] = i % 2 == 0 ? 0.0 : 1.0;
     }
-    const dt_run_metrics run = {.name = "r", .train = {80, 80, step, value}};
+    const dt_run_metrics run = {.name = "r", .series[DT_RUN_TRAIN] = {80, 80, step, value}};
     char *text = draw(&run, 1, 30, 6, true);
     int full = 0;
     for (const char *at = text; (at = strstr(at, "\xE2\xA3\xBF")) != NULL; at += 3) /* all eight dots */
@@ -58,8 +58,8 @@ static void test_dots_span_a_column(void **state) {
 /* Runs have a letter each, on one scale; where both stand the later one is seen. */
 static void test_runs_have_letters(void **state) {
     double step[] = {0, 19}, high[] = {2, 2}, low[] = {1, 1};
-    const dt_run_metrics runs[] = {{.name = "x", .train = {2, 2, step, high}},
-                                   {.name = "y", .validation = {2, 2, step, low}}};
+    const dt_run_metrics runs[] = {{.name = "x", .series[DT_RUN_TRAIN] = {2, 2, step, high}},
+                                   {.name = "y", .series[DT_RUN_VALIDATION] = {2, 2, step, low}}};
     (void)state;
     char *text = draw(runs, 2, 30, 6, true);
     assert_string_equal(text, "       2 |aaaaaaaaaaaaaaaaaaaa\n"
@@ -74,7 +74,9 @@ static void test_runs_have_letters(void **state) {
 /* One step, or losses that are all equal, have no span to divide by. */
 static void test_a_single_step(void **state) {
     double step[] = {7}, value[] = {4.5};
-    const dt_run_metrics run = {.name = "r", .train = {1, 1, step, value}, .validation = {1, 1, step, value}};
+    const dt_run_metrics run = {.name = "r",
+                                .series[DT_RUN_TRAIN] = {1, 1, step, value},
+                                .series[DT_RUN_VALIDATION] = {1, 1, step, value}};
     (void)state;
     for (int unicode = 0; unicode < 2; unicode++) {
         char *text = draw(&run, 1, 40, 9, unicode == 1);
@@ -104,15 +106,17 @@ static void test_lines_that_count(void **state) {
     const char *const names[] = {folder, path};
     for (int i = 0; i < 2; i++) {
         assert_done(dt_run_metrics_read(&run, names[i]));
-        assert_int_equal(run.train.count, 3);
-        assert_true(run.train.step[2] == 4.0 && run.train.value[2] == 3.5 && run.train.value[0] == 4.5);
-        assert_int_equal(run.validation.count, 1);
-        assert_true(run.validation.value[0] == 3.25);
+        assert_int_equal(run.series[DT_RUN_TRAIN].count, 3);
+        assert_true(run.series[DT_RUN_TRAIN].step[2] == 4.0 && run.series[DT_RUN_TRAIN].value[2] == 3.5 &&
+                    run.series[DT_RUN_TRAIN].value[0] == 4.5);
+        assert_int_equal(run.series[DT_RUN_VALIDATION].count, 1);
+        assert_true(run.series[DT_RUN_VALIDATION].value[0] == 3.25);
         dt_run_metrics_free(&run);
     }
     assert_int_equal(unlink(path), 0);
     assert_done(dt_file_save(path, "{\"step\":1}\n", 11));
-    assert_int_equal(dt_run_metrics_read(&run, folder), DT_USAGE);
+    assert_done(dt_run_metrics_read(&run, folder));
+    assert_int_equal(dt_run_metrics_expect_losses(&run), DT_USAGE);
     assert_non_null(strstr(dt_error(), "expected lines with losses, found none"));
     dt_run_metrics_free(&run);
     assert_int_equal(unlink(path), 0);

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
-#include "report/page.h"
+#include "report/scaling_page.h"
 #include "report/study_output.h"
 #include "support/scratch.h"
 #include "support/small_study.h"
@@ -108,8 +108,8 @@ static void the_page_stands_alone(void **state) {
     dt_config config;
     dt_study *study = make_study(&config);
     assert_non_null(path);
-    assert_int_equal(dt_page_write(study, path), DT_OK);
-    assert_int_equal(dt_page_write(study, path), DT_OK); /* over itself */
+    assert_int_equal(dt_scaling_page_write(study, path), DT_OK);
+    assert_int_equal(dt_scaling_page_write(study, path), DT_OK); /* over itself */
     text = scratch_get(path, &length);
     static const char *const foreign[] = {"http:", "https:", "<script", "<link", "url(", "@import", "src="};
     for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
@@ -158,7 +158,7 @@ static void a_page_without_a_place_is_refused(void **state) {
     (void)state;
     dt_config config;
     dt_study *study = make_study(&config);
-    assert_int_equal(dt_page_write(study, "/nowhere/study.html"), DT_FAILED);
+    assert_int_equal(dt_scaling_page_write(study, "/nowhere/study.html"), DT_FAILED);
     assert_non_null(strstr(dt_error(), "/nowhere/study.html"));
     small_study_drop(study, &config);
 }

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "report/chart.h"
+#include "report/scaling_chart.h"
 
 static int64_t count_of(const char *text, const char *words) {
     int64_t count = 0;
@@ -24,15 +24,15 @@ static size_t draw(bool rising, double value, double half_width, double predicte
     char *text = NULL;
     size_t length;
     FILE *file = open_memstream(&text, &length);
-    dt_chart chart = {.title = "T", .unit = "u", .rising = rising, .count = 3};
+    dt_scaling_chart chart = {.title = "T", .unit = "u", .rising = rising, .count = 3};
     const double usual = rising ? 1.0 : 100.0;
-    chart.measured[0] = (dt_chart_mark){1.0, usual, 0.0};
-    chart.measured[1] = (dt_chart_mark){2.0, value, half_width};
-    chart.measured[2] = (dt_chart_mark){8.0, usual, 0.1};
+    chart.measured[0] = (dt_scaling_chart_mark){1.0, usual, 0.0};
+    chart.measured[1] = (dt_scaling_chart_mark){2.0, value, half_width};
+    chart.measured[2] = (dt_scaling_chart_mark){8.0, usual, 0.1};
     chart.predicted[0] = chart.predicted[2] = usual;
     chart.predicted[1] = predicted;
     assert_non_null(file);
-    dt_chart_draw(&chart, file);
+    dt_scaling_chart_draw(&chart, file);
     assert_int_equal(fclose(file), 0);
     assert_true(count_of(text, "<line class=\"grid\"") <= 9);
     assert_true(count_of(text, "<line class=\"grid\"") >= 2);

@@ -1,0 +1,179 @@
+/* Reads, judges, sorts, and measures what all span. */
+#include "report/run_set.h"
+
+#include <libgen.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "base/file.h"
+#include "base/lock.h"
+#include "report/run_label.h"
+
+/* A run that has said nothing for so long, and for so many of its steps, is not taken to be running. */
+#define SILENT_SECONDS 1800.0
+#define SILENT_STEPS   20.0
+
+/* From this fraction of the last step on the axis begins at 0. */
+#define NEAR_ZERO 0.1
+
+static double mean_of_last(const dt_series *series) {
+    const int64_t count = (int64_t)ceil(DT_RUN_SET_LAST * (double)series->count);
+    double sum = 0.0;
+    for (int64_t i = series->count - count; i < series->count; i++)
+        sum += series->value[i];
+    return count > 0 ? sum / (double)count : NAN;
+}
+
+/* Whether lines may still come: a run holds its folder's lock file as long as it lives, and one that was
+ * killed leaves it, but says no more. */
+static bool is_live(const dt_run_metrics *metrics) {
+    struct stat info;
+    char *copy = strdup(metrics->path);
+    char *lock = copy ? dt_file_join(dirname(copy), DT_LOCK_NAME) : NULL;
+    const dt_series *step_ms = &metrics->series[DT_RUN_STEP_MS];
+    bool live = lock != NULL && dt_file_exists(lock) && stat(metrics->path, &info) == 0;
+    if (live) {
+        const double silent = difftime(time(NULL), info.st_mtime);
+        live = silent < fmax(SILENT_SECONDS, SILENT_STEPS * 1e-3 * fmax(mean_of_last(step_ms), 0.0));
+    }
+    free(lock);
+    free(copy);
+    return live;
+}
+
+static dt_run_state find_state(const dt_run_metrics *metrics) {
+    const json_t *end = dt_run_metrics_end(metrics);
+    const char *cause = json_string_value(json_object_get(end, "cause"));
+    if (end != NULL)
+        return cause && strcmp(cause, "max_steps") != 0 ? DT_RUN_STOPPED : DT_RUN_FINISHED;
+    return is_live(metrics) ? DT_RUN_RUNNING : DT_RUN_CUT;
+}
+
+const char *dt_run_state_text(const dt_run_shown *run, char text[DT_RUN_STATE_BYTES]) {
+    static const char *const words[] = {[DT_RUN_RUNNING] = "running",
+                                        [DT_RUN_FINISHED] = "finished",
+                                        [DT_RUN_STOPPED] = "stopped",
+                                        [DT_RUN_CUT] = "ended without a word"};
+    const char *cause = json_string_value(json_object_get(dt_run_metrics_end(&run->metrics), "cause"));
+    if (run->state == DT_RUN_STOPPED)
+        snprintf(text, DT_RUN_STATE_BYTES, "stopped by %s", cause);
+    else
+        snprintf(text, DT_RUN_STATE_BYTES, "%s", words[run->state]);
+    return text;
+}
+
+static void judge(dt_run_shown *run) {
+    const dt_series *validation = &run->metrics.series[DT_RUN_VALIDATION];
+    const int64_t best = dt_series_min(validation);
+    run->train = mean_of_last(&run->metrics.series[DT_RUN_TRAIN]);
+    run->validation = best >= 0 ? validation->value[best] : NAN;
+    run->best_step = best >= 0 ? (int64_t)validation->step[best] : -1;
+    run->state = find_state(&run->metrics);
+}
+
+/* What is no number comes last. */
+static int compare_numbers(double a, double b) {
+    if (isnan(a) || isnan(b))
+        return isnan(a) - isnan(b);
+    return (a > b) - (a < b);
+}
+
+static int compare_runs(const void *a, const void *b) {
+    const dt_run_shown *x = a, *y = b;
+    int order = compare_numbers(x->validation, y->validation);
+    if (order == 0)
+        order = compare_numbers(x->train, y->train);
+    return order != 0 ? order : strcmp(x->metrics.name, y->metrics.name);
+}
+
+static void widen(dt_chart_domain *domain, dt_chart_scale scale, double low, double high) {
+    domain->low[scale] = fmin(domain->low[scale], low);
+    domain->high[scale] = fmax(domain->high[scale], high);
+}
+
+/* The steps of all that a run has numbers for, and the tokens and hours at these. */
+static void span_run(dt_chart_domain *domain, const dt_run_metrics *metrics) {
+    for (int n = 0; n < DT_RUN_NUMBERS; n++) {
+        const dt_series *series = &metrics->series[n];
+        if (series->count > 0)
+            widen(domain, DT_CHART_STEPS, series->step[0], series->step[series->count - 1]);
+    }
+    for (int64_t i = 0; i < metrics->events; i++)
+        widen(domain, DT_CHART_STEPS, (double)metrics->event[i].step, (double)metrics->event[i].step);
+    const dt_series *tokens = &metrics->series[DT_RUN_TOKENS], *hours = &metrics->series[DT_RUN_HOURS];
+    if (tokens->count > 0)
+        widen(domain, DT_CHART_TOKENS, tokens->value[0], tokens->value[tokens->count - 1]);
+    if (hours->count > 0)
+        widen(domain, DT_CHART_TIME, 0.0, hours->value[hours->count - 1]);
+}
+
+static void choose_domain(dt_run_set *set) {
+    dt_chart_domain *d = &set->domain;
+    for (int s = 0; s < DT_CHART_SCALES; s++) {
+        d->low[s] = HUGE_VAL;
+        d->high[s] = -HUGE_VAL;
+    }
+    for (int r = 0; r < set->count; r++)
+        span_run(d, &set->run[r].metrics);
+    for (int s = 0; s < DT_CHART_SCALES; s++) {
+        if (!(d->high[s] >= d->low[s]))
+            d->low[s] = d->high[s] = 0.0;
+        if (d->low[s] <= NEAR_ZERO * d->high[s])
+            d->low[s] = 0.0;
+    }
+    const double hours = d->high[DT_CHART_TIME];
+    d->time_unit = hours >= 2.0 ? 1.0 : hours >= 2.0 / 60.0 ? 1.0 / 60.0 : 1.0 / 3600.0;
+    d->time_name = hours >= 2.0 ? "hours" : hours >= 2.0 / 60.0 ? "minutes" : "seconds";
+    d->low[DT_CHART_TIME] /= d->time_unit;
+    d->high[DT_CHART_TIME] /= d->time_unit;
+}
+
+static dt_status label_runs(dt_run_set *set) {
+    const char **paths = calloc((size_t)set->count, sizeof *paths);
+    char **labels = calloc((size_t)set->count, sizeof *labels);
+    dt_status status = paths && labels ? DT_OK : dt_fail("out of memory for the runs' names");
+    for (int r = 0; status == DT_OK && r < set->count; r++)
+        paths[r] = set->run[r].metrics.path;
+    if (status == DT_OK)
+        status = dt_run_label_create(paths, set->count, labels);
+    for (int r = 0; labels != NULL && r < set->count; r++)
+        set->run[r].label = labels[r];
+    free(labels);
+    free(paths);
+    return status;
+}
+
+dt_status dt_run_set_read(dt_run_set *set, const char *const *names, int count) {
+    *set = (dt_run_set){.run = calloc((size_t)count, sizeof *set->run)};
+    if (set->run == NULL)
+        return dt_fail("out of memory for %d runs", count);
+    for (set->count = 0; set->count < count;) {
+        dt_run_shown *run = &set->run[set->count++];
+        DT_TRY(dt_run_metrics_read(&run->metrics, names[set->count - 1]));
+        judge(run);
+    }
+    qsort(set->run, (size_t)count, sizeof *set->run, compare_runs);
+    for (int r = 0; r < count; r++)
+        set->run[r].colour = r < DT_CHART_COLOURS ? r : DT_CHART_GREY;
+    choose_domain(set);
+    return label_runs(set);
+}
+
+bool dt_run_set_is_live(const dt_run_set *set) {
+    for (int r = 0; r < set->count; r++)
+        if (set->run[r].state == DT_RUN_RUNNING)
+            return true;
+    return false;
+}
+
+void dt_run_set_free(dt_run_set *set) {
+    for (int r = 0; r < set->count; r++) {
+        dt_run_metrics_free(&set->run[r].metrics);
+        free(set->run[r].label);
+    }
+    free(set->run);
+    *set = (dt_run_set){0};
+}

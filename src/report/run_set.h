@@ -1,0 +1,60 @@
+/**
+ * Runs that are shown together, the best first.
+ *
+ * A run is as good as its lowest validation loss; runs without one follow, by their last training losses, and
+ * then those without losses. The first ones have colours of their own.
+ */
+#ifndef DT_REPORT_RUN_SET_H
+#define DT_REPORT_RUN_SET_H
+
+#include <stdbool.h>
+
+#include "base/status.h"
+#include "report/chart.h"
+#include "report/run_metrics.h"
+
+typedef enum dt_run_state {
+    DT_RUN_RUNNING,  /**< a process writes to it */
+    DT_RUN_FINISHED, /**< it has taken all of its steps */
+    DT_RUN_STOPPED,  /**< it was asked to stop */
+    DT_RUN_CUT       /**< it has no end, and nothing writes to it: it was killed or has failed */
+} dt_run_state;
+
+typedef struct dt_run_shown {
+    dt_run_metrics metrics;
+    char *label; /**< its folder's name, with as much of the path as tells the runs apart */
+    dt_run_state state;
+    int colour; /**< for charts */
+    double train,
+        validation;    /**< the mean of the last training losses, and the best validation loss; or NaN */
+    int64_t best_step; /**< of the latter; -1 for none */
+} dt_run_shown;
+
+typedef struct dt_run_set {
+    dt_run_shown *run; /**< [count] */
+    int count;
+    dt_chart_domain domain; /**< of all */
+} dt_run_set;
+
+/** The most runs in a set. */
+#define DT_RUN_SET_MAX 1000
+
+/** Training losses that count for dt_run_shown.train: this fraction of a run's lines, the last ones, and one
+ * at least. */
+#define DT_RUN_SET_LAST 0.02
+
+/** Reads the `count` runs of these names, one at least. Fails with DT_USAGE where one is no run. The caller
+ * frees the set, after failure too. Local. */
+dt_status dt_run_set_read(dt_run_set *set, const char *const *names, int count);
+
+/** Whether a process writes to any of them. Local. */
+bool dt_run_set_is_live(const dt_run_set *set);
+
+/** The state in words: "running", "stopped by SIGUSR1". Returns `text`. Local. */
+#define DT_RUN_STATE_BYTES 96
+const char *dt_run_state_text(const dt_run_shown *run, char text[DT_RUN_STATE_BYTES]);
+
+/** Frees; all zero is fine. Local. */
+void dt_run_set_free(dt_run_set *set);
+
+#endif

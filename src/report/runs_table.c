@@ -1,0 +1,148 @@
+/* An option has a column where two runs have other values of it. */
+#include "report/runs_table.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/plural.h"
+#include "base/units.h"
+#include "report/page.h"
+
+/* More columns are not read by anybody. */
+#define OPTIONS_MAX 40
+#define VALUE_BYTES 40
+
+/* Where a run lies and what it goes on from is no choice of a sweep's; the table has the names anyway. */
+static const char *const left_out[] = {"out_dir", "checkpoint_dir", "resume"};
+
+static bool is_left_out(const char *key) {
+    for (size_t i = 0; i < sizeof left_out / sizeof *left_out; i++)
+        if (strcmp(key, left_out[i]) == 0)
+            return true;
+    return false;
+}
+
+/* A run's value of an option as text, a new string; NULL where it has none. */
+static char *value_text(const dt_run_shown *run, const char *key) {
+    const json_t *value = json_object_get(dt_run_metrics_config(&run->metrics), key);
+    if (value == NULL)
+        return NULL;
+    return json_is_string(value) ? strdup(json_string_value(value))
+                                 : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(9));
+}
+
+static bool differs(const dt_run_set *set, const char *key, const json_t *value) {
+    for (int r = 0; r < set->count; r++) {
+        const json_t *config = dt_run_metrics_config(&set->run[r].metrics);
+        const json_t *other = json_object_get(config, key);
+        if (config != NULL && (other == NULL || !json_equal(other, value)))
+            return true;
+    }
+    return false;
+}
+
+/* The names of the options that are not the same in all runs that tell theirs. */
+static int find_options(const dt_run_set *set, const char *keys[OPTIONS_MAX]) {
+    json_t *config = NULL;
+    const char *key;
+    json_t *value;
+    int count = 0;
+    for (int r = 0; r < set->count && config == NULL; r++)
+        config = json_object_get(dt_run_metrics_start(&set->run[r].metrics), "config");
+    json_object_foreach(config, key, value) {
+        if (count < OPTIONS_MAX && !is_left_out(key) && differs(set, key, value))
+            keys[count++] = key;
+    }
+    return count;
+}
+
+/* Whether more than half of the runs have this value: then it is not what makes a run special. */
+static bool is_usual(const dt_run_set *set, const char *key, const char *text) {
+    int same = 0;
+    for (int r = 0; r < set->count; r++) {
+        char *other = value_text(&set->run[r], key);
+        same += other != NULL && strcmp(other, text) == 0;
+        free(other);
+    }
+    return 2 * same > set->count;
+}
+
+static void put_option(const dt_run_set *set, const dt_run_shown *run, const char *key, FILE *file) {
+    char *text = value_text(run, key);
+    fprintf(file, "<td class=\"n%s\">", text && is_usual(set, key, text) ? " same" : "");
+    if (text != NULL)
+        dt_page_text_start(file, text, VALUE_BYTES);
+    else
+        fputs("&ndash;", file);
+    fputs("</td>", file);
+    free(text);
+}
+
+static void put_loss(double loss, FILE *file) {
+    if (isnan(loss))
+        fputs("<td class=\"n\">&ndash;</td>", file);
+    else
+        fprintf(file, "<td class=\"n\">%.4f</td>", loss);
+}
+
+/* The last value of a series as a count; a dash where there is none. */
+static void put_last(const dt_series *series, bool hours, FILE *file) {
+    const double value = series->count > 0 ? series->value[series->count - 1] : NAN;
+    fprintf(file, "<td class=\"n\">%s</td>",
+            isnan(value) ? "&ndash;"
+            : hours      ? dt_units_seconds(3600.0 * value).text
+                         : dt_units_count(value).text);
+}
+
+static void put_row(const dt_run_set *set, int r, const char *const *keys, int count, FILE *file) {
+    const dt_run_shown *run = &set->run[r];
+    char state[DT_RUN_STATE_BYTES];
+    fprintf(file,
+            "<tr data-run=\"%d\"%s><td class=\"tick-box\"><input type=\"checkbox\" data-run=\"%d\" "
+            "aria-label=\"show run %d\" checked></td><td class=\"n\">%d</td><td class=\"name\"><i "
+            "class=\"key k%d\"></i>",
+            r, r == 0 && !isnan(run->validation) ? " class=\"best\"" : "", r, r + 1, r + 1, run->colour);
+    dt_page_text(file, run->label);
+    fputs("</td>", file);
+    put_loss(run->validation, file);
+    if (run->best_step >= 0)
+        fprintf(file, "<td class=\"n\">%" PRId64 "</td>", run->best_step);
+    else
+        fputs("<td class=\"n\">&ndash;</td>", file);
+    put_loss(run->train, file);
+    for (int k = 0; k < count; k++)
+        put_option(set, run, keys[k], file);
+    fprintf(file, "<td class=\"n\">%" PRId64 "</td>", run->metrics.last_step);
+    put_last(&run->metrics.series[DT_RUN_TOKENS], false, file);
+    put_last(&run->metrics.series[DT_RUN_HOURS], true, file);
+    fputs("<td>", file);
+    dt_page_text(file, dt_run_state_text(run, state));
+    fputs("</td></tr>\n", file);
+}
+
+void dt_runs_table_put(const dt_run_set *set, FILE *file) {
+    const char *keys[OPTIONS_MAX];
+    const int count = find_options(set, keys);
+    fprintf(
+        file,
+        "<p class=\"caption\">%d runs, the best first; %s%d option%s in which they "
+        "differ. Training loss: the mean of the last %.0f&nbsp;%% of a run's steps.</p>\n<div class=\"scroll tall\"><table>\n<thead><tr><th "
+        "class=\"tick-box\"></th><th class=\"n\">#</th><th>run</th><th class=\"n\">validation "
+        "loss<small>best</small></th><th class=\"n\">at step</th><th class=\"n\">training "
+        "loss<small>last</small></th>",
+        set->count, count == OPTIONS_MAX ? "the first " : "", count, dt_plural_s(count),
+        100.0 * DT_RUN_SET_LAST);
+    for (int k = 0; k < count; k++) {
+        fputs("<th class=\"n\">", file);
+        dt_page_text(file, keys[k]);
+        fputs("</th>", file);
+    }
+    fputs("<th class=\"n\">steps</th><th class=\"n\">tokens</th><th "
+          "class=\"n\">time</th><th>state</th></tr></thead>\n<tbody>\n",
+          file);
+    for (int r = 0; r < set->count; r++)
+        put_row(set, r, keys, count, file);
+    fputs("</tbody></table></div>\n", file);
+}
