@@ -6,6 +6,22 @@
 
 #include "base/file.h"
 
+#define PAD 0 /* where a tokenizer has tokens that stand for no text */
+
+bool dt_tokenizer_files_name_ids(json_t *config, const dt_tokenizer *tokenizer) {
+    const int64_t end = tokenizer ? tokenizer->end_of_text : -1,
+                  pad = end < 0 && tokenizer && tokenizer->first_text > PAD ? PAD : end;
+    const struct {
+        const char *key;
+        int64_t id;
+    } ids[] = {{"bos_token_id", end}, {"eos_token_id", end}, {"pad_token_id", pad}};
+    bool ok = true;
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
+        ok &= json_object_set_new(config, ids[i].key,
+                                  ids[i].id < 0 ? json_null() : json_integer(ids[i].id)) == 0;
+    return ok;
+}
+
 /* Adds the end of text, which transformers has to know by its text. */
 static int add_end_of_text(json_t *config, const dt_tokenizer *tokenizer) {
     size_t length;

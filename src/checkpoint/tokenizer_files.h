@@ -10,12 +10,21 @@
 #define DT_CHECKPOINT_TOKENIZER_FILES_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "base/status.h"
 #include "tokenizer/tokenizer.h"
 
 #define DT_TOKENIZER_FILES_JSON   "tokenizer.json"
 #define DT_TOKENIZER_FILES_CONFIG "tokenizer_config.json"
+
+/**
+ * Names the tokens that transformers' `generate` asks for in `config`, the object of config.json: the end of
+ * text, where a text ends and may begin, is bos_token_id and eos_token_id, and null where `tokenizer`, or
+ * NULL, has none: no text ends by itself then. pad_token_id, which fills up texts that have ended beside
+ * others that have not, is the end of text too, else <PAD>, else null. False when out of memory. Local.
+ */
+bool dt_tokenizer_files_name_ids(json_t *config, const dt_tokenizer *tokenizer);
 
 /** tokenizer_config.json of a model with a context of T tokens; the caller owns it. NULL when out of memory.
  * Local. */

@@ -21,18 +21,20 @@ static dt_status no_memory(const char *folder) {
 
 /* GPT2Config's keys; those that are not here have the meaning of its defaults in dtrain too. */
 static json_t *make_config(const dt_config *config, const dt_shape *shape, const dt_tokenizer *tokenizer) {
-    const int64_t end = tokenizer ? tokenizer->end_of_text : -1;
-    return json_pack(
-        "{s:[s], s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:b, s:b, s:o, s:o, "
-        "s:s}",
+    json_t *object = json_pack(
+        "{s:[s], s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:b, s:b, s:s}",
         "architectures", "GPT2LMHeadModel", "model_type", "gpt2", "activation_function", "gelu_new",
         "vocab_size", (json_int_t)shape->V, "n_positions", (json_int_t)shape->T, "n_ctx",
         (json_int_t)shape->T, "n_embd", (json_int_t)shape->C, "n_layer", (json_int_t)shape->n_layers,
         "n_head", (json_int_t)shape->H, "n_inner", (json_int_t)shape->F, "layer_norm_epsilon", 1e-5,
         "embd_pdrop", config->dropout, "attn_pdrop", config->dropout, "resid_pdrop", config->dropout,
-        "initializer_range", 0.02, "tie_word_embeddings", 1, "scale_attn_weights", 1, "bos_token_id",
-        end < 0 ? json_null() : json_integer(end), "eos_token_id", end < 0 ? json_null() : json_integer(end),
-        "torch_dtype", "float32");
+        "initializer_range", 0.02, "tie_word_embeddings", 1, "scale_attn_weights", 1, "torch_dtype",
+        "float32");
+    if (object && !dt_tokenizer_files_name_ids(object, tokenizer)) {
+        json_decref(object);
+        object = NULL;
+    }
+    return object;
 }
 
 /* Writes `length` bytes of text as folder/name and notes its size and checksum in `files`. */

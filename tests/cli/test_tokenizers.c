@@ -47,10 +47,11 @@ static int set_up(void **state) {
 static const struct {
     const char *name, *unit;
     int V;
-} tokenizers[] = {{"ascii", "character", 99},
-                  {"bytes", "byte", 256},
-                  {"chars", "character", 333},
-                  {"bpe.json", "token", 300}};
+    const char *end, *pad; /* ids in config.json, by which transformers' generate ends */
+} tokenizers[] = {{"ascii", "character", 99, "null", "0"},
+                  {"bytes", "byte", 256, "null", "null"},
+                  {"chars", "character", 333, "null", "0"},
+                  {"bpe.json", "token", 300, "299", "299"}};
 #define TOKENIZERS (sizeof tokenizers / sizeof *tokenizers)
 
 static void names_of(char out_dir[64], const char *tokenizer, int ranks) {
@@ -75,6 +76,31 @@ static void same_bits_on_any_ranks_and_threads(void **state) {
         names_of(other, tokenizers[i].name, 3);
         training_same_run(alone, other, 4);
         training_same_metric(alone, other, "val_loss");
+    }
+}
+
+static void expect_in(const char *file, const char *text, int times) {
+    command_result r = command_run("grep -cE '%s,?$' %s", text, file);
+    if (atoi(r.out) != times)
+        fail_msg("expected %d lines with %s in %s, found %s", times, text, file, r.out);
+    command_free(&r);
+}
+
+/* A text ends at the tokenizer's end of text, and nowhere where it has none. */
+static void transformers_is_told_where_a_text_ends(void **state) {
+    (void)state;
+    for (size_t i = 0; i < TOKENIZERS; i++) {
+        const char *keys[] = {"bos", "eos", "pad"};
+        char file[128], text[64];
+        snprintf(file, sizeof file, "%s_1/checkpoints/latest/config.json", tokenizers[i].name);
+        for (int k = 0; k < 3; k++) {
+            snprintf(text, sizeof text, "\"%s_token_id\": %s", keys[k],
+                     k < 2 ? tokenizers[i].end : tokenizers[i].pad);
+            expect_in(file, text, 1);
+        }
+        snprintf(file, sizeof file, "%s_1/checkpoints/latest/tokenizer_config.json", tokenizers[i].name);
+        expect_in(file, "_token\": .*", strcmp(tokenizers[i].end, "null") != 0);
+        expect_in(file, "\"eos_token\": \"<\\|endoftext\\|>\"", strcmp(tokenizers[i].end, "null") != 0);
     }
 }
 
@@ -160,6 +186,7 @@ static void a_vocabulary_can_be_padded(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_bits_on_any_ranks_and_threads),
+        cmocka_unit_test(transformers_is_told_where_a_text_ends),
         cmocka_unit_test(a_checkpoint_brings_its_tokenizer),
         cmocka_unit_test(a_tokenizer_is_judged_by_its_content),
         cmocka_unit_test(samples_are_whole_characters),
