@@ -9,7 +9,7 @@
 #include "base/utf8.h"
 #include "report/embedded.h"
 
-void dt_page_open(FILE *file, const char *title, int reload_seconds) {
+void dt_page_open(FILE *file, const char *title, dt_page_width width, int reload_seconds) {
     fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
           "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
           "<meta name=\"color-scheme\" content=\"light dark\">\n",
@@ -18,8 +18,9 @@ void dt_page_open(FILE *file, const char *title, int reload_seconds) {
         fprintf(file, "<meta http-equiv=\"refresh\" content=\"%d\">\n", reload_seconds);
     fputs("<title>", file);
     dt_page_text(file, title);
-    fprintf(file, "</title>\n<style>\n%s%s</style>\n</head>\n<body data-x=\"steps\">\n<main>\n",
-            dt_embedded_chart_css, dt_embedded_page_css);
+    fprintf(file, "</title>\n<style>\n%s%s</style>\n</head>\n<body data-x=\"steps\">\n<main%s>\n",
+            dt_embedded_chart_css, dt_embedded_page_css,
+            width == DT_PAGE_ARTICLE ? " class=\"article\"" : "");
 }
 
 void dt_page_close(FILE *file, bool script) {

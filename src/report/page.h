@@ -13,9 +13,12 @@
 
 #include "base/status.h"
 
+/** How wide a page is: all of a window for charts, or as wide as a text is read with ease. */
+typedef enum dt_page_width { DT_PAGE_CHARTS, DT_PAGE_ARTICLE } dt_page_width;
+
 /** Opens a page: head, style, and the body's beginning. `title` is plain text. Where `reload_seconds` is not
  * 0 the page loads itself anew that often. Local. */
-void dt_page_open(FILE *file, const char *title, int reload_seconds);
+void dt_page_open(FILE *file, const char *title, dt_page_width width, int reload_seconds);
 
 /** Closes a page, with the script that works on its charts where `script`. Local. */
 void dt_page_close(FILE *file, bool script);

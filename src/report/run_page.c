@@ -176,7 +176,7 @@ static void draw_page(FILE *f, const void *context) {
     char title[256];
     snprintf(title, sizeof title, m->set->count == 1 ? "%s - dtrain" : "%s and others - dtrain",
              m->set->run[0].label);
-    dt_page_open(f, title, m->reload_seconds);
+    dt_page_open(f, title, DT_PAGE_CHARTS, m->reload_seconds);
     put_head(m->set, f);
     if (m->set->count > 1)
         dt_runs_table_put(m->set, f);

@@ -3,13 +3,17 @@
 
 #include <math.h>
 
-/* The plot's corners and the whole, in units of the figure. */
-#define WIDTH  330.0
-#define HEIGHT 236.0
-#define LEFT   44.0
-#define RIGHT  318.0
-#define TOP    30.0
-#define BOTTOM 196.0
+#include "report/axis.h"
+#include "report/chart.h"
+#include "report/page.h"
+
+/* The plot's corners in units of the figure, whose size is that of a small chart. */
+#define WIDTH  DT_CHART_SMALL
+#define HEIGHT DT_CHART_HEIGHT
+#define LEFT   54.0
+#define RIGHT  (WIDTH - 18.0)
+#define TOP    44.0
+#define BOTTOM (HEIGHT - 40.0)
 
 /* Lines of a grid; with more their numbers would touch. */
 #define LINES_MAX 8
@@ -49,7 +53,7 @@ static axes choose_axes(const dt_scaling_chart *c) {
 
 static double x_of(const axes *a, double ranks) {
     /* A little room on both sides keeps marks off the frame. */
-    return LEFT + 12.0 + (RIGHT - LEFT - 24.0) * log2(ranks) / a->x_high;
+    return LEFT + 16.0 + (RIGHT - LEFT - 32.0) * log2(ranks) / a->x_high;
 }
 
 static double y_of(const dt_scaling_chart *c, const axes *a, double value) {
@@ -62,30 +66,24 @@ static void draw_ranks_axis(const dt_scaling_chart *c, const axes *a, FILE *f) {
     for (int i = 0; i < c->count; i++) {
         const double x = x_of(a, c->measured[i].ranks);
         fprintf(f, "<line class=\"tick\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>\n", x, BOTTOM, x,
-                BOTTOM + 4.0);
-        if (x - last < 20.0)
+                BOTTOM + 5.0);
+        if (x - last < 26.0)
             continue; /* numbers would touch */
         last = x;
         fprintf(f, "<text class=\"number\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%.0f</text>\n", x,
-                BOTTOM + 16.0, c->measured[i].ranks);
+                BOTTOM + 18.0, c->measured[i].ranks);
     }
     fprintf(f,
             "<text class=\"label\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">ranks (log scale)</text>\n",
-            0.5 * (LEFT + RIGHT), BOTTOM + 34.0);
+            0.5 * (LEFT + RIGHT), HEIGHT - 5.0);
 }
 
 static void draw_grid_line(const dt_scaling_chart *c, const axes *a, double value, const char *text,
                            FILE *f) {
     const double y = y_of(c, a, value);
     fprintf(f, "<line class=\"grid\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>\n", LEFT, y, RIGHT, y);
-    fprintf(f, "<text class=\"number\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n", LEFT - 6.0,
-            y + 3.5, text);
-}
-
-/* 1, 2 or 5 times a power of ten: the smallest that cuts the range into LINES_MAX sections or fewer. */
-static double round_step(double range) {
-    const double min = range / LINES_MAX, power = pow(10.0, floor(log10(min)));
-    return power * (min <= power ? 1.0 : min <= 2.0 * power ? 2.0 : min <= 5.0 * power ? 5.0 : 10.0);
+    fprintf(f, "<text class=\"number\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n", LEFT - 8.0,
+            y + 4.0, text);
 }
 
 /* A number short enough for its place beside the axis. */
@@ -99,7 +97,7 @@ static void print_value(double value, char *text, size_t text_bytes) {
 static void draw_values_axis(const dt_scaling_chart *c, const axes *a, FILE *f) {
     char text[32];
     const double range = a->y_high - a->y_low;
-    const double step = c->rising ? ceil(range / LINES_MAX) : round_step(range);
+    const double step = c->rising ? ceil(range / LINES_MAX) : dt_axis_step(range, LINES_MAX);
     const double first = c->rising ? a->y_low : 0.0;
     for (int line = 0; line <= LINES_MAX && first + line * step <= a->y_high * (1.0 + 1e-9); line++) {
         const double at = first + line * step, value = c->rising ? exp2(at) : at;
@@ -161,57 +159,65 @@ static void draw_measured(const dt_scaling_chart *c, const axes *a, FILE *f) {
         if (mark->half_width > 0.0)
             draw_error_bar(c, a, mark, f);
         fprintf(f,
-                "<circle class=\"dot\" cx=\"%.1f\" cy=\"%.1f\" r=\"3.4\"><title>%.0f ranks: "
+                "<circle class=\"dot\" cx=\"%.1f\" cy=\"%.1f\" r=\"4\"><title>%.0f ranks: "
                 "%.3g</title></circle>\n",
                 x_of(a, mark->ranks), y_of(c, a, mark->value), mark->ranks, mark->value);
     }
 }
 
-void dt_scaling_chart_draw(const dt_scaling_chart *c, FILE *f) {
+static void draw_inside(const dt_scaling_chart *c, FILE *f) {
     const axes a = choose_axes(c);
-    fprintf(f, "<svg class=\"chart\" viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"%s\">\n", WIDTH,
-            HEIGHT, c->title);
-    fprintf(f, "<text class=\"title\" x=\"%.1f\" y=\"14\">%s</text>\n", LEFT, c->title);
+    fprintf(f, "<text class=\"title\" x=\"12\" y=\"24\">%s<tspan class=\"unit\" dx=\"8\">%s</tspan></text>\n",
+            c->title, c->unit);
     draw_crowded(c, &a, f);
     draw_values_axis(c, &a, f);
-    fprintf(f, "<rect class=\"frame\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>\n", LEFT, TOP,
-            RIGHT - LEFT, BOTTOM - TOP);
+    fprintf(f, "<path class=\"axis\" d=\"M%.1f %.1fH%.1f\"/>\n", LEFT, BOTTOM, RIGHT);
     draw_ranks_axis(c, &a, f);
-    fprintf(f,
-            "<text class=\"label\" x=\"12\" y=\"%.1f\" text-anchor=\"middle\" transform=\"rotate(-90 12 "
-            "%.1f)\">%s</text>\n",
-            0.5 * (TOP + BOTTOM), 0.5 * (TOP + BOTTOM), c->unit);
     draw_ideal(c, &a, f);
     draw_predicted(c, &a, f);
     draw_measured(c, &a, f);
-    fprintf(f, "</svg>\n");
 }
 
-void dt_scaling_chart_style(FILE *f) {
-    fputs("svg text{font-family:Helvetica,Arial,'Liberation Sans',sans-serif;font-size:10.5px;fill:#333}\n"
-          "svg .title{font-size:12px;font-weight:600;fill:#111}svg .label,svg .note{fill:#555}svg "
-          ".note{font-size:9.5px}\n"
-          "svg .grid{stroke:#e4e4e4;stroke-width:.8}svg .frame{fill:none;stroke:#888;stroke-width:.8}\n"
-          "svg .tick{stroke:#888;stroke-width:.8}svg .crowded{fill:#f3f0ea}\n"
-          "svg .ideal{stroke:#777;stroke-width:1.1;stroke-dasharray:5 3}\n"
-          "svg .predicted{fill:none;stroke:#c2571a;stroke-width:1.3;stroke-dasharray:1.5 "
-          "2.5;stroke-linecap:round}\n"
-          "svg .diamond{fill:#fff;stroke:#c2571a;stroke-width:1.2}\n"
-          "svg .measured{fill:none;stroke:#0b5fa5;stroke-width:1.8;stroke-linejoin:round}\n"
-          "svg .bar{fill:none;stroke:#0b5fa5;stroke-width:1.1}svg .dot{fill:#0b5fa5}\n",
-          f);
+void dt_scaling_chart_draw(const dt_scaling_chart *c, FILE *f) {
+    fprintf(f, "<svg class=\"chart\" viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-label=\"%s\">\n", WIDTH,
+            HEIGHT, c->title);
+    draw_inside(c, f);
+    fputs("</svg>\n", f);
 }
+
+void dt_scaling_chart_draw_at(const dt_scaling_chart *c, double x, double y, FILE *f) {
+    fprintf(f, "<g transform=\"translate(%.0f %.0f)\">\n", x, y);
+    draw_inside(c, f);
+    fputs("</g>\n", f);
+}
+
+/* A sign of each series, 28 wide and 12 high, and its name. */
+static const struct {
+    const char *sign, *name;
+    double width; /* with the sign and the distance to the next one */
+} series[] = {
+    {"<path class=\"measured\" d=\"M0 6h28\"/><circle class=\"dot\" cx=\"14\" cy=\"6\" r=\"4\"/>",
+     "measured, with 95&#160;% confidence interval", 330.0},
+    {"<path class=\"predicted\" d=\"M0 6h28\"/><path class=\"diamond\" d=\"M14 2l4 4 -4 4 -4 -4z\"/>",
+     "predicted by the plan", 200.0},
+    {"<path class=\"ideal\" d=\"M0 6h28\"/>", "ideal", 100.0}};
+
+#define SERIES ((int)(sizeof series / sizeof *series))
 
 void dt_scaling_chart_key(FILE *f) {
-    fputs("<svg class=\"key\" viewBox=\"0 0 660 18\" role=\"img\" aria-label=\"key of the series\">\n"
-          "<line class=\"measured\" x1=\"44\" y1=\"9\" x2=\"72\" y2=\"9\"/><circle class=\"dot\" cx=\"58\" "
-          "cy=\"9\" "
-          "r=\"3.4\"/><text x=\"79\" y=\"12.5\">measured, with 95 % confidence interval</text>\n"
-          "<line class=\"predicted\" x1=\"308\" y1=\"9\" x2=\"336\" y2=\"9\"/><path class=\"diamond\" "
-          "d=\"M322 5l4 4 -4 4 "
-          "-4 -4z\"/><text x=\"343\" y=\"12.5\">predicted by the plan</text>\n"
-          "<line class=\"ideal\" x1=\"476\" y1=\"9\" x2=\"504\" y2=\"9\"/><text x=\"511\" "
-          "y=\"12.5\">ideal</text>\n"
-          "</svg>\n",
-          f);
+    fputs("<div class=\"key\">\n", f);
+    for (int i = 0; i < SERIES; i++)
+        fprintf(f, "<span><svg viewBox=\"0 0 28 12\" aria-hidden=\"true\">%s</svg>%s</span>\n",
+                series[i].sign, series[i].name);
+    fputs("</div>\n", f);
+}
+
+void dt_scaling_chart_key_at(double x, double y, FILE *f) {
+    for (int i = 0; i < SERIES; i++) {
+        fprintf(
+            f,
+            "<g transform=\"translate(%.0f %.0f)\">%s<text class=\"label\" x=\"36\" y=\"10\">%s</text></g>\n",
+            x, y, series[i].sign, series[i].name);
+        x += series[i].width;
+    }
 }

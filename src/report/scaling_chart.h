@@ -27,13 +27,16 @@ typedef struct dt_scaling_chart {
     double predicted[DT_RANKS_COUNT];
 } dt_scaling_chart;
 
-/** Writes the figure as one <svg> element; its classes are styled by dt_scaling_chart_style. */
+/** Writes the figure as one <svg> element of the size of a small chart (chart.h), styled by chart.css. */
 void dt_scaling_chart_draw(const dt_scaling_chart *chart, FILE *file);
 
-/** Writes what series look like, as CSS. */
-void dt_scaling_chart_style(FILE *file);
+/** Writes the same as a group within a picture, its corner at (x, y). */
+void dt_scaling_chart_draw_at(const dt_scaling_chart *chart, double x, double y, FILE *file);
 
-/** Writes the key of the series as an <svg> element of its own, one line high. */
+/** Writes the key of the series, for a page. */
 void dt_scaling_chart_key(FILE *file);
+
+/** Writes the key within a picture, its corner at (x, y), in one line of text. */
+void dt_scaling_chart_key_at(double x, double y, FILE *file);
 
 #endif

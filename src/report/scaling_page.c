@@ -3,26 +3,12 @@
 
 #include <inttypes.h>
 #include <math.h>
-#include <stdlib.h>
 
 #include "base/plural.h"
-#include "base/replace.h"
 #include "config/describe.h"
-#include "report/scaling_chart.h"
-
-static void put_escaped(FILE *f, const char *text) {
-    for (; *text; text++)
-        if (*text == '&')
-            fputs("&amp;", f);
-        else if (*text == '<')
-            fputs("&lt;", f);
-        else if (*text == '>')
-            fputs("&gt;", f);
-        else if (*text == '"')
-            fputs("&quot;", f);
-        else
-            fputc(*text, f);
-}
+#include "report/page.h"
+#include "report/scaling_figure.h"
+#include "report/scaling_words.h"
 
 #define COUNT_BYTES 32
 #define HOSTS_SHOWN 64
@@ -49,10 +35,6 @@ static const char *name_of(bool weak) {
     return weak ? "Weak" : "Strong";
 }
 
-static bool is_measured(const dt_study_point *p, bool weak) {
-    return p->weak == weak && p->reason[0] == 0;
-}
-
 static bool has_kind(const dt_study *study, bool weak) {
     for (int64_t i = 0; i < study->count; i++)
         if (study->point[i].weak == weak)
@@ -64,49 +46,12 @@ static bool has_kind(const dt_study *study, bool weak) {
 static void put_program(const dt_machine *m, FILE *f) {
     char text[512];
     snprintf(text, sizeof text, "dtrain %s, commit %s, %s", m->version, m->commit, m->stamp);
-    put_escaped(f, text);
+    dt_page_text(f, text);
 }
 
 static void put_head(const dt_study *study, FILE *f) {
-    fputs(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-        "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-        "<title>Scaling study of dtrain</title>\n<style>\n"
-        "@page{size:A4;margin:18mm 16mm}\n"
-        "body{max-width:52rem;margin:3rem auto;padding:0 1.2rem;color:#1a1a1a;background:#fff;"
-        "font:16px/1.5 Charter,'Bitstream Charter',Georgia,'DejaVu Serif',serif}\n"
-        "h1{font-size:1.6rem;font-weight:600;line-height:1.2;margin:0 0 .3rem}\n"
-        "h2{font-size:1.12rem;font-weight:600;margin:2.2rem 0 .5rem}\n"
-        ".byline{color:#555;margin:0 0 1.4rem}p{margin:.5rem 0}\n"
-        "figure{margin:1rem 0 1.4rem;break-inside:avoid}.pair{display:grid;grid-template-columns:1fr "
-        "1fr;gap:.6rem}\n"
-        ".chart,.key{width:100%;height:auto;display:block}figcaption,caption{font-size:.86rem;color:#333;"
-        "text-align:left}\n"
-        "caption{padding-bottom:.4rem;font-family:Charter,'Bitstream Charter',Georgia,'DejaVu Serif',serif}\n"
-        "sub{font-size:.7em;line-height:0}b.n{font-weight:600}\n"
-        "table{border-collapse:collapse;width:100%;font:12.5px/1.45 Helvetica,Arial,'Liberation "
-        "Sans',sans-serif;"
-        "font-variant-numeric:tabular-nums;margin:1rem 0;break-inside:avoid}\n"
-        "thead{border-top:1.5px solid #222;border-bottom:.8px solid #222}tbody{border-bottom:1.5px solid "
-        "#222}\n"
-        "th{font-weight:600;text-align:right;vertical-align:bottom;padding:.25rem .35rem;line-height:1.25}\n"
-        "th small{display:block;font-weight:400;color:#555;font-size:11px}td{text-align:right;padding:.16rem "
-        ".35rem;"
-        "white-space:nowrap}\n"
-        "td.why{text-align:left;color:#555;white-space:normal}.predicted{border-left:.8px solid #bbb}\n"
-        "th.over{text-align:center;border-bottom:.8px solid #bbb;color:#333}\n"
-        "table.facts th,table.facts td{text-align:left;white-space:normal;vertical-align:top}"
-        "table.facts th{font-weight:400;color:#555;width:8.5rem}"
-        "table.facts tbody{border-top:1.5px solid #222}\n"
-        "dl{font-size:.92rem}dt{font-weight:600;margin-top:.5rem}dd{margin:0 0 0 "
-        "1.2rem}.f{font-style:italic}\n"
-        "@media print{body{margin:0;padding:0;max-width:none;font-size:10.5pt}h2{break-after:avoid}}\n"
-        "@media (max-width:40rem){.pair{grid-template-columns:1fr}table{display:block;overflow-x:auto}}\n",
-        f);
-    dt_scaling_chart_style(f);
-    fputs("</style>\n</head>\n<body>\n<h1>Scaling of a training step</h1>\n<p "
-          "class=\"byline\">",
-          f);
+    dt_page_open(f, "Scaling study of dtrain", DT_PAGE_ARTICLE, 0);
+    fputs("<h1>Scaling of a training step</h1>\n<p class=\"byline\">", f);
     put_program(&study->machine, f);
     fputs("</p>\n", f);
 }
@@ -116,7 +61,7 @@ static void put_summary_of(const dt_study *study, bool weak, FILE *f) {
     const dt_study_point *last = NULL;
     char throughput[COUNT_BYTES];
     for (int64_t i = 0; i < study->count; i++)
-        if (is_measured(&study->point[i], weak))
+        if (study->point[i].weak == weak && dt_study_measured(&study->point[i]))
             last = &study->point[i];
     if (last == NULL)
         return;
@@ -146,37 +91,14 @@ static void put_summary(const dt_study *study, FILE *f) {
     char text[512];
     for (int i = 0; dt_study_disagreement(study, i, text, sizeof text); i++) {
         fputs("<p><b class=\"n\">Doubtful:</b> ", f);
-        put_escaped(f, text);
+        dt_page_text(f, text);
         fputs(".</p>\n", f);
     }
 }
 
-/* One of the two charts of a kind. */
-static void put_chart(const dt_study *study, bool weak, bool rising, FILE *f) {
-    dt_scaling_chart chart = {.title = rising ? weak ? "Scaled speed-up" : "Speed-up" : "Efficiency",
-                              .unit = rising ? "speed-up (log scale)" : "efficiency (%)",
-                              .rising = rising};
-    for (int64_t i = 0; i < study->count; i++) {
-        const dt_study_point *p = &study->point[i];
-        if (!is_measured(p, weak))
-            continue;
-        const double unit = rising ? 1.0 : 100.0 / p->ranks;
-        if (p->threads_per_core > 1.0 && chart.crowded_from <= 0.0)
-            chart.crowded_from = p->ranks;
-        chart.predicted[chart.count] = unit * p->plan_speedup;
-        chart.measured[chart.count++] =
-            (dt_scaling_chart_mark){p->ranks, unit * p->speedup, unit * p->speedup_half_width};
-    }
-    if (chart.count > 0)
-        dt_scaling_chart_draw(&chart, f);
-}
-
 static void put_figure(const dt_study *study, bool weak, int number, FILE *f) {
-    fputs("<figure>\n<div class=\"pair\">\n", f);
-    put_chart(study, weak, true, f);
-    put_chart(study, weak, false, f);
-    fputs("</div>\n", f);
-    dt_scaling_chart_key(f);
+    fputs("<figure>\n", f);
+    dt_scaling_figure_put(study, weak, f);
     fprintf(f,
             "<figcaption><b class=\"n\">Figure %d.</b> %s scaling: %" PRId64 " sequence%s of %" PRId64
             " tokens %s. Left, speed-up; right, efficiency.</figcaption>\n</figure>\n",
@@ -190,7 +112,7 @@ static void put_row(const dt_study_point *p, FILE *f) {
             p->batch);
     if (p->reason[0] != 0) {
         fputs("<td class=\"why\" colspan=\"10\">not measured: ", f);
-        put_escaped(f, p->reason);
+        dt_page_text(f, p->reason);
         fputs("</td></tr>\n", f);
         return;
     }
@@ -210,14 +132,14 @@ static void put_row(const dt_study_point *p, FILE *f) {
 
 static void put_table(const dt_study *study, bool weak, int number, FILE *f) {
     bool shared = false;
-    fprintf(f,
-            "<table>\n<caption><b class=\"n\">Table %d.</b> %s scaling, %" PRId64
-            " timed step%s per row after %" PRId64
-            " to warm up; step times are mean and 95&nbsp;%% confidence "
-            "interval.</caption>\n<thead><tr><th colspan=\"2\"></th><th class=\"over\" "
-            "colspan=\"7\">measured</th>"
-            "<th class=\"over predicted\" colspan=\"3\">predicted</th></tr>\n<tr>",
-            number, name_of(weak), study->repetitions, dt_plural_s(study->repetitions), study->warmups);
+    fprintf(
+        f,
+        "<div class=\"scroll\"><table class=\"study\">\n<caption><b class=\"n\">Table %d.</b> %s scaling, %" PRId64
+        " timed step%s per row after %" PRId64 " to warm up; step times are mean and 95&nbsp;%% confidence "
+        "interval.</caption>\n<thead><tr><th colspan=\"2\"></th><th class=\"over\" "
+        "colspan=\"7\">measured</th>"
+        "<th class=\"over predicted\" colspan=\"3\">predicted</th></tr>\n<tr>",
+        number, name_of(weak), study->repetitions, dt_plural_s(study->repetitions), study->warmups);
     fputs("<th>ranks</th><th>batch<small>sequences</small></th><th>step<small>ms</small></th>"
           "<th>median<small>ms</small></th><th>through&shy;put<small>tokens/s</small></"
           "th><th>speed&#8209;up</th>"
@@ -231,7 +153,7 @@ static void put_table(const dt_study *study, bool weak, int number, FILE *f) {
             put_row(&study->point[i], f);
             shared = shared || study->point[i].threads_per_core > 1.0;
         }
-    fputs("</tbody>\n</table>\n", f);
+    fputs("</tbody>\n</table></div>\n", f);
     if (shared)
         fputs("<p><small>* More threads than cores: they take turns, and no further speed-up can be "
               "expected.</small></p>\n",
@@ -240,7 +162,7 @@ static void put_table(const dt_study *study, bool weak, int number, FILE *f) {
 
 static void put_fact(FILE *f, const char *name, const char *value) {
     fprintf(f, "<tr><th scope=\"row\">%s</th><td>", name);
-    put_escaped(f, value);
+    dt_page_text(f, value);
     fputs("</td></tr>\n", f);
 }
 
@@ -250,7 +172,7 @@ static void put_hosts(const char *name, const json_t *hosts, FILE *f) {
     fprintf(f, "<tr><th scope=\"row\">%s</th><td>", name);
     for (size_t i = 0; i < shown; i++) {
         fputs(i > 0 ? ", " : "", f);
-        put_escaped(f, json_string_value(json_array_get(hosts, i)));
+        dt_page_text(f, json_string_value(json_array_get(hosts, i)));
     }
     if (count > shown)
         fprintf(f, " and %zu more", count - shown);
@@ -264,7 +186,7 @@ static void put_machine(const dt_study *study, int number, FILE *f) {
     char text[512], parameters[COUNT_BYTES], model[DT_DESCRIBE_BYTES];
     fprintf(
         f,
-        "<h2>What ran where</h2>\n<table class=\"facts\">\n<caption><b class=\"n\">Table %d.</b> Machine, "
+        "<h2>What ran where</h2>\n<div class=\"scroll\"><table class=\"facts\">\n<caption><b class=\"n\">Table %d.</b> Machine, "
         "program and model.</caption>\n<tbody>\n",
         number);
     put_hosts("Hosts", m->hosts, f);
@@ -301,50 +223,11 @@ static void put_machine(const dt_study *study, int number, FILE *f) {
                              : "measured between the hosts");
     put_fact(f, "Probe", text);
     put_fact(f, "Date", m->stamp);
-    fputs("</tbody>\n</table>\n", f);
+    fputs("</tbody>\n</table></div>\n", f);
 }
 
-static void put_definitions(FILE *f) {
-    fputs(
-        "<h2>What the columns mean</h2>\n<dl>\n"
-        "<dt>Step, confidence interval</dt><dd>Wall-clock time of a whole training step on rank 0: forward "
-        "and backward "
-        "pass, sum of the gradients over ranks, clipping and AdamW. The interval of the mean is "
-        "Student&rsquo;s, for "
-        "<span class=\"f\">n</span> steps with standard deviation <span class=\"f\">s</span>: "
-        "&plusmn;&#8201;<span "
-        "class=\"f\">t</span><sub>0.975, n&minus;1</sub>&#8201;<span "
-        "class=\"f\">s</span>&#8201;/&#8201;&radic;<span "
-        "class=\"f\">n</span>.</dd>\n"
-        "<dt>Speed-up</dt><dd><span class=\"f\">S</span>&#8201;=&#8201;<span "
-        "class=\"f\">p</span><sub>0</sub>&#8201;"
-        "<span class=\"f\">R</span>(<span class=\"f\">p</span>)&#8201;/&#8201;<span "
-        "class=\"f\">R</span>(<span "
-        "class=\"f\">p</span><sub>0</sub>), with <span class=\"f\">R</span> the throughput and <span "
-        "class=\"f\">p</span><sub>0</sub> the first row&rsquo;s ranks; in weak scaling this is the scaled "
-        "speed-up "
-        "(Gustafson, CACM 31(5), 1988).</dd>\n"
-        "<dt>Efficiency</dt><dd><span class=\"f\">S</span>&#8201;/&#8201;<span class=\"f\">p</span>.</dd>\n"
-        "<dt>Exposed</dt><dd>Time that rank 0 spends in the allreduce of gradients beside or after its "
-        "passes, with "
-        "the wait for ranks that still compute. What is predicted has no such wait.</dd>\n"
-        "<dt>Serial fraction</dt><dd><span class=\"f\">e</span>&#8201;=&#8201;(1/<span "
-        "class=\"f\">S</span>&#8201;&minus;&#8201;1/<span "
-        "class=\"f\">p</span>)&#8201;/&#8201;(1&#8201;&minus;&#8201;1/"
-        "<span class=\"f\">p</span>) (Karp and Flatt, CACM 33(5), 1990). If it stays level as ranks are "
-        "added, the "
-        "serial part limits; if it grows, the overhead of ranks does. Below 0 the speed-up was more than "
-        "ideal.</dd>\n"
-        "<dt>Predicted</dt><dd>What <code>dtrain plan</code> says: a micro-batch and an update as the slowest rank "
-        "takes them on average, measured on all ranks at once, and "
-        "Hockney&rsquo;s model of a "
-        "message (Parallel Computing 20(3), 1994), latency + bytes / bandwidth, over the counted messages of "
-        "the "
-        "allreduce.</dd>\n</dl>\n</body>\n</html>\n",
-        f);
-}
-
-static void put_page(const dt_study *study, FILE *f) {
+static void put_page(FILE *f, const void *context) {
+    const dt_study *study = context;
     int number = 1;
     put_head(study, f);
     put_summary(study, f);
@@ -356,19 +239,10 @@ static void put_page(const dt_study *study, FILE *f) {
         put_table(study, weak, number++, f);
     }
     put_machine(study, number, f);
-    put_definitions(f);
+    dt_scaling_words_put(f);
+    dt_page_close(f, false);
 }
 
 dt_status dt_scaling_page_write(const dt_study *study, const char *path) {
-    char *text = NULL;
-    size_t length;
-    FILE *f = open_memstream(&text, &length);
-    if (f)
-        put_page(study, f);
-    const bool complete = f && ferror(f) == 0;
-    const dt_status status = (f && fclose(f) != 0) || !complete
-                                 ? dt_fail("out of memory for the page %s", path)
-                                 : dt_replace_write(path, text, length);
-    free(text);
-    return status;
+    return dt_page_write(path, put_page, study, NULL);
 }

@@ -10,6 +10,7 @@
 #include "base/plural.h"
 #include "config/describe.h"
 #include "report/report_output.h"
+#include "report/scaling_figure.h"
 #include "report/scaling_page.h"
 
 static void print_machine(const dt_study *study) {
@@ -155,6 +156,12 @@ dt_status dt_study_output_check(const char *json, const char *report) {
     return dt_report_output_check("report", report);
 }
 
+/* By its name: a page has the figures too. */
+static bool is_picture(const char *path) {
+    const size_t length = strlen(path), ending = strlen(".svg");
+    return length > ending && strcmp(path + length - ending, ".svg") == 0;
+}
+
 dt_status dt_study_output(dt_study *study, const char *json, const char *report) {
     dt_log_settle();
     dt_study_derive(study);
@@ -164,7 +171,8 @@ dt_status dt_study_output(dt_study *study, const char *json, const char *report)
         dt_log_line("numbers   %s", json);
     }
     if (report) {
-        DT_TRY(dt_scaling_page_write(study, report));
+        DT_TRY(is_picture(report) ? dt_scaling_figure_write(study, report)
+                                  : dt_scaling_page_write(study, report));
         dt_log_line("report    %s", report);
     }
     return DT_OK;

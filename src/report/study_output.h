@@ -15,7 +15,8 @@ dt_status dt_study_output_check(const char *json, const char *report);
 
 /**
  * Derives what follows from the points, prints the tables, and writes the JSON and the page to the files
- * `json` and `report`, where these are not NULL. Local.
+ * `json` and `report`, where these are not NULL; a report whose name ends in .svg is the figures alone.
+ * Local.
  */
 dt_status dt_study_output(dt_study *study, const char *json, const char *report);
 

@@ -143,7 +143,8 @@ static const dt_verb verbs[] = {
      .example = "dtrain bench --merge study-*.json --report study.html",
      .flags = {ALONE("merge", merge, "Join the studies in the files that are named; - is standard input"),
                TAKES("json", json, "FILE", "Write the joined study as JSON; - is standard output"),
-               TAKES("report", report, "FILE.html", "Write the joined study as a page")}},
+               TAKES("report", report, "FILE.html",
+                     "Write the joined study as a page, or where the name ends in .svg its figures")}},
     {.name = "bench",
      .run = dt_verb_bench,
      .synopsis = "[mpirun -np N] dtrain bench [--config FILE] [--repetitions N] [--json FILE] "
@@ -154,17 +155,20 @@ static const dt_verb verbs[] = {
               "a table of times and rates beside what the machine could do at most.",
      .example = "mpirun -np 2 dtrain bench --scaling strong,weak --report study.html",
      .takes_options = true,
-     .flags = {CONFIG, TAKES("repetitions", repetitions, "N", "Steps to time (default 10)"),
-               TAKES("json", json, "FILE", "Write the same as JSON; - is standard output"),
-               TAKES("scaling", scaling, "strong,weak",
-                     "Measure whole steps on parts of the job: with the batch as it is (strong), or growing "
-                     "with the ranks (weak)"),
-               TAKES("ranks", ranks, "1,2,4",
-                     "With --scaling, the numbers of ranks (default: powers of two, and all)"),
-               TAKES("report", report, "FILE", "Write a picture (SVG), or with --scaling a page (HTML)"),
-               ALONE("algorithms", algorithms, "Compare the algorithms of the allreduce"),
-               TAKES("threads-per-core", threads_per_core, "X",
-                     "With --algorithms, how many threads take turns on a core (default: as found)")}},
+     .flags =
+         {CONFIG, TAKES("repetitions", repetitions, "N", "Steps to time (default 10)"),
+          TAKES("json", json, "FILE", "Write the same as JSON; - is standard output"),
+          TAKES("scaling", scaling, "strong,weak",
+                "Measure whole steps on parts of the job: with the batch as it is (strong), or growing "
+                "with the ranks (weak)"),
+          TAKES("ranks", ranks, "1,2,4",
+                "With --scaling, the numbers of ranks (default: powers of two, and all)"),
+          TAKES(
+              "report", report, "FILE",
+              "Write a picture (SVG), or with --scaling a page (HTML) or, where the name ends in .svg, its figures"),
+          ALONE("algorithms", algorithms, "Compare the algorithms of the allreduce"),
+          TAKES("threads-per-core", threads_per_core, "X",
+                "With --algorithms, how many threads take turns on a core (default: as found)")}},
     {.name = "plan",
      .run = dt_verb_plan,
      .synopsis = "[mpirun -np N] dtrain plan [--config FILE] [--ranks 1,8,64] [--ranks-per-host N] "

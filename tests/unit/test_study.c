@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
+#include "report/scaling_figure.h"
 #include "report/scaling_page.h"
 #include "report/study_output.h"
 #include "support/scratch.h"
@@ -121,7 +122,7 @@ static void the_page_stands_alone(void **state) {
     assert_non_null(strstr(text, "A &amp; B"));
     assert_non_null(strstr(text, "dtrain 1.2.3, commit 0123abc, 2031-05-30T12:00:00Z")); /* what measured */
     assert_non_null(strstr(text, "1,234,567"));
-    assert_int_equal(count_of(text, "<circle class=\"dot\" cx=") - count_of(text, "<svg class=\"key\""),
+    assert_int_equal(count_of(text, "<circle class=\"dot\" cx=") - count_of(text, "<div class=\"key\""),
                      2 * 4);
     assert_int_equal(count_of(text, "not measured: "), 2);
     assert_int_equal(count_of(text, "<svg class=\"chart\""), 4);
@@ -154,6 +155,26 @@ static void the_same_work_in_two_times_is_told(void **state) {
     small_study_drop(study, &config);
 }
 
+/* Both kinds in one picture, which needs nothing else and has no script. */
+static void the_figures_stand_alone(void **state) {
+    (void)state;
+    char *folder = scratch_make(), *path = dt_file_join(folder, "study.svg"), *text;
+    size_t length;
+    dt_config config;
+    dt_study *study = make_study(&config);
+    assert_int_equal(dt_scaling_figure_write(study, path), DT_OK);
+    text = scratch_get(path, &length);
+    assert_int_equal(count_of(text, "<svg"), 1);
+    assert_int_equal(count_of(text, "<text class=\"title\""), 4);
+    assert_int_equal(count_of(text, "<circle class=\"dot\" cx="), 2 * 4 + 1);
+    assert_null(strstr(text, "nan"));
+    assert_null(strstr(text, "&nbsp;")); /* which XML does not know */
+    free(text);
+    free(path);
+    scratch_remove(folder);
+    small_study_drop(study, &config);
+}
+
 static void a_page_without_a_place_is_refused(void **state) {
     (void)state;
     dt_config config;
@@ -168,6 +189,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(speedups_compare_throughputs),
     cmocka_unit_test(json_holds_every_point),
     cmocka_unit_test(the_page_stands_alone),
+    cmocka_unit_test(the_figures_stand_alone),
     cmocka_unit_test(the_same_work_in_two_times_is_told),
     cmocka_unit_test(a_page_without_a_place_is_refused),
 };

@@ -1,0 +1,42 @@
+/* Symbols as in the papers that are named. */
+#include "report/scaling_words.h"
+
+void dt_scaling_words_put(FILE *f) {
+    fputs(
+        "<h2>What the columns mean</h2>\n<dl class=\"words\">\n"
+        "<dt>Step, confidence interval</dt><dd>Wall-clock time of a whole training step on rank 0: forward "
+        "and backward "
+        "pass, sum of the gradients over ranks, clipping and AdamW. The interval of the mean is "
+        "Student&rsquo;s, for "
+        "<span class=\"f\">n</span> steps with standard deviation <span class=\"f\">s</span>: "
+        "&plusmn;&#8201;<span "
+        "class=\"f\">t</span><sub>0.975, n&minus;1</sub>&#8201;<span "
+        "class=\"f\">s</span>&#8201;/&#8201;&radic;<span "
+        "class=\"f\">n</span>.</dd>\n"
+        "<dt>Speed-up</dt><dd><span class=\"f\">S</span>&#8201;=&#8201;<span "
+        "class=\"f\">p</span><sub>0</sub>&#8201;"
+        "<span class=\"f\">R</span>(<span class=\"f\">p</span>)&#8201;/&#8201;<span "
+        "class=\"f\">R</span>(<span "
+        "class=\"f\">p</span><sub>0</sub>), with <span class=\"f\">R</span> the throughput and <span "
+        "class=\"f\">p</span><sub>0</sub> the first row&rsquo;s ranks; in weak scaling this is the scaled "
+        "speed-up "
+        "(Gustafson, CACM 31(5), 1988).</dd>\n"
+        "<dt>Efficiency</dt><dd><span class=\"f\">S</span>&#8201;/&#8201;<span class=\"f\">p</span>.</dd>\n"
+        "<dt>Exposed</dt><dd>Time that rank 0 spends in the allreduce of gradients beside or after its "
+        "passes, with "
+        "the wait for ranks that still compute. What is predicted has no such wait.</dd>\n"
+        "<dt>Serial fraction</dt><dd><span class=\"f\">e</span>&#8201;=&#8201;(1/<span "
+        "class=\"f\">S</span>&#8201;&minus;&#8201;1/<span "
+        "class=\"f\">p</span>)&#8201;/&#8201;(1&#8201;&minus;&#8201;1/"
+        "<span class=\"f\">p</span>) (Karp and Flatt, CACM 33(5), 1990). If it stays level as ranks are "
+        "added, the "
+        "serial part limits; if it grows, the overhead of ranks does. Below 0 the speed-up was more than "
+        "ideal.</dd>\n"
+        "<dt>Predicted</dt><dd>What <code>dtrain plan</code> says: a micro-batch and an update as the slowest rank "
+        "takes them on average, measured on all ranks at once, and "
+        "Hockney&rsquo;s model of a "
+        "message (Parallel Computing 20(3), 1994), latency + bytes / bandwidth, over the counted messages of "
+        "the "
+        "allreduce.</dd>\n</dl>\n",
+        f);
+}
