@@ -16,6 +16,7 @@
 #include "base/plural.h"
 #include "data/recognise.h"
 #include "data/unpack.h"
+#include "tokenizer/tokenizer.h"
 #include "tokenizer/tokens.h"
 
 /* More unknown characters than this are worth a warning. */
@@ -112,7 +113,7 @@ static dt_status check_tokens(const dt_corpus *corpus, const dt_token_file *file
     const dt_token_about *about = &file->about;
     if (file->format != DT_TOKEN_FORMAT_OWN)
         return DT_OK;
-    if (corpus->tokenizer && about->tokenizer_hash != corpus->tokenizer->hash)
+    if (corpus->tokenizer && !dt_tokenizer_is(corpus->tokenizer, about->tokenizer_hash))
         return dt_usage("cannot use %s: expected tokens by this run's tokenizer (%s, hash %016" PRIx64
                         "), found tokens by %s (hash %016" PRIx64
                         "); name that by tokenizer, or tokenize the text "

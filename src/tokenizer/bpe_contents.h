@@ -28,6 +28,7 @@ typedef struct dt_bpe_contents {
     dt_added added[2]; /**< found before and after normalization */
     dt_nfc *nfc;       /**< NULL: texts are not normalized */
     int32_t end_of_text;
+    uint64_t hash;  /**< of all that decides which tokens a text has, however the file is written */
     char note[256]; /**< what the file says that is not applied to a text; "" where there is nothing */
 } dt_bpe_contents;
 

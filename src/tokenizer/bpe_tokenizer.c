@@ -159,7 +159,8 @@ static dt_status read_own(dt_tokenizer *tokenizer, char *bytes, size_t length, c
     tokenizer->after = CHAR_BYTES;
     /* A half of a text may be one token where the whole is not. */
     tokenizer->can_cut = own->splitter.cut != DT_CUT_NOWHERE && !pairs_with_wholes;
-    tokenizer->hash = dt_checksum_64(bytes, length);
+    tokenizer->hash = own->hash;
+    tokenizer->file_hash = dt_checksum_64(bytes, length);
     tokenizer->note = own->note[0] != 0 ? own->note : NULL;
     return DT_OK;
 }

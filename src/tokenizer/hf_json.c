@@ -4,7 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/checksum.h"
 #include "base/json_bounds.h"
+
+void dt_hf_json_mix(dt_bpe_contents *own, const void *bytes, size_t length) {
+    const uint64_t both[2] = {own->hash, dt_checksum_64(bytes, length)};
+    own->hash = dt_checksum_64(both, sizeof both);
+}
 
 const char *dt_hf_json_text(const json_t *object, const char *key) {
     const char *text = json_string_value(json_object_get(object, key));
@@ -114,6 +120,11 @@ static dt_status read_splitter(dt_bpe_contents *own, const json_t *pre_tokenizer
     DT_TRY(read_pre_tokenizer(&all, pre_tokenizer, 0, where));
     if (!all.is_byte_level)
         return refuse(where, "a pre_tokenizer that ends", "with ByteLevel", pre_tokenizer);
+    for (int i = 0; i < all.count; i++) {
+        dt_hf_json_mix(own, all.stage[i].text, strlen(all.stage[i].text));
+        dt_hf_json_mix(own, &all.stage[i].is_literal, sizeof all.stage[i].is_literal);
+    }
+    dt_hf_json_mix(own, &all.prefix_stage, sizeof all.prefix_stage);
     return dt_splitter_create(&own->splitter, all.stage, all.count, all.prefix_stage, where);
 }
 

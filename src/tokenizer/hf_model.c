@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/checksum.h"
 #include "base/memory.h"
 #include "base/minmax.h"
 #include "tokenizer/bytelevel.h"
@@ -21,7 +22,8 @@ typedef struct reader {
     dt_bpe_contents *own;
     const json_t *vocab, *merges, *added;
     const char *where;
-    bool *is_token; /* of each id: whether the model has it and bytes can become it */
+    bool *is_token;     /* of each id: whether the model has it and bytes can become it */
+    int64_t last_added; /* the highest id of the added tokens so far; -1 before the first */
 } reader;
 
 /* ---- ids ---- */
@@ -143,6 +145,8 @@ static dt_status read_merges(const reader *r, bool is_whole_first) {
     if (status == DT_OK)
         status = dt_bpe_create(&r->own->bpe, &r->own->vocabulary, r->is_token, merges, (int64_t)count,
                                is_whole_first, r->where);
+    if (status == DT_OK)
+        dt_hf_json_mix(r->own, merges, count * sizeof *merges);
     free(text);
     dt_memory_free(merges);
     return status;
@@ -170,9 +174,16 @@ static dt_status read_added_token(const reader *r, const json_t *one, added_toke
     return dt_hf_json_flag(one, "normalized", !added->is_special, &added->is_normalized, r->where);
 }
 
+/* The id that the tokenizers library gives to an added token which is not in the vocabulary, whatever the
+ * file says. */
+static int64_t next_id(const reader *r) {
+    const int64_t entries = (int64_t)json_object_size(r->vocab);
+    return dt_max(entries, r->last_added + 1);
+}
+
 /* Gives the token its id, which the model may have for the same text, and enters it where it is looked for.
  */
-static dt_status enter_added_token(const reader *r, const added_token *added) {
+static dt_status enter_added_token(reader *r, const added_token *added) {
     dt_vocabulary *vocabulary = &r->own->vocabulary;
     const json_t *known = json_object_get(r->vocab, added->content);
     const uint8_t *text = (const uint8_t *)added->content, *normal = NULL;
@@ -183,6 +194,13 @@ static dt_status enter_added_token(const reader *r, const added_token *added) {
             "%s: expected an id for each token, found id %d for the added token \"%.60s\", which %s",
             r->where, (int)id, added->content,
             known != NULL ? "has another in the vocabulary" : "another token has");
+    if (known == NULL && id != next_id(r))
+        return dt_usage(
+            "%s: expected id %" PRId64
+            " for the added token \"%.60s\", the next one, as the tokenizers library "
+            "gives it to a token that is not in the vocabulary too, found %d; add it there with its id",
+            r->where, next_id(r), added->content, (int)id);
+    r->last_added = dt_max(r->last_added, id);
     DT_TRY(dt_vocabulary_set(vocabulary, id, text, length));
     dt_nfc_text scratch = {0};
     dt_status status = DT_OK;
@@ -208,8 +226,17 @@ static int end_of_text_rank(const char *content) {
     return rank;
 }
 
-static dt_status read_added(const reader *r) {
+/* In whatever order they stand. Which of them the model has too makes no difference to a text. */
+static void mix_added(const reader *r, const added_token *added, uint64_t *sum) {
+    const int32_t about[] = {added->token.id, added->token.strips_left, added->token.strips_right,
+                             added->is_normalized};
+    *sum += dt_checksum_64(about, sizeof about);
+    r->is_token[added->token.id] = false;
+}
+
+static dt_status read_added(reader *r) {
     int best = end_of_text_rank("");
+    uint64_t sum = 0;
     const json_t *one;
     size_t i;
     r->own->end_of_text = -1;
@@ -217,11 +244,13 @@ static dt_status read_added(const reader *r) {
         added_token added = {.content = ""};
         DT_TRY(read_added_token(r, one, &added));
         DT_TRY(enter_added_token(r, &added));
+        mix_added(r, &added, &sum);
         if (end_of_text_rank(added.content) < best) {
             best = end_of_text_rank(added.content);
             r->own->end_of_text = added.token.id;
         }
     }
+    dt_hf_json_mix(r->own, &sum, sizeof sum);
     return DT_OK;
 }
 
@@ -249,13 +278,36 @@ static dt_status check_options(const json_t *model, const char *where) {
                : DT_OK;
 }
 
+/* The model's own ids follow one another; behind them some are left free, as between the special tokens of
+ * GPT-4. The last id is one that is used. */
 static dt_status check_gaps(const reader *r) {
     const dt_vocabulary *vocabulary = &r->own->vocabulary;
-    for (int64_t id = 0; id < vocabulary->count; id++)
-        if (vocabulary->offset[id] < 0)
-            return dt_usage("%s: expected a token for each id from 0 to %" PRId64 ", found none for %" PRId64,
-                            r->where, vocabulary->count - 1, id);
-    return DT_OK;
+    int64_t first = -1, unused = 0;
+    for (int64_t id = 0; id < vocabulary->count; id++) {
+        if (vocabulary->offset[id] < 0) {
+            first = first < 0 ? id : first;
+            unused++;
+        } else if (r->is_token[id] && first >= 0)
+            return dt_usage("%s: expected a token for each id up to %" PRId64
+                            ", which is one of the model's own, found none for %" PRId64,
+                            r->where, id, first);
+    }
+    return unused <= DT_HF_JSON_MAX_UNUSED
+               ? DT_OK
+               : dt_usage("%s: expected at most %d ids without a token, found %" PRId64
+                          ", the first of them %" PRId64,
+                          r->where, DT_HF_JSON_MAX_UNUSED, unused, first);
+}
+
+/* The text of each id, and which of them are the model's. */
+static void mix_vocabulary(const reader *r) {
+    const dt_vocabulary *vocabulary = &r->own->vocabulary;
+    for (int64_t id = 0; id < vocabulary->count; id++) {
+        int64_t length;
+        const uint8_t *bytes = dt_vocabulary_bytes(vocabulary, id, &length);
+        dt_hf_json_mix(r->own, bytes, (size_t)length);
+    }
+    dt_hf_json_mix(r->own, r->is_token, (size_t)vocabulary->count * sizeof *r->is_token);
 }
 
 static dt_status read_all(reader *r, bool is_whole_first) {
@@ -268,7 +320,9 @@ static dt_status read_all(reader *r, bool is_whole_first) {
     DT_TRY(read_vocabulary(r));
     DT_TRY(read_merges(r, is_whole_first));
     DT_TRY(read_added(r));
-    return check_gaps(r);
+    DT_TRY(check_gaps(r));
+    mix_vocabulary(r);
+    return DT_OK;
 }
 
 dt_status dt_hf_model_read(dt_bpe_contents *own, const json_t *root, const char *where) {
@@ -277,7 +331,8 @@ dt_status dt_hf_model_read(dt_bpe_contents *own, const json_t *root, const char 
                 .vocab = json_object_get(model, "vocab"),
                 .merges = json_object_get(model, "merges"),
                 .added = json_object_get(root, "added_tokens"),
-                .where = where};
+                .where = where,
+                .last_added = -1};
     bool is_whole_first;
     if (!json_is_object(r.vocab) || !json_is_array(r.merges))
         return dt_usage("%s: expected a model with an object \"vocab\" and a list \"merges\", found another",
@@ -286,6 +341,8 @@ dt_status dt_hf_model_read(dt_bpe_contents *own, const json_t *root, const char 
         return dt_usage("%s: expected a list \"added_tokens\", found something else", where);
     DT_TRY(check_options(model, where));
     DT_TRY(dt_hf_json_flag(model, "ignore_merges", false, &is_whole_first, where));
+    const bool flags[] = {is_whole_first, own->nfc != NULL};
+    dt_hf_json_mix(own, flags, sizeof flags);
     const dt_status status = read_all(&r, is_whole_first);
     dt_memory_free(r.is_token);
     return status;

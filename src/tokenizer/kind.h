@@ -81,6 +81,7 @@ struct dt_tokenizer {
     int64_t after;       /**< bytes behind a block's last cut that must be seen to encode the block */
     bool can_cut;        /**< a text has cuts other than its start and end */
     uint64_t hash;       /**< equal for tokenizers that make the same tokens: their identity */
+    uint64_t file_hash;  /**< of the bytes of its file, which older files of tokens have in its place; or 0 */
     const char *note;    /**< what its file asks for and a text does not get, in words; NULL: nothing */
     void *own;           /**< the kind's */
 };

@@ -112,6 +112,10 @@ char *dt_tokenizer_json(const dt_tokenizer *tokenizer, size_t *length) {
     return copy;
 }
 
+bool dt_tokenizer_is(const dt_tokenizer *tokenizer, uint64_t hash) {
+    return hash == tokenizer->hash || (tokenizer->file_hash != 0 && hash == tokenizer->file_hash);
+}
+
 void dt_tokenizer_free(dt_tokenizer *tokenizer) {
     if (tokenizer->kind && tokenizer->kind->free)
         tokenizer->kind->free(tokenizer);

@@ -41,6 +41,9 @@ dt_status dt_tokenizer_parse(dt_tokenizer *tokenizer, const char *path, const ch
  */
 char *dt_tokenizer_json(const dt_tokenizer *tokenizer, size_t *length);
 
+/** Whether it is the one that a file of tokens names by `hash`. */
+bool dt_tokenizer_is(const dt_tokenizer *tokenizer, uint64_t hash);
+
 /** Frees what it holds; one that is all zero is fine. */
 void dt_tokenizer_free(dt_tokenizer *tokenizer);
 

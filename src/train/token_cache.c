@@ -62,15 +62,22 @@ static void clear_leftover(const char *folder, const char *name) {
     free(path);
 }
 
+/* Whether the name is that of tokens by the tokenizer with this hash. */
+static bool is_of(const char *name, uint64_t tokenizer_hash) {
+    char ending[40];
+    snprintf(ending, sizeof ending, "-%016" PRIx64 SUFFIX, tokenizer_hash);
+    return name[0] != '.' && has_suffix(name, ending);
+}
+
 /* Whether the folder holds tokens by this tokenizer. One who writes clears it of leftovers. */
 static dt_status look(const char *folder, const dt_corpus *corpus, bool writes, bool *has_some) {
-    char ending[40], **names;
+    char **names;
     size_t count;
     *has_some = false;
     DT_TRY(dt_file_list(folder, &names, &count));
-    snprintf(ending, sizeof ending, "-%016" PRIx64 SUFFIX, corpus->tokenizer->hash);
     for (size_t i = 0; i < count; i++) {
-        *has_some |= names[i][0] != '.' && has_suffix(names[i], ending);
+        *has_some |=
+            is_of(names[i], corpus->tokenizer->hash) || is_of(names[i], corpus->tokenizer->file_hash);
         if (writes)
             clear_leftover(folder, names[i]);
     }
@@ -84,15 +91,35 @@ static dt_status make_folder(const char *folder, bool *is_new) {
     return dt_file_make_folder(folder);
 }
 
-char *dt_token_cache_path(const char *folder, uint64_t hash, uint64_t tokenizer_hash) {
+static char *join_name(const char *folder, uint64_t hash, uint64_t tokenizer_hash) {
     char name[64];
     snprintf(name, sizeof name, "%016" PRIx64 "-%016" PRIx64 SUFFIX, hash, tokenizer_hash);
     return dt_file_join(folder, name);
 }
 
-static dt_status name_file(const char *folder, const dt_corpus *corpus, uint64_t key, char **path) {
-    *path = dt_token_cache_path(folder, key, corpus->tokenizer->hash);
+char *dt_token_cache_path(const char *folder, uint64_t hash, const dt_tokenizer *tokenizer) {
+    char *path = join_name(folder, hash, tokenizer->hash);
+    if (tokenizer->file_hash == 0 || path == NULL || dt_file_exists(path))
+        return path;
+    char *old = join_name(folder, hash, tokenizer->file_hash);
+    const bool is_there = old && dt_file_exists(old);
+    free(is_there ? path : old);
+    return is_there ? old : path;
+}
+
+/* Where a new file goes. */
+static dt_status name_new(const char *folder, const dt_corpus *corpus, uint64_t key, char **path) {
+    *path = join_name(folder, key, corpus->tokenizer->hash);
     return *path ? DT_OK : dt_fail("out of memory for a file's name");
+}
+
+/* Where one may be, as rank 0 sees it. */
+static dt_status name_old(const dt_world *world, const char *folder, const dt_corpus *corpus, uint64_t key,
+                          char **path) {
+    *path = world->rank == 0 ? dt_token_cache_path(folder, key, corpus->tokenizer) : NULL;
+    size_t length = *path ? strlen(*path) : 0;
+    DT_TRY(dt_agree(world, *path || world->rank > 0 ? DT_OK : dt_fail("out of memory for a file's name")));
+    return dt_world_broadcast_block(world, path, &length);
 }
 
 /* ---- what all ranks do ---- */
@@ -192,7 +219,7 @@ static dt_status use_keyed(const dt_world *world, dt_corpus *corpus, const char 
     char *path;
     bool damaged = false;
     DT_TRY(hash_files(world, corpus, key));
-    dt_status status = dt_agree(world, name_file(folder, corpus, *key, &path));
+    dt_status status = name_old(world, folder, corpus, *key, &path);
     if (status == DT_OK)
         status = use_old(world, corpus, path, *key, used, &damaged);
     if (*used)
@@ -211,7 +238,7 @@ static dt_status name_made(const dt_world *world, const dt_corpus *corpus, const
     dt_status status = dt_world_broadcast(world, &name, (int64_t)sizeof name);
     *path = NULL;
     if (status == DT_OK)
-        status = name_file(folder, corpus, name, path);
+        status = name_new(folder, corpus, name, path);
     if (world->rank == 0) {
         snprintf(writer->about.tokenizer_name, sizeof writer->about.tokenizer_name, "%s", tokenizer_name);
         if (status == DT_OK)
@@ -227,7 +254,7 @@ static dt_status make(const dt_world *world, dt_corpus *corpus, const char *fold
                       const char *tokenizer_name, const uint64_t *key, bool visits) {
     char *path;
     dt_token_writer writer;
-    dt_status status = dt_agree(world, name_file(folder, corpus, key ? *key : 0, &path));
+    dt_status status = dt_agree(world, name_new(folder, corpus, key ? *key : 0, &path));
     if (status == DT_OK)
         status = dt_tokenize_run(world, corpus, path, &writer);
     free(path);

@@ -50,8 +50,9 @@ dt_status dt_token_cache_find(const dt_world *world, dt_corpus *corpus, const ch
  */
 dt_status dt_token_cache_visit(const dt_world *world, dt_corpus *corpus, const char *folder);
 
-/** The file in `folder` for a text of that hash, packed or not, as a new string that the caller frees; NULL
- * when out of memory. Local. */
-char *dt_token_cache_path(const char *folder, uint64_t hash, uint64_t tokenizer_hash);
+/** The file in `folder` for a text of that hash, packed or not: the one that is there, which may be called by
+ * the hash of the tokenizer's file, as older ones are, or the one that would be. A new string that the caller
+ * frees; NULL when out of memory. Local. */
+char *dt_token_cache_path(const char *folder, uint64_t hash, const dt_tokenizer *tokenizer);
 
 #endif

@@ -20,7 +20,7 @@ static bool is_maker(const char *name, const dt_token_about *about) {
     if (status == DT_OK)
         status = json ? dt_tokenizer_parse(&tokenizer, name, json, length)
                       : dt_tokenizer_create(&tokenizer, name, NULL, 0);
-    const bool is = status == DT_OK && tokenizer.hash == about->tokenizer_hash;
+    const bool is = status == DT_OK && dt_tokenizer_is(&tokenizer, about->tokenizer_hash);
     dt_tokenizer_free(&tokenizer);
     free(json);
     return is;

@@ -66,7 +66,7 @@ static char *find_run(const dt_model_file *model) {
 /* What a run took from standard input is gone, but for its tokens: as a new list, NULL where they are not
  * kept. */
 static char *find_kept(const dt_model_file *model, const char *folder) {
-    char *path = dt_token_cache_path(folder, model->about.corpus.hash, model->tokenizer.hash);
+    char *path = dt_token_cache_path(folder, model->about.corpus.hash, &model->tokenizer);
     char *list = path && dt_file_exists(path) ? dt_list_single(path) : NULL;
     free(path);
     return list;
