@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/ending.h"
+#include "base/log.h"
 #include "base/version.h"
 #include "verb/table.h"
 #include "verb/verb.h"
@@ -62,6 +63,7 @@ int main(int argc, char **argv) {
     /* Of a failure that the ranks share, only rank 0 still has the sentence. */
     if (status != DT_OK)
         dt_verb_complain();
+    dt_log_clear();
     dt_ending_allow();
     return (int)status;
 }

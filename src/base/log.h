@@ -16,6 +16,14 @@
  * Local. */
 void dt_log_open(bool speaks, bool terminal);
 
+/** From here on lines and warnings begin with the time of day, "09:14:27  ", where standard output ends at no
+ * terminal; false ends that. Local. */
+void dt_log_stamp(bool stamps);
+
+/** How many characters a line of the terminal holds, asked anew each time as windows change; 0 where that is
+ * not known, or standard output ends at no terminal. Local. */
+int dt_log_columns(void);
+
 /** Whether standard output ends at a terminal, as dt_log_open was told, that can take a line back: TERM is
  * neither unset nor "dumb". Local. */
 bool dt_log_redraws(void);
@@ -23,7 +31,8 @@ bool dt_log_redraws(void);
 /** Prints one line to standard output. Local. */
 void dt_log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/** Prints "dtrain: warning: ..." to standard error. Local. */
+/** Prints "dtrain: warning: ..." to standard error; on a terminal that understands colours the word is
+ * yellow, unless NO_COLOR is set and not empty (https://no-color.org). Local. */
 void dt_log_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /** Prints "dtrain: ..." to standard error: what is worth knowing and no fault. Local. */
@@ -43,15 +52,20 @@ void dt_log_output(const char *text);
 
 /**
  * Replaces the redrawn line on a terminal, cut to its width, since a line that the terminal breaks in two
- * could not be taken back; does nothing where dt_log_redraws() says no. The text is ASCII. Local.
+ * could not be taken back; does nothing where dt_log_redraws() says no. Lines that are printed later stand
+ * above it, until dt_log_clear() or dt_log_settle(), or an error. The text is ASCII. Local.
  */
 void dt_log_redraw(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/** Takes the redrawn line away, if there is one. Local. */
+void dt_log_clear(void);
 
 /** Whether lines for standard output or standard error could not be written, which has not been told by this
  * function before; then which stream it was and why, in static text. Local. */
 bool dt_log_take_loss(const char **stream, const char **cause);
 
-/** Ends the redrawn line, if there is one, so that what follows starts on a line of its own. Local. */
+/** Ends the redrawn line, if there is one, so that what follows starts on a line of its own, and the line
+ * stays to be read. Local. */
 void dt_log_settle(void);
 
 /**

@@ -11,67 +11,21 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/minmax.h"
-#include "bench/dot_bf16.h"
-#include "bench/fma.h"
-#include "math/kernels.h"
 #include "math/matmul.h"
+#include "step/ceiling.h"
 
 /* Many short tries rather than a few long ones: on a busy machine some of them are not interrupted. */
 #define TRIES       30
-#define LOOP_TRIES  100                /* of a loop in registers, which takes less than a millisecond */
-#define LOOP_FLOP   1e8                /* of a thread in a try */
 #define SGEMM_FLOP  1e8                /* of a thread in a try, or one product where that is more */
 #define COPY_BYTES  ((int64_t)1 << 26) /* of all threads: beyond the caches that a rank has to itself */
 #define COPY_FLOATS (COPY_BYTES / (int64_t)sizeof(float))
 #define COPY_SLICES 8
 
+/* Of a loop in registers a try takes about a millisecond. */
+static const dt_ceiling_effort loops = {.flop = 1e8, .tries = 100, .max_seconds = INFINITY};
+
 /* Where the results of loops end up that exist only to be timed. */
 static volatile float kept;
-
-/* The widest that the processor has, also where DTRAIN_ISA asks for slower kernels: a ceiling stays where it
- * is. */
-static int widest_set(void) {
-    int index = 0;
-    /* The last set is every processor's. */
-    while (index < DT_KERNELS_SETS - 1 && dt_kernels_get(index, DT_DTYPE_FP32) == NULL)
-        index++;
-    return index;
-}
-
-/* The rate of a loop in registers, of which a round is so many FLOP. */
-static double measure_loop(float (*run)(int64_t rounds), int64_t round_flop, int threads) {
-    const int64_t rounds = (int64_t)(LOOP_FLOP / (double)round_flop);
-    const double flop = (double)(rounds * round_flop) * threads;
-    double best = 0.0;
-    for (int try = 0; try < LOOP_TRIES; try++) {
-        const double start = dt_clock_seconds();
-#pragma omp parallel num_threads(threads)
-        {
-            const float sum = run(rounds);
-#pragma omp critical
-            kept = sum;
-        }
-        const double rate = flop / (dt_clock_seconds() - start);
-        best = rate > best ? rate : best;
-    }
-    return best;
-}
-
-static double measure_fma(int threads) {
-#define FMA(isa, with) &dt_fma_##isa,
-    static const struct dt_fma *const all[DT_KERNELS_SETS] = {DT_ISA_EACH(FMA, )};
-#undef FMA
-    const struct dt_fma *fma = all[widest_set()];
-    return measure_loop(fma->run, fma->round_flop, threads);
-}
-
-static double measure_bf16(int threads) {
-#define DOT(isa, with) &dt_dot_bf16_##isa,
-    static const struct dt_dot_bf16 *const all[DT_KERNELS_SETS] = {DT_ISA_EACH(DOT, )};
-#undef DOT
-    const struct dt_dot_bf16 *dot = all[widest_set()];
-    return dot->run ? measure_loop(dot->run, dot->round_flop, threads) : 0.0;
-}
 
 /* A try is a slice of the blocks that takes a millisecond, and the next try is the next slice: when its turn
  * comes again, no cache has it any more. */
@@ -166,8 +120,8 @@ dt_status dt_peak_measure(dt_peak *peak, int threads, const dt_shape *shape, int
         return DT_FAILED;
     peak->copy_bytes = measure_copy(blocks, blocks + COPY_FLOATS, threads);
     dt_memory_free(blocks);
-    peak->fma_flops = measure_fma(threads);
-    peak->bf16_flops = measure_bf16(threads);
+    peak->fma_flops = dt_ceiling_measure(DT_DTYPE_FP32, threads, &loops);
+    peak->bf16_flops = dt_ceiling_measure(DT_DTYPE_BF16, threads, &loops);
     if (dt_matmul_open() != DT_OK) {
         dt_log_warn("the column sgemm stays empty: %s", dt_error());
         peak->sgemm_flops = NAN;

@@ -12,6 +12,7 @@
 #include "bench/timed_kernels.h"
 #include "comm/agree.h"
 #include "math/matmul.h"
+#include "model/flop.h"
 #include "plan/harness.h"
 #include "train/need.h"
 #include "train/settings.h"
@@ -310,7 +311,7 @@ dt_status dt_profile_run(dt_profile *p, const dt_world *world, const dt_config *
         p->products = (dt_products)config->products;
         p->core = dt_matmul_core();
         p->parameters = harness.layout.parameters;
-        p->model_flop = dt_profile_model_flop(&harness.layout, config->batch_size);
+        p->model_flop = dt_flop_step(&harness.layout, config->batch_size);
         sum_up(p, &s);
     }
     free_samples(&s);
@@ -339,17 +340,6 @@ bool dt_profile_warning(const dt_profile *p, char *text, size_t text_bytes) {
         "give each thread a core of its own, and measure when nothing else runs",
         1e2 * fraction);
     return fraction > UNACCOUNTED_MAX && unaccounted > UNACCOUNTED_MAX_SECONDS;
-}
-
-double dt_profile_model_flop(const dt_layout *layout, int64_t B) {
-    const dt_shape *s = &layout->shape;
-    const double T = (double)s->T, C = (double)s->C;
-    double matrix_parameters = 0.0;
-    for (int64_t t = 0; t < layout->tensors; t++)
-        if (layout->tensor[t].dims == 2 && strcmp(layout->tensor[t].name, "wpe.weight") != 0)
-            matrix_parameters += (double)layout->tensor[t].count;
-    const double a_sequence = 6.0 * matrix_parameters * T + 6.0 * (double)s->n_layers * C * T * (T + 1.0);
-    return (double)B * a_sequence;
 }
 
 double dt_profile_roof(const dt_profile *p) {

@@ -38,7 +38,7 @@ typedef struct dt_profile {
     dt_dtype compute;                        /**< what products multiply */
     dt_products products;                    /**< whose they are */
     int64_t repetitions, parameters, tokens; /**< tokens of a step */
-    double model_flop;                       /**< of a step, see dt_profile_model_flop */
+    double model_flop;                       /**< of a step, by model/flop.h */
     dt_peak peak;                            /**< of a rank: the mean over ranks */
 
     int64_t count;
@@ -81,14 +81,6 @@ double dt_profile_hidden(const dt_profile *profile);
 /** Writes a sentence into `text` where more than a tenth of the step, and more than 0.3 ms, is unaccounted
  * for: then the table does not explain the step. Returns false where it does. Local. */
 bool dt_profile_warning(const dt_profile *profile, char *text, size_t text_bytes);
-
-/**
- * The model FLOP of a step of B sequences: 6 FLOP per matrix parameter and token (2 forward, 4 backward; the
- * tied embedding counts once, as the head, and positions do not), plus causal attention, 6 C T (T + 1) per
- * layer and sequence: Q K^T and P V forward, and four such products backward, each 2 FLOP per channel and
- * pair of a query and a key not after it. What is computed twice to save memory does not count. Local.
- */
-double dt_profile_model_flop(const dt_layout *layout, int64_t B);
 
 /** What a rank's products could reach: multiply-adds of floats, or with compute dtype bf16 the dot products
  * of a processor that has them, FLOP/s. Local. */

@@ -185,10 +185,11 @@ static const dt_option table[] = {
     {FIELD(init_from), STRING("null"), OR_NULL, GROUP(CHECKPOINTS), IRRELEVANT,
      HELP("Model that a run starts from when it does not resume: the folder of a checkpoint, or a GPT-2 of Hugging "
           "Face's; its shape and tokenizer count where none are given; null draws initial weights")},
-    {FIELD(log_cadence), INT("1", 1, MAX_COUNT), GROUP(OUTPUT), IRRELEVANT, UNIT("steps"),
-     HELP("Steps between lines on the console where it is not a terminal")},
+    {FIELD(log_cadence), INT("null", 1, MAX_COUNT), OR_NULL, GROUP(OUTPUT), IRRELEVANT, UNIT("steps"),
+     HELP("Steps between lines on the console, which also has the first step and the last; null is a fiftieth of "
+          "max_steps")},
     {FIELD(metrics_cadence), INT("1", 1, MAX_COUNT), GROUP(OUTPUT), IRRELEVANT, UNIT("steps"),
-     HELP("Steps between step lines in metrics.jsonl, about 150 bytes each; the last step and all other "
+     HELP("Steps between step lines in metrics.jsonl, about 190 bytes each; the last step and all other "
           "events always get a line")},
     {FIELD(loss_spike_window), INT("100", 2, 1000000), OR_NULL, GROUP(OUTPUT), IRRELEVANT, UNIT("steps"),
      HELP("Earlier losses that a loss is compared with to find a spike; null looks for none")},

@@ -169,16 +169,19 @@ static dt_status write_lines(dt_run *run, const dt_step_result *result, json_t *
     dt_spike_finding spike;
     const bool spiked = dt_spike_look(&run->spike, result->loss, &spike);
     if (dt_settings_due(c->metrics_cadence, run->state.step) || is_last || skipped || spiked)
-        DT_TRY(dt_metrics_step(&run->metrics,
-                               &(dt_metrics_values){.step = run->state.step,
-                                                    .loss = result->loss,
-                                                    .lr = result->learning_rate,
-                                                    .grad_norm = result->grad_norm,
-                                                    .step_ms = 1e3 * result->step_seconds,
-                                                    .comm_ms = 1e3 * result->allreduce.total,
-                                                    .exposed_ms = 1e3 * result->allreduce.exposed,
-                                                    .tokens_per_s = (double)(c->batch_size * c->max_seq_len) /
-                                                                    result->step_seconds}));
+        DT_TRY(dt_metrics_step(
+            &run->metrics,
+            &(dt_metrics_values){.step = run->state.step,
+                                 .loss = result->loss,
+                                 .lr = result->learning_rate,
+                                 .grad_norm = result->grad_norm,
+                                 .step_ms = 1e3 * result->step_seconds,
+                                 .comm_ms = 1e3 * result->allreduce.total,
+                                 .exposed_ms = 1e3 * result->allreduce.exposed,
+                                 .tokens_per_s =
+                                     (double)(c->batch_size * c->max_seq_len) / result->step_seconds,
+                                 .tokens = run->state.step * c->batch_size * c->max_seq_len,
+                                 .mfu = dt_utilisation_fraction(&run->utilisation, result->step_seconds)}));
     for (size_t i = 0; i < json_array_size(reports); i++)
         DT_TRY(dt_metrics_object(&run->metrics, json_incref(json_array_get(reports, i))));
     if (spiked)
@@ -331,6 +334,7 @@ dt_status dt_loop_run(dt_run *run) {
     dt_console console = {.start_seconds = dt_clock_seconds()};
     int stopped = 0;
     dt_stop_attend(leave_soon, run);
+    dt_log_stamp(true);
     dt_status status = train(run, &console, &stopped);
     atomic_store(&run->saves_begun, true);
     if (status == DT_OK && stopped && run->state.step > run->start_step)
@@ -341,6 +345,7 @@ dt_status dt_loop_run(dt_run *run) {
     dt_stop_finish();
     DT_TRY(status);
     dt_console_closing(&console, run, stopped);
+    dt_log_stamp(false);
     DT_TRY(dt_agree(run->world, write_end(run, stopped)));
     if (!stopped)
         dt_tensorboard_finish(run->tensorboard);

@@ -165,14 +165,15 @@ static const char *print_number(char text[NUMBER_BYTES], double value) {
 }
 
 dt_status dt_metrics_step(dt_metrics *metrics, const dt_metrics_values *v) {
-    char line[LINE_BYTES], number[7][NUMBER_BYTES];
-    int length = snprintf(line, sizeof line,
-                          "{\"step\":%" PRId64 ",\"loss\":%s,\"lr\":%s,\"grad_norm\":%s,\"step_ms\":%s,"
-                          "\"comm_ms\":%s,\"exposed_ms\":%s,\"tokens_per_s\":%s}\n",
-                          v->step, print_number(number[0], v->loss), print_number(number[1], v->lr),
-                          print_number(number[2], v->grad_norm), print_number(number[3], v->step_ms),
-                          print_number(number[4], v->comm_ms), print_number(number[5], v->exposed_ms),
-                          print_number(number[6], v->tokens_per_s));
+    char line[LINE_BYTES], number[8][NUMBER_BYTES];
+    int length =
+        snprintf(line, sizeof line,
+                 "{\"step\":%" PRId64 ",\"loss\":%s,\"lr\":%s,\"grad_norm\":%s,\"step_ms\":%s,"
+                 "\"comm_ms\":%s,\"exposed_ms\":%s,\"tokens_per_s\":%s,\"tokens\":%" PRId64 ",\"mfu\":%s}\n",
+                 v->step, print_number(number[0], v->loss), print_number(number[1], v->lr),
+                 print_number(number[2], v->grad_norm), print_number(number[3], v->step_ms),
+                 print_number(number[4], v->comm_ms), print_number(number[5], v->exposed_ms),
+                 print_number(number[6], v->tokens_per_s), v->tokens, print_number(number[7], v->mfu));
     return put_line(metrics, line, (size_t)length);
 }
 

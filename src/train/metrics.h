@@ -2,7 +2,7 @@
  * metrics.jsonl: what a run measured, one JSON object a line, for programs to read.
  *
  *     {"event":"run","format_version":1,"run_id":..,"git_commit":..,"config_hash":..,"seed":..,"ranks":..,"threads":..,"hosts":[..],..,"config":{..}}
- *     {"step":N,"loss":..,"lr":..,"grad_norm":..,"step_ms":..,"comm_ms":..,"exposed_ms":..,"tokens_per_s":..}
+ *     {"step":N,"loss":..,"lr":..,"grad_norm":..,"step_ms":..,"comm_ms":..,"exposed_ms":..,"tokens_per_s":..,"tokens":..,"mfu":..}
  *     {"step":N,"val_loss":..}
  *     {"step":N,"sample":".."}
  *     {"event":"loss_spike","step":N,"mean":..,"std":..,"z":..}
@@ -38,7 +38,7 @@
 /** The most that a step's line takes, its newline included; docs/formats.md says it too, and a test that it
  * does.
  */
-#define DT_METRICS_STEP_BYTES 211
+#define DT_METRICS_STEP_BYTES 263
 
 typedef struct dt_metrics {
     int descriptor; /**< -1 when closed */
@@ -53,6 +53,8 @@ typedef struct dt_metrics_values {
     double loss, lr, grad_norm;
     double step_ms, comm_ms, exposed_ms;
     double tokens_per_s;
+    int64_t tokens; /**< trained on up to this step, from step 1 of the run */
+    double mfu;     /**< train/utilisation.h */
 } dt_metrics_values;
 
 /** Fails with DT_USAGE where dt_metrics_open could not append to what stands at `path`; nothing there is

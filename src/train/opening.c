@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/plural.h"
+#include "base/units.h"
 #include "base/version.h"
 #include "comm/agree.h"
 #include "comm/contract.h"
@@ -121,21 +122,64 @@ static void print_start(const dt_run *run) {
         dt_log_line("weights   from %s, a model folder", path);
 }
 
+static void print_model(const dt_run *run) {
+    char model[DT_DESCRIBE_BYTES];
+    const int64_t copy_bytes = dt_saver_bytes(&run->layout);
+    dt_describe_model(&run->about.config, model);
+    dt_log_line("model     %s parameters: %s", dt_units_count((double)run->layout.parameters).text, model);
+    dt_log_line("memory    %s per rank; rank 0 holds %s more, the copy that is saved",
+                dt_units_bytes((double)(dt_run_memory_bytes(run) - copy_bytes)).text,
+                dt_units_bytes((double)copy_bytes).text);
+}
+
+static void print_corpus(const dt_run *run) {
+    const dt_corpus *corpus = &run->corpus;
+    const int64_t train =
+        dt_streams_train_tokens(corpus->total.tokens, dt_settings_train_ratio(&run->about.config));
+    const int64_t validation = run->validation_corpus.sources > 0 ? run->validation_corpus.total.tokens
+                                                                  : corpus->total.tokens - train;
+    dt_log_line("corpus    %s: %" PRId64 " bytes, %" PRId64 " tokens; %s to train on, %s to validate",
+                corpus->path, corpus->file_bytes, corpus->total.tokens, dt_units_count((double)train).text,
+                dt_units_count((double)validation).text);
+}
+
+/* How a step takes the windows, and how long the run is. With leftover_windows: spread an epoch has a step
+ * more for some streams. */
+static void print_batch(const dt_run *run) {
+    const dt_config *c = &run->about.config;
+    const dt_streams *streams = &run->streams;
+    const int64_t micro_batches = dt_step_micro_batches(c->batch_size, c->micro_batch_size);
+    char unused[64] = "", or_one[32] = "";
+    if (streams->longer_streams > 0)
+        snprintf(or_one, sizeof or_one, " or %" PRId64, streams->stream_windows + 1);
+    if (streams->unused_windows > 0)
+        snprintf(unused, sizeof unused, ", %" PRId64 " window%s unused", streams->unused_windows,
+                 dt_plural_s(streams->unused_windows));
+    dt_log_line("batch     %" PRId64 " sequence%s of %" PRId64 " tokens, in %" PRId64 " %s of %" PRId64
+                "; an epoch is %" PRId64 "%s step%s%s",
+                c->batch_size, dt_plural_s(c->batch_size), c->max_seq_len, micro_batches,
+                dt_plural(micro_batches, "micro-batch", "micro-batches"), c->micro_batch_size,
+                streams->stream_windows, or_one, dt_plural_s(streams->stream_windows + (*or_one != 0)),
+                unused);
+    dt_log_line("length    %" PRId64 " step%s: %s tokens, %.3g epochs", c->max_steps,
+                dt_plural_s(c->max_steps),
+                dt_units_count((double)(c->max_steps * c->batch_size * c->max_seq_len)).text,
+                (double)c->max_steps / (double)streams->stream_windows);
+}
+
 static void print_lines(const dt_run *run, const json_t *hosts, const char *unlike) {
     const dt_world *world = run->world;
     const dt_config *c = &run->about.config;
-    const dt_corpus *corpus = &run->corpus;
-    const int64_t train = dt_streams_train_tokens(corpus->total.tokens, dt_settings_train_ratio(c));
-    const int64_t validation = run->validation_corpus.sources > 0 ? run->validation_corpus.total.tokens
-                                                                  : corpus->total.tokens - train;
-    const int64_t copy_bytes = dt_saver_bytes(&run->layout);
-    dt_log_line("dtrain %s (%s), run %s, seed %" PRId64, dt_version(), dt_version_commit(), run->about.run_id,
-                c->seed);
-    dt_log_line("machine   %d rank%s x %d thread%s on %zu host%s (%s%s), kernels %s", world->size,
-                dt_plural_s(world->size), run->workers.threads, dt_plural_s(run->workers.threads),
-                json_array_size(hosts), dt_plural_s((int64_t)json_array_size(hosts)),
-                json_string_value(json_array_get(hosts, 0)), json_array_size(hosts) > 1 ? ", .." : "",
-                run->gpt.kernels->name);
+    char day[32];
+    dt_clock_stamp(day, sizeof day);
+    dt_log_line("dtrain %s (%s), run %s, seed %" PRId64 ", %s", dt_version(), dt_version_commit(),
+                run->about.run_id, c->seed, day);
+    dt_log_line("machine   %d rank%s x %d thread%s on %zu host%s (%s%s), kernels %s, at most %sFLOP/s",
+                world->size, dt_plural_s(world->size), run->workers.threads,
+                dt_plural_s(run->workers.threads), json_array_size(hosts),
+                dt_plural_s((int64_t)json_array_size(hosts)), json_string_value(json_array_get(hosts, 0)),
+                json_array_size(hosts) > 1 ? ", .." : "", run->gpt.kernels->name,
+                dt_units_rate(run->utilisation.ceiling_flops).text);
     print_placement(run);
     if (*unlike)
         dt_log_line("kernels   %s; the results are the same, at the pace of the slowest", unlike);
@@ -143,32 +187,9 @@ static void print_lines(const dt_run *run, const json_t *hosts, const char *unli
         dt_log_line("compute   bf16, %s", dt_kernels_bf16_how(run->gpt.kernels));
     if (c->products == DT_PRODUCTS_BLAS)
         dt_log_line("products  by %s, one thread each", run->about.products);
-    char model[DT_DESCRIBE_BYTES];
-    dt_describe_model(c, model);
-    dt_log_line("model     %" PRId64 " parameters: %s", run->layout.parameters, model);
-    dt_log_line(
-        "memory    %.0f MB per rank for weights, gradients, activations, allreduce and tokens; %.0f MB more "
-        "on rank 0 to save from",
-        (double)(dt_run_memory_bytes(run) - copy_bytes) / 1e6, (double)copy_bytes / 1e6);
-    dt_log_line("corpus    %s: %" PRId64 " bytes, %" PRId64 " tokens, of which %" PRId64 " unknown (%" PRId64
-                " for invalid UTF-8)",
-                corpus->path, corpus->file_bytes, corpus->total.tokens, corpus->total.unknown,
-                corpus->total.invalid);
-    char epoch[64] = "";
-    if (run->streams.longer_streams > 0)
-        snprintf(epoch, sizeof epoch, " or %" PRId64, run->streams.stream_windows + 1);
-    const int64_t windows = run->streams.stream_windows,
-                  longest = windows + (run->streams.longer_streams > 0);
-    dt_log_line("split     %" PRId64 " tokens to train on, %" PRId64 " to validate; %" PRId64
-                " stream%s of %" PRId64 "%s window%s, %" PRId64 " unused",
-                train, validation, run->streams.B, dt_plural_s(run->streams.B), windows, epoch,
-                dt_plural_s(longest), run->streams.unused_windows);
-    const int64_t micro_batches = dt_step_micro_batches(c->batch_size, c->micro_batch_size);
-    dt_log_line("step      %" PRId64 " sequence%s in %" PRId64 " %s of %" PRId64 "; an epoch is %" PRId64
-                "%s step%s",
-                c->batch_size, dt_plural_s(c->batch_size), micro_batches,
-                dt_plural(micro_batches, "micro-batch", "micro-batches"), c->micro_batch_size, windows, epoch,
-                dt_plural_s(longest));
+    print_model(run);
+    print_corpus(run);
+    print_batch(run);
     if (world->size > 1)
         dt_log_line("allreduce %s, in %s", algorithm_name(run), dt_dtype_names[c->gradient_dtype]);
     print_start(run);

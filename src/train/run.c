@@ -19,6 +19,7 @@
 #include "allreduce/tree.h"
 #include "comm/watchdog.h"
 #include "config/check.h"
+#include "model/flop.h"
 #include "train/corpus_index.h"
 #include "train/metrics_lines.h"
 #include "train/need.h"
@@ -332,6 +333,8 @@ static dt_status create(dt_run *run) {
     DT_TRY(dt_agree(run->world, create_workers(run)));
     DT_TRY(dt_agree(run->world, create_step(run)));
     DT_TRY(dt_agree(run->world, create_observers(run)));
+    DT_TRY(dt_utilisation_measure(&run->utilisation, run->world, run->workers.threads,
+                                  run->gpt.kernels->compute, dt_flop_step(&run->layout, c->batch_size)));
     dt_progress_enter(run->start_step, "opening the output");
     return create_output(run);
 }

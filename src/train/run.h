@@ -31,6 +31,7 @@
 #include "train/saver.h"
 #include "train/spike.h"
 #include "train/tensorboard.h"
+#include "train/utilisation.h"
 #include "optim/state.h"
 #include "step/step.h"
 #include "train/validation.h"
@@ -70,6 +71,8 @@ typedef struct dt_run {
     dt_tensorboard *tensorboard; /**< on rank 0, NULL unless the option says so */
     dt_spike spike;              /**< on rank 0 */
     dt_saver *saver;             /**< on rank 0, elsewhere NULL */
+
+    dt_utilisation utilisation; /**< what a step's time is held against */
 
     double start_seconds;        /**< when it began to be made, of dt_clock_seconds */
     dt_deadline deadline;        /**< on rank 0 */

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/quote.h"
+#include "base/units.h"
 #include "checkpoint/keep.h"
 #include "checkpoint/path.h"
 #include "train/saver_copy.h"
@@ -86,8 +87,8 @@ static double stalled_seconds(dt_saver *s) {
 
 static void tell(dt_saver *s, const char *path, double write_seconds) {
     const double save_ms = 1e3 * stalled_seconds(s), write_ms = 1e3 * write_seconds;
-    dt_log_line("saved %s in %.2f s, for which training stood still for %.1f ms", path, write_seconds,
-                save_ms);
+    dt_log_line("saved %s in %s, for which training stood still for %s", path,
+                dt_units_seconds(write_seconds).text, dt_units_seconds(1e-3 * save_ms).text);
     dt_saver_bear(s, dt_metrics_save(s->in.metrics, s->copy.state.step, save_ms, write_ms));
 }
 

@@ -1,10 +1,18 @@
 /* One field of a struct, one option of the table. */
 #include "train/settings.h"
 
+#include "base/minmax.h"
 #include "config/check.h"
+
+/* Of a run on the console, where log_cadence is null. */
+#define LINES 50
 
 bool dt_settings_due(int64_t cadence, int64_t step) {
     return !dt_is_null_int(cadence) && step > 0 && step % cadence == 0;
+}
+
+int64_t dt_settings_log_cadence(const dt_config *c) {
+    return dt_is_null_int(c->log_cadence) ? dt_max(c->max_steps / LINES, 1) : c->log_cadence;
 }
 
 dt_lr_schedule dt_settings_schedule(const dt_config *c) {

@@ -14,6 +14,9 @@
 /** Whether what happens every `cadence` steps (DT_NULL_INT: never) happens after step `step`. Local. */
 bool dt_settings_due(int64_t cadence, int64_t step);
 
+/** Steps between lines on the console: log_cadence, or as many as make about fifty lines. Local. */
+int64_t dt_settings_log_cadence(const dt_config *config);
+
 /** The learning rates of `config`. Local. */
 dt_lr_schedule dt_settings_schedule(const dt_config *config);
 

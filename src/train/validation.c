@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/plural.h"
+#include "base/units.h"
 #include "base/progress.h"
 #include "comm/contract.h"
 
@@ -19,8 +20,9 @@ dt_status dt_validation_open(dt_validation *v, const dt_validation_inputs *input
 /* Rank 0's line, and the file's. */
 static void write_loss(const dt_validation *v, double loss, double seconds) {
     const int64_t step = v->in.state->step;
-    dt_log_line("step %" PRId64 "  val_loss %.4f over %" PRId64 " window%s in %.1f s", step, loss,
-                v->in.evaluator->windows, dt_plural_s(v->in.evaluator->windows), seconds);
+    dt_log_line("step %" PRId64 "  val_loss %.4f over %" PRId64 " window%s in %s", step, loss,
+                v->in.evaluator->windows, dt_plural_s(v->in.evaluator->windows),
+                dt_units_seconds(seconds).text);
     dt_saver_bear(v->in.saver, dt_metrics_evaluation(v->in.metrics, step, loss));
 }
 

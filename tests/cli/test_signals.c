@@ -150,9 +150,9 @@ static void a_signal_stops_a_run_that_is_alone(void **state) {
         training_await_step(job, out_dir, 3);
         kill(job, signals[i]);
         assert_int_equal(training_end(job), 0);
-        snprintf(sentence, sizeof sentence, "\nstop asked for by SIG%s: ", sigabbrev_np(signals[i]));
+        snprintf(sentence, sizeof sentence, "  stop asked for by SIG%s: ", sigabbrev_np(signals[i]));
         check_output(out_dir, sentence);
-        snprintf(sentence, sizeof sentence, "\nstopped by SIG%s after step ", sigabbrev_np(signals[i]));
+        snprintf(sentence, sizeof sentence, "  stopped by SIG%s after step ", sigabbrev_np(signals[i]));
         check_output(out_dir, sentence);
         assert_int_equal(count_checkpoints(out_dir), 1);
         const int64_t stopped = check_checkpoint(out_dir);
@@ -177,8 +177,8 @@ static void term_and_int_to_mpirun_leave_a_whole_checkpoint(void **state) {
             check_going_on(out_dir, 3, check_what_is_left(out_dir));
             continue;
         }
-        check_output(out_dir, "\nstop asked for by mpirun (SIGTERM; Ctrl-C arrives so): ");
-        if (has_output(out_dir, "\nstopped by mpirun (SIGTERM; Ctrl-C arrives so) after step "))
+        check_output(out_dir, "  stop asked for by mpirun (SIGTERM; Ctrl-C arrives so): ");
+        if (has_output(out_dir, "  stopped by mpirun (SIGTERM; Ctrl-C arrives so) after step "))
             assert_int_equal(count_checkpoints(out_dir), 1); /* there was time to end well */
         check_going_on(out_dir, 3, check_checkpoint(out_dir));
     }
@@ -310,7 +310,7 @@ static void the_deadline_stops_in_time(void **state) {
             snprintf(flags, sizeof flags, ENDLESS "%s --stop-after-seconds %d", phases[phase].flags, seconds);
             command_result r = training_run(2, 1, phases[phase].name, flags);
             assert_int_equal(r.exit_code, 0);
-            in_training = strstr(r.out, "\nstopped by the deadline (stop_after_seconds) after step ") != NULL;
+            in_training = strstr(r.out, "  stopped by the deadline (stop_after_seconds) after step ") != NULL;
             command_free(&r);
             r = command_run("%s %s", in_training ? "test -d" : "rm -rf", phases[phase].name);
             assert_int_equal(r.exit_code, 0);

@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "bench/profile.h"
 #include "bench/timed_kernels.h"
+#include "model/flop.h"
 #include "support/small_harness.h"
 
 #define STEPS 3
@@ -131,7 +132,7 @@ static void the_work_is_the_models(void **state) {
             for (int64_t row = 0; row < dt_timed_kernels_rows(); row++)
                 flop += dt_spans_read(&harness.spans, DT_SPANS + row).flop;
             /* Whole numbers below 2^53: their sum is exact in any order. */
-            assert_true(sum_over_ranks(flop) == dt_profile_model_flop(&harness.layout, config.batch_size));
+            assert_true(sum_over_ranks(flop) == dt_flop_step(&harness.layout, config.batch_size));
             assert_true(sum_over_ranks((double)total_of(&harness, "head dX").calls) == 7.0);
             assert_true(sum_over_ranks((double)total_of(&harness, "layernorm backward").calls) == 7.0 * 5.0);
             assert_true(sum_over_ranks((double)total_of(&harness, "attention backward").calls) == 13.0 * 2.0);

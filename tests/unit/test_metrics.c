@@ -83,8 +83,8 @@ static void lines_have_their_form(void **state) {
     (void)state;
     dt_metrics metrics;
     assert_int_equal(dt_metrics_open(&metrics, path, NULL), DT_OK);
-    const dt_metrics_values plain = {7, 4.59511995, 3e-4, 0.5, 12.25, 1, 0.5, 123456},
-                            odd = {8, NAN, 0, INFINITY, -INFINITY, 1e-300, NAN, -1e300};
+    const dt_metrics_values plain = {7, 4.59511995, 3e-4, 0.5, 12.25, 1, 0.5, 123456, 28672, 0.25},
+                            odd = {8, NAN, 0, INFINITY, -INFINITY, 1e-300, NAN, -1e300, 32768, INFINITY};
     assert_int_equal(dt_metrics_step(&metrics, &plain), DT_OK);
     assert_int_equal(dt_metrics_step(&metrics, &odd), DT_OK);
     assert_int_equal(dt_metrics_evaluation(&metrics, 8, 1.0 / 3), DT_OK);
@@ -93,17 +93,18 @@ static void lines_have_their_form(void **state) {
     assert_int_equal(dt_metrics_close(&metrics), DT_OK);
     expect_file(
         "{\"step\":7,\"loss\":4.59511995,\"lr\":0.0003,\"grad_norm\":0.5,\"step_ms\":12.25,\"comm_ms\":1,"
-        "\"exposed_ms\":0.5,\"tokens_per_s\":123456}\n"
+        "\"exposed_ms\":0.5,\"tokens_per_s\":123456,\"tokens\":28672,\"mfu\":0.25}\n"
         "{\"step\":8,\"loss\":null,\"lr\":0,\"grad_norm\":null,\"step_ms\":null,\"comm_ms\":1e-300,"
-        "\"exposed_ms\":null,\"tokens_per_s\":-1e+300}\n"
+        "\"exposed_ms\":null,\"tokens_per_s\":-1e+300,\"tokens\":32768,\"mfu\":null}\n"
         "{\"step\":8,\"val_loss\":0.333333333}\n"
         "{\"step\":8,\"sample\":\"a \\\"b\\\"\\n\xc3\xa9\"}\n");
 }
 
 /* One line, of numbers that take as many characters as one can. */
-static void write_longest(int64_t step) {
+static void write_longest(int64_t step, int64_t tokens) {
     const double longest = -1.23456789123e-300;
-    const dt_metrics_values values = {step, longest, longest, longest, longest, longest, longest, longest};
+    const dt_metrics_values values = {step,    longest, longest, longest, longest,
+                                      longest, longest, longest, tokens,  longest};
     dt_metrics metrics;
     assert_int_equal(dt_metrics_open(&metrics, path, NULL), DT_OK);
     assert_int_equal(dt_metrics_step(&metrics, &values), DT_OK);
@@ -114,22 +115,23 @@ static void write_longest(int64_t step) {
 static void longest_numbers_fit(void **state) {
     (void)state;
     size_t length;
-    write_longest(INT64_MIN);
+    write_longest(INT64_MIN, INT64_MIN);
     char *bytes = scratch_get(path, &length);
     json_t *object = json_loads(bytes, 0, NULL);
-    assert_int_equal(json_object_size(object), 8);
+    assert_int_equal(json_object_size(object), 10);
     assert_true(json_integer_value(json_object_get(object, "step")) == INT64_MIN);
+    assert_true(json_integer_value(json_object_get(object, "tokens")) == INT64_MIN);
     assert_true(json_real_value(json_object_get(object, "tokens_per_s")) == -1.23456789e-300);
     json_decref(object);
     free(bytes);
 }
 
 /* What the documents say that a million steps cost: the longest line there can be, counted by hand, of the
- * largest step and the longest numbers. */
+ * largest step, the most tokens and the longest numbers. */
 static void a_step_costs_what_the_documents_say(void **state) {
     (void)state;
     size_t length;
-    write_longest(UINT32_MAX);
+    write_longest(UINT32_MAX, INT64_MAX);
     free(scratch_get(path, &length));
     assert_int_equal(length, DT_METRICS_STEP_BYTES);
     char *text, said[64];

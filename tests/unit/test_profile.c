@@ -1,4 +1,4 @@
-/* What is said of a profile: the model FLOP, and whether the table of a step's parts explains the step. */
+/* What is said of a profile: whether the table of a step's parts explains the step. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,18 +8,6 @@
 #include <cmocka.h>
 
 #include "bench/profile.h"
-
-/* 6 FLOP for each of 4 (4 256^2 + 2 256 1024) + 99 256 matrix parameters and 16 256 tokens, and
- * 6 256 256 257 for each of 4 layers and 16 sequences. */
-static void the_model_flop_are_those_counted_by_hand(void **state) {
-    (void)state;
-    dt_layout layout;
-    const dt_shape shape = {.n_layers = 4, .C = 256, .H = 4, .F = 1024, .T = 256, .V = 99};
-    assert_int_equal(dt_layout_create(&layout, shape), DT_OK);
-    const double expected = 6.0 * 3171072.0 * 16.0 * 256.0 + 6.0 * 256.0 * 256.0 * 257.0 * 4.0 * 16.0;
-    assert_true(dt_profile_model_flop(&layout, 16) == expected);
-    dt_layout_free(&layout);
-}
 
 /* A step of so many seconds of which the parts have so much. */
 static bool warns(double seconds, double sum) {
@@ -50,7 +38,6 @@ static void what_is_hidden_is_never_negative(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_model_flop_are_those_counted_by_hand),
         cmocka_unit_test(more_than_a_tenth_without_a_part_is_told),
         cmocka_unit_test(what_is_hidden_is_never_negative),
     };

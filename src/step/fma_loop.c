@@ -5,7 +5,7 @@
  * and passes through an empty asm in every round: otherwise a compiler would see that accumulators hold the
  * same values and compute them once, or compute the loop beforehand.
  */
-#include "bench/fma.h"
+#include "step/fma_loop.h"
 
 #include "math/fma.h"
 
@@ -65,4 +65,4 @@ static float run(int64_t rounds) {
     return sum;
 }
 
-const struct dt_fma DT_ISA_NAME(dt_fma) = {2 * LANES * ACCUMULATORS, run};
+const struct dt_fma_loop DT_ISA_NAME(dt_fma_loop) = {2 * LANES * ACCUMULATORS, run};

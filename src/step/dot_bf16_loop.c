@@ -1,8 +1,9 @@
 /*
- * As in fma.c: twelve accumulators, more than are in flight, of which each starts from a value of its own and
- * passes through an empty asm in every round. Their sums stop growing where a float is too coarse for more.
+ * As in fma_loop.c: twelve accumulators, more than are in flight, of which each starts from a value of its
+ * own and passes through an empty asm in every round. Their sums stop growing where a float is too coarse for
+ * more.
  */
-#include "bench/dot_bf16.h"
+#include "step/dot_bf16_loop.h"
 
 #include <stddef.h>
 
@@ -36,7 +37,7 @@ static float run(int64_t rounds) {
     return _mm512_reduce_add_ps(all);
 }
 
-const struct dt_dot_bf16 DT_ISA_NAME(dt_dot_bf16) = {4 * LANES * ACCUMULATORS, run};
+const struct dt_dot_bf16_loop DT_ISA_NAME(dt_dot_bf16_loop) = {4 * LANES * ACCUMULATORS, run};
 #else
-const struct dt_dot_bf16 DT_ISA_NAME(dt_dot_bf16) = {0, NULL};
+const struct dt_dot_bf16_loop DT_ISA_NAME(dt_dot_bf16_loop) = {0, NULL};
 #endif

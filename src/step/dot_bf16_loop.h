@@ -4,14 +4,14 @@
  * Compiled once for each instruction set, as the kernels of math/ are (math/isa.h). Only one of them has such
  * an instruction.
  */
-#ifndef DT_BENCH_DOT_BF16_H
-#define DT_BENCH_DOT_BF16_H
+#ifndef DT_STEP_DOT_BF16_LOOP_H
+#define DT_STEP_DOT_BF16_LOOP_H
 
 #include <stdint.h>
 
 #include "math/isa.h"
 
-struct dt_dot_bf16 {
+struct dt_dot_bf16_loop {
     /** Floating-point operations of one round: four for each lane of each accumulator, which takes two
      * products. */
     int64_t round_flop;
@@ -20,6 +20,6 @@ struct dt_dot_bf16 {
      * set has no such instruction. Local. */
     float (*run)(int64_t rounds);
 };
-DT_ISA_DECLARE(dt_dot_bf16);
+DT_ISA_DECLARE(dt_dot_bf16_loop);
 
 #endif
