@@ -18,9 +18,8 @@ void dt_page_open(FILE *file, const char *title, dt_page_width width, int reload
         fprintf(file, "<meta http-equiv=\"refresh\" content=\"%d\">\n", reload_seconds);
     fputs("<title>", file);
     dt_page_text(file, title);
-    fprintf(file, "</title>\n<style>\n%s%s</style>\n</head>\n<body data-x=\"steps\">\n<main%s>\n",
-            dt_embedded_chart_css, dt_embedded_page_css,
-            width == DT_PAGE_ARTICLE ? " class=\"article\"" : "");
+    fprintf(file, "</title>\n<style>\n%s%s</style>\n</head>\n<body>\n<main%s>\n", dt_embedded_chart_css,
+            dt_embedded_page_css, width == DT_PAGE_ARTICLE ? " class=\"article\"" : "");
 }
 
 void dt_page_close(FILE *file, bool script) {

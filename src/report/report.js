@@ -7,6 +7,22 @@
   const REACH = 3, START = 0.25, NEAREST = 12;
   const hidden = new Set();
   let scale = "steps", smoothing = data.smoothing;
+
+  /* A page that loads itself anew, as its run goes on, stays as its reader has set it. */
+  const KEY = "dtrain " + location.pathname;
+  try {
+    const kept = JSON.parse(sessionStorage.getItem(KEY)) || {};
+    if (kept.scale in data.domain) scale = kept.scale;
+    if (kept.smoothing >= 0) smoothing = kept.smoothing;
+    data.runs.forEach((run, i) => { if ((kept.hidden || []).includes(run.name)) hidden.add(i); });
+  } catch (_) { /* no storage here: nothing is kept */ }
+  function keep() {
+    const names = [...hidden].map((i) => data.runs[i].name);
+    try {
+      sessionStorage.setItem(KEY, JSON.stringify({ scale, smoothing, hidden: names }));
+    } catch (_) { /* the same */ }
+  }
+
   root.classList.add("script");
 
   const charts = [...document.querySelectorAll("svg[data-chart]")].map((svg) => {
@@ -82,7 +98,7 @@
       for (const axis of c.svg.querySelectorAll(".scale"))
         axis.style.display = axis.classList.contains(scale) ? "inline" : "none";
     }
-    document.body.dataset.x = scale;
+    keep();
   }
 
   function showRuns() {
@@ -94,6 +110,7 @@
     }
     for (const box of document.querySelectorAll("input[data-run]"))
       box.checked = !hidden.has(Number(box.dataset.run));
+    keep();
   }
 
   function light(run, on) {
@@ -191,8 +208,10 @@
 
   /* ---- controls ---- */
 
-  for (const input of document.querySelectorAll("input[name=scale]"))
+  for (const input of document.querySelectorAll("input[name=scale]")) {
+    input.checked = input.value === scale;
     input.addEventListener("change", () => { scale = input.value; redraw(); });
+  }
   const slider = document.getElementById("smoothing");
   if (slider) {
     slider.value = Math.sqrt(smoothing / 0.1) * 100;

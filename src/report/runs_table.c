@@ -111,6 +111,8 @@ static void put_row(const dt_run_set *set, int r, const char *const *keys, int c
         fprintf(file, "<td class=\"n\">%" PRId64 "</td>", run->best_step);
     else
         fputs("<td class=\"n\">&ndash;</td>", file);
+    const dt_series *validation = &run->metrics.series[DT_RUN_VALIDATION];
+    put_loss(validation->count > 0 ? validation->value[validation->count - 1] : NAN, file);
     put_loss(run->train, file);
     for (int k = 0; k < count; k++)
         put_option(set, run, keys[k], file);
@@ -122,6 +124,17 @@ static void put_row(const dt_run_set *set, int r, const char *const *keys, int c
     fputs("</td></tr>\n", file);
 }
 
+/* A name that may be broken behind each underscore, since numbers below it are short. */
+static void put_key(const char *key, FILE *file) {
+    char letter[2] = {0};
+    for (; *key; key++) {
+        letter[0] = *key;
+        dt_page_text(file, letter);
+        if (*key == '_')
+            fputs("<wbr>", file);
+    }
+}
+
 void dt_runs_table_put(const dt_run_set *set, FILE *file) {
     const char *keys[OPTIONS_MAX];
     const int count = find_options(set, keys);
@@ -130,13 +143,13 @@ void dt_runs_table_put(const dt_run_set *set, FILE *file) {
         "<p class=\"caption\">%d runs, the best first; %s%d option%s in which they "
         "differ. Training loss: the mean of the last %.0f&nbsp;%% of a run's steps.</p>\n<div class=\"scroll tall\"><table>\n<thead><tr><th "
         "class=\"tick-box\"></th><th class=\"n\">#</th><th>run</th><th class=\"n\">validation "
-        "loss<small>best</small></th><th class=\"n\">at step</th><th class=\"n\">training "
+        "loss<small>best</small></th><th class=\"n\">at step</th><th class=\"n\">validation loss<small>last</small></th><th class=\"n\">training "
         "loss<small>last</small></th>",
         set->count, count == OPTIONS_MAX ? "the first " : "", count, dt_plural_s(count),
         100.0 * DT_RUN_SET_LAST);
     for (int k = 0; k < count; k++) {
         fputs("<th class=\"n\">", file);
-        dt_page_text(file, keys[k]);
+        put_key(keys[k], file);
         fputs("</th>", file);
     }
     fputs("<th class=\"n\">steps</th><th class=\"n\">tokens</th><th "

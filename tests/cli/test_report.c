@@ -72,9 +72,9 @@ static void a_sweep_is_sorted(void **state) {
     char *page = report("sweep --out s.html", "s.html");
     expect_alone(page);
     assert_non_null(strstr(page, "2 runs, best: fast"));
-    assert_non_null(strstr(page, ">learning_rate</th>"));
-    assert_null(strstr(page, ">d_model</th>"));
-    assert_null(strstr(page, ">out_dir</th>"));
+    assert_non_null(strstr(page, ">learning_<wbr>rate</th>"));
+    assert_null(strstr(page, ">d_<wbr>model</th>"));
+    assert_null(strstr(page, ">out_<wbr>dir</th>"));
     assert_true(strstr(page, "</i>fast</td>") < strstr(page, "</i>slow</td>"));
     assert_non_null(strstr(page, "1 option in which they differ"));
     free(page);
