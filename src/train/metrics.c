@@ -177,10 +177,14 @@ dt_status dt_metrics_step(dt_metrics *metrics, const dt_metrics_values *v) {
     return put_line(metrics, line, (size_t)length);
 }
 
-dt_status dt_metrics_evaluation(dt_metrics *metrics, int64_t step, double val_loss) {
-    char line[LINE_BYTES], number[NUMBER_BYTES];
-    int length = snprintf(line, sizeof line, "{\"step\":%" PRId64 ",\"val_loss\":%s}\n", step,
-                          print_number(number, val_loss));
+dt_status dt_metrics_evaluation(dt_metrics *metrics, int64_t step, double val_loss, double bits_per_byte) {
+    char line[LINE_BYTES], number[2][NUMBER_BYTES];
+    int length = snprintf(line, sizeof line, "{\"step\":%" PRId64 ",\"val_loss\":%s", step,
+                          print_number(number[0], val_loss));
+    if (isfinite(bits_per_byte))
+        length += snprintf(line + length, sizeof line - (size_t)length, ",\"val_bits_per_byte\":%s",
+                           print_number(number[1], bits_per_byte));
+    length += snprintf(line + length, sizeof line - (size_t)length, "}\n");
     return put_line(metrics, line, (size_t)length);
 }
 

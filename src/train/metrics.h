@@ -3,7 +3,7 @@
  *
  *     {"event":"run","format_version":1,"run_id":..,"git_commit":..,"config_hash":..,"seed":..,"ranks":..,"threads":..,"hosts":[..],..,"config":{..}}
  *     {"step":N,"loss":..,"lr":..,"grad_norm":..,"step_ms":..,"comm_ms":..,"exposed_ms":..,"tokens_per_s":..,"tokens":..,"mfu":..}
- *     {"step":N,"val_loss":..}
+ *     {"step":N,"val_loss":..,"val_bits_per_byte":..}
  *     {"step":N,"sample":".."}
  *     {"event":"loss_spike","step":N,"mean":..,"std":..,"z":..}
  *     {"event":"output_lost","step":N,"stream":"standard output","cause":".."}
@@ -70,8 +70,9 @@ dt_status dt_metrics_open(dt_metrics *metrics, const char *path, dt_lock *home);
 /** Writes one step's line. */
 dt_status dt_metrics_step(dt_metrics *metrics, const dt_metrics_values *values);
 
-/** Writes {"step":N,"val_loss":..}. */
-dt_status dt_metrics_evaluation(dt_metrics *metrics, int64_t step, double val_loss);
+/** Writes {"step":N,"val_loss":..,"val_bits_per_byte":..}, without the latter where it is not finite, as
+ * DT_NULL_REAL is. */
+dt_status dt_metrics_evaluation(dt_metrics *metrics, int64_t step, double val_loss, double bits_per_byte);
 
 /** Writes {"step":N,"save_ms":..,"write_ms":..}: how long training stood still for a save, and the save took.
  */

@@ -3,27 +3,53 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
+#include "base/elementary.h"
 #include "base/log.h"
 #include "base/plural.h"
 #include "base/units.h"
 #include "base/progress.h"
 #include "comm/contract.h"
 
+/* The text does not change, so its bytes are counted once. */
+static dt_status count_bytes(dt_validation *v) {
+    const dt_evaluator *e = v->in.evaluator;
+    dt_evaluate_counts counts;
+    v->bits_per_byte = DT_NULL_REAL;
+    if (dt_is_null_int(v->in.config->eval_cadence) || e->tokenizer == NULL)
+        return DT_OK;
+    DT_TRY(dt_evaluate_count(e, &counts));
+    if (counts.bytes > 0)
+        v->bits_per_byte = (double)(e->windows * e->T) / (double)counts.bytes / DT_ELEMENTARY_LN2;
+    return DT_OK;
+}
+
 dt_status dt_validation_open(dt_validation *v, const dt_validation_inputs *inputs) {
     DT_COLLECTIVE_CALL(inputs->world);
     *v = (dt_validation){.in = *inputs, .tried_step = -1, .step = -1, .best = dt_saver_best(inputs->saver)};
-    return dt_world_broadcast(inputs->world, &v->best, (int64_t)sizeof v->best);
+    DT_TRY(dt_world_broadcast(inputs->world, &v->best, (int64_t)sizeof v->best));
+    return count_bytes(v);
+}
+
+/* Where a token is no character of ASCII and no byte, the loss alone compares with no other tokenizer's. */
+static bool tells_bytes(const dt_validation *v) {
+    const char *name = v->in.config->tokenizer;
+    return isfinite(v->bits_per_byte) && strcmp(name, "ascii") != 0 && strcmp(name, "bytes") != 0;
 }
 
 /* Rank 0's line, and the file's. */
 static void write_loss(const dt_validation *v, double loss, double seconds) {
     const int64_t step = v->in.state->step;
-    dt_log_line("step %" PRId64 "  val_loss %.4f over %" PRId64 " window%s in %s", step, loss,
+    char bits[48] = "";
+    if (tells_bytes(v))
+        snprintf(bits, sizeof bits, " (%.4f bits per byte)", loss * v->bits_per_byte);
+    dt_log_line("step %" PRId64 "  val_loss %.4f%s over %" PRId64 " window%s in %s", step, loss, bits,
                 v->in.evaluator->windows, dt_plural_s(v->in.evaluator->windows),
                 dt_units_seconds(seconds).text);
-    dt_saver_bear(v->in.saver, dt_metrics_evaluation(v->in.metrics, step, loss));
+    dt_saver_bear(v->in.saver, dt_metrics_evaluation(v->in.metrics, step, loss, loss * v->bits_per_byte));
 }
 
 /* The same for one that is let pass. */

@@ -34,16 +34,17 @@ typedef struct dt_validation_inputs {
 /** The same on every rank, but for its inputs. */
 typedef struct dt_validation {
     dt_validation_inputs in;
-    int64_t tried_step; /**< of the last one, given up or not; -1 before there is one in this run */
-    int64_t step;       /**< of the last one that was finite, or -1 */
-    double loss;        /**< then, in nats */
-    double best;        /**< the lowest that a checkpoint has; infinite for none */
+    int64_t tried_step;   /**< of the last one, given up or not; -1 before there is one in this run */
+    int64_t step;         /**< of the last one that was finite, or -1 */
+    double loss;          /**< then, in nats */
+    double best;          /**< the lowest that a checkpoint has; infinite for none */
+    double bits_per_byte; /**< of a loss of 1; DT_NULL_REAL where no bytes are known of the tokens */
     int64_t nonfinite_in_a_row;
     bool failed; /**< the last one was not finite, and is to end the run */
 } dt_validation;
 
-/** Before the first: `best` is what checkpoints of the run have on rank 0. `inputs` outlive it. Collective.
- */
+/** Before the first: `best` is what checkpoints of the run have on rank 0. Counts the bytes of the text.
+ * `inputs` outlive it. Collective. */
 dt_status dt_validation_open(dt_validation *validation, const dt_validation_inputs *inputs);
 
 /**

@@ -162,12 +162,39 @@ static void the_closing_line_has_both_speeds(void **state) {
     command_free(&r);
 }
 
+/* Characters of several bytes: the number beside val_loss is eval's, on one rank and shared by two. */
+static void bits_per_byte_are_those_of_eval(void **state) {
+    (void)state;
+    static const char flags[] = "--n-layers 1 --d-model 16 --n-heads 2 --d-ff 16 --max-seq-len 16 --seed 7 "
+                                "--max-steps 2 --eval-cadence 2 --data script.txt --tokenizer chars";
+    char words[64];
+    command_result r =
+        command_run("for i in $(seq 1000); do printf 'na\\303\\257ve \\346\\226\\207 '; done >script.txt");
+    command_free(&r);
+    for (int ranks = 0; ranks < 3; ranks += 2) {
+        r = training_run(ranks, 1, ranks ? "two" : "one", flags);
+        assert_int_equal(r.exit_code, 0);
+        char *bits = training_last_metric(ranks ? "two" : "one", "val_bits_per_byte");
+        const double value = strtod(bits, NULL);
+        snprintf(words, sizeof words, " (%.4f bits per byte) over ", value);
+        says(r.out, words);
+        command_free(&r);
+        r = command_run("%s eval %s/checkpoints/latest", DTRAIN, ranks ? "two" : "one");
+        assert_int_equal(r.exit_code, 0);
+        snprintf(words, sizeof words, "  %.6g bits per byte", value);
+        says(r.out, words);
+        command_free(&r);
+        free(bits);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(the_last_weights_are_evaluated),
                                        cmocka_unit_test(weights_left_at_a_stop_are_evaluated),
                                        cmocka_unit_test(a_loss_that_is_not_finite_ends_the_run),
                                        cmocka_unit_test(the_advice_leads_before_the_blow_up),
                                        cmocka_unit_test(the_best_weights_are_saved),
+                                       cmocka_unit_test(bits_per_byte_are_those_of_eval),
                                        cmocka_unit_test(the_closing_line_has_both_speeds)};
     return cmocka_run_group_tests(tests, training_set_up, training_tear_down);
 }

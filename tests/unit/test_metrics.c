@@ -87,7 +87,7 @@ static void lines_have_their_form(void **state) {
                             odd = {8, NAN, 0, INFINITY, -INFINITY, 1e-300, NAN, -1e300, 32768, INFINITY};
     assert_int_equal(dt_metrics_step(&metrics, &plain), DT_OK);
     assert_int_equal(dt_metrics_step(&metrics, &odd), DT_OK);
-    assert_int_equal(dt_metrics_evaluation(&metrics, 8, 1.0 / 3), DT_OK);
+    assert_int_equal(dt_metrics_evaluation(&metrics, 8, 1.0 / 3, 2.0 / 3), DT_OK);
     json_t *sample = json_pack("{s:i, s:s}", "step", 8, "sample", "a \"b\"\n\xc3\xa9");
     assert_int_equal(dt_metrics_object(&metrics, sample), DT_OK);
     assert_int_equal(dt_metrics_close(&metrics), DT_OK);
@@ -96,7 +96,7 @@ static void lines_have_their_form(void **state) {
         "\"exposed_ms\":0.5,\"tokens_per_s\":123456,\"tokens\":28672,\"mfu\":0.25}\n"
         "{\"step\":8,\"loss\":null,\"lr\":0,\"grad_norm\":null,\"step_ms\":null,\"comm_ms\":1e-300,"
         "\"exposed_ms\":null,\"tokens_per_s\":-1e+300,\"tokens\":32768,\"mfu\":null}\n"
-        "{\"step\":8,\"val_loss\":0.333333333}\n"
+        "{\"step\":8,\"val_loss\":0.333333333,\"val_bits_per_byte\":0.666666667}\n"
         "{\"step\":8,\"sample\":\"a \\\"b\\\"\\n\xc3\xa9\"}\n");
 }
 
@@ -237,13 +237,13 @@ static void a_line_without_room_leaves_nothing(void **state) {
     dt_metrics metrics;
     struct rlimit old, now;
     assert_int_equal(dt_metrics_open(&metrics, path, NULL), DT_OK);
-    assert_int_equal(dt_metrics_evaluation(&metrics, 1, 1.5), DT_OK);
+    assert_int_equal(dt_metrics_evaluation(&metrics, 1, 1.5, DT_NULL_REAL), DT_OK);
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
     signal(SIGXFSZ, SIG_IGN);
     now = old;
     now.rlim_cur = 40;
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &now), 0);
-    const dt_status status = dt_metrics_evaluation(&metrics, 2, 1.5);
+    const dt_status status = dt_metrics_evaluation(&metrics, 2, 1.5, DT_NULL_REAL);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
     assert_int_equal(status, DT_FAILED);
     assert_non_null(strstr(dt_error(), "metrics.jsonl: "));
@@ -261,9 +261,9 @@ static void lines_follow_the_name(void **state) {
     size_t length;
     char *rotated = dt_file_join(folder, "rotated");
     assert_int_equal(dt_metrics_open(&metrics, path, NULL), DT_OK);
-    assert_int_equal(dt_metrics_evaluation(&metrics, 1, 1.5), DT_OK);
+    assert_int_equal(dt_metrics_evaluation(&metrics, 1, 1.5, DT_NULL_REAL), DT_OK);
     assert_int_equal(rename(path, rotated), 0);
-    assert_int_equal(dt_metrics_evaluation(&metrics, 2, 2.5), DT_OK);
+    assert_int_equal(dt_metrics_evaluation(&metrics, 2, 2.5, DT_NULL_REAL), DT_OK);
     expect_file("{\"step\":2,\"val_loss\":2.5}\n");
     char *bytes = scratch_get(rotated, &length);
     assert_string_equal(bytes, "{\"step\":1,\"val_loss\":1.5}\n");
@@ -277,7 +277,8 @@ static void lines_follow_the_name(void **state) {
     expect_file("{\"step\":3,\"save_ms\":0.5,\"write_ms\":20}\n");
     assert_int_equal(unlink(path), 0);
     assert_int_equal(mkfifo(path, 0666), 0);
-    assert_int_equal(dt_metrics_evaluation(&metrics, 4, 1.5), DT_FAILED); /* and no wait for its reader */
+    assert_int_equal(dt_metrics_evaluation(&metrics, 4, 1.5, DT_NULL_REAL),
+                     DT_FAILED); /* and no wait for its reader */
     assert_non_null(strstr(dt_error(), "it is a pipe or a device"));
     assert_int_equal(dt_metrics_close(&metrics), DT_OK);
     free(rotated);
@@ -293,11 +294,11 @@ static void lines_follow_the_folder(void **state) {
     assert_int_equal(mkdir(run, 0777), 0);
     assert_int_equal(dt_lock_take(&home, run, 0.0, "out_dir"), DT_OK);
     assert_int_equal(dt_metrics_open(&metrics, file, &home), DT_OK);
-    assert_int_equal(dt_metrics_evaluation(&metrics, 1, 1.5), DT_OK);
+    assert_int_equal(dt_metrics_evaluation(&metrics, 1, 1.5, DT_NULL_REAL), DT_OK);
     assert_int_equal(rename(run, moved), 0);
     assert_int_equal(mkdir(run, 0777), 0);
     scratch_put(file, "another run's\n", 14);
-    assert_int_equal(dt_metrics_evaluation(&metrics, 2, 2.5), DT_OK);
+    assert_int_equal(dt_metrics_evaluation(&metrics, 2, 2.5, DT_NULL_REAL), DT_OK);
     assert_int_equal(dt_metrics_close(&metrics), DT_OK);
     free(path);
     path = file;
@@ -345,7 +346,7 @@ static void failures_are_reported(void **state) {
     assert_non_null(strstr(dt_error(), missing));
     assert_int_equal(dt_metrics_open(&metrics, folder, NULL), DT_FAILED);
     assert_non_null(strstr(dt_error(), folder));
-    assert_int_equal(dt_metrics_evaluation(&metrics, 1, 1), DT_FAILED);
+    assert_int_equal(dt_metrics_evaluation(&metrics, 1, 1, DT_NULL_REAL), DT_FAILED);
     assert_int_equal(dt_metrics_object(&metrics, NULL), DT_FAILED);
     assert_int_equal(dt_metrics_close(&metrics), DT_OK);
     assert_int_equal(dt_metrics_close(&blank), DT_OK);
