@@ -103,15 +103,27 @@ static bool ends_with(const char *text, const char *end) {
     return length >= tail && strcmp(text + length - tail, end) == 0;
 }
 
+/* Tags of their own, which stand side by side. */
+static const struct {
+    const char *key, *tag;
+} losses[] = {{"loss", "loss/train"},
+              {"val_loss", "loss/validation"},
+              {"val_bits_per_byte", "loss/validation_bits_per_byte"}};
+
+static const char *find_loss(const char *key) {
+    for (size_t i = 0; i < sizeof losses / sizeof *losses; i++)
+        if (strcmp(key, losses[i].key) == 0)
+            return losses[i].tag;
+    return NULL;
+}
+
 static void name_tag(char tag[TAG_BYTES], const json_t *line, const char *key) {
     const char *hook = json_string_value(json_object_get(line, "hook"));
     const char *source = hook ? hook : json_string_value(json_object_get(line, "event"));
     if (source)
         snprintf(tag, TAG_BYTES, "%s/%s", source, key);
-    else if (strcmp(key, "loss") == 0)
-        snprintf(tag, TAG_BYTES, "loss/train");
-    else if (strcmp(key, "val_loss") == 0)
-        snprintf(tag, TAG_BYTES, "loss/validation");
+    else if (find_loss(key))
+        snprintf(tag, TAG_BYTES, "%s", find_loss(key));
     else
         snprintf(tag, TAG_BYTES, "%s/%s", ends_with(key, "_ms") ? "time" : "run", key);
 }

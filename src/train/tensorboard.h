@@ -7,6 +7,7 @@
  * hyperparameters of the run. As lines are the source, what metrics.jsonl has TensorBoard has. Tags:
  *
  *     loss, val_loss               loss/train, loss/validation
+ *     val_bits_per_byte            loss/validation_bits_per_byte
  *     times, KEY_ms                time/KEY_ms
  *     other numbers, KEY           run/KEY
  *     KEY of a hook or an event    NAME/KEY

@@ -94,7 +94,7 @@ static void lines_become_scalars(void **state) {
     take(
         t,
         "{\"step\":1,\"loss\":4.53063659,\"lr\":0.0003,\"grad_norm\":null,\"step_ms\":22.5,\"tokens_per_s\":45586.4889}\n");
-    take(t, "{\"step\":2,\"val_loss\":2.89094275}\n");
+    take(t, "{\"step\":2,\"val_loss\":2.89094275,\"val_bits_per_byte\":4.2156162}\n");
     take(t, "{\"step\":2,\"hook\":\"gradient_stats\",\"wte.weight\":0.125}\n");
     take(t, "{\"event\":\"loss_spike\",\"step\":2,\"mean\":1,\"std\":0.5,\"z\":9.25}\n");
     take(t, "{\"step\":3,\"loss\":1");
@@ -111,6 +111,7 @@ static void lines_become_scalars(void **state) {
     expect_scalar(e[0], 1, "time/step_ms", 22.5f);
     expect_scalar(e[0], 1, "run/tokens_per_s", 45586.4889f);
     expect_scalar(e[1], 2, "loss/validation", 2.89094275f);
+    expect_scalar(e[1], 2, "loss/validation_bits_per_byte", 4.2156162f);
     expect_scalar(e[2], 2, "gradient_stats/wte.weight", 0.125f);
     expect_scalar(e[3], 2, "loss_spike/z", 9.25f);
     assert_int_equal(e[3]->summary->n_value, 3);
