@@ -269,11 +269,18 @@ static dt_status measure(dt_profile *p, samples *s, dt_harness *harness, const d
     must(world, take_steps(p, s, harness, world));
     s->work[world->rank * p->count + dt_timed_kernels_rows() + DT_SPAN_ALLREDUCE].bytes = sent_bytes;
     facts->resident_bytes = (double)dt_memory_resident_bytes();
-    const dt_allreduce_options allreduce = dt_settings_allreduce(config);
     must(world, take_other_steps(p, s, harness, world));
-    facts->computed_bytes =
-        (double)dt_need_bytes(&harness->layout, config, world, &allreduce, harness->workers.threads,
-                              harness->shard.tokens_count * harness->shard.token_bytes);
+    dt_need need;
+    must(world,
+         dt_need_of(&(dt_need_job){.layout = &harness->layout,
+                                   .config = config,
+                                   .rank = world->rank,
+                                   .size = world->size,
+                                   .host_ranks = world->host_ranks,
+                                   .threads = harness->workers.threads,
+                                   .corpus_bytes = harness->shard.tokens_count * harness->shard.token_bytes},
+                    &need));
+    facts->computed_bytes = (double)dt_need_total(&need);
     must(world, dt_world_barrier(world));
     DT_TRY(dt_agree(
         world, dt_peak_measure(&facts->peak, p->threads, &harness->layout.shape, config->micro_batch_size)));

@@ -90,10 +90,17 @@ dt_status dt_harness_create(dt_harness *harness, const dt_world *world, const dt
     if (status == DT_OK)
         status = dt_layout_create(&harness->layout, shape);
     DT_TRY(dt_agree(world, status));
-    const dt_allreduce_options allreduce = dt_settings_allreduce(config);
-    DT_TRY(dt_need_check(world,
-                         dt_need_bytes(&harness->layout, config, world, &allreduce, threads,
-                                       config->batch_size * config->max_seq_len * dt_tokens_bytes(shape.V))));
+    dt_need need;
+    (void)dt_need_of(
+        &(dt_need_job){.layout = &harness->layout,
+                       .config = config,
+                       .rank = world->rank,
+                       .size = world->size,
+                       .host_ranks = world->host_ranks,
+                       .threads = threads,
+                       .corpus_bytes = config->batch_size * config->max_seq_len * dt_tokens_bytes(shape.V)},
+        &need);
+    DT_TRY(dt_need_check(world, &need));
     char products[DT_MATMUL_NAME_BYTES];
     DT_TRY(dt_products_open(world, config, products));
     DT_TRY(dt_agree(world, create_own(harness, world, config, threads)));

@@ -9,10 +9,9 @@
 
 #include "allreduce/cost.h"
 #include "base/memory.h"
-#include "train/need.h"
+#include "base/minmax.h"
 #include "step/overlap.h"
 #include "train/settings.h"
-#include "train/saver.h"
 #include "step/step.h"
 
 dt_link dt_plan_assumed_link(void) {
@@ -23,30 +22,29 @@ dt_link dt_plan_assumed_inside(void) {
     return (dt_link){.latency_seconds = 1e-6, .bandwidth_bytes = 4e9};
 }
 
-/* The most vectors of gradient, and the most additions of a rank's own tree, that any rank has. */
-static dt_status count_gradients(int64_t micro_batches, int ranks, int threads, int64_t *buffers,
-                                 int64_t *adds) {
-    *buffers = *adds = 0;
+/* The most additions of a rank's own tree that any rank has. */
+static int64_t count_adds(int64_t micro_batches, int ranks) {
+    int64_t adds = 0;
     for (int r = 0; r < ranks; r++) {
-        int64_t first, end, own;
+        int64_t first, end;
         dt_tree_node cover[DT_TREE_COVER_MAX];
-        DT_TRY(dt_step_gradient_buffers(micro_batches, r, ranks, threads, &own));
-        *buffers = own > *buffers ? own : *buffers;
         dt_tree_run(micro_batches, r, ranks, &first, &end);
-        own = end - first - dt_tree_cover(micro_batches, first, end, cover);
-        *adds = own > *adds ? own : *adds;
+        adds = dt_max(adds, end - first - dt_tree_cover(micro_batches, first, end, cover));
     }
-    return DT_OK;
+    return adds;
+}
+
+/* Ranks on each host of a job of `ranks`. */
+static int host_ranks(const dt_plan_machine *machine, int ranks) {
+    return machine->same_host || machine->host_ranks > ranks ? ranks : machine->host_ranks;
 }
 
 /* Counts and times the allreduce. */
 static dt_status predict_allreduce(const dt_plan_machine *machine, dt_allreduce_options options,
                                    const int64_t *bounds, int64_t buckets, double threads_per_core,
-                                   double backward_seconds, dt_plan_point *point, int64_t *workspace_bytes,
-                                   dt_cost_time *time) {
-    const bool one_host = machine->same_host || machine->host_ranks > point->ranks;
+                                   double backward_seconds, dt_plan_point *point, dt_cost_time *time) {
     const dt_cost_job job = {.ranks = point->ranks,
-                             .host_ranks = one_host ? point->ranks : machine->host_ranks,
+                             .host_ranks = host_ranks(machine, point->ranks),
                              .micro_batches = point->micro_batches,
                              .algorithm = options.algorithm,
                              .dtype = options.dtype};
@@ -57,7 +55,7 @@ static dt_status predict_allreduce(const dt_plan_machine *machine, dt_allreduce_
     dt_cost_traffic *busiest = dt_memory_alloc(buckets, sizeof *busiest, "the traffic of the buckets");
     dt_status status = busiest ? DT_OK : DT_FAILED;
     if (status == DT_OK)
-        status = dt_cost_busiest(&job, bounds, buckets, busiest, workspace_bytes);
+        status = dt_cost_busiest(&job, bounds, buckets, busiest, NULL);
     if (status == DT_OK) {
         *time = dt_cost_time_of(&costs, backward_seconds, bounds, buckets, busiest);
         point->algorithm = dt_cost_algorithm(&job);
@@ -77,9 +75,9 @@ static dt_status predict(const dt_plan_machine *machine, const dt_config *c, con
     const int64_t waves = (own_micro_batches + probe->threads - 1) / probe->threads, u = c->micro_batch_size;
     /* A batch smaller than a micro-batch makes one small micro-batch; the probe's are whole. */
     const double whole = point->batch < u ? (double)point->batch / (double)u : 1.0;
-    int64_t buffers, adds, *bounds, buckets, workspace_bytes = 0;
+    const int64_t adds = count_adds(point->micro_batches, point->ranks);
+    int64_t *bounds, buckets;
     dt_cost_time allreduce = {0};
-    DT_TRY(count_gradients(point->micro_batches, point->ranks, probe->threads, &buffers, &adds));
     DT_TRY(dt_overlap_cut(layout->elements, c->bucket_bytes, &bounds, &buckets));
     dt_status status = DT_OK;
     if (point->ranks > 1)
@@ -87,11 +85,12 @@ static dt_status predict(const dt_plan_machine *machine, const dt_config *c, con
         status = predict_allreduce(
             machine, dt_settings_allreduce(c), bounds, buckets, threads_per_core,
             c->allreduce == DT_ALGORITHM_LIBRARY ? 0.0 : threads_per_core * whole * probe->backward_seconds,
-            point, &workspace_bytes, &allreduce);
+            point, &allreduce);
     free(bounds);
     DT_TRY(status);
-    point->memory_bytes =
-        dt_saver_bytes(layout) + dt_need_sum(layout, c, probe->threads, buffers, workspace_bytes, 0);
+    DT_TRY(dt_plan_memory_of(layout, c, point->batch, point->ranks, host_ranks(machine, point->ranks),
+                             probe->threads, &point->memory));
+    point->memory_bytes = dt_need_total(&point->memory.max);
     point->compute_seconds =
         threads_per_core * ((double)waves * whole * (probe->forward_seconds + probe->backward_seconds) +
                             (double)adds * (double)layout->elements * probe->add_seconds);

@@ -23,6 +23,7 @@
 #include "plan/probe.h"
 #include "comm/link.h"
 #include "config/config.h"
+#include "plan/memory.h"
 
 /** What is known or assumed of the machine. */
 typedef struct dt_plan_machine {
@@ -37,8 +38,8 @@ typedef struct dt_plan_machine {
 typedef struct dt_plan_point {
     int ranks;
     int64_t batch, micro_batches;
-    int64_t
-        memory_bytes; /**< of the rank that needs the most, by the two tables and the allreduce's workspace */
+    dt_plan_memory memory;
+    int64_t memory_bytes; /**< of the rank that needs the most */
     dt_algorithm algorithm;
     int64_t sent_messages; /**< a step, of the busiest rank */
     int64_t sent_bytes;

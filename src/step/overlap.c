@@ -14,7 +14,6 @@
 #include "base/plural.h"
 #include "base/progress.h"
 #include "comm/agree.h"
-#include "allreduce/cost.h"
 #include "comm/contract.h"
 
 /* One thread's view of its backward pass. */
@@ -68,17 +67,11 @@ dt_status dt_overlap_cut(int64_t elements, int64_t bucket_bytes, int64_t **bound
     return DT_OK;
 }
 
-dt_status dt_overlap_workspace_bytes(const dt_world *world, int64_t micro_batches, int64_t elements,
-                                     int64_t bucket_bytes, const dt_allreduce_options *options,
+dt_status dt_overlap_workspace_bytes(const dt_cost_job *job, int rank, int64_t elements, int64_t bucket_bytes,
                                      int64_t *bytes) {
     const int64_t floats = bucket_floats(bucket_bytes);
     const int64_t buckets = count_buckets(elements, floats);
-    const dt_cost_job job = {.ranks = world->size,
-                             .host_ranks = world->host_ranks,
-                             .micro_batches = micro_batches,
-                             .algorithm = options->algorithm,
-                             .dtype = options->dtype};
-    return dt_cost_workspace_bytes(&job, world->rank, floats < elements ? floats : elements,
+    return dt_cost_workspace_bytes(job, rank, floats < elements ? floats : elements,
                                    elements - (buckets - 1) * floats, buckets, bytes);
 }
 

@@ -14,6 +14,7 @@
 
 #include "base/status.h"
 #include "allreduce/allreduce.h"
+#include "allreduce/cost.h"
 #include "comm/world.h"
 #include "model/backward.h"
 #include "step/micro_batches.h"
@@ -35,11 +36,10 @@ typedef struct dt_overlap_times {
 dt_status dt_overlap_cut(int64_t elements, int64_t bucket_bytes, int64_t **bounds, int64_t *buckets);
 
 /**
- * Bytes that an overlap of these arguments takes on this rank, beside the gradients' own buffers: what
- * arrives from other ranks, and its part of what the host shares. Local.
+ * Bytes that an overlap takes on rank `rank` of `job`, beside the gradients' own buffers: what arrives from
+ * other ranks, and its part of what the host shares. Local.
  */
-dt_status dt_overlap_workspace_bytes(const dt_world *world, int64_t micro_batches, int64_t elements,
-                                     int64_t bucket_bytes, const dt_allreduce_options *options,
+dt_status dt_overlap_workspace_bytes(const dt_cost_job *job, int rank, int64_t elements, int64_t bucket_bytes,
                                      int64_t *bytes);
 
 /**

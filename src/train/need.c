@@ -1,8 +1,10 @@
-/* The tables' sizes summed up, and held against base/available.h. */
+/* The sizes that others allocate by, put side by side, and held against base/available.h. */
 #include "train/need.h"
 
+#include "allreduce/cost.h"
 #include "base/assert.h"
 #include "base/available.h"
+#include "base/log.h"
 #include "base/minmax.h"
 #include "base/plural.h"
 #include "comm/agree.h"
@@ -12,45 +14,117 @@
 #include "step/overlap.h"
 #include "step/step.h"
 #include "train/products.h"
+#include "train/saver.h"
+#include "train/settings.h"
 
-int64_t dt_need_sum(const dt_layout *layout, const dt_config *config, int threads, int64_t gradients,
-                    int64_t workspace_bytes, int64_t tokens) {
-    DT_ASSERT(threads > 0 && gradients >= 0 && workspace_bytes >= 0 && tokens >= 0);
-    const dt_kernels *kernels = dt_products_kernels(config);
-    const int64_t activations = dt_activations_floats(kernels, &layout->shape, config->micro_batch_size,
-                                                      (dt_recompute)config->recompute);
-    int64_t vectors, own, bytes;
-    if (__builtin_mul_overflow(3 + gradients, layout->elements, &vectors) ||
-        __builtin_mul_overflow((int64_t)threads, activations, &own) ||
-        __builtin_add_overflow(vectors, own, &own) ||
-        __builtin_mul_overflow(own, (int64_t)sizeof(float), &bytes) ||
-        __builtin_add_overflow(bytes, tokens, &bytes) ||
-        __builtin_add_overflow(bytes, dt_weights_panel_bytes(kernels, &layout->shape), &bytes) ||
-        __builtin_add_overflow(bytes, workspace_bytes, &bytes))
-        return INT64_MAX;
-    return bytes;
+/* `count` times `bytes`, or INT64_MAX. */
+static int64_t times(int64_t count, int64_t bytes) {
+    int64_t product;
+    return __builtin_mul_overflow(count, bytes, &product) ? INT64_MAX : product;
 }
 
-int64_t dt_need_bytes(const dt_layout *layout, const dt_config *config, const dt_world *world,
-                      const dt_allreduce_options *options, int threads, int64_t tokens) {
-    const int64_t micro_batches = dt_step_micro_batches(config->batch_size, config->micro_batch_size);
-    int64_t gradients = 0, workspace_bytes = 0, first, end;
-    if (dt_step_gradient_buffers(micro_batches, world->rank, world->size, threads, &gradients) != DT_OK ||
-        dt_overlap_workspace_bytes(world, micro_batches, layout->elements, config->bucket_bytes, options,
-                                   &workspace_bytes) != DT_OK)
-        return INT64_MAX;
-    /* The batch, as the model takes it, beside the corpus. */
-    dt_step_slots(config->batch_size, config->micro_batch_size, world->rank, world->size, &first, &end);
-    const int64_t batch = (end - first) * (layout->shape.T + 1) * (int64_t)sizeof(int32_t);
-    return dt_need_sum(layout, config, threads, gradients, workspace_bytes, tokens + batch);
+static int64_t plus(int64_t a, int64_t b) {
+    int64_t sum;
+    return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
+}
+
+/* The vectors of gradient, and what the allreduce has on its way. */
+static dt_status count_gradients(const dt_need_job *job, dt_need *need) {
+    const dt_config *c = job->config;
+    const dt_allreduce_options options = dt_settings_allreduce(c);
+    const dt_cost_job cost = {.ranks = job->size,
+                              .host_ranks = job->host_ranks,
+                              .micro_batches = dt_step_micro_batches(c->batch_size, c->micro_batch_size),
+                              .algorithm = options.algorithm,
+                              .dtype = options.dtype};
+    int64_t buffers;
+    need->bytes[DT_NEED_GRADIENTS] = need->bytes[DT_NEED_ALLREDUCE] = INT64_MAX;
+    DT_TRY(dt_step_gradient_buffers(cost.micro_batches, job->rank, job->size, job->threads, &buffers));
+    need->bytes[DT_NEED_GRADIENTS] = times(buffers, times(job->layout->elements, sizeof(float)));
+    return dt_overlap_workspace_bytes(&cost, job->rank, job->layout->elements, c->bucket_bytes,
+                                      &need->bytes[DT_NEED_ALLREDUCE]);
+}
+
+/* The tokens, and the batch as the model takes it beside them. */
+static int64_t corpus_bytes(const dt_need_job *job) {
+    const dt_config *c = job->config;
+    int64_t first, end;
+    dt_step_slots(c->batch_size, c->micro_batch_size, job->rank, job->size, &first, &end);
+    return plus(job->corpus_bytes, times(times(end - first, c->max_seq_len + 1), sizeof(int32_t)));
+}
+
+dt_status dt_need_of(const dt_need_job *job, dt_need *need) {
+    DT_ASSERT(job->rank >= 0 && job->rank < job->size && job->threads > 0 && job->corpus_bytes >= 0);
+    const dt_config *c = job->config;
+    const dt_shape *shape = &job->layout->shape;
+    const dt_kernels *kernels = dt_products_kernels(c);
+    const int64_t vector = times(job->layout->elements, sizeof(float));
+    const int64_t activations =
+        dt_activations_floats(kernels, shape, c->micro_batch_size, (dt_recompute)c->recompute);
+    *need = (dt_need){{[DT_NEED_WEIGHTS] = vector,
+                       [DT_NEED_PACKED] = dt_weights_panel_bytes(kernels, shape),
+                       [DT_NEED_MOMENTS] = times(2, vector),
+                       [DT_NEED_ACTIVATIONS] = times(job->threads, times(activations, sizeof(float))),
+                       [DT_NEED_SAVER] = job->saves ? dt_saver_bytes(job->layout) : 0,
+                       [DT_NEED_CORPUS] = corpus_bytes(job)}};
+    return count_gradients(job, need);
+}
+
+const char *dt_need_name(dt_need_kind kind) {
+    static const char *const names[DT_NEED_KINDS] = {[DT_NEED_WEIGHTS] = "weights",
+                                                     [DT_NEED_PACKED] = "packed",
+                                                     [DT_NEED_GRADIENTS] = "gradients",
+                                                     [DT_NEED_MOMENTS] = "moments",
+                                                     [DT_NEED_ACTIVATIONS] = "activations",
+                                                     [DT_NEED_ALLREDUCE] = "allreduce",
+                                                     [DT_NEED_SAVER] = "saver",
+                                                     [DT_NEED_CORPUS] = "corpus"};
+    return names[kind];
+}
+
+int64_t dt_need_total(const dt_need *need) {
+    int64_t total = 0;
+    for (int k = 0; k < DT_NEED_KINDS; k++)
+        total = plus(total, need->bytes[k]);
+    return total;
 }
 
 /* Also the sum over a host's ranks must fit 63 bits: no host has as much as one of these. */
 #define LARGEST_BYTES ((int64_t)1 << 52)
 
-dt_status dt_need_check(const dt_world *world, int64_t bytes) {
+static const char *megabytes(int64_t bytes, char text[32]) {
+    if (bytes < LARGEST_BYTES)
+        snprintf(text, 32, "%.1f", (double)bytes / 1e6);
+    else
+        snprintf(text, 32, "beyond any");
+    return text;
+}
+
+static void tell_row(const char *name, int64_t rank, int64_t host) {
+    char own[32], all[32];
+    dt_log_note("  %-12s %12s %12s", name, megabytes(rank, own), megabytes(host, all));
+}
+
+/* What rank 0 and its host's ranks would take. Collective. */
+static dt_status tell(const dt_world *world, const dt_need *need) {
+    dt_need host;
+    for (int k = 0; k < DT_NEED_KINDS; k++) {
+        host.bytes[k] = dt_min(need->bytes[k], LARGEST_BYTES);
+        DT_TRY(dt_world_host_sum(world, &host.bytes[k]));
+    }
+    if (world->rank != 0)
+        return DT_OK;
+    dt_log_note("memory in MB of rank 0, and of the %d rank%s of its host %s:", world->host_ranks,
+                dt_plural_s(world->host_ranks), world->host);
+    for (int k = 0; k < DT_NEED_KINDS; k++)
+        tell_row(dt_need_name((dt_need_kind)k), need->bytes[k], host.bytes[k]);
+    tell_row("together", dt_need_total(need), dt_need_total(&host));
+    return DT_OK;
+}
+
+dt_status dt_need_check(const dt_world *world, const dt_need *need) {
     DT_COLLECTIVE_CALL(world);
-    const int64_t own = dt_min(bytes, LARGEST_BYTES);
+    const int64_t own = dt_min(dt_need_total(need), LARGEST_BYTES);
     const int64_t available = dt_available_bytes("");
     int64_t all = own;
     DT_TRY(dt_world_host_sum(world, &all));
@@ -58,8 +132,8 @@ dt_status dt_need_check(const dt_world *world, int64_t bytes) {
     if (all > available)
         status = dt_usage(
             "not enough memory on host %s: expected %s%.1f MB available for %d rank%s, of which rank %d takes "
-            "%.1f MB, found %.1f MB%s; use a smaller model, micro_batch_size, bucket_bytes or "
-            "OMP_NUM_THREADS, or fewer ranks per host",
+            "%.1f MB, found %.1f MB%s; use a smaller model, micro_batch_size, bucket_bytes or OMP_NUM_THREADS, "
+            "or fewer ranks per host, or recompute: layer; dtrain plan says what fits",
             world->host, own < LARGEST_BYTES ? "at least " : "more than ", (double)all / 1e6,
             world->host_ranks, dt_plural_s(world->host_ranks), world->rank, (double)own / 1e6,
             (double)available / 1e6,
@@ -67,5 +141,8 @@ dt_status dt_need_check(const dt_world *world, int64_t bytes) {
                 ? ", which the memory limit of its control group leaves (a container's, "
                   "or a job's)"
                 : "");
-    return dt_agree(world, status);
+    status = dt_agree(world, status);
+    if (status != DT_OK)
+        DT_TRY(tell(world, need));
+    return status;
 }

@@ -1,37 +1,68 @@
 /**
- * What memory a rank's part of a run takes, by the two tables, and whether the host has that much.
+ * What memory a rank of a run takes, and for what, and whether the host has that much.
+ *
+ * The numbers are those that the allocations themselves are made by: the length of the model's vector, the
+ * activations' floats, the panels' bytes, the schedule's buffers and the allreduce's workspace. So `train`,
+ * which refuses a run by them, and `plan`, which predicts one, cannot come to differ from each other or from
+ * what is allocated.
  */
 #ifndef DT_TRAIN_NEED_H
 #define DT_TRAIN_NEED_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/status.h"
-#include "allreduce/allreduce.h"
 #include "comm/world.h"
 #include "config/config.h"
 #include "model/layout.h"
 
-/**
- * Bytes that a rank holds: weights, their panels in bf16, moments, `gradients` buffers of gradients, the
- * activations of `threads` threads, `tokens` bytes of tokens, and `workspace_bytes` for what an
- * allreduce has on its way. INT64_MAX where no memory could hold them. What libraries and MPI take comes on
- * top. Local.
- */
-int64_t dt_need_sum(const dt_layout *layout, const dt_config *config, int threads, int64_t gradients,
-                    int64_t workspace_bytes, int64_t tokens);
+/** What it is for, in the order of tables. */
+typedef enum dt_need_kind {
+    DT_NEED_WEIGHTS,
+    DT_NEED_PACKED,      /**< weights rounded and packed for products, in bf16 */
+    DT_NEED_GRADIENTS,   /**< the vectors that a rank holds at once */
+    DT_NEED_MOMENTS,     /**< AdamW's two */
+    DT_NEED_ACTIVATIONS, /**< of all threads */
+    DT_NEED_ALLREDUCE,   /**< what it has on its way */
+    DT_NEED_SAVER,       /**< the copy that is being saved, where the rank saves */
+    DT_NEED_CORPUS,      /**< the rank's tokens, and its part of a batch */
+    DT_NEED_KINDS
+} dt_need_kind;
+
+/** Bytes of each kind; INT64_MAX where no memory could hold them. */
+typedef struct dt_need {
+    int64_t bytes[DT_NEED_KINDS];
+} dt_need;
+
+/** Whose memory is asked for: a rank of a job that there need not be. */
+typedef struct dt_need_job {
+    const dt_layout *layout;
+    const dt_config *config;
+    int rank, size;
+    int host_ranks; /**< ranks on each host, as the allreduce sees them */
+    int threads;    /**< of a rank */
+    int64_t corpus_bytes;
+    bool saves; /**< whether it holds a copy to save from, as rank 0 of a run does */
+} dt_need_job;
 
 /**
- * dt_need_sum of this rank with `threads` threads, `tokens` bytes of tokens of the corpus and its part of a
- * batch, whose allreduce goes as `options` say. Local.
+ * What a rank needs, into `*need`. What libraries and MPI take comes on top. Fails where what is needed
+ * cannot even be counted; those kinds are INT64_MAX then. Local.
  */
-int64_t dt_need_bytes(const dt_layout *layout, const dt_config *config, const dt_world *world,
-                      const dt_allreduce_options *options, int threads, int64_t tokens);
+dt_status dt_need_of(const dt_need_job *job, dt_need *need);
+
+/** What a table calls it: "weights". Local. */
+const char *dt_need_name(dt_need_kind kind);
+
+/** All kinds together, or INT64_MAX. Local. */
+int64_t dt_need_total(const dt_need *need);
 
 /**
  * Refuses a run whose ranks on a host need more than it can give, before they take it and the kernel ends
- * some process. `bytes` is what this rank needs. Collective.
+ * some process. `need` is this rank's. Where a host refuses, rank 0 prints what its own need and its host's
+ * are made of. Collective.
  */
-dt_status dt_need_check(const dt_world *world, int64_t bytes);
+dt_status dt_need_check(const dt_world *world, const dt_need *need);
 
 #endif

@@ -124,11 +124,12 @@ static void print_start(const dt_run *run) {
 
 static void print_model(const dt_run *run) {
     char model[DT_DESCRIBE_BYTES];
-    const int64_t copy_bytes = dt_saver_bytes(&run->layout);
+    const dt_need need = dt_run_need(run);
+    const int64_t copy_bytes = need.bytes[DT_NEED_SAVER];
     dt_describe_model(&run->about.config, model);
     dt_log_line("model     %s parameters: %s", dt_units_count((double)run->layout.parameters).text, model);
     dt_log_line("memory    %s per rank; rank 0 holds %s more, the copy that is saved",
-                dt_units_bytes((double)(dt_run_memory_bytes(run) - copy_bytes)).text,
+                dt_units_bytes((double)(dt_need_total(&need) - copy_bytes)).text,
                 dt_units_bytes((double)copy_bytes).text);
 }
 

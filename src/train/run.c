@@ -56,21 +56,30 @@ static dt_status draw_identity(dt_run *run, const dt_resume *resume) {
     return DT_OK;
 }
 
-/* Rank 0 also holds the copy that is saved. */
-static int64_t need_bytes(const dt_run *run, int threads, int64_t tokens) {
-    const dt_allreduce_options allreduce = dt_settings_allreduce(&run->about.config);
-    int64_t bytes = dt_need_bytes(&run->layout, &run->about.config, run->world, &allreduce, threads, tokens);
-    const int64_t copy = run->world->rank == 0 ? dt_saver_bytes(&run->layout) : 0;
-    return __builtin_add_overflow(bytes, copy, &bytes) ? INT64_MAX : bytes;
+/* Rank 0 also holds the copy that is saved. What cannot be counted is more than there is, and refused as
+ * such.
+ */
+static dt_need need_of(const dt_run *run, int threads, int64_t corpus_bytes) {
+    dt_need need;
+    (void)dt_need_of(&(dt_need_job){.layout = &run->layout,
+                                    .config = &run->about.config,
+                                    .rank = run->world->rank,
+                                    .size = run->world->size,
+                                    .host_ranks = run->world->host_ranks,
+                                    .threads = threads,
+                                    .corpus_bytes = corpus_bytes,
+                                    .saves = run->world->rank == 0},
+                     &need);
+    return need;
 }
 
 /* Before what is large is allocated; the last thing that decides how large it is is the corpus. */
 static dt_status check_memory(const dt_run *run, int64_t first_slot, int64_t end_slot) {
     int threads;
     DT_TRY(dt_agree(run->world, dt_workers_count(&threads)));
-    return dt_need_check(run->world, need_bytes(run, threads,
-                                                dt_streams_tokens(&run->streams, first_slot, end_slot) *
-                                                    run->corpus.token_bytes));
+    const dt_need need = need_of(
+        run, threads, dt_streams_tokens(&run->streams, first_slot, end_slot) * run->corpus.token_bytes);
+    return dt_need_check(run->world, &need);
 }
 
 /* NULL where the corpus is tokens alone. */
@@ -375,6 +384,6 @@ void dt_run_free(dt_run *run) {
     *run = (dt_run){.metrics = {.descriptor = -1}};
 }
 
-int64_t dt_run_memory_bytes(const dt_run *run) {
-    return need_bytes(run, run->workers.threads, run->shard.tokens_count * run->shard.token_bytes);
+dt_need dt_run_need(const dt_run *run) {
+    return need_of(run, run->workers.threads, run->shard.tokens_count * run->shard.token_bytes);
 }

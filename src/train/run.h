@@ -27,6 +27,7 @@
 #include "infer/evaluate.h"
 #include "step/hooks.h"
 #include "train/metrics.h"
+#include "train/need.h"
 #include "train/out_dir.h"
 #include "train/saver.h"
 #include "train/spike.h"
@@ -94,8 +95,7 @@ dt_status dt_run_create(dt_run *run, const dt_world *world, dt_config *config);
 /** Frees; all zero is fine. Collective, unless all zero. */
 void dt_run_free(dt_run *run);
 
-/** Bytes that this rank's part of the run takes, by the two tables: vectors, gradients, activations and
- * tokens. Local. */
-int64_t dt_run_memory_bytes(const dt_run *run);
+/** What memory this rank's part of the run takes. Local. */
+dt_need dt_run_need(const dt_run *run);
 
 #endif

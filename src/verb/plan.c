@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/available.h"
 #include "base/log.h"
 #include "base/plural.h"
 #include "base/version.h"
@@ -12,8 +13,12 @@
 #include "report/old_names.h"
 #include "report/report_output.h"
 #include "plan/plan.h"
+#include "plan/probe.h"
+#include "plan/proposals.h"
 #include "plan/ranks.h"
+#include "report/memory_table.h"
 #include "comm/agree.h"
+#include "infer/model_file.h"
 #include "config/describe.h"
 #include "step/step.h"
 #include "step/workers.h"
@@ -25,9 +30,16 @@ typedef struct planning {
     const dt_config *config;
     dt_ranks ranks;
     dt_machine here;
+    int threads; /* of a rank */
     dt_plan_machine machine;
     bool link_given;
     int64_t host_ranks; /* as given; 0: as measured, or 1 */
+    dt_layout layout;
+    int64_t node_bytes, here_bytes; /* of memory: what a planned host has, and what this one has */
+    bool probed;                    /* the config itself fits here */
+    int proposals_ranks;            /* what the proposals are for; 0: none are needed */
+    dt_proposal proposals[DT_PROPOSALS_MAX];
+    int proposals_count;
 } planning;
 
 /* More is no network, and makes numbers that JSON does not know. */
@@ -51,6 +63,11 @@ static dt_status read_flags(planning *plan, const dt_verb_flags *f, dt_link *lin
                                     &plan->host_ranks));
     if (f->bandwidth_gbps)
         DT_TRY(read_positive("bandwidth-gbps", f->bandwidth_gbps, &gigabits));
+    if (f->memory_gb) {
+        double gigabytes;
+        DT_TRY(read_positive("memory-gb", f->memory_gb, &gigabytes));
+        plan->node_bytes = (int64_t)(gigabytes * 1e9);
+    }
     plan->link_given = f->latency_us || f->bandwidth_gbps;
     *link = (dt_link){.latency_seconds = 1e-6 * microseconds, .bandwidth_bytes = gigabits * 1e9 / 8};
     return dt_ranks_parse(&plan->ranks, f->ranks ? f->ranks : "1,2,4,8,16,32,64", DT_RANKS_LARGEST,
@@ -70,11 +87,13 @@ static void print_assumptions(const planning *plan) {
     char placement[DT_PLACEMENT_BYTES];
     dt_placement_describe(&plan->here.placement, 0, placement);
     dt_log_line("placement %s", placement);
-    dt_log_line(
-        "probe     on ranks of %d thread%s here (%s): micro-batch %.2f ms forward + %.2f ms backward, "
-        "update %.2f ms, addition %.3f ns a float",
-        m->probe.threads, dt_plural_s(m->probe.threads), plan->here.processor, 1e3 * m->probe.forward_seconds,
-        1e3 * m->probe.backward_seconds, 1e3 * m->probe.update_seconds, 1e9 * m->probe.add_alone_seconds);
+    if (plan->probed)
+        dt_log_line(
+            "probe     on ranks of %d thread%s here (%s): micro-batch %.2f ms forward + %.2f ms backward, "
+            "update %.2f ms, addition %.3f ns a float",
+            m->probe.threads, dt_plural_s(m->probe.threads), plan->here.processor,
+            1e3 * m->probe.forward_seconds, 1e3 * m->probe.backward_seconds, 1e3 * m->probe.update_seconds,
+            1e9 * m->probe.add_alone_seconds);
     dt_log_line("link      %.3g us and %.4g Gbit/s per host each way, %.3g ns of a core per byte, %s",
                 1e6 * m->link.latency_seconds, 8e-9 * m->link.bandwidth_bytes,
                 1e9 * m->link.cpu_seconds_per_byte,
@@ -89,9 +108,7 @@ static void print_assumptions(const planning *plan) {
     dt_log_line("assumed   each thread has a core like this one's to itself; the network lets all hosts send "
                 "at once");
     dt_log_line(
-        "memory    of rank 0, which has the most: weights, moments and a copy of both to save from, "
-        "gradients, activations and receive buffers; text, program and libraries come on top. Other ranks "
-        "have no copy");
+        "memory    that the program asks for; the corpus's tokens, program and libraries come on top");
 }
 
 static void print_headings(const dt_config *c, bool weak) {
@@ -122,6 +139,7 @@ static json_t *point_json(const dt_plan_point *point, bool weak, double speedup)
         (json_int_t)point->sent_messages, "sent_bytes", (json_int_t)point->sent_bytes, "tokens_per_s",
         point->tokens_per_second, "speedup", speedup, "efficiency", speedup / point->ranks);
     dt_old_names_keep(all, "exchange_ms", "allreduce_ms");
+    json_object_set_new(all, "memory", dt_memory_table_json(&point->memory));
     return all;
 }
 
@@ -151,12 +169,42 @@ static dt_status print_table(const planning *plan, bool weak, json_t *rows) {
     return DT_OK;
 }
 
+/* Whether so many ranks share the batch at all. */
+static bool has_work_for(const planning *plan, int ranks) {
+    return ranks <= dt_step_micro_batches(plan->config->batch_size, plan->config->micro_batch_size);
+}
+
+/* What the config takes on `ranks` ranks. */
+static dt_status find_memory(const planning *plan, int ranks, dt_plan_memory *memory) {
+    const int host_ranks = plan->machine.same_host ? ranks : plan->machine.host_ranks;
+    return dt_plan_memory_of(&plan->layout, plan->config, plan->config->batch_size, ranks, host_ranks,
+                             plan->threads, memory);
+}
+
+static dt_status print_memory(const planning *plan) {
+    dt_memory_table_headings(plan->node_bytes);
+    for (int i = 0; i < plan->ranks.count; i++) {
+        const int ranks = plan->ranks.number[i];
+        dt_plan_memory memory;
+        if (!has_work_for(plan, ranks))
+            continue;
+        DT_TRY(find_memory(plan, ranks, &memory));
+        dt_memory_table_row(ranks, &memory, plan->node_bytes);
+    }
+    if (plan->proposals_ranks > 0)
+        dt_memory_table_proposals(plan->config, plan->proposals_ranks, plan->proposals,
+                                  plan->proposals_count);
+    return DT_OK;
+}
+
 static dt_status print_plan(const planning *plan, const char *json_path) {
     const dt_plan_machine *m = &plan->machine;
     json_t *rows = json_array();
     print_assumptions(plan);
-    dt_status status = print_table(plan, false, rows);
-    if (status == DT_OK)
+    dt_status status = print_memory(plan);
+    if (status == DT_OK && plan->probed)
+        status = print_table(plan, false, rows);
+    if (status == DT_OK && plan->probed)
         status = print_table(plan, true, rows);
     json_t *all = json_pack(
         "{s:s, s:s, s:s, s:s, s:o, s:i, s:f, s:f, s:f, s:f, s:f, s:s, s:o}", "version", dt_version(),
@@ -169,6 +217,9 @@ static dt_status print_plan(const planning *plan, const char *json_path) {
         : plan->link_given ? "given"
                            : "assumed",
         "points", rows);
+    json_object_set_new(all, "node_memory_bytes", json_integer(plan->node_bytes));
+    json_object_set_new(all, "proposals",
+                        dt_memory_table_proposals_json(plan->config, plan->proposals, plan->proposals_count));
     dt_old_names_keep(all, "leaf_forward_ms", "micro_batch_forward_ms");
     dt_old_names_keep(all, "leaf_backward_ms", "micro_batch_backward_ms");
     if (status == DT_OK && json_path)
@@ -188,24 +239,89 @@ static void spread_over_hosts(planning *plan) {
     m->same_host = false;
 }
 
+/* The memory of hosts like this one, unless it is given, as rank 0 sees it; and the model's layout. */
+static dt_status look_at_memory(planning *plan, const dt_world *world) {
+    dt_shape shape;
+    plan->here_bytes = dt_available_bytes("");
+    if (plan->node_bytes == 0)
+        plan->node_bytes = plan->here_bytes;
+    DT_TRY(dt_world_broadcast(world, &plan->here_bytes, (int64_t)sizeof plan->here_bytes));
+    DT_TRY(dt_world_broadcast(world, &plan->node_bytes, (int64_t)sizeof plan->node_bytes));
+    dt_status status = dt_model_file_shape(plan->config, NULL, &shape);
+    if (status == DT_OK)
+        status = dt_layout_create(&plan->layout, shape);
+    return dt_agree(world, status);
+}
+
+/* For the most ranks that the config has work for and that do not fit, if there are any. */
+static dt_status propose(planning *plan, const dt_world *world) {
+    for (int i = 0; i < plan->ranks.count; i++) {
+        const int ranks = plan->ranks.number[i];
+        dt_plan_memory memory;
+        if (!has_work_for(plan, ranks))
+            continue;
+        DT_TRY(dt_agree(world, find_memory(plan, ranks, &memory)));
+        if (memory.node_bytes > plan->node_bytes)
+            plan->proposals_ranks = ranks;
+    }
+    /* What does not fit here can only be proposed from. */
+    if (!plan->probed && plan->proposals_ranks == 0)
+        plan->proposals_ranks = plan->ranks.number[0];
+    DT_TRY(dt_world_broadcast(world, &plan->proposals_ranks, (int64_t)sizeof plan->proposals_ranks));
+    if (plan->proposals_ranks == 0)
+        return DT_OK;
+    const dt_proposals_inputs inputs = {.config = plan->config,
+                                        .layout = &plan->layout,
+                                        .machine = &plan->machine,
+                                        .ranks = plan->proposals_ranks,
+                                        .threads = plan->threads,
+                                        .threads_per_core =
+                                            dt_machine_threads_per_core(&plan->here, world->host_ranks),
+                                        .node_bytes = plan->node_bytes,
+                                        .here_bytes = plan->here_bytes};
+    return dt_proposals_find(world, &inputs, plan->proposals, &plan->proposals_count);
+}
+
+/* Whether any proposal could be tried here. */
+static bool any_timed(const planning *plan) {
+    for (int i = 0; i < plan->proposals_count; i++)
+        if (plan->proposals[i].timed)
+            return true;
+    return false;
+}
+
+/* Links, probe and proposals. Where neither the config nor a proposal fits here, fails as a run would. */
+static dt_status measure(planning *plan, const dt_world *world, const dt_link *link) {
+    const double threads_per_core = dt_machine_threads_per_core(&plan->here, world->host_ranks);
+    DT_TRY(dt_machine_measure_links(world, plan->link_given ? link : NULL, &plan->machine));
+    if (plan->host_ranks > 0)
+        spread_over_hosts(plan);
+    plan->probed =
+        dt_proposals_probe_fits(world, plan->config, &plan->layout, plan->threads, plan->here_bytes);
+    DT_TRY(dt_world_broadcast(world, &plan->probed, (int64_t)sizeof plan->probed));
+    DT_TRY(propose(plan, world));
+    if (plan->probed || !any_timed(plan))
+        DT_TRY(dt_probe_run(&plan->machine.probe, world, plan->config, plan->threads, threads_per_core));
+    plan->machine.probe.threads = plan->threads;
+    return DT_OK;
+}
+
 static dt_status run(const dt_world *world, const dt_config *config, const dt_verb_flags *f) {
     planning plan = {.config = config};
     dt_link link = dt_plan_assumed_link();
-    int threads;
     DT_TRY(dt_agree(world, read_flags(&plan, f, &link)));
-    DT_TRY(dt_agree(world, dt_workers_count(&threads)));
+    DT_TRY(dt_agree(world, dt_workers_count(&plan.threads)));
     DT_TRY(dt_agree(world, world->rank == 0 ? dt_report_output_check("json", f->json) : DT_OK));
-    dt_status status = dt_machine_look(&plan.here, world, threads);
+    dt_status status = dt_machine_look(&plan.here, world, plan.threads);
     if (status == DT_OK)
-        status = dt_machine_measure(world, config, threads,
-                                    dt_machine_threads_per_core(&plan.here, world->host_ranks),
-                                    plan.link_given ? &link : NULL, &plan.machine);
-    if (status == DT_OK && plan.host_ranks > 0)
-        spread_over_hosts(&plan);
+        status = look_at_memory(&plan, world);
+    if (status == DT_OK)
+        status = measure(&plan, world, &link);
     if (status == DT_OK)
         status = dt_agree(world, world->rank == 0 ? print_plan(&plan, f->json) : DT_OK);
     if (status == DT_OK)
         status = dt_agree(world, world->rank == 0 ? dt_verb_printed("the plan") : DT_OK);
+    dt_layout_free(&plan.layout);
     dt_machine_free(&plan.here);
     return status;
 }

@@ -30,7 +30,7 @@ typedef struct dt_verb_flags {
     const char *vocab_size, *no_regex, *prefix_space, *no_end_of_text;                  /* tokenizer */
     const char *repetitions, *scaling, *algorithms, *threads_per_core, *merge, *report; /* bench */
     const char *ranks, *json;                                                           /* bench, plan */
-    const char *ranks_per_host, *latency_us, *bandwidth_gbps;                           /* plan */
+    const char *ranks_per_host, *latency_us, *bandwidth_gbps, *memory_gb;               /* plan */
     const char *width, *height, *ascii;                                                 /* curve */
     const char *chart, *watch;                                                          /* report */
     const char *markdown, *yaml, *man, *completion;                                     /* help */

@@ -172,10 +172,12 @@ static const dt_verb verbs[] = {
     {.name = "plan",
      .run = dt_verb_plan,
      .synopsis = "[mpirun -np N] dtrain plan [--config FILE] [--ranks 1,8,64] [--ranks-per-host N] "
-                 "[--latency-us X] [--bandwidth-gbps X] [--json FILE] [--OPTION VALUE ..]",
+                 "[--latency-us X] [--bandwidth-gbps X] [--memory-gb X] [--json FILE] [--OPTION VALUE ..]",
      .summary = "predict memory, step time and efficiency",
-     .about = "Predicts memory, step time and efficiency for numbers of ranks that need not be there, from "
-              "a measurement of this machine.",
+     .about =
+         "Predicts memory, step time and efficiency for numbers of ranks that need not be there, from "
+         "a measurement of this machine. Where a config takes more memory than a host has, proposes what "
+         "to change.",
      .example = "dtrain plan --config big.yaml --ranks 1,8,64,512 --ranks-per-host 8 --bandwidth-gbps 100",
      .takes_options = true,
      .flags =
@@ -188,6 +190,8 @@ static const dt_verb verbs[] = {
               "Latency of the network, in microseconds (default: measured between the job's ranks, or assumed)"),
           TAKES("bandwidth-gbps", bandwidth_gbps, "X",
                 "Bandwidth of a host's link, in Gbit/s (default: as for the latency)"),
+          TAKES("memory-gb", memory_gb, "X",
+                "Memory that a host has for its ranks, in GB (default: what this host has left)"),
           TAKES("json", json, "FILE", "Write the same as JSON; - is standard output")}},
     {.name = "verify",
      .run = dt_verb_verify,

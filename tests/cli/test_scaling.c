@@ -131,6 +131,58 @@ static void test_plan(void **state) {
     command_leave_folder(folder);
 }
 
+/* Where a config does not fit the hosts, what would is named: what keeps the bits first, with its step time,
+ * and smaller micro-batches, which do not, only where that is not enough. */
+static void test_plan_of_memory(void **state) {
+    (void)state;
+    char *folder = command_enter_folder();
+    static const char deep[] = " plan --n-layers 6 --d-model 64 --n-heads 2 --d-ff 256 --max-seq-len 64 "
+                               "--micro-batch-size 8 --batch-size 64 --ranks 1,8 --json plan.json";
+    command_result r = command_run(DTRAIN "%s", deep);
+    assert_int_equal(r.exit_code, 0);
+    assert_null(strstr(r.out, "does not fit"));
+    json_t *plan = json_load_file("plan.json", 0, NULL);
+    const json_t *kept = json_object_get(json_array_get(json_object_get(plan, "points"), 1), "memory");
+    const double whole = number_of(kept, "node_bytes");
+    double together = 0.0;
+    static const char *const names[] = {"weights",     "packed",    "gradients", "moments",
+                                        "activations", "allreduce", "saver",     "corpus"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        together += number_of(kept, names[i]);
+    assert_true(together == number_of(kept, "rank_bytes") && together == whole);
+    assert_int_equal(json_array_size(json_object_get(plan, "proposals")), 0);
+    json_decref(plan);
+    command_free(&r);
+
+    r = command_run(DTRAIN "%s --memory-gb %.6f", deep, 0.9e-9 * whole);
+    assert_int_equal(r.exit_code, 0);
+    assert_non_null(strstr(r.out, "does not fit"));
+    plan = json_load_file("plan.json", 0, NULL);
+    const json_t *proposals = json_object_get(plan, "proposals"), *row = json_array_get(proposals, 0);
+    assert_int_equal(json_array_size(proposals), 1);
+    assert_string_equal(json_string_value(json_object_get(row, "set")), "recompute: layer");
+    assert_true(json_is_true(json_object_get(row, "fits")) &&
+                json_is_true(json_object_get(row, "same_bits")));
+    assert_true(number_of(row, "step_ms") > 0.0);
+    const double recomputed = number_of(json_object_get(row, "memory"), "node_bytes");
+    assert_true(recomputed < 0.9 * whole);
+    json_decref(plan);
+    command_free(&r);
+
+    r = command_run(DTRAIN "%s --memory-gb %.6f", deep, 0.99e-9 * recomputed);
+    assert_int_equal(r.exit_code, 0);
+    plan = json_load_file("plan.json", 0, NULL);
+    proposals = json_object_get(plan, "proposals");
+    assert_true(json_array_size(proposals) > 1);
+    row = json_array_get(proposals, json_array_size(proposals) - 1);
+    assert_true(json_is_true(json_object_get(row, "fits")) &&
+                json_is_false(json_object_get(row, "same_bits")));
+    assert_non_null(strstr(json_string_value(json_object_get(row, "set")), "micro_batch_size: "));
+    json_decref(plan);
+    command_free(&r);
+    command_leave_folder(folder);
+}
+
 /* The algorithms side by side: a row each, those that this job cannot take left out, and the numbers in JSON.
  * The threads are more than any host's cores, which is warned of. */
 static void test_algorithms(void **state) {
@@ -234,9 +286,10 @@ static void test_refusals(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_study),         cmocka_unit_test(test_merge),
-        cmocka_unit_test(test_plan),          cmocka_unit_test(test_algorithms),
-        cmocka_unit_test(test_plan_of_hosts), cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_study),      cmocka_unit_test(test_merge),
+        cmocka_unit_test(test_plan),       cmocka_unit_test(test_plan_of_memory),
+        cmocka_unit_test(test_algorithms), cmocka_unit_test(test_plan_of_hosts),
+        cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

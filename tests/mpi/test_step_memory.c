@@ -198,7 +198,8 @@ static double grown_by(const char *folder, const char *recompute, double *predic
     assert_ok(dt_config_check(&config));
     const double before = (double)dt_memory_resident_bytes();
     assert_ok(dt_run_create(&run, &world, &config));
-    *predicted = (double)(dt_run_memory_bytes(&run) - (world.rank == 0 ? dt_saver_bytes(&run.layout) : 0));
+    const dt_need need = dt_run_need(&run);
+    *predicted = (double)(dt_need_total(&need) - need.bytes[DT_NEED_SAVER]);
     for (int step = 1; step <= 2; step++)
         assert_ok(dt_step_run(run.step, &result, NULL, NULL));
     const double grown = (double)dt_memory_resident_bytes() - before;

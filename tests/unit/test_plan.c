@@ -52,6 +52,35 @@ static void one_rank_computes_its_micro_batches_and_updates(void **state) {
     dt_config_free(&config);
 }
 
+/* A host's memory is the sum of its ranks', of which rank 0 has a copy more; what is recomputed is not kept.
+ */
+static void a_host_takes_what_its_ranks_take(void **state) {
+    (void)state;
+    dt_config config;
+    dt_layout layout;
+    dt_config_init(&config);
+    config.n_layers = 12;
+    assert_int_equal(dt_layout_create(&layout, (dt_shape){12, 256, 4, 1024, 256, 99}), DT_OK);
+    dt_plan_memory alone, four, again;
+    assert_int_equal(dt_plan_memory_of(&layout, &config, 16, 8, 1, 2, &alone), DT_OK);
+    assert_int_equal(dt_plan_memory_of(&layout, &config, 16, 8, 4, 2, &four), DT_OK);
+    const int64_t vector = layout.elements * (int64_t)sizeof(float);
+    assert_int_equal(alone.max.bytes[DT_NEED_WEIGHTS], vector);
+    assert_int_equal(alone.max.bytes[DT_NEED_MOMENTS], 2 * vector);
+    assert_int_equal(alone.max.bytes[DT_NEED_SAVER], 3 * vector);
+    assert_int_equal(alone.max.bytes[DT_NEED_GRADIENTS], vector);
+    assert_int_equal(alone.node_bytes, dt_need_total(&alone.max));
+    assert_int_equal(four.node_ranks, 4);
+    assert_int_equal(four.max.bytes[DT_NEED_ACTIVATIONS], alone.max.bytes[DT_NEED_ACTIVATIONS]);
+    assert_true(four.node_bytes > 3 * four.other_bytes && four.node_bytes < 4 * dt_need_total(&four.max));
+    assert_true(dt_need_total(&four.max) - four.other_bytes >= 3 * vector);
+    config.recompute = DT_RECOMPUTE_LAYER;
+    assert_int_equal(dt_plan_memory_of(&layout, &config, 16, 8, 1, 2, &again), DT_OK);
+    assert_true(2 * again.max.bytes[DT_NEED_ACTIVATIONS] < alone.max.bytes[DT_NEED_ACTIVATIONS]);
+    dt_layout_free(&layout);
+    dt_config_free(&config);
+}
+
 /* A pair of rows of docs/performance.md: what a rank sends of the default model on 2, 4, .. 512 ranks, with
  * so many a host. Ranks of a single host have empty cells where hosts have several. */
 static void expect_rows(const char *page, int host_ranks, const char *algorithm) {
@@ -115,6 +144,7 @@ static void doubling_ends_at_the_size(void **state) {
 
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(one_rank_computes_its_micro_batches_and_updates),
+    cmocka_unit_test(a_host_takes_what_its_ranks_take),
     cmocka_unit_test(the_table_of_the_docs_is_the_schedules),
     cmocka_unit_test(lists_of_ranks_are_sorted_and_checked),
     cmocka_unit_test(doubling_ends_at_the_size),

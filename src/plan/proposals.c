@@ -1,0 +1,94 @@
+/* A list of configs, the memory of each, and a probe of those that fit. */
+#include "plan/proposals.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/assert.h"
+#include "base/minmax.h"
+#include "comm/agree.h"
+#include "plan/probe.h"
+
+/* Ranks of a planned host. */
+static int node_ranks(const dt_plan_machine *machine, int ranks) {
+    return machine->same_host || machine->host_ranks > ranks ? ranks : machine->host_ranks;
+}
+
+static dt_config changed_by(const dt_proposal *p, const dt_config *config) {
+    dt_config changed = *config; /* borrows the strings */
+    changed.recompute = p->recompute;
+    changed.micro_batch_size = p->micro_batch_size;
+    return changed;
+}
+
+bool dt_proposals_probe_fits(const dt_world *world, const dt_config *config, const dt_layout *layout,
+                             int threads, int64_t here_bytes) {
+    /* A micro-batch per thread, and as many vectors of gradient again as threads, and one (plan/probe.c). */
+    const int64_t batch = world->size * threads * config->micro_batch_size;
+    dt_plan_memory memory;
+    int64_t bytes;
+    return dt_plan_memory_of(layout, config, batch, world->size, world->host_ranks, threads, &memory) ==
+               DT_OK &&
+           !__builtin_mul_overflow((int64_t)world->host_ranks * (threads + 1), layout->elements, &bytes) &&
+           !__builtin_mul_overflow(bytes, (int64_t)sizeof(float), &bytes) &&
+           !__builtin_add_overflow(bytes, memory.node_bytes, &bytes) && bytes <= here_bytes;
+}
+
+/* Measures what the proposal's passes take, and predicts its step. Collective. */
+static dt_status time_proposal(const dt_world *world, const dt_proposals_inputs *in, dt_proposal *p) {
+    const dt_config changed = changed_by(p, in->config);
+    dt_plan_machine machine = *in->machine;
+    dt_plan_point point;
+    DT_TRY(dt_probe_run(&machine.probe, world, &changed, in->threads, in->threads_per_core));
+    DT_TRY(dt_plan_predict(&machine, &changed, changed.batch_size, in->ranks, 1.0, &point));
+    p->step_seconds = point.step_seconds;
+    p->timed = true;
+    return DT_OK;
+}
+
+/* Appends a proposal, timed where it fits. Rank 0 decides, since other hosts may count otherwise. */
+static dt_status append(const dt_world *world, const dt_proposals_inputs *in, const dt_proposal *proposal,
+                        dt_proposal *proposals, int *count) {
+    DT_ASSERT(*count < DT_PROPOSALS_MAX);
+    dt_proposal *p = &proposals[(*count)++];
+    *p = *proposal;
+    const dt_config changed = changed_by(p, in->config);
+    DT_TRY(dt_agree(world, dt_plan_memory_of(in->layout, &changed, changed.batch_size, in->ranks,
+                                             node_ranks(in->machine, in->ranks), in->threads, &p->memory)));
+    p->fits = p->memory.node_bytes <= in->node_bytes;
+    bool timed = p->fits && dt_proposals_probe_fits(world, &changed, in->layout, in->threads, in->here_bytes);
+    DT_TRY(dt_world_broadcast(world, &p->fits, (int64_t)sizeof p->fits));
+    DT_TRY(dt_world_broadcast(world, &timed, (int64_t)sizeof timed));
+    return timed ? time_proposal(world, in, p) : DT_OK;
+}
+
+dt_status dt_proposals_find(const dt_world *world, const dt_proposals_inputs *in, dt_proposal *proposals,
+                            int *count) {
+    bool fits = false;
+    *count = 0;
+    if (in->config->recompute != DT_RECOMPUTE_LAYER) {
+        const dt_proposal recomputed = {.recompute = DT_RECOMPUTE_LAYER,
+                                        .micro_batch_size = in->config->micro_batch_size,
+                                        .same_bits = true};
+        DT_TRY(append(world, in, &recomputed, proposals, count));
+        fits = proposals[*count - 1].fits;
+    }
+    for (int64_t u = dt_min(in->config->micro_batch_size, in->config->batch_size); !fits && u > 1;) {
+        u = (u + 1) / 2;
+        const dt_proposal smaller = {.recompute = DT_RECOMPUTE_LAYER, .micro_batch_size = u};
+        DT_TRY(append(world, in, &smaller, proposals, count));
+        fits = proposals[*count - 1].fits;
+    }
+    return DT_OK;
+}
+
+const char *dt_proposals_name(const dt_proposal *p, const dt_config *config, char text[DT_PROPOSAL_BYTES]) {
+    char recompute[32] = "", micro_batch[48] = "";
+    if ((int64_t)p->recompute != config->recompute)
+        snprintf(recompute, sizeof recompute, "recompute: %s", dt_choices_recompute[p->recompute]);
+    if (p->micro_batch_size != config->micro_batch_size)
+        snprintf(micro_batch, sizeof micro_batch, "micro_batch_size: %" PRId64, p->micro_batch_size);
+    snprintf(text, DT_PROPOSAL_BYTES, "%s%s%s", recompute, *recompute && *micro_batch ? ", " : "",
+             micro_batch);
+    return text;
+}
