@@ -91,7 +91,7 @@ static void against_keys(const head *h, float *s, const float *left, int64_t row
                          const float *panels) {
     for (int64_t j = from; j < keys; j += DT_TILE_COLS)
         tile.multiply(&(dt_tile_target){.at = s + j, .stride = h->stride, .cols = DT_TILE_COLS}, rows, left,
-                      h->D, panels + j * h->D, h->D);
+                      h->D, panels + j * h->D, DT_TILE_COLS, h->D);
 }
 
 /* out[rows, D] = s[rows, keys] times the first `keys` rows of panels [T, D], of which the last query sees
@@ -103,7 +103,7 @@ static void over_keys(const head *h, float *out, int64_t stride, const float *s,
                                         .stride = stride,
                                         .cols = dt_min(h->D - d, DT_TILE_COLS),
                                         .sum = DT_TILE_TRIANGLE},
-                      rows, s, h->stride, panels + d * h->T, keys);
+                      rows, s, h->stride, panels + d * h->T, DT_TILE_COLS, keys);
 }
 
 /*
@@ -123,7 +123,8 @@ static void over_queries(const head *h, float *out, const float *s, int64_t firs
                                                        .cols = dt_min(h->D - d, DT_TILE_COLS),
                                                        .sum = key < first ? DT_TILE_GO_ON : DT_TILE_TRIANGLE},
                                      keys, s + from * h->stride + key, h->stride,
-                                     panels + d * queries + from * DT_TILE_COLS, queries - from);
+                                     panels + d * queries + from * DT_TILE_COLS, DT_TILE_COLS,
+                                     queries - from);
     }
 }
 

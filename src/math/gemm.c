@@ -1,6 +1,7 @@
 /*
- * Goto's order of loops around the tile: a block of A is packed for the second-level cache, then panel after
- * panel of B for the first, and all tiles that the two make are computed while both are there.
+ * Goto's order of loops around the tile: a block of A for the second-level cache, then panel after panel of B
+ * for the first, and all tiles that the two make are computed while both are there. Each is packed where its
+ * rows lie so far apart that a cache would not hold it as it stands, and else read in its place.
  */
 #include "math/gemm.h"
 
@@ -29,19 +30,55 @@ static int64_t block_start(int64_t rows, int64_t blocks, int64_t index) {
 }
 
 /*
- * Rows [i0, i0 + rows) and steps [p0, p0 + k) of op(A). As they stand where A is stored by rows, and where it
- * is stored by columns as blocks of a tile's rows, each [k, DT_TILE_ROWS] and PACKED_BLOCK apart.
+ * Whether A and B may stay where they are. With 16 lanes a tile takes few bytes a step, and a second-level
+ * cache is near enough. With fewer the panel has to be in the first-level cache, of which it packed takes
+ * half and a tile's rows of A, packed, the other.
  */
-static void pack_a(float *restrict packed, const dt_product *x, int64_t i0, int64_t p0, int64_t rows,
+#define MAY_STAY (DT_FMA_LANES == 16)
+
+/* Steps of an A stored by columns up to which it stays: each is a line of its own, and that many are still in
+ * the second-level cache when the next panel of B comes. */
+#define STAYING_STEPS 512
+
+/* Whether rows so many floats apart share a few sets of a cache, which then has no room for a column. */
+static bool is_crowded(int64_t stride) {
+    return stride % 512 == 0;
+}
+
+/* Whether tiles read A in its place. */
+static bool a_stays(const dt_product *x) {
+    return MAY_STAY && !is_crowded(x->a_stride) && (!x->transpose_a || x->k <= STAYING_STEPS);
+}
+
+/* Whether tiles read `cols` columns of op(B) in their place: rows that are a whole panel wide. */
+static bool b_stays(const dt_product *x, int64_t cols) {
+    return MAY_STAY && !x->transpose_b && !is_crowded(x->b_stride) && cols == DT_TILE_COLS;
+}
+
+/* A block of A as tiles read it: that of the block's rows from `start` on, its tile number `index`, is
+ * at[start * row + index * tile ..], with `stride` between its rows, or its columns. */
+typedef struct left {
+    const float *at;
+    int64_t row, tile, stride;
+} left;
+
+/*
+ * Rows [i0, i0 + rows) and steps [p0, p0 + k) of op(A). Packed they are as they stand where A is stored by
+ * rows, and where it is stored by columns blocks of a tile's rows, each [k, DT_TILE_ROWS] and PACKED_BLOCK
+ * apart.
+ */
+static left take_a(float *restrict packed, const dt_product *x, int64_t i0, int64_t p0, int64_t rows,
                    int64_t k, int64_t blocks) {
+    const float *from = x->transpose_a ? x->a + p0 * x->a_stride + i0 : x->a + i0 * x->a_stride + p0;
+    if (a_stays(x))
+        return (left){from, x->transpose_a ? 1 : x->a_stride, 0, x->a_stride};
     if (!x->transpose_a) {
         for (int64_t i = 0; i < rows; i++)
-            memcpy(packed + i * DT_GEMM_PACKED_STRIDE, x->a + (i0 + i) * x->a_stride + p0,
-                   (size_t)k * sizeof *packed);
-        return;
+            memcpy(packed + i * DT_GEMM_PACKED_STRIDE, from + i * x->a_stride, (size_t)k * sizeof *packed);
+        return (left){packed, DT_GEMM_PACKED_STRIDE, 0, DT_GEMM_PACKED_STRIDE};
     }
     for (int64_t p = 0; p < k; p++) {
-        const float *row = x->a + (p0 + p) * x->a_stride + i0;
+        const float *row = from + p * x->a_stride;
         for (int64_t block = 0; block < blocks; block++) {
             const int64_t start = block_start(rows, blocks, block);
             float *to = packed + block * PACKED_BLOCK + p * DT_TILE_ROWS;
@@ -51,9 +88,10 @@ static void pack_a(float *restrict packed, const dt_product *x, int64_t i0, int6
                 memcpy(to, row + start, (size_t)(block_start(rows, blocks, block + 1) - start) * sizeof *to);
         }
     }
+    return (left){packed, 0, PACKED_BLOCK, DT_TILE_ROWS};
 }
 
-/* Where a panel of B is packed from: `count` rows of `floats` each. */
+/* Where a panel of B is: `count` rows of `floats` each. */
 typedef struct source {
     const float *at;
     int64_t stride, count, floats;
@@ -65,6 +103,22 @@ static source source_of(const dt_product *x, int64_t p, int64_t k, int64_t j) {
     if (x->transpose_b)
         return (source){x->b + j * x->b_stride + p, x->b_stride, cols, k};
     return (source){x->b + p * x->b_stride + j, x->b_stride, cols > 0 ? k : 0, cols};
+}
+
+/* A panel of B as tiles read it. */
+typedef struct right {
+    const float *at;
+    int64_t stride;
+} right;
+
+static right take_b(float *panel, const dt_product *x, const source *from, int64_t k, int64_t cols) {
+    if (b_stays(x, cols))
+        return (right){from->at, from->stride};
+    if (x->transpose_b)
+        tile.pack_transposed(panel, from->at, from->stride, k, cols);
+    else
+        tile.pack(panel, from->at, from->stride, k, cols, 1.0f);
+    return (right){panel, DT_TILE_COLS};
 }
 
 /* Asks for slice `index` of `slices` of the panel after this one: rows of B are far apart, where the
@@ -86,19 +140,20 @@ DT_UNROLL_INLINE void fetch_sums(const dt_tile_target *c, const float *at, int64
 
 /* All tiles of `rows` rows of C in the columns of one panel. */
 static void multiply_panel(const dt_product *x, dt_tile_target c, int64_t rows, int64_t k, int64_t blocks,
-                           const float *packed, const float *panel, const source *next) {
+                           const left *a, const right *b, const source *next) {
     float *const first = c.at;
     for (int64_t block = 0; block < blocks; block++) {
         const int64_t start = block_start(rows, blocks, block);
         const int64_t count = block_start(rows, blocks, block + 1) - start;
+        const float *of_tile = a->at + start * a->row + block * a->tile;
         c.at = first + start * c.stride;
         fetch(next, block, blocks);
         if (c.sum == DT_TILE_GO_ON && block + 1 < blocks)
             fetch_sums(&c, c.at + count * c.stride, block_start(rows, blocks, block + 2) - start - count);
         if (x->transpose_a)
-            tile.multiply_transposed(&c, count, packed + block * PACKED_BLOCK, DT_TILE_ROWS, panel, k);
+            tile.multiply_transposed(&c, count, of_tile, a->stride, b->at, b->stride, k);
         else
-            tile.multiply(&c, count, packed + start * DT_GEMM_PACKED_STRIDE, DT_GEMM_PACKED_STRIDE, panel, k);
+            tile.multiply(&c, count, of_tile, a->stride, b->at, b->stride, k);
     }
 }
 
@@ -139,7 +194,7 @@ static void multiply(const dt_product *x, float *workspace) {
                       blocks = (rows + DT_TILE_ROWS - 1) / DT_TILE_ROWS;
         for (int64_t p = 0; p < x->k; p += DT_GEMM_K) {
             const int64_t k = dt_min(x->k - p, DT_GEMM_K);
-            pack_a(packed, x, i, p, rows, k, blocks);
+            const left a = take_a(packed, x, i, p, rows, k, blocks);
             for (int64_t j = 0; j < x->n; j += DT_TILE_COLS) {
                 const dt_tile_target c = {.at = x->c + i * x->c_stride + j,
                                           .stride = x->c_stride,
@@ -147,11 +202,8 @@ static void multiply(const dt_product *x, float *workspace) {
                                           .sum = x->add || p > 0 ? DT_TILE_GO_ON : DT_TILE_WHOLE,
                                           .bias = x->bias && p + k == x->k ? x->bias + j : NULL};
                 const source now = source_of(x, p, k, j), next = source_of(x, p, k, j + c.cols);
-                if (x->transpose_b)
-                    tile.pack_transposed(panel, now.at, now.stride, k, c.cols);
-                else
-                    tile.pack(panel, now.at, now.stride, k, c.cols, 1.0f);
-                multiply_panel(x, c, rows, k, blocks, packed, panel, &next);
+                const right b = take_b(panel, x, &now, k, c.cols);
+                multiply_panel(x, c, rows, k, blocks, &a, &b, &next);
             }
         }
     }

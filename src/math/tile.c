@@ -36,7 +36,8 @@ INLINE void add_products(lanes sum[ROWS][2], const int64_t rows, int64_t from, i
  * columns where it is `turned`: row i of step p is a[p * stride + i], else a[i * stride + p].
  */
 INLINE void sums(const int64_t rows, const dt_tile_sum kind, const bool turned, const dt_tile_target *c,
-                 const float *restrict a, int64_t stride, const float *restrict panel, int64_t k) {
+                 const float *restrict a, int64_t stride, const float *restrict b, int64_t b_stride,
+                 int64_t k) {
     const int64_t row_step = turned ? 1 : stride, step = turned ? stride : 1;
     float *restrict const at = c->at;
     lanes sum[ROWS][2];
@@ -55,12 +56,12 @@ INLINE void sums(const int64_t rows, const dt_tile_sum kind, const bool turned, 
     int64_t p = 0;
     if (turned)
         DT_UNROLL for (; p < lacking; p++)
-            add_products(sum, rows, 0, p + 1, a + p * step, row_step, panel + p * COLS);
+            add_products(sum, rows, 0, p + 1, a + p * step, row_step, b + p * b_stride);
     for (; p < (turned ? k : k - lacking); p++)
-        add_products(sum, rows, 0, rows, a + p * step, row_step, panel + p * COLS);
+        add_products(sum, rows, 0, rows, a + p * step, row_step, b + p * b_stride);
     if (!turned)
         DT_UNROLL for (int64_t q = 0; q < lacking; q++)
-            add_products(sum, rows, q, rows, a + (p + q) * step, row_step, panel + (p + q) * COLS);
+            add_products(sum, rows, q, rows, a + (p + q) * step, row_step, b + (p + q) * b_stride);
     DT_UNROLL for (int64_t i = 0; i < rows; i++) {
         lanes *out = (lanes *)(at + i * c->stride), *next = (lanes *)(at + i * c->stride + LANES);
         if (c->bias) {
@@ -79,32 +80,32 @@ INLINE void sums(const int64_t rows, const dt_tile_sum kind, const bool turned, 
 #endif
 
 INLINE void for_rows(const dt_tile_sum kind, const bool turned, const dt_tile_target *c, int64_t rows,
-                     const float *a, int64_t stride, const float *panel, int64_t k) {
-#define CALL(n) sums(n, kind, turned, c, a, stride, panel, k)
+                     const float *a, int64_t stride, const float *b, int64_t b_stride, int64_t k) {
+#define CALL(n) sums(n, kind, turned, c, a, stride, b, b_stride, k)
     FOR_ROWS(rows, CALL);
 #undef CALL
 }
 
 INLINE void for_kind(const bool turned, const dt_tile_target *c, int64_t rows, const float *a, int64_t stride,
-                     const float *panel, int64_t k) {
+                     const float *b, int64_t b_stride, int64_t k) {
     DT_ASSERT(rows >= 1 && rows <= ROWS && c->cols >= 1 && c->cols <= COLS &&
               (c->sum != DT_TILE_TRIANGLE || k >= rows));
     if (c->sum == DT_TILE_WHOLE)
-        for_rows(DT_TILE_WHOLE, turned, c, rows, a, stride, panel, k);
+        for_rows(DT_TILE_WHOLE, turned, c, rows, a, stride, b, b_stride, k);
     else if (c->sum == DT_TILE_GO_ON)
-        for_rows(DT_TILE_GO_ON, turned, c, rows, a, stride, panel, k);
+        for_rows(DT_TILE_GO_ON, turned, c, rows, a, stride, b, b_stride, k);
     else
-        for_rows(DT_TILE_TRIANGLE, turned, c, rows, a, stride, panel, k);
+        for_rows(DT_TILE_TRIANGLE, turned, c, rows, a, stride, b, b_stride, k);
 }
 
-static void whole(const dt_tile_target *c, int64_t rows, const float *a, int64_t stride, const float *panel,
-                  int64_t k) {
-    for_kind(false, c, rows, a, stride, panel, k);
+static void whole(const dt_tile_target *c, int64_t rows, const float *a, int64_t stride, const float *b,
+                  int64_t b_stride, int64_t k) {
+    for_kind(false, c, rows, a, stride, b, b_stride, k);
 }
 
 static void whole_transposed(const dt_tile_target *c, int64_t rows, const float *a, int64_t stride,
-                             const float *panel, int64_t k) {
-    for_kind(true, c, rows, a, stride, panel, k);
+                             const float *b, int64_t b_stride, int64_t k) {
+    for_kind(true, c, rows, a, stride, b, b_stride, k);
 }
 
 /* Copies the columns that C has of each row. */
@@ -119,31 +120,31 @@ static void copy(float *restrict to, int64_t to_stride, const float *restrict fr
  * where the sums start from them.
  */
 static void narrow(bool turned, const dt_tile_target *c, int64_t rows, const float *a, int64_t stride,
-                   const float *panel, int64_t k) {
+                   const float *b, int64_t b_stride, int64_t k) {
     float beside[ROWS * COLS] = {0}, bias[COLS] = {0};
     const dt_tile_target whole_target = {beside, COLS, COLS, c->sum, c->bias ? bias : NULL};
     if (c->bias)
         memcpy(bias, c->bias, (size_t)c->cols * sizeof *bias);
     if (c->sum == DT_TILE_GO_ON)
         copy(beside, COLS, c->at, c->stride, rows, c->cols);
-    (turned ? whole_transposed : whole)(&whole_target, rows, a, stride, panel, k);
+    (turned ? whole_transposed : whole)(&whole_target, rows, a, stride, b, b_stride, k);
     copy(c->at, c->stride, beside, COLS, rows, c->cols);
 }
 
-static void multiply(const dt_tile_target *c, int64_t rows, const float *a, int64_t stride,
-                     const float *panel, int64_t k) {
+static void multiply(const dt_tile_target *c, int64_t rows, const float *a, int64_t stride, const float *b,
+                     int64_t b_stride, int64_t k) {
     if (c->cols == COLS)
-        whole(c, rows, a, stride, panel, k);
+        whole(c, rows, a, stride, b, b_stride, k);
     else
-        narrow(false, c, rows, a, stride, panel, k);
+        narrow(false, c, rows, a, stride, b, b_stride, k);
 }
 
 static void multiply_transposed(const dt_tile_target *c, int64_t rows, const float *a, int64_t stride,
-                                const float *panel, int64_t k) {
+                                const float *b, int64_t b_stride, int64_t k) {
     if (c->cols == COLS)
-        whole_transposed(c, rows, a, stride, panel, k);
+        whole_transposed(c, rows, a, stride, b, b_stride, k);
     else
-        narrow(true, c, rows, a, stride, panel, k);
+        narrow(true, c, rows, a, stride, b, b_stride, k);
 }
 
 static void pack(float *restrict panel, const float *restrict b, int64_t stride, int64_t k, int64_t cols,

@@ -3,11 +3,12 @@
  *
  *     C[rows, cols] = A[rows, k] B[k, cols],   rows <= DT_TILE_ROWS,  cols <= DT_TILE_COLS
  *
- * B comes as panels of DT_TILE_COLS columns, row after row without a gap, so that a step of k reads two
- * vectors of B, broadcasts one number of each row of A, and adds 2 x rows products. The tile is as large as
- * the registers allow: 14 rows of two vectors leave 4 of AVX-512's and NEON's 32 registers for A and B, 6
- * rows leave 4 of 16. Such a kernel and the packing around it are after Goto, van de Geijn, "Anatomy of
- * High-Performance Matrix Multiplication" (2008), and Van Zee, van de Geijn, "BLIS" (2015).
+ * A step of k reads two vectors of a row of B, broadcasts one number of each row of A, and adds 2 x rows
+ * products. B comes as it stands in memory, or packed as a panel: DT_TILE_COLS columns, row after row without
+ * a gap. The tile is as large as the registers allow: 14 rows of two vectors leave 4 of AVX-512's and NEON's
+ * 32 registers for A and B, 6 rows leave 4 of 16. Such a kernel and the packing around it are after Goto, van
+ * de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008), and Van Zee, van de Geijn, "BLIS"
+ * (2015).
  *
  * What an element comes to is defined, in every instruction set and wherever in which tile it stands: from 0,
  * or from what stands in C, one fused multiply-add (math/fma.h) after the other in the order of k, and then
@@ -49,19 +50,21 @@ typedef enum dt_tile_sum {
 typedef struct dt_tile_target {
     float *at;
     int64_t stride;
-    int64_t cols; /**< 1 to DT_TILE_COLS; the panel's further columns are computed and dropped */
+    int64_t
+        cols; /**< 1 to DT_TILE_COLS; further columns of B, which must be there, are computed and dropped */
     dt_tile_sum sum;
     const float *bias; /**< [cols], added to every row at the end; NULL for none */
 } dt_tile_target;
 
 struct dt_tile {
-    /** C from A by rows: a[i * stride + p] for row i, p < k. `panel` is [k, DT_TILE_COLS]. */
-    void (*multiply)(const dt_tile_target *c, int64_t rows, const float *a, int64_t stride,
-                     const float *panel, int64_t k);
+    /** C from A by rows: a[i * stride + p] for row i, p < k; row p of B is b[p * b_stride + j] for column j <
+     * DT_TILE_COLS. */
+    void (*multiply)(const dt_tile_target *c, int64_t rows, const float *a, int64_t stride, const float *b,
+                     int64_t b_stride, int64_t k);
 
     /** C from A by columns: a[p * stride + i] for row i, p < k; the same bits. */
     void (*multiply_transposed)(const dt_tile_target *c, int64_t rows, const float *a, int64_t stride,
-                                const float *panel, int64_t k);
+                                const float *b, int64_t b_stride, int64_t k);
 
     /** panel[k, DT_TILE_COLS] = scale times columns [0, cols) of b[k, ..], row stride `stride`, then zeros.
      */

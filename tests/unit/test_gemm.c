@@ -21,6 +21,20 @@ static float *matrix(int64_t rows, int64_t cols, int64_t stride, uint32_t seed) 
     return made;
 }
 
+/* Strides at least as long as a row: A's and B's rows are read where they stand, or share the sets of a cache
+ * and are copied (gemm.c). */
+typedef struct strides {
+    int64_t a, b;
+} strides;
+
+static strides near(int64_t a_cols, int64_t b_cols) {
+    return (strides){a_cols + 3, b_cols + 1};
+}
+
+static strides crowded(int64_t a_cols, int64_t b_cols) {
+    return (strides){(a_cols + 511) / 512 * 512, (b_cols + 511) / 512 * 512};
+}
+
 /* One product and what it should be, with rows further apart than they are long; C is NaN before. */
 typedef struct problem {
     dt_product product;
@@ -28,8 +42,10 @@ typedef struct problem {
     double *expected; /* [m, n] */
 } problem;
 
-static problem problem_of(bool ta, bool tb, int64_t m, int64_t n, int64_t k, bool biased) {
-    const int64_t a_stride = (ta ? m : k) + 3, b_stride = (tb ? k : n) + 1, c_stride = n + 2;
+static problem problem_with(strides (*apart)(int64_t a_cols, int64_t b_cols), bool ta, bool tb, int64_t m,
+                            int64_t n, int64_t k, bool biased) {
+    const strides chosen = apart(ta ? m : k, tb ? k : n);
+    const int64_t a_stride = chosen.a, b_stride = chosen.b, c_stride = n + 2;
     problem p = {.a = matrix(ta ? k : m, ta ? m : k, a_stride, 1),
                  .b = matrix(tb ? n : k, tb ? k : n, b_stride, 2),
                  .c = numbers_poisoned(m * c_stride),
@@ -45,6 +61,10 @@ static problem problem_of(bool ta, bool tb, int64_t m, int64_t n, int64_t k, boo
             p.expected[i * n + j] = sum;
         }
     return p;
+}
+
+static problem problem_of(bool ta, bool tb, int64_t m, int64_t n, int64_t k, bool biased) {
+    return problem_with(near, ta, tb, m, n, k, biased);
 }
 
 static void free_problem(problem *p) {
@@ -81,6 +101,25 @@ static void a_product_is_the_formula(void **state) {
         sets[kernels_index]->multiply(&p.product, workspace);
         assert_solved(kernels->name, &p);
         free_problem(&p);
+    }
+    free(workspace);
+}
+
+/* Rows that are copied and rows that are read in their place give the same bits. */
+static void how_far_rows_are_apart_changes_no_bit(void **state) {
+    (void)state;
+    float *workspace = numbers_poisoned(DT_GEMM_WORKSPACE);
+    for_each_kernels(kernels) for (size_t s = 0; s < size_count; s++) for (int t = 0; t < 4; t++) {
+        const int64_t m = sizes[s][0], n = sizes[s][1], k = sizes[s][2];
+        problem here = problem_with(near, t & 1, t & 2, m, n, k, false),
+                there = problem_with(crowded, t & 1, t & 2, m, n, k, false);
+        sets[kernels_index]->multiply(&here.product, workspace);
+        sets[kernels_index]->multiply(&there.product, workspace);
+        assert_solved(kernels->name, &there);
+        for (int64_t i = 0; i < m; i++)
+            assert_same_bits(kernels->name, "a row", there.c + i * (n + 2), here.c + i * (n + 2), n);
+        free_problem(&here);
+        free_problem(&there);
     }
     free(workspace);
 }
@@ -173,6 +212,7 @@ static void the_yardstick_is_the_formula(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_product_is_the_formula),
+        cmocka_unit_test(how_far_rows_are_apart_changes_no_bit),
         cmocka_unit_test(a_part_of_c_has_the_bits_of_the_whole),
         cmocka_unit_test(a_sum_goes_on_where_it_stopped),
         cmocka_unit_test(the_yardstick_is_the_formula),
