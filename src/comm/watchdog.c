@@ -49,6 +49,7 @@ static struct {
     pthread_cond_t woken;
     bool ending;     /* guarded by lock, as is the next */
     double limit;    /* seconds, or NaN */
+    bool limited;    /* the limit was set since the last look; guarded too */
     double woken_at; /* by the machine's clock, when the roll call's was advanced last */
     int64_t marks;   /* as last seen */
     double asked_at; /* when the others were asked last */
@@ -158,11 +159,13 @@ static double caught_seconds(double limit) {
     return fmax(CAUGHT_SECONDS, limit) + (watchdog.roll.world->rank > 0 ? YIELD_SECONDS : 0.0);
 }
 
-static void look(double limit) {
+/* A limit counts from when it is set (`anew`): under a shorter one than before the others may have been
+ * silent for long only because nobody has asked them. */
+static void look(double limit, bool anew) {
     dt_roll_call *roll = &watchdog.roll;
     const int64_t marks = dt_progress_look().marks;
     advance_clock(limit);
-    if (marks != watchdog.marks || isnan(limit)) {
+    if (marks != watchdog.marks || isnan(limit) || anew) {
         watchdog.marks = marks;
         roll->moved_at = roll->now;
         watchdog.hung_at = HUGE_VAL;
@@ -188,10 +191,12 @@ static void *run_watchdog(void *unused) {
     pthread_mutex_lock(&watchdog.lock);
     while (!watchdog.ending) {
         const double limit = watchdog.limit;
+        const bool anew = watchdog.limited;
+        watchdog.limited = false;
         pthread_mutex_unlock(&watchdog.lock);
         if (!isnan(limit))
             dt_watchdog_timer_set(caught_seconds(limit));
-        look(limit);
+        look(limit, anew);
         dt_watchdog_timer_clear();
         pthread_mutex_lock(&watchdog.lock);
         if (!watchdog.ending)
@@ -238,6 +243,7 @@ dt_status dt_watchdog_start(const dt_world *world, double limit_seconds, dt_watc
 void dt_watchdog_limit(double limit_seconds) {
     pthread_mutex_lock(&watchdog.lock);
     watchdog.limit = limit_seconds;
+    watchdog.limited = true;
     if (watchdog.running)
         pthread_cond_signal(&watchdog.woken);
     pthread_mutex_unlock(&watchdog.lock);

@@ -33,7 +33,8 @@ typedef struct dt_watchdog_request {
  */
 dt_status dt_watchdog_start(const dt_world *world, double limit_seconds, dt_watchdog_request request);
 
-/** Another limit from now on; NaN: none. Does nothing where there is no watchdog. Local. */
+/** Another limit from now on, which counts from now on, however long this rank has waited; NaN: none. Does
+ * nothing where there is no watchdog. Local. */
 void dt_watchdog_limit(double limit_seconds);
 
 /** Waits, still under its eye, until all ranks have come, and ends the thread. Fine without a watchdog.

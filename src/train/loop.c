@@ -19,8 +19,9 @@
 #include "train/settings.h"
 #include "train/stop.h"
 
-/* What ranks that have been told to end may wait for others, beside the time of their steps. */
-#define LEAVE_SECONDS 2.0
+/* What ranks that have been told to end may wait for others, beside the time of their steps: those that have
+ * not been told look for a request once a second. */
+#define LEAVE_SECONDS 4.0
 
 /* What a stop may be kept waiting for a validation loss: who asks for one a minute before a job ends need not
  * know how long an evaluation takes. */
@@ -277,18 +278,18 @@ static bool saves_here(const dt_run *run) {
                                               (c->save_best && dt_validation_is_best(&run->validation)));
 }
 
-/* The weights that a run leaves are evaluated too. */
-static dt_status evaluate_last(dt_run *run, double max_seconds) {
+/* The weights that a run leaves are evaluated too, unless `is_over` says that there is no time for it. */
+static dt_status evaluate_last(dt_run *run, bool (*is_over)(void), double max_seconds) {
     if (!dt_validation_is_missing(&run->validation))
         return DT_OK;
-    if (dt_validation_take(&run->validation, dt_stop_hurries, max_seconds) != DT_OK)
+    if (dt_validation_take(&run->validation, is_over, max_seconds) != DT_OK)
         give_up(run);
     return run->validation.failed ? dt_failure_of_validation(run) : DT_OK;
 }
 
 /* After the last save, which comes first when a stop was asked for: what has asked may not wait. */
 static dt_status evaluate_stopped(dt_run *run) {
-    DT_TRY(evaluate_last(run, STOP_EVALUATION_SECONDS));
+    DT_TRY(evaluate_last(run, dt_stop_hurries, STOP_EVALUATION_SECONDS));
     dt_saver_begin(run->saver, dt_validation_save(&run->validation), dt_clock_seconds(), DT_SAVE_NOW);
     return DT_OK;
 }
@@ -312,8 +313,9 @@ static dt_status train(dt_run *run, dt_console *console, int *stopped) {
     *stopped = run->state.step < c->max_steps ? result.stop : 0;
     if (run->state.step == run->start_step)
         return DT_OK;
-    if (!*stopped)
-        DT_TRY(evaluate_last(run, HUGE_VAL));
+    /* However long it takes: until a stop is asked for, since a job that ends soon may kill it unsaved. */
+    if (!result.stop)
+        DT_TRY(evaluate_last(run, dt_stop_requested, HUGE_VAL));
     return save_last(run, console);
 }
 
@@ -337,7 +339,8 @@ dt_status dt_loop_run(dt_run *run) {
     dt_log_stamp(true);
     dt_status status = train(run, &console, &stopped);
     atomic_store(&run->saves_begun, true);
-    if (status == DT_OK && stopped && run->state.step > run->start_step)
+    if (status == DT_OK && run->state.step > run->start_step &&
+        (stopped || dt_validation_is_missing(&run->validation)))
         status = evaluate_stopped(run);
     if (status == DT_OK)
         status = dt_agree(run->world, dt_saver_finish(run->saver));
