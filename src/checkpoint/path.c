@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,6 +85,13 @@ static bool is_leftover(const char *name) {
                                          starts(name, HIDDEN_BEST) || starts(name, DT_CHECKPOINT_PROBE));
 }
 
+/* A leftover that cannot be removed, being read-only or read by somebody over NFS, is in nobody's way. */
+static void tell_leftover(void) {
+    static atomic_flag told = ATOMIC_FLAG_INIT;
+    if (!atomic_flag_test_and_set(&told))
+        dt_log_warn("%s; it stays there, and is in the way of nothing", dt_error());
+}
+
 static dt_status remove_leftovers(const char *folder) {
     char **names;
     size_t count;
@@ -96,8 +104,8 @@ static dt_status remove_leftovers(const char *folder) {
         char *path = dt_file_join(folder, names[i]);
         if (path == NULL)
             status = dt_fail("out of memory while saving a checkpoint in %s", folder);
-        else
-            status = replaced ? settle_replaced(path, folder, names[i]) : dt_file_remove_tree(path);
+        else if ((replaced ? settle_replaced(path, folder, names[i]) : dt_file_remove_tree(path)) != DT_OK)
+            tell_leftover();
         free(path);
     }
     dt_file_free_names(names, count);
@@ -248,11 +256,21 @@ static dt_status take_apart(const char *folder) {
     return status == DT_OK ? dt_file_remove_tree(folder) : status;
 }
 
+/* Whether files can be removed from the folder: people protect a checkpoint by making it read-only, which
+ * does not keep it from being renamed. */
+static dt_status expect_removable(const char *folder) {
+    if (faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) == 0 || errno == ENOENT)
+        return DT_OK;
+    return dt_fail("cannot remove %s, which stays: %s", folder, strerror(errno));
+}
+
 /* Gives the checkpoint a name that the next start would remove. Folders of an overlay's lower layer have to
  * stay under theirs. */
 static dt_status hide(const char *folder, int64_t step) {
     dt_checkpoint_path paths;
     dt_status status = create_names(&paths, folder, step);
+    if (status == DT_OK)
+        status = expect_removable(paths.final);
     if (status == DT_OK && rename(paths.final, paths.temporary) != 0)
         status = errno == EXDEV
                      ? take_apart(paths.final)

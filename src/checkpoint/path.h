@@ -71,7 +71,8 @@ dt_status dt_checkpoint_path_unlink(const char *folder, const char *link);
  * Removes the checkpoints of `count` steps. First each is renamed to what the next start would remove, and
  * these names are made durable: none is ever seen, or found after a power failure, with a part of its files.
  * One that cannot be renamed, on an overlay's lower layer, first loses what makes it a checkpoint. One that
- * cannot be removed keeps no other, and the first such failure is returned. Local.
+ * cannot be removed, as by a read-only folder, keeps its name and no other from being removed, and the first
+ * such failure is returned. Local.
  */
 dt_status dt_checkpoint_path_remove(const char *folder, const int64_t *steps, size_t count);
 

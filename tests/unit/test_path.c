@@ -1,7 +1,7 @@
 /*
  * How a checkpoint comes to its place: at once or not at all, whichever call fails on the way; and which one
- * --resume means. Renames and links go through wrappers (see tests/CMakeLists.txt) that fail the call of a
- * chosen number.
+ * --resume means. Renames, links and removals go through wrappers (see tests/CMakeLists.txt) that fail the
+ * call of a chosen number, or all that are of a chosen path.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -20,12 +20,18 @@
 static int failing_call; /* 1 is the next one; 0 is none */
 static bool no_exchange; /* as on a file system that cannot exchange names */
 static bool no_links;    /* as on one that has none */
+static const char *kept; /* what has this in its path cannot be removed, NULL: all can */
+static bool told;        /* and that can be known before */
 
 int __real_rename(const char *from, const char *to);
 int __real_symlink(const char *target, const char *path);
 int __real_renameat2(int from_folder, const char *from, int to_folder, const char *to, unsigned flags);
 int __wrap_rename(const char *from, const char *to);
 int __wrap_symlink(const char *target, const char *path);
+int __real_remove(const char *path);
+int __real_faccessat(int folder, const char *path, int mode, int flags);
+int __wrap_remove(const char *path);
+int __wrap_faccessat(int folder, const char *path, int mode, int flags);
 int __wrap_renameat2(int from_folder, const char *from, int to_folder, const char *to, unsigned flags);
 
 static bool fails_now(void) {
@@ -53,8 +59,23 @@ int __wrap_renameat2(int from_folder, const char *from, int to_folder, const cha
     return fails_now() ? -1 : __real_renameat2(from_folder, from, to_folder, to, flags);
 }
 
+static bool is_kept(const char *path) {
+    errno = EACCES;
+    return kept != NULL && strstr(path, kept) != NULL;
+}
+
+int __wrap_remove(const char *path) {
+    return is_kept(path) ? -1 : __real_remove(path);
+}
+
+int __wrap_faccessat(int folder, const char *path, int mode, int flags) {
+    return told && is_kept(path) ? -1 : __real_faccessat(folder, path, mode, flags);
+}
+
 static int set_up(void **state) {
     failing_call = 0;
+    kept = NULL;
+    told = false;
     no_exchange = no_links = false;
     *state = tiny_make();
     return 0;
@@ -237,6 +258,43 @@ static void leftovers_are_cleared(void **state) {
     expect_names(t, ".other.tmp checkpoint_step_3 checkpoint_step_5 checkpoint_step_6 latest");
 }
 
+/* What cannot be removed is in the way of no save, no start and no other removal. */
+static void a_leftover_that_stays_hinders_nothing(void **state) {
+    tiny *t = *state;
+    make_folder(t, ".checkpoint_step_3.77777.tmp/inner");
+    make_folder(t, ".checkpoint_step_9.77777.tmp");
+    kept = "step_3.77777";
+    assert_int_equal(dt_checkpoint_path_clear(t->folder), DT_OK);
+    expect_names(t, ".checkpoint_step_3.77777.tmp");
+    assert_int_equal(save(t), DT_OK);
+    tiny_advance(t, 4, 1);
+    assert_int_equal(save(t), DT_OK);
+    const int64_t older = 3;
+    assert_int_equal(dt_checkpoint_path_remove(t->folder, &older, 1), DT_OK);
+    expect_names(t, ".checkpoint_step_3.77777.tmp checkpoint_step_4 latest");
+    kept = NULL;
+    assert_int_equal(dt_checkpoint_path_clear(t->folder), DT_OK);
+    expect_names(t, "checkpoint_step_4 latest");
+}
+
+/* A checkpoint that is read-only stays under its name, whole; others go. */
+static void a_protected_checkpoint_stays(void **state) {
+    tiny *t = *state;
+    const int64_t steps[] = {3, 5, 6};
+    for (int i = 0; i < 3; i++) {
+        tiny_advance(t, steps[i], 1);
+        assert_int_equal(save(t), DT_OK);
+    }
+    kept = "checkpoint_step_3";
+    told = true;
+    assert_int_equal(dt_checkpoint_path_remove(t->folder, steps, 2), DT_FAILED);
+    assert_non_null(strstr(dt_error(), "checkpoint_step_3, which stays: Permission denied"));
+    expect_names(t, "checkpoint_step_3 checkpoint_step_6 latest");
+    tiny_advance(t, 3, 1);
+    assert_true(holds(t, "checkpoint_step_3"));
+    kept = NULL;
+}
+
 /* Expects --resume `what` to mean folder/name, or nothing where `name` is NULL. */
 static void expect_found(const tiny *t, const char *what, const char *name) {
     char *found = NULL, *expected = name == NULL ? NULL : dt_file_join(t->folder, name);
@@ -331,6 +389,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(impossible_places_are_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(contradictions_are_not_saved, set_up, tear_down),
         cmocka_unit_test_setup_teardown(leftovers_are_cleared, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_leftover_that_stays_hinders_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_protected_checkpoint_stays, set_up, tear_down),
         cmocka_unit_test_setup_teardown(resume_finds_what_it_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(auto_survives_a_dangling_link, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_links_the_newest_is_found, set_up, tear_down),
