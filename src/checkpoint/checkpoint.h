@@ -58,7 +58,8 @@ typedef struct dt_checkpoint_about {
     int64_t V; /**< of the model: rows of the embedding */
     /** Whose matrix products the run computes with: "own", or dt_matmul_name. */
     char products[DT_MATMUL_NAME_BYTES];
-    double val_loss; /**< of these weights, in nats; DT_NULL_REAL when they were not evaluated */
+    double val_loss;          /**< of these weights, in nats; DT_NULL_REAL when they were not evaluated */
+    uint64_t validation_hash; /**< of the text that `val_loss` is over; 0: not known */
 } dt_checkpoint_about;
 
 /**

@@ -41,19 +41,26 @@ static dt_status list_steps(const char *folder, int64_t step, int64_t **steps, s
     return DT_OK;
 }
 
+/* Whether losses of the checkpoint are over what the run evaluates on. */
+static bool is_alike(const dt_checkpoint_keep *keep, const dt_checkpoint_about *about) {
+    const uint64_t text = about->validation_hash;
+    return about->config.eval_max_windows == keep->windows &&
+           (text == keep->text || text == 0 || keep->text == 0);
+}
+
 /* The validation loss of the checkpoint of `step`, infinite where its weights were not evaluated or it cannot
- * be read, and over how many windows. */
-static dt_status read_val_loss(const char *folder, int64_t step, double *val_loss, int64_t *windows) {
+ * be read, and whether it can be compared with the run's. */
+static dt_status read_val_loss(const dt_checkpoint_keep *keep, int64_t step, double *val_loss, bool *alike) {
     dt_checkpoint_about about;
     char *path = NULL;
     *val_loss = INFINITY;
-    *windows = DT_NULL_INT;
-    if (asprintf(&path, "%s/" DT_CHECKPOINT_PREFIX "%" PRId64, folder, step) < 0)
-        return no_memory(folder);
+    *alike = false;
+    if (asprintf(&path, "%s/" DT_CHECKPOINT_PREFIX "%" PRId64, keep->folder, step) < 0)
+        return no_memory(keep->folder);
     if (dt_checkpoint_read_about(path, &about) == DT_OK) {
         if (isfinite(about.val_loss))
             *val_loss = about.val_loss;
-        *windows = about.config.eval_max_windows;
+        *alike = is_alike(keep, &about);
         dt_config_free(&about.config);
     }
     free(path);
@@ -95,9 +102,9 @@ static dt_status find_best(const dt_checkpoint_keep *keep, lowest *best, lowest 
     dt_status status = DT_OK;
     for (size_t i = count; status == DT_OK && i > 0; i--) {
         double val_loss;
-        int64_t windows;
-        status = read_val_loss(keep->folder, steps[i - 1], &val_loss, &windows);
-        lowest *of = windows == keep->windows ? best : former;
+        bool alike;
+        status = read_val_loss(keep, steps[i - 1], &val_loss, &alike);
+        lowest *of = alike ? best : former;
         if (status == DT_OK && val_loss < of->val_loss)
             *of = (lowest){steps[i - 1], val_loss};
     }
@@ -112,12 +119,13 @@ static dt_status choose_best(dt_checkpoint_keep *keep) {
     return best.step < 0 ? set_best(keep, former.step, INFINITY) : set_best(keep, best.step, best.val_loss);
 }
 
-dt_status dt_checkpoint_keep_open(dt_checkpoint_keep *keep, const char *folder, int64_t last, int64_t every,
-                                  int64_t windows) {
+dt_status dt_checkpoint_keep_open(dt_checkpoint_keep *keep, const char *folder,
+                                  const dt_checkpoint_about *about) {
     *keep = (dt_checkpoint_keep){.folder = folder,
-                                 .last = last,
-                                 .every = every,
-                                 .windows = windows,
+                                 .last = about->config.keep_last,
+                                 .every = about->config.keep_every,
+                                 .windows = about->config.eval_max_windows,
+                                 .text = about->validation_hash,
                                  .best_step = -1,
                                  .best_val_loss = INFINITY,
                                  .former_step = -1};
@@ -125,8 +133,9 @@ dt_status dt_checkpoint_keep_open(dt_checkpoint_keep *keep, const char *folder, 
         return DT_OK;
     DT_TRY(choose_best(keep));
     if (keep->former_step >= 0)
-        dt_log_line("best      the val_loss of step %" PRId64 " is over another number of windows "
-                    "(eval_max_windows) and cannot be compared with those from here on; its checkpoint stays",
+        dt_log_line("best      the val_loss of step %" PRId64 " is over another text or number of windows "
+                    "(validation_data, eval_max_windows) and cannot be compared with those from here on; its "
+                    "checkpoint stays",
                     keep->former_step);
     return DT_OK;
 }

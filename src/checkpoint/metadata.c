@@ -110,19 +110,22 @@ static char *find_digits(char *text, size_t length) {
 }
 
 static json_t *make_object(const dt_checkpoint_about *about, json_t *files) {
-    char hash[17];
+    char hash[17], validation[17];
     snprintf(hash, sizeof hash, "%016" PRIx64, about->corpus.hash);
+    snprintf(validation, sizeof validation, "%016" PRIx64, about->validation_hash);
     /* "o" takes the config, also when the rest fails, and NULL for it makes the whole fail. */
     json_t *val_loss = isfinite(about->val_loss) ? json_real(about->val_loss) : json_null();
-    return json_pack("{s:i, s:s, s:I, s:I, s:o, s:o, s:s, s:o, s:s, s:s, s:s, s:{s:I, s:I, s:s}, s:o, s:O}",
-                     "checkpoint_version", DT_CHECKPOINT_VERSION, "metadata_xxh3_128", BLANK_DIGITS, "step",
-                     (json_int_t)about->step, "vocabulary", (json_int_t)about->V, "val_loss", val_loss,
-                     "seed", dt_json_integer(about->config.seed), "run_id", about->run_id, "parent_run_id",
-                     about->parent_run_id[0] ? json_string(about->parent_run_id) : json_null(), "state_hash",
-                     about->state_hash, "kernels", dt_kernels_best(DT_DTYPE_FP32)->name, "products",
-                     about->products, "corpus", "file_bytes", (json_int_t)about->corpus.file_bytes, "tokens",
-                     (json_int_t)about->corpus.tokens, "hash", hash, "config",
-                     dt_config_to_json(&about->config), "files", files);
+    return json_pack(
+        "{s:i, s:s, s:I, s:I, s:o, s:s*, s:o, s:s, s:o, s:s, s:s, s:s, s:{s:I, s:I, s:s}, s:o, s:O}",
+        "checkpoint_version", DT_CHECKPOINT_VERSION, "metadata_xxh3_128", BLANK_DIGITS, "step",
+        (json_int_t)about->step, "vocabulary", (json_int_t)about->V, "val_loss", val_loss, "validation_hash",
+        about->validation_hash ? validation : NULL, "seed", dt_json_integer(about->config.seed), "run_id",
+        about->run_id, "parent_run_id",
+        about->parent_run_id[0] ? json_string(about->parent_run_id) : json_null(), "state_hash",
+        about->state_hash, "kernels", dt_kernels_best(DT_DTYPE_FP32)->name, "products", about->products,
+        "corpus", "file_bytes", (json_int_t)about->corpus.file_bytes, "tokens",
+        (json_int_t)about->corpus.tokens, "hash", hash, "config", dt_config_to_json(&about->config), "files",
+        files);
 }
 
 char *dt_checkpoint_metadata_text(const dt_checkpoint_about *about, json_t *files) {
@@ -195,6 +198,23 @@ static dt_status read_val_loss(const char *path, const json_t *object, double *v
     return DT_OK;
 }
 
+static dt_status read_hash(const char *path, const char *text, const char *what, uint64_t *hash) {
+    if (text == NULL || strlen(text) != 16 || strspn(text, "0123456789abcdef") != 16)
+        return dt_fail("cannot use %s: expected 16 hex digits as the \"%s", path, what);
+    *hash = strtoull(text, NULL, 16);
+    return DT_OK;
+}
+
+/* A checkpoint from before it was written has none. Its losses are over the text itself unless the run named
+ * another. */
+static dt_status read_validation_hash(const char *path, const json_t *object, dt_checkpoint_about *about) {
+    const json_t *value = json_object_get(object, "validation_hash");
+    if (value != NULL)
+        return read_hash(path, json_string_value(value), "validation_hash\"", &about->validation_hash);
+    about->validation_hash = about->config.validation_data ? 0 : about->corpus.hash;
+    return DT_OK;
+}
+
 /* A checkpoint from before there was a choice is of the 99 characters. */
 static dt_status read_vocabulary(const char *path, const json_t *object, int64_t *V) {
     *V = DT_ASCII_V;
@@ -207,10 +227,7 @@ static dt_status read_corpus(const char *path, const json_t *object, dt_corpus_i
     const char *hash = json_string_value(json_object_get(object, "hash"));
     DT_TRY(read_count(path, object, "file_bytes", &corpus->file_bytes));
     DT_TRY(read_count(path, object, "tokens", &corpus->tokens));
-    if (hash == NULL || strlen(hash) != 16 || strspn(hash, "0123456789abcdef") != 16)
-        return dt_fail("cannot use %s: expected 16 hex digits as the \"hash\" of the corpus", path);
-    corpus->hash = strtoull(hash, NULL, 16);
-    return DT_OK;
+    return read_hash(path, hash, "hash\" of the corpus", &corpus->hash);
 }
 
 static dt_status read_config(const char *path, const json_t *object, int64_t seed, dt_config *config) {
@@ -284,7 +301,11 @@ static dt_status read_fields(const char *path, const json_t *object, dt_checkpoi
     DT_TRY(read_val_loss(path, object, &about->val_loss));
     DT_TRY(read_count(path, object, "seed", &seed));
     DT_TRY(read_corpus(path, json_object_get(object, "corpus"), &about->corpus));
-    return read_config(path, json_object_get(object, "config"), seed, &about->config);
+    DT_TRY(read_config(path, json_object_get(object, "config"), seed, &about->config));
+    const dt_status status = read_validation_hash(path, object, about);
+    if (status != DT_OK)
+        dt_config_free(&about->config);
+    return status;
 }
 
 /*

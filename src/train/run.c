@@ -139,6 +139,10 @@ static dt_status create_data(dt_run *run, const dt_resume *resume) {
     if (c->validation_data && (evaluates || !resume->found))
         DT_TRY(!evaluates ? look_at_corpus(run, c->validation_data)
                           : open_corpus(run, c->validation_data, NULL, &run->validation_corpus));
+    if (evaluates)
+        run->about.validation_hash = c->validation_data
+                                         ? dt_corpus_index_identity(&run->validation_corpus).hash
+                                         : run->about.corpus.hash;
     return dt_agree(run->world, dt_shard_load(&run->shard, &run->corpus, &run->streams, first, end));
 }
 

@@ -261,7 +261,6 @@ static void *run_writer(void *argument) {
 }
 
 dt_status dt_saver_create(dt_saver **created, const dt_saver_inputs *inputs) {
-    const dt_config *config = &inputs->about->config;
     dt_saver *s = *created = calloc(1, sizeof *s);
     if (s == NULL)
         return dt_fail("out of memory for what saves checkpoints");
@@ -273,8 +272,7 @@ dt_status dt_saver_create(dt_saver **created, const dt_saver_inputs *inputs) {
     s->folder = strdup(inputs->checkpoints_folder);
     if (s->folder == NULL)
         return dt_fail("out of memory for a folder's name");
-    DT_TRY(dt_checkpoint_keep_open(&s->keep, s->folder, config->keep_last, config->keep_every,
-                                   config->eval_max_windows));
+    DT_TRY(dt_checkpoint_keep_open(&s->keep, s->folder, inputs->about));
     DT_TRY(dt_saver_copy_create(&s->copy, inputs->state->layout));
     const int failed = pthread_create(&s->writer, NULL, run_writer, s);
     s->started = failed == 0;

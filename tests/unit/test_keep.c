@@ -72,7 +72,10 @@ static void expect_steps(const tiny *t, const char *expected) {
 
 static dt_checkpoint_keep open_keep(const tiny *t, int64_t last, int64_t every) {
     dt_checkpoint_keep keep;
-    dt_checkpoint_keep_open(&keep, t->folder, last, every, t->about.config.eval_max_windows);
+    dt_checkpoint_about about = t->about;
+    about.config.keep_last = last;
+    about.config.keep_every = every;
+    dt_checkpoint_keep_open(&keep, t->folder, &about);
     return keep;
 }
 
@@ -127,14 +130,16 @@ static void a_resumed_run_knows_the_best(void **state) {
     expect_steps(t, "1 2 3 4 5 best 4");
 }
 
-/* Losses over other windows cannot be compared: what was the best by them is named until one is evaluated as
- * the run does it now, and outlives that. */
-static void losses_over_other_windows_do_not_count(void **state) {
-    tiny *t = *state;
+/* Of what an evaluation is over, the number of windows or the text becomes another: the former best keeps the
+ * link until there is a loss to compare, and its checkpoint for good. */
+static void check_former_best(tiny *t, bool another_text) {
     dt_checkpoint_keep keep = open_keep(t, DT_NULL_INT, DT_NULL_INT);
     assert_done(save(t, &keep, 1, 1.5));
     assert_done(save(t, &keep, 2, 1.0));
-    t->about.config.eval_max_windows = 7;
+    if (another_text)
+        t->about.validation_hash++;
+    else
+        t->about.config.eval_max_windows = 7;
     keep = open_keep(t, 1, DT_NULL_INT);
     assert_true(isinf(keep.best_val_loss));
     assert_done(save(t, &keep, 3, DT_NULL_REAL));
@@ -146,6 +151,22 @@ static void losses_over_other_windows_do_not_count(void **state) {
     assert_done(save(t, &keep, 5, 2.0));
     assert_done(save(t, &keep, 6, 2.5));
     expect_steps(t, "2 5 6 best 5");
+    assert_done(dt_file_remove_tree(t->folder));
+}
+
+static void losses_over_something_else_do_not_count(void **state) {
+    tiny *t = *state;
+    t->about.validation_hash = 0xfedcba9876543210;
+    check_former_best(t, false);
+    check_former_best(t, true);
+    /* Of checkpoints from before it was written it may not be known: they count. */
+    dt_checkpoint_keep keep = open_keep(t, DT_NULL_INT, DT_NULL_INT);
+    t->about.validation_hash = 0;
+    assert_done(dt_config_set(&t->about.config, "validation_data", "elsewhere", "test"));
+    assert_done(save(t, &keep, 1, 1.5));
+    t->about.validation_hash = 5;
+    keep = open_keep(t, 1, DT_NULL_INT);
+    assert_true(keep.best_val_loss == 1.5);
 }
 
 /* A folder that no save would have named so is no checkpoint of the run, and keeps none from going. */
@@ -270,7 +291,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(the_newest_and_every_so_many_stay, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_best_follows_the_lowest_loss, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_resumed_run_knows_the_best, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(losses_over_other_windows_do_not_count, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(losses_over_something_else_do_not_count, set_up, tear_down),
         cmocka_unit_test_setup_teardown(other_names_are_left_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_next_best_outlives_the_best, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_link_is_chosen_anew, set_up, tear_down),
