@@ -331,6 +331,14 @@ static dt_status write_end(dt_run *run, int stopped) {
                                              stopped ? dt_stop_name(stopped, name) : "max_steps"));
 }
 
+/* Of the last lines: with checkpoint_on_error: warn they are not worth the run's exit code. */
+static dt_status bear_last(const dt_run *run, dt_status status) {
+    if (status == DT_OK || run->about.config.checkpoint_on_error == DT_ON_ERROR_STOP)
+        return status;
+    dt_log_warn("%s", dt_error());
+    return DT_OK;
+}
+
 dt_status dt_loop_run(dt_run *run) {
     DT_COLLECTIVE(run->world, DT_SAME_INT(run->state.step), DT_SAME_INT(run->about.config.max_steps));
     dt_console console = {.start_seconds = dt_clock_seconds()};
@@ -349,8 +357,8 @@ dt_status dt_loop_run(dt_run *run) {
     DT_TRY(status);
     dt_console_closing(&console, run, stopped);
     dt_log_stamp(false);
-    DT_TRY(dt_agree(run->world, write_end(run, stopped)));
+    DT_TRY(dt_agree(run->world, bear_last(run, write_end(run, stopped))));
     if (!stopped)
         dt_tensorboard_finish(run->tensorboard);
-    return dt_agree(run->world, dt_metrics_close(&run->metrics));
+    return dt_agree(run->world, bear_last(run, dt_metrics_close(&run->metrics)));
 }

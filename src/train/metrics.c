@@ -137,6 +137,15 @@ static dt_status stay_behind_name(dt_metrics *metrics) {
     return status;
 }
 
+/* Without the numbers of bytes in the sentence at hand, which differ from line to line: one failure is told
+ * once. */
+static dt_status fail_line(const dt_metrics *metrics) {
+    char sentence[DT_ERROR_BYTES];
+    snprintf(sentence, sizeof sentence, "%s", dt_error());
+    const char *cause = strrchr(sentence, ':');
+    return dt_fail("cannot write a line to %s%s", metrics->path, cause ? cause : "");
+}
+
 /* A line and its newline go out together, so that readers that follow the file see whole lines. */
 static dt_status put_line(dt_metrics *metrics, const char *line, size_t length) {
     if (metrics->path == NULL)
@@ -144,8 +153,8 @@ static dt_status put_line(dt_metrics *metrics, const char *line, size_t length) 
     pthread_mutex_lock(&line_lock);
     dt_status status = stay_behind_name(metrics);
     const off_t end = lseek(metrics->descriptor, 0, SEEK_END);
-    if (status == DT_OK)
-        status = dt_file_write(metrics->descriptor, metrics->path, line, length);
+    if (status == DT_OK && dt_file_write(metrics->descriptor, metrics->path, line, length) != DT_OK)
+        status = fail_line(metrics);
     /* A line that found no room to its end would spoil the one after it. */
     if (status != DT_OK && end >= 0)
         while (ftruncate(metrics->descriptor, end) != 0 && errno == EINTR)

@@ -26,8 +26,9 @@ struct dt_saver {
     char *folder;            /* where checkpoints stand now */
     dt_saver_copy copy;
     int64_t saved_step;
-    bool saved_val_loss;    /* whether that checkpoint has one */
-    int64_t makeshift_step; /* of a checkpoint that goes when a later one stands, or -1 */
+    bool saved_val_loss;          /* whether that checkpoint has one */
+    int64_t makeshift_step;       /* of a checkpoint that goes when a later one stands, or -1 */
+    char unsaved[DT_ERROR_BYTES]; /* why the last save failed; "" when it did not */
 
     pthread_t writer;
     bool started;
@@ -200,6 +201,7 @@ static void write_copy(dt_saver *s, double val_loss) {
     dt_status status = dt_saver_copy_expect_finite(&s->copy);
     if (status == DT_OK)
         status = put_copy(s, &about, &path, &seconds);
+    snprintf(s->unsaved, sizeof s->unsaved, "%s", status == DT_OK ? "" : dt_error());
     dt_saver_bear(s, status);
     if (path == NULL)
         return;
@@ -353,13 +355,14 @@ void dt_saver_wait(dt_saver *s) {
 
 dt_status dt_saver_finish(dt_saver *s) {
     dt_saver_wait(s);
-    if (s == NULL || s->failure[0] == 0)
+    const char *cause = s == NULL ? "" : s->failure[0] ? s->failure : s->unsaved;
+    if (cause[0] == 0)
         return DT_OK;
     char *word = s->path ? dt_quote(s->path) : NULL;
     const dt_status status =
         dt_fail("%s; the run stopped after step %" PRId64 ": fix the cause, then go on by the same command "
                 "with --resume %s",
-                s->failure, s->in.state->step, word ? word : "auto");
+                cause, s->in.state->step, word ? word : "auto");
     free(word);
     return status;
 }

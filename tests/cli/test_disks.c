@@ -145,6 +145,21 @@ static void a_failed_save_may_be_a_warning(void **state) {
     check_going_on("warn");
 }
 
+/* But weights that are nowhere at the end are a failure: of which step is the newest checkpoint is said. */
+static void a_failed_last_save_is_no_warning(void **state) {
+    (void)state;
+    copy_saved("lost");
+    const pid_t run = training_start(TRAINING_ALONE, "lost", ENDLESS " --checkpoint-on-error warn");
+    training_await_step(run, "lost", 3);
+    limit_files(run, TRAINING_ALONE, LIMIT_BYTES);
+    await_words("lost", "File too large; going on all the same");
+    kill(run, SIGUSR1);
+    assert_int_equal(training_end(run), 1);
+    await_words("lost", "File too large; the run stopped after step ");
+    await_words("lost", " with --resume ");
+    check_whole("lost");
+}
+
 /* Whether this process may mount file systems for itself. */
 static bool may_mount(void) {
     command_result r = command_run("unshare -m true");
@@ -170,6 +185,24 @@ static void a_full_disk_stops_the_run(void **state) {
                                 " are missing: No space left on device", NULL});
     assert_true(training_latest_step("full") >= 2);
     check_whole("full");
+}
+
+/* A disk that has no room for lines: that is told once, and with checkpoint_on_error: warn nothing else
+ * follows from it. */
+static void a_full_disk_of_lines_is_told_once(void **state) {
+    (void)state;
+    if (!may_mount())
+        return;
+    command_result r = command_run(
+        "unshare -m sh -c 'mkdir lines && mount -t tmpfs -o size=16k tmpfs lines && exec %s train --out-dir lines "
+        "--checkpoint-dir lines_saved " MODEL "--max-steps 400 --checkpoint-on-error warn'",
+        DTRAIN);
+    int told = 0;
+    for (const char *at = r.err; (at = strstr(at, "going on all the same")) != NULL; at++)
+        told++;
+    assert_int_equal(told, 1);
+    check(&r, 0,
+          (const char *const[]){"lines/metrics.jsonl: No space left on device; going on all the same", NULL});
 }
 
 /* Read-only from mid-run on, by a mount over it: the sentence says so, and what was saved is whole. */
@@ -284,7 +317,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_that_may_not_grow_stops_the_run),
         cmocka_unit_test(a_failed_save_may_be_a_warning),
+        cmocka_unit_test(a_failed_last_save_is_no_warning),
         cmocka_unit_test(a_full_disk_stops_the_run),
+        cmocka_unit_test(a_full_disk_of_lines_is_told_once),
         cmocka_unit_test(a_disk_that_becomes_read_only_stops_the_run),
         cmocka_unit_test(a_folder_that_vanishes_is_made_anew),
         cmocka_unit_test(a_link_of_another_user_is_found_at_the_start),
