@@ -14,6 +14,7 @@
 #define SLACK 1e-9
 /* What differs by less is the same for an axis, whose ticks would be long. */
 #define SAME         1e-7
+#define RANGE_MIN    1e-30
 #define DECIMALS_MAX 12.0
 
 static const struct {
@@ -80,7 +81,7 @@ void dt_axis_choose(double low, double high, int max, bool whole, dt_axis_ticks 
     const double range = high - low, largest = fmax(fabs(low), fabs(high));
     ticks->count = 0;
     /* Beyond these nothing was measured, and a step would be lost in rounding. */
-    if (!(range > SAME * largest) || !isfinite(range)) {
+    if (!(range > SAME * largest && range > RANGE_MIN) || !isfinite(range)) {
         ticks->value[0] = low;
         print_tick(low, whole ? 1.0 : fmax(1e-3 * largest, 1e-12), largest, ticks->text[0]);
         ticks->count = 1;

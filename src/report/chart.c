@@ -12,13 +12,13 @@
 #include "report/chart_range.h"
 #include "report/page.h"
 
-#define LEFT   54.0
+#define LEFT   58.0
 #define TOP    44.0
 #define BOTTOM (DT_CHART_HEIGHT - 40.0)
 
 /* Right of the plot: a margin, or the lines' names. */
 #define MARGIN       18.0
-#define LABEL_LETTER 7.6
+#define LABEL_LETTER 8.2
 #define LABEL_MAX    18 /* characters, beyond which a name is cut */
 #define LABEL_LINE   14.0
 #define LABELS_MAX   12

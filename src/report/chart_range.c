@@ -60,7 +60,7 @@ dt_chart_range dt_chart_range_choose(const dt_chart_line *lines, int count, bool
     if (from_zero)
         range.low = fmin(range.low, 0.0);
     const double height = range.high - range.low, all = fmax(fabs(range.high), fabs(range.low));
-    const double air = height > 1e-9 * all ? AIR * height : all > 0.0 ? 0.1 * all : 1.0;
+    const double air = height > 1e-6 * all && height > 1e-30 ? AIR * height : all > 1e-30 ? 0.1 * all : 1.0;
     range.high += air;
     if (!from_zero || range.low < 0.0)
         range.low -= air;

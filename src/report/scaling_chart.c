@@ -10,7 +10,7 @@
 /* The plot's corners in units of the figure, whose size is that of a small chart. */
 #define WIDTH  DT_CHART_SMALL
 #define HEIGHT DT_CHART_HEIGHT
-#define LEFT   54.0
+#define LEFT   58.0
 #define RIGHT  (WIDTH - 18.0)
 #define TOP    44.0
 #define BOTTOM (HEIGHT - 40.0)

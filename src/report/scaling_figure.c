@@ -63,7 +63,7 @@ static void draw_picture(FILE *file, const void *context) {
         dt_scaling_chart_draw_at(&efficiency, DT_CHART_WIDE - DT_CHART_SMALL, y, file);
         y += DT_CHART_HEIGHT;
     }
-    dt_scaling_chart_key_at(54.0, y + 8.0, file);
+    dt_scaling_chart_key_at(58.0, y + 8.0, file);
     dt_page_close_svg(file);
 }
 

@@ -16,10 +16,14 @@ int dt_thin_position(double value, double low, double high, int positions) {
     return (int)dt_min((int64_t)((value - low) / (high - low) * positions), (int64_t)positions - 1);
 }
 
+static double drawable(double value) {
+    return fmin(fmax(value, -DT_THIN_VALUE_MAX), DT_THIN_VALUE_MAX);
+}
+
 void dt_thin(const dt_series *series, double first, double last, dt_thin_column *columns, int count) {
     memset(columns, 0, (size_t)count * sizeof *columns);
     for (int64_t i = 0; i < series->count; i++) {
-        const double step = series->step[i], value = series->value[i];
+        const double step = series->step[i], value = drawable(series->value[i]);
         DT_ASSERT(step >= first && step <= last);
         dt_thin_column *c = &columns[dt_thin_position(step, first, last, count)];
         c->min = c->count && c->min <= value ? c->min : value;

@@ -16,6 +16,9 @@ typedef struct dt_thin_column {
     int64_t count;         /**< of steps; 0: none, and the rest has no meaning */
 } dt_thin_column;
 
+/** What lies beyond is taken to be at this bound: no measurement is there, but a file can say so. */
+#define DT_THIN_VALUE_MAX 1e30
+
 /** The position, 0 to `positions` - 1, of a value between `low` and `high`; the middle where these are one.
  * Local. */
 int dt_thin_position(double value, double low, double high, int positions);
