@@ -18,6 +18,7 @@
 
 struct dt_tensorboard {
     dt_tensorboard_file file;
+    char *folder, *run_id;
     json_t *hparams;    /* the config's options */
     int64_t start_step; /* of the checkpoint that the run goes on from, or 0 */
     bool started;       /* what begins a file is written */
@@ -32,13 +33,14 @@ dt_status dt_tensorboard_open(dt_tensorboard **tensorboard, const dt_config *con
     t->file.descriptor = -1;
     t->start_step = start_step;
     t->hparams = dt_config_to_json(config);
-    char *folder = dt_file_join(config->out_dir, DT_TENSORBOARD_NAME);
-    dt_status status = t->hparams && folder ? DT_OK : dt_fail("out of memory for the events of TensorBoard");
-    if (status == DT_OK && dt_tensorboard_file_open(&t->file, folder, run_id) != DT_OK)
-        status =
-            dt_usage("tensorboard: %s; move away what stands there, or set tensorboard: false", dt_error());
-    free(folder);
-    return status;
+    t->folder = dt_file_join(config->out_dir, DT_TENSORBOARD_NAME);
+    t->run_id = strdup(run_id);
+    if (t->hparams == NULL || t->folder == NULL || t->run_id == NULL)
+        return dt_fail("out of memory for the events of TensorBoard");
+    if (dt_tensorboard_file_open(&t->file, t->folder, run_id) != DT_OK)
+        return dt_usage("tensorboard: %s; move away what stands there, or set tensorboard: false",
+                        dt_error());
+    return DT_OK;
 }
 
 bool dt_tensorboard_has_files(const char *folder) {
@@ -79,18 +81,31 @@ static dt_status start(dt_tensorboard *t) {
 static void tell(dt_tensorboard *t, dt_status status, int64_t step) {
     if (status != DT_OK && !t->failing)
         dt_log_warn(
-            "%s; the run goes on, and TensorBoard lacks what follows until there is room again: free some "
-            "space on that disk. metrics.jsonl has all that could be written to it",
+            "%s; the run goes on, and TensorBoard lacks what follows until this can be written again: where the disk is full, free some space. metrics.jsonl has what TensorBoard lacks",
             dt_error());
     if (status == DT_OK && t->failing)
         dt_log_line("tensorboard: events are written again, from step %lld on", (long long)step);
     t->failing = status != DT_OK;
 }
 
+/* What is written to a file that has no name any more nobody reads: a new one follows it. */
+static dt_status follow_name(dt_tensorboard *t) {
+    if (!dt_tensorboard_file_is_removed(&t->file))
+        return DT_OK;
+    if (!t->failing)
+        dt_log_warn("%s was removed while the run was writing to it; events now go to a new file",
+                    t->file.path);
+    (void)dt_tensorboard_file_close(&t->file);
+    t->started = false;
+    return dt_tensorboard_file_open(&t->file, t->folder, t->run_id);
+}
+
 static void put(dt_tensorboard *t, int64_t step, Tensorboard__Summary *summary) {
     Tensorboard__Event event = event_of(step, TENSORBOARD__EVENT__WHAT_SUMMARY);
     event.summary = summary;
-    dt_status status = start(t);
+    dt_status status = follow_name(t);
+    if (status == DT_OK)
+        status = start(t);
     if (status == DT_OK)
         status = dt_tensorboard_file_write(&t->file, &event);
     tell(t, status, step);
@@ -235,7 +250,7 @@ void dt_tensorboard_take(dt_tensorboard *t, const char *line, size_t length) {
 }
 
 void dt_tensorboard_finish(dt_tensorboard *t) {
-    if (t != NULL && t->started)
+    if (t != NULL && t->started && t->file.descriptor >= 0)
         tell(t, dt_tensorboard_hparams_end(&t->file), t->start_step);
 }
 
@@ -246,5 +261,7 @@ void dt_tensorboard_free(dt_tensorboard *t) {
     if (status != DT_OK && !t->failing)
         dt_log_warn("%s; TensorBoard may lack the last events", dt_error());
     json_decref(t->hparams);
+    free(t->folder);
+    free(t->run_id);
     free(t);
 }

@@ -16,8 +16,9 @@
  * A run that goes on opens a file of its own, which starts with a SessionLog START of the first step that it
  * may write: readers then drop what older files have of that step and later ones, and show each step once.
  *
- * What cannot be written ends no run: the log warns once, and says when writing works again. Rank 0 alone;
- * all functions are local and take NULL, which stands for `tensorboard: false`.
+ * What cannot be written ends no run: the log warns once, and says when writing works again. Where the file
+ * is removed another one follows. Rank 0 alone; all functions are local and take NULL, which stands for
+ * `tensorboard: false`.
  */
 #ifndef DT_TRAIN_TENSORBOARD_H
 #define DT_TRAIN_TENSORBOARD_H

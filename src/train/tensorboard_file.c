@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -122,6 +123,11 @@ dt_status dt_tensorboard_file_write(dt_tensorboard_file *file, Tensorboard__Even
     if (file->end == 0)
         DT_TRY(write_version(file));
     return write_event(file, event);
+}
+
+bool dt_tensorboard_file_is_removed(const dt_tensorboard_file *file) {
+    struct stat info;
+    return file->descriptor < 0 || (fstat(file->descriptor, &info) == 0 && info.st_nlink == 0);
 }
 
 dt_status dt_tensorboard_file_close(dt_tensorboard_file *file) {

@@ -18,6 +18,7 @@
 #ifndef DT_TRAIN_TENSORBOARD_FILE_H
 #define DT_TRAIN_TENSORBOARD_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -52,6 +53,9 @@ dt_status dt_tensorboard_file_open(dt_tensorboard_file *file, const char *folder
 /** Appends `event`, whose time becomes now, as one record. What fails leaves no part of it behind, and the
  * next call writes in its place. */
 dt_status dt_tensorboard_file_write(dt_tensorboard_file *file, Tensorboard__Event *event);
+
+/** Whether the file has no name any more, or could not be opened. */
+bool dt_tensorboard_file_is_removed(const dt_tensorboard_file *file);
 
 /** Makes the file durable and closes it; one that was never opened ({.descriptor = -1}) is fine. */
 dt_status dt_tensorboard_file_close(dt_tensorboard_file *file);

@@ -259,6 +259,26 @@ static void a_full_disk_costs_events_alone(void **state) {
     event_file_free(&file);
 }
 
+/* A file that is removed, with its folder, is followed by another. */
+static void a_removed_file_is_followed_by_another(void **state) {
+    (void)state;
+    char *events = dt_file_join(folder, DT_TENSORBOARD_NAME);
+    dt_tensorboard *t = open_at(0);
+    take_steps(t, 1, 2);
+    assert_done(dt_file_remove_tree(events));
+    scratch_put(events, "x", 1); /* in the way: 3 finds no place */
+    take_steps(t, 3, 3);
+    assert_int_equal(unlink(events), 0);
+    take_steps(t, 4, 5);
+    dt_tensorboard_free(t);
+    event_file file = read_file(0, 1);
+    expect_start(&file, 1);
+    assert_int_equal(file.count, 5);
+    expect_scalar(file.events[3], 4, "loss/train", 4.0f);
+    event_file_free(&file);
+    free(events);
+}
+
 /* Before step 1 a place that cannot be is refused. */
 static void a_file_in_the_way_is_refused(void **state) {
     (void)state;
@@ -284,6 +304,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(the_config_becomes_hyperparameters, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_run_that_goes_on_starts_at_its_step, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_full_disk_costs_events_alone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_removed_file_is_followed_by_another, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_file_in_the_way_is_refused, set_up, tear_down)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
