@@ -123,6 +123,11 @@ static dt_status open_tokenizer(dt_model_file *m, const char *flag) {
     if (status == DT_OK)
         status = flag || m->pretrained ? dt_tokenizer_open(&m->tokenizer, config->tokenizer)
                                        : dt_tokenizer_files_open(&m->tokenizer, m->path, config->tokenizer);
+    if (status == DT_OK && m->tokenizer.kind && m->tokenizer.V == 0)
+        status = dt_usage(
+            "--tokenizer: expected one that knows its tokens, found %s, which finds them in a text; leave "
+            "--tokenizer out, or name a checkpoint's tokenizer.json",
+            config->tokenizer);
     if (status == DT_OK && m->tokenizer.V > m->layout.shape.V)
         status = dt_usage("the tokenizer %s has %" PRId64 " tokens, but the model in %s knows only %" PRId64
                           "; name the one that it was trained with by --tokenizer",

@@ -41,9 +41,12 @@ static dt_status read_stream(const dt_corpus *corpus, dt_text_blocks *blocks, co
     DT_TRY(dt_unpack_open(&unpack, path, corpus->stop_requested));
     dt_text_window_stream(&window, name, unpack, corpus->tokenizer);
     dt_text_blocks_restart(blocks);
-    dt_status status = DT_OK;
-    for (int64_t first = 0; status == DT_OK && (first == 0 || blocks->count > 0); first += blocks->count)
+    dt_status status;
+    int64_t first = 0;
+    do {
         status = dt_text_blocks_run(blocks, &window, first, blocks->max, NULL);
+        first += blocks->count;
+    } while (status == DT_OK && blocks->count > 0);
     dt_text_window_close(&window);
     dt_unpack_close(unpack);
     return status;

@@ -137,6 +137,11 @@ static void characters_of_what_is_read_once(void **state) {
              "chars/checkpoints/latest/tokenizer.json");
     run_line("cat text.txt | " DTRAIN " data --tokenizer chars --data - --seed 1 --steps 1 --batch-size 4 "
              "--max-seq-len 16 | grep -q windows");
+    run_line("gzip -c /dev/null >nothing.gz");
+    verb_refused("data --tokenizer chars --data nothing.gz --seed 1", 2,
+                 "dtrain: error: cannot use nothing.gz: expected a text, found nothing in it\n");
+    verb_refused("tokenize - --tokenizer chars --out x.tokens </dev/null", 2,
+                 "dtrain: error: cannot use standard input: expected a text, found nothing in it\n");
     expect_nothing_left();
 }
 
