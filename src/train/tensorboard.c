@@ -1,6 +1,7 @@
 /* From a line to a summary, which is one event. */
 #include "train/tensorboard.h"
 
+#include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
@@ -81,10 +82,11 @@ static dt_status start(dt_tensorboard *t) {
 static void tell(dt_tensorboard *t, dt_status status, int64_t step) {
     if (status != DT_OK && !t->failing)
         dt_log_warn(
-            "%s; the run goes on, and TensorBoard lacks what follows until this can be written again: where the disk is full, free some space. metrics.jsonl has what TensorBoard lacks",
+            "%s; the run goes on, and TensorBoard lacks what follows until this can be written again: where the "
+            "disk is full, free some space. metrics.jsonl has what TensorBoard lacks",
             dt_error());
     if (status == DT_OK && t->failing)
-        dt_log_line("tensorboard: events are written again, from step %lld on", (long long)step);
+        dt_log_line("tensorboard: events are written again, from step %" PRId64 " on", step);
     t->failing = status != DT_OK;
 }
 
