@@ -17,8 +17,7 @@ const char *dt_temporary_root(void) {
 }
 
 static dt_status refuse(const char *what) {
-    return dt_fail("cannot make a temporary %s in %s: %s; name another folder by the variable TMPDIR", what,
-                   dt_temporary_root(), strerror(errno));
+    return dt_fail("cannot make a temporary %s in %s: %s", what, dt_temporary_root(), strerror(errno));
 }
 
 dt_status dt_temporary_make_folder(char **folder) {

@@ -1,6 +1,7 @@
 /**
  * Files and folders that last as long as the work, in the folder that the variable TMPDIR names, or in
- * /var/tmp, which is meant for large ones: /tmp may be memory. All functions are local.
+ * /var/tmp, which is meant for large ones: /tmp may be memory. Failures do not say that TMPDIR may name
+ * another; whoever asks does. All functions are local.
  */
 #ifndef DT_BASE_TEMPORARY_H
 #define DT_BASE_TEMPORARY_H

@@ -21,7 +21,7 @@ static dt_status copy(int to, bool (*stop_requested)(void)) {
     while (status == DT_OK && got > 0) {
         status = dt_patient_read(STDIN_FILENO, NAME, stop_requested, bytes, CHUNK_BYTES, &got);
         if (status == DT_OK && got > 0)
-            status = dt_file_write(to, NAME, bytes, got);
+            status = dt_file_write(to, "the copy of " NAME, bytes, got);
     }
     free(bytes);
     return status;
@@ -33,17 +33,25 @@ dt_status dt_standard_input_rewind(void) {
                : dt_fail("cannot read " NAME " from its start again: %s", strerror(errno));
 }
 
+static dt_status copy_and_replace(int file, bool (*stop_requested)(void)) {
+    DT_TRY(copy(file, stop_requested));
+    if (dup2(file, STDIN_FILENO) < 0)
+        return dt_fail("cannot read " NAME " again: %s", strerror(errno));
+    return dt_standard_input_rewind();
+}
+
 dt_status dt_standard_input_keep(bool (*stop_requested)(void)) {
     int file;
     if (lseek(STDIN_FILENO, 0, SEEK_CUR) == 0)
         return DT_OK; /* a file, at its start */
-    DT_TRY(dt_temporary_open(&file));
-    dt_status status = copy(file, stop_requested);
-    if (status == DT_FAILED) /* of the file */
-        status = dt_fail("%s; it is put aside in %s, and the variable TMPDIR names another folder",
-                         dt_error(), dt_temporary_root());
-    if (status == DT_OK && dup2(file, STDIN_FILENO) < 0)
-        status = dt_fail("cannot read " NAME " again: %s", strerror(errno));
-    close(file);
-    return status == DT_OK ? dt_standard_input_rewind() : status;
+    dt_status status = dt_temporary_open(&file);
+    if (status == DT_OK) {
+        status = copy_and_replace(file, stop_requested);
+        close(file);
+    }
+    return status == DT_FAILED
+               ? dt_fail(
+                     "%s; what is read twice is put aside in %s, name a larger folder by the variable TMPDIR",
+                     dt_error(), dt_temporary_root())
+               : status;
 }

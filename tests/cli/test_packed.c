@@ -169,6 +169,17 @@ static void advice_suits_the_verb(void **state) {
         "tokenize 'nope*' --out x.tokens", 2,
         "dtrain: error: no corpus: expected files that match the glob nope*, found none; name files that "
         "are there, with a glob in quotes\n");
+    command_result r =
+        command_run("TMPDIR=nope OMPI_MCA_orte_tmpdir_base=/tmp %s eval plain/checkpoints/latest --data "
+                    "text.txt.gz",
+                    DTRAIN);
+    assert_int_equal(r.exit_code, 1);
+    command_says(
+        &r,
+        "dtrain: error: cannot make a temporary folder in nope: No such file or directory; text.txt.gz can be "
+        "read only once and needs a folder for its tokens that all ranks see: name one by the variable "
+        "TMPDIR, or tokenize it first (dtrain tokenize)\n");
+    command_free(&r);
     run_line("touch empty.txt");
     verb_refused("tokenize empty.txt --out x.tokens", 2,
                  "dtrain: error: cannot use empty.txt: expected a text, found an empty file; name another\n");
