@@ -41,6 +41,8 @@ static const struct {
     {"loss", "Loss", "nats per token", .single = true,
      .line = {{DT_RUN_TRAIN, "training", false, false}, {DT_RUN_VALIDATION, "validation", true, true}},
      .lines = 2},
+    {"bits_per_byte", "Validation loss", "bits per byte of the text", .several = true,
+     .line = {{DT_RUN_BITS_PER_BYTE, NULL, true, true}}, .lines = 1},
     {"validation_loss", "Validation loss", "nats per token", .several = true,
      .line = {{DT_RUN_VALIDATION, NULL, true, true}}, .lines = 1},
     {"training_loss", "Training loss", "nats per token", .several = true,
@@ -51,6 +53,8 @@ static const struct {
      .line = {{DT_RUN_GRADIENT_NORM, NULL, false, false}}, .lines = 1},
     {"throughput", "Throughput", "tokens per second", .from_zero = true,
      .line = {{DT_RUN_THROUGHPUT, NULL, false, false}}, .lines = 1},
+    {"utilisation", "Model FLOP utilisation", "fraction of the processors' peak", .from_zero = true,
+     .line = {{DT_RUN_UTILISATION, NULL, false, false}}, .lines = 1},
     {"step_time", "Step time", "ms", .from_zero = true,
      .line = {{DT_RUN_STEP_MS, "step", false, false}, {DT_RUN_EXPOSED_MS, "exposed", false, false}},
      .lines = 2},
@@ -134,7 +138,8 @@ dt_status dt_run_charts_create(dt_run_charts *charts, const dt_run_set *set) {
     if (charts->mark == NULL)
         return dt_fail("out of memory for charts");
     for (int c = 0; c < DT_RUN_CHARTS; c++) {
-        if (several ? table[c].single : table[c].several)
+        if ((several ? table[c].single : table[c].several) ||
+            (table[c].line[0].number == DT_RUN_BITS_PER_BYTE && !set->by_bytes))
             continue;
         dt_chart *chart = &charts->chart[charts->count];
         const dt_status status = create_chart(chart, set, c, columns);

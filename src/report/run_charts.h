@@ -8,7 +8,7 @@
 #include "report/run_set.h"
 
 /** How many charts there may be. */
-#define DT_RUN_CHARTS 8
+#define DT_RUN_CHARTS 10
 
 typedef struct dt_run_charts {
     dt_chart chart[DT_RUN_CHARTS]; /**< those of which a run has numbers; the losses come first */

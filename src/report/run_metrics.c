@@ -27,12 +27,14 @@ static const struct {
     dt_run_number number;
 } plain[] = {{DT_STEP_KEY_LOSS, DT_RUN_TRAIN},
              {DT_STEP_KEY_VAL_LOSS, DT_RUN_VALIDATION},
+             {DT_STEP_KEY_BITS_PER_BYTE, DT_RUN_BITS_PER_BYTE},
              {DT_STEP_KEY_LR, DT_RUN_LEARNING_RATE},
              {DT_STEP_KEY_GRAD_NORM, DT_RUN_GRADIENT_NORM},
              {DT_STEP_KEY_NOISE_SCALE, DT_RUN_NOISE_SCALE},
              {DT_STEP_KEY_STEP_MS, DT_RUN_STEP_MS},
              {DT_STEP_KEY_EXPOSED_MS, DT_RUN_EXPOSED_MS},
              {DT_STEP_KEY_TOKENS_PER_S, DT_RUN_THROUGHPUT},
+             {DT_STEP_KEY_UTILISATION, DT_RUN_UTILISATION},
              {DT_STEP_KEY_SAVE_MS, DT_RUN_SAVE_MS}};
 
 /* Adds `amount` per step to what has come together by the step before; steps without a line are taken to be
@@ -49,6 +51,7 @@ static dt_status accumulate(dt_series *series, double step, double start_step, d
 static dt_status take_step(dt_run_metrics *metrics, const dt_step_line *line) {
     const double step = (double)line->step, step_ms = line->value[DT_STEP_KEY_STEP_MS];
     const double tokens = rint(line->value[DT_STEP_KEY_TOKENS_PER_S] * step_ms * 1e-3);
+    const double all_tokens = line->value[DT_STEP_KEY_TOKENS];
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
         DT_TRY(dt_series_add(&metrics->series[plain[i].number], step, line->value[plain[i].key]));
     metrics->last_step = line->step;
@@ -57,7 +60,10 @@ static dt_status take_step(dt_run_metrics *metrics, const dt_step_line *line) {
     /* A run that began from another's checkpoint has trained on what that one had. */
     const json_t *start = metrics->events > 0 ? metrics->event[0].line : NULL;
     const double start_step = (double)json_integer_value(json_object_get(start, "start_step"));
-    DT_TRY(accumulate(&metrics->series[DT_RUN_TOKENS], step, start_step, start_step * tokens, tokens));
+    /* Lines of version 0.1.0 do not say how many tokens there were up to theirs. */
+    DT_TRY(isfinite(all_tokens)
+               ? dt_series_add(&metrics->series[DT_RUN_TOKENS], step, all_tokens)
+               : accumulate(&metrics->series[DT_RUN_TOKENS], step, start_step, start_step * tokens, tokens));
     return accumulate(&metrics->series[DT_RUN_HOURS], step, start_step, 0.0, step_ms / 3.6e6);
 }
 

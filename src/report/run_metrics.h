@@ -15,11 +15,13 @@
 typedef enum dt_run_number {
     DT_RUN_TRAIN,         /**< loss of a step, in nats per token */
     DT_RUN_VALIDATION,    /**< loss of an evaluation, the same */
+    DT_RUN_BITS_PER_BYTE, /**< the same loss over the text's bytes, whatever its tokens are */
     DT_RUN_LEARNING_RATE, /**< of a step */
     DT_RUN_GRADIENT_NORM, /**< before clipping */
     DT_RUN_NOISE_SCALE,   /**< of the gradient, in sequences, where something reports one */
     DT_RUN_STEP_MS,       /**< time of a step */
     DT_RUN_EXPOSED_MS,    /**< of it, communication that is not hidden */
+    DT_RUN_UTILISATION,   /**< FLOP of the model, as a fraction of what the processors could do */
     DT_RUN_THROUGHPUT,    /**< tokens per second */
     DT_RUN_TOKENS,        /**< trained on by the end of a step */
     DT_RUN_HOURS,         /**< of training by the end of a step: the sum of the steps' times */

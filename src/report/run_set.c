@@ -67,8 +67,10 @@ const char *dt_run_state_text(const dt_run_shown *run, char text[DT_RUN_STATE_BY
 
 static void judge(dt_run_shown *run) {
     const dt_series *validation = &run->metrics.series[DT_RUN_VALIDATION];
-    const int64_t best = dt_series_min(validation);
+    const dt_series *bits = &run->metrics.series[DT_RUN_BITS_PER_BYTE];
+    const int64_t best = dt_series_min(validation), best_bits = dt_series_min(bits);
     run->train = mean_of_last(&run->metrics.series[DT_RUN_TRAIN]);
+    run->bits = best_bits >= 0 ? bits->value[best_bits] : NAN;
     run->validation = best >= 0 ? validation->value[best] : NAN;
     run->best_step = best >= 0 ? (int64_t)validation->step[best] : -1;
     run->state = find_state(&run->metrics);
@@ -81,12 +83,44 @@ static int compare_numbers(double a, double b) {
     return (a > b) - (a < b);
 }
 
-static int compare_runs(const void *a, const void *b) {
-    const dt_run_shown *x = a, *y = b;
-    int order = compare_numbers(x->validation, y->validation);
+static int compare_losses(const dt_run_shown *x, const dt_run_shown *y, double x_best, double y_best) {
+    int order = compare_numbers(x_best, y_best);
     if (order == 0)
         order = compare_numbers(x->train, y->train);
     return order != 0 ? order : strcmp(x->metrics.name, y->metrics.name);
+}
+
+static int compare_runs(const void *a, const void *b) {
+    const dt_run_shown *x = a, *y = b;
+    return compare_losses(x, y, x->validation, y->validation);
+}
+
+static int compare_runs_by_bytes(const void *a, const void *b) {
+    const dt_run_shown *x = a, *y = b;
+    return compare_losses(x, y, x->bits, y->bits);
+}
+
+/* A loss per token says nothing of tokens of another kind. */
+static bool tokenizers_differ(const dt_run_set *set) {
+    const json_t *first = NULL;
+    for (int r = 0; r < set->count; r++) {
+        const json_t *tokenizer = json_object_get(dt_run_metrics_config(&set->run[r].metrics), "tokenizer");
+        if (first == NULL)
+            first = tokenizer;
+        else if (tokenizer != NULL && !json_equal(tokenizer, first))
+            return true;
+    }
+    return false;
+}
+
+static bool all_have_bits(const dt_run_set *set) {
+    bool any = false;
+    for (int r = 0; r < set->count; r++) {
+        if (!isnan(set->run[r].validation) && isnan(set->run[r].bits))
+            return false;
+        any |= !isnan(set->run[r].bits);
+    }
+    return any;
 }
 
 static void widen(dt_chart_domain *domain, dt_chart_scale scale, double low, double high) {
@@ -155,7 +189,8 @@ dt_status dt_run_set_read(dt_run_set *set, const char *const *names, int count) 
         DT_TRY(dt_run_metrics_read(&run->metrics, names[set->count - 1]));
         judge(run);
     }
-    qsort(set->run, (size_t)count, sizeof *set->run, compare_runs);
+    set->by_bytes = tokenizers_differ(set) && all_have_bits(set);
+    qsort(set->run, (size_t)count, sizeof *set->run, set->by_bytes ? compare_runs_by_bytes : compare_runs);
     for (int r = 0; r < count; r++)
         set->run[r].colour = r < DT_CHART_COLOURS ? r : DT_CHART_GREY;
     choose_domain(set);

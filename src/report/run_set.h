@@ -1,8 +1,9 @@
 /**
  * Runs that are shown together, the best first.
  *
- * A run is as good as its lowest validation loss; runs without one follow, by their last training losses, and
- * then those without losses. The first ones have colours of their own.
+ * A run is as good as its lowest validation loss, in bits per byte where the runs' tokenizers differ; runs
+ * without one follow, by their last training losses, and then those without losses. The first ones have
+ * colours of their own.
  */
 #ifndef DT_REPORT_RUN_SET_H
 #define DT_REPORT_RUN_SET_H
@@ -24,9 +25,10 @@ typedef struct dt_run_shown {
     dt_run_metrics metrics;
     char *label; /**< its folder's name, with as much of the path as tells the runs apart */
     dt_run_state state;
-    int colour; /**< for charts */
-    double train,
-        validation;    /**< the mean of the last training losses, and the best validation loss; or NaN */
+    int colour;        /**< for charts */
+    double train;      /**< mean of the last training losses, or NaN */
+    double validation; /**< best validation loss, or NaN */
+    double bits;       /**< best validation loss in bits per byte, or NaN */
     int64_t best_step; /**< of the latter; -1 for none */
 } dt_run_shown;
 
@@ -34,6 +36,7 @@ typedef struct dt_run_set {
     dt_run_shown *run; /**< [count] */
     int count;
     dt_chart_domain domain; /**< of all */
+    bool by_bytes;          /**< tokenizers differ, and bits per byte compare the runs */
 } dt_run_set;
 
 /** The most runs in a set. */

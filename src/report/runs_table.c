@@ -106,6 +106,8 @@ static void put_row(const dt_run_set *set, int r, const char *const *keys, int c
             r, r == 0 && !isnan(run->validation) ? " class=\"best\"" : "", r, r + 1, r + 1, run->colour);
     dt_page_text(file, run->label);
     fputs("</td>", file);
+    if (set->by_bytes)
+        put_loss(run->bits, file);
     put_loss(run->validation, file);
     if (run->best_step >= 0)
         fprintf(file, "<td class=\"n\">%" PRId64 "</td>", run->best_step);
@@ -135,26 +137,39 @@ static void put_key(const char *key, FILE *file) {
     }
 }
 
-void dt_runs_table_put(const dt_run_set *set, FILE *file) {
-    const char *keys[OPTIONS_MAX];
-    const int count = find_options(set, keys);
-    fprintf(
-        file,
-        "<p class=\"caption\">%d runs, the best first; %s%d option%s in which they "
-        "differ. Training loss: the mean of the last %.0f&nbsp;%% of a run's steps.</p>\n<div class=\"scroll tall\"><table>\n<thead><tr><th "
-        "class=\"tick-box\"></th><th class=\"n\">#</th><th>run</th><th class=\"n\">validation "
-        "loss<small>best</small></th><th class=\"n\">at step</th><th class=\"n\">validation loss<small>last</small></th><th class=\"n\">training "
-        "loss<small>last</small></th>",
-        set->count, count == OPTIONS_MAX ? "the first " : "", count, dt_plural_s(count),
-        100.0 * DT_RUN_SET_LAST);
+static void put_column(FILE *file, const char *name, const char *more) {
+    fprintf(file, "<th class=\"n\">%s<small>%s</small></th>", name, more);
+}
+
+static void put_columns(const dt_run_set *set, const char *const *keys, int count, FILE *file) {
+    fputs("<thead><tr><th class=\"tick-box\"></th><th class=\"n\">#</th><th>run</th>", file);
+    if (set->by_bytes)
+        put_column(file, "bits per byte", "best");
+    put_column(file, "validation loss", "best");
+    put_column(file, "at step", "");
+    put_column(file, "validation loss", "last");
+    put_column(file, "training loss", "last");
     for (int k = 0; k < count; k++) {
         fputs("<th class=\"n\">", file);
         put_key(keys[k], file);
         fputs("</th>", file);
     }
-    fputs("<th class=\"n\">steps</th><th class=\"n\">tokens</th><th "
-          "class=\"n\">time</th><th>state</th></tr></thead>\n<tbody>\n",
-          file);
+    fputs(
+        "<th class=\"n\">steps</th><th class=\"n\">tokens</th><th class=\"n\">time</th><th>state</th></tr></thead>\n",
+        file);
+}
+
+void dt_runs_table_put(const dt_run_set *set, FILE *file) {
+    const char *keys[OPTIONS_MAX];
+    const int count = find_options(set, keys);
+    fprintf(
+        file,
+        "<p class=\"caption\">%d runs, the best first%s; %s%d option%s in which they differ. Training loss: the mean "
+        "of the last %.0f&nbsp;%% of a run's steps.</p>\n<div class=\"scroll tall\"><table>\n",
+        set->count, set->by_bytes ? ", by bits per byte, since their tokenizers differ" : "",
+        count == OPTIONS_MAX ? "the first " : "", count, dt_plural_s(count), 100.0 * DT_RUN_SET_LAST);
+    put_columns(set, keys, count, file);
+    fputs("<tbody>\n", file);
     for (int r = 0; r < set->count; r++)
         put_row(set, r, keys, count, file);
     fputs("</tbody></table></div>\n", file);

@@ -25,6 +25,9 @@ static const struct {
     [DT_STEP_KEY_EXPOSED_MS] = {"exposed_ms", 10},
     [DT_STEP_KEY_TOKENS_PER_S] = {"tokens_per_s", 12},
     [DT_STEP_KEY_SAVE_MS] = {"save_ms", 7},
+    [DT_STEP_KEY_TOKENS] = {"tokens", 6},
+    [DT_STEP_KEY_UTILISATION] = {"mfu", 3},
+    [DT_STEP_KEY_BITS_PER_BYTE] = {"val_bits_per_byte", 17},
 };
 
 static const double power_of_ten[POWERS] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,

@@ -21,6 +21,9 @@ typedef enum dt_step_key {
     DT_STEP_KEY_EXPOSED_MS,
     DT_STEP_KEY_TOKENS_PER_S,
     DT_STEP_KEY_SAVE_MS,
+    DT_STEP_KEY_TOKENS,
+    DT_STEP_KEY_UTILISATION,
+    DT_STEP_KEY_BITS_PER_BYTE,
     DT_STEP_KEYS
 } dt_step_key;
 

@@ -94,7 +94,8 @@ static void a_chart_alone(void **state) {
     command_result r = command_run("%s report c --chart hope", DTRAIN);
     assert_int_equal(r.exit_code, 2);
     command_says(
-        &r, "--chart: expected one of loss, learning_rate, gradient_norm, throughput, step_time, found hope");
+        &r,
+        "--chart: expected one of loss, learning_rate, gradient_norm, throughput, utilisation, step_time, found hope");
     command_free(&r);
 }
 

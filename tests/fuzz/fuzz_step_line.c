@@ -20,7 +20,10 @@ static const char *const names[DT_STEP_KEYS] = {[DT_STEP_KEY_LOSS] = "loss",
                                                 [DT_STEP_KEY_STEP_MS] = "step_ms",
                                                 [DT_STEP_KEY_EXPOSED_MS] = "exposed_ms",
                                                 [DT_STEP_KEY_TOKENS_PER_S] = "tokens_per_s",
-                                                [DT_STEP_KEY_SAVE_MS] = "save_ms"};
+                                                [DT_STEP_KEY_SAVE_MS] = "save_ms",
+                                                [DT_STEP_KEY_TOKENS] = "tokens",
+                                                [DT_STEP_KEY_UTILISATION] = "mfu",
+                                                [DT_STEP_KEY_BITS_PER_BYTE] = "val_bits_per_byte"};
 
 static void expect_number(const json_t *value, double found) {
     const double wanted = json_is_number(value) ? json_number_value(value) : NAN;

@@ -106,10 +106,48 @@ static void test_a_set_is_sorted(void **state) {
     scratch_remove(folder);
 }
 
+/* With tokenizers of different kinds a loss per token compares nothing: bits per byte decide. */
+static void test_tokenizers_are_compared_by_bytes(void **state) {
+    static const char *const lines[] = {
+        "{\"event\":\"run\",\"start_step\":0,\"config\":{\"tokenizer\":\"ascii\"}}\n"
+        "{\"step\":1,\"val_loss\":1.5,\"val_bits_per_byte\":2.25}\n",
+        "{\"event\":\"run\",\"start_step\":0,\"config\":{\"tokenizer\":\"gpt2.json\"}}\n"
+        "{\"step\":1,\"val_loss\":4.5,\"val_bits_per_byte\":1.25}\n"};
+    char *folder = scratch_make();
+    (void)state;
+    scratch_put_in(folder, "ascii", "metrics.jsonl", lines[0]);
+    scratch_put_in(folder, "bpe", "metrics.jsonl", lines[1]);
+    char *name[] = {dt_file_join(folder, "ascii"), dt_file_join(folder, "bpe"),
+                    dt_file_join(folder, "ascii")};
+    dt_run_set set;
+    assert_done(dt_run_set_read(&set, (const char *const *)name, 2));
+    assert_true(set.by_bytes);
+    assert_string_equal(set.run[0].label, "bpe");
+    dt_run_set_free(&set);
+    free(name[1]);
+    name[1] = name[2];
+    assert_done(dt_run_set_read(&set, (const char *const *)name, 2));
+    assert_false(set.by_bytes);
+    dt_run_set_free(&set);
+    free(name[0]);
+    free(name[1]);
+    scratch_remove(folder);
+}
+
+/* What a line says of its tokens counts, where it does. */
+static void test_tokens_of_a_line(void **state) {
+    (void)state;
+    dt_run_metrics m =
+        read("{\"step\":4,\"loss\":2,\"step_ms\":1000,\"tokens_per_s\":10,\"tokens\":77,\"mfu\":0.25}\n");
+    assert_true(m.series[DT_RUN_TOKENS].value[0] == 77 && m.series[DT_RUN_UTILISATION].value[0] == 0.25);
+    dt_run_metrics_free(&m);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_a_resumed_run),
-                                       cmocka_unit_test(test_a_run_that_begins_apart),
-                                       cmocka_unit_test(test_spoilt_lines), cmocka_unit_test(test_no_lines),
-                                       cmocka_unit_test(test_a_set_is_sorted)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_resumed_run),   cmocka_unit_test(test_a_run_that_begins_apart),
+        cmocka_unit_test(test_spoilt_lines),    cmocka_unit_test(test_no_lines),
+        cmocka_unit_test(test_a_set_is_sorted), cmocka_unit_test(test_tokenizers_are_compared_by_bytes),
+        cmocka_unit_test(test_tokens_of_a_line)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
