@@ -15,17 +15,20 @@
 #include "verb/table.h"
 #include "verb/verb.h"
 
-#define PAGE_NAME "report.html"
-
 /* How often a page is written anew while its runs train. */
 #define RELOAD_SECONDS 30
 
-/* Where a page goes that has no name: beside the metrics of its one run, or here. */
-static char *choose_path(const dt_run_names *names, const char *out) {
-    if (out != NULL)
-        return strdup(out);
-    return names->count == 1 && dt_file_is_folder(names->name[0]) ? dt_file_join(names->name[0], PAGE_NAME)
-                                                                  : strdup(PAGE_NAME);
+/* Where a page or a chart goes that is given no file: beside the metrics of its one run, or here. A new
+ * string. */
+static char *choose_path(const dt_run_names *names, const dt_verb_flags *flags) {
+    const char *name = flags->chart ? flags->chart : "report", *ending = flags->chart ? "svg" : "html";
+    char *path;
+    if (flags->out != NULL)
+        return strdup(flags->out);
+    const bool beside = names->count == 1 && dt_file_is_folder(names->name[0]);
+    if (asprintf(&path, "%s%s%s.%s", beside ? names->name[0] : "", beside ? "/" : "", name, ending) < 0)
+        path = NULL;
+    return path;
 }
 
 /* One page, or one chart; `*live` becomes whether lines may still come. */
@@ -77,7 +80,7 @@ static dt_status follow(const dt_run_names *names, const dt_verb_flags *flags, c
 static dt_status report(const dt_run_names *names, const dt_verb_flags *flags) {
     bool live;
     size_t bytes;
-    char *path = choose_path(names, flags->out);
+    char *path = choose_path(names, flags);
     dt_status status =
         path ? dt_report_output_check("out", path) : dt_fail("out of memory for a file's name");
     if (status == DT_OK && flags->watch && strcmp(path, "-") == 0)

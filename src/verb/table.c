@@ -260,8 +260,8 @@ static const dt_verb verbs[] = {
      .example = "dtrain report sweep/* --out sweep.html",
      .flags =
          {TAKES("out", out, "FILE",
-                "File to write; - is standard output (default: report.html in the folder of the one run, or "
-                "here)"),
+                "File to write; - is standard output (default: report.html, or NAME.svg of a chart, in the "
+                "folder of the one run, or here)"),
           TAKES("chart", chart, "NAME",
                 "Write one chart, such as loss or learning_rate, as a picture (SVG) instead"),
           ALONE("watch", watch, "Write the page anew every 30 s until the runs end; it reloads itself")}},

@@ -91,6 +91,9 @@ static void a_chart_alone(void **state) {
     assert_non_null(strstr(chart, "prefers-color-scheme: dark"));
     assert_int_equal(count_of(chart, "<svg"), 1);
     free(chart);
+    chart = report("c --chart learning_rate", "c/learning_rate.svg");
+    assert_non_null(strstr(chart, ">Learning rate<"));
+    free(chart);
     command_result r = command_run("%s report c --chart hope", DTRAIN);
     assert_int_equal(r.exit_code, 2);
     command_says(
