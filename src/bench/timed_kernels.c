@@ -171,18 +171,19 @@ static void attention_backward(dt_operand *dqkv, const dt_operand *dy, const dt_
 
 /* ---- GELU ---- */
 
-static void gelu_forward(dt_operand *y, const dt_operand *pre, dt_range elements) {
+static void gelu_forward(dt_operand *y, const dt_operand *pre, dt_range rows, dt_gelu_shape shape) {
     const double begun = begin();
-    timed.plain->gelu->forward(y, pre, elements);
-    end(GELU_FORWARD, begun, 0.0, operands(count(elements), 1, 2.0)); /* its input in, its output out */
+    timed.plain->gelu->forward(y, pre, rows, shape);
+    /* its input in, its output out */
+    end(GELU_FORWARD, begun, 0.0, operands(count(rows), shape.cols, 2.0));
 }
 
 static void gelu_backward(dt_operand *dpre, dt_operand *y, const dt_operand *dy, const dt_operand *pre,
-                          dt_range elements) {
+                          dt_range rows, dt_gelu_shape shape) {
     const double begun = begin();
-    timed.plain->gelu->backward(dpre, y, dy, pre, elements);
+    timed.plain->gelu->backward(dpre, y, dy, pre, rows, shape);
     /* dy and input in; dx and the output out */
-    end(GELU_BACKWARD, begun, 0.0, operands(count(elements), 1, 4.0));
+    end(GELU_BACKWARD, begun, 0.0, operands(count(rows), shape.cols, 4.0));
 }
 
 /* ---- residual ---- */

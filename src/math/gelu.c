@@ -23,17 +23,23 @@ INLINE void forward_block(dt_element *y, const dt_element *pre, const int64_t co
     dt_operand_store(y, made, count);
 }
 
-static void forward(dt_operand *result, const dt_operand *given, dt_range elements) {
-    DT_ASSERT(dt_range_is_proper(elements));
-    DT_ASSERT_SAME_OR_APART(result, elements.end * (int64_t)sizeof(dt_element), given,
-                            elements.end * (int64_t)sizeof(dt_element));
-    dt_element *y = result;
-    const dt_element *pre = given;
-    const int64_t blocks_end = elements.first + dt_operand_in_blocks(elements.end - elements.first);
-    int64_t i = elements.first;
-    for (; i < blocks_end; i += BLOCK)
-        forward_block(y + i, pre + i, BLOCK);
-    forward_block(y + i, pre + i, elements.end - i);
+/* Bytes from a matrix's start to the end of row `rows`. */
+static int64_t bytes(int64_t rows, dt_gelu_shape shape) {
+    return dt_assert_extent(rows, shape.cols, shape.stride) * (int64_t)sizeof(dt_element);
+}
+
+static void forward(dt_operand *result, const dt_operand *given, dt_range rows, dt_gelu_shape shape) {
+    DT_ASSERT(dt_range_is_proper(rows) && shape.cols > 0 && shape.cols <= shape.stride);
+    DT_ASSERT_SAME_OR_APART(result, bytes(rows.end, shape), given, bytes(rows.end, shape));
+    const int64_t blocks_end = dt_operand_in_blocks(shape.cols);
+    for (int64_t row = rows.first; row < rows.end; row++) {
+        dt_element *y = (dt_element *)result + row * shape.stride;
+        const dt_element *pre = (const dt_element *)given + row * shape.stride;
+        int64_t j = 0;
+        for (; j < blocks_end; j += BLOCK)
+            forward_block(y + j, pre + j, BLOCK);
+        forward_block(y + j, pre + j, shape.cols - j);
+    }
 }
 
 /*
@@ -59,19 +65,20 @@ INLINE void backward_block(dt_element *dpre, dt_element *y, const dt_element *dy
 }
 
 static void backward(dt_operand *result, dt_operand *again, const dt_operand *of_y, const dt_operand *given,
-                     dt_range elements) {
-    DT_ASSERT(dt_range_is_proper(elements));
-    DT_ASSERT_SAME_OR_APART(result, elements.end * (int64_t)sizeof(dt_element), of_y,
-                            elements.end * (int64_t)sizeof(dt_element));
-    DT_ASSERT_APART(result, elements.end * (int64_t)sizeof(dt_element), again,
-                    elements.end * (int64_t)sizeof(dt_element));
-    dt_element *dpre = result, *y = again;
-    const dt_element *dy = of_y, *pre = given;
-    const int64_t blocks_end = elements.first + dt_operand_in_blocks(elements.end - elements.first);
-    int64_t i = elements.first;
-    for (; i < blocks_end; i += BLOCK)
-        backward_block(dpre + i, y + i, dy + i, pre + i, BLOCK);
-    backward_block(dpre + i, y + i, dy + i, pre + i, elements.end - i);
+                     dt_range rows, dt_gelu_shape shape) {
+    DT_ASSERT(dt_range_is_proper(rows) && shape.cols > 0 && shape.cols <= shape.stride);
+    DT_ASSERT_SAME_OR_APART(result, bytes(rows.end, shape), of_y, bytes(rows.end, shape));
+    DT_ASSERT_APART(result, bytes(rows.end, shape), again, bytes(rows.end, shape));
+    const int64_t blocks_end = dt_operand_in_blocks(shape.cols);
+    for (int64_t row = rows.first; row < rows.end; row++) {
+        const int64_t at = row * shape.stride;
+        dt_element *dpre = (dt_element *)result + at, *y = (dt_element *)again + at;
+        const dt_element *dy = (const dt_element *)of_y + at, *pre = (const dt_element *)given + at;
+        int64_t j = 0;
+        for (; j < blocks_end; j += BLOCK)
+            backward_block(dpre + j, y + j, dy + j, pre + j, BLOCK);
+        backward_block(dpre + j, y + j, dy + j, pre + j, shape.cols - j);
+    }
 }
 
 const struct dt_gelu DT_COMPUTE_NAME(dt_gelu) = {forward, backward};

@@ -12,14 +12,20 @@
 #include "math/operand.h"
 #include "math/range.h"
 
-struct dt_gelu {
-    /** y[i] = gelu(pre[i]) for each of `elements`. `y` may be `pre`. Local. */
-    void (*forward)(dt_operand *y, const dt_operand *pre, dt_range elements);
+/** All matrices of a call: `cols` numbers in each row, and how many elements lie between the starts of two.
+ */
+typedef struct dt_gelu_shape {
+    int64_t cols, stride;
+} dt_gelu_shape;
 
-    /** dpre[i] = dy[i] gelu'(pre[i]) for each of `elements`, and once more y[i] = gelu(pre[i]), which costs
-     * less here than keeping it would. `dpre` may be `dy`. Local. */
+struct dt_gelu {
+    /** y[i, j] = gelu(pre[i, j]) for the columns of each of `rows`. `y` may be `pre`. Local. */
+    void (*forward)(dt_operand *y, const dt_operand *pre, dt_range rows, dt_gelu_shape shape);
+
+    /** dpre[i, j] = dy[i, j] gelu'(pre[i, j]) for the columns of each of `rows`, and once more y[i, j] =
+     * gelu(pre[i, j]), which costs less here than keeping it would. `dpre` may be `dy`. Local. */
     void (*backward)(dt_operand *dpre, dt_operand *y, const dt_operand *dy, const dt_operand *pre,
-                     dt_range elements);
+                     dt_range rows, dt_gelu_shape shape);
 };
 DT_COMPUTE_DECLARE(dt_gelu);
 

@@ -32,6 +32,11 @@ static dt_operand *operands(carver *c, int64_t count) {
     return floats(c, (count + each - 1) / each);
 }
 
+int64_t dt_activations_wide(const dt_kernels *kernels, int64_t F) {
+    const int64_t line = DT_MEMORY_ALIGN / kernels->operand_bytes;
+    return F * kernels->operand_bytes % 2048 == 0 ? F + line : F;
+}
+
 /* What of a layer the backward pass can make again. */
 static void carve_layer(dt_layer_activations *a, carver *c) {
     const dt_shape *s = c->shape;
@@ -46,7 +51,7 @@ static void carve_layer(dt_layer_activations *a, carver *c) {
     a->ln_2 = operands(c, n * s->C);
     a->mean_2 = floats(c, n);
     a->rstd_2 = floats(c, n);
-    a->pre = operands(c, n * s->F);
+    a->pre = operands(c, n * dt_activations_wide(c->kernels, s->F));
 }
 
 static void carve_layers(dt_activations *a, carver *c) {
@@ -91,6 +96,7 @@ static int64_t carve_all(dt_activations *a, carver *c) {
     const int64_t n = c->sequences * s->T;
     a->logits_rows = dt_activations_logits_rows(s, n);
     a->logits_stride = dt_memory_round_floats(s->V);
+    a->wide = dt_activations_wide(c->kernels, s->F);
     a->input = floats(c, n * s->C);
     carve_layers(a, c);
     a->ln_f = operands(c, n * s->C);
@@ -99,7 +105,7 @@ static int64_t carve_all(dt_activations *a, carver *c) {
     a->logits = floats(c, dt_min(a->logits_rows + 1, n) * a->logits_stride);
     a->targets = (int32_t *)floats(c, n);
     a->losses = (double *)floats(c, 2 * n);
-    a->act = operands(c, n * s->F);
+    a->act = operands(c, n * a->wide);
     a->workspace = floats(c, dt_activations_workspace_floats(c->kernels, s, n));
     a->projection = floats(c, n * s->C);
     a->dprojection = a->projection;
@@ -109,7 +115,7 @@ static int64_t carve_all(dt_activations *a, carver *c) {
     a->dnorm = floats(c, n * s->C);
     a->dattended = a->dnorm;
     a->dqkv = operands(c, n * 3 * s->C);
-    a->dact = operands(c, n * s->F);
+    a->dact = operands(c, n * a->wide);
     return c->used;
 }
 
@@ -120,7 +126,7 @@ int64_t dt_activations_floats(const dt_kernels *kernels, const dt_shape *shape, 
                               dt_recompute recompute) {
     dt_activations counted = {.recompute = recompute};
     const double tokens = (double)sequences * (double)shape->T;
-    const double layer = (double)(16 * shape->C + 4 * shape->F + shape->H + shape->V);
+    const double layer = (double)(16 * shape->C + 4 * (shape->F + 64) + shape->H + shape->V);
     if (tokens * layer * (double)(shape->n_layers + 1) > LARGEST_FLOATS)
         return INT64_MAX;
     return carve_all(&counted, &(carver){.kernels = kernels, .shape = shape, .sequences = sequences});

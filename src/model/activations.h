@@ -28,13 +28,14 @@ typedef struct dt_layer_activations {
     float *middle;          /* [n, C]: the residual stream between the two branches */
     dt_operand *ln_2;       /* [n, C] */
     float *mean_2, *rstd_2; /* [n], [n] */
-    dt_operand *pre;        /* [n, F]: before GELU; what comes after it is made again */
+    dt_operand *pre;        /* [n, wide]: before GELU; what comes after it is made again */
     float *output;          /* [n, C]: the residual stream after the layer */
 } dt_layer_activations;
 
 typedef struct dt_activations {
     int64_t sequences;           /**< the most that fit */
     dt_recompute recompute;      /**< whether layers share what the backward pass makes again */
+    int64_t wide;                /**< elements between rows of F: F, or some more (dt_activations_wide) */
     float *input;                /* [n, C]: the embedded tokens */
     dt_layer_activations *layer; /* [n_layers] */
     dt_operand *ln_f;            /* [n, C] */
@@ -46,14 +47,14 @@ typedef struct dt_activations {
     double *losses;              /* [n]: each row's cross-entropy */
     float *projection;           /* [n, C]: scratch, a branch before it joins the residual stream */
     dt_operand *dprojection;     /* [n, C]: its gradient, in the same place */
-    dt_operand *act;             /* [n, F]: one layer's GELU */
+    dt_operand *act;             /* [n, wide]: one layer's GELU */
     float *workspace;            /* for matrix products */
     float *scratch;              /* for attention, and a row of dropout factors */
     float *dx;                   /* [n, C]: gradient of the residual stream */
     float *dnorm;                /* [n, C]: gradient of a LayerNorm's output */
     dt_operand *dattended;       /* [n, C]: gradient of `attended`, in the same place */
     dt_operand *dqkv;            /* [n, 3C] */
-    dt_operand *dact;            /* [n, F] */
+    dt_operand *dact;            /* [n, wide] */
     float *block;                /* owns all the above but the layers' structs */
 } dt_activations;
 
@@ -71,6 +72,10 @@ dt_status dt_activations_create(dt_activations *activations, const dt_kernels *k
 
 /** The input of layer `layer`, [n, C]: the output of the layer before, or the embedded tokens. */
 const float *dt_activations_input(const dt_activations *activations, int64_t layer);
+
+/** Elements between the starts of rows of F: a cache line more than F where those rows would be a multiple of
+ * 2 KB apart and share the sets of a cache, which slows products down. */
+int64_t dt_activations_wide(const dt_kernels *kernels, int64_t F);
 
 /** Floats of workspace for any of the model's products of up to `rows` rows. */
 int64_t dt_activations_workspace_floats(const dt_kernels *kernels, const dt_shape *shape, int64_t rows);

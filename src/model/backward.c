@@ -100,14 +100,14 @@ static void mlp_backward(const dt_gpt *gpt, const dt_weights *weights, const dt_
     const dt_kernels *k = gpt->kernels;
     const dt_layer_activations *l = &a->layer[i];
     const dt_gpt_layer *d = &gradient->layer[i];
-    const dt_linear_shape up = dt_linear_dense(n, C, F), down = dt_linear_dense(n, F, C);
+    const dt_linear_shape up = {n, C, F, C, a->wide}, down = {n, F, C, a->wide, C};
     const dt_layernorm_ranges all = dt_layernorm_whole(n, C);
     const float *done = above(gpt, gradient, i);
 
     leave_residual(gpt, micro_batch, i, DT_DROPOUT_RESIDUAL_2, a);
     pull(k, a->dact, DT_RESULT_OPERAND, a->dprojection, &weights->layer[i].mlp_proj, &down, a->workspace);
     tell(progress, gradient, done);
-    k->gelu->backward(a->dact, a->act, a->dact, l->pre, dt_range_all(n * F));
+    k->gelu->backward(a->dact, a->act, a->dact, l->pre, dt_range_all(n), (dt_gelu_shape){F, a->wide});
     tell(progress, gradient, done);
     weigh(k, d->mlp_proj_weight, d->mlp_proj_bias, a->act, a->dprojection, &down, a->workspace);
     tell(progress, gradient, d->mlp_proj_weight);

@@ -125,7 +125,7 @@ static void run_layer(const dt_decoder *decoder, int64_t layer, const intake *in
 
     k->layernorm->forward(norm, mean, rstd, x, w->ln_2_weight, w->ln_2_bias, rows, C);
     multiply(decoder, decoder->act, F, DT_RESULT_OPERAND, norm, &m->c_fc, w->c_fc_bias, n, C, F);
-    k->gelu->forward(decoder->act, decoder->act, dt_range_all(n * F));
+    k->gelu->forward(decoder->act, decoder->act, dt_range_all(n), (dt_gelu_shape){F, F});
     multiply(decoder, y, C, DT_RESULT_FLOAT, decoder->act, &m->mlp_proj, NULL, n, F, C);
     k->residual->forward(x, x, y, w->mlp_proj_bias, rows, C, NULL, NULL);
 }

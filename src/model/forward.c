@@ -43,10 +43,9 @@ static void attend(const dt_gpt *gpt, const dt_micro_batch *micro_batch, int64_t
     }
 }
 
-/* y = x w + bias for all n rows of the micro-batch. */
+/* y = x w + bias for all rows of the micro-batch. */
 static void multiply(const dt_gpt *gpt, void *y, dt_result result, const dt_operand *x, const dt_weight *w,
-                     const float *bias, int64_t n, int64_t in, int64_t out, float *workspace) {
-    const dt_linear_shape shape = dt_linear_dense(n, in, out);
+                     const float *bias, dt_linear_shape shape, float *workspace) {
     const struct dt_linear *linear = gpt->kernels->linear;
     linear->forward(y, result, x, w, bias, &shape, dt_linear_all_y(linear, &shape), workspace);
 }
@@ -61,9 +60,11 @@ static void run_attention(const dt_gpt *gpt, const dt_weights *weights, const dt
     dt_layer_activations *l = &a->layer[layer];
     gpt->kernels->layernorm->forward(l->ln_1, l->mean_1, l->rstd_1, x, w->ln_1_weight, w->ln_1_bias,
                                      dt_range_all(n), C);
-    multiply(gpt, l->qkv, DT_RESULT_OPERAND, l->ln_1, &m->c_attn, w->c_attn_bias, n, C, 3 * C, a->workspace);
+    multiply(gpt, l->qkv, DT_RESULT_OPERAND, l->ln_1, &m->c_attn, w->c_attn_bias,
+             dt_linear_dense(n, C, 3 * C), a->workspace);
     attend(gpt, micro_batch, layer, l, a->scratch);
-    multiply(gpt, a->projection, DT_RESULT_FLOAT, l->attended, &m->attn_proj, NULL, n, C, C, a->workspace);
+    multiply(gpt, a->projection, DT_RESULT_FLOAT, l->attended, &m->attn_proj, NULL, dt_linear_dense(n, C, C),
+             a->workspace);
     join_residual(gpt, micro_batch, layer, DT_DROPOUT_RESIDUAL_1, l->middle, x, w->attn_proj_bias, a);
 }
 
@@ -76,8 +77,8 @@ static void run_mlp_to_gelu(const dt_gpt *gpt, const dt_weights *weights, const 
     dt_layer_activations *l = &a->layer[layer];
     gpt->kernels->layernorm->forward(l->ln_2, l->mean_2, l->rstd_2, l->middle, w->ln_2_weight, w->ln_2_bias,
                                      dt_range_all(n), C);
-    multiply(gpt, l->pre, DT_RESULT_OPERAND, l->ln_2, &weights->layer[layer].c_fc, w->c_fc_bias, n, C, F,
-             a->workspace);
+    multiply(gpt, l->pre, DT_RESULT_OPERAND, l->ln_2, &weights->layer[layer].c_fc, w->c_fc_bias,
+             (dt_linear_shape){n, C, F, C, a->wide}, a->workspace);
 }
 
 /* And on to the layer's output. */
@@ -86,9 +87,9 @@ static void run_mlp_from_gelu(const dt_gpt *gpt, const dt_weights *weights, cons
     const int64_t C = gpt->layout->shape.C, F = gpt->layout->shape.F,
                   n = micro_batch->sequences * gpt->layout->shape.T;
     dt_layer_activations *l = &a->layer[layer];
-    gpt->kernels->gelu->forward(a->act, l->pre, dt_range_all(n * F));
-    multiply(gpt, a->projection, DT_RESULT_FLOAT, a->act, &weights->layer[layer].mlp_proj, NULL, n, F, C,
-             a->workspace);
+    gpt->kernels->gelu->forward(a->act, l->pre, dt_range_all(n), (dt_gelu_shape){F, a->wide});
+    multiply(gpt, a->projection, DT_RESULT_FLOAT, a->act, &weights->layer[layer].mlp_proj, NULL,
+             (dt_linear_shape){n, F, C, a->wide, C}, a->workspace);
     join_residual(gpt, micro_batch, layer, DT_DROPOUT_RESIDUAL_2, l->output, l->middle,
                   weights->view.layer[layer].mlp_proj_bias, a);
 }

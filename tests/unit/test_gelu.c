@@ -4,6 +4,9 @@
 
 enum { COUNT = 11 * 401 };
 
+/* So many numbers as a matrix of one row. */
+#define ONE_ROW(count) dt_range_all(1), ((dt_gelu_shape){count, count})
+
 /* -12 to 12 in even steps, with 0 among them. */
 static float *arguments(void) {
     float *pre = numbers_block(COUNT, sizeof *pre);
@@ -21,13 +24,13 @@ static void forward_is_the_formula(void **state) {
     float *pre = arguments();
     for_each_kernels(k) {
         float *y = numbers_poisoned(COUNT), *over = numbers_copy(pre, COUNT);
-        k->gelu->forward(y, pre, dt_range_all(COUNT));
+        k->gelu->forward(y, pre, ONE_ROW(COUNT));
         for (int i = 0; i < COUNT; i++) {
             const double x = (double)pre[i], expected = reference_gelu(x);
             if (!(fabs((double)y[i] - expected) <= 4.0 * (double)FLT_EPSILON * fabs(x)))
                 fail_msg("%s: gelu(%.9g) is %.9g, expected %.9g", k->name, x, (double)y[i], expected);
         }
-        k->gelu->forward(over, over, dt_range_all(COUNT));
+        k->gelu->forward(over, over, ONE_ROW(COUNT));
         assert_same_bits(k->name, "y over pre", over, y, COUNT);
         free(y);
         free(over);
@@ -46,8 +49,8 @@ static void backward_is_the_slope(void **state) {
     for_each_kernels(k) {
         float *dpre = numbers_poisoned(COUNT), *over = numbers_copy(dy, COUNT), *y = numbers_poisoned(COUNT);
         float *y_forward = numbers_poisoned(COUNT);
-        k->gelu->backward(dpre, y, dy, pre, dt_range_all(COUNT));
-        k->gelu->forward(y_forward, pre, dt_range_all(COUNT));
+        k->gelu->backward(dpre, y, dy, pre, ONE_ROW(COUNT));
+        k->gelu->forward(y_forward, pre, ONE_ROW(COUNT));
         assert_same_bits(k->name, "y made again", y, y_forward, COUNT);
         for (int i = 0; i < COUNT; i++) {
             double x = (double)pre[i];
@@ -56,7 +59,7 @@ static void backward_is_the_slope(void **state) {
                 fail_msg("%s: %.9g gelu'(%.9g) is %.9g, expected %.9g", k->name, (double)dy[i],
                          (double)pre[i], (double)dpre[i], expected);
         }
-        k->gelu->backward(over, y, over, pre, dt_range_all(COUNT));
+        k->gelu->backward(over, y, over, pre, ONE_ROW(COUNT));
         assert_same_bits(k->name, "dpre over dy", over, dpre, COUNT);
         float *blocks[] = {dpre, over, y, y_forward};
         for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
@@ -75,8 +78,8 @@ static void far_out_it_is_a_ramp(void **state) {
         float y[N], again[N], dpre[N], ones[N];
         for (int i = 0; i < N; i++)
             ones[i] = 1.0f;
-        k->gelu->forward(y, far, dt_range_all(N));
-        k->gelu->backward(dpre, again, ones, far, dt_range_all(N));
+        k->gelu->forward(y, far, ONE_ROW(N));
+        k->gelu->backward(dpre, again, ones, far, ONE_ROW(N));
         for (int i = 0; i < N; i++)
             if (!(fabsf(y[i] - fmaxf(far[i], 0.0f)) <= 1e-30f) ||
                 !(fabsf(dpre[i] - (far[i] > 0.0f)) <= 1e-20f))
@@ -85,11 +88,46 @@ static void far_out_it_is_a_ramp(void **state) {
     }
 }
 
+/* Rows with a gap between them have the bits of rows without, and nothing is written into the gaps. */
+static void a_gap_between_rows_is_left_alone(void **state) {
+    (void)state;
+    enum { ROWS = 11, COLS = 401, STRIDE = COLS + 7 };
+    const dt_gelu_shape apart = {COLS, STRIDE};
+    float *pre = arguments(), *dy = numbers_random(COUNT, 10, 1.0);
+    for_each_kernels(k) {
+        float *y = numbers_poisoned(COUNT), *dpre = numbers_poisoned(COUNT), *again = numbers_poisoned(COUNT);
+        float *pre_apart = numbers_poisoned(ROWS * STRIDE), *dy_apart = numbers_poisoned(ROWS * STRIDE);
+        float *y_apart = numbers_poisoned(ROWS * STRIDE), *again_apart = numbers_poisoned(ROWS * STRIDE);
+        for (int i = 0; i < ROWS; i++) {
+            memcpy(pre_apart + i * STRIDE, pre + i * COLS, COLS * sizeof *pre);
+            memcpy(dy_apart + i * STRIDE, dy + i * COLS, COLS * sizeof *dy);
+        }
+        k->gelu->forward(y, pre, ONE_ROW(COUNT));
+        k->gelu->backward(dpre, again, dy, pre, ONE_ROW(COUNT));
+        k->gelu->forward(y_apart, pre_apart, dt_range_all(ROWS), apart);
+        k->gelu->backward(dy_apart, again_apart, dy_apart, pre_apart, dt_range_all(ROWS), apart);
+        for (int i = 0; i < ROWS; i++) {
+            assert_same_bits(k->name, "y", y_apart + i * STRIDE, y + i * COLS, COLS);
+            assert_same_bits(k->name, "dpre", dy_apart + i * STRIDE, dpre + i * COLS, COLS);
+            assert_same_bits(k->name, "y made again", again_apart + i * STRIDE, again + i * COLS, COLS);
+            for (int j = COLS; j < STRIDE; j++)
+                assert_true(isnan(y_apart[i * STRIDE + j]) && isnan(dy_apart[i * STRIDE + j]) &&
+                            isnan(again_apart[i * STRIDE + j]));
+        }
+        float *blocks[] = {y, dpre, again, pre_apart, dy_apart, y_apart, again_apart};
+        for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++)
+            free(blocks[i]);
+    }
+    free(pre);
+    free(dy);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(forward_is_the_formula),
         cmocka_unit_test(backward_is_the_slope),
         cmocka_unit_test(far_out_it_is_a_ramp),
+        cmocka_unit_test(a_gap_between_rows_is_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -76,15 +76,15 @@ static int64_t layernorm_backward(const dt_kernels *k, const dt_dropout *drop, c
 
 static int64_t gelu_forward(const dt_kernels *k, const dt_dropout *drop, const dt_range *range, float *out) {
     (void)drop;
-    k->gelu->forward(out, operands(k, ROWS * C, 1), choose(range, ROWS * C));
-    return ROWS * C;
+    k->gelu->forward(out, operands(k, ROWS * C, 1), choose(range, ROWS), (dt_gelu_shape){C, C});
+    return ROWS;
 }
 
 static int64_t gelu_backward(const dt_kernels *k, const dt_dropout *drop, const dt_range *range, float *out) {
     (void)drop;
     k->gelu->backward(out, out + ROWS * C, operands(k, ROWS * C, 1), operands(k, ROWS * C, 2),
-                      choose(range, ROWS * C));
-    return ROWS * C;
+                      choose(range, ROWS), (dt_gelu_shape){C, C});
+    return ROWS;
 }
 
 static int64_t residual_forward(const dt_kernels *k, const dt_dropout *drop, const dt_range *range,

@@ -84,8 +84,8 @@ static int64_t layernorm(const dt_kernels *k, int64_t C, const dt_dropout *drop,
 static int64_t gelu(const dt_kernels *k, int64_t count, const dt_dropout *drop, float *out) {
     (void)drop;
     float *pre = wild(count, 1), *dy = numbers_random(count, 2, 1.0);
-    k->gelu->forward(out, pre, dt_range_all(count));
-    k->gelu->backward(out + count, out + 2 * count, dy, pre, dt_range_all(count));
+    k->gelu->forward(out, pre, dt_range_all(1), (dt_gelu_shape){count, count});
+    k->gelu->backward(out + count, out + 2 * count, dy, pre, dt_range_all(1), (dt_gelu_shape){count, count});
     FREE(pre, dy);
     return 3 * count;
 }
