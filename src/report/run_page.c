@@ -9,6 +9,7 @@
 #include "base/plural.h"
 #include "base/units.h"
 #include "base/version.h"
+#include "report/option_charts.h"
 #include "report/page.h"
 #include "report/run_charts.h"
 #include "report/run_events.h"
@@ -187,6 +188,7 @@ static void draw_page(FILE *f, const void *context) {
         fputs("<p>There are no losses yet.</p>\n", f);
     if (m->set->count == 1)
         dt_run_events_put(m->set, f);
+    dt_option_charts_put(m->set, f);
     dt_run_samples_put(m->set, f);
     dt_starts_table_put(m->set, f);
     put_words(m->set, f);

@@ -8,61 +8,16 @@
 
 #include "base/plural.h"
 #include "base/units.h"
+#include "report/option_keys.h"
 #include "report/page.h"
 
-/* More columns are not read by anybody. */
-#define OPTIONS_MAX 40
 #define VALUE_BYTES 40
-
-/* Where a run lies and what it goes on from is no choice of a sweep's; the table has the names anyway. */
-static const char *const left_out[] = {"out_dir", "checkpoint_dir", "resume"};
-
-static bool is_left_out(const char *key) {
-    for (size_t i = 0; i < sizeof left_out / sizeof *left_out; i++)
-        if (strcmp(key, left_out[i]) == 0)
-            return true;
-    return false;
-}
-
-/* A run's value of an option as text, a new string; NULL where it has none. */
-static char *value_text(const dt_run_shown *run, const char *key) {
-    const json_t *value = json_object_get(dt_run_metrics_config(&run->metrics), key);
-    if (value == NULL)
-        return NULL;
-    return json_is_string(value) ? strdup(json_string_value(value))
-                                 : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(9));
-}
-
-static bool differs(const dt_run_set *set, const char *key, const json_t *value) {
-    for (int r = 0; r < set->count; r++) {
-        const json_t *config = dt_run_metrics_config(&set->run[r].metrics);
-        const json_t *other = json_object_get(config, key);
-        if (config != NULL && (other == NULL || !json_equal(other, value)))
-            return true;
-    }
-    return false;
-}
-
-/* The names of the options that are not the same in all runs that tell theirs. */
-static int find_options(const dt_run_set *set, const char *keys[OPTIONS_MAX]) {
-    json_t *config = NULL;
-    const char *key;
-    json_t *value;
-    int count = 0;
-    for (int r = 0; r < set->count && config == NULL; r++)
-        config = json_object_get(dt_run_metrics_start(&set->run[r].metrics), "config");
-    json_object_foreach(config, key, value) {
-        if (count < OPTIONS_MAX && !is_left_out(key) && differs(set, key, value))
-            keys[count++] = key;
-    }
-    return count;
-}
 
 /* Whether more than half of the runs have this value: then it is not what makes a run special. */
 static bool is_usual(const dt_run_set *set, const char *key, const char *text) {
     int same = 0;
     for (int r = 0; r < set->count; r++) {
-        char *other = value_text(&set->run[r], key);
+        char *other = dt_option_keys_value(&set->run[r], key);
         same += other != NULL && strcmp(other, text) == 0;
         free(other);
     }
@@ -70,7 +25,7 @@ static bool is_usual(const dt_run_set *set, const char *key, const char *text) {
 }
 
 static void put_option(const dt_run_set *set, const dt_run_shown *run, const char *key, FILE *file) {
-    char *text = value_text(run, key);
+    char *text = dt_option_keys_value(run, key);
     fprintf(file, "<td class=\"n%s\">", text && is_usual(set, key, text) ? " same" : "");
     if (text != NULL)
         dt_page_text_start(file, text, VALUE_BYTES);
@@ -160,14 +115,14 @@ static void put_columns(const dt_run_set *set, const char *const *keys, int coun
 }
 
 void dt_runs_table_put(const dt_run_set *set, FILE *file) {
-    const char *keys[OPTIONS_MAX];
-    const int count = find_options(set, keys);
+    const char *keys[DT_OPTION_KEYS_MAX];
+    const int count = dt_option_keys_find(set, keys);
     fprintf(
         file,
         "<p class=\"caption\">%d runs, the best first%s; %s%d option%s in which they differ. Training loss: the mean "
         "of the last %.0f&nbsp;%% of a run's steps.</p>\n<div class=\"scroll tall\"><table>\n",
         set->count, set->by_bytes ? ", by bits per byte, since their tokenizers differ" : "",
-        count == OPTIONS_MAX ? "the first " : "", count, dt_plural_s(count), 100.0 * DT_RUN_SET_LAST);
+        count == DT_OPTION_KEYS_MAX ? "the first " : "", count, dt_plural_s(count), 100.0 * DT_RUN_SET_LAST);
     put_columns(set, keys, count, file);
     fputs("<tbody>\n", file);
     for (int r = 0; r < set->count; r++)

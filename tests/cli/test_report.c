@@ -70,8 +70,15 @@ static void a_sweep_is_sorted(void **state) {
     training_done(TRAINING_ALONE, 1, "sweep/slow", EVALUATED "--max-steps 8 --learning-rate 1e-5");
     training_done(TRAINING_ALONE, 1, "sweep/fast", EVALUATED "--max-steps 8 --learning-rate 0.02");
     char *page = report("sweep --out s.html", "s.html");
+    assert_null(strstr(page, "Loss by option")); /* of two dots nothing follows */
+    free(page);
+    training_done(TRAINING_ALONE, 1, "sweep/middle", EVALUATED "--max-steps 8 --learning-rate 1e-3");
+    page = report("sweep --out s.html", "s.html");
+    assert_non_null(strstr(page, "Loss by option"));
+    assert_int_equal(count_of(page, "class=\"dots spot "), 3);
+    assert_non_null(strstr(page, "best validation loss, log scale"));
     expect_alone(page);
-    assert_non_null(strstr(page, "2 runs, best: fast"));
+    assert_non_null(strstr(page, "3 runs, best: fast"));
     assert_non_null(strstr(page, ">learning_<wbr>rate</th>"));
     assert_null(strstr(page, ">d_<wbr>model</th>"));
     assert_null(strstr(page, ">out_<wbr>dir</th>"));
