@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/minmax.h"
 #include "report/axis.h"
+#include "report/axis_marks.h"
 #include "report/chart_range.h"
 #include "report/page.h"
 
@@ -122,13 +123,8 @@ static void draw_scale(const frame *f, dt_chart_scale scale, FILE *file) {
     const int max = (int)dt_max(2, dt_min((int64_t)(width / TICK_WIDTH) + 1, 12));
     dt_axis_choose(f->domain->low[scale], f->domain->high[scale], max, scale == DT_CHART_STEPS, &ticks);
     fprintf(file, "<g class=\"scale %s\">\n", dt_chart_scale_names[scale]);
-    for (int i = 0; i < ticks.count; i++) {
-        const double x = x_of(f, scale, ticks.value[i]);
-        fprintf(file,
-                "<path class=\"tick\" d=\"M%.1f %.1fv5\"/><text class=\"number\" x=\"%.1f\" y=\"%.1f\" "
-                "text-anchor=\"middle\">%s</text>\n",
-                x, BOTTOM, x, BOTTOM + 18.0, ticks.text[i]);
-    }
+    for (int i = 0; i < ticks.count; i++)
+        dt_axis_marks_tick(file, x_of(f, scale, ticks.value[i]), BOTTOM, ticks.text[i]);
     fprintf(file, "<text class=\"label\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%s</text>\n</g>\n",
             0.5 * (LEFT + f->right), DT_CHART_HEIGHT - 5.0,
             scale == DT_CHART_TIME ? f->domain->time_name : names[scale]);
@@ -138,14 +134,9 @@ static void draw_values(const frame *f, FILE *file) {
     dt_axis_ticks ticks;
     const int max = (int)((BOTTOM - TOP) / VALUE_HEIGHT) + 1;
     dt_axis_choose(f->range.low, f->range.high, max, false, &ticks);
-    for (int i = 0; i < ticks.count; i++) {
-        const double y = y_of(f, ticks.value[i]);
-        fprintf(file,
-                "<path class=\"grid\" d=\"M%.1f %.1fH%.1f\"/><text class=\"number\" x=\"%.1f\" y=\"%.1f\" "
-                "text-anchor=\"end\">%s</text>\n",
-                LEFT, y, f->right, LEFT - 8.0, y + 4.0, ticks.text[i]);
-    }
-    fprintf(file, "<path class=\"axis\" d=\"M%.1f %.1fH%.1f\"/>\n", LEFT, BOTTOM, f->right);
+    for (int i = 0; i < ticks.count; i++)
+        dt_axis_marks_value(file, LEFT, f->right, y_of(f, ticks.value[i]), ticks.text[i]);
+    dt_axis_marks_line(file, LEFT, f->right, BOTTOM);
 }
 
 static void draw_title(const dt_chart *chart, const frame *f, double width, FILE *file) {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "report/axis.h"
+#include "report/axis_marks.h"
 #include "report/chart.h"
 #include "report/option_keys.h"
 #include "report/page.h"
@@ -26,7 +27,6 @@
 #define LOGARITHMIC_FROM 8.0 /* times the smallest value */
 #define TICK_DISTANCE    44.0
 #define TICKS_Y          6
-#define NAME_BYTES       16
 
 /* A run with a loss and a value. */
 typedef struct dot {
@@ -120,25 +120,15 @@ static void put_axes(const option_chart *c, FILE *file) {
     dt_axis_ticks ticks;
     double last = -HUGE_VAL;
     dt_axis_choose(c->y_low, c->y_high, TICKS_Y, false, &ticks);
-    for (int i = 0; i < ticks.count; i++) {
-        const double y = y_of(c, ticks.value[i]);
-        fprintf(file,
-                "<path class=\"grid\" d=\"M%.1f %.1fH%.1f\"/><text class=\"number\" x=\"%.1f\" y=\"%.1f\" "
-                "text-anchor=\"end\">%s</text>\n",
-                LEFT, y, RIGHT, LEFT - 8.0, y + 4.0, ticks.text[i]);
-    }
-    fprintf(file, "<path class=\"axis\" d=\"M%.1f %.1fH%.1f\"/>\n", LEFT, BOTTOM, RIGHT);
+    for (int i = 0; i < ticks.count; i++)
+        dt_axis_marks_value(file, LEFT, RIGHT, y_of(c, ticks.value[i]), ticks.text[i]);
+    dt_axis_marks_line(file, LEFT, RIGHT, BOTTOM);
     for (int i = 0; i < c->count; i++) {
         const double x = x_of(c, c->dot[i].at);
         if (x - last < TICK_DISTANCE)
             continue;
         last = x;
-        fprintf(file,
-                "<path class=\"tick\" d=\"M%.1f %.1fv5\"/><text class=\"number\" x=\"%.1f\" y=\"%.1f\" "
-                "text-anchor=\"middle\">",
-                x, BOTTOM, x, BOTTOM + 18.0);
-        dt_page_text_start(file, c->dot[i].value, NAME_BYTES);
-        fputs("</text>\n", file);
+        dt_axis_marks_tick(file, x, BOTTOM, c->dot[i].value);
     }
 }
 

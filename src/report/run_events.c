@@ -8,6 +8,7 @@
 #include "base/plural.h"
 #include "base/units.h"
 #include "report/axis.h"
+#include "report/axis_marks.h"
 #include "report/page.h"
 
 /* The picture: its width, that of the rows' names, and of a row. */
@@ -88,10 +89,7 @@ static void put_scale(const dt_chart_domain *d, dt_chart_scale scale, double y, 
     fprintf(file, "<g class=\"scale %s\">", dt_chart_scale_names[scale]);
     for (int i = 0; i < ticks.count; i++) {
         const double x = LEFT + (RIGHT - LEFT) * (span > 0.0 ? (ticks.value[i] - low) / span : 0.5);
-        fprintf(file,
-                "<path class=\"tick\" d=\"M%.1f %.1fv5\"/><text class=\"number\" x=\"%.1f\" y=\"%.1f\" "
-                "text-anchor=\"middle\">%s</text>",
-                x, y, x, y + 18.0, ticks.text[i]);
+        dt_axis_marks_tick(file, x, y, ticks.text[i]);
     }
     fprintf(file, "<text class=\"label\" x=\"12\" y=\"%.1f\">%s</text></g>\n", y + 18.0,
             scale == DT_CHART_TIME ? d->time_name : dt_chart_scale_names[scale]);
@@ -119,7 +117,7 @@ static void put_picture(const dt_run_set *set, FILE *file) {
         put_strokes(set, &rows[k], y, file);
         fputc('\n', file);
     }
-    fprintf(file, "<path class=\"axis\" d=\"M%.1f %.1fH%.1f\"/>\n", LEFT, bottom, RIGHT);
+    dt_axis_marks_line(file, LEFT, RIGHT, bottom);
     for (int s = 0; s < DT_CHART_SCALES; s++)
         put_scale(&set->domain, (dt_chart_scale)s, bottom, file);
     fputs("</svg></div>\n", file);

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "report/axis.h"
+#include "report/axis_marks.h"
 #include "report/chart.h"
 #include "report/page.h"
 
@@ -17,6 +18,9 @@
 
 /* Lines of a grid; with more their numbers would touch. */
 #define LINES_MAX 8
+
+/* From one number of the ranks' axis to the next. */
+#define NUMBER_DISTANCE 34.0
 
 /* What lies beyond is drawn at the bound: no measurement is there, but a file can say so. */
 #define VALUE_MIN 1e-30
@@ -62,28 +66,18 @@ static double y_of(const dt_scaling_chart *c, const axes *a, double value) {
 }
 
 static void draw_ranks_axis(const dt_scaling_chart *c, const axes *a, FILE *f) {
+    char text[DT_AXIS_TEXT_BYTES];
     double last = -100.0;
     for (int i = 0; i < c->count; i++) {
         const double x = x_of(a, c->measured[i].ranks);
-        fprintf(f, "<line class=\"tick\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>\n", x, BOTTOM, x,
-                BOTTOM + 5.0);
-        if (x - last < 26.0)
-            continue; /* numbers would touch */
-        last = x;
-        fprintf(f, "<text class=\"number\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">%.0f</text>\n", x,
-                BOTTOM + 18.0, c->measured[i].ranks);
+        const bool touches = x - last < NUMBER_DISTANCE;
+        snprintf(text, sizeof text, "%.0f", c->measured[i].ranks);
+        dt_axis_marks_tick(f, x, BOTTOM, touches ? "" : text);
+        last = touches ? last : x;
     }
     fprintf(f,
             "<text class=\"label\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"middle\">ranks (log scale)</text>\n",
             0.5 * (LEFT + RIGHT), HEIGHT - 5.0);
-}
-
-static void draw_grid_line(const dt_scaling_chart *c, const axes *a, double value, const char *text,
-                           FILE *f) {
-    const double y = y_of(c, a, value);
-    fprintf(f, "<line class=\"grid\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>\n", LEFT, y, RIGHT, y);
-    fprintf(f, "<text class=\"number\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n", LEFT - 8.0,
-            y + 4.0, text);
 }
 
 /* A number short enough for its place beside the axis. */
@@ -102,7 +96,7 @@ static void draw_values_axis(const dt_scaling_chart *c, const axes *a, FILE *f) 
     for (int line = 0; line <= LINES_MAX && first + line * step <= a->y_high * (1.0 + 1e-9); line++) {
         const double at = first + line * step, value = c->rising ? exp2(at) : at;
         print_value(value, text, sizeof text);
-        draw_grid_line(c, a, value, text, f);
+        dt_axis_marks_value(f, LEFT, RIGHT, y_of(c, a, value), text);
     }
 }
 
@@ -171,7 +165,7 @@ static void draw_inside(const dt_scaling_chart *c, FILE *f) {
             c->title, c->unit);
     draw_crowded(c, &a, f);
     draw_values_axis(c, &a, f);
-    fprintf(f, "<path class=\"axis\" d=\"M%.1f %.1fH%.1f\"/>\n", LEFT, BOTTOM, RIGHT);
+    dt_axis_marks_line(f, LEFT, RIGHT, BOTTOM);
     draw_ranks_axis(c, &a, f);
     draw_ideal(c, &a, f);
     draw_predicted(c, &a, f);

@@ -34,8 +34,8 @@ static size_t draw(bool rising, double value, double half_width, double predicte
     assert_non_null(file);
     dt_scaling_chart_draw(&chart, file);
     assert_int_equal(fclose(file), 0);
-    assert_true(count_of(text, "<line class=\"grid\"") <= 9);
-    assert_true(count_of(text, "<line class=\"grid\"") >= 2);
+    assert_true(count_of(text, "<path class=\"grid\"") <= 9);
+    assert_true(count_of(text, "<path class=\"grid\"") >= 2);
     for (const char *at = text; (at = strchr(at, '"')) != NULL; at++)
         if (strncmp(at, "\"nan", 4) == 0 || strncmp(at, "\"-nan", 5) == 0 || strncmp(at, "\"inf", 4) == 0)
             fail_msg("%g, %g, %g: %.40s", value, half_width, predicted, at);
