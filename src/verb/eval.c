@@ -98,9 +98,13 @@ static dt_status find_own(const dt_world *world, const dt_model_file *model, con
 static dt_status open_corpus(const dt_world *world, const dt_model_file *model, const dt_verb_flags *f,
                              dt_corpus *corpus) {
     dt_config config = model->about.config; /* its strings stay the model's */
-    char *run = find_run(model), *list = NULL;
+    char *run = world->rank == 0 ? find_run(model) : NULL, *list = NULL;
+    size_t length = run ? strlen(run) : 0;
+    dt_status status =
+        dt_agree(world, run || world->rank > 0 ? DT_OK : dt_fail("out of memory for a folder's name"));
+    if (status == DT_OK)
+        status = dt_world_broadcast_block(world, &run, &length);
     config.out_dir = run;
-    dt_status status = dt_agree(world, run ? DT_OK : dt_fail("out of memory for the name of the run"));
     if (status == DT_OK && f->data == NULL)
         status = find_own(world, model, f, &config, &list);
     if (status == DT_OK) {

@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/minmax.h"
+#include "base/replace.h"
 #include "comm/agree.h"
 #include "data/corpus_files.h"
 #include "data/recognise.h"
@@ -190,6 +191,7 @@ static dt_status check(const dt_verb_flags *flags, const char *const *words, int
         return dt_usage(
             "tokenizer train: expected the name of a new file for --out, found %s, which is there",
             flags->out);
+    DT_TRY(dt_replace_check(flags->out)); /* before the work */
     if (flags->vocab_size == NULL)
         return dt_usage(
             "tokenizer train: expected how many tokens there shall be, as in --vocab-size 8000, found "

@@ -99,7 +99,12 @@ static void what_is_missing_is_named(void **state) {
     expect_refused("train cut.gz --vocab-size 300 --out t.json",
                    "cannot unpack cut.gz: expected a whole file");
     expect_refused("train /dev/null --vocab-size 300 --out t.json", "expected text to train on, found none");
-    command_result r = command_run("ls t.json");
+    /* Before a text is read. */
+    command_result r = command_run("%s tokenizer train none.txt --vocab-size 300 --out nope/t.json", DTRAIN);
+    assert_int_equal(r.exit_code, 1);
+    command_says(&r, "nope/t.json: No such file or directory");
+    command_free(&r);
+    r = command_run("ls t.json");
     assert_int_not_equal(r.exit_code, 0);
     command_free(&r);
 }
