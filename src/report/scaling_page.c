@@ -101,7 +101,7 @@ static void put_figure(const dt_study *study, bool weak, int number, FILE *f) {
     dt_scaling_figure_put(study, weak, f);
     fprintf(f,
             "<figcaption><b class=\"n\">Figure %d.</b> %s scaling: %" PRId64 " sequence%s of %" PRId64
-            " tokens %s. Left, speed-up; right, efficiency.</figcaption>\n</figure>\n",
+            " tokens %s.</figcaption>\n</figure>\n",
             number, name_of(weak), study->config->batch_size, dt_plural_s(study->config->batch_size),
             study->config->max_seq_len, weak ? "per rank" : "in every step");
 }
@@ -134,9 +134,9 @@ static void put_table(const dt_study *study, bool weak, int number, FILE *f) {
     bool shared = false;
     fprintf(
         f,
-        "<div class=\"scroll\"><table class=\"study\">\n<caption><b class=\"n\">Table %d.</b> %s scaling, %" PRId64
+        "<p class=\"caption\"><b class=\"n\">Table %d.</b> %s scaling, %" PRId64
         " timed step%s per row after %" PRId64 " to warm up; step times are mean and 95&nbsp;%% confidence "
-        "interval.</caption>\n<thead><tr><th colspan=\"2\"></th><th class=\"over\" "
+        "interval.</p>\n<div class=\"scroll\"><table class=\"study\">\n<thead><tr><th colspan=\"2\"></th><th class=\"over\" "
         "colspan=\"7\">measured</th>"
         "<th class=\"over predicted\" colspan=\"3\">predicted</th></tr>\n<tr>",
         number, name_of(weak), study->repetitions, dt_plural_s(study->repetitions), study->warmups);
@@ -186,8 +186,8 @@ static void put_machine(const dt_study *study, int number, FILE *f) {
     char text[512], parameters[COUNT_BYTES], model[DT_DESCRIBE_BYTES];
     fprintf(
         f,
-        "<h2>What ran where</h2>\n<div class=\"scroll\"><table class=\"facts\">\n<caption><b class=\"n\">Table %d.</b> Machine, "
-        "program and model.</caption>\n<tbody>\n",
+        "<h2>What ran where</h2>\n<p class=\"caption\"><b class=\"n\">Table %d.</b> Machine, program and model.</p>\n<div "
+        "class=\"scroll\"><table class=\"facts\">\n<tbody>\n",
         number);
     put_hosts("Hosts", m->hosts, f);
     if (json_array_size(study->other_hosts) > 0)
