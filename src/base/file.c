@@ -302,6 +302,11 @@ bool dt_file_is_folder(const char *path) {
     return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+bool dt_file_is_same(const char *path, const char *other) {
+    struct stat a, b;
+    return stat(path, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
 char *dt_file_join(const char *folder, const char *name) {
     char *joined = NULL;
     if (name[0] == '/' || folder[0] == 0)

@@ -211,16 +211,55 @@ static dt_status refuse_run(const char *folder, const char *other, const char *o
         resumed_from, run_id, folder, other, option, run_id, other);
 }
 
+/* The run that wrote the lines of the folder last; all zero where there are none. */
+static dt_status read_last_run(const char *out_dir, dt_metrics_run *last) {
+    char *metrics = dt_file_join(out_dir, DT_METRICS_NAME);
+    *last = (dt_metrics_run){0};
+    if (metrics == NULL)
+        return dt_fail("out of memory for a file's name");
+    const dt_status status = dt_file_is_folder(metrics) ? DT_OK : dt_metrics_last_run(metrics, last);
+    free(metrics);
+    return status;
+}
+
+/* Whether a run of the config `saved` keeps its checkpoints in `folder`, and its lines elsewhere than
+ * `config`. */
+static bool keeps_them_there(const dt_config *saved, const dt_config *config, const char *folder) {
+    char *its =
+        saved->checkpoint_dir ? strdup(saved->checkpoint_dir) : dt_file_join(saved->out_dir, "checkpoints");
+    const bool joined =
+        its && dt_file_is_same(its, folder) && !dt_file_is_same(saved->out_dir, config->out_dir);
+    free(its);
+    return joined;
+}
+
+dt_status dt_out_dir_expect_own(const dt_config *config, const char *checkpoints_folder,
+                                const char *checkpoint) {
+    dt_checkpoint_about about;
+    dt_metrics_run here, there;
+    if (dt_checkpoint_read_about(checkpoint, &about) != DT_OK)
+        return DT_OK; /* for who reads the rest of it to say */
+    dt_status status = DT_OK;
+    if (keeps_them_there(&about.config, config, checkpoints_folder)) {
+        status = read_last_run(config->out_dir, &here);
+        if (status == DT_OK)
+            status = read_last_run(about.config.out_dir, &there);
+        if (status == DT_OK && strcmp(there.run_id, about.run_id) == 0 &&
+            strcmp(here.run_id, about.run_id) != 0)
+            status = dt_usage(
+                "cannot resume: %s is a checkpoint of run %s, whose out_dir is %s, and not %s; give "
+                "this run a --checkpoint-dir of its own, or go on with that run by --out-dir %s",
+                checkpoint, about.run_id, about.config.out_dir, config->out_dir, about.config.out_dir);
+    }
+    dt_config_free(&about.config);
+    return status;
+}
+
 /* By the lines of the run; one that another has begun from this very checkpoint is its own. */
 static dt_status find_run_in_lines(const dt_config *config, const char *run_id, int64_t step,
                                    const char *resumed_from, char own_run_id[DT_RUN_ID_BYTES]) {
-    dt_metrics_run last = {0};
-    char *metrics = dt_file_join(config->out_dir, DT_METRICS_NAME);
-    if (metrics == NULL)
-        return dt_fail("out of memory for a file's name");
-    const dt_status status = dt_file_is_folder(metrics) ? DT_OK : dt_metrics_last_run(metrics, &last);
-    free(metrics);
-    DT_TRY(status);
+    dt_metrics_run last;
+    DT_TRY(read_last_run(config->out_dir, &last));
     const bool began_here = strcmp(last.parent_run_id, run_id) == 0 && last.start_step == step;
     if (*last.run_id && strcmp(last.run_id, run_id) != 0 && !began_here)
         return refuse_run(config->out_dir, last.run_id, "--out-dir", run_id, resumed_from);
@@ -237,6 +276,8 @@ dt_status dt_out_dir_find_run(const dt_config *config, const char *checkpoints_f
     if (*other)
         return refuse_run(checkpoints_folder, other,
                           config->checkpoint_dir ? "--checkpoint-dir" : "--out-dir", run_id, resumed_from);
+    if (holds)
+        DT_TRY(dt_out_dir_expect_own(config, checkpoints_folder, resumed_from));
     if (holds)
         snprintf(own_run_id, DT_RUN_ID_BYTES, "%s", run_id);
     return DT_OK;

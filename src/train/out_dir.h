@@ -44,10 +44,18 @@ void dt_out_dir_release(dt_out_dir_claim *claim);
  * Which run goes on in the folders of `config` from the checkpoint `resumed_from` of step `step` of run
  * `run_id`, by the last run that wrote metrics.jsonl and by every checkpoint that can be read: that very run,
  * or one that began from there and has saved nothing yet, or a new one, "", where they hold none. Folders of
- * another run are refused with DT_USAGE. Changes nothing. Rank 0 alone. Local.
+ * another run are refused with DT_USAGE, as by dt_out_dir_expect_own. Changes nothing. Rank 0 alone. Local.
  */
 dt_status dt_out_dir_find_run(const dt_config *config, const char *checkpoints_folder, const char *run_id,
                               int64_t step, const char *resumed_from, char own_run_id[DT_RUN_ID_BYTES]);
+
+/**
+ * Refuses a checkpoint whose run keeps its lines in another out_dir than that of `config`, though it keeps
+ * its checkpoints in this very folder: two runs that were given one checkpoint_dir, of which the second would
+ * take the first for itself. Fails with DT_USAGE. Changes nothing. Local.
+ */
+dt_status dt_out_dir_expect_own(const dt_config *config, const char *checkpoints_folder,
+                                const char *checkpoint);
 
 /**
  * Makes the folders of `config`, claims what is not claimed yet without waiting, checks that a checkpoint

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -51,18 +50,12 @@ static void tell_schedule(const dt_config *saved, const dt_config *now, int64_t 
         dt_log_line("%s", text);
 }
 
-/* Whether two names lead to one folder. */
-static bool is_same_folder(const char *left, const char *right) {
-    struct stat a, b;
-    return stat(left, &a) == 0 && stat(right, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
-}
-
 /* A run whose checkpoints are not in a folder of their own: it is where its folder checkpoints/ is now. */
 static dt_status settle_beside(dt_config *config, dt_config *saved, const char *path, char *parent) {
     char *usual = dt_file_join(saved->out_dir, CHECKPOINTS), *name = strrchr(parent, '/');
     if (usual == NULL)
         return dt_fail("out of memory for the names of a run's folders");
-    const bool known = is_same_folder(usual, parent);
+    const bool known = dt_file_is_same(usual, parent);
     free(usual);
     if (known)
         return dt_config_set(config, "out_dir", saved->out_dir, "resume");
@@ -84,7 +77,7 @@ static dt_status settle(dt_config *config, dt_config *saved, const char *path) {
     dt_status status = DT_OK;
     if (saved->checkpoint_dir == NULL)
         status = settle_beside(config, saved, path, parent);
-    else if (is_same_folder(saved->checkpoint_dir, parent)) {
+    else if (dt_file_is_same(saved->checkpoint_dir, parent)) {
         status = dt_config_set(config, "out_dir", saved->out_dir, "resume");
         if (status == DT_OK)
             status = dt_config_set(config, "checkpoint_dir", saved->checkpoint_dir, "resume");

@@ -12,6 +12,7 @@
 #include "checkpoint/checkpoint.h"
 #include "train/metrics.h"
 #include "train/metrics_lines.h"
+#include "train/out_dir.h"
 #include "train/resume.h"
 #include "verb/verb.h"
 
@@ -46,7 +47,10 @@ static dt_status find_step(dt_config *config, const char *checkpoints_folder, in
     dt_status status = dt_checkpoint_read_about(path, &about);
     if (status == DT_OK) {
         *step = about.step;
-        status = dt_resume_adopt(config, &about.config);
+        if (dt_config_is_given(config, "out_dir"))
+            status = dt_out_dir_expect_own(config, checkpoints_folder, path);
+        if (status == DT_OK)
+            status = dt_resume_adopt(config, &about.config);
         dt_config_free(&about.config);
     }
     free(path);

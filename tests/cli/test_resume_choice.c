@@ -227,12 +227,45 @@ static void auto_goes_on_from_the_newest_whole_one(void **state) {
     }
 }
 
+/* Two runs that were given one folder of checkpoints, as the runs of a sweep may be: the second does not take
+ * the first for itself, neither in its middle nor when it is complete, and nothing is made for it. */
+static void a_shared_checkpoint_dir_makes_no_other_run_its_own(void **state) {
+    (void)state;
+    static const char words[] = "--checkpoint-dir shared --resume auto ";
+    static const char sentence[] =
+        ", whose out_dir is mine, and not yours; give this run a --checkpoint-dir of its "
+        "own, or go on with that run by --out-dir mine\n";
+    training_done(TRAINING_ALONE, 1, "mine", TRAINING_COSINE "--checkpoint-dir shared --resume auto");
+    for (int steps = 10; steps < 13; steps += 2) {
+        char flags[512];
+        snprintf(flags, sizeof flags, "%s %s --learning-rate 1e-3 --max-steps %d", TRAINING_COSINE, words,
+                 steps);
+        training_refused(2, "yours", flags, 2, sentence);
+        command_result r = command_run("%s progress %s --out-dir yours", DTRAIN, words);
+        assert_int_equal(r.exit_code, 2);
+        command_says(&r, sentence);
+        command_free(&r);
+        r = command_run("test ! -e yours");
+        assert_int_equal(r.exit_code, 0);
+        command_free(&r);
+    }
+    /* The folder of the lines under another name is the same run. */
+    command_result r = command_run("mv mine moved && %s progress %s --out-dir moved", DTRAIN, words);
+    command_says(&r, "complete: step 10 of 10 in moved");
+    command_free(&r);
+    training_done(TRAINING_ALONE, 1, "moved",
+                  TRAINING_COSINE "--checkpoint-dir shared --resume auto --max-steps 12");
+    expect_run("moved", "run_id", "moved");
+    assert_int_equal(system("rm -r moved shared"), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(a_path_may_lead_to_another_run),
                                        cmocka_unit_test(a_run_that_saved_nothing_begins_again),
                                        cmocka_unit_test(auto_starts_fresh_where_nothing_is),
                                        cmocka_unit_test(latest_needs_a_checkpoint),
                                        cmocka_unit_test(a_copy_alone_asks_for_a_folder),
+                                       cmocka_unit_test(a_shared_checkpoint_dir_makes_no_other_run_its_own),
                                        cmocka_unit_test(best_is_a_checkpoint_too),
                                        cmocka_unit_test(a_damaged_checkpoint_is_refused),
                                        cmocka_unit_test(auto_goes_on_from_the_newest_whole_one)};
