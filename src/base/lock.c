@@ -99,12 +99,14 @@ static outcome clear_foreign(int home) {
 static outcome try_in(const char *folder, int home, int *descriptor) {
     struct stat info;
     outcome found = open_file(home, descriptor);
-    if (found == BROKEN && errno == EACCES && faccessat(home, DT_LOCK_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+    int cause = errno;
+    if (found == BROKEN && cause == EACCES && faccessat(home, DT_LOCK_NAME, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
         return clear_foreign(home);
+    errno = cause;
     if (found != TAKEN)
         return found;
     found = lock_file(*descriptor);
-    const int cause = errno;
+    cause = errno;
     if (found == TAKEN && (!is_in_place(home, *descriptor) || !leads_to(folder, home)))
         found = REPLACED;
     /* A tree that was copied by hard links shares the file: this name gets one of its own. */

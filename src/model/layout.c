@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "base/memory.h"
 #include "base/philox.h"
+#include "base/progress.h"
 
 /* How long one side of a tensor is, in the letters of dt_shape. */
 typedef enum extent { NONE, C, C3, F, T, V } extent;
@@ -156,9 +157,14 @@ const dt_tensor *dt_layout_tensor_at(const dt_layout *layout, const float *vecto
     return offset < tensor->offset + tensor->count ? tensor : NULL;
 }
 
+/* Weights that are drawn between two marks of progress: about a millisecond's. */
+#define WEIGHTS_PER_MARK 65536
+
 /* Element e takes half (e mod 2) of the pair of normals that counter e / 2 gives. */
 static void fill_normal(float *elements, int64_t count, dt_philox_key key, double deviation) {
     for (int64_t e = 0; e < count; e += 2) {
+        if (e % WEIGHTS_PER_MARK == 0)
+            dt_progress_mark();
         uint64_t pair = (uint64_t)e / 2;
         double normal[2];
         dt_philox_normal(dt_philox(key, (uint32_t)pair, (uint32_t)(pair >> 32), 0, 0), normal);

@@ -114,8 +114,9 @@ static dt_status try_checkpoints(const char *folder, const char *option) {
             "files, found %zu bytes; name a folder with a shorter path",
             option, spare, strlen(folder));
     if (failed)
-        return dt_usage("%s: cannot write checkpoints into %s: %s; name a folder that you can write to",
-                        option, folder, strerror(failed));
+        return dt_usage("%s: cannot write checkpoints into %s: %s; %s", option, folder, strerror(failed),
+                        failed == ENOSPC || failed == EDQUOT ? "make room there, or name another folder"
+                                                             : "name a folder that you can write to");
     DT_TRY(expect_link(folder, DT_CHECKPOINT_LATEST, option));
     DT_TRY(expect_link(folder, DT_CHECKPOINT_BEST, option));
     return try_latest(folder, option);

@@ -187,6 +187,22 @@ static void a_full_disk_stops_the_run(void **state) {
     check_whole("full");
 }
 
+/* One that is full at the start asks for room, and not for another right: here of four files at most. */
+static void a_full_disk_at_the_start_asks_for_room(void **state) {
+    (void)state;
+    if (!may_mount())
+        return;
+    command_result r = command_run(
+        "unshare -m sh -c 'mkdir files && mount -t tmpfs -o nr_inodes=4 tmpfs files && exec %s train "
+        "--out-dir files " MODEL "--max-steps 2'",
+        DTRAIN);
+    check(&r, 2,
+          (const char *const[]){
+              "out_dir: cannot write checkpoints into files/checkpoints: No space left on device; "
+              "make room there, or name another folder",
+              NULL});
+}
+
 /* A disk that has no room for lines: that is told once, and with checkpoint_on_error: warn nothing else
  * follows from it. */
 static void a_full_disk_of_lines_is_told_once(void **state) {
@@ -320,6 +336,7 @@ int main(void) {
         cmocka_unit_test(a_failed_last_save_is_no_warning),
         cmocka_unit_test(a_full_disk_stops_the_run),
         cmocka_unit_test(a_full_disk_of_lines_is_told_once),
+        cmocka_unit_test(a_full_disk_at_the_start_asks_for_room),
         cmocka_unit_test(a_disk_that_becomes_read_only_stops_the_run),
         cmocka_unit_test(a_folder_that_vanishes_is_made_anew),
         cmocka_unit_test(a_link_of_another_user_is_found_at_the_start),

@@ -34,6 +34,8 @@ static const bad_row rows[] = {
      .prepare = "mkdir -p -m 777 case case/checkpoints case/checkpoints/checkpoint_step_4 && "
                 ">case/metrics.jsonl && chmod 444 case/metrics.jsonl",
      .as_nobody = true},
+    {ROW(TRAIN "--out-dir case", "cannot lock case/run.lock: Permission denied; name a folder that you can"),
+     .prepare = "mkdir -m 755 case", .as_nobody = true},
     {ROW(TRAIN "--out-dir case", "out_dir: cannot make folder case/checkpoints: it, or a folder above it, "
                                  "is a file"),
      .prepare = "mkdir case && touch case/checkpoints"},
