@@ -33,7 +33,8 @@ static const struct {
 static const char *const empties[] = {"quantization_config", "pruned_heads"};
 
 static dt_status refuse(const char *path, const char *key, const json_t *value, const char *expected) {
-    char *found = value == NULL ? NULL : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+    char *found =
+        value == NULL ? NULL : json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
     const dt_status status = dt_fail("cannot use %s: its \"%s\" is %.200s, expected %s", path, key,
                                      found == NULL ? "missing" : found, expected);
     free(found);

@@ -97,7 +97,7 @@ static void another_function_is_refused(void **state) {
         {"activation_function", "\"relu\"", "its \"activation_function\" is \"relu\", expected gelu_new"},
         {"activation_function", "\"gelu\"", "its \"activation_function\" is \"gelu\", expected gelu_new"},
         {"activation_function", "null", "its \"activation_function\" is null, expected gelu_new"},
-        {"layer_norm_epsilon", "1e-6", "its \"layer_norm_epsilon\" is 9.99"},
+        {"layer_norm_epsilon", "1e-6", "its \"layer_norm_epsilon\" is 1e-6, expected 1e-05"},
         {"scale_attn_weights", "false", "its \"scale_attn_weights\" is false, expected true"},
         {"scale_attn_by_inverse_layer_idx", "true",
          "its \"scale_attn_by_inverse_layer_idx\" is true, expected false"},
