@@ -48,7 +48,7 @@ static dt_status reader_open(block_reader *reader, const dt_corpus *corpus, bool
     *reader = (block_reader){.corpus = corpus};
     if (!corpus->is_text)
         return DT_OK;
-    DT_TRY(dt_text_blocks_create(&reader->blocks, corpus->tokenizer, corpus->threads, keep));
+    DT_TRY(dt_text_blocks_create(&reader->blocks, corpus->tokenizer, corpus->threads, 1, keep));
     reader->starts = dt_memory_alloc(reader->blocks.max + 1, sizeof(int64_t), "the blocks' cuts");
     return reader->starts ? DT_OK : DT_FAILED;
 }

@@ -14,16 +14,20 @@
 #include "base/minmax.h"
 #include "tokenizer/encoder.h"
 
-/* Some blocks take longer than others: with several for each thread, threads wait less for one another. */
-#define BLOCKS_PER_THREAD 4
+/* Some blocks take longer than others: with several for each thread, those who wait for one another do so for
+ * less time; ranks wait for each other's messages besides. */
+static int64_t blocks_per_run(int threads, int ranks) {
+    const int64_t per_thread = ranks > 1 ? 8 : threads > 1 ? 4 : 1;
+    return threads * per_thread;
+}
 
-dt_status dt_text_blocks_create(dt_text_blocks *blocks, const dt_tokenizer *tokenizer, int threads,
+dt_status dt_text_blocks_create(dt_text_blocks *blocks, const dt_tokenizer *tokenizer, int threads, int ranks,
                                 bool keep) {
-    DT_ASSERT(threads > 0);
+    DT_ASSERT(threads > 0 && ranks > 0);
     *blocks = (dt_text_blocks){.tokenizer = tokenizer,
                                .keep = keep,
                                .threads = threads,
-                               .max = threads > 1 ? threads * BLOCKS_PER_THREAD : 1,
+                               .max = blocks_per_run(threads, ranks),
                                .next_index = -1};
     blocks->block = dt_memory_alloc(blocks->max, sizeof *blocks->block, "blocks of text");
     blocks->encoder = dt_memory_alloc(threads, sizeof *blocks->encoder, "the threads' encoders");

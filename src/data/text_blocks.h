@@ -5,7 +5,7 @@
  * tokenizer at or behind its start to that at or behind its end: with a stretch of text that has no cut, more
  * than its own bytes, and the blocks behind it nothing. So its tokens do not depend on who works on it.
  *
- *     DT_TRY(dt_text_blocks_create(&blocks, &tokenizer, threads, true));
+ *     DT_TRY(dt_text_blocks_create(&blocks, &tokenizer, threads, 1, true));
  *     DT_TRY(dt_text_blocks_run(&blocks, &window, first, count, NULL));
  *     ... blocks.block[0 .. blocks.count) ...
  *     dt_text_blocks_free(&blocks);
@@ -45,9 +45,9 @@ typedef struct dt_text_blocks {
     int64_t next_index, next_start; /* of the block behind the last run */
 } dt_text_blocks;
 
-/** For `threads` threads, at least 1. The tokenizer must outlive it. The caller frees it, after failure too.
- */
-dt_status dt_text_blocks_create(dt_text_blocks *blocks, const dt_tokenizer *tokenizer, int threads,
+/** For `threads` threads, at least 1, of each of `ranks` ranks that wait for one another after each run, 1
+ * where none does. The tokenizer must outlive it. The caller frees it, after failure too. */
+dt_status dt_text_blocks_create(dt_text_blocks *blocks, const dt_tokenizer *tokenizer, int threads, int ranks,
                                 bool keep);
 
 /** Frees what it holds; one that is all zero is fine. */

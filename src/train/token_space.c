@@ -44,7 +44,7 @@ dt_status dt_token_space_estimate(const dt_corpus *corpus, int64_t *bytes) {
     *bytes = 0;
     if (corpus->file_bytes == 0) /* of standard input */
         return DT_OK;
-    dt_status status = dt_text_blocks_create(&blocks, corpus->tokenizer, 1, false);
+    dt_status status = dt_text_blocks_create(&blocks, corpus->tokenizer, 1, 1, false);
     for (int64_t i = 0; i < looked_at && status == DT_OK; i++) {
         double ratio = 0.0;
         status = estimate_source(corpus, &blocks, &corpus->source[i * corpus->sources / looked_at], &ratio);

@@ -62,7 +62,8 @@ static void end(tokenizing *t) {
 static dt_status start(tokenizing *t) {
     const dt_world *world = t->world;
     int max;
-    dt_status status = dt_text_blocks_create(&t->blocks, t->corpus->tokenizer, t->corpus->threads, true);
+    dt_status status =
+        dt_text_blocks_create(&t->blocks, t->corpus->tokenizer, t->corpus->threads, world->size, true);
     t->state = XXH3_createState();
     t->hashes = dt_memory_alloc(t->corpus->sources, sizeof *t->hashes, "the texts' hashes");
     t->counts = dt_memory_alloc(world->size, sizeof *t->counts, "the ranks' numbers of blocks");

@@ -64,7 +64,7 @@ static dt_status read_source(const dt_corpus *corpus, dt_text_blocks *blocks, co
 
 static dt_status read_streams(const dt_corpus *corpus) {
     dt_text_blocks blocks;
-    dt_status status = dt_text_blocks_create(&blocks, corpus->tokenizer, corpus->threads, false);
+    dt_status status = dt_text_blocks_create(&blocks, corpus->tokenizer, corpus->threads, 1, false);
     for (int64_t s = 0; s < corpus->sources && status == DT_OK; s++)
         status = read_source(corpus, &blocks, &corpus->source[s]);
     dt_text_blocks_free(&blocks);
