@@ -35,6 +35,7 @@ static const char *const span_names[DT_SPANS] = {
     [DT_SPAN_NORM] = "gradient norm",
     [DT_SPAN_CONSENT] = "compare ranks",
     [DT_SPAN_ADAMW] = "adamw",
+    [DT_SPAN_WEIGHTS] = "gather weights",
     [DT_SPAN_PACKING] = "pack weights",
 };
 

@@ -248,6 +248,59 @@ dt_status dt_world_gather_same(const dt_world *world, void *all, int64_t row_byt
     return DT_OK;
 }
 
+/* For a message that is no collective call of MPI's: nothing else on the world's communicator has a tag. */
+#define RUN_TAG 1
+
+static dt_status send_run(const dt_world *world, int to, const char *bytes, int64_t length) {
+    for (; length > 0; bytes += PIECE_BYTES, length -= PIECE_BYTES)
+        DT_TRY(dt_mpi_world_check(
+            MPI_Send(bytes, dt_narrow(dt_min(length, PIECE_BYTES)), MPI_BYTE, to, RUN_TAG, world->mpi->comm),
+            "MPI_Send"));
+    return DT_OK;
+}
+
+static dt_status receive_run(const dt_world *world, int from, char *bytes, int64_t length) {
+    for (; length > 0; bytes += PIECE_BYTES, length -= PIECE_BYTES)
+        DT_TRY(dt_mpi_world_check(MPI_Recv(bytes, dt_narrow(dt_min(length, PIECE_BYTES)), MPI_BYTE, from,
+                                           RUN_TAG, world->mpi->comm, MPI_STATUS_IGNORE),
+                                  "MPI_Recv"));
+    return DT_OK;
+}
+
+dt_status dt_world_collect(const dt_world *world, void *all, const void *mine, int64_t element_bytes,
+                           const int64_t *counts) {
+    DT_COLLECTIVE(world, DT_SAME_INT(element_bytes),
+                  DT_SAME_BYTES(counts, world->size * (int64_t)sizeof *counts));
+    dt_progress_arrive();
+    if (world->rank != 0)
+        return send_run(world, 0, mine, counts[world->rank] * element_bytes);
+    char *run = all;
+    memcpy(run, mine, (size_t)(counts[0] * element_bytes));
+    for (int r = 1; r < world->size; r++) {
+        run += counts[r - 1] * element_bytes;
+        DT_TRY(receive_run(world, r, run, counts[r] * element_bytes));
+        dt_progress_mark();
+    }
+    return DT_OK;
+}
+
+dt_status dt_world_spread(const dt_world *world, const void *all, void *mine, int64_t element_bytes,
+                          const int64_t *counts) {
+    DT_COLLECTIVE(world, DT_SAME_INT(element_bytes),
+                  DT_SAME_BYTES(counts, world->size * (int64_t)sizeof *counts));
+    dt_progress_arrive();
+    if (world->rank != 0)
+        return receive_run(world, 0, mine, counts[world->rank] * element_bytes);
+    const char *run = all;
+    memcpy(mine, run, (size_t)(counts[0] * element_bytes));
+    for (int r = 1; r < world->size; r++) {
+        run += counts[r - 1] * element_bytes;
+        DT_TRY(send_run(world, r, run, counts[r] * element_bytes));
+        dt_progress_mark();
+    }
+    return DT_OK;
+}
+
 dt_status dt_world_host_names(const dt_world *world, char (**names)[DT_HOST_BYTES]) {
     DT_COLLECTIVE_CALL(world);
     *names = dt_memory_alloc(world->size, sizeof **names, "the hosts' names");

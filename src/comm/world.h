@@ -56,6 +56,18 @@ dt_status dt_world_gather_all(const dt_world *world, void *all, int64_t element_
  */
 dt_status dt_world_gather_same(const dt_world *world, void *all, int64_t row_bytes);
 
+/**
+ * Brings runs of all ranks together on rank 0: `all`, read and written there alone, holds run r, counts[r]
+ * elements of `element_bytes`, after those of the ranks before; `mine` is this rank's run. `counts` must
+ * agree; runs may exceed 2^31 bytes. Allocates nothing. Collective.
+ */
+dt_status dt_world_collect(const dt_world *world, void *all, const void *mine, int64_t element_bytes,
+                           const int64_t *counts);
+
+/** The way back: gives each rank its run of rank 0's `all` in `mine`. Collective. */
+dt_status dt_world_spread(const dt_world *world, const void *all, void *mine, int64_t element_bytes,
+                          const int64_t *counts);
+
 /** Makes `*names` a new array of the names of all ranks' hosts, names[size], that the caller frees with
  * dt_memory_free(); NULL after a failure. Collective. */
 dt_status dt_world_host_names(const dt_world *world, char (**names)[DT_HOST_BYTES]);

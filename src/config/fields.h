@@ -53,6 +53,7 @@ typedef struct dt_config {
     int64_t bucket_bytes;
     double hang_timeout_seconds, stop_after_seconds;
     int64_t check_cadence, allreduce, gradient_dtype, compute_dtype, products, recompute;
+    bool shard_optimizer;
     char *data, *validation_data; /* lists, config/list.h */
     int64_t data_format;
     bool join_documents;

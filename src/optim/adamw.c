@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "base/elementary.h"
+#include "base/minmax.h"
 
 #define CHUNK 16384
 
@@ -28,9 +29,10 @@ static void update(const coefficients *k, int64_t count, const float *restrict g
     }
 }
 
-void dt_adamw_step(const dt_layout *layout, const dt_adamw *options, int64_t step, const float *gradient,
-                   float *parameters, float *exp_avg, float *exp_avg_sq) {
-    DT_ASSERT(step >= 1);
+void dt_adamw_step_range(const dt_layout *layout, const dt_adamw *options, int64_t step, int64_t first,
+                         int64_t end, const float *gradient, float *parameters, float *exp_avg,
+                         float *exp_avg_sq) {
+    DT_ASSERT(step >= 1 && first >= 0 && first <= end && end <= layout->elements);
     DT_ASSERT_APART(gradient, layout->elements * (int64_t)sizeof *gradient, parameters,
                     layout->elements * (int64_t)sizeof *parameters);
     const double correction1 = 1.0 - dt_elementary_power(options->beta1, step);
@@ -53,9 +55,17 @@ void dt_adamw_step(const dt_layout *layout, const dt_adamw *options, int64_t ste
         const int64_t chunks = (tensor->count + CHUNK - 1) / CHUNK;
 #pragma omp for schedule(static) nowait
         for (int64_t c = 0; c < chunks; c++) {
-            const int64_t at = tensor->offset + c * CHUNK, left = tensor->count - c * CHUNK;
-            update(tensor->decay ? &decaying : &plain, left < CHUNK ? left : CHUNK, gradient + at,
-                   parameters + at, exp_avg + at, exp_avg_sq + at);
+            const int64_t begun = tensor->offset + c * CHUNK, left = tensor->count - c * CHUNK;
+            const int64_t at = dt_max(begun, first), to = dt_min(begun + dt_min(left, CHUNK), end);
+            if (at < to)
+                update(tensor->decay ? &decaying : &plain, to - at, gradient + at, parameters + at,
+                       exp_avg + (at - first), exp_avg_sq + (at - first));
         }
     }
+}
+
+void dt_adamw_step(const dt_layout *layout, const dt_adamw *options, int64_t step, const float *gradient,
+                   float *parameters, float *exp_avg, float *exp_avg_sq) {
+    dt_adamw_step_range(layout, options, step, 0, layout->elements, gradient, parameters, exp_avg,
+                        exp_avg_sq);
 }

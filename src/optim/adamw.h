@@ -37,4 +37,12 @@ typedef struct dt_adamw {
 void dt_adamw_step(const dt_layout *layout, const dt_adamw *options, int64_t step, const float *gradient,
                    float *parameters, float *exp_avg, float *exp_avg_sq);
 
+/**
+ * The same for the elements [first, end) alone, whose moments exp_avg[end - first] and exp_avg_sq are; the
+ * other vectors are whole. All ranges together are the step, bit for bit. Local.
+ */
+void dt_adamw_step_range(const dt_layout *layout, const dt_adamw *options, int64_t step, int64_t first,
+                         int64_t end, const float *gradient, float *parameters, float *exp_avg,
+                         float *exp_avg_sq);
+
 #endif

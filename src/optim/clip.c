@@ -7,13 +7,12 @@
 #include "allreduce/tree.h"
 #include "base/assert.h"
 
-/* Part of every result, as the lanes are. */
-#define CHUNK 1024
+/* Part of every result, as the chunk is. */
 #define LANES 16
 
 int64_t dt_clip_chunks(int64_t elements) {
     DT_ASSERT(elements >= 0);
-    return (elements + CHUNK - 1) / CHUNK;
+    return (elements + DT_CLIP_CHUNK - 1) / DT_CLIP_CHUNK;
 }
 
 /* Squares of floats are exact in double, so only additions round: element i goes to lane i mod 16, whatever
@@ -50,7 +49,8 @@ double dt_clip_norm(const float *vector, int64_t elements, double *partial, uint
     /* The bits while the chunk is in the cache. An odd factor for each chunk tells them apart. */
 #pragma omp parallel for schedule(static) reduction(+ : all)
     for (int64_t c = 0; c < chunks; c++) {
-        const int64_t first = c * CHUNK, count = elements - first < CHUNK ? elements - first : CHUNK;
+        const int64_t first = c * DT_CLIP_CHUNK,
+                      count = elements - first < DT_CLIP_CHUNK ? elements - first : DT_CLIP_CHUNK;
         partial[c] = chunk_squares(vector + first, count);
         all += (uint64_t)(2 * c + 1) * chunk_bits(vector + first, count);
     }

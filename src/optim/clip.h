@@ -6,6 +6,9 @@
 
 #include <stdint.h>
 
+/** Elements of a chunk: part of every result. */
+#define DT_CLIP_CHUNK 1024
+
 /**
  * The square root of the sum of squares of vector[0..elements), in double. Chunks of 1,024 elements are
  * summed in 16 lanes, element i in lane i mod 16, and lane l then takes on lane l + 8, + 4, + 2 and + 1;

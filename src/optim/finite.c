@@ -29,7 +29,8 @@ const dt_tensor *dt_finite_first(const dt_layout *layout, const float *vector) {
 }
 
 int64_t dt_finite_first_tensor(const dt_state *state) {
-    for (int64_t tensor = 0; tensor < dt_state_tensors(state->layout); tensor++) {
+    const int64_t tensors = state->sharded ? state->layout->tensors : dt_state_tensors(state->layout);
+    for (int64_t tensor = 0; tensor < tensors; tensor++) {
         int64_t count;
         const float *elements = dt_state_tensor(state, tensor, &count);
         if (!dt_finite_all(elements, count))

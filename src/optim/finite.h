@@ -21,7 +21,8 @@ double dt_finite_plain(double x);
  * NULL. Local. */
 const dt_tensor *dt_finite_first(const dt_layout *layout, const float *vector);
 
-/** The first tensor of the state (optim/state.h) that holds an infinity or a NaN, or -1. Local. */
+/** The first tensor of the state (optim/state.h) that holds an infinity or a NaN, or -1; of one whose moments
+ * are shared out, of its weights. Local. */
 int64_t dt_finite_first_tensor(const dt_state *state);
 
 /** Fails, naming the tensor, when weights or moments are not all finite: such a state must not be saved.

@@ -10,16 +10,29 @@
 
 /* ---- the vectors ---- */
 
-dt_status dt_state_create(dt_state *state, const dt_layout *layout) {
+static dt_status create(dt_state *state, const dt_layout *layout, int64_t first, int64_t end) {
+    DT_ASSERT(first >= 0 && first <= end && end <= layout->elements);
     state->layout = layout;
+    state->first_moment = first;
+    state->end_moment = end;
     state->step = 0;
     state->phase = DT_STATE_ARRIVING;
     state->waited_seconds = 0.0;
     pthread_mutex_init(&state->at_rest, NULL);
     state->parameters = dt_memory_alloc(layout->elements, sizeof(float), "the parameters");
-    state->exp_avg = dt_memory_alloc(layout->elements, sizeof(float), "AdamW's first moments");
-    state->exp_avg_sq = dt_memory_alloc(layout->elements, sizeof(float), "AdamW's second moments");
+    state->exp_avg = dt_memory_alloc(end - first, sizeof(float), "AdamW's first moments");
+    state->exp_avg_sq = dt_memory_alloc(end - first, sizeof(float), "AdamW's second moments");
     return state->parameters && state->exp_avg && state->exp_avg_sq ? DT_OK : DT_FAILED;
+}
+
+dt_status dt_state_create(dt_state *state, const dt_layout *layout) {
+    state->sharded = false;
+    return create(state, layout, 0, layout->elements);
+}
+
+dt_status dt_state_create_sharded(dt_state *state, const dt_layout *layout, int64_t first, int64_t end) {
+    state->sharded = true;
+    return create(state, layout, first, end);
 }
 
 /* What this thread holds, so that whoever needs it held can ask without a lock. */
@@ -65,6 +78,7 @@ void dt_state_end_update(dt_state *state, int64_t step) {
 }
 
 static float *vector_of(const dt_state *state, int64_t vector) {
+    DT_ASSERT(vector == 0 || !state->sharded);
     float *const vectors[DT_STATE_VECTORS] = {state->parameters, state->exp_avg, state->exp_avg_sq};
     return vectors[vector];
 }
@@ -103,6 +117,10 @@ static int64_t start_of(const dt_layout *layout, int64_t index) {
 
 int64_t dt_state_slices(const dt_layout *layout) {
     return DT_STATE_VECTORS * slices_per_vector(layout);
+}
+
+int64_t dt_state_common_slices(const dt_state *state) {
+    return state->sharded ? slices_per_vector(state->layout) : dt_state_slices(state->layout);
 }
 
 float *dt_state_slice(const dt_state *state, int64_t index, int64_t *count) {

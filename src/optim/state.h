@@ -32,15 +32,18 @@ typedef enum dt_state_phase {
 } dt_state_phase;
 
 /** Three vectors of layout->elements floats, the same on every rank at every step. Between tensors they are
- * 0. */
+ * 0. Where ranks share the moments out (optim/moments.h) a rank has those of its own slice of the vector
+ * alone, and the functions below that take tensors or slices of moments are not for such a state. */
 typedef struct dt_state {
     const dt_layout *layout;
     int64_t step; /**< the last finished step; 0 before the first */
     dt_state_phase phase;
     float *parameters;
-    float *exp_avg;          /**< AdamW's first moment */
-    float *exp_avg_sq;       /**< and second */
-    pthread_mutex_t at_rest; /**< taken by dt_state_hold alone */
+    bool sharded;                     /**< the ranks share the moments out */
+    int64_t first_moment, end_moment; /**< the elements whose moments this rank has: all, unless sharded */
+    float *exp_avg;                   /**< AdamW's first moment, of element first_moment and those after it */
+    float *exp_avg_sq;                /**< and second */
+    pthread_mutex_t at_rest;          /**< taken by dt_state_hold alone */
     double waited_seconds; /**< how long changes have waited for who looks at the state, all together; guarded
                               by at_rest */
 } dt_state;
@@ -48,6 +51,10 @@ typedef struct dt_state {
 /** Allocates zeroed vectors for `layout`, which must outlive the state, and which are now to arrive. The
  * caller frees it, after a failure too. Local. */
 dt_status dt_state_create(dt_state *state, const dt_layout *layout);
+
+/** The same for a state whose moments the ranks share out, of which this one has those of the elements
+ * [first, end). Local. */
+dt_status dt_state_create_sharded(dt_state *state, const dt_layout *layout, int64_t first, int64_t end);
 
 /**
  * Keeps the state as it is for the calling thread, to look at it or to change it, until dt_state_release. It
@@ -86,6 +93,10 @@ void dt_state_tensor_name(const dt_layout *layout, int64_t index, char name[DT_S
  * DT_STATE_SLICE_FLOATS, whatever tensors lie there, and the last slice of each is shorter. Local.
  */
 int64_t dt_state_slices(const dt_layout *layout);
+
+/** How many of them, from the first, every rank has: all, or those of the weights where the moments are
+ * shared out. Local. */
+int64_t dt_state_common_slices(const dt_state *state);
 
 /** The elements of slice `index` of the state, `*count` of them, in its vectors. Local. */
 float *dt_state_slice(const dt_state *state, int64_t index, int64_t *count);

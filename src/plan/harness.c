@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/philox.h"
 #include "comm/agree.h"
+#include "optim/moments.h"
 #include "allreduce/tree.h"
 #include "train/need.h"
 #include "train/products.h"
@@ -44,7 +45,9 @@ static dt_status create_tokens(dt_harness *harness, const dt_world *world, const
 /* What a rank makes by itself. */
 static dt_status create_own(dt_harness *harness, const dt_world *world, const dt_config *c, int threads) {
     harness->gpt = (dt_gpt){&harness->layout, dt_products_kernels(c), c->dropout, 0};
-    DT_TRY(dt_state_create(&harness->state, &harness->layout));
+    DT_TRY(c->shard_optimizer && world->size > 1
+               ? dt_moments_create_state(&harness->state, &harness->layout, world)
+               : dt_state_create(&harness->state, &harness->layout));
     dt_layout_init_parameters(&harness->layout, 0, harness->state.parameters);
     dt_state_arrive(&harness->state, 0);
     DT_TRY(dt_weights_create(&harness->weights, &harness->gpt, harness->state.parameters));

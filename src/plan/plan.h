@@ -11,6 +11,8 @@
  *     waves    = ceil(ceil(L / p) / t)
  *     gather   = ceil(log2 p) x latency
  *
+ * With shard_optimizer the update is AdamW's on a slice, and the new weights' way along a ring of the ranks.
+ *
  * What of the allreduce is exposed is allreduce/cost.h's model over the counts of its schedules.
  */
 #ifndef DT_PLAN_PLAN_H

@@ -186,6 +186,7 @@ static dt_status size_rounds(dt_probing *p) {
 static dt_status create_harness(dt_probing *p, const dt_config *config, int threads) {
     dt_config own = *config; /* borrows the strings */
     own.batch_size = p->world->size * threads * config->micro_batch_size;
+    own.shard_optimizer = false; /* the update is probed whole: a plan is for any number of ranks */
     return dt_harness_create(&p->harness, p->world, &own, threads);
 }
 

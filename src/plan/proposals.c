@@ -17,6 +17,7 @@ static int node_ranks(const dt_plan_machine *machine, int ranks) {
 static dt_config changed_by(const dt_proposal *p, const dt_config *config) {
     dt_config changed = *config; /* borrows the strings */
     changed.recompute = p->recompute;
+    changed.shard_optimizer = p->shard_optimizer;
     changed.micro_batch_size = p->micro_batch_size;
     return changed;
 }
@@ -25,9 +26,11 @@ bool dt_proposals_probe_fits(const dt_world *world, const dt_config *config, con
                              int threads, int64_t here_bytes) {
     /* A micro-batch per thread, and as many vectors of gradient again as threads, and one (plan/probe.c). */
     const int64_t batch = world->size * threads * config->micro_batch_size;
+    dt_config whole = *config; /* borrows the strings */
     dt_plan_memory memory;
+    whole.shard_optimizer = false;
     int64_t bytes;
-    return dt_plan_memory_of(layout, config, batch, world->size, world->host_ranks, threads, &memory) ==
+    return dt_plan_memory_of(layout, &whole, batch, world->size, world->host_ranks, threads, &memory) ==
                DT_OK &&
            !__builtin_mul_overflow((int64_t)world->host_ranks * (threads + 1), layout->elements, &bytes) &&
            !__builtin_mul_overflow(bytes, (int64_t)sizeof(float), &bytes) &&
@@ -62,20 +65,36 @@ static dt_status append(const dt_world *world, const dt_proposals_inputs *in, co
     return timed ? time_proposal(world, in, p) : DT_OK;
 }
 
+/* The three ways to save memory and keep the bits, but for what the config says already. */
+static dt_status append_same_bits(const dt_world *world, const dt_proposals_inputs *in,
+                                  dt_proposal *proposals, int *count, bool *fits) {
+    const bool recomputes = in->config->recompute == DT_RECOMPUTE_LAYER,
+               shards = in->config->shard_optimizer || in->ranks == 1;
+    static const bool changes[][2] = {{true, false}, {false, true}, {true, true}};
+    for (size_t w = 0; w < sizeof changes / sizeof *changes; w++) {
+        const bool recompute = changes[w][0], shard = changes[w][1];
+        if ((recompute && recomputes) || (shard && shards))
+            continue;
+        const dt_proposal p = {.recompute =
+                                   recompute ? DT_RECOMPUTE_LAYER : (dt_recompute)in->config->recompute,
+                               .shard_optimizer = shard || in->config->shard_optimizer,
+                               .micro_batch_size = in->config->micro_batch_size,
+                               .same_bits = true};
+        DT_TRY(append(world, in, &p, proposals, count));
+        *fits |= proposals[*count - 1].fits;
+    }
+    return DT_OK;
+}
+
 dt_status dt_proposals_find(const dt_world *world, const dt_proposals_inputs *in, dt_proposal *proposals,
                             int *count) {
     bool fits = false;
     *count = 0;
-    if (in->config->recompute != DT_RECOMPUTE_LAYER) {
-        const dt_proposal recomputed = {.recompute = DT_RECOMPUTE_LAYER,
-                                        .micro_batch_size = in->config->micro_batch_size,
-                                        .same_bits = true};
-        DT_TRY(append(world, in, &recomputed, proposals, count));
-        fits = proposals[*count - 1].fits;
-    }
+    DT_TRY(append_same_bits(world, in, proposals, count, &fits));
     for (int64_t u = dt_min(in->config->micro_batch_size, in->config->batch_size); !fits && u > 1;) {
         u = (u + 1) / 2;
-        const dt_proposal smaller = {.recompute = DT_RECOMPUTE_LAYER, .micro_batch_size = u};
+        const dt_proposal smaller = {
+            .recompute = DT_RECOMPUTE_LAYER, .shard_optimizer = in->ranks > 1, .micro_batch_size = u};
         DT_TRY(append(world, in, &smaller, proposals, count));
         fits = proposals[*count - 1].fits;
     }
@@ -83,12 +102,17 @@ dt_status dt_proposals_find(const dt_world *world, const dt_proposals_inputs *in
 }
 
 const char *dt_proposals_name(const dt_proposal *p, const dt_config *config, char text[DT_PROPOSAL_BYTES]) {
-    char recompute[32] = "", micro_batch[48] = "";
-    if ((int64_t)p->recompute != config->recompute)
-        snprintf(recompute, sizeof recompute, "recompute: %s", dt_choices_recompute[p->recompute]);
+    static const char *const names[] = {"recompute: layer", "shard_optimizer: true"};
+    const bool changed[] = {(int64_t)p->recompute != config->recompute,
+                            p->shard_optimizer != config->shard_optimizer};
+    size_t used = 0;
+    *text = 0;
+    for (int i = 0; i < 2; i++)
+        if (changed[i])
+            used += (size_t)snprintf(text + used, DT_PROPOSAL_BYTES - used, "%s%s", used > 0 ? ", " : "",
+                                     names[i]);
     if (p->micro_batch_size != config->micro_batch_size)
-        snprintf(micro_batch, sizeof micro_batch, "micro_batch_size: %" PRId64, p->micro_batch_size);
-    snprintf(text, DT_PROPOSAL_BYTES, "%s%s%s", recompute, *recompute && *micro_batch ? ", " : "",
-             micro_batch);
+        snprintf(text + used, DT_PROPOSAL_BYTES - used, "%smicro_batch_size: %" PRId64, used > 0 ? ", " : "",
+                 p->micro_batch_size);
     return text;
 }

@@ -23,6 +23,7 @@
 
 typedef struct dt_proposal {
     dt_recompute recompute;
+    bool shard_optimizer;
     int64_t micro_batch_size;
     bool same_bits; /**< as the config that it is for */
     dt_plan_memory memory;

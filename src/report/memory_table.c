@@ -55,15 +55,18 @@ static const char *step_text(const dt_proposal *p, char text[48]) {
 void dt_memory_table_proposals(const dt_config *config, int ranks, const dt_proposal *proposals, int count) {
     dt_log_line("%s", "");
     dt_log_line("what would make %d rank%s fit", ranks, dt_plural_s(ranks));
-    dt_log_line("%-44s %11s %6s %15s %s", "set", "host (MB)", "fits", "step (ms)", "bits");
+    dt_log_line("%-60s %11s %6s %15s %s", "set", "host (MB)", "fits", "step (ms)", "bits");
     for (int i = 0; i < count; i++) {
         const dt_proposal *p = &proposals[i];
         char name[DT_PROPOSAL_BYTES], node[32], step[48];
-        dt_log_line("%-44s %11s %6s %15s %s", dt_proposals_name(p, config, name),
+        dt_log_line("%-60s %11s %6s %15s %s", dt_proposals_name(p, config, name),
                     megabytes(p->memory.node_bytes, node), p->fits ? "yes" : "no", step_text(p, step),
                     p->same_bits ? "the same" : "others: another run");
     }
-    if (count == 0 || !proposals[count - 1].fits)
+    bool fits = false;
+    for (int i = 0; i < count; i++)
+        fits |= proposals[i].fits;
+    if (!fits)
         dt_log_line(
             "none of these fits: take a smaller model, fewer ranks per host or fewer threads, or larger "
             "hosts");

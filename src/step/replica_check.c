@@ -59,7 +59,7 @@ static void *run_looker(void *argument) {
 dt_status dt_replica_check_create(dt_replica_check *check, const dt_world *world, const dt_state *state,
                                   int64_t cadence) {
     *check = (dt_replica_check){.world = world, .state = state, .cadence = cadence};
-    check->slices = dt_state_slices(state->layout);
+    check->slices = dt_state_common_slices(state);
     if (world->size == 1)
         return DT_OK;
     check->hashes = dt_memory_alloc(check->slices, sizeof *check->hashes, "the hashes of the replica");

@@ -5,7 +5,9 @@
  * bad processor, or a hook that does not do the same everywhere. A thread hashes weights and moments while a
  * step computes its gradient, which only reads them, and the hash travels with the losses that the step
  * exchanges anyway. Only when hashes differ are those of slices compared, and of the first slice that differs
- * the numbers, to name the rank and the tensor.
+ * the numbers, to name the rank and the tensor. Where ranks share the moments out, weights alone are
+ * compared: a moment that has gone wrong is one rank's own, and shows in the weights that it makes the same
+ * everywhere, which no comparison can tell from right ones.
  *
  *     step      begins | forward, backward, allreduce .... | ends, and compares | update
  *     thread           | hashes the state |
@@ -25,7 +27,7 @@ typedef struct dt_replica_check {
     const dt_world *world;
     const dt_state *state;
     int64_t cadence;       /**< steps between looks, DT_NULL_INT for none */
-    int64_t slices;        /**< of the state (optim/state.h) */
+    int64_t slices;        /**< of the state that every rank has (optim/state.h) */
     uint64_t *hashes;      /**< [slices]: this rank's last look; NULL with one rank */
     uint64_t *verdicts;    /**< [size, 2]: what ranks tell when looks have differed */
     bool wanted;           /**< at the next step, due or not */

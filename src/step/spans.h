@@ -32,6 +32,7 @@ typedef enum dt_span {
     DT_SPAN_NORM,      /**< the gradient's norm, for clipping */
     DT_SPAN_CONSENT,   /**< ranks compare what they found before they change the weights */
     DT_SPAN_ADAMW,
+    DT_SPAN_WEIGHTS, /**< with shard_optimizer: each rank's new weights are sent to all */
     DT_SPAN_PACKING, /**< with compute dtype bf16: the new weights are packed for products */
     DT_SPANS
 } dt_span;

@@ -20,6 +20,7 @@
 #include "model/forward.h"
 #include "optim/clip.h"
 #include "optim/finite.h"
+#include "optim/moments.h"
 
 /* Floats of a vector that a thread adds at once: small beside a thread's share, large beside a call. */
 #define ADDED_TOGETHER 4096
@@ -39,6 +40,7 @@ struct dt_step {
 
     dt_micro_batch_values values;
     double *partial; /* scratch of the norm */
+    int64_t *slices; /* [size]: elements of each rank's slice of the optimizer; NULL unless it is sharded */
     int64_t nonfinite_in_a_row;
     char blame[DT_CONSENT_BYTES]; /* for the last step; "" when there is none */
 };
@@ -108,7 +110,10 @@ static dt_status create_own(dt_step *s) {
                                         dt_hooks_micro_batch_values(s->in.hooks)));
     s->partial =
         dt_memory_alloc(dt_clip_chunks(s->in.gpt->layout->elements), sizeof(double), "partial norms");
-    return s->partial ? DT_OK : DT_FAILED;
+    if (s->partial == NULL || !s->in.state->sharded)
+        return s->partial ? DT_OK : DT_FAILED;
+    s->slices = dt_moments_counts(s->in.gpt->layout->elements, world->size);
+    return s->slices ? DT_OK : DT_FAILED;
 }
 
 dt_status dt_step_create(dt_step **created, const dt_step_inputs *inputs) {
@@ -145,6 +150,7 @@ void dt_step_free(dt_step *s) {
     dt_overlap_free(s->overlap);
     dt_micro_batch_values_free(&s->values);
     dt_memory_free(s->partial);
+    dt_memory_free(s->slices);
     dt_memory_free(s->window);
     dt_memory_free(s->ids);
     free(s);
@@ -237,12 +243,22 @@ static dt_status gather_micro_batches(dt_step *s, dt_step_result *result, bool *
     return DT_OK;
 }
 
+/* Each rank's new weights on all ranks, where each updates its own. */
+static dt_status gather_weights(const dt_step *s) {
+    if (s->slices == NULL)
+        return DT_OK;
+    const double begun = dt_spans_begin(s->in.spans);
+    DT_TRY(dt_moments_gather_weights(s->in.world, s->in.state, s->slices));
+    dt_spans_end(s->in.spans, DT_SPAN_WEIGHTS, begun, 0.0);
+    return DT_OK;
+}
+
 /*
  * Gives the state the number of the step, with new weights if it was taken, and keeps it from others. AdamW
  * corrects its moments by the number of the step also after skipped ones, so that the state stays all that a
  * resumed run must know.
  */
-static void update_and_hold_state(dt_step *s, int64_t step, const dt_step_result *result) {
+static dt_status update_and_hold_state(dt_step *s, int64_t step, const dt_step_result *result) {
     dt_state *state = s->in.state;
     dt_adamw adamw = s->in.adamw;
     adamw.learning_rate = result->learning_rate;
@@ -253,10 +269,13 @@ static void update_and_hold_state(dt_step *s, int64_t step, const dt_step_result
     state->waited_seconds += dt_clock_seconds() - asked + look_seconds;
     const double begun = dt_spans_begin(s->in.spans);
     if (result->outcome == DT_STEP_TAKEN)
-        dt_adamw_step(state->layout, &adamw, step, s->sum, state->parameters, state->exp_avg,
-                      state->exp_avg_sq);
-    dt_spans_end(s->in.spans, DT_SPAN_ADAMW, begun, (double)state->layout->elements);
+        dt_adamw_step_range(state->layout, &adamw, step, state->first_moment, state->end_moment, s->sum,
+                            state->parameters, state->exp_avg, state->exp_avg_sq);
+    dt_spans_end(s->in.spans, DT_SPAN_ADAMW, begun, (double)(state->end_moment - state->first_moment));
+    if (result->outcome == DT_STEP_TAKEN)
+        DT_TRY(gather_weights(s));
     dt_state_end_update(state, step);
+    return DT_OK;
 }
 
 /* The new weights, for the products of the next step; nothing in fp32. */
@@ -339,7 +358,7 @@ dt_status dt_step_run(dt_step *s, dt_step_result *result,
     DT_TRY(dt_hooks_update(s->in.hooks, step, s->sum));
     DT_TRY(judge_gradient(s, step, result));
     if (counts(result))
-        update_and_hold_state(s, step, result);
+        DT_TRY(update_and_hold_state(s, step, result));
     if (result->outcome == DT_STEP_TAKEN)
         pack_weights(s);
     result->step_seconds = dt_clock_seconds() - start_seconds;

@@ -13,6 +13,7 @@
 #include "comm/agree.h"
 #include "comm/contract.h"
 #include "comm/watchdog.h"
+#include "optim/moments.h"
 #include "train/failure.h"
 #include "train/console.h"
 #include "infer/sample.h"
@@ -42,17 +43,36 @@
 /* How often the thread that hears signals looks whether the loop has come to its last save. */
 #define LOOK_NANOSECONDS 2000000L
 
+/* A rank that cannot go on while others wait for it: its line, and the end of the job. */
+static void give_up(const dt_run *run) {
+    dt_log_settle();
+    dt_log_error("rank %d on %s cannot go on after step %" PRId64 ": %s", run->world->rank, run->world->host,
+                 run->state.step, dt_error());
+    dt_world_abort(run->world, DT_FAILED);
+}
+
+/* Where the ranks share AdamW's moments out, brings them all to rank 0, which writes them. Collective. */
+static dt_status collect_moments(dt_run *run) {
+    float *exp_avg, *exp_avg_sq;
+    if (!run->state.sharded)
+        return DT_OK;
+    dt_saver_moments(run->saver, &exp_avg, &exp_avg_sq);
+    return dt_moments_collect(run->world, &run->state, exp_avg, exp_avg_sq);
+}
+
 /*
  * Hands the state to the writer of checkpoints, with the validation loss if this very step was evaluated.
  * What is saved must be what all ranks have, and no step must go wrong on it, since a checkpoint may make
  * older ones go: the next step compares this state beside its own work, and then decides.
  */
-static void save(dt_run *run) {
+static dt_status save(dt_run *run) {
     const double start = dt_clock_seconds();
     dt_progress_enter(run->state.step, "saving a checkpoint");
+    DT_TRY(collect_moments(run));
     const dt_save_kind kind =
         dt_replica_check_want(&run->replica_check) ? DT_SAVE_ON_TRIAL : DT_SAVE_PROVISIONAL;
     dt_saver_begin(run->saver, dt_validation_save(&run->validation), start, kind);
+    return DT_OK;
 }
 
 /* The last one: no step follows that could compare. */
@@ -61,6 +81,8 @@ static dt_status save_last(dt_run *run, const dt_console *console) {
     const bool doubtful = dt_console_is_doubtful(console, run);
     dt_progress_enter(run->state.step, "saving a checkpoint");
     DT_TRY(dt_replica_check_compare_now(&run->replica_check));
+    if (collect_moments(run) != DT_OK)
+        give_up(run);
     dt_saver_begin(run->saver, dt_validation_save(&run->validation), start, DT_SAVE_ON_TRIAL);
     dt_saver_decide(run->saver, doubtful ? DT_SAVE_DOUBTFUL : DT_SAVE_GOOD, run->replica_check.hash);
     return DT_OK;
@@ -77,7 +99,8 @@ static void await_last_save(const dt_run *run, double seconds) {
 /*
  * Rank 0, in the signal thread, while the loop computes. The stop ends with a save of the loop's own, and one
  * checkpoint is enough. But where the steps are too long to wait for that, or it does not come when two of
- * them should be over, the last finished step is saved from here, beside whatever is being done.
+ * them should be over, the last finished step is saved from here, beside whatever is being done. Where ranks
+ * share the moments out this one does not have them: then the loop's own save is all there can be.
  */
 static void save_in_time(dt_run *run, int reason, double step_seconds) {
     const double measured = dt_saver_seconds(run->saver);
@@ -87,7 +110,11 @@ static void save_in_time(dt_run *run, int reason, double step_seconds) {
     const double spare = 0.5 * grace - 2.0 * save_seconds;
     if (2.0 * step_seconds < spare)
         await_last_save(run, fmin(spare, 2.0 * step_seconds + COMES_SECONDS));
-    if (!atomic_load(&run->saves_begun))
+    if (run->state.sharded)
+        dt_log_note(
+            "the ranks share the optimizer's moments out, so only the end of the step can save them; where "
+            "the job is killed before, the newest checkpoint stands");
+    else if (!atomic_load(&run->saves_begun))
         dt_saver_begin(run->saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_MAKESHIFT);
     dt_saver_wait(run->saver);
 }
@@ -263,14 +290,6 @@ static dt_status advance(dt_run *run, dt_console *console, dt_step_result *resul
                   dt_settings_due(c->sampling_cadence, run->state.step), &result->stop);
 }
 
-/* A rank that cannot go on while others wait for it: its line, and the end of the job. */
-static void give_up(const dt_run *run) {
-    dt_log_settle();
-    dt_log_error("rank %d on %s cannot go on after step %" PRId64 ": %s", run->world->rank, run->world->host,
-                 run->state.step, dt_error());
-    dt_world_abort(run->world, DT_FAILED);
-}
-
 /* Whether the state as it is gets a checkpoint before the last. */
 static bool saves_here(const dt_run *run) {
     const dt_config *c = &run->about.config;
@@ -305,8 +324,8 @@ static dt_status train(dt_run *run, dt_console *console, int *stopped) {
             give_up(run);
         if (!counts(&result))
             return dt_failure_of_step(run, &result);
-        if (saves_here(run) && !result.stop && !run->validation.failed)
-            save(run);
+        if (saves_here(run) && !result.stop && !run->validation.failed && save(run) != DT_OK)
+            give_up(run);
     }
     if (run->validation.failed)
         return dt_failure_of_validation(run);

@@ -11,6 +11,7 @@
 #include "comm/contract.h"
 #include "model/activations.h"
 #include "model/weights.h"
+#include "optim/moments.h"
 #include "step/overlap.h"
 #include "step/step.h"
 #include "train/products.h"
@@ -53,6 +54,14 @@ static int64_t corpus_bytes(const dt_need_job *job) {
     return plus(job->corpus_bytes, times(times(end - first, c->max_seq_len + 1), sizeof(int32_t)));
 }
 
+/* Of one of the two vectors of moments. */
+static int64_t moments_bytes(const dt_need_job *job) {
+    int64_t first = 0, end = job->layout->elements;
+    if (job->config->shard_optimizer)
+        dt_moments_slice(end, job->rank, job->size, &first, &end);
+    return times(end - first, sizeof(float));
+}
+
 dt_status dt_need_of(const dt_need_job *job, dt_need *need) {
     DT_ASSERT(job->rank >= 0 && job->rank < job->size && job->threads > 0 && job->corpus_bytes >= 0);
     const dt_config *c = job->config;
@@ -63,7 +72,7 @@ dt_status dt_need_of(const dt_need_job *job, dt_need *need) {
         dt_activations_floats(kernels, shape, c->micro_batch_size, (dt_recompute)c->recompute);
     *need = (dt_need){{[DT_NEED_WEIGHTS] = vector,
                        [DT_NEED_PACKED] = dt_weights_panel_bytes(kernels, shape),
-                       [DT_NEED_MOMENTS] = times(2, vector),
+                       [DT_NEED_MOMENTS] = times(2, moments_bytes(job)),
                        [DT_NEED_ACTIVATIONS] = times(job->threads, times(activations, sizeof(float))),
                        [DT_NEED_SAVER] = job->saves ? dt_saver_bytes(job->layout) : 0,
                        [DT_NEED_CORPUS] = corpus_bytes(job)}};

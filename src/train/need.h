@@ -22,7 +22,7 @@ typedef enum dt_need_kind {
     DT_NEED_WEIGHTS,
     DT_NEED_PACKED,      /**< weights rounded and packed for products, in bf16 */
     DT_NEED_GRADIENTS,   /**< the vectors that a rank holds at once */
-    DT_NEED_MOMENTS,     /**< AdamW's two */
+    DT_NEED_MOMENTS,     /**< AdamW's two, or the rank's slice of them */
     DT_NEED_ACTIVATIONS, /**< of all threads */
     DT_NEED_ALLREDUCE,   /**< what it has on its way */
     DT_NEED_SAVER,       /**< the copy that is being saved, where the rank saves */

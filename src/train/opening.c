@@ -131,6 +131,8 @@ static void print_model(const dt_run *run) {
     dt_log_line("memory    %s per rank; rank 0 holds %s more, the copy that is saved",
                 dt_units_bytes((double)(dt_need_total(&need) - copy_bytes)).text,
                 dt_units_bytes((double)copy_bytes).text);
+    if (run->state.sharded)
+        dt_log_line("optimizer shared out: each rank has the moments of its slice of the weights");
 }
 
 static void print_corpus(const dt_run *run) {

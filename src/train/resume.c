@@ -13,6 +13,8 @@
 #include "base/log.h"
 #include "comm/agree.h"
 #include "comm/contract.h"
+#include "base/memory.h"
+#include "optim/moments.h"
 #include "config/check.h"
 #include "config/options.h"
 #include "config/value.h"
@@ -269,13 +271,37 @@ void dt_resume_tell_products(const dt_resume *resume, const char *products) {
                     resume->products, products);
 }
 
-dt_status dt_resume_load(const dt_world *world, const char *path, dt_state *state) {
-    DT_COLLECTIVE(world, DT_SAME_INT(state->layout->elements));
+/* Loads into `state`, whose moments the ranks share out: rank 0 has all of them for as long as that takes. */
+static dt_status load_sharded(const dt_world *world, const char *path, dt_state *state) {
+    dt_state whole = {.layout = state->layout, .parameters = state->parameters};
+    dt_status status = DT_OK;
+    if (world->rank == 0) {
+        whole.exp_avg =
+            dt_memory_alloc(state->layout->elements, sizeof(float), "the first moments of all ranks");
+        whole.exp_avg_sq =
+            dt_memory_alloc(state->layout->elements, sizeof(float), "the second moments of all ranks");
+        status = whole.exp_avg && whole.exp_avg_sq ? dt_checkpoint_load(path, &whole, true) : DT_FAILED;
+        state->step = whole.step;
+    }
+    status = dt_agree(world, status);
+    if (status == DT_OK)
+        status = dt_moments_spread(world, state, whole.exp_avg, whole.exp_avg_sq);
+    dt_memory_free(whole.exp_avg);
+    dt_memory_free(whole.exp_avg_sq);
+    return status;
+}
+
+static dt_status load_whole(const dt_world *world, const char *path, dt_state *state, int64_t bytes) {
     DT_TRY(dt_agree(world, world->rank == 0 ? dt_checkpoint_load(path, state, true) : DT_OK));
-    const int64_t bytes = state->layout->elements * (int64_t)sizeof(float);
-    DT_TRY(dt_world_broadcast(world, state->parameters, bytes));
     DT_TRY(dt_world_broadcast(world, state->exp_avg, bytes));
-    DT_TRY(dt_world_broadcast(world, state->exp_avg_sq, bytes));
+    return dt_world_broadcast(world, state->exp_avg_sq, bytes);
+}
+
+dt_status dt_resume_load(const dt_world *world, const char *path, dt_state *state) {
+    DT_COLLECTIVE(world, DT_SAME_INT(state->layout->elements), DT_SAME_INT(state->sharded));
+    const int64_t bytes = state->layout->elements * (int64_t)sizeof(float);
+    DT_TRY(state->sharded ? load_sharded(world, path, state) : load_whole(world, path, state, bytes));
+    DT_TRY(dt_world_broadcast(world, state->parameters, bytes));
     int64_t step = state->step;
     DT_TRY(dt_world_broadcast(world, &step, (int64_t)sizeof step));
     dt_state_arrive(state, step);

@@ -21,6 +21,7 @@
 #include "config/check.h"
 #include "model/flop.h"
 #include "train/corpus_index.h"
+#include "optim/moments.h"
 #include "train/metrics_lines.h"
 #include "train/need.h"
 #include "train/products.h"
@@ -150,7 +151,9 @@ static dt_status create_model(dt_run *run, const dt_resume *resume) {
     const dt_config *c = &run->about.config;
     DT_TRY(dt_products_open(run->world, c, run->about.products));
     dt_resume_tell_products(resume, run->about.products);
-    dt_status status = dt_state_create(&run->state, &run->layout);
+    dt_status status = c->shard_optimizer && run->world->size > 1
+                           ? dt_moments_create_state(&run->state, &run->layout, run->world)
+                           : dt_state_create(&run->state, &run->layout);
     run->gpt = (dt_gpt){&run->layout, dt_products_kernels(c), c->dropout, (uint64_t)c->seed};
     if (status == DT_OK)
         status = dt_weights_create(&run->weights, &run->gpt, run->state.parameters);

@@ -344,6 +344,12 @@ void dt_saver_begin(dt_saver *s, double val_loss, double since_seconds, dt_save_
     pthread_mutex_unlock(&s->mutex);
 }
 
+void dt_saver_moments(dt_saver *s, float **exp_avg, float **exp_avg_sq) {
+    dt_saver_wait(s);
+    *exp_avg = s ? s->copy.state.exp_avg : NULL;
+    *exp_avg_sq = s ? s->copy.state.exp_avg_sq : NULL;
+}
+
 void dt_saver_wait(dt_saver *s) {
     if (s == NULL)
         return;

@@ -89,6 +89,13 @@ void dt_saver_free(dt_saver *saver);
 void dt_saver_begin(dt_saver *saver, double val_loss, double since_seconds, dt_save_kind kind);
 
 /**
+ * Waits until nothing is written, and gives the vectors of the copy that the moments of all ranks are to be
+ * collected in, where ranks share them out: before each dt_saver_begin of a step that they have not been
+ * collected for. NULL without a saver. Nothing may be on trial. The loop alone.
+ */
+void dt_saver_moments(dt_saver *saver, float **exp_avg, float **exp_avg_sq);
+
+/**
  * Decides on the save that waits for it. `state_hash`, of optim/fingerprint.h, is what the caller compared,
  * or DT_SAVE_UNSEEN: a copy on trial that has another is removed too, which is a failure. Of one that is BAD
  * nothing is said: the caller knows why. Does nothing when none waits. Any thread.

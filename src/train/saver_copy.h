@@ -17,6 +17,7 @@
 typedef struct dt_saver_copy {
     dt_state state;
     uint64_t *hashes;      /**< [slices] of the state when it was copied, see optim/fingerprint.h */
+    int64_t common_slices; /**< of these, what every rank has, and what is compared */
     double waited_seconds; /**< what changes of the state had waited for before */
 } dt_saver_copy;
 
@@ -26,7 +27,8 @@ dt_status dt_saver_copy_create(dt_saver_copy *copy, const dt_layout *layout);
 /** Frees; all zero is fine. */
 void dt_saver_copy_free(dt_saver_copy *copy);
 
-/** Copies and hashes `from`, which the caller holds (dt_state_hold). */
+/** Copies and hashes `from`, which the caller holds (dt_state_hold). Where ranks share the moments out, those
+ * of its step must stand in the copy already (dt_saver_moments). */
 void dt_saver_copy_take(dt_saver_copy *copy, const dt_state *from);
 
 /** Fails unless the state had the hash `compared` when it was copied. */

@@ -4,7 +4,8 @@
  *
  * The moments are drawn from a seeded generator: while the program starts, while it trains, and at what it
  * does in the folder of checkpoints (temporary names made, files written, folders and links renamed, old ones
- * removed), which the test watches. Whole jobs are killed, and single ranks. DTRAIN_TEST_KILLS is how many
+ * removed), which the test watches. Whole jobs are killed, and single ranks; every other job shares the
+ * optimizer out among its ranks. DTRAIN_TEST_KILLS is how many
  * times (24 when it is not set), DTRAIN_TEST_SEED draws other moments.
  */
 #include <inttypes.h>
@@ -145,7 +146,8 @@ static void kill_once(int64_t round, int inotify) {
     char unread[4096];
     while (read(inotify, unread, sizeof unread) > 0) /* what the run before has done */
         ;
-    const pid_t job = training_start(ranks, "killed", ENDLESS);
+    const pid_t job =
+        training_start(ranks, "killed", round % 2 == 0 ? ENDLESS : ENDLESS " --shard-optimizer");
     await_moment(job, at, inotify, before);
     kill_job(job, ranks, draw(4) == 0);
     if (check_survivor() < before)

@@ -159,21 +159,26 @@ static void test_plan_of_memory(void **state) {
     assert_non_null(strstr(r.out, "does not fit"));
     plan = json_load_file("plan.json", 0, NULL);
     const json_t *proposals = json_object_get(plan, "proposals"), *row = json_array_get(proposals, 0);
-    assert_int_equal(json_array_size(proposals), 1);
+    assert_int_equal(json_array_size(proposals), 3);
     assert_string_equal(json_string_value(json_object_get(row, "set")), "recompute: layer");
     assert_true(json_is_true(json_object_get(row, "fits")) &&
                 json_is_true(json_object_get(row, "same_bits")));
     assert_true(number_of(row, "step_ms") > 0.0);
     const double recomputed = number_of(json_object_get(row, "memory"), "node_bytes");
     assert_true(recomputed < 0.9 * whole);
+    row = json_array_get(proposals, 2);
+    assert_string_equal(json_string_value(json_object_get(row, "set")),
+                        "recompute: layer, shard_optimizer: true");
+    const double both = number_of(json_object_get(row, "memory"), "node_bytes");
+    assert_true(both < recomputed && json_is_true(json_object_get(row, "same_bits")));
     json_decref(plan);
     command_free(&r);
 
-    r = command_run(DTRAIN "%s --memory-gb %.6f", deep, 0.99e-9 * recomputed);
+    r = command_run(DTRAIN "%s --memory-gb %.6f", deep, 0.99e-9 * both);
     assert_int_equal(r.exit_code, 0);
     plan = json_load_file("plan.json", 0, NULL);
     proposals = json_object_get(plan, "proposals");
-    assert_true(json_array_size(proposals) > 1);
+    assert_true(json_array_size(proposals) > 3);
     row = json_array_get(proposals, json_array_size(proposals) - 1);
     assert_true(json_is_true(json_object_get(row, "fits")) &&
                 json_is_false(json_object_get(row, "same_bits")));

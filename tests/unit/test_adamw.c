@@ -2,7 +2,10 @@
 #include <omp.h>
 
 #include "base/status.h"
+#include "base/memory.h"
 #include "optim/adamw.h"
+#include "optim/clip.h"
+#include "optim/moments.h"
 #include "support/numbers.h"
 
 /* Tensors that end inside a vector, and ones of several of the chunks that threads share, with a rest. */
@@ -213,12 +216,59 @@ static void bits_do_not_depend_on_threads(void **state) {
     dt_layout_free(&layout);
 }
 
+/* Ranges that begin and end anywhere, each with moments of its own, are the step of the whole. */
+static void ranges_are_the_step(void **state) {
+    (void)state;
+    const dt_adamw options = {
+        .learning_rate = 0.01, .weight_decay = 0.1, .beta1 = 0.9, .beta2 = 0.95, .gradient_scale = 0.7};
+    dt_layout layout;
+    assert_int_equal(dt_layout_create(&layout, shape), DT_OK);
+    vectors whole = start(&layout), ranges = start(&layout);
+    const int64_t ends[] = {0, 1, 17, layout.elements / 3, layout.elements / 3, layout.elements};
+    for (int64_t step = 1; step <= 3; step++) {
+        float *gradient = gradient_of(&layout, step);
+        dt_adamw_step(&layout, &options, step, gradient, whole.parameters, whole.exp_avg, whole.exp_avg_sq);
+        for (size_t r = 0; r + 1 < sizeof ends / sizeof *ends; r++)
+            dt_adamw_step_range(&layout, &options, step, ends[r], ends[r + 1], gradient, ranges.parameters,
+                                ranges.exp_avg + ends[r], ranges.exp_avg_sq + ends[r]);
+        free(gradient);
+    }
+    assert_same_bits("adamw", "parameters", ranges.parameters, whole.parameters, layout.elements);
+    assert_same_bits("adamw", "exp_avg", ranges.exp_avg, whole.exp_avg, layout.elements);
+    assert_same_bits("adamw", "exp_avg_sq", ranges.exp_avg_sq, whole.exp_avg_sq, layout.elements);
+    vectors_free(whole);
+    vectors_free(ranges);
+    dt_layout_free(&layout);
+}
+
+/* Slices follow each other, begin on chunks, are about equally long, and are all there is. */
+static void slices_are_all_of_the_vector(void **state) {
+    (void)state;
+    const int64_t lengths[] = {16, DT_CLIP_CHUNK, 5 * DT_CLIP_CHUNK + 48, 1000 * DT_CLIP_CHUNK};
+    for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++)
+        for (int size = 1; size <= 9; size++) {
+            int64_t first, end, before = 0;
+            int64_t *counts = dt_moments_counts(lengths[l], size);
+            for (int rank = 0; rank < size; rank++, before = end) {
+                dt_moments_slice(lengths[l], rank, size, &first, &end);
+                assert_int_equal(first, before);
+                assert_true(first % DT_CLIP_CHUNK == 0 || first == lengths[l]);
+                assert_int_equal(counts[rank], end - first);
+                assert_true(end - first < lengths[l] / size + 2 * DT_CLIP_CHUNK);
+            }
+            assert_int_equal(before, lengths[l]);
+            dt_memory_free(counts);
+        }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fifty_steps_are_the_formula),
         cmocka_unit_test(a_zero_gradient_moves_nothing),
         cmocka_unit_test(every_operation_is_rounded_by_itself),
         cmocka_unit_test(bits_do_not_depend_on_threads),
+        cmocka_unit_test(ranges_are_the_step),
+        cmocka_unit_test(slices_are_all_of_the_vector),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,121 @@
+/* shard_optimizer saves memory and changes no bit: on any ranks, by every algorithm, in every dtype, with
+ * clipping, hooks and skipped steps, and when it is switched on or off at a resume onto other ranks. */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "support/training.h"
+
+#define STEPS 6
+#define MODEL TRAINING_MODEL "--lr-schedule cosine --warmup-steps 2 --min-learning-rate 1e-3 "
+#define WHOLE MODEL "--max-steps 6 "
+#define SHARD "--shard-optimizer "
+
+static void ranks_and_threads_change_no_bit(void **state) {
+    (void)state;
+    static const int shapes[][2] = {{TRAINING_ALONE, 1}, {1, 1}, {2, 1}, {3, 2}, {5, 1}, {8, 1}};
+    training_done(TRAINING_ALONE, 1, "whole", WHOLE "--eval-cadence 3");
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        char out_dir[32];
+        snprintf(out_dir, sizeof out_dir, "sharded%zu", i);
+        training_done(shapes[i][0], shapes[i][1], out_dir, WHOLE SHARD "--eval-cadence 3");
+        training_same_run("whole", out_dir, STEPS);
+        training_same_metric("whole", out_dir, "val_loss");
+    }
+}
+
+static void algorithms_and_dtypes_change_no_bit(void **state) {
+    (void)state;
+    static const char *const ways[] = {"--allreduce flat --bucket-bytes 8192", "--allreduce hierarchical",
+                                       "--gradient-dtype bf16", "--compute-dtype bf16 --recompute layer"};
+    for (size_t w = 0; w < sizeof ways / sizeof *ways; w++) {
+        char flags[512], whole[32], sharded[32];
+        snprintf(whole, sizeof whole, "whole%zu", w);
+        snprintf(sharded, sizeof sharded, "sharded%zu", w);
+        snprintf(flags, sizeof flags, "%s%s", WHOLE, ways[w]);
+        training_done(TRAINING_ALONE, 1, whole, flags);
+        snprintf(flags, sizeof flags, "%s%s%s", WHOLE, SHARD, ways[w]);
+        training_done(w % 2 == 0 ? 3 : 2, 1, sharded, flags);
+        training_same_run(whole, sharded, STEPS);
+    }
+}
+
+/* Update hooks get the whole gradient on every rank. */
+static void hooks_change_no_bit(void **state) {
+    (void)state;
+    static const char hooks[] = "--hooks '{update: [{name: gradient_stats}]}'";
+    char flags[512];
+    snprintf(flags, sizeof flags, "%s%s", WHOLE, hooks);
+    training_done(TRAINING_ALONE, 1, "whole", flags);
+    snprintf(flags, sizeof flags, "%s%s%s", WHOLE, SHARD, hooks);
+    training_done(3, 1, "sharded", flags);
+    training_same_run("whole", "sharded", STEPS);
+    training_same_metric("whole", "sharded", "hook");
+}
+
+/* A checkpoint does not know whether the optimizer was sharded, nor among how many ranks. */
+static void a_resume_may_change_it(void **state) {
+    (void)state;
+    training_done(TRAINING_ALONE, 1, "whole", WHOLE "--checkpoint-cadence 3");
+    training_done(3, 1, "sharded", WHOLE SHARD "--checkpoint-cadence 3");
+    training_same_weights("whole", "sharded", 3);
+    training_goes_on(2, "--resume whole/checkpoints/checkpoint_step_3 --out-dir on --shard-optimizer");
+    training_goes_on(TRAINING_ALONE,
+                     "--resume sharded/checkpoints/checkpoint_step_3 --out-dir off --no-shard-optimizer");
+    training_goes_on(5, "--resume sharded/checkpoints/checkpoint_step_3 --out-dir other --shard-optimizer");
+    training_same_weights("whole", "on", STEPS);
+    training_same_weights("whole", "off", STEPS);
+    training_same_weights("whole", "other", STEPS);
+}
+
+static void given_weights_change_no_bit(void **state) {
+    (void)state;
+    training_done(TRAINING_ALONE, 1, "first", MODEL "--max-steps 2");
+    training_done(TRAINING_ALONE, 1, "whole", WHOLE "--init-from first/checkpoints/latest");
+    training_done(2, 1, "sharded", WHOLE SHARD "--init-from first/checkpoints/latest");
+    training_same_run("whole", "sharded", STEPS);
+}
+
+/* A signal stops the run after a step, whose moments are collected for the checkpoint that it ends with. */
+static void a_stop_saves_all_moments(void **state) {
+    (void)state;
+    const pid_t job =
+        training_start(2, "stopped", TRAINING_STEADY SHARD "--max-steps 100000 --checkpoint-cadence null ");
+    training_await_step(job, "stopped", 3);
+    assert_int_equal(kill(training_rank_process(job, 1), SIGUSR1), 0);
+    assert_int_equal(training_end(job), 0);
+    const int64_t step = training_latest_step("stopped");
+    char rest[512];
+    assert_true(step >= 3);
+    snprintf(rest, sizeof rest, "%s --max-steps %d", TRAINING_STEADY, (int)step);
+    training_done(TRAINING_ALONE, 1, "whole", rest);
+    training_same_weights("whole", "stopped", step);
+}
+
+/* The best model is saved where it is found, and a save that is begun while the last is written waits for it.
+ */
+static void every_save_has_its_own_moments(void **state) {
+    (void)state;
+    training_done(TRAINING_ALONE, 1, "whole", WHOLE "--checkpoint-cadence 1 --eval-cadence 2 --save-best");
+    training_done(3, 1, "sharded", WHOLE SHARD "--checkpoint-cadence 1 --eval-cadence 2 --save-best");
+    for (int64_t step = 1; step <= STEPS; step++)
+        training_same_weights("whole", "sharded", step);
+    training_no_leftovers("sharded");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(ranks_and_threads_change_no_bit),
+                                       cmocka_unit_test(algorithms_and_dtypes_change_no_bit),
+                                       cmocka_unit_test(hooks_change_no_bit),
+                                       cmocka_unit_test(a_resume_may_change_it),
+                                       cmocka_unit_test(given_weights_change_no_bit),
+                                       cmocka_unit_test(a_stop_saves_all_moments),
+                                       cmocka_unit_test(every_save_has_its_own_moments)};
+    return cmocka_run_group_tests(tests, training_set_up, training_tear_down);
+}
