@@ -155,7 +155,7 @@ static void choose_domain(dt_run_set *set) {
     for (int s = 0; s < DT_CHART_SCALES; s++) {
         if (!(d->high[s] >= d->low[s]))
             d->low[s] = d->high[s] = 0.0;
-        if (d->low[s] <= NEAR_ZERO * d->high[s])
+        if (d->low[s] > 0.0 && d->low[s] <= NEAR_ZERO * d->high[s])
             d->low[s] = 0.0;
     }
     const double hours = d->high[DT_CHART_TIME];

@@ -134,6 +134,20 @@ static void test_tokenizers_are_compared_by_bytes(void **state) {
     scratch_remove(folder);
 }
 
+/* Steps that no run has are within what charts span, too. */
+static void test_steps_below_0(void **state) {
+    char *folder = scratch_make();
+    dt_run_set set;
+    (void)state;
+    scratch_put_in(folder, "r", "metrics.jsonl", STEP(-5, 2.0) STEP(1000, 1.0));
+    char *name = dt_file_join(folder, "r");
+    assert_done(dt_run_set_read(&set, (const char *const *)&name, 1));
+    assert_true(set.domain.low[DT_CHART_STEPS] == -5.0 && set.domain.high[DT_CHART_STEPS] == 1000.0);
+    dt_run_set_free(&set);
+    free(name);
+    scratch_remove(folder);
+}
+
 /* What a line says of its tokens counts, where it does. */
 static void test_tokens_of_a_line(void **state) {
     (void)state;
@@ -148,6 +162,6 @@ int main(void) {
         cmocka_unit_test(test_a_resumed_run),   cmocka_unit_test(test_a_run_that_begins_apart),
         cmocka_unit_test(test_spoilt_lines),    cmocka_unit_test(test_no_lines),
         cmocka_unit_test(test_a_set_is_sorted), cmocka_unit_test(test_tokenizers_are_compared_by_bytes),
-        cmocka_unit_test(test_tokens_of_a_line)};
+        cmocka_unit_test(test_steps_below_0),   cmocka_unit_test(test_tokens_of_a_line)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
