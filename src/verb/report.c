@@ -18,6 +18,20 @@
 /* How often a page is written anew while its runs train. */
 #define RELOAD_SECONDS 30
 
+/* What the command line asks for. */
+typedef struct order {
+    const char *const *words; /* [count], runs or folders of runs */
+    int count;
+    const dt_verb_flags *flags;
+    char *path; /* of the page or chart */
+} order;
+
+/* What a page was made of. */
+typedef struct outcome {
+    bool live; /* lines may still come */
+    size_t bytes;
+} outcome;
+
 /* Where a page or a chart goes that is given no file: beside the metrics of its one run, or here. A new
  * string. */
 static char *choose_path(const dt_run_names *names, const dt_verb_flags *flags) {
@@ -31,32 +45,40 @@ static char *choose_path(const dt_run_names *names, const dt_verb_flags *flags) 
     return path;
 }
 
-/* One page, or one chart; `*live` becomes whether lines may still come. */
-static dt_status write_page(const dt_run_names *names, const dt_verb_flags *flags, const char *path,
-                            bool reloads, bool *live, size_t *bytes) {
+static dt_status write_runs(const order *o, const dt_run_names *names, bool reloads, outcome *made) {
     dt_run_set set;
     dt_status status = dt_run_set_read(&set, (const char *const *)names->name, names->count);
-    *live = status == DT_OK && dt_run_set_is_live(&set);
-    if (status == DT_OK && flags->chart)
-        status = dt_run_page_write_chart(&set, flags->chart, path, bytes);
+    made->live = status == DT_OK && dt_run_set_is_live(&set);
+    if (status == DT_OK && o->flags->chart)
+        status = dt_run_page_write_chart(&set, o->flags->chart, o->path, &made->bytes);
     else if (status == DT_OK)
-        status = dt_run_page_write(&set, reloads && *live ? RELOAD_SECONDS : 0, path, bytes);
+        status = dt_run_page_write(&set, reloads && made->live ? RELOAD_SECONDS : 0, o->path, &made->bytes);
     dt_run_set_free(&set);
     return status;
 }
 
-static void tell(const char *path, size_t bytes) {
-    if (strcmp(path, "-") != 0)
-        dt_log_line("report    %s (%s)", path, dt_units_bytes((double)bytes).text);
+/* One page, or one chart, of the runs that are there now: those of a sweep do not all begin at once. */
+static dt_status write_page(const order *o, bool reloads, outcome *made) {
+    dt_run_names names;
+    dt_status status = dt_run_names_find(&names, o->words, o->count, DT_RUN_SET_MAX);
+    if (status == DT_OK)
+        status = write_runs(o, &names, reloads, made);
+    dt_run_names_free(&names);
+    return status;
+}
+
+static void tell(const order *o, const outcome *made) {
+    if (strcmp(o->path, "-") != 0)
+        dt_log_line("report    %s (%s)", o->path, dt_units_bytes((double)made->bytes).text);
 }
 
 /* Writes the page until no run trains any more or a signal asks for the end; the last one does not reload
  * itself.
  */
-static dt_status follow(const dt_run_names *names, const dt_verb_flags *flags, const char *path) {
+static dt_status follow(const order *o) {
     const struct timespec pause = {.tv_sec = RELOAD_SECONDS};
-    bool live, stopped = false, told = false;
-    size_t bytes;
+    outcome made;
+    bool stopped = false, told = false;
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
@@ -64,41 +86,46 @@ static dt_status follow(const dt_run_names *names, const dt_verb_flags *flags, c
     sigaddset(&signals, SIGHUP);
     sigprocmask(SIG_BLOCK, &signals, NULL);
     do {
-        DT_TRY(write_page(names, flags, path, !stopped, &live, &bytes));
-        if (!told && live)
-            dt_log_line("report    %s, rewritten every %d s until the run ends; Ctrl-C ends it", path,
+        DT_TRY(write_page(o, !stopped, &made));
+        if (!told && made.live)
+            dt_log_line("report    %s, rewritten every %d s until the run ends; Ctrl-C ends it", o->path,
                         RELOAD_SECONDS);
         told = true;
-        if (!live || stopped)
+        if (!made.live || stopped)
             break;
         stopped = sigtimedwait(&signals, NULL, &pause) > 0;
     } while (true);
-    tell(path, bytes);
+    tell(o, &made);
     return DT_OK;
 }
 
-static dt_status report(const dt_run_names *names, const dt_verb_flags *flags) {
-    bool live;
-    size_t bytes;
-    char *path = choose_path(names, flags);
-    dt_status status =
-        path ? dt_report_output_check("out", path) : dt_fail("out of memory for a file's name");
-    if (status == DT_OK && flags->watch && strcmp(path, "-") == 0)
-        status = dt_usage("--watch: expected a file that can be rewritten, found --out -; name a file");
-    if (status == DT_OK && flags->watch)
-        status = follow(names, flags, path);
-    else if (status == DT_OK) {
-        status = write_page(names, flags, path, false, &live, &bytes);
-        if (status == DT_OK)
-            tell(path, bytes);
+static dt_status carry_out(const order *o) {
+    outcome made;
+    DT_TRY(dt_report_output_check("out", o->path));
+    if (o->flags->watch && strcmp(o->path, "-") == 0)
+        return dt_usage("--watch: expected a file that can be rewritten, found --out -; name a file");
+    if (o->flags->watch)
+        return follow(o);
+    DT_TRY(write_page(o, false, &made));
+    tell(o, &made);
+    return DT_OK;
+}
+
+static dt_status report(const char *const *words, int count, const dt_verb_flags *flags) {
+    dt_run_names names;
+    order o = {words, count, flags, NULL};
+    dt_status status = dt_run_names_find(&names, words, count, DT_RUN_SET_MAX);
+    if (status == DT_OK) {
+        o.path = choose_path(&names, flags);
+        status = o.path ? carry_out(&o) : dt_fail("out of memory for a file's name");
     }
-    free(path);
+    dt_run_names_free(&names);
+    free(o.path);
     return status;
 }
 
 dt_status dt_verb_report(const dt_verb *verb, int argc, char **argv) {
     dt_verb_flags flags;
-    dt_run_names names = {0};
     int count = 0;
     const char **words = dt_memory_alloc(argc + 1, sizeof *words, "the words of the command line");
     if (words == NULL)
@@ -109,10 +136,7 @@ dt_status dt_verb_report(const dt_verb *verb, int argc, char **argv) {
         status = dt_usage(
             "report: expected a run or several, found none; name their folders, or files of metrics");
     if (status == DT_OK)
-        status = dt_run_names_find(&names, words, count, DT_RUN_SET_MAX);
-    if (status == DT_OK)
-        status = report(&names, &flags);
-    dt_run_names_free(&names);
+        status = report(words, count, &flags);
     dt_memory_free(words);
     return status;
 }
