@@ -26,6 +26,7 @@
 #include "train/need.h"
 #include "train/products.h"
 #include "train/resume.h"
+#include "train/run_corpus.h"
 #include "train/stop.h"
 #include "train/vocabulary.h"
 
@@ -88,28 +89,12 @@ static const dt_tokenizer *tokenizer_of(const dt_run *run) {
     return run->tokenizer.kind ? &run->tokenizer : NULL;
 }
 
-static dt_corpus_index_inputs corpus_inputs(const dt_run *run, const char *data) {
-    return (dt_corpus_index_inputs){.config = &run->about.config,
-                                    .data = data,
-                                    .tokenizer = tokenizer_of(run),
-                                    .V = run->layout.shape.V,
-                                    .stop_requested = dt_stop_requested};
-}
-
-/* `collects` is the run's tokenizer where that corpus decides its characters, or NULL. */
-static dt_status open_corpus(const dt_run *run, const char *data, dt_tokenizer *collects, dt_corpus *corpus) {
-    dt_corpus_index_inputs inputs = corpus_inputs(run, data);
-    inputs.collects = collects;
-    return dt_corpus_index_open(corpus, run->world, &inputs);
-}
-
-/* What a new run names but does not use must be there all the same; one that goes on has been asked. */
-static dt_status look_at_corpus(const dt_run *run, const char *data) {
-    dt_corpus corpus = {0};
-    const dt_corpus_index_inputs inputs = corpus_inputs(run, data);
-    const dt_status status = dt_corpus_index_look(&corpus, run->world, &inputs);
-    dt_corpus_close(&corpus);
-    return status;
+static dt_run_corpus_inputs corpus_inputs(dt_run *run, const dt_resume *resume) {
+    return (dt_run_corpus_inputs){.world = run->world,
+                                  .config = &run->about.config,
+                                  .resume = resume,
+                                  .tokenizer = run->tokenizer.kind ? &run->tokenizer : NULL,
+                                  .V = run->layout.shape.V};
 }
 
 /* The tokenizer says how many rows the embedding has: one at least, where its tokens are not known yet. */
@@ -125,7 +110,8 @@ static dt_status create_layout(dt_run *run) {
 static dt_status create_data(dt_run *run, const dt_resume *resume) {
     const dt_config *c = &run->about.config;
     int64_t first, end;
-    DT_TRY(open_corpus(run, c->data, c->tokenizer ? &run->tokenizer : NULL, &run->corpus));
+    dt_run_corpus_inputs inputs = corpus_inputs(run, resume);
+    DT_TRY(dt_run_corpus_open(&inputs, &run->corpus));
     DT_TRY(dt_agree(run->world, create_layout(run)));
     run->about.corpus = dt_corpus_index_identity(&run->corpus);
     DT_TRY(dt_agree(run->world, dt_resume_check_corpus(resume, &run->about.corpus, run->corpus.path)));
@@ -136,11 +122,9 @@ static dt_status create_data(dt_run *run, const dt_resume *resume) {
     if (c->leftover_windows == DT_LEFTOVER_SPREAD)
         dt_streams_spread(&run->streams);
     DT_TRY(check_memory(run, first, end));
-    const bool evaluates = !dt_is_null_int(c->eval_cadence);
-    if (c->validation_data && (evaluates || !resume->found))
-        DT_TRY(!evaluates ? look_at_corpus(run, c->validation_data)
-                          : open_corpus(run, c->validation_data, NULL, &run->validation_corpus));
-    if (evaluates)
+    inputs.V = run->layout.shape.V;
+    DT_TRY(dt_run_corpus_open_validation(&inputs, &run->validation_corpus));
+    if (!dt_is_null_int(c->eval_cadence))
         run->about.validation_hash = c->validation_data
                                          ? dt_corpus_index_identity(&run->validation_corpus).hash
                                          : run->about.corpus.hash;

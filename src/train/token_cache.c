@@ -14,7 +14,9 @@
 #include "base/memory.h"
 #include "comm/agree.h"
 #include "comm/contract.h"
+#include "config/list.h"
 #include "data/file_hash.h"
+#include "data/unpack.h"
 #include "train/token_space.h"
 #include "train/tokenize.h"
 
@@ -122,7 +124,32 @@ static dt_status name_old(const dt_world *world, const char *folder, const dt_co
     return dt_world_broadcast_block(world, path, &length);
 }
 
+/* The list of the file, NULL where there is none. */
+static char *find_file(const char *folder, uint64_t hash, const dt_tokenizer *tokenizer) {
+    char *path = dt_token_cache_path(folder, hash, tokenizer);
+    char *list = path && dt_file_exists(path) ? dt_list_single(path) : NULL;
+    free(path);
+    return list;
+}
+
 /* ---- what all ranks do ---- */
+
+dt_status dt_token_cache_find_stream(const dt_world *world, const dt_config *config, const char *data,
+                                     const dt_tokenizer *tokenizer, uint64_t hash, char **list) {
+    DT_COLLECTIVE(world, DT_SAME_TEXT(data), DT_SAME_TEXT(config->token_cache));
+    char *stream = dt_list_single(DT_UNPACK_STANDARD_INPUT), *folder = NULL;
+    dt_status status = stream ? DT_OK : dt_fail("out of memory for the name of the text");
+    *list = NULL;
+    if (status == DT_OK && data && strcmp(data, stream) == 0)
+        status = dt_token_cache_locate(config, true, &folder);
+    if (world->rank == 0 && folder)
+        *list = find_file(folder, hash, tokenizer);
+    free(stream);
+    free(folder);
+    size_t length = *list ? strlen(*list) : 0;
+    DT_TRY(dt_agree(world, status));
+    return dt_world_broadcast_block(world, list, &length);
+}
 
 /* The hash of the files, on all ranks. */
 static dt_status hash_files(const dt_world *world, const dt_corpus *corpus, uint64_t *key) {

@@ -50,6 +50,14 @@ dt_status dt_token_cache_find(const dt_world *world, dt_corpus *corpus, const ch
  */
 dt_status dt_token_cache_visit(const dt_world *world, dt_corpus *corpus, const char *folder);
 
+/**
+ * What a run took from standard input is gone, but for its tokens: where `data` is that, and the config's
+ * cache has the tokens of the content `hash`, `*list` becomes a new list (config/list.h) of the file that
+ * holds them, which the caller frees; else NULL. `config` and `data` must agree. Collective.
+ */
+dt_status dt_token_cache_find_stream(const dt_world *world, const dt_config *config, const char *data,
+                                     const dt_tokenizer *tokenizer, uint64_t hash, char **list);
+
 /** The file in `folder` for a text of that hash, packed or not: the one that is there, which may be called by
  * the hash of the tokenizer's file, as older ones are, or the one that would be. A new string that the caller
  * frees; NULL when out of memory. Local. */

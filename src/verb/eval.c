@@ -9,10 +9,8 @@
 #include "base/log.h"
 #include "base/plural.h"
 #include "comm/agree.h"
-#include "base/file.h"
 #include "config/list.h"
 #include "data/batch.h"
-#include "data/unpack.h"
 #include "infer/evaluate.h"
 #include "infer/model_file.h"
 #include "infer/token_losses.h"
@@ -63,35 +61,18 @@ static char *find_run(const dt_model_file *model) {
     return strdup(model->about.config.out_dir);
 }
 
-/* What a run took from standard input is gone, but for its tokens: as a new list, NULL where they are not
- * kept. */
-static char *find_kept(const dt_model_file *model, const char *folder) {
-    char *path = dt_token_cache_path(folder, model->about.corpus.hash, &model->tokenizer);
-    char *list = path && dt_file_exists(path) ? dt_list_single(path) : NULL;
-    free(path);
-    return list;
-}
-
-/* The run's own text. Rank 0's answer is all ranks'. */
+/* The run's own text, or what is kept of it, as a new list. */
 static dt_status find_own(const dt_world *world, const dt_model_file *model, const dt_verb_flags *f,
                           dt_config *config, char **list) {
     const bool validates = config->validation_data && !is_of_training(f);
     const char *data = validates ? config->validation_data : config->data;
-    char *stream = dt_list_single(DT_UNPACK_STANDARD_INPUT), *kept = NULL, *folder = NULL;
-    dt_status status = stream ? DT_OK : dt_fail("out of memory for the name of the text");
-    if (status == DT_OK && !validates && data && strcmp(data, stream) == 0)
-        status = dt_token_cache_locate(config, true, &folder);
-    free(stream);
-    if (world->rank == 0 && folder)
-        kept = find_kept(model, folder);
-    free(folder);
-    DT_TRY(dt_agree(world, status));
-    size_t length = kept ? strlen(kept) : 0;
-    DT_TRY(dt_world_broadcast_block(world, &kept, &length));
-    if (kept)
-        config->data_format = DT_DATA_AUTO;
-    *list = kept ? kept : data ? strdup(data) : NULL;
-    return DT_OK;
+    *list = NULL;
+    if (!validates)
+        DT_TRY(dt_token_cache_find_stream(world, config, data, &model->tokenizer, model->about.corpus.hash,
+                                          list));
+    if (*list == NULL && data)
+        *list = strdup(data);
+    return dt_agree(world, *list || data == NULL ? DT_OK : dt_fail("out of memory for the name of the text"));
 }
 
 /* The text of --data, or else the run's own. */

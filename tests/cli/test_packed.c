@@ -16,6 +16,7 @@
     "--n-layers 1 --d-model 16 --n-heads 2 --d-ff 16 --max-seq-len 16 --seed 7 --max-steps 3 --batch-size 4 " \
     "--micro-batch-size 1 "
 #define WEIGHTS "/checkpoints/checkpoint_step_3/model.safetensors"
+#define FURTHER "/checkpoints/checkpoint_step_4/model.safetensors"
 #define TWO     "OMP_NUM_THREADS=1 " DTRAIN_MPIRUN " -np 2 --oversubscribe "
 
 /* Forms of one text, as `--data` has them. */
@@ -94,11 +95,12 @@ static void statistics_of_a_packed_text(void **state) {
         "comes from standard input; tokenize it first (dtrain tokenize)\n");
 }
 
-/* A run's own text, without its name: its tokens are read where the run is now, and none are added there. */
+/* A run's own text, without its name: its tokens are read where the run is now, and eval adds none there. */
 static void a_runs_own_tokens_are_found(void **state) {
     (void)state;
     static const char *const flags[] = {MODEL "--data text.txt.gz", MODEL "--data - <text.txt"};
     char *plain = verb_output("", "eval plain/checkpoints/latest --split validation --windows 30");
+    run_line("cp -r plain further && " DTRAIN " --out-dir further --resume latest --max-steps 4");
     for (int i = 0; i < 2; i++) {
         training_done(TRAINING_ALONE, 1, "made", flags[i]);
         run_line("mv made moved && ls moved/tokens >before");
@@ -106,7 +108,10 @@ static void a_runs_own_tokens_are_found(void **state) {
         assert_non_null(strstr(found, "its validation split: 30 windows"));
         assert_string_equal(strstr(found, "\nloss "), strstr(plain, "\nloss "));
         free(found);
-        run_line("ls moved/tokens | cmp - before && rm -r moved/tokens");
+        run_line("ls moved/tokens | cmp - before && cp -r moved on && " DTRAIN
+                 " --out-dir on --resume latest --max-steps 4 </dev/null");
+        assert_false(training_files_differ("further" FURTHER, "on" FURTHER));
+        run_line("rm -r on moved/tokens");
         found = verb_output("", i ? "eval moved/checkpoints/latest --windows 30 <text.txt.gz"
                                   : "eval moved/checkpoints/latest --windows 30");
         assert_string_equal(strstr(found, "\nloss "), strstr(plain, "\nloss "));

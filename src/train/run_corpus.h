@@ -1,0 +1,36 @@
+/**
+ * The texts of a run: what it trains on, and what it evaluates on where that is not a part of the first.
+ */
+#ifndef DT_TRAIN_RUN_CORPUS_H
+#define DT_TRAIN_RUN_CORPUS_H
+
+#include "base/status.h"
+#include "comm/world.h"
+#include "config/config.h"
+#include "data/corpus.h"
+#include "train/resume.h"
+
+/** What decides them; all of it must agree. */
+typedef struct dt_run_corpus_inputs {
+    const dt_world *world;
+    const dt_config *config;
+    const dt_resume *resume;
+    dt_tokenizer *tokenizer; /**< NULL where the texts are tokens alone */
+    int64_t V;               /**< every token must be below it */
+} dt_run_corpus_inputs;
+
+/**
+ * Opens and indexes what the run trains on, and gives a tokenizer that collects characters its tokens. A run
+ * that goes on and took its text from standard input has it from its token cache, where that has it and no
+ * `data` is given now. The corpus is to be closed in any case. Collective.
+ */
+dt_status dt_run_corpus_open(const dt_run_corpus_inputs *inputs, dt_corpus *corpus);
+
+/**
+ * Opens what the config's `validation_data` names, where it names something. Where nothing evaluates on it, a
+ * new run makes sure that it is there, and one that goes on does not ask again; `corpus` holds nothing then.
+ * Collective.
+ */
+dt_status dt_run_corpus_open_validation(const dt_run_corpus_inputs *inputs, dt_corpus *corpus);
+
+#endif
