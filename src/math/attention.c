@@ -18,6 +18,7 @@
 #include "math/exp.h"
 #include "math/row.h"
 #include "math/tile.h"
+#include "math/unroll.h"
 
 #define tile DT_ISA_NAME(dt_tile)
 
@@ -106,6 +107,14 @@ static void over_keys(const head *h, float *out, int64_t stride, const float *s,
                       rows, s, h->stride, panels + d * h->T, DT_TILE_COLS, keys);
 }
 
+/* Asks for tokens [from, to) of a head's columns in dK or dV, from whose sums a tile is to go on. Inlined by
+ * force: gcc 12 drops calls of a function that does nothing but ask. */
+DT_UNROLL_INLINE void ask_sums(const head *h, const float *sums, int64_t from, int64_t to) {
+    for (int64_t key = from; key < to; key++)
+        for (int64_t d = 0; d < h->D; d += 16)
+            __builtin_prefetch(sums + key * h->row + d, 1, 3);
+}
+
 /*
  * out[keys, D] (+)= s[queries, keys]^T times panels [queries, D], for the keys `own` up to the group's last
  * query. A tile of keys begins with its own queries, as earlier ones do not see it, and goes on from what
@@ -117,6 +126,7 @@ static void over_queries(const head *h, float *out, const float *s, int64_t firs
     const int64_t end = dt_min(own.end, first + queries);
     for (int64_t key = own.first; key < end; key += DT_TILE_ROWS) {
         const int64_t from = key > first ? key - first : 0, keys = dt_min(end - key, DT_TILE_ROWS);
+        ask_sums(h, out, key + keys, dt_min(key + keys + DT_TILE_ROWS, end));
         for (int64_t d = 0; d < h->D; d += DT_TILE_COLS)
             tile.multiply_transposed(&(dt_tile_target){.at = out + key * h->row + d,
                                                        .stride = h->row,
