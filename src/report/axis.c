@@ -90,10 +90,10 @@ void dt_axis_choose(double low, double high, int max, bool whole, dt_axis_ticks 
     /* Two sections may lie between two multiples of the step; then a smaller one has a multiple there. */
     for (int sections = max - 1; ticks->count == 0; sections *= 2) {
         const double round = dt_axis_step(range, sections), step = whole ? fmax(round, 1.0) : round;
-        for (double i = ceil(low / step - SLACK); i * step <= high + SLACK * range && ticks->count < max;
-             i++) {
-            ticks->value[ticks->count] = i * step;
-            print_tick(i * step, step, largest, ticks->text[ticks->count++]);
+        const double first = ceil(low / step - SLACK);
+        for (int i = 0; (first + i) * step <= high + SLACK * range && ticks->count < max; i++) {
+            ticks->value[ticks->count] = (first + i) * step;
+            print_tick((first + i) * step, step, largest, ticks->text[ticks->count++]);
         }
         if (whole && step <= 1.0)
             break;

@@ -166,8 +166,9 @@ static void choose_domain(dt_run_set *set) {
 }
 
 static dt_status label_runs(dt_run_set *set) {
-    const char **paths = calloc((size_t)set->count, sizeof *paths);
-    char **labels = calloc((size_t)set->count, sizeof *labels);
+    /* One more, since of none calloc may return NULL. */
+    const char **paths = calloc((size_t)set->count + 1, sizeof *paths);
+    char **labels = calloc((size_t)set->count + 1, sizeof *labels);
     dt_status status = paths && labels ? DT_OK : dt_fail("out of memory for the runs' names");
     for (int r = 0; status == DT_OK && r < set->count; r++)
         paths[r] = set->run[r].metrics.path;
