@@ -190,16 +190,33 @@ static outcome try_patiently(const char *folder, double patience_seconds, const 
     }
 }
 
+static dt_status refuse_busy(const char *folder, const char *purpose) {
+    char holder[HOLDER_BYTES];
+    read_holder(folder, holder);
+    return dt_usage("%s is in use by %s, and two runs must not write to one place: wait for that one or end "
+                    "it, or name another folder for this run",
+                    purpose, holder);
+}
+
+dt_status dt_lock_expect_free(const char *folder, const char *purpose) {
+    char *path = dt_file_join(folder, DT_LOCK_NAME);
+    if (path == NULL)
+        return dt_fail("out of memory for a file's name");
+    const int descriptor = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    free(path);
+    if (descriptor < 0)
+        return DT_OK;
+    /* Closing it gives a lock back that was got. */
+    const bool busy = flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    close(descriptor);
+    return busy ? refuse_busy(folder, purpose) : DT_OK;
+}
+
 /* Takes the lock of a folder; opens the descriptors of `lock`. */
 static dt_status take(dt_lock *lock, const char *folder, double patience_seconds, const char *purpose) {
-    char holder[HOLDER_BYTES];
     switch (try_patiently(folder, patience_seconds, purpose, &lock->home, &lock->descriptor)) {
     case BUSY:
-        read_holder(folder, holder);
-        return dt_usage(
-            "%s is in use by %s, and two runs must not write to one place: wait for that one or end "
-            "it, or name another folder for this run",
-            purpose, holder);
+        return refuse_busy(folder, purpose);
     case FOREIGN:
         return dt_usage("%s: expected %s/" DT_LOCK_NAME " to be a lock file or not to exist yet, found a "
                         "symbolic link, a folder or something else; remove it, or name another folder",

@@ -39,6 +39,10 @@ typedef struct dt_lock {
  */
 dt_status dt_lock_take(dt_lock *lock, const char *folder, double patience_seconds, const char *purpose);
 
+/** Fails with DT_USAGE, naming the holder, where another process has the lock of `folder`; changes nothing
+ * there. Where the file system has no locks, or there is no such folder, nobody has it. Local. */
+dt_status dt_lock_expect_free(const char *folder, const char *purpose);
+
 /** Whether the lock is held and `folder` is another name of its folder. Local. */
 bool dt_lock_covers(const dt_lock *lock, const char *folder);
 

@@ -5,6 +5,8 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "config/length.h"
+
 int64_t dt_config_decay_steps(const dt_config *config) {
     if (!dt_is_null_int(config->decay_steps))
         return config->decay_steps;
@@ -108,6 +110,7 @@ static dt_status check_hooks(const dt_config *config) {
 dt_status dt_config_check(const dt_config *config) {
     DT_TRY(check_sizes(config));
     DT_TRY(check_schedule(config));
+    DT_TRY(dt_length_check(config));
     DT_TRY(check_tokenizer(config));
     DT_TRY(check_allreduce(config));
     DT_TRY(check_products(config));

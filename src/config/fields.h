@@ -35,7 +35,8 @@ typedef struct dt_config {
     double dropout;
     int64_t max_seq_len, vocab_size;
     double train_ratio;
-    int64_t batch_size, micro_batch_size, max_steps;
+    int64_t batch_size, micro_batch_size, max_steps, max_tokens;
+    double max_epochs;
     double learning_rate, weight_decay, beta1, beta2;
     int64_t lr_schedule, warmup_steps, decay_steps; /* decay_steps: null is a tenth of max_steps */
     double min_learning_rate, grad_clip;

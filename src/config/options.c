@@ -63,8 +63,13 @@ static const dt_option table[] = {
     {FIELD(micro_batch_size), INT("2", 1, MAX_SEQUENCES), GROUP(DATA), FIXED, UNIT("sequences"),
      HELP("Sequences a thread computes at once; batch_size / micro_batch_size is the most ranks "
           "that can share a step")},
-    {FIELD(max_steps), INT("10000", 1, MAX_COUNT), GROUP(TRAINING), CHANGEABLE, UNIT("steps"),
-     HELP("Step at which training ends")},
+    {FIELD(max_steps), INT("10000", 1, MAX_COUNT), OR_NULL, GROUP(TRAINING), CHANGEABLE, UNIT("steps"),
+     HELP("Step at which training ends; null, or not given beside max_tokens or max_epochs, leaves it to those")},
+    {FIELD(max_tokens), INT("null", 1, INT64_MAX), OR_NULL, GROUP(TRAINING), CHANGEABLE, UNIT("tokens"),
+     HELP("Tokens trained on at which training ends, rounded up to whole steps; of max_steps, max_tokens and "
+          "max_epochs the one that comes first counts")},
+    {FIELD(max_epochs), REAL("null", 0, HUGE_VAL), ABOVE, OR_NULL, GROUP(TRAINING), CHANGEABLE, UNIT("epochs"),
+     HELP("Passes over the train split at which training ends, such as 0.5 or 3, rounded up to whole steps")},
     {FIELD(learning_rate), REAL("3e-4", 0, HUGE_VAL), ABOVE, GROUP(TRAINING), CHANGEABLE,
      HELP("Highest learning rate of the schedule")},
     {FIELD(weight_decay), REAL("0.1", 0, HUGE_VAL), GROUP(TRAINING), CHANGEABLE,

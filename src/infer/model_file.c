@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "checkpoint/choose.h"
 #include "checkpoint/pretrained.h"
 #include "checkpoint/tokenizer_files.h"
 
@@ -56,11 +57,7 @@ dt_status dt_model_file_find(const char *name, char **path) {
         *path = strdup(name);
         return *path ? DT_OK : dt_fail("out of memory for the name of a folder");
     }
-    DT_TRY(dt_checkpoint_find("checkpoints", name, path));
-    return *path
-               ? DT_OK
-               : dt_usage("there is no checkpoint in checkpoints/ of the working folder; name a checkpoint's "
-                          "folder, such as OUT_DIR/checkpoints/latest");
+    return dt_checkpoint_choose(name, path);
 }
 
 static dt_status create_parameters(dt_model_file *m, dt_shape shape) {

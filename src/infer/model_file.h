@@ -40,9 +40,8 @@ typedef struct dt_model_file_flags {
 dt_status dt_model_file_shape(const dt_config *config, const dt_tokenizer *tokenizer, dt_shape *shape);
 
 /**
- * The folder that `name` means: a path of a checkpoint or of a model folder, or "latest" for
- * checkpoints/latest, or "auto" for the newest whole one below checkpoints/. `*path` becomes a new string
- * that the caller frees. Local.
+ * The folder that `name` means: that of a model, or the checkpoint that checkpoint/choose.h finds. `*path`
+ * becomes a new string that the caller frees. Local.
  */
 dt_status dt_model_file_find(const char *name, char **path);
 

@@ -3,8 +3,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
+#include "checkpoint/path.h"
 #include "train/metrics.h"
 
 static dt_status add(dt_run_names *names, const char *name, int max) {
@@ -20,6 +22,14 @@ static bool is_run(const char *folder) {
     const bool found = path != NULL && dt_file_exists(path);
     free(path);
     return found;
+}
+
+static bool is_readable(const char *folder) {
+    char *path = dt_file_join(folder, DT_METRICS_NAME);
+    const bool readable =
+        path != NULL && dt_file_exists(path) && !dt_file_is_folder(path) && access(path, R_OK) == 0;
+    free(path);
+    return readable;
 }
 
 static dt_status add_below(dt_run_names *names, const char *folder, int max) {
@@ -48,6 +58,42 @@ dt_status dt_run_names_find(dt_run_names *names, const char *const *words, int c
         DT_TRY(dt_file_is_folder(words[i]) && !is_run(words[i]) ? add_below(names, words[i], max)
                                                                 : add(names, words[i], max));
     return DT_OK;
+}
+
+/* Whose folders hold no runs, but may be many. */
+static bool is_passed_over(const char *name) {
+    return name[0] == '.' || dt_checkpoint_path_step(name) >= 0 || strcmp(name, DT_CHECKPOINT_LATEST) == 0 ||
+           strcmp(name, DT_CHECKPOINT_BEST) == 0;
+}
+
+static dt_status search(dt_run_names *names, const char *folder, int depth, int max, bool *cut) {
+    char **entries = NULL;
+    size_t count = 0;
+    if (is_readable(folder)) {
+        *cut |= names->count == max;
+        if (*cut)
+            return DT_OK;
+        DT_TRY(add(names, folder, max));
+    }
+    if (depth == 0 || dt_file_list(folder, &entries, &count) != DT_OK)
+        return DT_OK;
+    dt_status status = DT_OK;
+    for (size_t i = 0; status == DT_OK && !*cut && i < count; i++) {
+        char *path = is_passed_over(entries[i]) ? NULL : dt_file_join(folder, entries[i]);
+        if (path != NULL && dt_file_is_folder(path))
+            status = search(names, path, depth - 1, max, cut);
+        free(path);
+    }
+    dt_file_free_names(entries, count);
+    return status;
+}
+
+dt_status dt_run_names_search(dt_run_names *names, const char *folder, int depth, int max, bool *cut) {
+    *cut = false;
+    *names = (dt_run_names){.name = calloc((size_t)max, sizeof *names->name)};
+    if (names->name == NULL)
+        return dt_fail("out of memory for the runs' names");
+    return search(names, folder, depth, max, cut);
 }
 
 void dt_run_names_free(dt_run_names *names) {

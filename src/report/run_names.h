@@ -4,6 +4,8 @@
 #ifndef DT_REPORT_RUN_NAMES_H
 #define DT_REPORT_RUN_NAMES_H
 
+#include <stdbool.h>
+
 #include "base/status.h"
 
 typedef struct dt_run_names {
@@ -15,6 +17,11 @@ typedef struct dt_run_names {
  * below it, in order of their names. Fails with DT_USAGE where there is none, or too many. The caller frees
  * the names, after failure too. Local. */
 dt_status dt_run_names_find(dt_run_names *names, const char *const *words, int count, int max);
+
+/** Names the runs in `folder` and below it, `depth` folders deep, in order of their paths; of more than `max`
+ * the first, and then `*cut` becomes true. None is no failure; what cannot be read is passed over. The caller
+ * frees the names, after failure too. Local. */
+dt_status dt_run_names_search(dt_run_names *names, const char *folder, int depth, int max, bool *cut);
 
 /** Frees; all zero is fine. Local. */
 void dt_run_names_free(dt_run_names *names);

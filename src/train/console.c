@@ -12,6 +12,7 @@
 #include "base/plural.h"
 #include "base/quote.h"
 #include "base/units.h"
+#include "config/length.h"
 #include "train/settings.h"
 #include "train/stop.h"
 
@@ -141,8 +142,9 @@ static void print_checkpoint(const dt_console *console, const dt_run *run, const
     }
     char *word = dt_quote(saved);
     if (word)
-        dt_log_line("checkpoint %s; to go on: the same command with --resume %s%s", saved, word,
-                    stopped ? "" : " --max-steps N");
+        dt_log_line("checkpoint %s; to go on: the same command with --resume %s%s%s%s", saved, word,
+                    stopped ? "" : " --", stopped ? "" : dt_length_flag(&run->about.config),
+                    stopped ? "" : " N");
     free(word);
 }
 

@@ -17,7 +17,9 @@
 #include "comm/placement.h"
 #include "config/describe.h"
 #include "config/json.h"
+#include "config/length.h"
 #include "config/remark.h"
+#include "train/rehearsal.h"
 #include "train/settings.h"
 #include "train/stop.h"
 
@@ -239,7 +241,10 @@ dt_status dt_opening_print(dt_run *run) {
     dt_status status = dt_opening_hosts(run->world, &hosts);
     if (status == DT_OK && run->world->rank == 0) {
         print_lines(run, hosts, unlike);
-        status = dt_metrics_object(&run->metrics, run_event(run, hosts));
+        if (run->rehearses)
+            dt_rehearsal_print(run);
+        else
+            status = dt_metrics_object(&run->metrics, run_event(run, hosts));
     }
     json_decref(hosts);
     DT_TRY(dt_agree(run->world, status));
@@ -247,7 +252,7 @@ dt_status dt_opening_print(dt_run *run) {
 }
 
 void dt_opening_idle(const dt_run *run) {
-    dt_log_line("nothing to do: the checkpoint is at step %" PRId64 " and max_steps is %" PRId64
-                "; raise --max-steps to go on",
-                run->start_step, run->about.config.max_steps);
+    dt_log_line("nothing to do: the checkpoint is at step %" PRId64 " and training ends at step %" PRId64
+                "; raise --%s to go on",
+                run->start_step, run->about.config.max_steps, dt_length_flag(&run->about.config));
 }

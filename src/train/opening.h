@@ -25,7 +25,8 @@ dt_status dt_opening_hosts(const dt_world *world, json_t **hosts);
 
 /**
  * Prints hosts, ranks, threads, placement, kernels, model, memory and corpus, and writes the "run" event to
- * metrics.jsonl. Collective, for the hosts' names.
+ * metrics.jsonl, or for a run that rehearses what it would write and where it would start
+ * (train/rehearsal.h). Collective, for the hosts' names.
  */
 dt_status dt_opening_print(dt_run *run);
 

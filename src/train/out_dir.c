@@ -284,18 +284,22 @@ dt_status dt_out_dir_find_run(const dt_config *config, const char *checkpoints_f
     return DT_OK;
 }
 
-/* All that can be wrong with the paths, before anything in them is changed. */
-static dt_status open_paths(dt_out_dir_claim *claim, const dt_config *config, const char *metrics,
-                            const char *checkpoints_folder) {
-    const char *option = option_of_checkpoints(config);
-    /* Before anything is made that would be left behind. */
+/* What the paths themselves say, before anything is made that would be left behind. */
+static dt_status expect_paths(const dt_config *config, const char *metrics, const char *checkpoints_folder) {
     if (dt_file_is_folder(metrics))
         return dt_usage("out_dir: expected %s to be a file or nothing yet, found a folder; move "
                         "it away or name another out_dir",
                         metrics);
     DT_TRY(expect_outside(config->out_dir, "out_dir"));
-    DT_TRY(expect_outside(checkpoints_folder, option));
-    DT_TRY(dt_metrics_expect(metrics));
+    DT_TRY(expect_outside(checkpoints_folder, option_of_checkpoints(config)));
+    return dt_metrics_expect(metrics);
+}
+
+/* All that can be wrong with the paths, before anything in them is changed. */
+static dt_status open_paths(dt_out_dir_claim *claim, const dt_config *config, const char *metrics,
+                            const char *checkpoints_folder) {
+    const char *option = option_of_checkpoints(config);
+    DT_TRY(expect_paths(config, metrics, checkpoints_folder));
     DT_TRY(claim_both(claim, config, checkpoints_folder, 0.0));
     DT_TRY(dt_metrics_expect_unused(metrics));
     DT_TRY(make_folder(config->out_dir, "out_dir"));
@@ -318,5 +322,55 @@ dt_status dt_out_dir_prepare(dt_out_dir_claim *claim, const dt_config *config, c
                                                  : dt_aside_later(metrics, checkpoints_folder, resume_step);
     free(metrics);
     free(tensorboard);
+    return status;
+}
+
+/* ---- without touching anything ---- */
+
+/* Whether a folder can be written to, or made: then what is there of its path must let it. */
+static dt_status expect_writable(const char *path, const char *option) {
+    char *there = strdup(path);
+    if (there == NULL)
+        return dt_fail("out of memory for a folder's name");
+    while (!dt_file_exists(there) && strrchr(there, '/') > there)
+        *strrchr(there, '/') = 0;
+    const char *folder = dt_file_exists(there) ? there : ".";
+    const bool can = dt_file_is_folder(folder) && access(folder, W_OK | X_OK) == 0;
+    const dt_status status =
+        can ? DT_OK
+            : dt_usage("%s: cannot write to %s: %s; name a folder that you can write to", option, folder,
+                       dt_file_is_folder(folder) ? strerror(errno) : "it is no folder");
+    free(there);
+    return status;
+}
+
+static dt_status expect_unused(const char *folder, const char *option) {
+    char *purpose = NULL;
+    if (asprintf(&purpose, "%s: %s", option, folder) < 0)
+        return dt_fail("out of memory for a file's name");
+    const dt_status status = dt_lock_expect_free(folder, purpose);
+    free(purpose);
+    return status;
+}
+
+dt_status dt_out_dir_rehearse(const dt_config *config, const char *checkpoints_folder) {
+    const char *option = option_of_checkpoints(config);
+    char *metrics = dt_file_join(config->out_dir, DT_METRICS_NAME);
+    if (metrics == NULL)
+        return dt_fail("out of memory for a file's name");
+    dt_status status = expect_paths(config, metrics, checkpoints_folder);
+    if (status == DT_OK)
+        status = expect_unused(config->out_dir, "out_dir");
+    if (status == DT_OK)
+        status = expect_unused(checkpoints_folder, option);
+    if (status == DT_OK)
+        status = expect_writable(config->out_dir, "out_dir");
+    if (status == DT_OK)
+        status = expect_writable(checkpoints_folder, option);
+    if (status == DT_OK)
+        status = expect_link(checkpoints_folder, DT_CHECKPOINT_LATEST, option);
+    if (status == DT_OK)
+        status = expect_link(checkpoints_folder, DT_CHECKPOINT_BEST, option);
+    free(metrics);
     return status;
 }

@@ -16,6 +16,7 @@
 #include "base/memory.h"
 #include "optim/moments.h"
 #include "config/check.h"
+#include "config/length.h"
 #include "config/options.h"
 #include "config/value.h"
 #include "train/settings.h"
@@ -109,6 +110,7 @@ dt_status dt_resume_adopt(dt_config *config, const dt_config *saved) {
     fitting.out_dir = config->out_dir;
     fitting.checkpoint_dir = config->checkpoint_dir;
     fitting.resume = config->resume;
+    dt_length_replace(config, &fitting);
     return dt_config_adopt(config, &fitting);
 }
 
@@ -208,6 +210,8 @@ static dt_status adopt_text(const dt_world *world, dt_config *config, const char
         status = dt_config_set(config, "tokenizer", saved.tokenizer, "resume");
     if (status == DT_OK)
         status = dt_resume_adopt(config, &saved);
+    if (status == DT_OK)
+        status = dt_settings_settle_length(config, resume->corpus.tokens);
     if (status == DT_OK)
         status = dt_config_compare(&saved, config, NULL);
     if (status == DT_OK)

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "base/clock.h"
 #include "base/file.h"
@@ -22,6 +21,7 @@
 #include "model/flop.h"
 #include "train/corpus_index.h"
 #include "optim/moments.h"
+#include "train/identity.h"
 #include "train/metrics_lines.h"
 #include "train/need.h"
 #include "train/products.h"
@@ -29,34 +29,6 @@
 #include "train/run_corpus.h"
 #include "train/stop.h"
 #include "train/vocabulary.h"
-
-/* Of the 64 bits that are drawn, 53 make a seed: every reader of JSON has those. */
-#define SEED_SHIFT 11
-
-/* Rank 0 draws what is random about a run, its seed and its name, and all use it. A run goes on under its
- * name; one that begins elsewhere from its checkpoint is another, since the first may go on too. */
-static dt_status draw_identity(dt_run *run, const dt_resume *resume) {
-    struct {
-        uint64_t seed, name;
-    } drawn = {0, 0};
-    dt_config *config = &run->about.config;
-    dt_status status = DT_OK;
-    if (run->world->rank == 0 && getrandom(&drawn, sizeof drawn, 0) != (ssize_t)sizeof drawn)
-        status = dt_fail("the kernel gave no random numbers to draw a seed from; set one by --seed");
-    DT_TRY(dt_agree(run->world, status));
-    DT_TRY(dt_world_broadcast(run->world, &drawn, (int64_t)sizeof drawn));
-    if (dt_is_null_int(config->seed))
-        config->seed = resume->found ? resume->seed : (int64_t)(drawn.seed >> SEED_SHIFT);
-    snprintf(run->about.run_id, sizeof run->about.run_id, "%016" PRIx64, drawn.name);
-    if (*resume->own_run_id)
-        memcpy(run->about.run_id, resume->own_run_id, sizeof run->about.run_id);
-    run->begins_apart = resume->found && strcmp(run->about.run_id, resume->run_id) != 0;
-    const char *parent = run->begins_apart ? resume->run_id
-                         : resume->found   ? resume->parent_run_id
-                                           : run->init.run_id;
-    memcpy(run->about.parent_run_id, parent, sizeof run->about.parent_run_id);
-    return DT_OK;
-}
 
 /* Rank 0 also holds the copy that is saved. What cannot be counted is more than there is, and refused as
  * such.
@@ -94,7 +66,8 @@ static dt_run_corpus_inputs corpus_inputs(dt_run *run, const dt_resume *resume) 
                                   .config = &run->about.config,
                                   .resume = resume,
                                   .tokenizer = run->tokenizer.kind ? &run->tokenizer : NULL,
-                                  .V = run->layout.shape.V};
+                                  .V = run->layout.shape.V,
+                                  .visits = run->rehearses};
 }
 
 /* The tokenizer says how many rows the embedding has: one at least, where its tokens are not known yet. */
@@ -121,6 +94,7 @@ static dt_status create_data(dt_run *run, const dt_resume *resume) {
     dt_step_slots(c->batch_size, c->micro_batch_size, run->world->rank, run->world->size, &first, &end);
     if (c->leftover_windows == DT_LEFTOVER_SPREAD)
         dt_streams_spread(&run->streams);
+    DT_TRY(dt_agree(run->world, dt_settings_settle_length(&run->about.config, run->corpus.total.tokens)));
     DT_TRY(check_memory(run, first, end));
     inputs.V = run->layout.shape.V;
     DT_TRY(dt_run_corpus_open_validation(&inputs, &run->validation_corpus));
@@ -271,7 +245,7 @@ static dt_status create_output(dt_run *run) {
 /* Before the checkpoints are looked at: a run that still writes there would leave the choice behind. */
 static dt_status claim(dt_run *run) {
     const dt_config *c = &run->about.config;
-    if (c->resume == NULL)
+    if (c->resume == NULL || run->rehearses)
         return DT_OK;
     return dt_agree(run->world, run->world->rank == 0
                                     ? dt_out_dir_claim_existing(&run->claim, c, run->checkpoints_folder)
@@ -321,9 +295,9 @@ static dt_status create(dt_run *run) {
     if (c->tokenizer)
         DT_TRY(dt_vocabulary_open(&run->tokenizer, run->world, c->tokenizer, tokenizer_folder));
     DT_TRY(dt_agree(run->world, create_layout(run)));
-    DT_TRY(draw_identity(run, &resume));
+    DT_TRY(dt_identity_draw(run->world, &run->about, &resume, run->init.run_id, &run->begins_apart));
     /* A long text is read for minutes, and counts. */
-    if (run->world->rank == 0)
+    if (run->world->rank == 0 && !run->rehearses)
         dt_deadline_start(&run->deadline, run->start_seconds, c->stop_after_seconds,
                           dt_saver_bytes(&run->layout));
     dt_progress_enter(run->start_step, "reading the text");
@@ -336,17 +310,31 @@ static dt_status create(dt_run *run) {
     DT_TRY(dt_utilisation_measure(&run->utilisation, run->world, run->workers.threads,
                                   run->gpt.kernels->compute, dt_flop_step(&run->layout, c->batch_size)));
     dt_progress_enter(run->start_step, "opening the output");
+    if (run->rehearses)
+        return dt_agree(run->world,
+                        run->world->rank == 0 ? dt_out_dir_rehearse(c, run->checkpoints_folder) : DT_OK);
     return create_output(run);
 }
 
-dt_status dt_run_create(dt_run *run, const dt_world *world, dt_config *config) {
+static dt_status begin(dt_run *run, const dt_world *world, dt_config *config, bool rehearses) {
     DT_COLLECTIVE(world, DT_SAME_INT(config->max_steps), DT_SAME_INT(config->batch_size),
                   DT_SAME_INT(config->micro_batch_size), DT_SAME_INT(config->seed),
                   DT_SAME_TEXT(config->data), DT_SAME_TEXT(config->out_dir), DT_SAME_TEXT(config->resume));
-    *run = (dt_run){.world = world, .start_seconds = dt_clock_seconds(), .metrics = {.descriptor = -1}};
+    *run = (dt_run){.world = world,
+                    .rehearses = rehearses,
+                    .start_seconds = dt_clock_seconds(),
+                    .metrics = {.descriptor = -1}};
     run->about.config = *config;
     *config = (dt_config){0};
     return create(run);
+}
+
+dt_status dt_run_create(dt_run *run, const dt_world *world, dt_config *config) {
+    return begin(run, world, config, false);
+}
+
+dt_status dt_run_rehearse(dt_run *run, const dt_world *world, dt_config *config) {
+    return begin(run, world, config, true);
 }
 
 void dt_run_free(dt_run *run) {

@@ -46,6 +46,7 @@ typedef struct dt_run {
     char *resumed_from; /**< that checkpoint's path on rank 0, or NULL */
     dt_init_from init;  /**< what a fresh run started from; all zero where that is initial weights */
     bool begins_apart;  /**< that checkpoint is another run's, from which this one begins in other folders */
+    bool rehearses;     /**< nothing is written, and no step will be taken */
     bool idle; /**< the checkpoint is at max_steps or beyond: nothing more is made, nothing is opened */
     char *checkpoints_folder;
     dt_out_dir_claim claim; /**< on rank 0: what keeps other runs out of what this one writes */
@@ -91,6 +92,13 @@ typedef struct dt_run {
  * the same code and the run is to be freed too. Collective.
  */
 dt_status dt_run_create(dt_run *run, const dt_world *world, dt_config *config);
+
+/**
+ * The same for one who wants to know whether the run would come to step 1: all is read, checked and
+ * allocated, but no folder, lock, token cache or other file is made or changed, and no step can be taken.
+ * Collective.
+ */
+dt_status dt_run_rehearse(dt_run *run, const dt_world *world, dt_config *config);
 
 /** Frees; all zero is fine. Collective, unless all zero. */
 void dt_run_free(dt_run *run);

@@ -14,6 +14,7 @@ static dt_corpus_index_inputs inputs_of(const dt_run_corpus_inputs *in, const ch
                                     .data = data,
                                     .tokenizer = in->tokenizer,
                                     .V = in->V,
+                                    .visits = in->visits,
                                     .stop_requested = dt_stop_requested};
 }
 

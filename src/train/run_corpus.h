@@ -4,6 +4,8 @@
 #ifndef DT_TRAIN_RUN_CORPUS_H
 #define DT_TRAIN_RUN_CORPUS_H
 
+#include <stdbool.h>
+
 #include "base/status.h"
 #include "comm/world.h"
 #include "config/config.h"
@@ -17,6 +19,7 @@ typedef struct dt_run_corpus_inputs {
     const dt_resume *resume;
     dt_tokenizer *tokenizer; /**< NULL where the texts are tokens alone */
     int64_t V;               /**< every token must be below it */
+    bool visits;             /**< writes to no token cache (train/corpus_index.h) */
 } dt_run_corpus_inputs;
 
 /**

@@ -3,6 +3,8 @@
 
 #include "base/minmax.h"
 #include "config/check.h"
+#include "config/length.h"
+#include "data/batch.h"
 
 /* Of a run on the console, where log_cadence is null. */
 #define LINES 50
@@ -13,6 +15,19 @@ bool dt_settings_due(int64_t cadence, int64_t step) {
 
 int64_t dt_settings_log_cadence(const dt_config *c) {
     return dt_is_null_int(c->log_cadence) ? dt_max(c->max_steps / LINES, 1) : c->log_cadence;
+}
+
+dt_status dt_settings_settle_length(dt_config *c, int64_t tokens) {
+    dt_streams streams;
+    double epoch_steps = 0.0;
+    if (!dt_is_null_real(c->max_epochs)) {
+        DT_TRY(dt_streams_cut(&streams, tokens, dt_settings_train_ratio(c), c->batch_size, c->max_seq_len, 0,
+                              false));
+        epoch_steps = c->leftover_windows == DT_LEFTOVER_SPREAD ? (double)streams.windows / (double)streams.B
+                                                                : (double)streams.stream_windows;
+    }
+    dt_length_settle(c, epoch_steps);
+    return DT_OK;
 }
 
 dt_lr_schedule dt_settings_schedule(const dt_config *c) {

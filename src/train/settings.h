@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "allreduce/allreduce.h"
+#include "base/status.h"
 #include "config/config.h"
 #include "optim/lr_schedule.h"
 
@@ -16,6 +17,10 @@ bool dt_settings_due(int64_t cadence, int64_t step);
 
 /** Steps between lines on the console: log_cadence, or as many as make about fifty lines. Local. */
 int64_t dt_settings_log_cadence(const dt_config *config);
+
+/** Makes max_steps the step at which training on a text of `tokens` tokens ends (config/length.h). Fails with
+ * DT_USAGE where the text has no window for each sequence of a batch. Local. */
+dt_status dt_settings_settle_length(dt_config *config, int64_t tokens);
 
 /** The learning rates of `config`. Local. */
 dt_lr_schedule dt_settings_schedule(const dt_config *config);

@@ -1,6 +1,7 @@
 /*
  * What teaches a shell to complete dtrain's words, printed from the tables of verbs and options: verbs, each
- * verb's flags, the values of a flag that takes one of several words, and files for the others.
+ * verb's flags, the values of a flag that takes one of several words, checkpoints and runs' folders, and
+ * files for the others.
  */
 #include <stdbool.h>
 #include <string.h>
@@ -86,6 +87,53 @@ static void print_words(FILE *file) {
     fputs("\"\n", file);
 }
 
+/* The verbs, as the pattern "sample:2|eval:2", whose synopsis has `word` right behind the verb. */
+static void print_verbs_that_take(const char *word, const char *position, FILE *file) {
+    const dt_verb *verb;
+    char start[64];
+    const char *between = "";
+    for (int v = 0; (verb = dt_verb_at(v)) != NULL; v++) {
+        snprintf(start, sizeof start, "dtrain %s %s", verb->name, word);
+        if (is_first_of_name(verb) && strstr(verb->synopsis, start) != NULL) {
+            fprintf(file, "%s%s:%s", between, verb->name, position);
+            between = "|";
+        }
+    }
+}
+
+/* What a word may begin: runs' folders, up to two folders deep, and the checkpoints in them. */
+static void print_search(FILE *file) {
+    fputs(
+        "_dtrain_runs() {\n"
+        "    local found\n"
+        "    for found in \"$1\"*/metrics.jsonl \"$1\"*/*/metrics.jsonl; do\n"
+        "        if [[ -e $found ]]; then printf '%s\\n' \"${found%/metrics.jsonl}\"; fi\n"
+        "    done\n"
+        "}\n"
+        "_dtrain_checkpoints() {\n"
+        "    local found\n"
+        "    for found in \"$1\"*/metadata.json \"$1\"*/*/metadata.json \"$1\"*/checkpoints/*/metadata.json; do\n"
+        "        if [[ -e $found ]]; then printf '%s\\n' \"${found%/metadata.json}\"; fi\n"
+        "    done\n"
+        "}\n",
+        file);
+}
+
+static void print_folder_arms(FILE *file) {
+    fputs("    elif [[ -z $words && $current != -* && $previous != --* ]]; then\n"
+          "        case $verb:$place in\n"
+          "        ",
+          file);
+    print_verbs_that_take("CHECKPOINT", "2", file);
+    fputs(") words=\"latest best $(_dtrain_runs \"$current\") $(_dtrain_checkpoints \"$current\")\" ;;\n"
+          "        ",
+          file);
+    print_verbs_that_take("RUN", "*", file);
+    fputs("|runs:*) words=$(_dtrain_runs \"$current\") ;;\n"
+          "        esac\n",
+          file);
+}
+
 /* Both shells' functions choose `words` alike; an empty one leaves the word to the shell, which knows files.
  */
 static void print_choice(FILE *file) {
@@ -101,14 +149,16 @@ static void print_choice(FILE *file) {
           "    elif [[ -z $words && $place == 1 ]]; then\n"
           "        words=\"$verbs\"\n"
           "    elif [[ -z $words && $place == 2 && $verb == help ]]; then\n"
-          "        words=\"$verbs options\"\n"
-          "    fi\n",
+          "        words=\"$verbs options\"\n",
           file);
+    print_folder_arms(file);
+    fputs("    fi\n", file);
 }
 
 static void print_bash(FILE *file) {
+    fputs("# Completion of dtrain's command line for bash; dtrain help --completion bash prints it.\n", file);
+    print_search(file);
     fputs(
-        "# Completion of dtrain's command line for bash; dtrain help --completion bash prints it.\n"
         "_dtrain() {\n"
         "    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} place=$COMP_CWORD\n"
         "    local verb=train words=\n"
@@ -124,10 +174,13 @@ static void print_bash(FILE *file) {
 }
 
 static void print_zsh(FILE *file) {
+    fputs("#compdef dtrain\n"
+          "# Completion of dtrain's command line for zsh; dtrain help --completion zsh prints it.\n",
+          file);
+    print_search(file);
     fputs(
-        "#compdef dtrain\n"
-        "# Completion of dtrain's command line for zsh; dtrain help --completion zsh prints it.\n"
         "_dtrain() {\n"
+        "    setopt local_options null_glob\n"
         "    local current=${words[CURRENT]} previous=${words[CURRENT - 1]} place=$((CURRENT - 1)) verb=train\n"
         "    if ((CURRENT > 2)) && [[ ${words[2]} != -* ]]; then verb=${words[2]}; fi\n"
         "    local words=\n",

@@ -18,8 +18,9 @@ static const char closing[] =
     "dtrain help VERB, or --help after a verb, shows its flags and an example; dtrain help options shows all\n"
     "options of training, and dtrain help NAME one of them.\n"
     "\n"
-    "CHECKPOINT is a folder, or \"latest\" or \"best\" for that of checkpoints/. FILE may be -: standard\n"
-    "input where it is read, standard output where it is written.\n"
+    "CHECKPOINT is a checkpoint's folder, a run's folder (its latest), RUN/best, or latest or best of\n"
+    "checkpoints/. RUN is a run's folder. FILE may be -: standard input where it is read, standard output\n"
+    "where it is written.\n"
     "Threads per rank: OMP_NUM_THREADS (1 when unset). Exit codes: 0 done, or stopped by a signal or a\n"
     "deadline; 1 failed; 2 wrong command line or config. mpirun's own code is 1 after Ctrl-C, SIGTERM or\n"
     "SIGHUP, whatever its ranks do; kill -USR1 to mpirun stops them with 0.\n";

@@ -10,10 +10,12 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "checkpoint/checkpoint.h"
+#include "config/length.h"
 #include "train/metrics.h"
 #include "train/metrics_lines.h"
 #include "train/out_dir.h"
 #include "train/resume.h"
+#include "train/settings.h"
 #include "verb/verb.h"
 
 static bool starts_anew(const dt_config *config) {
@@ -51,6 +53,8 @@ static dt_status find_step(dt_config *config, const char *checkpoints_folder, in
             status = dt_out_dir_expect_own(config, checkpoints_folder, path);
         if (status == DT_OK)
             status = dt_resume_adopt(config, &about.config);
+        if (status == DT_OK)
+            status = dt_settings_settle_length(config, about.corpus.tokens);
         dt_config_free(&about.config);
     }
     free(path);
@@ -99,8 +103,13 @@ static dt_status report(dt_config *config) {
     free(folder);
     DT_TRY(status);
     dt_log_open(true, false);
-    dt_log_line("%s: step %" PRId64 " of %" PRId64 " in %s",
-                step >= config->max_steps ? "complete" : "unfinished", step, config->max_steps,
+    /* Before the text is read nobody knows what an epoch is. */
+    char end[32] = "an end not known yet";
+    dt_length_settle(config, 0.0);
+    if (!dt_is_null_int(config->max_steps))
+        snprintf(end, sizeof end, "%" PRId64, config->max_steps);
+    const bool complete = !dt_is_null_int(config->max_steps) && step >= config->max_steps;
+    dt_log_line("%s: step %" PRId64 " of %s in %s", complete ? "complete" : "unfinished", step, end,
                 config->out_dir);
     return dt_verb_printed("the progress");
 }

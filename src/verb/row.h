@@ -15,7 +15,7 @@
  */
 typedef struct dt_verb_flags {
     const char *config;                                            /* all that take options of training */
-    const char *print_config;                                      /* train */
+    const char *print_config, *dry_run;                            /* train */
     const char *prompt, *max_length, *temperature, *top_k, *top_p; /* sample */
     const char *seed, *count;                                      /* sample */
     const char *compute_dtype;                                     /* sample, eval */
@@ -29,11 +29,11 @@ typedef struct dt_verb_flags {
     const char *decode, *statistics, *data_format, *join_documents;                     /* tokenize */
     const char *vocab_size, *no_regex, *prefix_space, *no_end_of_text;                  /* tokenizer */
     const char *repetitions, *scaling, *algorithms, *threads_per_core, *merge, *report; /* bench */
-    const char *ranks, *json;                                                           /* bench, plan */
-    const char *ranks_per_host, *latency_us, *bandwidth_gbps, *memory_gb;               /* plan */
-    const char *width, *height, *ascii;                                                 /* curve */
-    const char *chart, *watch;                                                          /* report */
-    const char *markdown, *yaml, *man, *completion;                                     /* help */
+    const char *ranks, *json;                                             /* bench, plan; json: runs too */
+    const char *ranks_per_host, *latency_us, *bandwidth_gbps, *memory_gb; /* plan */
+    const char *width, *height, *ascii;                                   /* curve */
+    const char *chart, *watch;                                            /* report */
+    const char *markdown, *yaml, *man, *completion;                       /* help */
 } dt_verb_flags;
 
 /** One flag of a verb's own. */

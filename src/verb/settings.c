@@ -12,6 +12,7 @@
 #include "comm/agree.h"
 #include "comm/mismatch.h"
 #include "base/checksum.h"
+#include "config/length.h"
 #include "train/init_from.h"
 #include "train/launch.h"
 #include "verb/table.h"
@@ -142,6 +143,8 @@ dt_status dt_verb_settings(dt_config *config, dt_verb_flags *flags, const dt_wor
     if (status == DT_OK)
         status = dt_verb_read(verb, config, argc, argv, flags, NULL, NULL);
     if (status == DT_OK)
+        dt_length_choose(config);
+    if (status == DT_OK)
         status = start == DT_VERB_AFRESH && config->init_from ? adopt_init_from(world, config) : DT_OK;
     if (status == DT_OK && (start == DT_VERB_AFRESH || (config->resume == NULL && config->init_from == NULL)))
         status = dt_config_check_document(config, name, bytes, length);
@@ -178,14 +181,14 @@ dt_status dt_verb_checkpoint(const dt_verb *verb, int argc, char **argv, dt_verb
         *text = count == 2 ? words[1] : NULL;
     free(words);
     if (status == DT_OK && text && count > 2)
-        status =
-            dt_usage("%s: expected a checkpoint folder and one prompt, found %d words; a prompt of several "
-                     "words needs quotes: dtrain %s checkpoints/latest \"Once upon\"",
-                     verb->name, count, verb->name);
+        status = dt_usage("%s: expected a checkpoint and one prompt, found %d words; a prompt of several "
+                          "words needs quotes: dtrain %s checkpoints/latest \"Once upon\"",
+                          verb->name, count, verb->name);
     else if (status == DT_OK && (*checkpoint == NULL || (count > 1 && text == NULL) || **checkpoint == 0))
-        status = dt_usage("%s: expected one checkpoint folder, found %d%s; for example: dtrain %s "
-                          "checkpoints/latest",
-                          verb->name, count, count == 1 ? " word, which is empty" : "", verb->name);
+        status = dt_usage(
+            "%s: expected one checkpoint, found %d%s; give its folder, a run's folder (its latest is "
+            "taken), RUN/best, or latest or best: dtrain %s checkpoints/latest",
+            verb->name, count, count == 1 ? " word, which is empty" : "", verb->name);
     return status;
 }
 

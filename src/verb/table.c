@@ -34,12 +34,15 @@
 static const dt_verb verbs[] = {
     {.name = "train",
      .run = dt_verb_train,
-     .synopsis = "mpirun -np N dtrain [train] [--config FILE] [--OPTION VALUE ..] [--print-config]",
+     .synopsis =
+         "mpirun -np N dtrain [train] [--config FILE] [--OPTION VALUE ..] [--print-config] [--dry-run]",
      .summary = "train a model, or go on with a run",
      .about = "Trains a model, or goes on with a run where --resume names a checkpoint.",
      .example = "mpirun -np 2 dtrain train --data text.txt --out-dir runs/a --max-steps 2000",
      .takes_options = true,
-     .flags = {CONFIG, ALONE("print-config", print_config, "Print the resulting config as YAML, and end")}},
+     .flags = {CONFIG, ALONE("print-config", print_config, "Print the resulting config as YAML, and end"),
+               ALONE("dry-run", dry_run,
+                     "Check all up to step 1, print what would be trained, and end; writes nothing")}},
     {.name = "sample",
      .run = dt_verb_sample,
      .synopsis = "dtrain sample CHECKPOINT [[--] TEXT | --prompt TEXT] [--max-length N] [--temperature X] "
@@ -265,6 +268,16 @@ static const dt_verb verbs[] = {
           TAKES("chart", chart, "NAME",
                 "Write one chart, such as loss or learning_rate, as a picture (SVG) instead"),
           ALONE("watch", watch, "Write the page anew every 30 s until the runs end; it reloads itself")}},
+    {.name = "runs",
+     .run = dt_verb_runs,
+     .synopsis = "dtrain runs [FOLDER] [--json FILE]",
+     .summary = "list runs with state, step and loss",
+     .about =
+         "Lists the runs in FOLDER, which is the working folder where none is named, and up to four folders "
+         "below it, the best first: state, step, best validation loss, last training loss, when "
+         "metrics.jsonl changed last, and the options in which the runs differ.",
+     .example = "dtrain runs sweep",
+     .flags = {TAKES("json", json, "FILE", "Write the same as JSON instead; - is standard output")}},
     {.name = "help",
      .run = dt_verb_help,
      .synopsis =

@@ -45,14 +45,15 @@ static dt_status train(const dt_world *world, const dt_verb *verb, int argc, cha
     if (status == DT_OK && flags.print_config) {
         status = dt_agree(world, world->rank == 0 ? print_config(&config) : DT_OK);
     } else if (status == DT_OK) {
-        status = dt_run_create(&run, world, &config);
+        status = flags.dry_run ? dt_run_rehearse(&run, world, &config) : dt_run_create(&run, world, &config);
         if (status == DT_OK && run.idle)
             dt_opening_idle(&run);
-        else if (status == DT_OK) {
+        else if (status == DT_OK)
             status = dt_opening_print(&run);
-            if (status == DT_OK)
-                status = dt_loop_run(&run);
-        }
+        if (status == DT_OK && flags.dry_run)
+            dt_log_line("dry run: all is well up to step 1, and nothing was written");
+        else if (status == DT_OK && !run.idle)
+            status = dt_loop_run(&run);
         if (status == DT_STOPPED) {
             dt_log_line("%s: no step was taken and nothing was written", dt_error());
             status = DT_OK;

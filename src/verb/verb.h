@@ -20,7 +20,8 @@
 
 /**
  * Trains from a fresh model, or from the checkpoint that --resume names, until max_steps are done or a stop
- * is asked for; with --print-config prints the config and trains nothing. Collective.
+ * is asked for; with --print-config prints the config and trains nothing, with --dry-run
+ * checks and prints what it would do. Collective.
  */
 dt_status dt_verb_train(const dt_verb *verb, int argc, char **argv);
 
@@ -74,6 +75,9 @@ dt_status dt_verb_curve(const dt_verb *verb, int argc, char **argv);
 
 /** Writes runs as a page, once or until they end. Local. */
 dt_status dt_verb_report(const dt_verb *verb, int argc, char **argv);
+
+/** Lists the runs in a folder and below it. Local. */
+dt_status dt_verb_runs(const dt_verb *verb, int argc, char **argv);
 
 /** Prints the verbs and options; with a flag, the documents that are made of the option table. Local. */
 dt_status dt_verb_help(const dt_verb *verb, int argc, char **argv);

@@ -108,8 +108,15 @@ static void test_completion(void **state) {
         {"dtrain train --no-shuf", "--no-shuffle\n"},
         {"dtrain verify --max-st", ""},
         {"dtrain help opt", "options\n"},
+        {"dtrain sample lat", "latest\n"},
+        {"dtrain verify sweep/", "sweep/a\nsweep/a/checkpoints/checkpoint_step_5\n"},
+        {"dtrain sample sweep/a prom", ""},
+        {"dtrain curve sweep/b swe", "sweep/a\n"},
+        {"dtrain runs sw", "sweep/a\n"},
     };
     (void)state;
+    free(output_of("mkdir -p sweep/a/checkpoints/checkpoint_step_5 && touch sweep/a/metrics.jsonl && "
+                   "touch sweep/a/checkpoints/checkpoint_step_5/metadata.json"));
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *found =
             output_of("%s help --completion bash >completion.bash && bash -c 'source completion.bash; "

@@ -189,9 +189,10 @@ static void eval_says_what_is_wrong(void **state) {
     (void)state;
     verb_refused("eval " VERB_CHECKPOINT " --data text.txt --split test", 2,
                  "dtrain: error: --split: expected validation, train or all, found \"test\"\n");
-    verb_refused("eval nowhere --data text.txt", 2,
-                 "dtrain: error: nowhere is no checkpoint: expected a folder, found nothing there; name one "
-                 "such as checkpoints/checkpoint_step_1000\n");
+    verb_refused(
+        "eval nowhere --data text.txt", 2,
+        "dtrain: error: nowhere is no checkpoint: expected a folder, found nothing there; name one "
+        "such as checkpoints/checkpoint_step_1000, a run's folder (its latest is taken) or RUN/best\n");
 }
 
 /* Rank 0 alone decides what "latest" means, though it leads elsewhere for the other rank. */

@@ -78,9 +78,9 @@ static void a_finished_run_has_nothing_to_do(void **state) {
     (void)state;
     command_result r = training_run(1, 1, "saved", TRAINING_STEADY "--max-steps 2 --resume latest");
     assert_int_equal(r.exit_code, 0);
-    assert_non_null(
-        strstr(r.out, "nothing to do: the checkpoint is at step 2 and max_steps is 2; raise --max-steps to "
-                      "go on\n"));
+    assert_non_null(strstr(
+        r.out, "nothing to do: the checkpoint is at step 2 and training ends at step 2; raise --max-steps to "
+               "go on\n"));
     command_free(&r);
 }
 

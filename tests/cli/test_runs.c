@@ -148,7 +148,7 @@ static void a_finished_run_is_left_alone(void **state) {
         assert_int_equal(r.exit_code, 0);
         expect_text(
             r.out,
-            "nothing to do: the checkpoint is at step 6 and max_steps is 3; raise --max-steps to go on\n");
+            "nothing to do: the checkpoint is at step 6 and training ends at step 3; raise --max-steps to go on\n");
         command_free(&r);
     }
     char *after = print(list);

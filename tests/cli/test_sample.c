@@ -156,17 +156,18 @@ static void sample_says_what_is_wrong(void **state) {
     verb_refused(
         "sample -- Once", 2,
         "dtrain: error: Once is no checkpoint: expected a folder, found nothing there; name one such as "
-        "checkpoints/checkpoint_step_1000; a prompt comes after the checkpoint: dtrain sample CHECKPOINT "
+        "checkpoints/checkpoint_step_1000, a run's folder (its latest is taken) or RUN/best; a prompt comes after the checkpoint: dtrain sample CHECKPOINT "
         "-- TEXT\n");
     verb_refused("sample " VERB_CHECKPOINT " --count 0", 2,
                  "dtrain: error: --count: expected a whole number of at least 1, found \"0\"\n");
-    verb_refused("sample", 2,
-                 "dtrain: error: sample: expected one checkpoint folder, found 0; for example: dtrain sample "
-                 "checkpoints/latest\n");
     verb_refused(
-        "sample run", 2,
-        "dtrain: error: run is no checkpoint: the folder holds no metadata.json; name a folder such as "
-        "checkpoints/checkpoint_step_1000\n");
+        "sample", 2,
+        "dtrain: error: sample: expected one checkpoint, found 0; give its folder, a run's folder (its "
+        "latest is taken), RUN/best, or latest or best: dtrain sample checkpoints/latest\n");
+    verb_refused(
+        "sample .", 2,
+        "dtrain: error: . is no checkpoint: the folder holds no metadata.json; name a folder such as "
+        "checkpoints/checkpoint_step_1000, a run's folder (its latest is taken) or RUN/best\n");
 }
 
 int main(void) {

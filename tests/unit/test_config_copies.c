@@ -212,8 +212,8 @@ static void test_json_refusals(void **state) {
         {"[]", "m: expected an object with an option a key, found another value"},
         {"{\"max_step\": 5}", "m: unknown key max_step; did you mean max_steps?"},
         {"{\"max_steps\": \"five\"}",
-         "m: max_steps must be an integer from 1 to 4294967295, but is the string \"five\"; remove the quotes"},
-        {"{\"max_steps\": 0}", "m: max_steps must be an integer from 1 to 4294967295, but is 0"},
+         "m: max_steps must be an integer from 1 to 4294967295, or null, but is the string \"five\"; remove the quotes"},
+        {"{\"max_steps\": 0}", "m: max_steps must be an integer from 1 to 4294967295, or null, but is 0"},
         {"{\"n_layers\": null}", "m: n_layers must be an integer from 1 to 1024, but is null"},
         {"{\"dropout\": {}}", "m: dropout must be a number from 0 to 1, but is a map"},
     };

@@ -3,6 +3,7 @@
  * refuses it otherwise, and synopsis, help and manual page name it.
  */
 #include "support/printed.h"
+#include "support/scratch.h"
 #include "support/sentence.h"
 
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include "config/config.h"
 #include "config/options.h"
 #include "verb/table.h"
+#include "verb/verb.h"
 
 /* `text` without the manual page's escapes and changes of font; the caller frees it. */
 static char *unescaped(const char *text) {
@@ -203,6 +205,59 @@ static void test_manual_page_has_all(void **state) {
 
 static const char *page_of;
 
+/* What `dtrain help NAME` prints, which goes to standard output. */
+static char *help_of(const char *name) {
+    char path[] = "/tmp/dtrain-verbs-XXXXXX", *word = strdup(name);
+    const int file = mkstemp(path), before = dup(STDOUT_FILENO);
+    size_t length;
+    fflush(NULL);
+    assert_true(file >= 0 && before >= 0 && dup2(file, STDOUT_FILENO) >= 0);
+    const dt_status status = dt_verb_help(dt_verb_find("help", 0, NULL), 1, &word);
+    fflush(NULL);
+    assert_true(dup2(before, STDOUT_FILENO) >= 0);
+    close(before);
+    close(file);
+    assert_done(status);
+    char *text = scratch_get(path, &length);
+    unlink(path);
+    free(word);
+    return text;
+}
+
+/* `text` with one space for each run of spaces and ends of lines; the caller frees it. */
+static char *unwrapped(const char *text) {
+    char *plain = malloc(strlen(text) + 1), *end = plain;
+    for (; *text != 0; text++)
+        if (*text != ' ' && *text != '\n')
+            *end++ = *text;
+        else if (end > plain && end[-1] != ' ')
+            *end++ = ' ';
+    *end = 0;
+    return plain;
+}
+
+/* Identity: a verb's help has the synopses of its rows, and each of their flags with what it takes and does.
+ */
+static void test_helps_have_all(void **state) {
+    const dt_verb *verb;
+    char line[512];
+    (void)state;
+    for (int v = 0; (verb = dt_verb_at(v)) != NULL; v++) {
+        char *wrapped = help_of(verb->name), *text = unwrapped(wrapped);
+        assert_non_null(strstr(text, verb->synopsis));
+        assert_non_null(strstr(text, verb->about));
+        assert_non_null(strstr(text, verb->example));
+        for (const dt_verb_flag *flag = verb->flags; flag->name != NULL; flag++) {
+            snprintf(line, sizeof line, "--%s%s%s %s", flag->name, flag->value ? " " : "",
+                     flag->value ? flag->value : "", flag->help);
+            if (strstr(text, line) == NULL)
+                fail_msg("%s: the help lacks %s", verb->name, line);
+        }
+        free(wrapped);
+        free(text);
+    }
+}
+
 static void print_page(FILE *file) {
     assert_done(dt_verb_print_verb_man(page_of, file));
 }
@@ -265,6 +320,7 @@ int main(void) {
         cmocka_unit_test(test_rows_are_found),
         cmocka_unit_test(test_help_fits),
         cmocka_unit_test(test_manual_page_has_all),
+        cmocka_unit_test(test_helps_have_all),
         cmocka_unit_test(test_verbs_pages_have_all),
         cmocka_unit_test(test_manual_pages_are_well_formed),
     };

@@ -39,7 +39,7 @@ static const bad_row rows[] = {
      .yaml = "batch_size: 1073741825\n"},
     {ROW(CONFIG, "micro_batch_size must be an integer from 1 to 1073741824, but is a map"),
      .yaml = "micro_batch_size: {a: 1}\n"},
-    {ROW(CONFIG, "max_steps must be an integer from 1 to 4294967295, but is false"),
+    {ROW(CONFIG, "max_steps must be an integer from 1 to 4294967295, or null, but is false"),
      .yaml = "max_steps: false\n"},
     {ROW(CONFIG, "learning_rate must be a number above 0, but is 3e-4x"), .yaml = "learning_rate: 3e-4x\n"},
     {ROW(CONFIG, "learning_rate must be a number above 0, but is 1e-400"), .yaml = "learning_rate: 1e-400\n"},

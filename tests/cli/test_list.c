@@ -1,0 +1,101 @@
+/* dtrain runs: which runs there are below a folder, how far each is, and in what they differ. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "support/training.h"
+
+/* Two runs of a sweep, one deep below it; one that was killed, whose last line is torn. */
+static int set_up(void **state) {
+    training_set_up(state);
+    training_done(TRAINING_ALONE, 1, "sweep/a", TRAINING_MODEL "--max-steps 2 --eval-cadence 1");
+    training_done(TRAINING_ALONE, 1, "sweep/deep/er/b",
+                  TRAINING_MODEL "--max-steps 3 --eval-cadence 1 --learning-rate 1e-4");
+    return system("mkdir -p sweep/torn && head -n 2 sweep/a/metrics.jsonl >sweep/torn/metrics.jsonl && "
+                  "printf '{\"step\":2,\"lo' >>sweep/torn/metrics.jsonl && "
+                  "mkdir -p sweep/empty/checkpoints && touch sweep/empty/metrics.jsonl");
+}
+
+static json_t *find(const json_t *list, const char *path) {
+    size_t i;
+    json_t *run;
+    json_array_foreach(list, i, run) {
+        if (strcmp(json_string_value(json_object_get(run, "path")), path) == 0)
+            return run;
+    }
+    fail_msg("no run %s in the list", path);
+    return NULL;
+}
+
+static const char *text_of(const json_t *run, const char *key) {
+    return json_string_value(json_object_get(run, key));
+}
+
+static void each_run_has_a_line(void **state) {
+    (void)state;
+    command_result r = command_run("%s runs sweep", DTRAIN);
+    assert_int_equal(r.exit_code, 0);
+    command_says(&r, "run ");
+    command_says(&r, "sweep/a ");
+    command_says(&r, "sweep/deep/er/b ");
+    command_says(&r, "finished");
+    command_says(&r, "  2/2  ");
+    command_says(&r, "  3/3  ");
+    command_says(&r, "sweep/torn ");
+    command_says(&r, "  1/2  ");
+    command_says(&r, "ended without a word");
+    command_says(&r, "  max_steps 3");
+    command_says(&r, "  learning_rate 0.0001");
+    command_says(&r, " s ago");
+    command_free(&r);
+}
+
+static void the_list_is_json_too(void **state) {
+    (void)state;
+    command_result r = command_run("%s runs sweep --json -", DTRAIN);
+    json_t *list = json_loads(r.out, 0, NULL);
+    assert_int_equal(json_array_size(list), 4);
+    const json_t *b = find(list, "sweep/deep/er/b"), *torn = find(list, "sweep/torn");
+    assert_string_equal(text_of(b, "state"), "finished");
+    assert_int_equal(json_integer_value(json_object_get(b, "step")), 3);
+    assert_int_equal(json_integer_value(json_object_get(b, "max_steps")), 3);
+    assert_true(json_real_value(json_object_get(b, "val_loss")) > 1.0);
+    assert_true(json_real_value(json_object_get(json_object_get(b, "options"), "learning_rate")) == 1e-4);
+    assert_null(json_object_get(json_object_get(b, "options"), "out_dir"));
+    assert_string_equal(text_of(torn, "state"), "unfinished");
+    assert_int_equal(json_integer_value(json_object_get(torn, "step")), 1);
+    assert_true(json_is_null(json_object_get(find(list, "sweep/empty"), "loss")));
+    json_decref(list);
+    command_free(&r);
+}
+
+static void a_folder_without_runs_says_so(void **state) {
+    (void)state;
+    command_result r = command_run("mkdir -p none && %s runs none", DTRAIN);
+    assert_int_equal(r.exit_code, 0);
+    command_says(&r, "no runs in none");
+    command_free(&r);
+    r = command_run("%s runs none --json -", DTRAIN);
+    assert_string_equal(r.out, "[]\n");
+    command_free(&r);
+    r = command_run("%s runs nowhere", DTRAIN);
+    assert_int_equal(r.exit_code, 2);
+    command_says(&r, "runs: expected a folder, found nothing at nowhere");
+    command_free(&r);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(each_run_has_a_line),
+        cmocka_unit_test(the_list_is_json_too),
+        cmocka_unit_test(a_folder_without_runs_says_so),
+    };
+    return cmocka_run_group_tests(tests, set_up, training_tear_down);
+}
