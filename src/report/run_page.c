@@ -166,10 +166,7 @@ static void put_words(const dt_run_set *set, FILE *f) {
               "a pixel. "
             : "",
         set->domain.time_name);
-    fputs(
-        "<dt>State</dt><dd>A run without an end in its metrics is running where its folder is locked and a line "
-        "has come within the last half hour.</dd>\n</dl>\n",
-        f);
+    fputs("<dt>State</dt><dd>A run is running while a process holds its folder's lock.</dd>\n</dl>\n", f);
 }
 
 static void draw_page(FILE *f, const void *context) {

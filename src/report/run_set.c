@@ -5,16 +5,9 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 
-#include "base/file.h"
 #include "base/lock.h"
 #include "report/run_label.h"
-
-/* A run that has said nothing for so long, and for so many of its steps, is not taken to be running. */
-#define SILENT_SECONDS 1800.0
-#define SILENT_STEPS   20.0
 
 /* From this fraction of the last step on the axis begins at 0. */
 #define NEAR_ZERO 0.1
@@ -27,19 +20,10 @@ static double mean_of_last(const dt_series *series) {
     return count > 0 ? sum / (double)count : NAN;
 }
 
-/* Whether lines may still come: a run holds its folder's lock file as long as it lives, and one that was
- * killed leaves it, but says no more. */
+/* A run holds its folder's lock as long as it lives. */
 static bool is_live(const dt_run_metrics *metrics) {
-    struct stat info;
     char *copy = strdup(metrics->path);
-    char *lock = copy ? dt_file_join(dirname(copy), DT_LOCK_NAME) : NULL;
-    const dt_series *step_ms = &metrics->series[DT_RUN_STEP_MS];
-    bool live = lock != NULL && dt_file_exists(lock) && stat(metrics->path, &info) == 0;
-    if (live) {
-        const double silent = difftime(time(NULL), info.st_mtime);
-        live = silent < fmax(SILENT_SECONDS, SILENT_STEPS * 1e-3 * fmax(mean_of_last(step_ms), 0.0));
-    }
-    free(lock);
+    const bool live = copy != NULL && dt_lock_expect_free(dirname(copy), metrics->name) != DT_OK;
     free(copy);
     return live;
 }

@@ -1,4 +1,5 @@
 /* Pages of runs: what is on them, what cannot get on them, and how they follow a run. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -6,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -218,6 +220,13 @@ static void a_page_follows_its_run(void **state) {
     free(page);
     assert_int_equal(unlink("live/report.html"), 0);
     scratch_put("live/run.lock", "process 1\n", 10);
+    page = report("live", "live/report.html");
+    assert_non_null(
+        strstr(page, "class=\"state cut\"")); /* killed: its lock file is left, and nobody holds it */
+    free(page);
+    assert_int_equal(unlink("live/report.html"), 0);
+    const int lock = open("live/run.lock", O_RDWR);
+    assert_true(lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0);
     const pid_t child = start_following("live");
     await_page("live/report.html");
     page = command_read_file("live/report.html");
@@ -230,6 +239,7 @@ static void a_page_follows_its_run(void **state) {
     page = command_read_file("live/report.html");
     assert_null(strstr(page, "http-equiv=\"refresh\""));
     free(page);
+    close(lock);
 }
 
 int main(void) {
