@@ -82,11 +82,12 @@ static dt_status work(const dt_world *world, const dt_config *c, const dt_verb_f
     dt_tokenizer_free(&tokenizer);
     if (status == DT_STOPPED)
         status = *dt_error() ? dt_fail("%s", dt_error()) : DT_FAILED;
-    dt_stop_finish();
     return status;
 }
 
 dt_status dt_verb_data(const dt_verb *verb, int argc, char **argv) {
     DT_TRY(dt_stop_prepare());
-    return dt_verb_run(verb, argc, argv, work);
+    const dt_status status = dt_verb_run(verb, argc, argv, work);
+    dt_stop_finish();
+    return status;
 }
