@@ -54,7 +54,7 @@ static const char *step_text(const dt_proposal *p, char text[48]) {
 
 void dt_memory_table_proposals(const dt_config *config, int ranks, const dt_proposal *proposals, int count) {
     dt_log_line("%s", "");
-    dt_log_line("what would make %d rank%s fit", ranks, dt_plural_s(ranks));
+    dt_log_line("what takes less memory on %d rank%s", ranks, dt_plural_s(ranks));
     dt_log_line("%-60s %11s %6s %15s %s", "set", "host (MB)", "fits", "step (ms)", "bits");
     for (int i = 0; i < count; i++) {
         const dt_proposal *p = &proposals[i];

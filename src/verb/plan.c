@@ -37,6 +37,7 @@ typedef struct planning {
     dt_layout layout;
     int64_t node_bytes, here_bytes; /* of memory: what a planned host has, and what this one has */
     bool probed;                    /* the config itself fits here */
+    bool fits;                      /* and the planned hosts, on all numbers of ranks */
     int proposals_ranks;            /* what the proposals are for; 0: none are needed */
     dt_proposal proposals[DT_PROPOSALS_MAX];
     int proposals_count;
@@ -264,7 +265,8 @@ static dt_status propose(planning *plan, const dt_world *world) {
         if (memory.node_bytes > plan->node_bytes)
             plan->proposals_ranks = ranks;
     }
-    /* What does not fit here can only be proposed from. */
+    plan->fits = plan->proposals_ranks == 0;
+    /* What does not fit here has no time of its own; what is smaller may have. */
     if (!plan->probed && plan->proposals_ranks == 0)
         plan->proposals_ranks = plan->ranks.number[0];
     DT_TRY(dt_world_broadcast(world, &plan->proposals_ranks, (int64_t)sizeof plan->proposals_ranks));
@@ -282,15 +284,15 @@ static dt_status propose(planning *plan, const dt_world *world) {
     return dt_proposals_find(world, &inputs, plan->proposals, &plan->proposals_count);
 }
 
-/* Whether any proposal could be tried here. */
-static bool any_timed(const planning *plan) {
+/* Whether the config, or a proposal for it, fits the planned hosts. */
+static bool anything_fits(const planning *plan) {
+    bool fits = plan->fits;
     for (int i = 0; i < plan->proposals_count; i++)
-        if (plan->proposals[i].timed)
-            return true;
-    return false;
+        fits |= plan->proposals[i].fits;
+    return fits;
 }
 
-/* Links, probe and proposals. Where neither the config nor a proposal fits here, fails as a run would. */
+/* Links, probe and proposals. Where neither the config nor a proposal fits anywhere, fails as a run would. */
 static dt_status measure(planning *plan, const dt_world *world, const dt_link *link) {
     const double threads_per_core = dt_machine_threads_per_core(&plan->here, world->host_ranks);
     DT_TRY(dt_machine_measure_links(world, plan->link_given ? link : NULL, &plan->machine));
@@ -300,7 +302,7 @@ static dt_status measure(planning *plan, const dt_world *world, const dt_link *l
         dt_proposals_probe_fits(world, plan->config, &plan->layout, plan->threads, plan->here_bytes);
     DT_TRY(dt_world_broadcast(world, &plan->probed, (int64_t)sizeof plan->probed));
     DT_TRY(propose(plan, world));
-    if (plan->probed || !any_timed(plan))
+    if (plan->probed || !anything_fits(plan))
         DT_TRY(dt_probe_run(&plan->machine.probe, world, plan->config, plan->threads, threads_per_core));
     plan->machine.probe.threads = plan->threads;
     return DT_OK;

@@ -185,6 +185,15 @@ static void test_plan_of_memory(void **state) {
     assert_non_null(strstr(json_string_value(json_object_get(row, "set")), "micro_batch_size: "));
     json_decref(plan);
     command_free(&r);
+
+    /* Larger than this machine, but not than the hosts that are planned: no times, but the memory. */
+    r = command_run(DTRAIN " plan --n-layers 1000 --d-model 65536 --n-heads 1 --d-ff 262144 --ranks 1,8 "
+                           "--memory-gb 1e9 --json plan.json");
+    assert_int_equal(r.exit_code, 0);
+    assert_non_null(strstr(r.out, "memory in MB"));
+    assert_null(strstr(r.out, "strong scaling"));
+    assert_null(strstr(r.out, "does not fit"));
+    command_free(&r);
     command_leave_folder(folder);
 }
 

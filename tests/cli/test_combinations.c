@@ -1,0 +1,106 @@
+/*
+ * The same bits by whatever combination of what may not change them: ranks, threads, recomputed layers, a
+ * sharded optimizer, algorithms, sizes of buckets, and stops with a resume onto another combination; for each
+ * tokenizer and dtype, which do change them, against a run of one rank with none of these.
+ *
+ * Combinations are drawn from a seeded generator. DTRAIN_TEST_COMBINATIONS is how many (12 when it is not
+ * set; `tools/test --long` tries more), DTRAIN_TEST_SEED draws others.
+ */
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "support/training.h"
+
+#define STEPS 4
+#define MODEL                                                                                                \
+    TRAINING_MODEL "--n-layers 3 --batch-size 10 --micro-batch-size 1 --lr-schedule cosine "                 \
+                   "--warmup-steps 2 --min-learning-rate 1e-3 --max-steps 4 --eval-cadence 2 "               \
+                   "--eval-max-windows 3 --checkpoint-cadence 2 "
+
+/* What changes bits: each has a run to compare with. */
+static const char *const kinds[] = {"", "--compute-dtype bf16", "--gradient-dtype bf16", "--tokenizer bytes",
+                                    "--tokenizer chars --compute-dtype bf16 --gradient-dtype bf16"};
+#define KINDS ((int64_t)(sizeof kinds / sizeof *kinds))
+
+static uint64_t generator; /* the state of xorshift64* (Marsaglia 2003, Vigna 2016) */
+
+/* A number from 0 to `end` - 1. */
+static int64_t draw(int64_t end) {
+    generator ^= generator >> 12;
+    generator ^= generator << 25;
+    generator ^= generator >> 27;
+    return (int64_t)((generator * 2685821657736338717u >> 33) % (uint64_t)end);
+}
+
+static int64_t from_environment(const char *name, int64_t otherwise) {
+    const char *text = getenv(name);
+    return text ? strtoll(text, NULL, 10) : otherwise;
+}
+
+typedef struct combination {
+    int ranks, threads;
+    char flags[256];
+} combination;
+
+static combination draw_combination(void) {
+    static const int ranks[] = {TRAINING_ALONE, 1, 2, 3, 4, 5, 7, 10};
+    static const char *const algorithms[] = {"auto", "flat", "hierarchical"};
+    combination c = {.ranks = ranks[draw(8)], .threads = 1 + (int)draw(3)};
+    snprintf(c.flags, sizeof c.flags, "--recompute %s --%sshard-optimizer --allreduce %s --bucket-bytes %d",
+             draw(2) ? "layer" : "none", draw(3) ? "" : "no-", algorithms[draw(3)], 4096 << draw(6));
+    return c;
+}
+
+/* Half of the time the run is a resume, by another combination, of one that was stopped in the middle. */
+static void try_combination(int64_t number) {
+    const int64_t kind = draw(KINDS);
+    const combination c = draw_combination(), rest = draw_combination();
+    const bool resumed = draw(2) == 1;
+    char flags[1024], out_dir[32], whole[32];
+    snprintf(out_dir, sizeof out_dir, "combination%" PRId64, number);
+    snprintf(whole, sizeof whole, "whole%" PRId64, kind);
+    snprintf(flags, sizeof flags, "%s%s %s", MODEL, kinds[kind], c.flags);
+    /* 0 ranks: without mpirun. */
+    print_message("%" PRId64 ": %d ranks of %d threads, %s %s", number, c.ranks, c.threads, kinds[kind],
+                  c.flags);
+    training_done(c.ranks, c.threads, out_dir, flags);
+    if (resumed) {
+        print_message("; from step 2 on %d ranks of %d, %s", rest.ranks, rest.threads, rest.flags);
+        snprintf(flags, sizeof flags, "%s%s %s --resume %s/checkpoints/checkpoint_step_2", MODEL, kinds[kind],
+                 rest.flags, out_dir);
+        training_done(rest.ranks, rest.threads, out_dir, flags);
+    }
+    print_message("\n");
+    training_same_run(whole, out_dir, STEPS);
+    training_same_metric(whole, out_dir, "val_loss");
+    command_result r = command_run("rm -r %s", out_dir);
+    command_free(&r);
+}
+
+static void no_combination_changes_a_bit(void **state) {
+    (void)state;
+    const int64_t seed = from_environment("DTRAIN_TEST_SEED", 1),
+                  count = from_environment("DTRAIN_TEST_COMBINATIONS", 12);
+    generator = (uint64_t)seed * 0x9e3779b97f4a7c15u + 1;
+    for (int64_t kind = 0; kind < KINDS; kind++) {
+        char flags[512], whole[32];
+        snprintf(whole, sizeof whole, "whole%" PRId64, kind);
+        snprintf(flags, sizeof flags, "%s%s", MODEL, kinds[kind]);
+        training_done(TRAINING_ALONE, 1, whole, flags);
+    }
+    for (int64_t number = 1; number <= count; number++)
+        try_combination(number);
+    print_message("%" PRId64 " combinations of seed %" PRId64 " gave the same bits\n", count, seed);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(no_combination_changes_a_bit)};
+    return cmocka_run_group_tests(tests, training_set_up, training_tear_down);
+}
