@@ -17,13 +17,14 @@
 #include "checkpoint/keep.h"
 #include "checkpoint/path.h"
 #include "train/saver_copy.h"
+#include "train/saver_folder.h"
 #include "train/stop.h"
 
 /* A save is a number: it has been asked for, the state is held for it, it is done. done <= held <= asked. */
 struct dt_saver {
     dt_saver_inputs in;
     dt_checkpoint_keep keep; /* the writer's alone, as are those below */
-    char *folder;            /* where checkpoints stand now */
+    dt_saver_folder folder;  /* where checkpoints stand now */
     dt_saver_copy copy;
     int64_t saved_step;
     bool saved_val_loss;          /* whether that checkpoint has one */
@@ -127,37 +128,38 @@ static dt_status publish(dt_saver *s, dt_checkpoint_path *paths, char **path, do
     return status;
 }
 
-/* The folder may have been moved since the last save. */
 static dt_status follow_folder(dt_saver *s) {
-    char *folder;
-    if (s->in.lock == NULL || s->in.lock->folder == NULL)
-        return DT_OK;
-    DT_TRY(dt_lock_follow(s->in.lock, &folder));
-    free(s->folder);
-    s->folder = folder;
-    s->keep.folder = folder;
-    return DT_OK;
+    const dt_status status = dt_saver_folder_follow(&s->folder);
+    s->keep.folder = s->folder.name;
+    return status;
 }
 
-/* Writes the copy and lets it appear as `*path`, or NULL. Writing alone took `*seconds`. */
-static dt_status put_copy(dt_saver *s, const dt_checkpoint_about *about, char **path, double *seconds) {
-    const double start = dt_clock_seconds();
-    double waited = 0.0;
+static dt_status try_copy(dt_saver *s, const dt_checkpoint_about *about, char **path, double *waited) {
     dt_checkpoint_path paths;
-    dt_status status = follow_folder(s);
-    *path = NULL;
-    if (status == DT_OK)
-        status =
-            dt_checkpoint_write(&paths, s->folder, about, s->in.tokenizer, &s->copy.state, s->copy.hashes);
-    if (status == DT_OK)
-        status = publish(s, &paths, path, &waited);
-    *seconds = dt_clock_seconds() - start - waited;
-    if (status == DT_OK)
-        return DT_OK;
+    const dt_saver_copy *copy = &s->copy;
+    DT_TRY(dt_checkpoint_write(&paths, s->folder.name, about, s->in.tokenizer, &copy->state, copy->hashes));
+    return publish(s, &paths, path, waited);
+}
+
+/* Writes the copy and lets it appear as `*path`, or NULL; once more where the folder was moved or removed
+ * meanwhile. Writing alone took `*seconds`. */
+static dt_status put_copy(dt_saver *s, const dt_checkpoint_about *about, char **path, double *seconds) {
+    const double start = dt_clock_seconds(), megabytes = (double)dt_saver_bytes(s->copy.state.layout) / 1e6;
+    double waited = 0.0;
     char cause[DT_ERROR_BYTES];
+    *path = NULL;
+    dt_status status = follow_folder(s);
+    if (status == DT_OK)
+        status = try_copy(s, about, path, &waited);
     snprintf(cause, sizeof cause, "%s", dt_error());
-    return dt_fail("cannot save step %" PRId64 ", a checkpoint of %.1f MB: %s", about->step,
-                   (double)dt_saver_bytes(s->copy.state.layout) / 1e6, cause);
+    if (status != DT_OK && follow_folder(s) == DT_OK && s->folder.moved) {
+        status = try_copy(s, about, path, &waited);
+        snprintf(cause, sizeof cause, "%s", dt_error());
+    }
+    *seconds = dt_clock_seconds() - start - waited;
+    return status == DT_OK ? DT_OK
+                           : dt_fail("cannot save step %" PRId64 ", a checkpoint of %.1f MB: %s", about->step,
+                                     megabytes, cause);
 }
 
 /* The checkpoint of `step` takes the place of a makeshift before it. Whether it is one itself. */
@@ -167,7 +169,7 @@ static bool replace_makeshift(dt_saver *s, int64_t step) {
     const bool makeshift = s->kind == DT_SAVE_MAKESHIFT && (dt_is_null_int(cadence) || step % cadence != 0);
     pthread_mutex_unlock(&s->mutex);
     s->makeshift_step = makeshift ? step : -1;
-    if (last >= 0 && last != step && dt_checkpoint_path_remove(s->folder, &last, 1) != DT_OK)
+    if (last >= 0 && last != step && dt_checkpoint_path_remove(s->folder.name, &last, 1) != DT_OK)
         dt_log_warn("step %" PRId64 " is saved, but the checkpoint of step %" PRId64
                     ", which it replaces, is still there: %s",
                     step, last, dt_error());
@@ -271,10 +273,8 @@ dt_status dt_saver_create(dt_saver **created, const dt_saver_inputs *inputs) {
     s->makeshift_step = -1;
     pthread_mutex_init(&s->mutex, NULL);
     pthread_cond_init(&s->changed, NULL);
-    s->folder = strdup(inputs->checkpoints_folder);
-    if (s->folder == NULL)
-        return dt_fail("out of memory for a folder's name");
-    DT_TRY(dt_checkpoint_keep_open(&s->keep, s->folder, inputs->about));
+    DT_TRY(dt_saver_folder_open(&s->folder, inputs->lock, inputs->checkpoints_folder));
+    DT_TRY(dt_checkpoint_keep_open(&s->keep, s->folder.name, inputs->about));
     DT_TRY(dt_saver_copy_create(&s->copy, inputs->state->layout));
     const int failed = pthread_create(&s->writer, NULL, run_writer, s);
     s->started = failed == 0;
@@ -295,7 +295,7 @@ void dt_saver_free(dt_saver *s) {
     dt_saver_copy_free(&s->copy);
     pthread_cond_destroy(&s->changed);
     pthread_mutex_destroy(&s->mutex);
-    free(s->folder);
+    dt_saver_folder_free(&s->folder);
     free(s->path);
     free(s);
 }
@@ -377,12 +377,12 @@ const char *dt_saver_path(const dt_saver *s) {
     return s == NULL ? NULL : s->path;
 }
 
-const char *dt_saver_folder(dt_saver *s) {
+const char *dt_saver_checkpoints_folder(dt_saver *s) {
     if (s == NULL)
         return NULL;
     dt_saver_wait(s);
     (void)follow_folder(s); /* it was where it was seen last */
-    return s->folder;
+    return s->folder.name;
 }
 
 double dt_saver_best(const dt_saver *s) {

@@ -116,7 +116,7 @@ const char *dt_saver_path(const dt_saver *saver);
 
 /** Waits like dt_saver_wait. Where the folder of checkpoints stands now, which may have been moved since the
  * last save, or NULL without a saver; valid until the next begin. */
-const char *dt_saver_folder(dt_saver *saver);
+const char *dt_saver_checkpoints_folder(dt_saver *saver);
 
 /** The lowest validation loss that a checkpoint in the folder had at the start, infinite for none or without
  * a saver; valid before the first begin. */

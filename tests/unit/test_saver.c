@@ -21,7 +21,13 @@ static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER; /* held: a write does n
 int __real_fsync(int descriptor);
 int __wrap_fsync(int descriptor);
 
+static int open_syncs; /* so many pass the gate when it is shut */
+
 int __wrap_fsync(int descriptor) {
+    if (open_syncs > 0) {
+        open_syncs--;
+        return __real_fsync(descriptor);
+    }
     pthread_mutex_lock(&gate);
     pthread_mutex_unlock(&gate);
     return __real_fsync(descriptor);
@@ -101,6 +107,57 @@ static void a_makeshift_goes_from_where_its_folder_is_now(void **state) {
     free(moved);
     free(stranger);
     end(&b);
+}
+
+/* Waits until the writer has begun a checkpoint in the folder. */
+static void await_beginning(const bench *b) {
+    char **names;
+    for (size_t count = 0, i = 0;; i++) {
+        assert_true(i < 1000);
+        usleep(10000);
+        if (dt_file_list(b->t->folder, &names, &count) != DT_OK)
+            continue;
+        const bool begun = count > 0 && strncmp(names[0], ".checkpoint_step_", 17) == 0;
+        dt_file_free_names(names, count);
+        if (begun)
+            return;
+    }
+}
+
+/* The folder is moved, or removed, while a save into it is under way: it is saved where the folder is then.
+ */
+static void a_save_follows_its_folder_in_its_middle(void **state) {
+    (void)state;
+    for (int removed = 0; removed < 2; removed++) {
+        dt_lock lock = {0};
+        bench b = make(DT_ON_ERROR_STOP);
+        assert_done(dt_file_make_folder(b.t->folder));
+        assert_done(dt_lock_take(&lock, b.t->folder, 0.0, "checkpoint_dir"));
+        b.lock = &lock;
+        start(&b);
+        advance(&b, 4);
+        pthread_mutex_lock(&gate);
+        open_syncs = 1; /* that of the lines, before the folder is looked for */
+        save(&b, DT_SAVE_NOW);
+        await_beginning(&b);
+        if (removed)
+            assert_done(dt_file_remove_tree(b.t->folder));
+        else {
+            char *moved = dt_file_join(b.t->scratch, "moved");
+            assert_int_equal(rename(b.t->folder, moved), 0);
+            free(b.t->folder);
+            b.t->folder = moved;
+        }
+        pthread_mutex_unlock(&gate);
+        assert_done(dt_saver_finish(b.saver));
+        assert_false(dt_stop_requested());
+        expect_checkpoint(&b, 4);
+        expect_files(&b, "checkpoint_step_4 latest run.lock ");
+        dt_saver_free(b.saver);
+        b.saver = NULL;
+        dt_lock_release(&lock);
+        end(&b);
+    }
 }
 
 /* What is on trial gets its name, and older ones go, when it has been decided to be good; training goes on
@@ -227,6 +284,7 @@ int main(void) {
         cmocka_unit_test(training_goes_on_while_a_save_is_written),
         cmocka_unit_test(a_makeshift_goes_when_a_later_one_stands),
         cmocka_unit_test(a_makeshift_goes_from_where_its_folder_is_now),
+        cmocka_unit_test(a_save_follows_its_folder_in_its_middle),
         cmocka_unit_test(what_is_on_trial_waits_for_the_verdict),
         cmocka_unit_test(a_save_that_cannot_wait_ends_the_trial),
         cmocka_unit_test(free_removes_what_is_on_trial),
