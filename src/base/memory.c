@@ -10,12 +10,16 @@
 
 #include "base/assert.h"
 #include "base/available.h"
+#include "base/progress.h"
 
 /* Products walk down columns, a page a row: pages of 2 MB spare them most searches of the page tables. */
 #define HUGE_PAGE ((size_t)2 << 20)
 
 /* Asking the kernel takes some 50 us: nothing beside the use of so many bytes. */
 #define LOOKED_AT_BYTES ((size_t)64 << 20)
+
+/* Cleared between two marks of progress. */
+#define CLEARED_BYTES ((size_t)32 << 20)
 
 /* The number of bytes, which can be addressed also when it is rounded up to whole units. */
 static dt_status count_bytes(int64_t count, size_t size, const char *what, size_t *bytes) {
@@ -40,6 +44,14 @@ dt_status dt_memory_expect(int64_t count, size_t size, const char *what) {
                    what, bytes, available);
 }
 
+/* The first touch of so many pages may take a second, and is watched as all work is. */
+static void clear(char *block, size_t bytes) {
+    for (size_t done = 0; done < bytes; done += CLEARED_BYTES) {
+        memset(block + done, 0, bytes - done < CLEARED_BYTES ? bytes - done : CLEARED_BYTES);
+        dt_progress_mark();
+    }
+}
+
 void *dt_memory_alloc(int64_t count, size_t size, const char *what) {
     size_t bytes;
     if (count_bytes(count, size, what, &bytes) != DT_OK || dt_memory_expect(count, size, what) != DT_OK)
@@ -54,7 +66,7 @@ void *dt_memory_alloc(int64_t count, size_t size, const char *what) {
                       what, bytes);
         return NULL;
     }
-    memset(block, 0, bytes);
+    clear(block, bytes);
     /* After the first touch: the kernel then turns small pages into huge ones as it finds the time, where it
      * would else look for free ones now. A kernel that has none is as good, only slower. */
     if (align == HUGE_PAGE)

@@ -20,9 +20,10 @@
 #include "train/settings.h"
 #include "train/stop.h"
 
-/* What ranks that have been told to end may wait for others, beside the time of their steps: those that have
- * not been told look for a request once a second. */
-#define LEAVE_SECONDS 4.0
+/* What ranks that have been told to end may wait for others, beside the time of their steps. A rank that has
+ * not been told looks for questions once a second, and an answer counts for 0.4 of this (comm/roll_call.c).
+ */
+#define LEAVE_SECONDS 2.6
 
 /* What a stop may be kept waiting for a validation loss: who asks for one a minute before a job ends need not
  * know how long an evaluation takes. */
