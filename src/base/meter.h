@@ -32,4 +32,11 @@ void dt_meter_start(dt_meter *meter, const char *what, const char *name, int64_t
  * done. By one thread. */
 void dt_meter_move(dt_meter *meter, int64_t done);
 
+/** The same for work of which nothing tells how far it is: "saving a checkpoint: 5.1 GB, 12.3 s so far". By
+ * one thread, now and again while it waits. */
+void dt_meter_wait(dt_meter *meter);
+
+/** The work has ended, whether all was done or not: takes the redrawn line away. */
+void dt_meter_end(dt_meter *meter);
+
 #endif

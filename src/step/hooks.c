@@ -17,6 +17,7 @@
 #include "base/ending.h"
 #include "base/ieee.h"
 #include "base/plural.h"
+#include "base/units.h"
 
 /* One hook of the config. */
 typedef struct entry {
@@ -269,11 +270,10 @@ dt_status dt_hooks_expect_memory(const dt_hooks *hooks, int64_t micro_batches) {
             !__builtin_mul_overflow(bytes, (int64_t)sizeof(double), &bytes) && bytes <= available)
             continue;
         return dt_usage("hook %s: expected the doubles that it keeps for %" PRId64 " %s to fit in the "
-                        "%.1f MB of memory that are available, found %" PRId64
-                        " doubles per micro-batch; lower "
+                        "%s of memory that are available, found %" PRId64 " doubles per micro-batch; lower "
                         "the number that its create function asks for",
                         e->name, micro_batches, dt_plural(micro_batches, "micro-batch", "micro-batches"),
-                        (double)available / 1e6, e->values);
+                        dt_units_bytes((double)available).text, e->values);
     }
     return DT_OK;
 }

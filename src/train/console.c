@@ -169,9 +169,11 @@ void dt_console_closing(const dt_console *console, const dt_run *run, int stoppe
                     dt_units_count(tokens / (dt_clock_seconds() - console->start_seconds)).text);
     }
     if (console->skipped > 0)
-        dt_log_warn("%" PRId64 " step%s %s skipped, since the loss or the gradient was not finite",
-                    console->skipped, dt_plural_s(console->skipped),
-                    dt_plural(console->skipped, "was", "were"));
+        dt_log_warn(
+            "%" PRId64
+            " step%s %s skipped, since the loss or the gradient was not finite; a lower learning_rate or "
+            "grad_clip makes that rarer",
+            console->skipped, dt_plural_s(console->skipped), dt_plural(console->skipped, "was", "were"));
     const char *saved = dt_saver_path(run->saver);
     if (saved)
         print_checkpoint(console, run, saved, stopped);

@@ -172,7 +172,9 @@ static dt_status sample(dt_run *run) {
 
 static dt_status write_spike(dt_run *run, double loss, const dt_spike_finding *spike) {
     dt_log_warn("step %" PRId64 ": a loss spike: %.4f is %.1f standard deviations above %.4f, the mean of "
-                "the %" PRId64 " steps before",
+                "the %" PRId64
+                " steps before; where more follow, lower learning_rate, lengthen warmup_steps or set "
+                "grad_clip",
                 run->state.step, loss, spike->z, spike->mean, run->spike.window);
     return dt_metrics_object(&run->metrics, json_pack("{s:s, s:I, s:f, s:f, s:f}", "event", "loss_spike",
                                                       "step", (json_int_t)run->state.step, "mean",
@@ -182,7 +184,7 @@ static dt_status write_spike(dt_run *run, double loss, const dt_spike_finding *s
 static dt_status write_skipped(dt_run *run, const dt_step_result *result) {
     const char *first = dt_step_blame(run->step);
     dt_log_warn("step %" PRId64 " was skipped, number %" PRId64 " in a row: loss %g, grad_norm %g; the "
-                "first that is not finite is the %s",
+                "first that is not finite is the %s; where more follow, lower learning_rate or set grad_clip",
                 run->state.step, result->nonfinite_in_a_row, result->loss, result->grad_norm, first);
     return dt_metrics_object(&run->metrics, json_pack("{s:s, s:I, s:s, s:I}", "event", "nonfinite", "step",
                                                       (json_int_t)run->state.step, "first", first, "in_a_row",

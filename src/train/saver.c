@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/meter.h"
 #include "base/quote.h"
 #include "base/units.h"
 #include "checkpoint/keep.h"
@@ -19,6 +20,9 @@
 #include "train/saver_copy.h"
 #include "train/saver_folder.h"
 #include "train/stop.h"
+
+/* How often who waits for a save looks whether it is time to say so. */
+#define LOOK_SECONDS 0.5
 
 /* A save is a number: it has been asked for, the state is held for it, it is done. done <= held <= asked. */
 struct dt_saver {
@@ -144,7 +148,7 @@ static dt_status try_copy(dt_saver *s, const dt_checkpoint_about *about, char **
 /* Writes the copy and lets it appear as `*path`, or NULL; once more where the folder was moved or removed
  * meanwhile. Writing alone took `*seconds`. */
 static dt_status put_copy(dt_saver *s, const dt_checkpoint_about *about, char **path, double *seconds) {
-    const double start = dt_clock_seconds(), megabytes = (double)dt_saver_bytes(s->copy.state.layout) / 1e6;
+    const double start = dt_clock_seconds();
     double waited = 0.0;
     char cause[DT_ERROR_BYTES];
     *path = NULL;
@@ -157,9 +161,10 @@ static dt_status put_copy(dt_saver *s, const dt_checkpoint_about *about, char **
         snprintf(cause, sizeof cause, "%s", dt_error());
     }
     *seconds = dt_clock_seconds() - start - waited;
-    return status == DT_OK ? DT_OK
-                           : dt_fail("cannot save step %" PRId64 ", a checkpoint of %.1f MB: %s", about->step,
-                                     megabytes, cause);
+    return status == DT_OK
+               ? DT_OK
+               : dt_fail("cannot save step %" PRId64 ", a checkpoint of %s: %s", about->step,
+                         dt_units_bytes((double)dt_saver_bytes(s->copy.state.layout)).text, cause);
 }
 
 /* The checkpoint of `step` takes the place of a makeshift before it. Whether it is one itself. */
@@ -353,10 +358,17 @@ void dt_saver_moments(dt_saver *s, float **exp_avg, float **exp_avg_sq) {
 void dt_saver_wait(dt_saver *s) {
     if (s == NULL)
         return;
+    dt_meter meter;
+    dt_meter_start(&meter, "saving", "a checkpoint", dt_saver_bytes(s->copy.state.layout), NULL);
     pthread_mutex_lock(&s->mutex);
-    while (s->done < s->asked)
-        pthread_cond_wait(&s->changed, &s->mutex);
+    while (s->done < s->asked) {
+        const struct timespec until = dt_clock_after(LOOK_SECONDS);
+        (void)pthread_cond_clockwait(&s->changed, &s->mutex, CLOCK_MONOTONIC, &until);
+        if (s->done < s->asked)
+            dt_meter_wait(&meter);
+    }
     pthread_mutex_unlock(&s->mutex);
+    dt_meter_end(&meter);
 }
 
 dt_status dt_saver_finish(dt_saver *s) {

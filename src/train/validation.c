@@ -55,9 +55,11 @@ static void write_loss(const dt_validation *v, double loss, double seconds) {
 /* The same for one that is let pass. */
 static dt_status write_event(const dt_validation *v) {
     const int64_t step = v->in.state->step;
-    dt_log_warn("step %" PRId64 ": val_loss is not finite, number %" PRId64 " in a row; training goes on, "
-                "since on_nonfinite is skip",
-                step, v->nonfinite_in_a_row);
+    dt_log_warn(
+        "step %" PRId64 ": val_loss is not finite, number %" PRId64 " in a row; training goes on, "
+        "since on_nonfinite is skip; where more follow, go on from an earlier checkpoint with a lower "
+        "learning_rate",
+        step, v->nonfinite_in_a_row);
     return dt_metrics_object(v->in.metrics,
                              json_pack("{s:s, s:I, s:s, s:I}", "event", "nonfinite", "step", (json_int_t)step,
                                        "first", "val_loss", "in_a_row", (json_int_t)v->nonfinite_in_a_row));

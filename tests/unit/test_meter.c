@@ -89,6 +89,31 @@ static void a_terminal_sees_one_line(void **state) {
     free(text);
 }
 
+/* Work of which nothing tells how far it is, looked at every half second. */
+static void a_wait_is_told_after_two_seconds(void **state) {
+    (void)state;
+    char path[] = "/tmp/dtrain-test-XXXXXX";
+    const int file = mkstemp(path), before = dup(STDERR_FILENO);
+    size_t length;
+    dt_meter meter;
+    fflush(NULL);
+    assert_true(file >= 0 && before >= 0 && dup2(file, STDERR_FILENO) >= 0);
+    now_seconds = 1000.0;
+    dt_meter_start(&meter, "saving", "a checkpoint", 5100000000, NULL);
+    for (now_seconds = 1000.0; now_seconds < 1013.0; now_seconds += 0.5)
+        dt_meter_wait(&meter);
+    dt_meter_end(&meter);
+    fflush(NULL);
+    assert_true(dup2(before, STDERR_FILENO) >= 0);
+    close(before);
+    close(file);
+    char *text = scratch_get(path, &length);
+    unlink(path);
+    assert_string_equal(text, "dtrain: saving a checkpoint: 5.1 GB, 2 s so far\n"
+                              "dtrain: saving a checkpoint: 5.1 GB, 12 s so far\n");
+    free(text);
+}
+
 static void others_are_not_heard(void **state) {
     (void)state;
     dt_log_open(false, false);
@@ -101,6 +126,7 @@ static void others_are_not_heard(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(short_work_is_silent), cmocka_unit_test(long_work_is_told_every_ten_seconds),
-        cmocka_unit_test(a_terminal_sees_one_line), cmocka_unit_test(others_are_not_heard)};
+        cmocka_unit_test(a_terminal_sees_one_line), cmocka_unit_test(a_wait_is_told_after_two_seconds),
+        cmocka_unit_test(others_are_not_heard)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

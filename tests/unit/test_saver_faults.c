@@ -182,9 +182,8 @@ static void a_failure_stops_the_run(void **state) {
     save(&b, DT_SAVE_NOW);
     assert_int_equal(dt_saver_finish(b.saver), DT_FAILED);
     expect_checkpoint(&b, 5);
-    const char *const words[] = {"cannot save step 4, a checkpoint of 0.0 MB: cannot make folder ",
-                                 b.t->folder, "; the run stopped after step 5: ", "--resume",
-                                 "checkpoint_step_5"};
+    const char *const words[] = {"cannot save step 4, a checkpoint of ", b.t->folder,
+                                 "; the run stopped after step 5: ", "--resume", "checkpoint_step_5"};
     assert_int_equal(dt_saver_finish(b.saver), DT_FAILED);
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strstr(dt_error(), words[i]) == NULL)
