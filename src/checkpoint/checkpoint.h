@@ -95,12 +95,12 @@ bool dt_checkpoint_find_is_name(const char *resume);
 
 /**
  * Which folder `resume` means: "latest" and "best" are the folders that the links of these names in
- * checkpoints_folder point to, anything else is a path; where neither is a checkpoint the call fails with
- * DT_USAGE. "auto" is the latest when every byte of it is as saved, or else, with a warning that says what
- * was refused and why, the newest older one of which that is true (where the link is broken, the newest); it
- * fails when there are checkpoints but none is whole, and is NULL when there are none. It reads every
- * candidate through; the other forms look only whether there is a checkpoint. `*path` becomes a new string
- * that the caller frees, or NULL. Local.
+ * checkpoints_folder point to, anything else is a path, of a checkpoint or of a run (checkpoint/choose.h);
+ * where none is a checkpoint the call fails with DT_USAGE. "auto" is the latest when every byte of it is as
+ * saved, or else, with a warning that says what was refused and why, the newest older one of which that is
+ * true (where the link is broken, the newest); it fails when there are checkpoints but none is whole, and is
+ * NULL when there are none. It reads every candidate through; the other forms look only whether there is a
+ * checkpoint. `*path` becomes a new string that the caller frees, or NULL. Local.
  */
 dt_status dt_checkpoint_find(const char *checkpoints_folder, const char *resume, char **path);
 

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "checkpoint/checkpoint.h"
+#include "checkpoint/choose.h"
 #include "checkpoint/metadata.h"
 #include "checkpoint/path.h"
 
@@ -166,7 +167,5 @@ dt_status dt_checkpoint_find(const char *checkpoints_folder, const char *resume,
                          path);
     if (strcmp(resume, AUTO) == 0)
         return find_auto(checkpoints_folder, path);
-    DT_TRY(dt_checkpoint_metadata_expect(resume));
-    *path = strdup(resume);
-    return *path == NULL ? no_memory(checkpoints_folder) : DT_OK;
+    return dt_checkpoint_choose(resume, path);
 }

@@ -332,10 +332,12 @@ void dt_corpus_warn(const dt_corpus *corpus) {
         dt_log_warn(
             "%.1f %% of %s (%" PRId64 " of %" PRId64 " characters, %" PRId64 " for bytes that are not "
             "UTF-8) are not in the vocabulary and count as <UNK>: the model cannot learn them, and they "
-            "make its losses look lower; iconv -f %s -t ASCII//TRANSLIT FILE >NEW writes many of them in "
-            "ASCII",
+            "make its losses look lower; %s",
             100.0 * fraction, corpus->path, total->unknown, total->tokens, total->invalid,
-            2 * total->invalid > total->unknown ? "LATIN1 (or its real encoding)" : "UTF-8");
+            2 * total->invalid > total->unknown
+                ? "iconv -f LATIN1 (or its real encoding) -t UTF-8 FILE >NEW makes characters of the bytes"
+                : "--tokenizer bytes or --tokenizer chars knows them all; for a European language iconv -f "
+                  "UTF-8 -t ASCII//TRANSLIT FILE >NEW writes most of them in ASCII");
 }
 
 dt_status dt_corpus_check_request(const dt_corpus *corpus) {

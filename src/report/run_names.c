@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -66,6 +67,12 @@ static bool is_passed_over(const char *name) {
            strcmp(name, DT_CHECKPOINT_BEST) == 0;
 }
 
+/* A folder that stands there itself: by links a run would be met twice, and a search never end. */
+static bool is_own_folder(const char *path) {
+    struct stat info;
+    return lstat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
 static dt_status search(dt_run_names *names, const char *folder, int depth, int max, bool *cut) {
     char **entries = NULL;
     size_t count = 0;
@@ -80,7 +87,7 @@ static dt_status search(dt_run_names *names, const char *folder, int depth, int 
     dt_status status = DT_OK;
     for (size_t i = 0; status == DT_OK && !*cut && i < count; i++) {
         char *path = is_passed_over(entries[i]) ? NULL : dt_file_join(folder, entries[i]);
-        if (path != NULL && dt_file_is_folder(path))
+        if (path != NULL && is_own_folder(path))
             status = search(names, path, depth - 1, max, cut);
         free(path);
     }

@@ -2,12 +2,13 @@
 #include "train/init_from.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/memory.h"
-#include "checkpoint/metadata.h"
+#include "checkpoint/choose.h"
 #include "checkpoint/pretrained.h"
 #include "checkpoint/tokenizer_files.h"
 #include "comm/agree.h"
@@ -50,24 +51,31 @@ static dt_status look_at_pretrained(dt_init_from *from, const char *path, bool g
     return status;
 }
 
-/* Either kind of folder would do. */
-static dt_status expect_folder(const char *path) {
-    return dt_checkpoint_metadata_expect(path) == DT_USAGE
-               ? dt_usage("%s, or a model folder with a config.json and a model.safetensors", dt_error())
-               : DT_OK;
+/* The folder that `name` means, which a run that goes on would mean by another one later. */
+static dt_status choose_folder(dt_init_from *from, const char *name, bool pretrained) {
+    char *path = NULL;
+    dt_status status = DT_OK;
+    if (!pretrained)
+        status = dt_checkpoint_choose(name, &path);
+    if (status == DT_USAGE)
+        return dt_usage("%s, or a model folder with a config.json and a model.safetensors", dt_error());
+    if (status == DT_OK &&
+        snprintf(from->path, sizeof from->path, "%s", path ? path : name) >= (int)sizeof from->path)
+        status = dt_usage("expected a path of less than %zu bytes, found %s", sizeof from->path, name);
+    free(path);
+    return status;
 }
 
 /* `*tokenizer` becomes what the option is where it is not given, or NULL. */
 static dt_status look(dt_init_from *from, const dt_config *config, char **tokenizer) {
-    const char *path = config->init_from;
     const bool given = dt_config_is_given(config, "tokenizer");
     *tokenizer = NULL;
     from->found = 1;
-    const bool pretrained = dt_pretrained_is(path);
-    dt_status status = pretrained ? DT_OK : expect_folder(path);
+    const bool pretrained = dt_pretrained_is(config->init_from);
+    dt_status status = choose_folder(from, config->init_from, pretrained);
     if (status == DT_OK)
-        status = pretrained ? look_at_pretrained(from, path, given, tokenizer)
-                            : look_at_checkpoint(from, path, given, tokenizer);
+        status = pretrained ? look_at_pretrained(from, from->path, given, tokenizer)
+                            : look_at_checkpoint(from, from->path, given, tokenizer);
     return status == DT_USAGE ? dt_usage("init_from: %s", dt_error()) : status;
 }
 
@@ -161,34 +169,33 @@ static dt_status read_longer(const char *path, const dt_layout *source, dt_state
     return status;
 }
 
-static dt_status read_checkpoint(const dt_init_from *from, const char *path, dt_state *state) {
+static dt_status read_checkpoint(const dt_init_from *from, dt_state *state) {
     dt_layout source;
     if (from->shape.T == state->layout->shape.T)
-        return dt_checkpoint_load(path, state, false);
+        return dt_checkpoint_load(from->path, state, false);
     DT_TRY(dt_layout_create(&source, from->shape));
-    const dt_status status = read_longer(path, &source, state);
+    const dt_status status = read_longer(from->path, &source, state);
     dt_layout_free(&source);
     return status;
 }
 
-static dt_status read_pretrained(const dt_init_from *from, const char *path, dt_state *state) {
+static dt_status read_pretrained(const dt_init_from *from, dt_state *state) {
     dt_pretrained model;
-    dt_status status = dt_pretrained_open(&model, path);
+    dt_status status = dt_pretrained_open(&model, from->path);
     if (status == DT_OK && memcmp(&model.layout.shape, &from->shape, sizeof from->shape) != 0)
-        status =
-            dt_fail("cannot use %s: its model has become another one while the run began; start again", path);
+        status = dt_fail("cannot use %s: its model has become another one while the run began; start again",
+                         from->path);
     if (status == DT_OK)
         status = dt_pretrained_read(&model, state->layout, state->parameters);
     dt_pretrained_close(&model);
     return status;
 }
 
-dt_status dt_init_from_load(const dt_init_from *from, const dt_world *world, const char *path,
-                            dt_state *state) {
+dt_status dt_init_from_load(const dt_init_from *from, const dt_world *world, dt_state *state) {
     DT_COLLECTIVE(world, DT_SAME_INT(state->layout->elements), DT_SAME_INT(from->step));
     dt_status status = DT_OK;
     if (world->rank == 0)
-        status = from->step < 0 ? read_pretrained(from, path, state) : read_checkpoint(from, path, state);
+        status = from->step < 0 ? read_pretrained(from, state) : read_checkpoint(from, state);
     DT_TRY(dt_agree(world, status));
     DT_TRY(dt_world_broadcast(world, state->parameters, state->layout->elements * (int64_t)sizeof(float)));
     dt_state_arrive(state, 0);

@@ -15,6 +15,8 @@
 #include "model/layout.h"
 #include "optim/state.h"
 
+#define DT_INIT_FROM_PATH 4096 /* bytes, Linux's PATH_MAX */
+
 /** What every rank must know of it; plain bytes, broadcast by rank 0. */
 typedef struct dt_init_from {
     int64_t found;                /**< 0: initial weights are drawn */
@@ -22,6 +24,8 @@ typedef struct dt_init_from {
     int64_t own_tokenizer;        /**< the run's tokenizer is the checkpoint's, in its folder */
     dt_shape shape;               /**< of the folder's model */
     char run_id[DT_RUN_ID_BYTES]; /**< of the checkpoint's run, or "" */
+    char path[DT_INIT_FROM_PATH]; /**< the folder as rank 0 finds it: where a run was named, its checkpoint's
+                                   */
 } dt_init_from;
 
 /**
@@ -33,11 +37,10 @@ typedef struct dt_init_from {
 dt_status dt_init_from_find(dt_init_from *from, const dt_world *world, dt_config *config);
 
 /**
- * Reads the weights from `path`, what config->init_from was, on rank 0, the only one that needs to see it,
- * and copies them to all: the state of step 0, with moments of zero. Where state's T is shorter than the
- * model's, the last positions are left out. Collective.
+ * Reads the weights from from->path on rank 0, the only one that needs to see it, and copies them to all: the
+ * state of step 0, with moments of zero. Where state's T is shorter than the model's, the last positions are
+ * left out. Collective.
  */
-dt_status dt_init_from_load(const dt_init_from *from, const dt_world *world, const char *path,
-                            dt_state *state);
+dt_status dt_init_from_load(const dt_init_from *from, const dt_world *world, dt_state *state);
 
 #endif

@@ -116,7 +116,7 @@ static void print_warnings(const dt_run *run) {
 
 /* What a fresh run was made of, where that is not its seed alone. */
 static void print_start(const dt_run *run) {
-    const char *path = run->about.config.init_from;
+    const char *path = run->init.path;
     if (run->init.found && run->init.step >= 0)
         dt_log_line("weights   from %s, those of run %s after step %" PRId64, path, run->init.run_id,
                     run->init.step);

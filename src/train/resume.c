@@ -14,6 +14,7 @@
 #include "comm/agree.h"
 #include "comm/contract.h"
 #include "base/memory.h"
+#include "checkpoint/choose.h"
 #include "optim/moments.h"
 #include "config/check.h"
 #include "config/length.h"
@@ -95,12 +96,17 @@ static dt_status settle(dt_config *config, dt_config *saved, const char *path) {
 
 dt_status dt_resume_settle(dt_config *config) {
     dt_checkpoint_about about;
+    char *path;
     if (config->resume == NULL || dt_checkpoint_find_is_name(config->resume) ||
         dt_config_is_given(config, "out_dir") || dt_config_is_given(config, "checkpoint_dir"))
         return DT_OK;
-    DT_TRY(dt_checkpoint_read_about(config->resume, &about));
-    const dt_status status = settle(config, &about.config, config->resume);
-    dt_config_free(&about.config);
+    DT_TRY(dt_checkpoint_choose(config->resume, &path));
+    dt_status status = dt_checkpoint_read_about(path, &about);
+    if (status == DT_OK) {
+        status = settle(config, &about.config, path);
+        dt_config_free(&about.config);
+    }
+    free(path);
     return status;
 }
 

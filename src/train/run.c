@@ -119,7 +119,7 @@ static dt_status create_model(dt_run *run, const dt_resume *resume) {
     if (resume->found)
         return dt_resume_load(run->world, run->resumed_from, &run->state);
     if (run->init.found)
-        return dt_init_from_load(&run->init, run->world, c->init_from, &run->state);
+        return dt_init_from_load(&run->init, run->world, &run->state);
     dt_layout_init_parameters(&run->layout, (uint64_t)c->seed, run->state.parameters);
     dt_state_arrive(&run->state, 0);
     return DT_OK;
@@ -291,7 +291,7 @@ static dt_status create(dt_run *run) {
     DT_TRY(dt_agree(
         run->world,
         dt_tree_expect_ranks(run->world->size, dt_step_micro_batches(c->batch_size, c->micro_batch_size))));
-    const char *tokenizer_folder = run->init.own_tokenizer ? c->init_from : run->resumed_from;
+    const char *tokenizer_folder = run->init.own_tokenizer ? run->init.path : run->resumed_from;
     if (c->tokenizer)
         DT_TRY(dt_vocabulary_open(&run->tokenizer, run->world, c->tokenizer, tokenizer_folder));
     DT_TRY(dt_agree(run->world, create_layout(run)));

@@ -36,8 +36,8 @@ static dt_status list(const char *folder, const char *json) {
                         dt_file_is_there(folder) ? "the file" : "nothing at", folder);
     dt_status status = dt_run_names_search(&names, folder, DEPTH, DT_RUN_SET_MAX, &cut);
     if (status == DT_OK && names.count == 0 && json == NULL)
-        dt_log_note("no runs in %s and %d folders below it: a run's folder holds a metrics.jsonl", folder,
-                    DEPTH);
+        dt_log_note("no runs in %s and %d levels of folders below it: a run's folder holds a metrics.jsonl",
+                    folder, DEPTH);
     else if (status == DT_OK)
         status = show(&names, json);
     if (status == DT_OK && cut)

@@ -274,7 +274,7 @@ static const dt_verb verbs[] = {
      .summary = "list runs with state, step and loss",
      .about =
          "Lists the runs in FOLDER, which is the working folder where none is named, and up to four folders "
-         "below it, the best first: state, step, best validation loss, last training loss, when "
+         "below it (links are not followed), the best first: state, step, best validation loss, last training loss, when "
          "metrics.jsonl changed last, and the options in which the runs differ.",
      .example = "dtrain runs sweep",
      .flags = {TAKES("json", json, "FILE", "Write the same as JSON instead; - is standard output")}},

@@ -12,15 +12,17 @@
 
 #include "support/training.h"
 
-/* Two runs of a sweep, one deep below it; one that was killed, whose last line is torn. */
+/* Two runs of a sweep, one deep below it, beside a link that leads up again; one that was killed, whose last
+ * line is torn. */
 static int set_up(void **state) {
     training_set_up(state);
     training_done(TRAINING_ALONE, 1, "sweep/a", TRAINING_MODEL "--max-steps 2 --eval-cadence 1");
     training_done(TRAINING_ALONE, 1, "sweep/deep/er/b",
                   TRAINING_MODEL "--max-steps 3 --eval-cadence 1 --learning-rate 1e-4");
-    return system("mkdir -p sweep/torn && head -n 2 sweep/a/metrics.jsonl >sweep/torn/metrics.jsonl && "
-                  "printf '{\"step\":2,\"lo' >>sweep/torn/metrics.jsonl && "
-                  "mkdir -p sweep/empty/checkpoints && touch sweep/empty/metrics.jsonl");
+    return system(
+        "ln -s .. sweep/deep/again && mkdir -p sweep/torn && head -n 2 sweep/a/metrics.jsonl >sweep/torn/metrics.jsonl && "
+        "printf '{\"step\":2,\"lo' >>sweep/torn/metrics.jsonl && "
+        "mkdir -p sweep/empty/checkpoints && touch sweep/empty/metrics.jsonl");
 }
 
 static json_t *find(const json_t *list, const char *path) {

@@ -110,7 +110,7 @@ static void forms_make_no_difference(void **state) {
 static void a_run_starts_from_a_checkpoint(void **state) {
     (void)state;
     training_done(TRAINING_ALONE, 1, "tuned",
-                  "--init-from run/checkpoints/latest --data other.txt --seed 99 --lr-schedule cosine "
+                  "--init-from run --data other.txt --seed 99 --lr-schedule cosine "
                   "--max-seq-len 16 --max-steps 2 --dropout 0");
     training_done(2, 1, "again",
                   "--init-from run/checkpoints/checkpoint_step_40 --data other.txt --seed 99 --lr-schedule "
@@ -202,7 +202,8 @@ static void what_does_not_fit_is_refused(void **state) {
     refused("--init-from model", "init_from: model has no tokenizer.json to say what text is to its model; "
                                  "name a tokenizer by --tokenizer, or null where only tokens are read");
     refused("--init-from nowhere", "init_from: nowhere is no checkpoint: expected a folder, found nothing "
-                                   "there; name one such as checkpoints/checkpoint_step_1000, or a model "
+                                   "there; name one such as checkpoints/checkpoint_step_1000, a run's "
+                                   "folder (its latest is taken) or RUN/best, or a model "
                                    "folder with a config.json and a model.safetensors");
     refused("--init-from " VERB_CHECKPOINT " --tokenizer bytes",
             "vocab_size: expected at least the 256 tokens of the tokenizer bytes, found 99");

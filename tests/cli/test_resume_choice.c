@@ -127,7 +127,7 @@ static void latest_needs_a_checkpoint(void **state) {
     training_refused(
         TRAINING_ALONE, "nothing", TRAINING_STEADY "--max-steps 2 --resume nowhere", 2,
         "dtrain: error: nowhere is no checkpoint: expected a folder, found nothing there; name one such as "
-        "checkpoints/checkpoint_step_1000\n");
+        "checkpoints/checkpoint_step_1000, a run's folder (its latest is taken) or RUN/best\n");
 }
 
 /* A checkpoint that lies alone does not say where its run writes. */
@@ -227,6 +227,22 @@ static void auto_goes_on_from_the_newest_whole_one(void **state) {
     }
 }
 
+/* A run's folder is as good a name as its newest checkpoint's. */
+static void a_run_stands_for_its_latest_checkpoint(void **state) {
+    (void)state;
+    static const char *const names[] = {"named", "named/checkpoints", "named/latest"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char words[64];
+        assert_int_equal(system("rm -rf named && cp -r two named"), 0);
+        snprintf(words, sizeof words, "--resume %s --max-steps 6", names[i]);
+        command_result r = training_goes_on(TRAINING_ALONE, words);
+        assert_int_equal(r.exit_code, 0);
+        command_says(&r, "resume    from named/checkpoints/checkpoint_step_4, after step 4\n");
+        command_free(&r);
+        training_same_weights("beyond", "named", 6);
+    }
+}
+
 /* Two runs that were given one folder of checkpoints, as the runs of a sweep may be: the second does not take
  * the first for itself, neither in its middle nor when it is complete, and nothing is made for it. */
 static void a_shared_checkpoint_dir_makes_no_other_run_its_own(void **state) {
@@ -268,6 +284,7 @@ int main(void) {
                                        cmocka_unit_test(a_shared_checkpoint_dir_makes_no_other_run_its_own),
                                        cmocka_unit_test(best_is_a_checkpoint_too),
                                        cmocka_unit_test(a_damaged_checkpoint_is_refused),
-                                       cmocka_unit_test(auto_goes_on_from_the_newest_whole_one)};
+                                       cmocka_unit_test(auto_goes_on_from_the_newest_whole_one),
+                                       cmocka_unit_test(a_run_stands_for_its_latest_checkpoint)};
     return cmocka_run_group_tests(tests, training_set_up_saved, training_tear_down);
 }
