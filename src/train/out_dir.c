@@ -224,14 +224,16 @@ static dt_status read_last_run(const char *out_dir, dt_metrics_run *last) {
 }
 
 /* Whether a run of the config `saved` keeps its checkpoints in `folder`, and its lines elsewhere than
- * `config`. */
-static bool keeps_them_there(const dt_config *saved, const dt_config *config, const char *folder) {
+ * `config`: `*shared`. */
+static dt_status look_who_keeps(const dt_config *saved, const dt_config *config, const char *folder,
+                                bool *shared) {
     char *its =
         saved->checkpoint_dir ? strdup(saved->checkpoint_dir) : dt_file_join(saved->out_dir, "checkpoints");
-    const bool joined =
-        its && dt_file_is_same(its, folder) && !dt_file_is_same(saved->out_dir, config->out_dir);
+    if (its == NULL)
+        return dt_fail("out of memory for a folder's name");
+    *shared = dt_file_is_same(its, folder) && !dt_file_is_same(saved->out_dir, config->out_dir);
     free(its);
-    return joined;
+    return DT_OK;
 }
 
 dt_status dt_out_dir_expect_own(const dt_config *config, const char *checkpoints_folder,
@@ -240,8 +242,9 @@ dt_status dt_out_dir_expect_own(const dt_config *config, const char *checkpoints
     dt_metrics_run here, there;
     if (dt_checkpoint_read_about(checkpoint, &about) != DT_OK)
         return DT_OK; /* for who reads the rest of it to say */
-    dt_status status = DT_OK;
-    if (keeps_them_there(&about.config, config, checkpoints_folder)) {
+    bool shared = false;
+    dt_status status = look_who_keeps(&about.config, config, checkpoints_folder, &shared);
+    if (shared) {
         status = read_last_run(config->out_dir, &here);
         if (status == DT_OK)
             status = read_last_run(about.config.out_dir, &there);
