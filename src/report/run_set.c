@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/lock.h"
 #include "report/run_label.h"
@@ -180,6 +181,25 @@ dt_status dt_run_set_read(dt_run_set *set, const char *const *names, int count) 
         set->run[r].colour = r < DT_CHART_COLOURS ? r : DT_CHART_GREY;
     choose_domain(set);
     return label_runs(set);
+}
+
+static bool has_lines(const dt_run_metrics *metrics) {
+    int64_t numbers = 0;
+    for (int n = 0; n < DT_RUN_NUMBERS; n++)
+        numbers += metrics->series[n].count;
+    return numbers + metrics->events + metrics->samples > 0;
+}
+
+dt_status dt_run_set_expect_lines(const dt_run_set *set) {
+    for (int r = 0; r < set->count; r++) {
+        const dt_run_metrics *metrics = &set->run[r].metrics;
+        struct stat info;
+        if (!has_lines(metrics) && stat(metrics->path, &info) == 0 && info.st_size > 0)
+            return dt_usage("%s: expected the lines of a run, found none; name a run's folder or its "
+                            "metrics.jsonl",
+                            metrics->path);
+    }
+    return DT_OK;
 }
 
 bool dt_run_set_is_live(const dt_run_set *set) {

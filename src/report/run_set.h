@@ -50,6 +50,9 @@ typedef struct dt_run_set {
  * frees the set, after failure too. Local. */
 dt_status dt_run_set_read(dt_run_set *set, const char *const *names, int count);
 
+/** Fails with DT_USAGE where a run's file holds something and no line of it is a run's. Local. */
+dt_status dt_run_set_expect_lines(const dt_run_set *set);
+
 /** Whether a process writes to any of them. Local. */
 bool dt_run_set_is_live(const dt_run_set *set);
 

@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "config/flags.h"
+#include "config/nearest.h"
 #include "verb/verb.h"
 
 #define TAKES(flag, field, value, help)                                                                      \
@@ -274,7 +275,7 @@ static const dt_verb verbs[] = {
      .summary = "list runs with state, step and loss",
      .about =
          "Lists the runs in FOLDER, which is the working folder where none is named, and up to four folders "
-         "below it (links are not followed), the best first: state, step, best validation loss, last training loss, when "
+         "below it (links are not followed), the best first: state, step, best validation loss, training loss over the last 2 % of the steps, when "
          "metrics.jsonl changed last, and the options in which the runs differ.",
      .example = "dtrain runs sweep",
      .flags = {TAKES("json", json, "FILE", "Write the same as JSON instead; - is standard output")}},
@@ -323,6 +324,11 @@ const dt_verb *dt_verb_find(const char *name, int argc, char **argv) {
 
 dt_status dt_verb_unknown(const char *word) {
     char names[256] = "";
+    dt_nearest nearest = dt_nearest_start(word, strlen(word));
+    for (int v = 0; v < VERBS; v++)
+        dt_nearest_offer(&nearest, verbs[v].name);
+    if (nearest.best)
+        return dt_usage("there is no verb \"%s\"; did you mean %s? (dtrain --help)", word, nearest.best);
     for (int v = 0; v < VERBS; v++) {
         const size_t used = strlen(names);
         if (verbs[v].mode == NULL)

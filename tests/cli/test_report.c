@@ -118,11 +118,13 @@ static void what_is_no_run(void **state) {
         {"", "report: expected a run or several, found none"},
         {"nowhere", "nowhere: expected a run's folder or its metrics.jsonl, found no file nowhere"},
         {"bare", "bare: expected a run's folder or its metrics.jsonl, found no file bare/metrics.jsonl"},
+        {"words.txt", "words.txt: expected the lines of a run, found none"},
         {"ended --out nowhere/page.html", "nowhere/page.html"},
         {"ended --watch --out -", "--watch: expected a file that can be rewritten, found --out -"},
     };
     (void)state;
     scratch_put_in(".", "ended", "metrics.jsonl", "");
+    scratch_put("words.txt", "batch_size: 4\n", 14);
     assert_int_equal(dt_file_make_folder("bare/below"), DT_OK);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         command_result r = command_run("%s report %s", DTRAIN, cases[i].words);
