@@ -134,7 +134,7 @@ static const dt_verb verbs[] = {
          "by gzip or zstd, and - is standard input; ranks and threads share the work, and the file is the "
          "same for any number of them.",
      .example = "mpirun -np 2 dtrain tokenize text.txt --tokenizer gpt2/tokenizer.json --out text.tokens",
-     .flags = {TAKES("out", out, "FILE", "File to write"),
+     .flags = {TAKES("out", out, "FILE", "Name of the new file"),
                TAKES("tokenizer", tokenizer, "T",
                      "ascii, bytes, chars, or the path of a tokenizer.json (default: ascii)"),
                JOIN_DOCUMENTS}},

@@ -9,7 +9,6 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "base/minmax.h"
 #include "base/replace.h"
 #include "comm/agree.h"
 #include "data/unpack.h"
@@ -49,35 +48,11 @@ static dt_status refuse_input(const dt_corpus *corpus, const char *tokenizer, co
     return DT_OK;
 }
 
-/* Tokens take the place of older ones, and of nothing else. */
-static dt_status check_replaced(const char *out) {
-    uint8_t start[16];
-    int descriptor;
-    int64_t file_bytes;
-    DT_TRY(dt_file_open(out, &descriptor, &file_bytes));
-    const int64_t length = dt_min(file_bytes, (int64_t)sizeof start);
-    dt_status status = dt_file_read_at(descriptor, out, start, (size_t)length, 0);
-    close(descriptor);
-    if (status == DT_OK && dt_token_file_recognise(start, length) != DT_TOKEN_FORMAT_OWN)
-        status = dt_usage(
-            "--out: expected a new file or one of tokens that `dtrain tokenize` has written, found that %s is "
-            "another file, which would be lost; give another name, or remove it",
-            out);
-    return status;
-}
-
-/* The file that `out` names, links followed, as a new string. It is renamed to, so it must be a file. */
-static dt_status find_target(const char *out, char **target) {
-    struct stat info;
-    *target = NULL;
-    DT_TRY(dt_replace_check(out));
-    const bool is_there = stat(out, &info) == 0;
-    if (is_there && !S_ISREG(info.st_mode))
-        return dt_usage("--out: expected the name of a file, found that %s is another thing", out);
-    if (is_there)
-        DT_TRY(check_replaced(out));
-    *target = is_there ? realpath(out, NULL) : strdup(out);
-    return *target ? DT_OK : dt_fail("out of memory for the name of %s", out);
+/* Tokens may have taken hours: what is there stays, as it does where a tokenizer is trained. */
+static dt_status check_new(const char *out) {
+    if (dt_file_is_there(out))
+        return dt_usage("tokenize: expected the name of a new file for --out, found %s, which is there", out);
+    return dt_replace_check(out);
 }
 
 /* The file beside the tokens that says what makes them, as a new string; NULL when out of memory. */
@@ -135,7 +110,10 @@ static dt_status prepare(const dt_corpus *corpus, const dt_verb_flags *flags, ch
             "tokenize: expected texts, found that %s is a file of tokens already; --decode gives its text "
             "back, --statistics counts",
             corpus->path);
-    DT_TRY(find_target(out, target));
+    DT_TRY(check_new(out));
+    *target = strdup(out);
+    if (*target == NULL)
+        return dt_fail("out of memory for the name of %s", out);
     if (is_kept_beside(corpus->tokenizer, tokenizer))
         DT_TRY(check_beside(corpus, tokenizer, *target));
     char *folder = folder_of(*target);

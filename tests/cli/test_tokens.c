@@ -115,7 +115,7 @@ static void tokens_are_made_once(void **state) {
         "gives its text back, --statistics counts\n");
 }
 
-/* Nothing that is read is written over, whatever name it has, nor a file that is none of tokens. */
+/* Nothing that is read is written over, whatever name it has, nor another file, tokens among them. */
 static void what_is_there_stays(void **state) {
     (void)state;
     static const struct {
@@ -133,9 +133,13 @@ static void what_is_there_stays(void **state) {
          "found that x.tokenizer.json is the text x.tokenizer.json, which would be lost"},
         {"a.txt --tokenizer chars --out x",
          "found that x.tokenizer.json is another file, which would be lost"},
-        {"a.txt --out b.txt", "found that b.txt is another file, which would be lost"},
-        {"a.txt --out soft.tokens", "found that soft.tokens is another file, which would be lost"},
+        {"a.txt --out b.txt", "--out, found b.txt, which is there"},
+        {"a.txt --out soft.tokens", "--out, found soft.tokens, which is there"},
+        {"a.txt --tokenizer bytes --out made.tokens",
+         "tokenize: expected the name of a new file for --out, found made.tokens, which is there"},
+        {"b.txt --out made.tokens", "--out, found made.tokens, which is there"},
     };
+    run_line(DTRAIN " tokenize b.txt --out made.tokens");
     run_line(
         "ln b.txt hard.tokens && ln -s b.txt soft.tokens && head -c 1000 a.txt >x.tokenizer.json && cp " BPE_FILE
         " t.json && md5sum *.txt *.tokens *.json *.gz >sums");
@@ -147,9 +151,7 @@ static void what_is_there_stays(void **state) {
         command_free(&r);
     }
     run_line("md5sum --quiet -c sums");
-    for (int i = 0; i < 2; i++) /* tokens take the place of tokens */
-        run_line(DTRAIN " tokenize b.txt --tokenizer chars --out again.tokens");
-    run_line("rm again.tokens* hard.tokens soft.tokens x.tokenizer.json t.json");
+    run_line("rm made.tokens hard.tokens soft.tokens x.tokenizer.json t.json");
 }
 
 /* Tokens of ASCII as nanoGPT would have them. */
@@ -248,7 +250,7 @@ static void a_pattern_that_gives_up(void **state) {
              "[{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(?:a|aa)+b|c\"},\"behavior\":\"Isolated\"},"
              "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":false}]}/' " DTRAIN_SOURCE_DIR
              "/tests/samples/tokenizers/no_regex.json >slow.json && printf 'c%064d' 0 | tr 0 a >aaa.txt");
-    command_result r = command_run("%s tokenize aaa.txt --tokenizer slow.json --out x.tokens", DTRAIN);
+    command_result r = command_run("%s tokenize aaa.txt --tokenizer slow.json --out slow.tokens", DTRAIN);
     assert_int_equal(r.exit_code, 1);
     command_says(&r,
                  "slow.json: expected a pattern that finds its pieces in a few steps, found one that gives "

@@ -13,7 +13,7 @@ static const bad_row rows[] = {
     {ROW("tokenize text.txt", "tokenize: expected the file to write, found no --out FILE")},
     {ROW("tokenize text.txt --out -", "--out: expected the name of a file, found -")},
     {ROW("tokenize text.txt --out /dev/null",
-         "--out: expected the name of a file, found that /dev/null is another thing")},
+         "tokenize: expected the name of a new file for --out, found /dev/null, which is there")},
     {ROW("tokenize text.txt --out nowhere/x", "cannot write nowhere/x: No such file or directory"),
      .failed = true},
     {ROW("tokenize --decode text.txt",
