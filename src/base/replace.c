@@ -13,6 +13,7 @@
 
 #include "base/assert.h"
 #include "base/file.h"
+#include "base/minmax.h"
 
 /* The name that a file has while it is written is not much longer than its own. */
 #define NAME_BYTES 200
@@ -115,6 +116,28 @@ dt_status dt_replace_check(const char *path) {
             unlink(p.temporary);
         }
     }
+    free_destination(&p);
+    return status;
+}
+
+static dt_status read_start(const char *target, char *bytes, size_t limit, size_t *length) {
+    int descriptor;
+    int64_t file_bytes;
+    DT_TRY(dt_file_open(target, &descriptor, &file_bytes));
+    *length = (size_t)dt_min((int64_t)limit, file_bytes);
+    const dt_status status = dt_file_read_at(descriptor, target, bytes, *length, 0);
+    close(descriptor);
+    return status;
+}
+
+dt_status dt_replace_peek(const char *path, char *bytes, size_t limit, size_t *length) {
+    destination p;
+    *length = 0;
+    if (is_standard_output(path))
+        return DT_OK;
+    dt_status status = find(path, &p);
+    if (status == DT_OK && p.temporary && dt_file_exists(p.target))
+        status = read_start(p.target, bytes, limit, length);
     free_destination(&p);
     return status;
 }

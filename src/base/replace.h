@@ -20,6 +20,13 @@
  */
 dt_status dt_replace_check(const char *path);
 
+/**
+ * Reads the start of the file that dt_replace_write would replace, up to `limit` bytes, to `bytes`, and says
+ * how many there are. None where the place is free, where the file is empty, and where what stands there is
+ * written to and not replaced. Fails where it cannot be read. Local.
+ */
+dt_status dt_replace_peek(const char *path, char *bytes, size_t limit, size_t *length);
+
 /** Makes `path` a file of these `length` bytes; one that was there keeps its mode. Local. */
 dt_status dt_replace_write(const char *path, const void *bytes, size_t length);
 

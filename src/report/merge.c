@@ -10,6 +10,7 @@
 #include "base/host.h"
 #include "base/log.h"
 #include "base/plural.h"
+#include "report/report_output.h"
 #include "report/study_output.h"
 #include "report/reader.h"
 #include "bench/study.h"
@@ -288,7 +289,7 @@ dt_status dt_merge_verb(const char *const *files, int count, const char *json, c
             "--merge: expected the JSON files of studies, found none; for example: dtrain bench --merge "
             "scaling-123-*.json --report scaling.html");
     if (status == DT_OK)
-        status = dt_study_output_check(json, report);
+        status = dt_report_output_check_both(json, DT_REPORT_STUDY, report);
     if (status == DT_OK)
         m->hosts = json_object();
     for (int i = 0; status == DT_OK && i < count; i++)

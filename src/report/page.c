@@ -10,10 +10,7 @@
 #include "report/embedded.h"
 
 void dt_page_open(FILE *file, const char *title, dt_page_width width, int reload_seconds) {
-    fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
-          "<meta name=\"color-scheme\" content=\"light dark\">\n",
-          file);
+    fputs(DT_PAGE_START, file);
     if (reload_seconds > 0)
         fprintf(file, "<meta http-equiv=\"refresh\" content=\"%d\">\n", reload_seconds);
     fputs("<title>", file);
@@ -30,9 +27,7 @@ void dt_page_close(FILE *file, bool script) {
 }
 
 void dt_page_open_svg(FILE *file, const char *title, double width, double height) {
-    fprintf(file,
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" "
-            "height=\"%.0f\" role=\"img\">\n<title>",
+    fprintf(file, DT_PAGE_SVG_START "%.0f %.0f\" width=\"%.0f\" height=\"%.0f\" role=\"img\">\n<title>",
             width, height, width, height);
     dt_page_text(file, title);
     fprintf(file, "</title>\n<style>\n%s</style>\n<rect class=\"ground\" width=\"%.0f\" height=\"%.0f\"/>\n",

@@ -13,6 +13,13 @@
 
 #include "base/status.h"
 
+/** How every page begins, and every picture, that of roofline.c too: report_output.c knows them by it. */
+#define DT_PAGE_START                                                                                        \
+    "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"                                \
+    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"                             \
+    "<meta name=\"color-scheme\" content=\"light dark\">\n"
+#define DT_PAGE_SVG_START "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 "
+
 /** How wide a page is: all of a window for charts, or as wide as a text is read with ease. */
 typedef enum dt_page_width { DT_PAGE_CHARTS, DT_PAGE_ARTICLE } dt_page_width;
 

@@ -11,6 +11,7 @@
 #include "base/replace.h"
 #include "base/version.h"
 #include "config/describe.h"
+#include "report/page.h"
 
 /* Units of the picture: the whole, the plot, and the bars beside it. */
 #define WIDTH      900.0
@@ -251,9 +252,7 @@ static void draw_bars(FILE *f, const dt_profile *p) {
 static void draw(FILE *f, const dt_profile *p, const dt_config *c) {
     const axes a = choose_axes(p);
     char text[384], model[DT_DESCRIBE_BYTES];
-    fprintf(f,
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" role=\"img\" "
-            "aria-label=\"roofline of a training step\">\n",
+    fprintf(f, DT_PAGE_SVG_START "%.0f %.0f\" role=\"img\" aria-label=\"roofline of a training step\">\n",
             WIDTH, HEIGHT);
     fputs("<style>text{font-family:Helvetica,Arial,'Liberation Sans',sans-serif;font-size:11px;fill:#333}"
           ".title{font-size:13px;font-weight:600;fill:#111}.label,.note{fill:#555}.note{font-size:10px}"

@@ -149,19 +149,6 @@ json_t *dt_study_output_object(const dt_study *study) {
     return all;
 }
 
-dt_status dt_study_output_check(const char *json, const char *report) {
-    if (json && report && strcmp(json, report) == 0)
-        return dt_usage("--json and --report: expected two files, found %s for both", json);
-    DT_TRY(dt_report_output_check("json", json));
-    return dt_report_output_check("report", report);
-}
-
-/* By its name: a page has the figures too. */
-static bool is_picture(const char *path) {
-    const size_t length = strlen(path), ending = strlen(".svg");
-    return length > ending && strcmp(path + length - ending, ".svg") == 0;
-}
-
 dt_status dt_study_output(dt_study *study, const char *json, const char *report) {
     dt_log_settle();
     dt_study_derive(study);
@@ -171,8 +158,8 @@ dt_status dt_study_output(dt_study *study, const char *json, const char *report)
         dt_log_line("numbers   %s", json);
     }
     if (report) {
-        DT_TRY(is_picture(report) ? dt_scaling_figure_write(study, report)
-                                  : dt_scaling_page_write(study, report));
+        DT_TRY(dt_report_output_form(report) == DT_REPORT_PICTURE ? dt_scaling_figure_write(study, report)
+                                                                  : dt_scaling_page_write(study, report));
         dt_log_line("report    %s", report);
     }
     return DT_OK;

@@ -8,12 +8,6 @@
 #include "bench/study.h"
 
 /**
- * Refuses, with DT_USAGE, files that dt_study_output could not write, and one file for both; asked before
- * anything is measured or read. Changes nothing. Local.
- */
-dt_status dt_study_output_check(const char *json, const char *report);
-
-/**
  * Derives what follows from the points, prints the tables, and writes the JSON and the page to the files
  * `json` and `report`, where these are not NULL; a report whose name ends in .svg is the figures alone.
  * Local.

@@ -39,7 +39,10 @@ static dt_status prepare(const dt_world *world, const dt_verb_flags *f, int64_t 
     *repetitions = DEFAULT_REPETITIONS;
     DT_TRY(read_repetitions(f, repetitions));
     DT_TRY(dt_workers_count(threads));
-    return world->rank == 0 ? dt_report_output_check("json", f->json) : DT_OK;
+    return world->rank == 0
+               ? dt_report_output_check_both(
+                     f->json, f->algorithms ? DT_REPORT_ALGORITHMS : DT_REPORT_BENCHMARK, f->report)
+               : DT_OK;
 }
 
 static dt_status run(const dt_world *world, const dt_config *config, const dt_verb_flags *f) {
@@ -47,8 +50,6 @@ static dt_status run(const dt_world *world, const dt_config *config, const dt_ve
     int threads;
     dt_profile profile = {0};
     dt_status status = dt_agree(world, prepare(world, f, &repetitions, &threads));
-    if (status == DT_OK)
-        status = dt_agree(world, world->rank == 0 ? dt_study_output_check(f->json, f->report) : DT_OK);
     if (status == DT_OK)
         status = dt_opening_placement(world, threads);
     if (status == DT_OK)
@@ -129,7 +130,7 @@ static dt_status study_scaling(const dt_world *world, const dt_config *config, c
     if (status == DT_OK)
         status = read_repetitions(f, &options.repetitions);
     if (status == DT_OK && first)
-        status = dt_study_output_check(f->json, f->report);
+        status = dt_report_output_check_both(f->json, DT_REPORT_STUDY, f->report);
     status = dt_agree(world, status);
     if (status == DT_OK)
         status = dt_scaling_run(study, world, config, &options);

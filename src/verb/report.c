@@ -103,7 +103,7 @@ static dt_status follow(const order *o) {
 
 static dt_status carry_out(const order *o) {
     outcome made;
-    DT_TRY(dt_report_output_check("out", o->path));
+    DT_TRY(dt_report_output_check("out", o->path, o->flags->chart ? DT_REPORT_PICTURE : DT_REPORT_PAGE));
     if (o->flags->watch && strcmp(o->path, "-") == 0)
         return dt_usage("--watch: expected a file that can be rewritten, found --out -; name a file");
     if (o->flags->watch)

@@ -59,7 +59,7 @@ dt_status dt_verb_runs(const dt_verb *verb, int argc, char **argv) {
         status = dt_usage("runs: expected one folder, found \"%s\" and \"%s\"; name the one that holds them",
                           words[0], words[1]);
     if (status == DT_OK)
-        status = dt_report_output_check("json", flags.json);
+        status = dt_report_output_check("json", flags.json, DT_REPORT_RUNS);
     if (status == DT_OK)
         status = list(count == 1 ? words[0] : ".", flags.json);
     dt_memory_free(words);

@@ -54,10 +54,10 @@ static const bad_row rows[] = {
     {ROW("bench " TINY
          " --batch-size 1073741824 --micro-batch-size 1073741824 --max-seq-len 1048576 --n-layers 1024",
          "expected more than 4503599627.4 MB available")},
-    {ROW("bench " TINY " --n-layers 1000 --d-model 65536 --json plain.txt", "not enough memory on host")},
+    {ROW("bench " TINY " --n-layers 1000 --d-model 65536 --json empty.txt", "not enough memory on host")},
     {ROW("bench " TINY " --scaling strong --n-layers 1000 --d-model 65536 --json x.json --report x.html",
          "not enough memory on host")},
-    {ROW("plan " TINY " --n-layers 1000 --d-model 65536 --json plain.txt", "not enough memory on host")},
+    {ROW("plan " TINY " --n-layers 1000 --d-model 65536 --json empty.txt", "not enough memory on host")},
     {ROW("plan " TINY " --batch-size 1073741824 --micro-batch-size 1",
          "out of memory for the schedule of a rank\'s micro-batches: it needs 77309411328 bytes"),
      .failed = true},

@@ -1,0 +1,138 @@
+/* Files that verbs write for people: each takes the place of its like, and of nothing else. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "support/training.h"
+
+#define TINY                                                                                                 \
+    "--config s.yaml --n-layers 2 --d-model 32 --n-heads 2 --d-ff 64 --max-seq-len 32 --batch-size 4 "       \
+    "--micro-batch-size 1 "
+#define ALONE      DTRAIN " "
+#define BENCH      ALONE "bench " TINY "--repetitions 2 "
+#define ALGORITHMS DTRAIN_MPIRUN " --oversubscribe -np 2 " BENCH "--algorithms "
+#define STUDY      BENCH "--scaling strong --ranks 1 "
+#define PLAN       ALONE "plan " TINY "--ranks 1 "
+
+/* A run, a config, and one file of each form, by the verb that writes it. */
+static const struct {
+    const char *words, *flag, *file, *name;
+} outputs[] = {
+    {ALONE "report run", "out", "page.html", "page"},
+    {ALONE "report run --chart loss", "out", "chart.svg", "picture"},
+    {ALONE "runs .", "json", "runs.json", "list of runs"},
+    {ALONE "runs none", "json", "no_runs.json", "list of runs"},
+    {BENCH, "json", "bench.json", "benchmark"},
+    {BENCH, "report", "roofline.svg", "picture"},
+    {ALGORITHMS, "json", "algorithms.json", "comparison of algorithms"},
+    {STUDY, "json", "study.json", "study"},
+    {STUDY, "report", "study.html", "page"},
+    {STUDY, "report", "study.svg", "picture"},
+    {PLAN, "json", "plan.json", "plan"},
+    {ALONE "bench --merge study.json", "json", "merged.json", "study"},
+    {ALONE "bench --merge study.json", "report", "merged.html", "page"},
+};
+
+#define OUTPUTS (sizeof outputs / sizeof *outputs)
+
+static void run_line(const char *line) {
+    command_result r = command_run("%s", line);
+    if (r.exit_code != 0)
+        fail_msg("%s: %d, %s", line, r.exit_code, r.err);
+    command_free(&r);
+}
+
+static int set_up(void **state) {
+    training_set_up(state);
+    training_done(TRAINING_ALONE, 1, "run", TRAINING_MODEL "--max-steps 2");
+    run_line("mkdir none && echo 'seed: 1' >s.yaml && cp s.yaml notes.svg && cp s.yaml notes.html");
+    return 0;
+}
+
+static void write_output(size_t i) {
+    command_result r = command_run("%s --%s %s", outputs[i].words, outputs[i].flag, outputs[i].file);
+    if (r.exit_code != 0)
+        fail_msg("%s --%s %s: %d, %s", outputs[i].words, outputs[i].flag, outputs[i].file, r.exit_code,
+                 r.err);
+    command_free(&r);
+}
+
+/* An empty file is, and an earlier one. */
+static void its_like_is_replaced(void **state) {
+    (void)state;
+    for (size_t i = 0; i < OUTPUTS; i++) {
+        char line[256];
+        snprintf(line, sizeof line, "test ! -e %s && touch %s", outputs[i].file, outputs[i].file);
+        run_line(line);
+        write_output(i);
+        snprintf(line, sizeof line, "test -s %s", outputs[i].file);
+        run_line(line);
+        write_output(i);
+    }
+}
+
+/* The command ends before any work with one sentence, and the file holds what it held. */
+static void expect_kept(const char *words, const char *flag, const char *file, const char *name) {
+    char *sentence;
+    assert_true(asprintf(&sentence,
+                         "dtrain: error: --%s: expected a new name or an earlier %s, found %s, which holds "
+                         "something else and would be lost; give another name\n",
+                         flag, name, file) > 0);
+    command_result r = command_run("cp %s kept && { %s --%s %s; code=$?; cmp %s kept && exit $code; }", file,
+                                   words, flag, file, file);
+    if (r.exit_code != 2 || strncmp(r.err, sentence, strlen(sentence)) != 0 || r.out[0] != 0)
+        fail_msg("%s --%s %s: expected %s, found %d, %s%s", words, flag, file, sentence, r.exit_code, r.out,
+                 r.err);
+    command_free(&r);
+    free(sentence);
+}
+
+static bool is_svg(const char *file) {
+    return strcmp(file + strlen(file) - 4, ".svg") == 0;
+}
+
+/* A run's metrics and weights, a config, and what another verb has written. By the ending of its name a
+ * report of figures is a page or a picture, so those are tried on files that end alike. */
+static void another_file_is_kept(void **state) {
+    static const char *const others[][2] = {{"run/metrics.jsonl", ""},
+                                            {"run/checkpoints/latest/model.safetensors", ""},
+                                            {"s.yaml", ""},
+                                            {"study.json", "study"},
+                                            {"plan.json", "plan"},
+                                            {"chart.svg", "picture"}};
+    (void)state;
+    for (size_t i = 0; i < OUTPUTS; i++) {
+        const char *words = outputs[i].words, *flag = outputs[i].flag, *name = outputs[i].name;
+        if (strcmp(flag, "report") == 0) {
+            expect_kept(words, flag, is_svg(outputs[i].file) ? "notes.svg" : "notes.html", name);
+            continue;
+        }
+        for (size_t k = 0; k < sizeof others / sizeof *others; k++)
+            if (strcmp(others[k][1], name) != 0)
+                expect_kept(words, flag, others[k][0], name);
+    }
+}
+
+/* A link leads to what would be lost. What is printed to is no file to be replaced, whatever it holds. */
+static void links_and_standard_output(void **state) {
+    (void)state;
+    run_line("ln -s run/metrics.jsonl link");
+    expect_kept(ALONE "report run", "out", "link", "page");
+    run_line("echo mine >log && " DTRAIN
+             " runs . --json /dev/stdout >>log && head -n 1 log | grep -q mine && "
+             "grep -q '\"path\"' log && " DTRAIN " report run --out - >printed.html && " DTRAIN
+             " report run --out printed.html");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(its_like_is_replaced),
+                                       cmocka_unit_test(another_file_is_kept),
+                                       cmocka_unit_test(links_and_standard_output)};
+    return cmocka_run_group_tests(tests, set_up, training_tear_down);
+}
