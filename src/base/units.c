@@ -43,7 +43,7 @@ dt_units dt_units_clock(double seconds) {
         snprintf(units.text, sizeof units.text, "-:--:--");
         return units;
     }
-    const unsigned long long whole = (unsigned long long)llround(seconds);
+    const unsigned long long whole = (unsigned long long)(seconds + 0.5);
     snprintf(units.text, sizeof units.text, "%llu:%02llu:%02llu", whole / 3600, whole / 60 % 60, whole % 60);
     return units;
 }

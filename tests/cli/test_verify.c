@@ -72,7 +72,7 @@ static void auto_without_a_checkpoint_is_refused(void **state) {
         snprintf(line, sizeof line, "%s auto", verbs[i]);
         verb_refused(line, 2,
                      "dtrain: error: there is no checkpoint in checkpoints/ of the working folder; name a "
-                     "checkpoint's folder, such as OUT_DIR/checkpoints/latest\n");
+                     "checkpoint's folder, a run's folder (its latest is taken) or RUN/best\n");
     }
 }
 

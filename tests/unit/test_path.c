@@ -328,11 +328,14 @@ static void resume_finds_what_it_names(void **state) {
     make_folder(t, "checkpoint_step_0x20");
     expect_found(t, "latest", "checkpoint_step_12");
     expect_found(t, "auto", "checkpoint_step_12");
-    expect_not_found(t, t->folder, "no metadata.json");
+    expect_found(t, t->folder, "checkpoint_step_12");
     char *path = dt_file_join(t->folder, "checkpoint_step_3"), *found = NULL;
     assert_int_equal(dt_checkpoint_find("elsewhere", path, &found), DT_OK);
     assert_string_equal(found, path);
     free(found);
+    free(path);
+    path = dt_file_join(t->folder, "checkpoint_step_100");
+    expect_not_found(t, path, "no metadata.json");
     free(path);
     path = dt_file_join(t->folder, "checkpoint_step_3/tokenizer.json");
     expect_not_found(t, path, "a file");
