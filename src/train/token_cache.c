@@ -290,7 +290,7 @@ static dt_status make(const dt_world *world, dt_corpus *corpus, const char *fold
     if (status == DT_OK)
         status = use(world, corpus, path, NULL);
     if (status == DT_OK)
-        tell(visits ? "unpacked for now into" : "kept in", path, visits);
+        tell(visits ? "unpacked into the temporary" : "kept in", path, visits);
     free(path);
     return status;
 }

@@ -84,10 +84,11 @@ static void data_takes_what_training_takes(void **state) {
 
 static void statistics_of_a_packed_text(void **state) {
     (void)state;
-    run_line(DTRAIN
-             " tokenize --statistics text.txt --tokenizer bytes | tail -n +2 >plain.txt && " TWO DTRAIN
-             " tokenize --statistics text.txt.gz --tokenizer bytes 2>said | tail -n +2 | cmp - plain.txt && "
-             "test -s plain.txt && grep -q '^dtrain: tokens: unpacked for now into .*/tmp/dtrain-' said");
+    run_line(
+        DTRAIN
+        " tokenize --statistics text.txt --tokenizer bytes | tail -n +2 >plain.txt && " TWO DTRAIN
+        " tokenize --statistics text.txt.gz --tokenizer bytes 2>said | tail -n +2 | cmp - plain.txt && "
+        "test -s plain.txt && grep -q '^dtrain: tokens: unpacked into the temporary .*/tmp/dtrain-' said");
     expect_nothing_left();
     verb_refused(
         "tokenize --decode text.txt.gz --tokenizer bytes", 2,
