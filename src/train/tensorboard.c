@@ -102,15 +102,9 @@ static dt_status follow_name(dt_tensorboard *t) {
     return dt_tensorboard_file_open(&t->file, t->folder, t->run_id);
 }
 
-static void put(dt_tensorboard *t, int64_t step, Tensorboard__Summary *summary) {
-    Tensorboard__Event event = event_of(step, TENSORBOARD__EVENT__WHAT_SUMMARY);
-    event.summary = summary;
-    dt_status status = follow_name(t);
-    if (status == DT_OK)
-        status = start(t);
-    if (status == DT_OK)
-        status = dt_tensorboard_file_write(&t->file, &event);
-    tell(t, status, step);
+static dt_status make_ready(dt_tensorboard *t) {
+    DT_TRY(follow_name(t));
+    return start(t);
 }
 
 /* ---- scalars ---- */
@@ -164,6 +158,13 @@ static void set_scalar(scalar *s, const json_t *line, const char *key, const jso
     s->value.simple_value = json_is_number(number) ? (float)json_number_value(number) : NAN;
 }
 
+static dt_status write_summary(dt_tensorboard *t, int64_t step, Tensorboard__Summary *summary) {
+    Tensorboard__Event event = event_of(step, TENSORBOARD__EVENT__WHAT_SUMMARY);
+    event.summary = summary;
+    DT_TRY(make_ready(t));
+    return dt_tensorboard_file_write(&t->file, &event);
+}
+
 /* All numbers of a line are one event. */
 static void put_scalars(dt_tensorboard *t, int64_t step, json_t *line) {
     Tensorboard__Summary summary = TENSORBOARD__SUMMARY__INIT;
@@ -181,7 +182,7 @@ static void put_scalars(dt_tensorboard *t, int64_t step, json_t *line) {
             summary.n_value++;
         }
     if (summary.n_value > 0)
-        put(t, step, &summary);
+        tell(t, write_summary(t, step, &summary), step);
     free(summary.value);
     free(scalars);
 }
@@ -207,34 +208,22 @@ static char *as_code(const char *text) {
     return NULL;
 }
 
-static void put_text(dt_tensorboard *t, int64_t step, const char *text) {
-    char tag[] = "sample", plugin[] = "text";
-    Tensorboard__Summary summary = TENSORBOARD__SUMMARY__INIT;
-    Tensorboard__Summary__Value value = TENSORBOARD__SUMMARY__VALUE__INIT, *values = &value;
-    Tensorboard__SummaryMetadata metadata = TENSORBOARD__SUMMARY_METADATA__INIT;
-    Tensorboard__SummaryMetadata__PluginData data = TENSORBOARD__SUMMARY_METADATA__PLUGIN_DATA__INIT;
+static dt_status write_text(dt_tensorboard *t, int64_t step, const char *text) {
     Tensorboard__TensorProto tensor = TENSORBOARD__TENSOR_PROTO__INIT;
     Tensorboard__TensorShapeProto single = TENSORBOARD__TENSOR_SHAPE_PROTO__INIT;
     char *code = as_code(text);
-    if (code == NULL) {
-        tell(t, dt_fail("out of memory for a sample"), step);
-        return;
-    }
-    ProtobufCBinaryData bytes = {.len = strlen(code), .data = (uint8_t *)code};
-    data.plugin_name = plugin;
-    metadata.plugin_data = &data;
+    if (code == NULL)
+        return dt_fail("out of memory for a sample");
+    ProtobufCBinaryData bytes = {.len = strlen(code), .data = (uint8_t *)code}, no_content = {0};
     tensor.dtype = TENSORBOARD__DATA_TYPE__DT_STRING;
     tensor.tensor_shape = &single;
     tensor.n_string_val = 1;
     tensor.string_val = &bytes;
-    value.tag = tag;
-    value.metadata = &metadata;
-    value.value_case = TENSORBOARD__SUMMARY__VALUE__VALUE_TENSOR;
-    value.tensor = &tensor;
-    summary.n_value = 1;
-    summary.value = &values;
-    put(t, step, &summary);
+    dt_status status = make_ready(t);
+    if (status == DT_OK)
+        status = dt_tensorboard_file_write_tensor(&t->file, step, "sample", "text", no_content, &tensor);
     free(code);
+    return status;
 }
 
 /* ---- lines ---- */
@@ -247,7 +236,7 @@ void dt_tensorboard_take(dt_tensorboard *t, const char *line, size_t length) {
     if (json_is_integer(step))
         put_scalars(t, json_integer_value(step), object);
     if (json_is_integer(step) && json_is_string(sample))
-        put_text(t, json_integer_value(step), json_string_value(sample));
+        tell(t, write_text(t, json_integer_value(step), json_string_value(sample)), json_integer_value(step));
     json_decref(object);
 }
 

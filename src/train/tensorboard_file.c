@@ -125,6 +125,30 @@ dt_status dt_tensorboard_file_write(dt_tensorboard_file *file, Tensorboard__Even
     return write_event(file, event);
 }
 
+/* The messages have pointers that are not const, and are only read. */
+dt_status dt_tensorboard_file_write_tensor(dt_tensorboard_file *file, int64_t step, const char *tag,
+                                           const char *plugin, ProtobufCBinaryData content,
+                                           Tensorboard__TensorProto *tensor) {
+    Tensorboard__SummaryMetadata__PluginData data = TENSORBOARD__SUMMARY_METADATA__PLUGIN_DATA__INIT;
+    Tensorboard__SummaryMetadata metadata = TENSORBOARD__SUMMARY_METADATA__INIT;
+    Tensorboard__Summary__Value value = TENSORBOARD__SUMMARY__VALUE__INIT, *values = &value;
+    Tensorboard__Summary summary = TENSORBOARD__SUMMARY__INIT;
+    Tensorboard__Event event = TENSORBOARD__EVENT__INIT;
+    data.plugin_name = (char *)plugin;
+    data.content = content;
+    metadata.plugin_data = &data;
+    value.tag = (char *)tag;
+    value.metadata = &metadata;
+    value.value_case = TENSORBOARD__SUMMARY__VALUE__VALUE_TENSOR;
+    value.tensor = tensor;
+    summary.n_value = 1;
+    summary.value = &values;
+    event.step = step;
+    event.what_case = TENSORBOARD__EVENT__WHAT_SUMMARY;
+    event.summary = &summary;
+    return dt_tensorboard_file_write(file, &event);
+}
+
 bool dt_tensorboard_file_is_removed(const dt_tensorboard_file *file) {
     struct stat info;
     return file->descriptor < 0 || (fstat(file->descriptor, &info) == 0 && info.st_nlink == 0);

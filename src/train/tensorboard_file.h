@@ -54,6 +54,12 @@ dt_status dt_tensorboard_file_open(dt_tensorboard_file *file, const char *folder
  * next call writes in its place. */
 dt_status dt_tensorboard_file_write(dt_tensorboard_file *file, Tensorboard__Event *event);
 
+/** Appends `tensor` as the value of `tag` at `step`, for the plug-in `plugin` of TensorBoard, which finds
+ * `content` in the tag's metadata ({0}: none). */
+dt_status dt_tensorboard_file_write_tensor(dt_tensorboard_file *file, int64_t step, const char *tag,
+                                           const char *plugin, ProtobufCBinaryData content,
+                                           Tensorboard__TensorProto *tensor);
+
 /** Whether the file has no name any more, or could not be opened. */
 bool dt_tensorboard_file_is_removed(const dt_tensorboard_file *file);
 

@@ -6,17 +6,11 @@
 #include <string.h>
 
 /* The value of a tag that is there for its metadata: one float, 0, as TensorBoard's own writer has it. */
-static dt_status write_content(dt_tensorboard_file *file, char *tag, ProtobufCBinaryData content) {
-    char plugin[] = "hparams";
+static dt_status write_content(dt_tensorboard_file *file, const char *tag, ProtobufCBinaryData content) {
     float zero = 0.0f;
     Tensorboard__TensorShapeProto__Dim one = TENSORBOARD__TENSOR_SHAPE_PROTO__DIM__INIT, *dims = &one;
     Tensorboard__TensorShapeProto shape = TENSORBOARD__TENSOR_SHAPE_PROTO__INIT;
     Tensorboard__TensorProto tensor = TENSORBOARD__TENSOR_PROTO__INIT;
-    Tensorboard__SummaryMetadata__PluginData data = TENSORBOARD__SUMMARY_METADATA__PLUGIN_DATA__INIT;
-    Tensorboard__SummaryMetadata metadata = TENSORBOARD__SUMMARY_METADATA__INIT;
-    Tensorboard__Summary__Value value = TENSORBOARD__SUMMARY__VALUE__INIT, *values = &value;
-    Tensorboard__Summary summary = TENSORBOARD__SUMMARY__INIT;
-    Tensorboard__Event event = TENSORBOARD__EVENT__INIT;
     one.size = 1;
     shape.n_dim = 1;
     shape.dim = &dims;
@@ -24,21 +18,10 @@ static dt_status write_content(dt_tensorboard_file *file, char *tag, ProtobufCBi
     tensor.tensor_shape = &shape;
     tensor.n_float_val = 1;
     tensor.float_val = &zero;
-    data.plugin_name = plugin;
-    data.content = content;
-    metadata.plugin_data = &data;
-    value.tag = tag;
-    value.metadata = &metadata;
-    value.value_case = TENSORBOARD__SUMMARY__VALUE__VALUE_TENSOR;
-    value.tensor = &tensor;
-    summary.n_value = 1;
-    summary.value = &values;
-    event.what_case = TENSORBOARD__EVENT__WHAT_SUMMARY;
-    event.summary = &summary;
-    return dt_tensorboard_file_write(file, &event);
+    return dt_tensorboard_file_write_tensor(file, 0, tag, "hparams", content, &tensor);
 }
 
-static dt_status write_data(dt_tensorboard_file *file, char *tag,
+static dt_status write_data(dt_tensorboard_file *file, const char *tag,
                             const Tensorboard__HParamsPluginData *data) {
     ProtobufCBinaryData content = {.len = tensorboard__hparams_plugin_data__get_packed_size(data)};
     content.data = malloc(content.len);
@@ -85,7 +68,6 @@ static bool set_hparam(hparam *h, const char *key, const json_t *option) {
 /* `hparams` and `info`'s entries have room for all options. */
 static dt_status write_start(dt_tensorboard_file *file, json_t *options, hparam *hparams,
                              Tensorboard__SessionStartInfo *info) {
-    char tag[] = "_hparams_/session_start_info";
     Tensorboard__HParamsPluginData data = TENSORBOARD__HPARAMS_PLUGIN_DATA__INIT;
     const char *key;
     json_t *option;
@@ -98,7 +80,7 @@ static dt_status write_start(dt_tensorboard_file *file, json_t *options, hparam 
     info->start_time_secs = dt_tensorboard_now();
     data.data_case = TENSORBOARD__HPARAMS_PLUGIN_DATA__DATA_SESSION_START_INFO;
     data.session_start_info = info;
-    return write_data(file, tag, &data);
+    return write_data(file, "_hparams_/session_start_info", &data);
 }
 
 dt_status dt_tensorboard_hparams_start(dt_tensorboard_file *file, json_t *options) {
@@ -117,12 +99,11 @@ dt_status dt_tensorboard_hparams_start(dt_tensorboard_file *file, json_t *option
 }
 
 dt_status dt_tensorboard_hparams_end(dt_tensorboard_file *file) {
-    char tag[] = "_hparams_/session_end_info";
     Tensorboard__HParamsPluginData data = TENSORBOARD__HPARAMS_PLUGIN_DATA__INIT;
     Tensorboard__SessionEndInfo info = TENSORBOARD__SESSION_END_INFO__INIT;
     info.status = TENSORBOARD__SESSION_END_INFO__STATUS__STATUS_SUCCESS;
     info.end_time_secs = dt_tensorboard_now();
     data.data_case = TENSORBOARD__HPARAMS_PLUGIN_DATA__DATA_SESSION_END_INFO;
     data.session_end_info = &info;
-    return write_data(file, tag, &data);
+    return write_data(file, "_hparams_/session_end_info", &data);
 }
