@@ -237,6 +237,7 @@ static void test_reader_gone(void **state) {
     static const char *const verbs[] = {("bench " TINY), ("bench " TINY " --scaling strong --ranks 1"),
                                         ("plan " TINY_MODEL)};
     (void)state;
+    char *folder = command_enter_folder();
     for (size_t v = 0; v < sizeof verbs / sizeof *verbs; v++) {
         command_result r = command_run("{ %s %s --json gone.json; echo $? >code; } | true", DTRAIN, verbs[v]);
         command_free(&r);
@@ -248,6 +249,7 @@ static void test_reader_gone(void **state) {
         json_decref(all);
         assert_int_equal(remove("gone.json"), 0);
     }
+    command_leave_folder(folder);
 }
 
 int main(void) {
