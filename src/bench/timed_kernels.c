@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "base/suffix.h"
+
 /* The rows. Those of a matrix product are three, in the order of `pass`. */
 enum {
     EMBEDDING_FORWARD,
@@ -67,16 +69,11 @@ static struct {
     const dt_step *step;
 } timed;
 
-static bool ends(const char *name, const char *ending) {
-    const size_t length = strlen(name), tail = strlen(ending);
-    return length >= tail && strcmp(name + length - tail, ending) == 0;
-}
-
 /* The first row of the product with the weights or gradient `at`; -1 where they are none of the model's. */
 static int64_t find_product(const float *at) {
     const dt_tensor *tensor = dt_step_tensor_at(timed.step, at);
     for (size_t i = 0; tensor && i < sizeof products / sizeof *products; i++)
-        if (ends(tensor->name, products[i].ending))
+        if (dt_has_suffix(tensor->name, products[i].ending))
             return products[i].row;
     return -1;
 }

@@ -15,6 +15,7 @@
 #include "base/assert.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/suffix.h"
 
 #define HIDDEN_PREFIX   "." DT_CHECKPOINT_PREFIX
 #define HIDDEN_LINK     "." DT_CHECKPOINT_LATEST "."
@@ -25,11 +26,6 @@
 
 static bool starts(const char *name, const char *with) {
     return strncmp(name, with, strlen(with)) == 0;
-}
-
-static bool ends(const char *name, const char *with) {
-    size_t length = strlen(name), end = strlen(with);
-    return length >= end && strcmp(name + length - end, with) == 0;
 }
 
 int64_t dt_checkpoint_path_step(const char *name) {
@@ -81,8 +77,9 @@ static dt_status settle_replaced(const char *path, const char *folder, const cha
 
 /* What this file and the trial of a path make for a moment. */
 static bool is_leftover(const char *name) {
-    return ends(name, TEMPORARY_END) && (starts(name, HIDDEN_PREFIX) || starts(name, HIDDEN_LINK) ||
-                                         starts(name, HIDDEN_BEST) || starts(name, DT_CHECKPOINT_PROBE));
+    return dt_has_suffix(name, TEMPORARY_END) &&
+           (starts(name, HIDDEN_PREFIX) || starts(name, HIDDEN_LINK) || starts(name, HIDDEN_BEST) ||
+            starts(name, DT_CHECKPOINT_PROBE));
 }
 
 /* A leftover that cannot be removed, being read-only or read by somebody over NFS, is in nobody's way. */
@@ -98,7 +95,7 @@ static dt_status remove_leftovers(const char *folder) {
     DT_TRY(dt_file_list(folder, &names, &count));
     dt_status status = DT_OK;
     for (size_t i = 0; status == DT_OK && i < count; i++) {
-        bool replaced = starts(names[i], HIDDEN_PREFIX) && ends(names[i], REPLACED_END);
+        bool replaced = starts(names[i], HIDDEN_PREFIX) && dt_has_suffix(names[i], REPLACED_END);
         if (!replaced && !is_leftover(names[i]))
             continue;
         char *path = dt_file_join(folder, names[i]);

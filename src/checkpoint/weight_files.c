@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/suffix.h"
 #include "checkpoint/metadata.h"
 #include "config/json.h"
 
@@ -29,15 +30,11 @@ const char *dt_weight_files_bare(const char *name) {
     return strncmp(name, DT_WEIGHT_FILES_PREFIX, length) == 0 ? name + length : name;
 }
 
-static bool ends(const char *text, const char *end) {
-    const size_t length = strlen(text), end_length = strlen(end);
-    return length >= end_length && strcmp(text + length - end_length, end) == 0;
-}
-
 /* h.3.attn.bias, which no weight is called. */
 bool dt_weight_files_is_mask(const char *name) {
     const char *bare = dt_weight_files_bare(name);
-    return strncmp(bare, "h.", 2) == 0 && (ends(bare, ".attn.bias") || ends(bare, ".attn.masked_bias"));
+    return strncmp(bare, "h.", 2) == 0 &&
+           (dt_has_suffix(bare, ".attn.bias") || dt_has_suffix(bare, ".attn.masked_bias"));
 }
 
 static dt_status open_file(dt_weight_file *file, const char *folder, const char *name) {
@@ -61,7 +58,7 @@ static dt_status open_file(dt_weight_file *file, const char *folder, const char 
 /* A shard is a file of the folder itself. */
 static dt_status check_name(const char *index, const char *tensor, const json_t *value) {
     const char *name = json_string_value(value);
-    if (name && ends(name, END) && strcmp(name, END) != 0 && strchr(name, '/') == NULL &&
+    if (name && dt_has_suffix(name, END) && strcmp(name, END) != 0 && strchr(name, '/') == NULL &&
         strlen(name) == json_string_length(value))
         return DT_OK;
     return dt_fail("cannot use %s: it says that tensor %s is in %s, expected the name of a " END

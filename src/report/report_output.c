@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/replace.h"
+#include "base/suffix.h"
 #include "report/page.h"
 
 /* Of a file, to tell what it is. */
@@ -30,9 +31,7 @@ static const struct {
 };
 
 dt_report_form dt_report_output_form(const char *path) {
-    const size_t length = strlen(path), ending = strlen(".svg");
-    return length > ending && strcmp(path + length - ending, ".svg") == 0 ? DT_REPORT_PICTURE
-                                                                          : DT_REPORT_PAGE;
+    return dt_has_suffix(path, ".svg") ? DT_REPORT_PICTURE : DT_REPORT_PAGE;
 }
 
 static bool begins(const char *text, const char *start) {

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "comm/agree.h"
 #include "base/checksum.h"
+#include "base/suffix.h"
 #include "comm/contract.h"
 #include "optim/finite.h"
 
@@ -97,8 +98,7 @@ static dt_status blame_nonfinite(const evidence *e, int rank, char blame[DT_CONS
 }
 
 bool dt_consent_blames_some(const char *blame) {
-    const size_t length = strlen(blame), end = strlen(ALONE);
-    return length >= end && strcmp(blame + length - end, ALONE) == 0;
+    return dt_has_suffix(blame, ALONE);
 }
 
 static dt_status blame_unequal(const evidence *e, char blame[DT_CONSENT_BYTES]) {

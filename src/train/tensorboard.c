@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/suffix.h"
 #include "train/tensorboard_file.h"
 #include "train/tensorboard_hparams.h"
 
@@ -109,11 +110,6 @@ static dt_status make_ready(dt_tensorboard *t) {
 
 /* ---- scalars ---- */
 
-static bool ends_with(const char *text, const char *end) {
-    const size_t length = strlen(text), tail = strlen(end);
-    return length >= tail && strcmp(text + length - tail, end) == 0;
-}
-
 /* Tags of their own, which stand side by side. */
 static const struct {
     const char *key, *tag;
@@ -136,7 +132,7 @@ static void name_tag(char tag[TAG_BYTES], const json_t *line, const char *key) {
     else if (find_loss(key))
         snprintf(tag, TAG_BYTES, "%s", find_loss(key));
     else
-        snprintf(tag, TAG_BYTES, "%s/%s", ends_with(key, "_ms") ? "time" : "run", key);
+        snprintf(tag, TAG_BYTES, "%s/%s", dt_has_suffix(key, "_ms") ? "time" : "run", key);
 }
 
 /* metrics.jsonl has null for what is not finite, and TensorBoard a mark of its own. */

@@ -12,6 +12,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/suffix.h"
 #include "comm/agree.h"
 #include "comm/contract.h"
 #include "config/list.h"
@@ -51,15 +52,10 @@ dt_status dt_token_cache_folder(const dt_config *config, const dt_corpus *corpus
 
 /* ---- what rank 0 does ---- */
 
-static bool has_suffix(const char *name, const char *suffix) {
-    const size_t length = strlen(name), ending = strlen(suffix);
-    return length >= ending && strcmp(name + length - ending, suffix) == 0;
-}
-
 /* Of a file that a run was killed over. */
 static void clear_leftover(const char *folder, const char *name) {
     char *path = dt_file_join(folder, name);
-    if (path && name[0] == '.' && strstr(name, SUFFIX ".") && has_suffix(name, ".tmp"))
+    if (path && name[0] == '.' && strstr(name, SUFFIX ".") && dt_has_suffix(name, ".tmp"))
         dt_token_writer_clear(path);
     free(path);
 }
@@ -68,7 +64,7 @@ static void clear_leftover(const char *folder, const char *name) {
 static bool is_of(const char *name, uint64_t tokenizer_hash) {
     char ending[40];
     snprintf(ending, sizeof ending, "-%016" PRIx64 SUFFIX, tokenizer_hash);
-    return name[0] != '.' && has_suffix(name, ending);
+    return name[0] != '.' && dt_has_suffix(name, ending);
 }
 
 /* Whether the folder holds tokens by this tokenizer. One who writes clears it of leftovers. */

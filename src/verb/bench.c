@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/suffix.h"
 #include "report/report_output.h"
 #include "report/roofline.h"
 #include "bench/profile.h"
@@ -70,11 +71,6 @@ static dt_status run(const dt_world *world, const dt_config *config, const dt_ve
     return status;
 }
 
-static bool ends_in(const char *name, const char *ending) {
-    const size_t length = strlen(name), end = strlen(ending);
-    return length >= end && strcmp(name + length - end, ending) == 0;
-}
-
 /* Flags that only mean something together must come together. */
 static dt_status check_flags(const dt_verb_flags *f) {
     if (f->scaling == NULL && f->ranks)
@@ -83,7 +79,7 @@ static dt_status check_flags(const dt_verb_flags *f) {
         return dt_usage("--algorithms and --scaling are two studies; ask for one of them");
     if (f->algorithms && f->report)
         return dt_usage("--report: --algorithms has a table and --json alone");
-    if (f->scaling == NULL && f->report && !ends_in(f->report, ".svg"))
+    if (f->scaling == NULL && f->report && !dt_has_suffix(f->report, ".svg"))
         return dt_usage(
             "--report: expected FILE.svg, the picture of a step's kernels, found %s; a page needs "
             "--scaling or --merge with it",

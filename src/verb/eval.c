@@ -8,6 +8,7 @@
 #include "base/elementary.h"
 #include "base/log.h"
 #include "base/plural.h"
+#include "base/suffix.h"
 #include "comm/agree.h"
 #include "config/list.h"
 #include "data/batch.h"
@@ -51,9 +52,8 @@ static char *find_run(const dt_model_file *model) {
     char *folder = realpath(model->path, NULL), *slash = folder ? strrchr(folder, '/') : NULL;
     if (slash) {
         *slash = 0;
-        const size_t length = strlen(folder), ending = strlen(name);
-        if (length > ending && strcmp(folder + length - ending, name) == 0) {
-            folder[length - ending] = 0;
+        if (strcmp(folder, name) != 0 && dt_has_suffix(folder, name)) {
+            folder[strlen(folder) - strlen(name)] = 0;
             return folder;
         }
     }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/suffix.h"
 #include "math/kernels.h"
 
 #if defined __x86_64__
@@ -118,11 +119,6 @@ static char *read_source(const char *name) {
     return text;
 }
 
-static bool ends(const char *name, const char *ending) {
-    const size_t length = strlen(name), tail = strlen(ending);
-    return length > tail && strcmp(name + length - tail, ending) == 0;
-}
-
 /* Whether kernels in a file other than `own` call dt_`name`, by its variant for the set or for a dtype too.
  */
 static bool has_caller(const char *name, const char *own) {
@@ -133,7 +129,7 @@ static bool has_caller(const char *name, const char *own) {
     snprintf(of_compute, sizeof of_compute, "COMPUTE_NAME(dt_%s)", name);
     assert_non_null(folder);
     for (const struct dirent *entry; (entry = readdir(folder)) != NULL;) {
-        if (!ends(entry->d_name, ".c") || strcmp(entry->d_name, own) == 0)
+        if (!dt_has_suffix(entry->d_name, ".c") || strcmp(entry->d_name, own) == 0)
             continue;
         char *text = read_source(entry->d_name);
         found |= strstr(text, of_isa) != NULL || strstr(text, of_compute) != NULL;
@@ -169,7 +165,7 @@ static void every_kernel_is_in_the_table(void **state) {
     int count = 0;
     assert_non_null(folder);
     for (const struct dirent *entry; (entry = readdir(folder)) != NULL;)
-        if (ends(entry->d_name, ".h"))
+        if (dt_has_suffix(entry->d_name, ".h"))
             count += check_header(entry->d_name, table);
     closedir(folder);
     free(table);
