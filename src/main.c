@@ -18,10 +18,17 @@ static bool wants_help(int argc, char **argv) {
     return false;
 }
 
-/* Of the verb that is named, or of all. */
-static dt_status help(const char *word, char **argv) {
-    const bool named = dt_verb_find(word, 0, NULL) != NULL && strcmp(word, "help") != 0;
-    return dt_verb_help(dt_verb_find("help", 0, NULL), named ? 1 : 0, argv + 1);
+/* Of the verb that is named, in the mode that a flag picks, or of all; behind "help" stands what is asked
+ * about. */
+static dt_status help(int argc, char **argv) {
+    const dt_verb *helper = dt_verb_find("help", 0, NULL);
+    const dt_verb *verb = argc > 1 ? dt_verb_find(argv[1], argc - 2, argv + 2) : NULL;
+    char mode[64];
+    if (verb == helper)
+        return dt_verb_help(helper, argc - 2, argv + 2);
+    snprintf(mode, sizeof mode, "--%s", verb && verb->mode ? verb->mode : "");
+    char *words[] = {verb ? argv[1] : NULL, mode};
+    return dt_verb_help(helper, verb == NULL ? 0 : verb->mode ? 2 : 1, words);
 }
 
 static dt_status print_version(void) {
@@ -36,7 +43,7 @@ static dt_status print_version(void) {
 static dt_status pick_and_run(int argc, char **argv) {
     const char *word = argc > 1 ? argv[1] : "";
     if (wants_help(argc, argv))
-        return help(word, argv);
+        return help(argc, argv);
     if (strcmp(word, "--version") == 0 || strcmp(word, "-V") == 0)
         return print_version();
     const bool named = *word != 0 && *word != '-';

@@ -105,6 +105,13 @@ bool dt_checkpoint_find_is_name(const char *resume);
 dt_status dt_checkpoint_find(const char *checkpoints_folder, const char *resume, char **path);
 
 /**
+ * What the link `name`, "latest" or "best", in the folder leads to, as a new string that the caller frees.
+ * Fails with DT_USAGE, for a verb that takes a checkpoint, when there is no such link or it leads to no
+ * checkpoint; *path is NULL then. Local.
+ */
+dt_status dt_checkpoint_find_link(const char *checkpoints_folder, const char *name, char **path);
+
+/**
  * The newest checkpoint in `checkpoints_folder` of a step before `before` of which every byte is as saved, as
  * a new string that the caller frees, or NULL for none; a warning names each one that is refused. Local.
  */

@@ -43,7 +43,7 @@ static dt_status choose_of_run(const char *name, char **path) {
     const char *link = DT_CHECKPOINT_LATEST;
     char *run = dt_file_exists(name) ? NULL : run_of_link(name, &link);
     char *folder = checkpoints_of(run ? run : name);
-    const dt_status status = folder ? dt_checkpoint_find(folder, link, path) : DT_OK;
+    const dt_status status = folder ? dt_checkpoint_find_link(folder, link, path) : DT_OK;
     free(folder);
     free(run);
     return status;
@@ -51,6 +51,8 @@ static dt_status choose_of_run(const char *name, char **path) {
 
 dt_status dt_checkpoint_choose(const char *name, char **path) {
     *path = NULL;
+    if (strcmp(name, DT_CHECKPOINT_LATEST) == 0 || strcmp(name, DT_CHECKPOINT_BEST) == 0)
+        return dt_checkpoint_find_link(CHECKPOINTS, name, path);
     if (dt_checkpoint_find_is_name(name)) {
         DT_TRY(dt_checkpoint_find(CHECKPOINTS, name, path));
         return *path

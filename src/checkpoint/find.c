@@ -153,6 +153,15 @@ bool dt_checkpoint_find_is_name(const char *resume) {
            strcmp(resume, AUTO) == 0;
 }
 
+dt_status dt_checkpoint_find_link(const char *checkpoints_folder, const char *name, char **path) {
+    return find_link(checkpoints_folder, name,
+                     strcmp(name, DT_CHECKPOINT_BEST) == 0
+                         ? "a run makes it where it evaluates and saves after the same step (eval_cadence, "
+                           "checkpoint_cadence); name one by its path, or latest"
+                         : "name a checkpoint's folder, a run's folder (its latest is taken) or RUN/best",
+                     path);
+}
+
 dt_status dt_checkpoint_find(const char *checkpoints_folder, const char *resume, char **path) {
     *path = NULL;
     if (strcmp(resume, DT_CHECKPOINT_LATEST) == 0)
@@ -161,10 +170,7 @@ dt_status dt_checkpoint_find(const char *checkpoints_folder, const char *resume,
                          "there is none",
                          path);
     if (strcmp(resume, DT_CHECKPOINT_BEST) == 0)
-        return find_link(checkpoints_folder, resume,
-                         "a run makes it where it evaluates and saves after the same step (eval_cadence, "
-                         "checkpoint_cadence); name one by its path, or latest",
-                         path);
+        return dt_checkpoint_find_link(checkpoints_folder, resume, path);
     if (strcmp(resume, AUTO) == 0)
         return find_auto(checkpoints_folder, path);
     return dt_checkpoint_choose(resume, path);

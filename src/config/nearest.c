@@ -10,6 +10,7 @@
 
 #include "base/assert.h"
 #include "base/minmax.h"
+#include "config/synonyms.h"
 
 #define LONGEST            64 /* longer words are near nothing: no key comes close to it */
 #define SHORTEST_BEGINNING 3  /* fewer letters begin too many words */
@@ -62,6 +63,12 @@ static bool abbreviates(const dt_nearest *nearest, const char *candidate) {
 void dt_nearest_offer(dt_nearest *nearest, const char *candidate) {
     DT_ASSERT(candidate && nearest->distance >= 0);
     size_t length = strlen(candidate);
+    /* Who writes another trainer's word has not misspelt one of ours. */
+    if (nearest->distance > 0 && dt_synonyms_has(nearest->word, nearest->length, candidate)) {
+        nearest->best = candidate;
+        nearest->distance = 0;
+        return;
+    }
     /* A word that is misspelt counts for more than an abbreviation. */
     if (nearest->best == NULL && abbreviates(nearest, candidate))
         nearest->best = candidate;

@@ -20,8 +20,9 @@ dt_nearest dt_nearest_start(const char *word, size_t length);
 /**
  * Offers one candidate, which must outlive the search. The distance is the number of letters to insert,
  * remove, replace or swap with their neighbour; '-' and '_' are one letter. Of equals the first offered
- * stays. Where none is near, it is the first that `word` abbreviates: by the first letters of its words (lr
- * of learning_rate), or by the beginning of one (temp of sampling_temperature). Local.
+ * stays. Another trainer's name for a candidate (config/synonyms.h) is at distance 0. Where none is near, it
+ * is the first that `word` abbreviates: by the first letters of its words (lr of learning_rate), or by the
+ * beginning of one (temp of sampling_temperature). Local.
  */
 void dt_nearest_offer(dt_nearest *nearest, const char *candidate);
 

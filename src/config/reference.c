@@ -52,6 +52,7 @@ void dt_reference_option(const dt_option *option, FILE *file) {
     static const char *const resumes[] = {
         [DT_RESUME_FIXED] = "A resumed run keeps it: another value is refused.",
         [DT_RESUME_CHANGEABLE] = "A resumed run may change it, and says so.",
+        [DT_RESUME_PRESENCE] = "A resumed run may name another, but neither add nor leave it out.",
         [DT_RESUME_IRRELEVANT] = "A resumed run may change it."};
     fprintf(file, "An option of training. In a YAML file it is `%s: %s`, which is its default.\n%s\n\n",
             option->key, option->default_text, resumes[option->resume]);

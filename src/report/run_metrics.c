@@ -171,8 +171,8 @@ dt_status dt_run_metrics_read(dt_run_metrics *metrics, const char *name) {
     if (metrics->name == NULL || metrics->path == NULL)
         return dt_fail("out of memory for a file's name");
     if (!dt_file_exists(metrics->path))
-        return dt_usage("%s: expected a run's folder or its %s, found no file %s; name the out_dir of a run",
-                        name, DT_METRICS_NAME, metrics->path);
+        return dt_usage("%s: expected a run's folder, its %s or a folder of runs, found no file %s", name,
+                        DT_METRICS_NAME, metrics->path);
     return dt_metrics_walk(metrics->path, read_line, metrics);
 }
 

@@ -47,8 +47,12 @@ static dt_status add_below(dt_run_names *names, const char *folder, int max) {
         free(path);
     }
     dt_file_free_names(entries, count);
-    /* The reader of a run that is not there has a sentence for it. */
-    return status == DT_OK && names->count == before ? add(names, folder, max) : status;
+    if (status == DT_OK && names->count == before)
+        status = dt_usage("%s: expected a run's folder, its " DT_METRICS_NAME
+                          " or a folder of runs, found no " DT_METRICS_NAME
+                          " in it or in the folders right below it; dtrain runs %s looks deeper",
+                          folder, folder);
+    return status;
 }
 
 dt_status dt_run_names_find(dt_run_names *names, const char *const *words, int count, int max) {

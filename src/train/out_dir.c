@@ -330,6 +330,39 @@ dt_status dt_out_dir_prepare(dt_out_dir_claim *claim, const dt_config *config, c
 
 /* ---- without touching anything ---- */
 
+/* Makes and removes a folder in `folder`, whose time of change stays; 0, or the errno of what did not work.
+ */
+static int try_folder(const char *folder) {
+    struct stat before;
+    char *probe = NULL;
+    if (stat(folder, &before) != 0)
+        return errno;
+    if (asprintf(&probe, "%s/.dtrain-%ld.tmp", folder, (long)getpid()) < 0)
+        return ENOMEM;
+    const int failed = mkdir(probe, 0700) == 0 ? 0 : errno;
+    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, before.st_mtim};
+    if (!failed) {
+        rmdir(probe);
+        (void)utimensat(AT_FDCWD, folder, times, 0);
+    }
+    free(probe);
+    return failed;
+}
+
+/* 0, or the errno with which a run would fail to make something in `folder`. Permissions alone do not tell:
+ * /proc gives them to root. A file without a name is the lightest trial, and not every file system has it. */
+static int try_folder_lightly(const char *folder) {
+    if (access(folder, W_OK | X_OK) != 0)
+        return errno;
+    const int file = open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+    if (file < 0)
+        return errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT || errno == EINVAL
+                   ? try_folder(folder)
+                   : errno;
+    close(file);
+    return 0;
+}
+
 /* Whether a folder can be written to, or made: then what is there of its path must let it. */
 static dt_status expect_writable(const char *path, const char *option) {
     char *there = strdup(path);
@@ -338,11 +371,12 @@ static dt_status expect_writable(const char *path, const char *option) {
     while (!dt_file_exists(there) && strrchr(there, '/') > there)
         *strrchr(there, '/') = 0;
     const char *folder = dt_file_exists(there) ? there : ".";
-    const bool can = dt_file_is_folder(folder) && access(folder, W_OK | X_OK) == 0;
-    const dt_status status =
-        can ? DT_OK
-            : dt_usage("%s: cannot write to %s: %s; name a folder that you can write to", option, folder,
-                       dt_file_is_folder(folder) ? strerror(errno) : "it is no folder");
+    const bool is_folder = dt_file_is_folder(folder);
+    const int failed = is_folder ? try_folder_lightly(folder) : ENOTDIR;
+    const dt_status status = failed == 0
+                                 ? DT_OK
+                                 : dt_usage("%s: cannot write to %s: %s; name a folder that you can write to",
+                                            option, folder, is_folder ? strerror(failed) : "it is no folder");
     free(there);
     return status;
 }

@@ -1,7 +1,8 @@
 /*
  * What teaches a shell to complete dtrain's words, printed from the tables of verbs and options: verbs, each
  * verb's flags, the values of a flag that takes one of several words, checkpoints and runs' folders, and
- * files for the others.
+ * files for the others. Both shells share a function that finds `choices`, with spaces between them, and
+ * `folders`, a line each.
  */
 #include <stdbool.h>
 #include <string.h>
@@ -50,48 +51,75 @@ static void print_value_arms(FILE *file) {
     for (int v = 0; (verb = dt_verb_at(v)) != NULL; v++)
         for (const dt_verb_flag *flag = verb->flags; flag->name != NULL; flag++)
             if (is_choice(flag->value)) {
-                fprintf(file, "        %s:--%s) words=\"", verb->name, flag->name);
+                fprintf(file, "    %s:--%s) choices=\"", verb->name, flag->name);
                 print_choices(flag->value, file);
                 fputs("\" ;;\n", file);
             }
     for (int64_t i = 0; i < dt_options_count(); i++) {
         const dt_option *option = dt_options_at(i);
+        if (option->type == DT_OPTION_BOOL) /* needs no word, so that a flag may follow */
+            fprintf(file, "    *:--%s) [[ $current == -* ]] || choices=\"true false\" ;;\n",
+                    dt_options_dash(option->key, key));
         if (option->type != DT_OPTION_CHOICE)
             continue;
-        fprintf(file, "        *:--%s) words=\"", dt_options_dash(option->key, key));
+        fprintf(file, "    *:--%s) choices=\"", dt_options_dash(option->key, key));
         for (const char *const *choice = option->choices; *choice != NULL; choice++)
             fprintf(file, "%s%s", choice > option->choices ? " " : "", *choice);
         fputs("\" ;;\n", file);
     }
+    fputs("    *:--resume) choices=\"latest best auto\" folders=$(_dtrain_models \"$current\") ;;\n"
+          "    *:--init-from) choices=\"latest best\" folders=$(_dtrain_models \"$current\") ;;\n",
+          file);
 }
 
-/* The arms of a `case $verb` that know a verb's flags. */
+/* The arms of a `case $verb` that know a verb's flags. Help explains the flags of all. */
 static void print_flag_arms(FILE *file) {
     const dt_verb *verb;
+    for (int v = 0; (verb = dt_verb_at(v)) != NULL; v++) {
+        const bool helps = strcmp(verb->name, "help") == 0;
+        if (!is_first_of_name(verb))
+            continue;
+        fprintf(file, "        %s) choices=\"", verb->name);
+        for (int other = 0; helps && dt_verb_at(other) != NULL; other++)
+            if (is_first_of_name(dt_verb_at(other)) && dt_verb_at(other) != verb)
+                print_verb_flags(dt_verb_at(other)->name, file);
+        print_verb_flags(verb->name, file);
+        fprintf(file, "--help%s\" ;;\n", verb->takes_options || helps ? " $options" : "");
+    }
+}
+
+/* The flags that take no value, with a space at both ends. */
+static void print_alone(FILE *file) {
+    const dt_verb *verb;
+    fputs("    local alone=\" ", file);
     for (int v = 0; (verb = dt_verb_at(v)) != NULL; v++)
-        if (is_first_of_name(verb)) {
-            fprintf(file, "        %s) words=\"", verb->name);
-            print_verb_flags(verb->name, file);
-            fprintf(file, "--help%s\" ;;\n", verb->takes_options ? " $options" : "");
-        }
+        for (const dt_verb_flag *flag = verb->flags; flag->name != NULL; flag++)
+            if (flag->value == NULL)
+                fprintf(file, "--%s ", flag->name);
+    fputs("\"\n", file);
 }
 
 static void print_words(FILE *file) {
     const dt_verb *verb;
     fputs("    local options=\"", file);
     print_option_flags(file);
+    fputs("\"\n    local keys=\"", file);
+    for (int64_t i = 0; i < dt_options_count(); i++)
+        fprintf(file, "%s ", dt_options_at(i)->key);
     fputs("\"\n    local verbs=\"", file);
     for (int v = 0; (verb = dt_verb_at(v)) != NULL; v++)
         if (is_first_of_name(verb))
             fprintf(file, "%s ", verb->name);
     fputs("\"\n", file);
+    print_alone(file);
 }
 
-/* The verbs, as the pattern "sample:2|eval:2", whose synopsis has `word` right behind the verb. */
-static void print_verbs_that_take(const char *word, const char *position, FILE *file) {
+/* The verbs whose synopsis has `word` right behind the verb, as the pattern "sample:0|eval:0", and "" after
+ * nothing was printed, else "|". */
+static const char *print_verbs_that_take(const char *between, const char *word, const char *position,
+                                         FILE *file) {
     const dt_verb *verb;
     char start[64];
-    const char *between = "";
     for (int v = 0; (verb = dt_verb_at(v)) != NULL; v++) {
         snprintf(start, sizeof start, "dtrain %s %s", verb->name, word);
         if (is_first_of_name(verb) && strstr(verb->synopsis, start) != NULL) {
@@ -99,6 +127,7 @@ static void print_verbs_that_take(const char *word, const char *position, FILE *
             between = "|";
         }
     }
+    return between;
 }
 
 /* What a word may begin: runs' folders, up to two folders deep, and the checkpoints in them. */
@@ -115,62 +144,98 @@ static void print_search(FILE *file) {
         "    for found in \"$1\"*/metadata.json \"$1\"*/*/metadata.json \"$1\"*/checkpoints/*/metadata.json; do\n"
         "        if [[ -e $found ]]; then printf '%s\\n' \"${found%/metadata.json}\"; fi\n"
         "    done\n"
+        "}\n"
+        "_dtrain_models() {\n"
+        "    _dtrain_runs \"$1\"\n"
+        "    _dtrain_checkpoints \"$1\"\n"
         "}\n",
         file);
 }
 
-static void print_folder_arms(FILE *file) {
-    fputs("    elif [[ -z $words && $current != -* && $previous != --* ]]; then\n"
-          "        case $verb:$place in\n"
-          "        ",
+/* The arms of a `case $verb:$given` for words that are no flags. */
+static void print_word_arms(FILE *file) {
+    const dt_verb *verb;
+    fputs("        help:0) choices=\"$verbs options $keys\" ;;\n"
+          "        help:1) ;;\n",
           file);
-    print_verbs_that_take("CHECKPOINT", "2", file);
-    fputs(") words=\"latest best $(_dtrain_runs \"$current\") $(_dtrain_checkpoints \"$current\")\" ;;\n"
-          "        ",
-          file);
-    print_verbs_that_take("RUN", "*", file);
-    fputs("|runs:*) words=$(_dtrain_runs \"$current\") ;;\n"
-          "        esac\n",
-          file);
+    for (int v = 0; (verb = dt_verb_at(v)) != NULL; v++)
+        if (is_first_of_name(verb) && verb->word != NULL)
+            fprintf(file, "        %s:0) choices=\"%s\" ;;\n", verb->name, verb->word);
+    fputs("        ", file);
+    print_verbs_that_take("", "CHECKPOINT", "0", file);
+    fputs(") choices=\"latest best\" folders=$(_dtrain_models \"$current\") ;;\n        ", file);
+    const char *between = print_verbs_that_take("", "RUN", "*", file);
+    between = print_verbs_that_take(between, "[RUN]", "0", file);
+    print_verbs_that_take(between, "[FOLDER]", "0", file);
+    fputs(") folders=$(_dtrain_runs \"$current\") ;;\n", file);
 }
 
-/* Both shells' functions choose `words` alike; an empty one leaves the word to the shell, which knows files.
- */
+/* _dtrain_choose CURRENT PREVIOUS PLACE WORD ..: the word to complete, the one before it, its number, and the
+ * words between the program's name and it. An answer without words and folders leaves the word to the shell,
+ * which knows files. */
 static void print_choice(FILE *file) {
-    fputs("    case $verb:$previous in\n", file);
+    fputs("_dtrain_choose() {\n"
+          "    local current=$1 previous=$2 place=$3 verb=train given=0 flag\n"
+          "    shift 3\n",
+          file);
+    print_words(file);
+    fputs("    if [[ $# -gt 0 && $1 != -* ]]; then verb=$1 && shift; fi\n"
+          "    while [[ $# -gt 0 ]]; do\n"
+          "        case $1 in\n"
+          "        --*=*) ;;\n"
+          "        --*)\n"
+          "            flag=$1\n"
+          "            if [[ ${2-} == = ]]; then shift; fi\n"
+          "            if [[ $# -gt 1 && $alone != *\" $flag \"* ]]; then shift; fi ;;\n"
+          "        *) given=$((given + 1)) ;;\n"
+          "        esac\n"
+          "        shift\n"
+          "    done\n"
+          "    choices= folders=\n"
+          "    case $verb:$previous in\n",
+          file);
     print_value_arms(file);
-    fputs("        *:--*) ;;\n"
-          "    esac\n"
-          "    if [[ -z $words && $current == -* ]]; then\n"
+    fputs("    esac\n"
+          "    if [[ -n $choices$folders ]]; then :\n"
+          "    elif [[ $current == -* ]]; then\n"
           "        case $verb in\n",
           file);
     print_flag_arms(file);
     fputs("        esac\n"
-          "    elif [[ -z $words && $place == 1 ]]; then\n"
-          "        words=\"$verbs\"\n"
-          "    elif [[ -z $words && $place == 2 && $verb == help ]]; then\n"
-          "        words=\"$verbs options\"\n",
+          "    elif [[ $place == 1 ]]; then\n"
+          "        choices=\"$verbs\"\n"
+          "    elif [[ $previous != --* || $alone == *\" $previous \"* ]]; then\n"
+          "        case $verb:$given in\n",
           file);
-    print_folder_arms(file);
-    fputs("    fi\n", file);
+    print_word_arms(file);
+    fputs("        esac\n"
+          "    fi\n"
+          "}\n",
+          file);
 }
 
+/* bash takes "--flag=value" for three words. */
 static void print_bash(FILE *file) {
     fputs("# Completion of dtrain's command line for bash; dtrain help --completion bash prints it.\n", file);
     print_search(file);
+    print_choice(file);
     fputs(
         "_dtrain() {\n"
-        "    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} place=$COMP_CWORD\n"
-        "    local verb=train words=\n"
-        "    if ((COMP_CWORD > 1)) && [[ ${COMP_WORDS[1]} != -* ]]; then verb=${COMP_WORDS[1]}; fi\n",
+        "    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} choices folders found\n"
+        "    if [[ $current == = ]]; then current=\n"
+        "    elif [[ $previous == = ]]; then previous=${COMP_WORDS[COMP_CWORD - 2]}\n"
+        "    fi\n"
+        "    _dtrain_choose \"$current\" \"$previous\" \"$COMP_CWORD\" \"${COMP_WORDS[@]:1:COMP_CWORD - 1}\"\n"
+        "    COMPREPLY=()\n"
+        "    if [[ -n $choices ]]; then mapfile -t COMPREPLY < <(compgen -W \"$choices\" -- \"$current\"); fi\n"
+        "    while IFS= read -r found; do\n"
+        "        if [[ -n $found && $found == \"$current\"* ]]; then COMPREPLY+=(\"$found\"); fi\n"
+        "    done <<<\"$folders\"\n"
+        "    if [[ -n $folders ]]; then compopt -o filenames 2>/dev/null; fi\n"
+        "    return 0\n"
+        "}\n"
+        "complete -o default -F _dtrain dtrain\n",
         file);
-    print_words(file);
-    print_choice(file);
-    fputs("    COMPREPLY=()\n"
-          "    if [[ -n $words ]]; then mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$current\"); fi\n"
-          "}\n"
-          "complete -o default -F _dtrain dtrain\n",
-          file);
 }
 
 static void print_zsh(FILE *file) {
@@ -178,19 +243,24 @@ static void print_zsh(FILE *file) {
           "# Completion of dtrain's command line for zsh; dtrain help --completion zsh prints it.\n",
           file);
     print_search(file);
+    print_choice(file);
     fputs(
         "_dtrain() {\n"
         "    setopt local_options null_glob\n"
-        "    local current=${words[CURRENT]} previous=${words[CURRENT - 1]} place=$((CURRENT - 1)) verb=train\n"
-        "    if ((CURRENT > 2)) && [[ ${words[2]} != -* ]]; then verb=${words[2]}; fi\n"
-        "    local words=\n",
+        "    local current=${words[CURRENT]} previous=${words[CURRENT - 1]} place=$((CURRENT - 1)) folders=\n"
+        "    local -a before=(\"${(@)words[2,CURRENT - 1]}\")\n"
+        "    local choices=\n"
+        "    if [[ $current == --*=* ]]; then\n"
+        "        previous=${current%%=*} current=${current#*=}\n"
+        "        compset -P '*='\n"
+        "    fi\n"
+        "    _dtrain_choose \"$current\" \"$previous\" \"$place\" \"${before[@]}\"\n"
+        "    if [[ -n $choices ]]; then compadd -- ${=choices}; fi\n"
+        "    if [[ -n $folders ]]; then compadd -f -- \"${(@f)folders}\"; fi\n"
+        "    if [[ -z $choices || -n $folders || $previous == --resume ]]; then _files; fi\n"
+        "}\n"
+        "_dtrain \"$@\"\n",
         file);
-    print_words(file);
-    print_choice(file);
-    fputs("    if [[ -n $words ]]; then compadd -- ${=words}; else _files; fi\n"
-          "}\n"
-          "_dtrain \"$@\"\n",
-          file);
 }
 
 dt_status dt_verb_print_completion(const char *shell, FILE *file) {

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "report/curve.h"
+#include "report/run_names.h"
 #include "verb/table.h"
 #include "verb/verb.h"
 
@@ -48,16 +49,26 @@ static dt_status choose_size(const dt_verb_flags *flags, dt_curve_options *optio
     return DT_OK;
 }
 
-static dt_status draw(const char *const *names, int count, const dt_curve_options *options) {
+/* Reads the runs; of several, those that have no loss yet are left out. `*read` is how many there are to
+ * free. */
+static dt_status read_runs(const dt_run_names *names, dt_run_metrics *runs, int *read) {
+    for (int r = 0; r < names->count; r++) {
+        DT_TRY(dt_run_metrics_read(&runs[(*read)++], names->name[r]));
+        const dt_status status = dt_run_metrics_expect_losses(&runs[*read - 1]);
+        if (status != DT_OK && (names->count == 1 || (r + 1 == names->count && *read == 1)))
+            return status;
+        if (status != DT_OK)
+            dt_run_metrics_free(&runs[--*read]);
+    }
+    return DT_OK;
+}
+
+static dt_status draw(const dt_run_names *names, const dt_curve_options *options) {
     dt_run_metrics runs[DT_CURVE_RUNS] = {{0}};
     char *text = NULL;
     size_t length;
-    dt_status status = DT_OK;
-    for (int r = 0; status == DT_OK && r < count; r++) {
-        status = dt_run_metrics_read(&runs[r], names[r]);
-        if (status == DT_OK)
-            status = dt_run_metrics_expect_losses(&runs[r]);
-    }
+    int count = 0;
+    dt_status status = read_runs(names, runs, &count);
     FILE *memory = status == DT_OK ? open_memstream(&text, &length) : NULL;
     if (status == DT_OK && memory == NULL)
         status = dt_fail("out of memory for the curve");
@@ -79,20 +90,26 @@ static dt_status draw(const char *const *names, int count, const dt_curve_option
 dt_status dt_verb_curve(const dt_verb *verb, int argc, char **argv) {
     dt_verb_flags flags;
     dt_curve_options options = {COLUMNS, ROWS, has_unicode()};
+    dt_run_names names = {0};
     int count = 0;
-    const char **names = dt_memory_alloc(argc + 1, sizeof *names, "the words of the command line");
-    if (names == NULL)
+    const char **words = dt_memory_alloc(argc + 1, sizeof *words, "the words of the command line");
+    if (words == NULL)
         return DT_FAILED;
     dt_log_open(true, false);
-    dt_status status = dt_verb_read(verb, NULL, argc, argv, &flags, names, &count);
-    if (status == DT_OK && (count < 1 || count > DT_CURVE_RUNS))
-        status = dt_usage("curve: expected 1 to %d runs, found %d; name their folders, or files of metrics",
-                          DT_CURVE_RUNS, count);
+    dt_status status = dt_verb_read(verb, NULL, argc, argv, &flags, words, &count);
+    if (status == DT_OK && count < 1)
+        status =
+            dt_usage("curve: expected 1 to %d runs, found none; name a run's folder, its metrics.jsonl or a "
+                     "folder of runs",
+                     DT_CURVE_RUNS);
     if (status == DT_OK)
         status = choose_size(&flags, &options);
     options.unicode = options.unicode && flags.ascii == NULL;
     if (status == DT_OK)
-        status = draw(names, count, &options);
-    dt_memory_free(names);
+        status = dt_run_names_find(&names, words, count, DT_CURVE_RUNS);
+    if (status == DT_OK)
+        status = draw(&names, &options);
+    dt_run_names_free(&names);
+    dt_memory_free(words);
     return status;
 }

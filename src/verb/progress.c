@@ -1,5 +1,5 @@
-/* `dtrain progress`, with the words of a training run: how far is it? A batch script asks before it requeues
- * itself. */
+/* `dtrain progress RUN`, or with the words of a training run: how far is it? A batch script asks before it
+ * requeues itself. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,8 +9,10 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "checkpoint/checkpoint.h"
 #include "config/length.h"
+#include "config/options.h"
 #include "train/metrics.h"
 #include "train/metrics_lines.h"
 #include "train/out_dir.h"
@@ -114,14 +116,39 @@ static dt_status report(dt_config *config) {
     return dt_verb_printed("the progress");
 }
 
+/* Whether a word is the flag --out-dir, with or without a value in it. */
+static bool names_out_dir(const char *word) {
+    return strncmp(word, "--", 2) == 0 &&
+           dt_options_spells("out_dir", word + 2, strcspn(word + 2, "="), true);
+}
+
+/* "progress RUN .." is "progress --out-dir RUN ..": `words` has room for one more than `argc`. */
+static dt_status name_run(int argc, char **argv, char **words) {
+    static char flag[] = "--out-dir";
+    words[0] = flag;
+    for (int i = 0; i < argc; i++) {
+        if (i > 0 && names_out_dir(argv[i]))
+            return dt_usage("progress: expected one run, found %s and %s; leave one of them out", argv[0],
+                            argv[i]);
+        words[i + 1] = argv[i];
+    }
+    return **argv != 0 ? DT_OK : dt_usage("progress: expected a run's folder, found an empty word");
+}
+
 dt_status dt_verb_progress(const dt_verb *verb, int argc, char **argv) {
-    dt_config config;
+    dt_config config = {0};
     dt_verb_flags flags;
+    const bool named = argc > 0 && argv[0][0] != '-';
     /* What is wrong with a checkpoint is for the training to say; this answers in one line. */
     dt_log_open(false, false);
-    dt_status status = dt_verb_settings(&config, &flags, NULL, verb, argc, argv, DT_VERB_RESUMES);
+    char **words = dt_memory_alloc(argc + 1, sizeof *words, "the words of the command line");
+    dt_status status = words == NULL ? DT_FAILED : named ? name_run(argc, argv, words) : DT_OK;
+    if (status == DT_OK)
+        status = dt_verb_settings(&config, &flags, NULL, verb, named ? argc + 1 : argc, named ? words : argv,
+                                  DT_VERB_RESUMES);
     if (status == DT_OK)
         status = report(&config);
     dt_config_free(&config);
+    dt_memory_free(words);
     return status;
 }

@@ -136,7 +136,7 @@ dt_status dt_verb_report(const dt_verb *verb, int argc, char **argv) {
     dt_status status = dt_verb_read(verb, NULL, argc, argv, &flags, words, &count);
     if (status == DT_OK && count < 1)
         status = dt_usage(
-            "report: expected a run or several, found none; name their folders, or files of metrics");
+            "report: expected a run or several, found none; name a run's folder, its metrics.jsonl or a folder of runs");
     if (status == DT_OK)
         status = report(words, count, &flags);
     dt_memory_free(words);

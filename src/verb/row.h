@@ -53,6 +53,7 @@ typedef struct dt_verb dt_verb;
 struct dt_verb {
     const char *name;
     const char *mode; /**< the flag that picks this row among those of one name; NULL picks it without one */
+    const char *word; /**< what must stand right behind the name, train of `tokenizer train`; NULL: nothing */
     dt_status (*run)(const dt_verb *verb, int argc, char **argv); /**< takes the words after the verb's */
     const char
         *synopsis; /**< the whole line that a user types; flags and their values, brackets around groups */

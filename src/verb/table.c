@@ -99,16 +99,19 @@ static const dt_verb verbs[] = {
      .takes_options = true,
      .flags = {CONFIG, TAKES("steps", steps, "N", "How many batches (default: those of an epoch)")}},
     {.name = "tokenize",
-     .mode = "decode",
-     .run = dt_verb_decode,
-     .synopsis = "dtrain tokenize --decode FILE .. [--tokenizer T] [--data-format auto|uint16|uint32]",
-     .summary = "print the text that tokens were made from",
-     .about = "Prints the text of files of tokens, byte for byte where the output is no terminal.",
-     .example = "dtrain tokenize --decode text.tokens",
-     .flags = {ALONE("decode", decode, "Print the text of the files of tokens that are named"),
+     .run = dt_verb_tokenize,
+     .synopsis =
+         "[mpirun -np N] dtrain tokenize TEXT .. --out FILE [--tokenizer T] [--join-documents true|false]",
+     .summary = "make the tokens of texts once, for many runs",
+     .about =
+         "Writes the tokens of texts into a file that training reads. Texts are names and globs, may be packed "
+         "by gzip or zstd, and - is standard input; ranks and threads share the work, and the file is the "
+         "same for any number of them.",
+     .example = "mpirun -np 2 dtrain tokenize text.txt --tokenizer gpt2/tokenizer.json --out text.tokens",
+     .flags = {TAKES("out", out, "FILE", "Name of the new file"),
                TAKES("tokenizer", tokenizer, "T",
-                     "ascii, bytes, or the path of a tokenizer.json (default: what the first file names)"),
-               DATA_FORMAT("auto")}},
+                     "ascii, bytes, chars, or the path of a tokenizer.json (default: ascii)"),
+               JOIN_DOCUMENTS}},
     {.name = "tokenize",
      .mode = "statistics",
      .run = dt_verb_statistics,
@@ -125,30 +128,16 @@ static const dt_verb verbs[] = {
                      "ascii, bytes, or the path of a tokenizer.json, for texts and to show tokens as text"),
                DATA_FORMAT("auto"), JOIN_DOCUMENTS}},
     {.name = "tokenize",
-     .run = dt_verb_tokenize,
-     .synopsis =
-         "[mpirun -np N] dtrain tokenize TEXT .. --out FILE [--tokenizer T] [--join-documents true|false]",
-     .summary = "make the tokens of texts once, for many runs",
-     .about =
-         "Writes the tokens of texts into a file that training reads. Texts are names and globs, may be packed "
-         "by gzip or zstd, and - is standard input; ranks and threads share the work, and the file is the "
-         "same for any number of them.",
-     .example = "mpirun -np 2 dtrain tokenize text.txt --tokenizer gpt2/tokenizer.json --out text.tokens",
-     .flags = {TAKES("out", out, "FILE", "Name of the new file"),
+     .mode = "decode",
+     .run = dt_verb_decode,
+     .synopsis = "dtrain tokenize --decode FILE .. [--tokenizer T] [--data-format auto|uint16|uint32]",
+     .summary = "print the text that tokens were made from",
+     .about = "Prints the text of files of tokens, byte for byte where the output is no terminal.",
+     .example = "dtrain tokenize --decode text.tokens",
+     .flags = {ALONE("decode", decode, "Print the text of the files of tokens that are named"),
                TAKES("tokenizer", tokenizer, "T",
-                     "ascii, bytes, chars, or the path of a tokenizer.json (default: ascii)"),
-               JOIN_DOCUMENTS}},
-    {.name = "bench",
-     .mode = "merge",
-     .run = dt_verb_merge,
-     .synopsis = "dtrain bench --merge STUDY.json .. [--json FILE] [--report FILE.html]",
-     .summary = "join scaling studies into one table and page",
-     .about = "Joins the JSON files of studies that were measured apart into one table.",
-     .example = "dtrain bench --merge study-*.json --report study.html",
-     .flags = {ALONE("merge", merge, "Join the studies in the files that are named; - is standard input"),
-               TAKES("json", json, "FILE", "Write the joined study as JSON; - is standard output"),
-               TAKES("report", report, "FILE.html",
-                     "Write the joined study as a page, or where the name ends in .svg its figures")}},
+                     "ascii, bytes, or the path of a tokenizer.json (default: what the first file names)"),
+               DATA_FORMAT("auto")}},
     {.name = "bench",
      .run = dt_verb_bench,
      .synopsis = "[mpirun -np N] dtrain bench [--config FILE] [--repetitions N] [--json FILE] "
@@ -173,6 +162,17 @@ static const dt_verb verbs[] = {
           ALONE("algorithms", algorithms, "Compare the algorithms of the allreduce"),
           TAKES("threads-per-core", threads_per_core, "X",
                 "With --algorithms, how many threads take turns on a core (default: as found)")}},
+    {.name = "bench",
+     .mode = "merge",
+     .run = dt_verb_merge,
+     .synopsis = "dtrain bench --merge STUDY.json .. [--json FILE] [--report FILE.html]",
+     .summary = "join scaling studies into one table and page",
+     .about = "Joins the JSON files of studies that were measured apart into one table.",
+     .example = "dtrain bench --merge study-*.json --report study.html",
+     .flags = {ALONE("merge", merge, "Join the studies in the files that are named; - is standard input"),
+               TAKES("json", json, "FILE", "Write the joined study as JSON; - is standard output"),
+               TAKES("report", report, "FILE.html",
+                     "Write the joined study as a page, or where the name ends in .svg its figures")}},
     {.name = "plan",
      .run = dt_verb_plan,
      .synopsis = "[mpirun -np N] dtrain plan [--config FILE] [--ranks 1,8,64] [--ranks-per-host N] "
@@ -213,6 +213,7 @@ static const dt_verb verbs[] = {
      .flags = {TAKES("out", out, "FOLDER", "Name of the new folder"),
                TAKES("dtype", dtype, "fp32|fp16|bf16", "Type of the numbers (default fp32)")}},
     {.name = "tokenizer",
+     .word = "train",
      .run = dt_verb_tokenizer,
      .synopsis =
          "[mpirun -np N] dtrain tokenizer train TEXT .. --vocab-size N --out FILE [--no-regex] [--prefix-space] "
@@ -232,12 +233,13 @@ static const dt_verb verbs[] = {
                ALONE("no-end-of-text", no_end_of_text, "Have no token <|endoftext|>")}},
     {.name = "progress",
      .run = dt_verb_progress,
-     .synopsis = "dtrain progress [--config FILE] [--OPTION VALUE ..]",
+     .synopsis = "dtrain progress [RUN] [--config FILE] [--OPTION VALUE ..]",
      .summary = "say whether a run is complete",
      .about =
-         "Takes the options of train and prints one line, \"complete: step 600 of 600 in DIR\" or "
-         "\"unfinished: step 120 of 600 in DIR\", by the checkpoint that --resume auto would go on from.",
-     .example = "dtrain progress --config run.yaml",
+         "Prints one line, \"complete: step 600 of 600 in RUN\" or \"unfinished: step 120 of 600 in RUN\", by the "
+         "checkpoint that --resume auto would go on from. RUN is a run's folder; without it, it takes the options of "
+         "train, so that a batch script asks with the words that it trains with.",
+     .example = "dtrain progress runs/a",
      .takes_options = true,
      .flags = {CONFIG}},
     {.name = "curve",
@@ -245,8 +247,8 @@ static const dt_verb verbs[] = {
      .synopsis = "dtrain curve RUN .. [--width N] [--height N] [--ascii]",
      .summary = "draw the losses of runs in the terminal",
      .about =
-         "Draws losses against steps. RUN is a run's folder or its metrics.jsonl, of a run that is still "
-         "training too. One run shows the span of its training losses, and its evaluations as o; several "
+         "Draws losses against steps. RUN is a run's folder, its metrics.jsonl, or a folder of runs; a run may still be "
+         "training. One run shows the span of its training losses, and its evaluations as o; several "
          "have a letter each, and their mean losses.",
      .example = "dtrain curve runs/a runs/b",
      .flags = {TAKES("width", width, "N", "Columns of the picture (default: the terminal's, or 80)"),
@@ -282,10 +284,11 @@ static const dt_verb verbs[] = {
     {.name = "help",
      .run = dt_verb_help,
      .synopsis =
-         "dtrain help [VERB | OPTION | options] [--markdown | --yaml | --man | --completion bash|zsh]",
+         "dtrain help [VERB [--FLAG] | OPTION | --FLAG | options] [--markdown | --yaml | --man | --completion bash|zsh]",
      .summary = "explain a verb, an option, or all options",
-     .about = "Prints the verbs, or what there is to know of the verb or option that is named; --help after "
-              "a verb does the same. options stands for all options of training.",
+     .about =
+         "Prints the verbs, or what there is to know of the verb, option or flag that is named; --help after "
+         "a verb does the same. options stands for all options of training.",
      .example = "dtrain help learning_rate",
      .flags = {ALONE("markdown", markdown, "Print docs/config.md, the page of all options"),
                ALONE("yaml", yaml, "Print a config of all defaults"),

@@ -1,5 +1,5 @@
 /*
- * What a person reads on the console and where settings come from: help, version, the printed config, the
+ * What a person reads on the console and where settings come from: version, the printed config, the
  * chosen corpus, plain lines in a file and one line that redraws itself on a terminal.
  */
 #include <setjmp.h>
@@ -41,91 +41,6 @@ static int64_t count_of(const char *text, const char *piece) {
 static void expect(const char *text, const char *piece) {
     if (strstr(text, piece) == NULL)
         fail_msg("expected \"%s\" in:\n%s", piece, text);
-}
-
-/* Identity: every key of the printed config has its flag in the help of options. */
-static void test_help(void **state) {
-    (void)state;
-    char *help = output_of("%s help options", DTRAIN), *config = output_of("%s --print-config", DTRAIN);
-    int64_t keys = 0;
-    for (char *line = strtok(config, "\n"); line != NULL; line = strtok(NULL, "\n")) {
-        char flag[128], plain[160], negatable[160];
-        if (line[0] == '#')
-            continue;
-        snprintf(flag, sizeof flag, "%.*s", (int)strcspn(line, ":"), line);
-        for (char *c = flag; *c != 0; c++)
-            *c = *c == '_' ? '-' : *c;
-        snprintf(negatable, sizeof negatable, "  --[no-]%s ", flag);
-        snprintf(plain, sizeof plain, "  --%s ", flag);
-        if (strstr(help, plain) == NULL && strstr(help, negatable) == NULL)
-            fail_msg("help options lacks --%s", flag);
-        keys++;
-    }
-    assert_true(keys > 30);
-    free(config);
-    free(help);
-}
-
-/* Identity: a verb's help is the same however it is asked for, and so is that of all; one option's help has
- * its row, and a name that is a verb's and an option's has both. */
-static void test_help_of(void **state) {
-    static const struct {
-        const char *first, *second, *has;
-    } ways[] = {
-        {"help", "--help", "\n  bench --merge "},
-        {"help", "-h", "\n  sample "},
-        {"help", "--max-step --help", "dtrain help VERB"},
-        {"help sample", "sample x --help", "\n  --top-k N "},
-        {"help train", "train -h", "\n  --print-config "},
-        {"help bench", "bench --merge -h", "\n  --merge "},
-        {"help data", "help data", "`data: null`"},
-        {"help learning_rate", "help learning-rate", "\n  --learning-rate NUMBER "},
-    };
-    (void)state;
-    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
-        char *first = output_of("%s %s", DTRAIN, ways[i].first);
-        char *second = output_of("%s %s", DTRAIN, ways[i].second);
-        expect(first, ways[i].has);
-        assert_string_equal(first, second);
-        free(first);
-        free(second);
-    }
-    command_result r = command_run(DTRAIN " help lr");
-    assert_int_equal(r.exit_code, 2);
-    assert_non_null(strstr(r.err, "did you mean learning_rate?"));
-    command_free(&r);
-}
-
-/* Identity: bash, having read what is printed for it, completes verbs, flags and the words a flag takes. */
-static void test_completion(void **state) {
-    static const struct {
-        const char *words, *found;
-    } cases[] = {
-        {"dtrain sam", "sample\n"},
-        {"dtrain sample x --top", "--top-k\n--top-p\n"},
-        {"dtrain eval x --split va", "validation\n"},
-        {"dtrain --lr-schedule w", "wsd\n"},
-        {"dtrain train --no-shuf", "--no-shuffle\n"},
-        {"dtrain verify --max-st", ""},
-        {"dtrain help opt", "options\n"},
-        {"dtrain sample lat", "latest\n"},
-        {"dtrain verify sweep/", "sweep/a\nsweep/a/checkpoints/checkpoint_step_5\n"},
-        {"dtrain sample sweep/a prom", ""},
-        {"dtrain curve sweep/b swe", "sweep/a\n"},
-        {"dtrain runs sw", "sweep/a\n"},
-    };
-    (void)state;
-    free(output_of("mkdir -p sweep/a/checkpoints/checkpoint_step_5 && touch sweep/a/metrics.jsonl && "
-                   "touch sweep/a/checkpoints/checkpoint_step_5/metadata.json"));
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char *found =
-            output_of("%s help --completion bash >completion.bash && bash -c 'source completion.bash; "
-                      "COMP_WORDS=(%s); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _dtrain; "
-                      "((${#COMPREPLY[@]} == 0)) || printf \"%%s\\n\" \"${COMPREPLY[@]}\"'",
-                      DTRAIN, cases[i].words);
-        assert_string_equal(found, cases[i].found);
-        free(found);
-    }
 }
 
 static void test_version(void **state) {
@@ -395,12 +310,11 @@ static int leave(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_help),          cmocka_unit_test(test_help_of),
-        cmocka_unit_test(test_completion),    cmocka_unit_test(test_version),
-        cmocka_unit_test(test_print_config),  cmocka_unit_test(test_flag_beats_file_beats_default),
-        cmocka_unit_test(test_chosen_corpus), cmocka_unit_test(test_plain_lines),
-        cmocka_unit_test(test_terminal),      cmocka_unit_test(test_plain_terminal),
-        cmocka_unit_test(test_foreign_text),  cmocka_unit_test(test_colours),
+        cmocka_unit_test(test_version),       cmocka_unit_test(test_print_config),
+        cmocka_unit_test(test_chosen_corpus), cmocka_unit_test(test_flag_beats_file_beats_default),
+        cmocka_unit_test(test_plain_lines),   cmocka_unit_test(test_terminal),
+        cmocka_unit_test(test_foreign_text),  cmocka_unit_test(test_plain_terminal),
+        cmocka_unit_test(test_colours),
     };
     return cmocka_run_group_tests(tests, enter, leave);
 }

@@ -33,6 +33,8 @@ static void progress_follows_the_checkpoint(void **state) {
     expect_progress("--out-dir run --max-steps 9", "unfinished: step 6 of 9 in run\n");
     /* What no word says the checkpoint does. */
     expect_progress("--out-dir run", "complete: step 6 of 6 in run\n");
+    expect_progress("run", "complete: step 6 of 6 in run\n");
+    expect_progress("run --max-steps 9", "unfinished: step 6 of 9 in run\n");
     expect_progress("--resume run/checkpoints/checkpoint_step_4", "complete: step 6 of 6 in run\n");
     expect_progress("--checkpoint-dir run/checkpoints --max-steps 6 --resume auto",
                     "complete: step 6 of 6 in .\n");
@@ -56,6 +58,7 @@ static void what_is_no_folder_is_refused(void **state) {
     char *folder = command_enter_folder();
     text_write("text.txt", 100, 1);
     expect_refusal("--out-dir text.txt", 2, "out_dir: expected text.txt to be a run's folder, found a file");
+    expect_refusal("nowhere", 1, "out_dir: expected nowhere to be a run's folder, found nothing there");
     expect_refusal("--out-dir nowhere", 1,
                    "out_dir: expected nowhere to be a run's folder, found nothing there");
     expect_refusal("--checkpoint-dir nowhere", 1, "checkpoint_dir: expected nowhere to be a run's folder");

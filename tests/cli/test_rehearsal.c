@@ -91,6 +91,8 @@ static void what_would_fail_fails(void **state) {
     } cases[] = {
         {MODEL "--out-dir x --data nowhere.txt", "nowhere.txt"},
         {MODEL "--out-dir text.txt/x", "out_dir: cannot write to text.txt: it is no folder"},
+        {MODEL "--out-dir /proc/nope", "out_dir: cannot write to /proc: "},
+        {MODEL "--out-dir x --checkpoint-dir /proc/nope", "checkpoint_dir: cannot write to /proc: "},
         {MODEL "--out-dir x --resume nowhere", "nowhere is no checkpoint"},
         {MODEL "--out-dir x --batch-size 4000000 --max-steps 1", "batch_size"},
         {MODEL "--out-dir x --init-from nowhere", "init_from: nowhere"},

@@ -116,8 +116,10 @@ static void what_is_no_run(void **state) {
         const char *words, *sentence;
     } cases[] = {
         {"", "report: expected a run or several, found none"},
-        {"nowhere", "nowhere: expected a run's folder or its metrics.jsonl, found no file nowhere"},
-        {"bare", "bare: expected a run's folder or its metrics.jsonl, found no file bare/metrics.jsonl"},
+        {"nowhere",
+         "nowhere: expected a run's folder, its metrics.jsonl or a folder of runs, found no file nowhere"},
+        {"bare",
+         "bare: expected a run's folder, its metrics.jsonl or a folder of runs, found no metrics.jsonl in it"},
         {"words.txt", "words.txt: expected the lines of a run, found none"},
         {"ended --out nowhere/page.html", "nowhere/page.html"},
         {"ended --watch --out -", "--watch: expected a file that can be rewritten, found --out -"},

@@ -106,6 +106,13 @@ static void test_nearest(void **state) {
     assert_string_equal(nearest("max_stepss", "batch_size", "max_steps"), "max_steps");
     assert_string_equal(nearest("beta3", "beta1", "beta2"), "beta1"); /* of equals the first */
     assert_string_equal(nearest("max-steps", "beta1", "max_steps"), "max_steps");
+    /* Another trainer's word, also where one of ours is nearer by its letters. */
+    assert_string_equal(nearest("block_size", "batch_size", "max_seq_len"), "max_seq_len");
+    assert_string_equal(nearest("Block-Size", "max_seq_len", "batch_size"), "max_seq_len");
+    assert_string_equal(nearest("ctx", "batch_size", "max_seq_len"), "max_seq_len");
+    assert_string_equal(nearest("iters", "n_layers", "max_steps"), "max_steps");
+    assert_string_equal(nearest("n_embd", "n_heads", "d_model"), "d_model");
+    assert_null(nearest("block", "batch_size", "max_seq_len"));
     assert_null(nearest("foo", "beta1", "max_steps"));
     assert_null(nearest("", "a", "b"));
     char longest[200] = "";

@@ -134,7 +134,8 @@ static void test_synopsis_has_each_flag(void **state) {
                 if (has_value && strncmp(flag->value, at + length + 1, shown) != 0)
                     fail_msg("%s: --%s takes %s in its row, %.*s in the synopsis", verb->name, flag->name,
                              flag->value, (int)shown, at + length + 1);
-            } else if (length > 0 && strncmp(at, "OPTION", length) != 0 && strncmp(at, "seed", length) != 0)
+            } else if (length > 0 && strncmp(at, "OPTION", length) != 0 && strncmp(at, "FLAG", length) != 0 &&
+                       strncmp(at, "seed", length) != 0)
                 fail_msg("%s: --%.*s is none of its flags", verb->name, (int)length, at);
         }
         assert_int_equal(strstr(verb->synopsis, "--OPTION VALUE") != NULL, verb->takes_options);
@@ -205,14 +206,14 @@ static void test_manual_page_has_all(void **state) {
 
 static const char *page_of;
 
-/* What `dtrain help NAME` prints, which goes to standard output. */
-static char *help_of(const char *name) {
-    char path[] = "/tmp/dtrain-verbs-XXXXXX", *word = strdup(name);
+/* What `dtrain help FIRST [SECOND]` prints, which goes to standard output. */
+static char *help_on(const char *first, const char *second) {
+    char path[] = "/tmp/dtrain-verbs-XXXXXX", *words[] = {strdup(first), strdup(second ? second : "")};
     const int file = mkstemp(path), before = dup(STDOUT_FILENO);
     size_t length;
     fflush(NULL);
     assert_true(file >= 0 && before >= 0 && dup2(file, STDOUT_FILENO) >= 0);
-    const dt_status status = dt_verb_help(dt_verb_find("help", 0, NULL), 1, &word);
+    const dt_status status = dt_verb_help(dt_verb_find("help", 0, NULL), second ? 2 : 1, words);
     fflush(NULL);
     assert_true(dup2(before, STDOUT_FILENO) >= 0);
     close(before);
@@ -220,8 +221,13 @@ static char *help_of(const char *name) {
     assert_done(status);
     char *text = scratch_get(path, &length);
     unlink(path);
-    free(word);
+    free(words[0]);
+    free(words[1]);
     return text;
+}
+
+static char *help_of(const char *name) {
+    return help_on(name, NULL);
 }
 
 /* `text` with one space for each run of spaces and ends of lines; the caller frees it. */
@@ -255,6 +261,41 @@ static void test_helps_have_all(void **state) {
         }
         free(wrapped);
         free(text);
+    }
+}
+
+/* The help on two words, or one, has `line`. */
+static void check_told(const char *first, const char *second, const char *line) {
+    char *wrapped = help_on(first, second), *text = unwrapped(wrapped);
+    if (strstr(text, line) == NULL)
+        fail_msg("help %s %s: expected \"%s\", found\n%s", first, second ? second : "", line, wrapped);
+    if (strstr(text, "(null)") != NULL)
+        fail_msg("help %s %s: found (null)", first, second ? second : "");
+    free(wrapped);
+    free(text);
+}
+
+/* Identity: each flag of a verb and each option has its help under its own name with dashes, alone and behind
+ * its verb; of those that are help's own, which print something else, behind the verb without dashes. */
+static void test_each_flag_has_help(void **state) {
+    const dt_verb *verb;
+    char line[512], word[64];
+    (void)state;
+    for (int v = 0; (verb = dt_verb_at(v)) != NULL; v++)
+        for (const dt_verb_flag *flag = verb->flags; flag->name != NULL; flag++) {
+            const char *dashes = strcmp(verb->name, "help") == 0 ? "" : "--";
+            snprintf(line, sizeof line, "--%s%s%s %s", flag->name, flag->value ? " " : "",
+                     flag->value ? flag->value : "", flag->help);
+            snprintf(word, sizeof word, "%s%s", dashes, flag->name);
+            check_told(verb->name, word, line);
+            check_told(word, NULL, line);
+        }
+    for (int64_t i = 0; i < dt_options_count(); i++) {
+        const dt_option *option = dt_options_at(i);
+        snprintf(word, sizeof word, "--%s", option->key);
+        check_told(word, NULL, option->help);
+        check_told("train", word, option->help);
+        check_told(option->key, NULL, option->help);
     }
 }
 
@@ -321,6 +362,7 @@ int main(void) {
         cmocka_unit_test(test_help_fits),
         cmocka_unit_test(test_manual_page_has_all),
         cmocka_unit_test(test_helps_have_all),
+        cmocka_unit_test(test_each_flag_has_help),
         cmocka_unit_test(test_verbs_pages_have_all),
         cmocka_unit_test(test_manual_pages_are_well_formed),
     };
