@@ -74,8 +74,10 @@ dt_status dt_length_check(const dt_config *c) {
                : DT_OK;
 }
 
-const char *dt_length_flag(const dt_config *c) {
+const char *dt_length_flag(const dt_config *c, double epoch_steps) {
     if (!dt_is_null_int(c->max_tokens) && steps_of_tokens(c) == c->max_steps)
         return "max-tokens";
-    return !dt_is_null_real(c->max_epochs) && !is_given(c, "max_steps") ? "max-epochs" : "max-steps";
+    const bool by_epochs =
+        epoch_steps > 0.0 ? steps_of_epochs(c, epoch_steps) == c->max_steps : !is_given(c, "max_steps");
+    return !dt_is_null_real(c->max_epochs) && by_epochs ? "max-epochs" : "max-steps";
 }

@@ -28,8 +28,9 @@ void dt_length_settle(dt_config *config, double epoch_steps);
 /** Fails with DT_USAGE where all three are null. Local. */
 dt_status dt_length_check(const dt_config *config);
 
-/** The flag by which to make a run longer that has come to its end: "max-steps", or of the other two the one
- * that decides. Static text. Local. */
-const char *dt_length_flag(const dt_config *config);
+/** The flag by which to make a run longer that has come to its end, whose length is settled: "max-steps", or
+ * of the other two the one that decides, where an epoch is `epoch_steps` steps, 0 where that is not known.
+ * Static text. Local. */
+const char *dt_length_flag(const dt_config *config, double epoch_steps);
 
 #endif

@@ -135,7 +135,7 @@ static const dt_option table[] = {
     {FIELD(stop_after_seconds), REAL("null", 0, HUGE_VAL), ABOVE, OR_NULL, GROUP(TRAINING), IRRELEVANT,
      UNIT("seconds"),
      HELP("Time from the start within which the run saves and ends, done or not; null is none, and under "
-          "Slurm the job's own end always counts too")},
+          "Slurm the job's own end always counts too; a run that goes on has it only where it is given anew")},
     {FIELD(check_cadence), INT("100", 1, MAX_COUNT), OR_NULL, GROUP(TRAINING), IRRELEVANT, UNIT("steps"),
      HELP("Steps between comparisons of all ranks' weights, also made before a save; null never compares")},
     {FIELD(allreduce), CHOICE("auto", dt_choices_algorithm), GROUP(TRAINING), IRRELEVANT,

@@ -113,7 +113,7 @@ static const char markdown_opening[] =
     "\n"
     "Options that are not given come from the checkpoint, so `dtrain --resume CHECKPOINT` is enough; to go "
     "back to a\n"
-    "default, give it. The column *on resume* says what happens to one that is given and differs: *fixed* "
+    "default, give it. `stop_after_seconds` alone does not come from there: it is of one job. The column *on resume* says what happens to one that is given and differs: *fixed* "
     "options are\n"
     "refused, all in one sentence, because another value would mean another run; *may change* options take "
     "the new\n"

@@ -34,7 +34,7 @@ typedef struct event_row {
 
 static const event_row rows[] = {
     {"starts", DT_RUN_EVENT_START, DT_RUN_EVENT_RESUME, DT_RUN_NUMBERS},
-    {"stops", DT_RUN_EVENT_END, DT_RUN_EVENT_END, DT_RUN_NUMBERS},
+    {"stops", DT_RUN_EVENT_END, DT_RUN_EVENT_FAILED, DT_RUN_NUMBERS},
     {"loss spikes", DT_RUN_EVENT_SPIKE, DT_RUN_EVENT_SPIKE, DT_RUN_NUMBERS},
     {"skipped steps", DT_RUN_EVENT_SKIP, DT_RUN_EVENT_SKIP, DT_RUN_NUMBERS},
     {"evaluations", DT_RUN_EVENT_KINDS, DT_RUN_EVENT_KINDS, DT_RUN_VALIDATION},
@@ -152,6 +152,10 @@ static void put_sentence(const dt_run_event *event, FILE *file) {
     case DT_RUN_EVENT_OUTPUT_LOST:
         put_string(line, "stream", file);
         fputs(" could no longer be written: ", file);
+        put_string(line, "cause", file);
+        break;
+    case DT_RUN_EVENT_FAILED:
+        fputs("failed: ", file);
         put_string(line, "cause", file);
         break;
     default:

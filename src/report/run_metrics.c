@@ -19,7 +19,8 @@ static const char *const event_names[DT_RUN_EVENT_KINDS] = {[DT_RUN_EVENT_START]
                                                             [DT_RUN_EVENT_SPIKE] = "loss_spike",
                                                             [DT_RUN_EVENT_SKIP] = "nonfinite",
                                                             [DT_RUN_EVENT_OUTPUT_LOST] = "output_lost",
-                                                            [DT_RUN_EVENT_END] = "end"};
+                                                            [DT_RUN_EVENT_END] = "end",
+                                                            [DT_RUN_EVENT_FAILED] = "failed"};
 
 /* Which number of a line goes where as it is. */
 static const struct {
@@ -197,7 +198,7 @@ const json_t *dt_run_metrics_config(const dt_run_metrics *metrics) {
 
 const json_t *dt_run_metrics_end(const dt_run_metrics *metrics) {
     const dt_run_event *last = metrics->events > 0 ? &metrics->event[metrics->events - 1] : NULL;
-    return last && last->kind == DT_RUN_EVENT_END ? last->line : NULL;
+    return last && last->kind >= DT_RUN_EVENT_END ? last->line : NULL;
 }
 
 void dt_run_metrics_free(dt_run_metrics *metrics) {

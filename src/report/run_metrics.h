@@ -37,6 +37,7 @@ typedef enum dt_run_event_kind {
     DT_RUN_EVENT_SKIP,
     DT_RUN_EVENT_OUTPUT_LOST,
     DT_RUN_EVENT_END,
+    DT_RUN_EVENT_FAILED,
     DT_RUN_EVENT_KINDS
 } dt_run_event_kind;
 
@@ -79,7 +80,7 @@ const json_t *dt_run_metrics_start(const dt_run_metrics *metrics);
  */
 const json_t *dt_run_metrics_config(const dt_run_metrics *metrics);
 
-/** The event `end` that is the run's last word; NULL where it goes on, was killed or has failed. Local. */
+/** The event `end` or `failed` that is the run's last word; NULL where it goes on or was killed. Local. */
 const json_t *dt_run_metrics_end(const dt_run_metrics *metrics);
 
 /** Frees; all zero is fine. Local. */

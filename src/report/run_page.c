@@ -83,6 +83,7 @@ static void put_state(const dt_run_shown *run, FILE *f) {
     static const char *const classes[] = {[DT_RUN_RUNNING] = "running",
                                           [DT_RUN_FINISHED] = "finished",
                                           [DT_RUN_STOPPED] = "stopped",
+                                          [DT_RUN_FAILED] = "cut",
                                           [DT_RUN_CUT] = "cut"};
     const json_t *max_steps = json_object_get(dt_run_metrics_config(&run->metrics), "max_steps");
     char state[DT_RUN_STATE_BYTES];
@@ -115,7 +116,13 @@ static void put_head(const dt_run_set *set, FILE *f) {
         fprintf(f, "<span class=\"state %s\">%d of %d running</span> &middot; ",
                 running ? "running" : "finished", running, set->count);
     dt_clock_stamp(stamp, sizeof stamp);
-    fprintf(f, "dtrain %s, %s</p>\n<dl class=\"facts-row\">\n", dt_version(), stamp);
+    fprintf(f, "dtrain %s, %s</p>\n", dt_version(), stamp);
+    if (set->count == 1 && dt_run_failure(&set->run[0])) {
+        fputs("<p class=\"failure\">", f);
+        dt_page_text(f, dt_run_failure(&set->run[0]));
+        fputs("</p>\n", f);
+    }
+    fputs("<dl class=\"facts-row\">\n", f);
     if (set->count == 1)
         put_one_run(&set->run[0], f);
     else

@@ -32,6 +32,9 @@ static bool is_live(const dt_run_metrics *metrics) {
 static dt_run_state find_state(const dt_run_metrics *metrics) {
     const json_t *end = dt_run_metrics_end(metrics);
     const char *cause = json_string_value(json_object_get(end, "cause"));
+    const char *event = json_string_value(json_object_get(end, "event"));
+    if (event != NULL && strcmp(event, "failed") == 0)
+        return DT_RUN_FAILED;
     if (end != NULL)
         return cause && strcmp(cause, "max_steps") != 0 ? DT_RUN_STOPPED : DT_RUN_FINISHED;
     return is_live(metrics) ? DT_RUN_RUNNING : DT_RUN_CUT;
@@ -41,6 +44,7 @@ const char *dt_run_state_text(const dt_run_shown *run, char text[DT_RUN_STATE_BY
     static const char *const words[] = {[DT_RUN_RUNNING] = "running",
                                         [DT_RUN_FINISHED] = "finished",
                                         [DT_RUN_STOPPED] = "stopped",
+                                        [DT_RUN_FAILED] = "failed",
                                         [DT_RUN_CUT] = "ended without a word"};
     const char *cause = json_string_value(json_object_get(dt_run_metrics_end(&run->metrics), "cause"));
     if (run->state == DT_RUN_STOPPED)
@@ -48,6 +52,11 @@ const char *dt_run_state_text(const dt_run_shown *run, char text[DT_RUN_STATE_BY
     else
         snprintf(text, DT_RUN_STATE_BYTES, "%s", words[run->state]);
     return text;
+}
+
+const char *dt_run_failure(const dt_run_shown *run) {
+    const char *cause = json_string_value(json_object_get(dt_run_metrics_end(&run->metrics), "cause"));
+    return run->state != DT_RUN_FAILED ? NULL : cause ? cause : "unknown";
 }
 
 static void judge(dt_run_shown *run) {

@@ -18,7 +18,8 @@ typedef enum dt_run_state {
     DT_RUN_RUNNING,  /**< a process writes to it */
     DT_RUN_FINISHED, /**< it has taken all of its steps */
     DT_RUN_STOPPED,  /**< it was asked to stop */
-    DT_RUN_CUT       /**< it has no end, and nothing writes to it: it was killed or has failed */
+    DT_RUN_FAILED,   /**< it ended by an error, and says which */
+    DT_RUN_CUT       /**< it has no end, and nothing writes to it: it was killed */
 } dt_run_state;
 
 typedef struct dt_run_shown {
@@ -56,9 +57,12 @@ dt_status dt_run_set_expect_lines(const dt_run_set *set);
 /** Whether a process writes to any of them. Local. */
 bool dt_run_set_is_live(const dt_run_set *set);
 
-/** The state in words: "running", "stopped by SIGUSR1". Returns `text`. Local. */
+/** The state in words: "running", "stopped by SIGUSR1", "failed". Returns `text`. Local. */
 #define DT_RUN_STATE_BYTES 96
 const char *dt_run_state_text(const dt_run_shown *run, char text[DT_RUN_STATE_BYTES]);
+
+/** The sentence with which a run has failed; NULL of any other. The run's. Local. */
+const char *dt_run_failure(const dt_run_shown *run);
 
 /** Frees; all zero is fine. Local. */
 void dt_run_set_free(dt_run_set *set);

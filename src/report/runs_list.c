@@ -115,6 +115,9 @@ void dt_runs_list_print(const dt_run_set *set) {
         print_row(&rows[r], width, options);
         free(options);
     }
+    for (int r = 0; r < set->count; r++)
+        if (dt_run_failure(&set->run[r]))
+            dt_log_line("%s failed: %s", rows[r].cell[0], dt_run_failure(&set->run[r]));
     free(rows);
 }
 
@@ -126,6 +129,7 @@ static json_t *run_json(const dt_run_shown *run, const char *const *keys, int co
     static const char *const states[] = {[DT_RUN_RUNNING] = "running",
                                          [DT_RUN_FINISHED] = "finished",
                                          [DT_RUN_STOPPED] = "stopped",
+                                         [DT_RUN_FAILED] = "failed",
                                          [DT_RUN_CUT] = "unfinished"};
     const json_t *config = dt_run_metrics_config(&run->metrics);
     const json_t *cause = json_object_get(dt_run_metrics_end(&run->metrics), "cause");
@@ -141,8 +145,8 @@ static json_t *run_json(const dt_run_shown *run, const char *const *keys, int co
             (void)json_object_set(options, keys[k], json_object_get(config, keys[k]));
     return json_pack("{s:s, s:s, s:O?, s:I, s:o, s:o, s:o, s:o, s:s, s:o}", "path", run->metrics.name,
                      "state", states[run->state], "cause",
-                     run->state == DT_RUN_STOPPED ? (json_t *)cause : NULL, "step",
-                     (json_int_t)run->metrics.last_step, "max_steps",
+                     run->state == DT_RUN_STOPPED || run->state == DT_RUN_FAILED ? (json_t *)cause : NULL,
+                     "step", (json_int_t)run->metrics.last_step, "max_steps",
                      isfinite(max) ? json_integer((json_int_t)max) : json_null(), "val_loss",
                      number_or_null(run->validation), "val_loss_step",
                      run->best_step >= 0 ? json_integer((json_int_t)run->best_step) : json_null(), "loss",

@@ -76,7 +76,13 @@ static void put_row(const dt_run_set *set, int r, const char *const *keys, int c
     fprintf(file, "<td class=\"n\">%" PRId64 "</td>", run->metrics.last_step);
     put_last(&run->metrics.series[DT_RUN_TOKENS], false, file);
     put_last(&run->metrics.series[DT_RUN_HOURS], true, file);
-    fputs("<td>", file);
+    fputs("<td", file);
+    if (dt_run_failure(run)) {
+        fputs(" title=\"", file);
+        dt_page_text(file, dt_run_failure(run));
+        fputs("\"", file);
+    }
+    fputs(">", file);
     dt_page_text(file, dt_run_state_text(run, state));
     fputs("</td></tr>\n", file);
 }

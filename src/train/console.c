@@ -12,7 +12,6 @@
 #include "base/plural.h"
 #include "base/quote.h"
 #include "base/units.h"
-#include "config/length.h"
 #include "train/settings.h"
 #include "train/stop.h"
 
@@ -143,7 +142,8 @@ static void print_checkpoint(const dt_console *console, const dt_run *run, const
     char *word = dt_quote(saved);
     if (word)
         dt_log_line("checkpoint %s; to go on: the same command with --resume %s%s%s%s", saved, word,
-                    stopped ? "" : " --", stopped ? "" : dt_length_flag(&run->about.config),
+                    stopped ? "" : " --",
+                    stopped ? "" : dt_settings_length_flag(&run->about.config, run->about.corpus.tokens),
                     stopped ? "" : " N");
     free(word);
 }

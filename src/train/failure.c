@@ -4,6 +4,7 @@
 #include "train/failure.h"
 
 #include <inttypes.h>
+#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,4 +81,14 @@ dt_status dt_failure_of_validation(dt_run *run) {
                     dt_fail("step %" PRId64 ": expected a finite val_loss, found NaN or infinity%s; the "
                             "weights are finite, but too large to compute with; " REMEDY "%s",
                             run->state.step, in_a_row, advice));
+}
+
+void dt_failure_write(dt_run *run) {
+    char sentence[DT_ERROR_BYTES];
+    if (run->world->rank != 0 || *dt_error() == 0)
+        return;
+    snprintf(sentence, sizeof sentence, "%s", dt_error());
+    (void)dt_metrics_object(&run->metrics, json_pack("{s:s, s:I, s:s}", "event", "failed", "step",
+                                                     (json_int_t)run->state.step, "cause", sentence));
+    (void)dt_fail("%s", sentence);
 }

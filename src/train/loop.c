@@ -45,8 +45,9 @@
 #define LOOK_NANOSECONDS 2000000L
 
 /* A rank that cannot go on while others wait for it: its line, and the end of the job. */
-static void give_up(const dt_run *run) {
+static void give_up(dt_run *run) {
     dt_log_settle();
+    dt_failure_write(run);
     dt_log_error("rank %d on %s cannot go on after step %" PRId64 ": %s", run->world->rank, run->world->host,
                  run->state.step, dt_error());
     dt_world_abort(run->world, DT_FAILED);
@@ -376,6 +377,8 @@ dt_status dt_loop_run(dt_run *run) {
         status = dt_agree(run->world, dt_saver_finish(run->saver));
     dt_deadline_stop(&run->deadline);
     dt_stop_finish();
+    if (status != DT_OK)
+        dt_failure_write(run);
     DT_TRY(status);
     dt_console_closing(&console, run, stopped);
     dt_log_stamp(false);

@@ -10,6 +10,7 @@
  *     {"event":"nonfinite","step":N,"first":"..","in_a_row":..}
  *     {"step":N,"save_ms":..,"write_ms":..}
  *     {"event":"end","step":N,"cause":"max_steps"}
+ *     {"event":"failed","step":N,"cause":"step 5: expected a finite loss and gradient, found .."}
  *
  * The numbers of steps, evaluations and saves have nine significant digits (%.9g), enough to tell any two
  * floats apart; those of other events up to 17. Each line is written

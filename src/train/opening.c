@@ -17,7 +17,6 @@
 #include "comm/placement.h"
 #include "config/describe.h"
 #include "config/json.h"
-#include "config/length.h"
 #include "config/remark.h"
 #include "train/rehearsal.h"
 #include "train/settings.h"
@@ -254,5 +253,6 @@ dt_status dt_opening_print(dt_run *run) {
 void dt_opening_idle(const dt_run *run) {
     dt_log_line("nothing to do: the checkpoint is at step %" PRId64 " and training ends at step %" PRId64
                 "; raise --%s to go on",
-                run->start_step, run->about.config.max_steps, dt_length_flag(&run->about.config));
+                run->start_step, run->about.config.max_steps,
+                dt_settings_length_flag(&run->about.config, run->about.corpus.tokens));
 }

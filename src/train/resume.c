@@ -116,6 +116,8 @@ dt_status dt_resume_adopt(dt_config *config, const dt_config *saved) {
     fitting.out_dir = config->out_dir;
     fitting.checkpoint_dir = config->checkpoint_dir;
     fitting.resume = config->resume;
+    /* The time that a job has is no other job's. */
+    fitting.stop_after_seconds = config->stop_after_seconds;
     dt_length_replace(config, &fitting);
     return dt_config_adopt(config, &fitting);
 }

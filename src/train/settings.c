@@ -17,17 +17,29 @@ int64_t dt_settings_log_cadence(const dt_config *c) {
     return dt_is_null_int(c->log_cadence) ? dt_max(c->max_steps / LINES, 1) : c->log_cadence;
 }
 
-dt_status dt_settings_settle_length(dt_config *c, int64_t tokens) {
+/* Steps of an epoch of a text of so many tokens; 0 where max_epochs does not ask for them. */
+static dt_status find_epoch(const dt_config *c, int64_t tokens, double *epoch_steps) {
     dt_streams streams;
-    double epoch_steps = 0.0;
-    if (!dt_is_null_real(c->max_epochs)) {
-        DT_TRY(dt_streams_cut(&streams, tokens, dt_settings_train_ratio(c), c->batch_size, c->max_seq_len, 0,
-                              false));
-        epoch_steps = c->leftover_windows == DT_LEFTOVER_SPREAD ? (double)streams.windows / (double)streams.B
-                                                                : (double)streams.stream_windows;
-    }
+    *epoch_steps = 0.0;
+    if (dt_is_null_real(c->max_epochs))
+        return DT_OK;
+    DT_TRY(dt_streams_cut(&streams, tokens, dt_settings_train_ratio(c), c->batch_size, c->max_seq_len, 0,
+                          false));
+    *epoch_steps = c->leftover_windows == DT_LEFTOVER_SPREAD ? (double)streams.windows / (double)streams.B
+                                                             : (double)streams.stream_windows;
+    return DT_OK;
+}
+
+dt_status dt_settings_settle_length(dt_config *c, int64_t tokens) {
+    double epoch_steps;
+    DT_TRY(find_epoch(c, tokens, &epoch_steps));
     dt_length_settle(c, epoch_steps);
     return DT_OK;
+}
+
+const char *dt_settings_length_flag(const dt_config *c, int64_t tokens) {
+    double epoch_steps = 0.0;
+    return dt_length_flag(c, tokens > 0 && find_epoch(c, tokens, &epoch_steps) == DT_OK ? epoch_steps : 0.0);
 }
 
 dt_lr_schedule dt_settings_schedule(const dt_config *c) {

@@ -22,6 +22,9 @@ int64_t dt_settings_log_cadence(const dt_config *config);
  * DT_USAGE where the text has no window for each sequence of a batch. Local. */
 dt_status dt_settings_settle_length(dt_config *config, int64_t tokens);
 
+/** dt_length_flag, of a text of so many tokens; 0 where that is not known. Local. */
+const char *dt_settings_length_flag(const dt_config *config, int64_t tokens);
+
 /** The learning rates of `config`. Local. */
 dt_lr_schedule dt_settings_schedule(const dt_config *config);
 

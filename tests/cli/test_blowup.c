@@ -22,6 +22,15 @@ static void a_step_that_is_not_finite_stops_the_run(void **state) {
     training_refused(3, "stop", MODEL PROBE("spoil: [4]") "--checkpoint-cadence 3", 1,
                      "dtrain: error: step 4: expected a finite loss and gradient, found loss ");
     training_expect_steps("stop", "loss", "1 2 3 ");
+    command_result r = command_run("tail -n 1 stop/metrics.jsonl && %s runs stop && %s report stop --out - | "
+                                   "grep -c 'class=\"failure\">step 4: expected a finite'",
+                                   DTRAIN, DTRAIN);
+    command_says(
+        &r, "{\"event\":\"failed\",\"step\":3,\"cause\":\"step 4: expected a finite loss and gradient, ");
+    command_says(&r, "stop  failed   3/6 ");
+    command_says(&r, "stop failed: step 4: expected a finite loss and gradient, found loss ");
+    command_says(&r, "\n1\n");
+    command_free(&r);
     assert_int_equal(training_latest_step("stop"), 3);
     training_refused(2, "name", MODEL PROBE("spoil: [1]"), 1,
                      "the first that is not finite is the gradient of wte.weight; the step was not taken, "

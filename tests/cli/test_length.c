@@ -59,6 +59,8 @@ static void a_run_goes_on_to_the_end_it_had(void **state) {
     expect_run(
         "--resume cut/checkpoints/latest",
         "nothing to do: the checkpoint is at step 4 and training ends at step 4; raise --max-tokens to go on");
+    expect_run(MODEL "--out-dir both --max-steps 9 --max-epochs 0.01",
+               "--resume both/checkpoints/checkpoint_step_1 --max-epochs N\n");
     expect_run("--resume cut/checkpoints/latest --max-tokens 3000", "step 6/6  loss ");
     expect_run("--resume cut/checkpoints/latest --max-steps 7", "step 7/7  loss ");
     expect_run(

@@ -209,6 +209,18 @@ static void the_text_comes_from_the_checkpoint(void **state) {
     command_free(&r);
 }
 
+/* A deadline is of one job: the run that goes on has it only where it is given anew. */
+static void the_deadline_is_of_one_job(void **state) {
+    (void)state;
+    training_done(1, 1, "day", TRAINING_MODEL "--max-steps 2 --stop-after-seconds 86400");
+    training_done(1, 1, "day", "--resume latest --max-steps 3");
+    training_done(1, 1, "day", "--resume latest --max-steps 4 --stop-after-seconds 3600");
+    command_result r = command_run("grep -o '\"stop_after_seconds\":[0-9a-z.]*' day/metrics.jsonl");
+    assert_string_equal(r.out, "\"stop_after_seconds\":86400.0\n\"stop_after_seconds\":null\n"
+                               "\"stop_after_seconds\":3600.0\n");
+    command_free(&r);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(fixed_options_may_not_change),
                                        cmocka_unit_test(what_a_checkpoint_brings_is_told),
@@ -218,6 +230,7 @@ int main(void) {
                                        cmocka_unit_test(another_corpus_is_refused),
                                        cmocka_unit_test(other_options_may_change_and_are_logged),
                                        cmocka_unit_test(the_seed_comes_from_the_checkpoint),
+                                       cmocka_unit_test(the_deadline_is_of_one_job),
                                        cmocka_unit_test(the_text_comes_from_the_checkpoint)};
     return cmocka_run_group_tests(tests, training_set_up_saved, training_tear_down);
 }

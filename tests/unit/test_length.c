@@ -23,7 +23,7 @@ static void expect(const char *const *words, double epoch_steps, int64_t step, c
     dt_config config = config_of(words);
     dt_length_settle(&config, epoch_steps);
     assert_int_equal(config.max_steps, step);
-    assert_string_equal(dt_length_flag(&config), flag);
+    assert_string_equal(dt_length_flag(&config, epoch_steps), flag);
     dt_config_free(&config);
 }
 
@@ -42,6 +42,8 @@ static void the_least_that_is_given_counts(void **state) {
     expect(WORDS("max_epochs", "2"), 10.5, 21, "max-epochs");
     expect(WORDS("max_epochs", "3", "max_tokens", "40960"), 10, 10, "max-tokens");
     expect(WORDS("max_epochs", "3", "max_steps", "null"), 10, 30, "max-epochs");
+    expect(WORDS("max_epochs", "3", "max_steps", "40"), 10, 30, "max-epochs");
+    expect(WORDS("max_epochs", "3", "max_steps", "20"), 10, 20, "max-steps");
     expect(WORDS("max_epochs", "1e300"), 10, UINT32_MAX, "max-epochs");
     expect(WORDS("max_tokens", "9223372036854775807"), 10, UINT32_MAX, "max-tokens");
 }
