@@ -101,10 +101,13 @@ static dt_status encode(const dt_text_blocks *blocks, const dt_text_window *wind
     block->count = (dt_token_count){0};
     if (block->start == block->stop)
         return blocks->keep ? reserve(block, blocks->tokenizer->token_bytes, window->path) : DT_OK;
-    if (dt_encoder_encode(encoder, &text, block->start - window->from, block->stop - window->from,
-                          blocks->keep, &block->count) != DT_OK)
-        return dt_fail("%s; found in %s, bytes %" PRId64 " to %" PRId64, dt_error(), window->path,
-                       block->start, block->stop);
+    const dt_status status = dt_encoder_encode(encoder, &text, block->start - window->from,
+                                               block->stop - window->from, blocks->keep, &block->count);
+    if (status != DT_OK) {
+        dt_status_record("%s; found in %s, bytes %" PRId64 " to %" PRId64, dt_error(), window->path,
+                         block->start, block->stop);
+        return status;
+    }
     const int64_t width = blocks->tokenizer->token_bytes, bytes = encoder->count * width;
     if (!blocks->keep)
         return DT_OK;

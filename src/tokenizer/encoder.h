@@ -23,7 +23,7 @@ void dt_encoder_free(dt_encoder *encoder);
  * The tokens of text->bytes[first..end), both being cuts of the text (dt_tokenizer_cut). The text must reach
  * tokenizer->before bytes before `first` and tokenizer->after behind `end`, or to its own start and end.
  * Where `keep`, encoder->tokens and encoder->count become these tokens; otherwise they are only counted. Adds
- * to `*count`. Fails when out of memory.
+ * to `*count`. Fails when out of memory, and with DT_USAGE where a pattern gives up (tokenizer/pattern.h).
  */
 dt_status dt_encoder_encode(dt_encoder *encoder, const dt_text *text, int64_t first, int64_t end, bool keep,
                             dt_token_count *count);

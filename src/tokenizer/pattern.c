@@ -99,7 +99,7 @@ dt_status dt_pattern_find(const dt_pattern *pattern, dt_matcher *matcher, const 
         return DT_OK;
     char why[SENTENCE_BYTES];
     say_why(found, why);
-    return dt_fail(
+    return dt_usage(
         "%s: expected a pattern that finds its pieces in a few steps, found one that gives up %" PRId64
         " characters into a stretch of text: %s; another pattern is needed",
         pattern->where, from, why);

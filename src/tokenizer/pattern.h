@@ -42,9 +42,9 @@ void dt_matcher_free(dt_matcher *matcher);
 
 /**
  * The first match in kinds[0..length) that begins at `from` or behind it, as [*first, *end), of which
- * *first = *end = length says that there is none. Fails where a match takes more steps or memory than a
- * pattern of a tokenizer can need, which a sentence tells with the tokenizer's name. Allocates nothing where
- * there is machine code. Local.
+ * *first = *end = length says that there is none. Fails with DT_USAGE where a match takes more steps or
+ * memory than a pattern of a tokenizer can need, which a sentence tells with the tokenizer's name. Allocates
+ * nothing where there is machine code. Local.
  */
 dt_status dt_pattern_find(const dt_pattern *pattern, dt_matcher *matcher, const uint8_t *kinds,
                           int64_t length, int64_t from, int64_t *first, int64_t *end);

@@ -181,6 +181,10 @@ void dt_stop_attend(void (*save)(void *context, int reason), void *context) {
     atomic_store(&attended, true);
 }
 
+void dt_stop_disregard(void) {
+    atomic_store(&attended, false);
+}
+
 void dt_stop_ask(int reason) {
     int none = 0;
     char name[DT_STOP_NAME_BYTES];

@@ -56,6 +56,9 @@ dt_status dt_stop_prepare(void);
  * at most once; NULL is for work without steps, which tells of a stop itself. */
 void dt_stop_attend(void (*save)(void *context, int reason), void *context);
 
+/** Undoes it: the signals of the second line end the process again. A stop that was asked for stays so. */
+void dt_stop_disregard(void);
+
 /** Asks for a stop and says so (but see dt_stop_attend), unless one has been asked for. Any thread. */
 void dt_stop_ask(int reason);
 

@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/made_folder.h"
 #include "base/memory.h"
 #include "base/suffix.h"
 #include "comm/agree.h"
@@ -81,12 +82,6 @@ static dt_status look(const char *folder, const dt_corpus *corpus, bool writes, 
     }
     dt_file_free_names(names, count);
     return DT_OK;
-}
-
-/* Makes the folder where there is none. */
-static dt_status make_folder(const char *folder, bool *is_new) {
-    *is_new = !dt_file_exists(folder);
-    return dt_file_make_folder(folder);
 }
 
 static char *join_name(const char *folder, uint64_t hash, uint64_t tokenizer_hash) {
@@ -253,6 +248,24 @@ static dt_status use_keyed(const dt_world *world, dt_corpus *corpus, const char 
     return status;
 }
 
+/* What is called by its content has not been looked at before: where the file that is there is damaged, it
+ * makes way. Rank 0 alone. */
+static dt_status remove_damaged(const dt_corpus *corpus, const char *path, uint64_t content_hash) {
+    dt_corpus old;
+    if (!dt_file_exists(path))
+        return DT_OK;
+    dt_status status = dt_corpus_open_kept(&old, corpus, path);
+    if (status == DT_OK && old.hash != content_hash)
+        status = dt_fail("%s holds the tokens of another text than its name says", path);
+    if (status == DT_OK)
+        status = dt_corpus_check(&old, 0, 1);
+    dt_corpus_close(&old);
+    if (status == DT_OK || status == DT_STOPPED)
+        return status;
+    dt_log_note("%s; the new tokens take its place", dt_error());
+    return remove_old(path);
+}
+
 /* Names the file by `key` or, where that is not known, by the content. Rank 0's writer has it. */
 static dt_status name_made(const dt_world *world, const dt_corpus *corpus, const char *folder,
                            const char *tokenizer_name, const uint64_t *key, dt_token_writer *writer,
@@ -264,6 +277,8 @@ static dt_status name_made(const dt_world *world, const dt_corpus *corpus, const
         status = name_new(folder, corpus, name, path);
     if (world->rank == 0) {
         snprintf(writer->about.tokenizer_name, sizeof writer->about.tokenizer_name, "%s", tokenizer_name);
+        if (status == DT_OK && key == NULL)
+            status = remove_damaged(corpus, *path, name);
         if (status == DT_OK)
             status = dt_token_writer_finish(writer, *path, true);
         else
@@ -297,11 +312,11 @@ dt_status dt_token_cache_visit(const dt_world *world, dt_corpus *corpus, const c
 }
 
 static dt_status find_or_make(const dt_world *world, dt_corpus *corpus, const char *folder,
-                              const char *tokenizer_name, bool *is_new, bool *used) {
+                              const char *tokenizer_name, dt_made_folder *made, bool *used) {
     bool has_some = false;
     uint64_t key = 0;
     const bool has_files = corpus->file_bytes > 0; /* and is not standard input */
-    dt_status status = world->rank == 0 ? make_folder(folder, is_new) : DT_OK;
+    dt_status status = world->rank == 0 ? dt_made_folder_begin(made, folder) : DT_OK;
     if (status == DT_OK && world->rank == 0)
         status = look(folder, corpus, true, &has_some);
     DT_TRY(dt_agree(world, status));
@@ -332,11 +347,13 @@ dt_status dt_token_cache_use(const dt_world *world, dt_corpus *corpus, const cha
                              const char *tokenizer_name, bool *used) {
     DT_COLLECTIVE(world, DT_SAME_TEXT(folder), DT_SAME_INT(corpus->sources));
     char sentence[DT_ERROR_BYTES];
-    bool is_new = false;
+    dt_made_folder made = {0};
     *used = false;
-    const dt_status status = find_or_make(world, corpus, folder, tokenizer_name, &is_new, used);
-    if (status != DT_OK && is_new)
-        (void)rmdir(folder); /* where it is empty */
+    const dt_status status = find_or_make(world, corpus, folder, tokenizer_name, &made, used);
+    if (status == DT_OK)
+        dt_made_folder_keep(&made);
+    else
+        dt_made_folder_undo(&made);
     if (status != DT_FAILED || (corpus->is_streamed && world->rank != 0))
         return status; /* rank 0 has the sentence */
     snprintf(sentence, sizeof sentence, "%s", dt_error());

@@ -202,6 +202,43 @@ static void a_stop_leaves_nothing(void **state) {
     expect_nothing_left();
 }
 
+/* The same of tokens that are written to a file. */
+static void a_stopped_tokenize_leaves_nothing(void **state) {
+    (void)state;
+    run_line(
+        "mkdir stopped && mkfifo tube && { { cat text.txt; exec sleep 60; } >tube & writer=$!; " DTRAIN
+        " tokenize - --out stopped/x.tokens <tube 2>stopped.err & reader=$!; "
+        "until test -n \"$(ls -A stopped)\"; do sleep 0.05; done; kill -TERM $reader; wait $reader; code=$?; "
+        "kill $writer; test $code = 1 && test -z \"$(ls -A stopped)\" && "
+        "grep -q 'asked to stop while standard input was read' stopped.err; }");
+}
+
+/* A run that is stopped or refused over its text leaves no folder that was not there. */
+static void no_folder_is_left(void **state) {
+    (void)state;
+    run_line("mkfifo slow && { { cat text.txt; exec sleep 60; } >slow & writer=$!; " DTRAIN " train " MODEL
+             "--tokenizer bytes --data - --out-dir gone/deep <slow >gone.out 2>&1 & reader=$!; "
+             "until test -n \"$(ls -A gone/deep/tokens 2>/dev/null)\"; do sleep 0.05; done; "
+             "kill -TERM $reader; wait $reader; kill $writer; test ! -e gone; }");
+    run_line("mkdir there && { ! " DTRAIN " train " MODEL
+             "--data - --out-dir there/deep/er </dev/null 2>refused.err; } && "
+             "grep -q 'found nothing in it' refused.err && test -z \"$(ls -A there)\"");
+}
+
+/* Nobody has to remove it. */
+static void a_damaged_cache_of_standard_input(void **state) {
+    (void)state;
+    training_done(TRAINING_ALONE, 1, "first", MODEL "--data - --token-cache kept <text.txt");
+    run_line("cp kept/* whole && printf x | dd of=$(ls kept/*) bs=1 seek=5000 conv=notrunc 2>/dev/null");
+    command_result r = training_run(2, 1, "again", MODEL "--data - --token-cache kept <text.txt");
+    assert_int_equal(r.exit_code, 0);
+    command_says(&r, "is damaged: the checksum of its block 0, 60000 bytes at offset 4096, does not match");
+    command_says(&r, "; the new tokens take its place\n");
+    command_free(&r);
+    assert_false(training_files_differ("first" WEIGHTS, "again" WEIGHTS));
+    run_line("cmp kept/* whole && " DTRAIN " eval first/checkpoints/latest --windows 3");
+}
+
 /* What was looked for at the start of a run is not asked for again where nothing evaluates on it. */
 static void a_resume_needs_no_unused_text(void **state) {
     (void)state;
@@ -214,11 +251,18 @@ static void a_resume_needs_no_unused_text(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(eval_takes_what_training_takes),  cmocka_unit_test(data_takes_what_training_takes),
-        cmocka_unit_test(statistics_of_a_packed_text),     cmocka_unit_test(a_runs_own_tokens_are_found),
-        cmocka_unit_test(characters_of_what_is_read_once), cmocka_unit_test(a_stop_leaves_nothing),
-        cmocka_unit_test(a_resume_needs_no_unused_text),   cmocka_unit_test(a_tokenizer_beside_its_tokens),
+        cmocka_unit_test(eval_takes_what_training_takes),
+        cmocka_unit_test(data_takes_what_training_takes),
+        cmocka_unit_test(statistics_of_a_packed_text),
+        cmocka_unit_test(a_runs_own_tokens_are_found),
+        cmocka_unit_test(characters_of_what_is_read_once),
+        cmocka_unit_test(a_stop_leaves_nothing),
+        cmocka_unit_test(a_resume_needs_no_unused_text),
+        cmocka_unit_test(a_tokenizer_beside_its_tokens),
         cmocka_unit_test(advice_suits_the_verb),
+        cmocka_unit_test(no_folder_is_left),
+        cmocka_unit_test(a_damaged_cache_of_standard_input),
+        cmocka_unit_test(a_stopped_tokenize_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, set_up, training_tear_down);
 }

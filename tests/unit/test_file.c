@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
+#include "base/made_folder.h"
 #include "support/scratch.h"
 #include "support/sentence.h"
 
@@ -31,6 +32,34 @@ static void folders_are_made_with_those_above_them(void **state) {
     assert_true(dt_file_is_folder("a/b/c"));
     assert_done(dt_file_make_folder("a/b/c/"));
     assert_done(dt_file_make_folder("a/b/d"));
+}
+
+/* Only what was not there before, and only what is empty. */
+static void folders_made_for_nothing_go(void **state) {
+    (void)state;
+    static const char *const paths[] = {"new", "x/y/z", "x/y/", "there/below//it"};
+    dt_made_folder made;
+    assert_done(dt_file_make_folder("there"));
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        assert_done(dt_made_folder_begin(&made, paths[i]));
+        assert_true(dt_file_is_folder(paths[i]));
+        dt_made_folder_undo(&made);
+        assert_false(dt_file_exists("new") || dt_file_exists("x") || dt_file_exists("there/below"));
+        assert_true(dt_file_is_folder("there"));
+    }
+    assert_done(dt_made_folder_begin(&made, "there"));
+    dt_made_folder_undo(&made);
+    assert_true(dt_file_is_folder("there"));
+    assert_done(dt_made_folder_begin(&made, "p/q"));
+    scratch_put("p/file", "x", 1);
+    dt_made_folder_undo(&made);
+    assert_true(dt_file_exists("p/file") && !dt_file_exists("p/q"));
+    assert_done(dt_made_folder_begin(&made, "p/q"));
+    dt_made_folder_keep(&made);
+    assert_true(dt_file_is_folder("p/q"));
+    assert_int_equal(dt_made_folder_begin(&made, "p/file/x"), DT_FAILED);
+    dt_made_folder_undo(&made);
+    assert_true(dt_file_exists("p/file"));
 }
 
 /* The cause is mkdir's own, not that of the look at what stands there instead. */
@@ -113,6 +142,7 @@ static void pipes_are_read_while_somebody_writes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(folders_are_made_with_those_above_them),
+                                       cmocka_unit_test(folders_made_for_nothing_go),
                                        cmocka_unit_test(what_stands_in_the_way_is_named),
                                        cmocka_unit_test(only_regular_files_are_opened),
                                        cmocka_unit_test(pipes_are_read_while_somebody_writes)};
