@@ -129,6 +129,19 @@ static dt_status index_text(block_reader *reader, int64_t index, int64_t count, 
     return DT_OK;
 }
 
+/* The hash of its row: a block's own bytes, which need no tokens made of them. */
+static dt_status hash_text(block_reader *reader, int64_t index, dt_corpus_block *row) {
+    int64_t local;
+    DT_TRY(reader_turn(reader, index, &local));
+    const dt_text_window *window = &reader->window;
+    const int64_t first = local * DT_TEXT_BLOCK_BYTES,
+                  end = dt_min(first + DT_TEXT_BLOCK_BYTES, window->text_bytes);
+    DT_TRY(dt_text_window_move(&reader->window, first, end));
+    row->hash = XXH3_64bits(window->bytes + (first - window->from), (size_t)(end - first));
+    dt_progress_mark();
+    return DT_OK;
+}
+
 dt_status dt_corpus_sample(const dt_corpus *corpus, uint64_t *hash) {
     const int64_t count = dt_min(corpus->blocks, DT_CORPUS_SAMPLE);
     uint64_t hashes[DT_CORPUS_SAMPLE];
@@ -137,7 +150,7 @@ dt_status dt_corpus_sample(const dt_corpus *corpus, uint64_t *hash) {
     for (int64_t i = 0; i < count && status == DT_OK; i++) {
         const int64_t index = count > 1 ? i * (corpus->blocks - 1) / (count - 1) : 0;
         dt_corpus_block row = {0};
-        status = corpus->is_text ? index_text(&reader, index, 1, &row) : index_tokens(&reader, index, &row);
+        status = corpus->is_text ? hash_text(&reader, index, &row) : index_tokens(&reader, index, &row);
         hashes[i] = row.hash;
     }
     reader_close(&reader);

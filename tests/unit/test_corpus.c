@@ -17,6 +17,8 @@
 #include "data/recognise.h"
 #include "support/corpus_folder.h"
 #include "support/reference_tokens.h"
+#include "tokenizer/chars.h"
+#include "tokenizer/tokenizer.h"
 
 #define BLOCK ((size_t)DT_TEXT_BLOCK_BYTES)
 
@@ -342,6 +344,36 @@ static void test_range_failures(void **state) {
     dt_corpus_close(&corpus);
 }
 
+static uint64_t sample_hash(const corpus_folder *folder, const dt_tokenizer *tokenizer) {
+    const char *path = folder->file;
+    const dt_corpus_inputs inputs = {.paths = &path, .count = 1, .tokenizer = tokenizer, .V = tokenizer->V};
+    dt_corpus corpus;
+    uint64_t hash;
+    assert_int_equal(dt_corpus_open(&corpus, &inputs), DT_OK);
+    assert_int_equal(dt_corpus_sample(&corpus, &hash), DT_OK);
+    dt_corpus_close(&corpus);
+    return hash;
+}
+
+/* Every rank takes one, so no tokens are made for it: a tokenizer that collects has seen nothing. */
+static void test_samples(void **state) {
+    const corpus_folder *folder = *state;
+    const size_t length = 5 * BLOCK / 2;
+    uint8_t *text = make_text(length);
+    dt_tokenizer chars;
+    corpus_folder_write(folder, text, length);
+    assert_int_equal(dt_chars_open(&chars), DT_OK);
+    const uint64_t before = sample_hash(folder, &chars);
+    for (int64_t i = 0; i < DT_CHARS_WORDS; i++)
+        assert_int_equal(dt_chars_collected(&chars)[i], 0);
+    assert_int_equal(sample_hash(folder, corpus_folder_ascii()), before);
+    text[length - 1] ^= 1;
+    corpus_folder_write(folder, text, length);
+    assert_int_not_equal(sample_hash(folder, &chars), before);
+    dt_tokenizer_free(&chars);
+    free(text);
+}
+
 #define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, corpus_folder_make, corpus_folder_remove)
 
 int main(void) {
@@ -350,7 +382,7 @@ int main(void) {
         WITH_FOLDER(test_ranges),        WITH_FOLDER(test_straddling),
         WITH_FOLDER(test_beyond_4_gib),  WITH_FOLDER(test_open_failures),
         WITH_FOLDER(test_file_changes),  WITH_FOLDER(test_range_failures),
-        WITH_FOLDER(test_several_files),
+        WITH_FOLDER(test_several_files), WITH_FOLDER(test_samples),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
