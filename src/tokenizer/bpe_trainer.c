@@ -179,9 +179,6 @@ static dt_status count_pair(trainer *t, int32_t left, int32_t right, int64_t w, 
     pair->count += sign * t->words[w].count;
     if (sign < 0 || (pair->step == t->step && pair->last_word == w))
         return DT_OK;
-    void *block = t->finds;
-    DT_TRY(reserve(&block, t->find_count, &t->find_capacity, sizeof *t->finds));
-    t->finds = block;
     if (pair->step != t->step) {
         DT_TRY(reserve_candidate(&t->fresh));
         pair->step = t->step;
@@ -190,7 +187,39 @@ static dt_status count_pair(trainer *t, int32_t left, int32_t right, int64_t w, 
     }
     pair->last_word = (int32_t)w;
     t->fresh.list[pair->candidate].word_count++;
+    if (t->step == 0)
+        return DT_OK; /* all pairs of all words are new, and are found again */
+    void *block = t->finds;
+    DT_TRY(reserve(&block, t->find_count, &t->find_capacity, sizeof *t->finds));
+    t->finds = block;
     t->finds[t->find_count++] = (find){(int32_t)index, (int32_t)w};
+    return DT_OK;
+}
+
+static void list_found(trainer *t) {
+    for (int64_t f = 0; f < t->find_count; f++) {
+        candidate *mine = &t->fresh.list[t->pairs.pairs[t->finds[f].pair].candidate];
+        if (mine->words != NULL)
+            mine->words[mine->word_count++] = t->finds[f].word;
+    }
+}
+
+/* Goes through the words once more, which takes less memory than to note what there is in them. */
+static dt_status list_all(trainer *t) {
+    for (int64_t p = 0; p < t->pairs.count; p++)
+        t->pairs.pairs[p].last_word = -1;
+    for (int64_t w = 0; w < t->word_count; w++) {
+        const int32_t *ids = t->ids + t->words[w].first;
+        for (int32_t i = 1; i < t->words[w].length; i++) {
+            const int64_t index = dt_pair_counts_find(&t->pairs, ids[i - 1], ids[i]);
+            if (index < 0)
+                return DT_FAILED;
+            dt_pair_count *pair = &t->pairs.pairs[index];
+            candidate *mine = &t->fresh.list[pair->candidate];
+            if (pair->last_word != w && mine->words != NULL)
+                mine->words[mine->word_count++] = pair->last_word = (int32_t)w;
+        }
+    }
     return DT_OK;
 }
 
@@ -204,11 +233,10 @@ static dt_status enter_candidates(trainer *t) {
         if (mine->count > 0 && mine->words == NULL)
             return out_of_memory();
     }
-    for (int64_t f = 0; f < t->find_count; f++) {
-        candidate *mine = &t->fresh.list[t->pairs.pairs[t->finds[f].pair].candidate];
-        if (mine->words != NULL)
-            mine->words[mine->word_count++] = t->finds[f].word;
-    }
+    if (t->step == 0)
+        DT_TRY(list_all(t));
+    else
+        list_found(t);
     for (int64_t c = 0; c < t->fresh.count; c++) {
         candidate *mine = &t->fresh.list[c];
         if (mine->words != NULL)
@@ -301,6 +329,7 @@ static dt_status enter_words(trainer *t, const dt_piece_counts *counts, const in
     t->ids = dt_memory_alloc(counts->used, sizeof *t->ids, "training a tokenizer");
     if (t->words == NULL || t->ids == NULL)
         return DT_FAILED;
+    t->word_count = counts->count;
     for (int64_t w = 0; w < counts->count; w++) {
         const dt_piece_count *piece = &counts->pieces[w];
         t->words[w] = (word){piece->offset, (int32_t)piece->length, piece->count};
