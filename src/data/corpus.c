@@ -135,8 +135,8 @@ static dt_status check_source(dt_corpus *corpus, const dt_source *source) {
     }
     if (corpus->tokenizer == NULL)
         return dt_usage(
-            "cannot use %s: expected a file of tokens, since tokenizer is null, found a text; name a "
-            "tokenizer, or a file of tokens",
+            "cannot use %s: expected a file of tokens, since no tokenizer is given, found a text; give one, "
+            "as in --tokenizer bytes, or name a file of tokens",
             source->path);
     corpus->token_bytes = corpus->tokenizer->token_bytes;
     return DT_OK;

@@ -14,9 +14,13 @@ static dt_status check_vocabulary(const dt_config *c, int64_t V) {
     return dt_is_null_int(c->vocab_size) || c->vocab_size >= V
                ? DT_OK
                : dt_usage("vocab_size: expected at least the %" PRId64
-                          " tokens of the tokenizer %s, found %" PRId64
-                          "; give a larger one, or null for as many as it has",
-                          V, c->tokenizer ? c->tokenizer : "null", c->vocab_size);
+                          " tokens of the tokenizer %s, found %" PRId64 "%s%s; %s",
+                          V, c->tokenizer ? c->tokenizer : "null", c->vocab_size, c->init_from ? " in " : "",
+                          c->init_from ? c->init_from : "",
+                          c->init_from
+                              ? "give the tokenizer of that model, or one of at most as many tokens, "
+                                "or leave init_from out"
+                              : "give a larger one, or null for as many as it has");
 }
 
 dt_status dt_model_file_shape(const dt_config *c, const dt_tokenizer *tokenizer, dt_shape *shape) {

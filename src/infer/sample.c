@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/minmax.h"
 #include "base/plural.h"
@@ -55,6 +56,21 @@ static dt_status samples_create(samples *s) {
         s->ended[i] = false;
     }
     return DT_OK;
+}
+
+dt_status dt_sample_warn(const dt_tokenizer *tokenizer, const char *prompt) {
+    const dt_text whole = {(const uint8_t *)prompt, (int64_t)strlen(prompt), true, true};
+    dt_token_count count = {0};
+    dt_encoder encoder;
+    dt_status status = dt_encoder_create(&encoder, tokenizer);
+    if (status == DT_OK)
+        status = dt_encoder_encode(&encoder, &whole, 0, whole.length, false, &count);
+    dt_encoder_free(&encoder);
+    if (status == DT_OK && count.unknown > 0)
+        dt_log_warn("the prompt \"%s\" has %" PRId64 " character%s of %" PRId64
+                    " that the tokenizer %s does not know, which the model reads as <UNK>",
+                    prompt, count.unknown, dt_plural_s(count.unknown), count.tokens, tokenizer->kind->name);
+    return status;
 }
 
 /* Takes in the prompt; of one longer than the context the end counts, as sliding would leave it. */

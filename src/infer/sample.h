@@ -23,6 +23,10 @@ typedef struct dt_sample_options {
     bool (*stop_requested)(void); /**< asked before each token; the text ends when it says so. NULL: never */
 } dt_sample_options;
 
+/** Warns (base/log.h) where the prompt has characters that the tokenizer does not know: the model reads
+ * another text than was given. Local. */
+dt_status dt_sample_warn(const dt_tokenizer *tokenizer, const char *prompt);
+
 /**
  * Continues the prompt (an empty one counts as a newline) in every stream of the decoder and calls `emit`
  * with the text of each new token, one whole character of UTF-8 a call, as soon as it is known; bytes that

@@ -2,6 +2,7 @@
  */
 #include "comm/contract.h"
 #include "infer/model_file.h"
+#include "infer/sample.h"
 #include "train/run.h"
 #include "train/settings.h"
 
@@ -174,9 +175,10 @@ static dt_status create_observers(dt_run *run) {
     if (!dt_is_null_int(c->eval_cadence))
         DT_TRY(dt_evaluate_create(&run->evaluator, run->world, corpus, c->max_seq_len, c->micro_batch_size,
                                   &range));
-    if (!dt_is_null_int(c->sampling_cadence) && run->world->rank == 0)
-        DT_TRY(dt_decode_create(&run->decoder, &run->gpt, &run->weights, 1));
-    return DT_OK;
+    if (dt_is_null_int(c->sampling_cadence) || run->world->rank != 0)
+        return DT_OK;
+    DT_TRY(dt_decode_create(&run->decoder, &run->gpt, &run->weights, 1));
+    return dt_sample_warn(&run->tokenizer, c->sampling_prompt);
 }
 
 /* A stop comes between a step and what is due after it: that is done first when the run goes on. */

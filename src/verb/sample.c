@@ -98,6 +98,7 @@ static dt_status stream(const dt_model_file *model, const dt_config *config, con
         .stop = stop};
     const int64_t fit = CACHE_BYTES / dt_decode_stream_bytes(&model->gpt);
     const int64_t together = fit < 1 ? 1 : fit < STREAMS_MAX ? fit : STREAMS_MAX;
+    DT_TRY(dt_sample_warn(options.tokenizer, options.prompt));
     for (int64_t i = 0; i < count; i += together)
         DT_TRY(print_samples(model, &options, i, count - i < together ? count - i : together));
     return dt_verb_printed("the sample");

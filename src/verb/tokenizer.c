@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/minmax.h"
 #include "base/replace.h"
+#include "base/units.h"
 #include "comm/agree.h"
 #include "data/corpus_files.h"
 #include "data/recognise.h"
@@ -89,15 +90,15 @@ static void report(const request *r, const dt_line_counter *counter, const dt_bp
                     counts->forgotten, counts->forgotten_count);
     if (counts->is_full)
         dt_log_note(
-            "trained on the first %.1f MB of the text alone: its lines, which are whole pieces by --no-regex, are "
+            "trained on the first %s of the text alone: its lines, which are whole pieces by --no-regex, are "
             "more than memory is taken for",
-            (double)counter->bytes / 1e6);
+            dt_units_bytes((double)counter->bytes).text);
     if (V < r->V)
         dt_log_note("the text has no pair of tokens left to merge, so there are fewer than the %" PRId64
                     " tokens of --vocab-size",
                     r->V);
-    dt_log_line("%s: %" PRId64 " tokens, from %.1f MB of text with %" PRId64 " different pieces", r->out, V,
-                (double)counter->bytes / 1e6, counts->count);
+    dt_log_line("%s: %" PRId64 " tokens, from %s of text with %" PRId64 " different pieces", r->out, V,
+                dt_units_bytes((double)counter->bytes).text, counts->count);
 }
 
 /* What is no text would be learned as noise. */

@@ -205,8 +205,10 @@ static void what_does_not_fit_is_refused(void **state) {
                                    "there; name one such as checkpoints/checkpoint_step_1000, a run's "
                                    "folder (its latest is taken) or RUN/best, or a model "
                                    "folder with a config.json and a model.safetensors");
-    refused("--init-from " VERB_CHECKPOINT " --tokenizer bytes",
-            "vocab_size: expected at least the 256 tokens of the tokenizer bytes, found 99");
+    refused(
+        "--init-from " VERB_CHECKPOINT " --tokenizer bytes",
+        "vocab_size: expected at least the 256 tokens of the tokenizer bytes, found 99 in " VERB_CHECKPOINT
+        "; give the tokenizer of that model, or one of at most as many tokens, or leave init_from out");
     verb_refused(
         "eval model --tokenizer bytes", 2,
         "dtrain: error: eval: model is no checkpoint of dtrain and names no text; give one by --data "

@@ -46,6 +46,18 @@ static void the_likeliest_text_needs_no_seed(void **state) {
     same_text(sample("--top-k 1"), sample("--temperature 0 --seed 4"));
 }
 
+/* The model does not read what was written. */
+static void a_prompt_of_unknown_characters_is_told_of(void **state) {
+    (void)state;
+    command_result r =
+        command_run("%s sample " VERB_CHECKPOINT " --max-length 3 --prompt 'ab\u00e9 \u6587'", DTRAIN);
+    assert_int_equal(r.exit_code, 0);
+    command_says(&r,
+                 "dtrain: warning: the prompt \"ab\u00e9 \u6587\" has 2 characters of 5 that the tokenizer "
+                 "ascii does not know, which the model reads as <UNK>\n");
+    command_free(&r);
+}
+
 /* The text before the first TEXT, and nothing of it, as one text or of several side by side. */
 static void a_text_ends_before_its_stop(void **state) {
     (void)state;
@@ -172,11 +184,17 @@ static void sample_says_what_is_wrong(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_seed_decides_the_sample),   cmocka_unit_test(the_likeliest_text_needs_no_seed),
-        cmocka_unit_test(a_text_ends_before_its_stop), cmocka_unit_test(every_token_is_a_character),
-        cmocka_unit_test(the_prompt_may_be_a_word),    cmocka_unit_test(count_makes_several),
-        cmocka_unit_test(the_context_slides),          cmocka_unit_test(a_long_prompt_counts_by_its_end),
-        cmocka_unit_test(any_prompt_will_do),          cmocka_unit_test(sample_says_what_is_wrong),
+        cmocka_unit_test(a_seed_decides_the_sample),
+        cmocka_unit_test(the_likeliest_text_needs_no_seed),
+        cmocka_unit_test(a_prompt_of_unknown_characters_is_told_of),
+        cmocka_unit_test(a_text_ends_before_its_stop),
+        cmocka_unit_test(every_token_is_a_character),
+        cmocka_unit_test(the_prompt_may_be_a_word),
+        cmocka_unit_test(count_makes_several),
+        cmocka_unit_test(the_context_slides),
+        cmocka_unit_test(a_long_prompt_counts_by_its_end),
+        cmocka_unit_test(any_prompt_will_do),
+        cmocka_unit_test(sample_says_what_is_wrong),
     };
     return cmocka_run_group_tests(tests, verb_set_up, training_tear_down);
 }

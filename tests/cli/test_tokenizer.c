@@ -22,6 +22,7 @@ static void a_tokenizer_is_trained(void **state) {
     command_result r = command_run("%s tokenizer train text.txt --vocab-size 300 --out trained.json", DTRAIN);
     assert_int_equal(r.exit_code, 0);
     assert_non_null(strstr(r.out, "trained.json: 300 tokens, from "));
+    assert_non_null(strstr(r.out, " kB of text with "));
     command_free(&r);
     expect_refused("train text.txt --vocab-size 300 --out trained.json",
                    "found trained.json, which is there");

@@ -371,7 +371,8 @@ static void test_mixtures(void **state) {
     assert_non_null(
         strstr(dt_error(), "expected texts alone or files of tokens alone, found a text among files"));
     assert_int_equal(dt_corpus_open(&corpus, &bare), DT_USAGE);
-    assert_non_null(strstr(dt_error(), "expected a file of tokens, since tokenizer is null, found a text"));
+    assert_non_null(
+        strstr(dt_error(), "expected a file of tokens, since no tokenizer is given, found a text"));
     assert_int_equal(dt_corpus_open(&corpus, &input), DT_USAGE);
     assert_non_null(strstr(dt_error(), "cannot use standard input (-) with other files"));
 }

@@ -19,7 +19,7 @@ static const bad_row rows[] = {
     {ROW("tokenize --decode text.txt",
          "cannot use text.txt: expected a file of tokens, found one that begins as none does")},
     {ROW("tokenize --statistics text.txt",
-         "expected a file of tokens, since tokenizer is null, found a text")},
+         "expected a file of tokens, since no tokenizer is given, found a text")},
     {ROW("trian", "there is no verb \"trian\"; did you mean train? (dtrain --help)")},
     {ROW("samp good", "there is no verb \"samp\"; did you mean sample?")},
     {ROW("qqqqqqqqq", "there is no verb \"qqqqqqqqq\"; expected train, sample, eval, data, ")},
