@@ -40,6 +40,7 @@ typedef struct head {
     float *s, *dz;                   /* [GROUP, stride]: scores or Z, and dZ or dS */
     int64_t stride;
     float *factor; /* of the dropout of one row */
+    bool more;     /* a head follows, whose rows are worth asking for */
 } head;
 
 static float *carve(float **scratch, int64_t floats) {
@@ -167,6 +168,14 @@ static void multiply(float *restrict row, const float *restrict factor, int64_t 
             row[j + l] *= factor[j + l];
 }
 
+/* Asks for rows [first, first + rows) of the next head's columns of x, ahead of their use: they lie too far
+ * apart for the processor. */
+DT_UNROLL_INLINE void ask_rows(const head *h, const float *x, int64_t stride, int64_t first, int64_t rows) {
+    for (int64_t i = first; i < first + rows; i++)
+        for (int64_t d = 0; d < h->D; d += 16)
+            __builtin_prefetch(x + i * stride + h->D + d, 0, 2);
+}
+
 /* Of the queries `own`. */
 static void forward_head(const head *h, float *y, float *lse, int64_t C, dt_range own, uint32_t first_row,
                          const dt_dropout *drop) {
@@ -174,6 +183,11 @@ static void forward_head(const head *h, float *y, float *lse, int64_t C, dt_rang
     pack(h->values, h->v, h->row, h->T, h->D, 1.0f);
     for (int64_t first = own.first; first < own.end; first += DT_TILE_ROWS) {
         const int64_t rows = dt_min(own.end - first, DT_TILE_ROWS), keys = first + rows;
+        if (h->more) {
+            ask_rows(h, h->q, h->row, first, rows);
+            ask_rows(h, h->k, h->row, first, rows);
+            ask_rows(h, h->v, h->row, first, rows);
+        }
         copy_rows(h->query, h->q + first * h->row, h->row, rows, h->D, h->root);
         against_keys(h, h->s, h->query, rows, 0, keys, h->keys_t);
         for (int64_t i = 0; i < rows; i++) {
@@ -197,6 +211,7 @@ static void forward(dt_operand *result, float *lse, const dt_operand *qkv, int64
     head h = prepare(qkv, T, C, H, scratch);
     for (int64_t i = 0; i < H; i++, h.q += h.D, h.k += h.D, h.v += h.D) {
         const dt_range own = dt_attention_tokens(outputs, i, T);
+        h.more = i + 1 < H;
         if (own.first < own.end)
             forward_head(&h, y + i * h.D, lse + i * T, C, own, (uint32_t)(i * T), drop);
     }
@@ -236,6 +251,13 @@ static void backward_tile(const head *h, float *dq, const float *dy, const float
     const bool whole = first < own.end;
     const int64_t from = whole ? 0 : own.first, keys = whole ? first + start + rows : own.end;
     float *s = h->s + start * h->stride, *dz = h->dz + start * h->stride;
+    if (h->more) {
+        ask_rows(h, h->q, h->row, first + start, rows);
+        ask_rows(h, h->k, h->row, first + start, rows);
+        ask_rows(h, h->v, h->row, first + start, rows);
+        ask_rows(h, dy, C, first + start, rows);
+        ask_rows(h, y, C, first + start, rows);
+    }
     against_keys(h, s, h->query + start * h->D, rows, from, keys, h->keys_t);
     against_keys(h, dz, h->dy_rows + start * h->D, rows, from, keys, h->values_t);
     for (int64_t i = 0; i < rows; i++) {
@@ -286,6 +308,7 @@ static void backward(dt_operand *result, const dt_operand *of_y, const dt_operan
     head h = prepare(qkv, T, C, H, scratch);
     for (int64_t i = 0; i < H; i++, h.q += h.D, h.k += h.D, h.v += h.D) {
         const dt_range own = dt_attention_tokens(outputs, i, T);
+        h.more = i + 1 < H;
         if (own.first < own.end)
             backward_head(&h, dqkv + i * h.D, dy + i * h.D, y + i * h.D, lse + i * T, C, own,
                           (uint32_t)(i * T), drop);

@@ -138,9 +138,18 @@ DT_UNROLL_INLINE void fetch_sums(const dt_tile_target *c, const float *at, int64
     }
 }
 
+/* Asks for what a tile of `rows` rows reads of an A in its place, k steps from `at`: its first pass is the
+ * first to read it, and only for the second on it is in a cache. */
+DT_UNROLL_INLINE void fetch_a(const dt_product *x, const float *at, int64_t rows, int64_t k) {
+    const int64_t lines = x->transpose_a ? k : rows, floats = x->transpose_a ? rows : k;
+    for (int64_t r = 0; r < lines; r++)
+        for (int64_t f = 0; f < floats; f += 16)
+            __builtin_prefetch(at + r * x->a_stride + f, 0, 2);
+}
+
 /* All tiles of `rows` rows of C in the columns of one panel. */
 static void multiply_panel(const dt_product *x, dt_tile_target c, int64_t rows, int64_t k, int64_t blocks,
-                           const left *a, const right *b, const source *next) {
+                           const left *a, const right *b, const source *next, bool is_first) {
     float *const first = c.at;
     for (int64_t block = 0; block < blocks; block++) {
         const int64_t start = block_start(rows, blocks, block);
@@ -148,6 +157,8 @@ static void multiply_panel(const dt_product *x, dt_tile_target c, int64_t rows, 
         const float *of_tile = a->at + start * a->row + block * a->tile;
         c.at = first + start * c.stride;
         fetch(next, block, blocks);
+        if (is_first && block + 1 < blocks && a_stays(x))
+            fetch_a(x, of_tile + count * a->row, block_start(rows, blocks, block + 2) - start - count, k);
         if (c.sum == DT_TILE_GO_ON && block + 1 < blocks)
             fetch_sums(&c, c.at + count * c.stride, block_start(rows, blocks, block + 2) - start - count);
         if (x->transpose_a)
@@ -203,7 +214,7 @@ static void multiply(const dt_product *x, float *workspace) {
                                           .bias = x->bias && p + k == x->k ? x->bias + j : NULL};
                 const source now = source_of(x, p, k, j), next = source_of(x, p, k, j + c.cols);
                 const right b = take_b(panel, x, &now, k, c.cols);
-                multiply_panel(x, c, rows, k, blocks, &a, &b, &next);
+                multiply_panel(x, c, rows, k, blocks, &a, &b, &next, j == 0);
             }
         }
     }

@@ -49,6 +49,7 @@ static inline float dt_row_sum(const float *row, int64_t n) {
     float lane[DT_ROW_LANES] = {0};
     int64_t i = 0;
     for (; i + DT_ROW_LANES <= n; i += DT_ROW_LANES)
+#pragma omp simd
         for (int l = 0; l < DT_ROW_LANES; l++)
             lane[l] += row[i + l];
     for (int l = 0; i + l < n; l++)
@@ -61,6 +62,7 @@ static inline float dt_row_dot(const float *a, const float *b, int64_t n) {
     float lane[DT_ROW_LANES] = {0};
     int64_t i = 0;
     for (; i + DT_ROW_LANES <= n; i += DT_ROW_LANES)
+#pragma omp simd
         for (int l = 0; l < DT_ROW_LANES; l++)
             lane[l] = dt_fma(a[i + l], b[i + l], lane[l]);
     for (int l = 0; i + l < n; l++)

@@ -13,8 +13,9 @@
 
 typedef dt_fma_lanes lanes;
 
-/* As four numbers anywhere that a float may be. */
+/* Four and eight numbers, from anywhere that a float may be. */
 typedef float four __attribute__((vector_size(4 * sizeof(float)), aligned(sizeof(float)), may_alias));
+typedef float eight __attribute__((vector_size(8 * sizeof(float)), aligned(sizeof(float)), may_alias));
 
 #define INLINE DT_UNROLL_INLINE
 
@@ -161,33 +162,67 @@ static void pack(float *restrict panel, const float *restrict b, int64_t stride,
             panel[p * COLS + j] = j < cols ? scale * b[p * stride + j] : 0.0f;
 }
 
-/* Four rows of four columns at a time: two rounds of shuffles turn them around. */
-static void turn_four(float *restrict panel, const float *restrict b, int64_t stride) {
-    const four r0 = *(const four *)b, r1 = *(const four *)(b + stride), r2 = *(const four *)(b + 2 * stride),
-               r3 = *(const four *)(b + 3 * stride);
-    const four low01 = __builtin_shufflevector(r0, r1, 0, 4, 1, 5),
-               low23 = __builtin_shufflevector(r2, r3, 0, 4, 1, 5),
-               high01 = __builtin_shufflevector(r0, r1, 2, 6, 3, 7),
-               high23 = __builtin_shufflevector(r2, r3, 2, 6, 3, 7);
-    *(four *)panel = __builtin_shufflevector(low01, low23, 0, 1, 4, 5);
-    *(four *)(panel + COLS) = __builtin_shufflevector(low01, low23, 2, 3, 6, 7);
-    *(four *)(panel + 2 * COLS) = __builtin_shufflevector(high01, high23, 0, 1, 4, 5);
-    *(four *)(panel + 3 * COLS) = __builtin_shufflevector(high01, high23, 2, 3, 6, 7);
+/* Two shuffles of each 128 bits of two vectors: elements a and b of the first, c and d of the second, or in
+ * turns. */
+#if LANES == 16
+#define PAIR(x, y, a, b)                                                                                     \
+    __builtin_shufflevector(x, y, a, (a) + 16, b, (b) + 16, (a) + 4, (a) + 20, (b) + 4, (b) + 20, (a) + 8,   \
+                            (a) + 24, (b) + 8, (b) + 24, (a) + 12, (a) + 28, (b) + 12, (b) + 28)
+#define JOIN(x, y, a, b)                                                                                     \
+    __builtin_shufflevector(x, y, a, b, (a) + 16, (b) + 16, (a) + 4, (b) + 4, (a) + 20, (b) + 20, (a) + 8,   \
+                            (b) + 8, (a) + 24, (b) + 24, (a) + 12, (b) + 12, (a) + 28, (b) + 28)
+#elif LANES == 8
+#define PAIR(x, y, a, b)                                                                                     \
+    __builtin_shufflevector(x, y, a, (a) + 8, b, (b) + 8, (a) + 4, (a) + 12, (b) + 4, (b) + 12)
+#define JOIN(x, y, a, b)                                                                                     \
+    __builtin_shufflevector(x, y, a, b, (a) + 8, (b) + 8, (a) + 4, (b) + 4, (a) + 12, (b) + 12)
+#else
+#define PAIR(x, y, a, b) __builtin_shufflevector(x, y, a, (a) + 4, b, (b) + 4)
+#define JOIN(x, y, a, b) __builtin_shufflevector(x, y, a, b, (a) + 4, (b) + 4)
+#endif
+
+/* Four numbers from each fourth row of b, side by side in a vector. */
+INLINE lanes each_fourth(const float *b, int64_t stride) {
+#if LANES == 4
+    (void)stride;
+    return *(const lanes *)b;
+#else
+    const four r0 = *(const four *)b, r1 = *(const four *)(b + 4 * stride);
+    const eight low = __builtin_shufflevector(r0, r1, 0, 1, 2, 3, 4, 5, 6, 7);
+#if LANES == 8
+    return low;
+#else
+    const four r2 = *(const four *)(b + 8 * stride), r3 = *(const four *)(b + 12 * stride);
+    const eight high = __builtin_shufflevector(r2, r3, 0, 1, 2, 3, 4, 5, 6, 7);
+    return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+#endif
+#endif
+}
+
+/* LANES rows of four columns become four rows of a panel: two rounds of shuffles turn each four rows around.
+ */
+INLINE void turn(float *restrict panel, const float *restrict b, int64_t stride) {
+    const lanes r0 = each_fourth(b, stride), r1 = each_fourth(b + stride, stride),
+                r2 = each_fourth(b + 2 * stride, stride), r3 = each_fourth(b + 3 * stride, stride);
+    const lanes low01 = PAIR(r0, r1, 0, 1), low23 = PAIR(r2, r3, 0, 1), high01 = PAIR(r0, r1, 2, 3),
+                high23 = PAIR(r2, r3, 2, 3);
+    *(lanes *)panel = JOIN(low01, low23, 0, 1);
+    *(lanes *)(panel + COLS) = JOIN(low01, low23, 2, 3);
+    *(lanes *)(panel + 2 * COLS) = JOIN(high01, high23, 0, 1);
+    *(lanes *)(panel + 3 * COLS) = JOIN(high01, high23, 2, 3);
 }
 
 static void pack_transposed(float *restrict panel, const float *restrict b, int64_t stride, int64_t k,
                             int64_t cols) {
     DT_ASSERT(cols >= 1 && cols <= COLS);
-    for (int64_t j = 0; j < COLS; j += 4)
-        for (int64_t p = 0; p < k; p += 4) {
-            if (j + 4 <= cols && p + 4 <= k) {
-                turn_four(panel + p * COLS + j, b + j * stride + p, stride);
-                continue;
-            }
-            for (int64_t q = p; q < p + 4 && q < k; q++)
-                for (int64_t i = j; i < j + 4; i++)
-                    panel[q * COLS + i] = i < cols ? b[i * stride + q] : 0.0f;
-        }
+    for (int64_t j = 0; j < COLS; j += LANES) {
+        int64_t p = 0;
+        for (; j + LANES <= cols && p + 4 <= k; p += 4)
+            turn(panel + p * COLS + j, b + j * stride + p, stride);
+        for (; p < k; p++)
+            for (int64_t i = j; i < j + LANES; i++)
+                panel[p * COLS + i] = i < cols ? b[i * stride + p] : 0.0f;
+    }
 }
 
 const struct dt_tile DT_ISA_NAME(dt_tile) = {multiply, multiply_transposed, pack, pack_transposed};
