@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "base/memory.h"
 #include "base/plural.h"
+#include "base/units.h"
 
 /* Of a window with a section per rank: sections are rounded up to pages, and a rank has a page or two of Open
  * MPI's own. Open MPI wants a twentieth more to be free than it takes. */
@@ -78,9 +79,10 @@ static dt_status expect_space(const dt_hosts *hosts, size_t bytes) {
                  found = (double)folder.f_bavail * (double)folder.f_frsize;
     if (needed > found)
         return dt_usage(
-            "allreduce: hierarchical needs memory that the ranks of a host share: expected %.1f MB free in %s for "
-            "%d rank%s, found %.1f MB; enlarge it, lower bucket_bytes, or use allreduce: flat",
-            needed / 1e6, shared_folder(), hosts->ranks, dt_plural_s(hosts->ranks), found / 1e6);
+            "allreduce: hierarchical needs memory that the ranks of a host share: expected %s free in %s for "
+            "%d rank%s, found %s; enlarge it, lower bucket_bytes, or use allreduce: flat",
+            dt_units_bytes(needed).text, shared_folder(), hosts->ranks, dt_plural_s(hosts->ranks),
+            dt_units_bytes(found).text);
     return DT_OK;
 }
 

@@ -147,7 +147,7 @@ json_t *dt_config_to_json(const dt_config *config) {
 
 dt_status dt_config_from_json(dt_config *config, const json_t *object, const char *where) {
     if (!json_is_object(object))
-        return dt_usage("%s: expected an object with an option a key, found another value", where);
+        return dt_usage("%s: expected an object whose keys are options, found another value", where);
     const char *key;
     json_t *value;
     json_object_foreach((json_t *)object, key, value) {

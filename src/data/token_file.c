@@ -219,7 +219,7 @@ static dt_status open_format(dt_token_file *file, int descriptor, int raw_bytes)
         return open_llmc(file, descriptor);
     if (raw_bytes == 0)
         return dt_usage(
-            "cannot use %s: expected a file of tokens, found one that begins as none does; name a file "
+            "cannot use %s: expected a file of tokens, found a file that does not begin like one; name a file "
             "that `dtrain tokenize` or llm.c has written, or give data_format for one without a header",
             file->path);
     file->format = DT_TOKEN_FORMAT_RAW;

@@ -13,7 +13,7 @@
 
 #include "base/status.h"
 
-/** How every page begins, and every picture, that of roofline.c too: report_output.c knows them by it. */
+/** How every page begins, and every picture: report_output.c knows them by it. */
 #define DT_PAGE_START                                                                                        \
     "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"                                \
     "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"                             \

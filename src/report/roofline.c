@@ -8,31 +8,35 @@
 #include <string.h>
 
 #include "base/plural.h"
-#include "base/replace.h"
 #include "base/version.h"
 #include "config/describe.h"
+#include "report/axis_marks.h"
+#include "report/chart.h"
 #include "report/page.h"
 
 /* Units of the picture: the whole, the plot, and the bars beside it. */
-#define WIDTH      900.0
-#define HEIGHT     462.0
+#define WIDTH      DT_CHART_WIDE
+#define HEIGHT     472.0
 #define LEFT       58.0
-#define RIGHT      472.0
-#define TOP        76.0
-#define BOTTOM     362.0
-#define BARS_LEFT  704.0
-#define BARS_RIGHT 880.0
+#define RIGHT      540.0
+#define TOP        44.0
+#define BOTTOM     342.0
+#define BARS_TITLE 660.0
+#define BARS_LEFT  830.0
+#define BARS_RIGHT (WIDTH - 18.0)
+
+/* The key: from the plot to its first line, and the width of a letter. */
+#define KEY_BELOW  64.0
+#define KEY_LINE   22.0
+#define KEY_LETTER 7.2
 
 /* From one line of notes to the next. */
-#define NOTE_LINE 11.0
+#define NOTE_LINE 12.0
 
 #define NAME_BYTES 32
 
-/* Kernels beyond that share their colours with others. */
+/* Kernels beyond that share their colours with others; chart.css has them. */
 #define COLOURS 8
-
-static const char *const colours[COLOURS] = {"#0b5fa5", "#c2571a", "#2a8c4a", "#8a3ea8",
-                                             "#b3202c", "#0d8f94", "#7a5b00", "#555555"};
 
 /* The passes of a kernel, and their marks around a point; the last also stands for other names. */
 static const struct {
@@ -113,36 +117,34 @@ static void draw_text(FILE *f, const char *class, double x, double y, const char
             text);
 }
 
-static void draw_line(FILE *f, const char *class, double x1, double y1, double x2, double y2) {
-    fprintf(f, "<line class=\"%s\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>\n", class, x1, y1, x2,
-            y2);
+static void draw_title(FILE *f, double x, const char *title, const char *unit) {
+    fprintf(f,
+            "<text class=\"title\" x=\"%.1f\" y=\"24\">%s<tspan class=\"unit\" dx=\"8\">%s</tspan></text>\n",
+            x, title, unit);
 }
 
-static void draw_grid(FILE *f, const axes *a) {
+static void draw_roof_line(FILE *f, double x1, double y1, double x2, double y2) {
+    fprintf(f, "<path class=\"roof\" d=\"M%.1f %.1fL%.1f %.1f\"/>\n", x1, y1, x2, y2);
+}
+
+static void draw_axes(FILE *f, const axes *a) {
     char text[32];
-    for (int64_t i = (int64_t)ceil(a->x_low); (double)i <= a->x_high; i++) {
-        const double x = (double)i, at = x_of(a, exp2(x));
-        draw_line(f, "grid", at, TOP, at, BOTTOM);
-        snprintf(text, sizeof text, x < 0.0 ? "1/%.0f" : "%.0f", exp2(fabs(x)));
-        draw_text(f, "number", at, BOTTOM + 15.0, "middle", text);
-    }
     /* Rates in GFLOP/s at powers of two of a GFLOP/s, which are none of the axis's own, and half again. */
     for (int64_t i = 2 * (int64_t)floor(a->y_low - log2(1e9)); i <= 2 * (int64_t)(a->y_high - log2(1e9)) + 1;
          i++) {
-        const double rate = 1e9 * exp2(floor(0.5 * (double)i)) * (i % 2 ? 1.5 : 1.0), at = y_of(a, rate);
+        const double rate = 1e9 * exp2(floor(0.5 * (double)i)) * (i % 2 ? 1.5 : 1.0);
         if (log2(rate) < a->y_low || log2(rate) > a->y_high)
             continue;
-        draw_line(f, "grid", LEFT, at, RIGHT, at);
         snprintf(text, sizeof text, "%.3g", 1e-9 * rate);
-        draw_text(f, "number", LEFT - 6.0, at + 3.5, "end", text);
+        dt_axis_marks_value(f, LEFT, RIGHT, y_of(a, rate), text);
     }
-    fprintf(f, "<rect class=\"frame\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>\n", LEFT, TOP,
-            RIGHT - LEFT, BOTTOM - TOP);
-    draw_text(f, "label", 0.5 * (LEFT + RIGHT), BOTTOM + 33.0, "middle", "FLOP per byte (log scale)");
-    fprintf(f,
-            "<text class=\"label\" x=\"16\" y=\"%.1f\" text-anchor=\"middle\" transform=\"rotate(-90 16 "
-            "%.1f)\">GFLOP/s per rank (log scale)</text>\n",
-            0.5 * (TOP + BOTTOM), 0.5 * (TOP + BOTTOM));
+    dt_axis_marks_line(f, LEFT, RIGHT, BOTTOM);
+    for (int64_t i = (int64_t)ceil(a->x_low); (double)i <= a->x_high; i++) {
+        const double x = (double)i;
+        snprintf(text, sizeof text, x < 0.0 ? "1/%.0f" : "%.0f", exp2(fabs(x)));
+        dt_axis_marks_tick(f, x_of(a, exp2(x)), BOTTOM, text);
+    }
+    draw_text(f, "label", 0.5 * (LEFT + RIGHT), BOTTOM + 36.0, "middle", "FLOP per byte (log scale)");
 }
 
 /* A level roof from where memory allows it, and its words beside its end, below those of the roof above it.
@@ -154,9 +156,9 @@ static void draw_roof(FILE *f, const axes *a, const dt_profile *p, double flops,
         return;
     const double ridge = fmax(flops / p->peak.copy_bytes, exp2(a->x_low));
     const double at = fmax(y_of(a, flops) + 3.5, *lowest);
-    draw_line(f, "roof", x_of(a, ridge), y_of(a, flops), RIGHT, y_of(a, flops));
+    draw_roof_line(f, x_of(a, ridge), y_of(a, flops), RIGHT, y_of(a, flops));
     snprintf(text, sizeof text, "%s %.0f", name, 1e-9 * flops);
-    draw_text(f, "note", RIGHT + 4.0, at, "start", text);
+    draw_text(f, "note", RIGHT + 6.0, at, "start", text);
     *lowest = at + NOTE_LINE;
 }
 
@@ -166,15 +168,15 @@ static void draw_slope(FILE *f, const axes *a, const dt_profile *p) {
     const double low = fmax(exp2(a->x_low), exp2(a->y_low) / p->peak.copy_bytes),
                  high = fmin(exp2(a->x_high), highest / p->peak.copy_bytes);
     char text[64];
-    draw_line(f, "roof", x_of(a, low), y_of(a, low * p->peak.copy_bytes), x_of(a, high),
-              y_of(a, high * p->peak.copy_bytes));
+    draw_roof_line(f, x_of(a, low), y_of(a, low * p->peak.copy_bytes), x_of(a, high),
+                   y_of(a, high * p->peak.copy_bytes));
     snprintf(text, sizeof text, "memory copy %.1f GB/s", 1e-9 * p->peak.copy_bytes);
     draw_text(f, "note", x_of(a, low) + 16.0, y_of(a, low * p->peak.copy_bytes) - 3.0, "start", text);
 }
 
 static void draw_mark(FILE *f, double x, double y, int64_t mark, int64_t colour, const char *title) {
-    fprintf(f, "<path fill=\"%s\" fill-opacity=\".82\" d=\"M%.1f %.1f%s\"><title>%s</title></path>\n",
-            colours[colour], x, y, marks[mark].path, title);
+    fprintf(f, "<path class=\"mark c%" PRId64 "\" d=\"M%.1f %.1f%s\"><title>%s</title></path>\n", colour, x,
+            y, marks[mark].path, title);
 }
 
 static void draw_products(FILE *f, const axes *a, const dt_profile *p) {
@@ -194,7 +196,7 @@ static void draw_products(FILE *f, const axes *a, const dt_profile *p) {
 
 /* Below the plot: the kernels by their colours, then the passes by their shapes. */
 static void draw_key(FILE *f, const dt_profile *p) {
-    const double line = BOTTOM + 58.0;
+    const double line = BOTTOM + KEY_BELOW;
     char kernel[NAME_BYTES], last[NAME_BYTES] = "";
     double x = LEFT;
     for (int64_t i = 0; i < p->count; i++) {
@@ -204,16 +206,18 @@ static void draw_key(FILE *f, const dt_profile *p) {
         if (strcmp(kernel, last) == 0)
             continue;
         memcpy(last, kernel, sizeof last);
-        fprintf(f, "<rect x=\"%.1f\" y=\"%.1f\" width=\"9\" height=\"9\" fill=\"%s\"/>\n", x, line - 8.0,
-                colours[colour_of(p, i)]);
-        draw_text(f, "number", x + 13.0, line, "start", kernel);
-        x += 24.0 + 6.4 * (double)strlen(kernel);
+        fprintf(f,
+                "<rect class=\"mark c%" PRId64
+                "\" x=\"%.1f\" y=\"%.1f\" width=\"10\" height=\"10\" rx=\"2\"/>\n",
+                colour_of(p, i), x, line - 9.0);
+        draw_text(f, "label", x + 15.0, line, "start", kernel);
+        x += 32.0 + KEY_LETTER * (double)strlen(kernel);
     }
     x = LEFT;
     for (int64_t m = 0; m < MARKS; m++) {
-        draw_mark(f, x + 5.0, line + 17.0, m, COLOURS - 1, marks[m].pass);
-        draw_text(f, "number", x + 13.0, line + 21.0, "start", marks[m].pass);
-        x += 30.0 + 6.4 * (double)strlen(marks[m].pass);
+        draw_mark(f, x + 5.0, line + KEY_LINE - 4.0, m, COLOURS, marks[m].pass);
+        draw_text(f, "label", x + 15.0, line + KEY_LINE, "start", marks[m].pass);
+        x += 32.0 + KEY_LETTER * (double)strlen(marks[m].pass);
     }
 }
 
@@ -221,6 +225,7 @@ static void draw_key(FILE *f, const dt_profile *p) {
 static void draw_bars(FILE *f, const dt_profile *p) {
     double longest = p->peak.copy_bytes;
     int64_t bars = 0, bar = 0;
+    char copied[32];
     for (int64_t i = 0; i < p->count; i++)
         if (only_moves(&p->row[i])) {
             longest = fmax(longest, p->row[i].bytes / p->row[i].seconds.minimum);
@@ -228,50 +233,55 @@ static void draw_bars(FILE *f, const dt_profile *p) {
         }
     const double scale = (BARS_RIGHT - BARS_LEFT) / longest, copy = BARS_LEFT + scale * p->peak.copy_bytes;
     const double height = fmin((BOTTOM - TOP) / (double)(bars > 0 ? bars : 1), 26.0);
-    draw_text(f, "title", BARS_LEFT, TOP - 21.0, "start", "GB/s moved per rank");
+    draw_title(f, BARS_TITLE, "What else moves memory", "GB/s per rank");
     for (int64_t i = 0; i < p->count; i++) {
         const dt_profile_row *r = &p->row[i];
         char text[32];
         if (!only_moves(r))
             continue;
         const double rate = r->bytes / r->seconds.minimum, y = TOP + height * (double)bar++;
-        draw_text(f, "number", BARS_LEFT - 6.0, y + 0.5 * height + 3.5, "end", r->name);
+        draw_text(f, "number", BARS_LEFT - 8.0, y + 0.5 * height + 4.0, "end", r->name);
         fprintf(
             f,
-            "<rect class=\"bar\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"><title>%s: %.1f GB/s, "
+            "<rect class=\"moved\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"><title>%s: %.1f GB/s, "
             "%.2f %% of the step</title></rect>\n",
             BARS_LEFT, y + 3.0, scale * rate, height - 6.0, r->name, 1e-9 * rate,
             1e2 * r->seconds.median / p->step.median);
         snprintf(text, sizeof text, "%.1f", 1e-9 * rate);
-        draw_text(f, "inside", BARS_LEFT + 4.0, y + 0.5 * height + 3.5, "start", text);
+        draw_text(f, "inside", BARS_LEFT + 6.0, y + 0.5 * height + 4.0, "start", text);
     }
-    draw_line(f, "roof", copy, TOP - 4.0, copy, TOP + height * (double)bars);
-    draw_text(f, "note", copy, TOP - 7.0, "end", "memory copy");
+    draw_roof_line(f, copy, TOP - 4.0, copy, TOP + height * (double)bars);
+    snprintf(copied, sizeof copied, "memory copy %.1f", 1e-9 * p->peak.copy_bytes);
+    draw_text(f, "note", copy, TOP + height * (double)bars + 14.0, "middle", copied);
 }
 
-static void draw(FILE *f, const dt_profile *p, const dt_config *c) {
-    const axes a = choose_axes(p);
+/* What is drawn. */
+typedef struct subject {
+    const dt_profile *profile;
+    const dt_config *config;
+} subject;
+
+static void draw_caption(FILE *f, const subject *s) {
     char text[384], model[DT_DESCRIBE_BYTES];
-    fprintf(f, DT_PAGE_SVG_START "%.0f %.0f\" role=\"img\" aria-label=\"roofline of a training step\">\n",
-            WIDTH, HEIGHT);
-    fputs("<style>text{font-family:Helvetica,Arial,'Liberation Sans',sans-serif;font-size:11px;fill:#333}"
-          ".title{font-size:13px;font-weight:600;fill:#111}.label,.note{fill:#555}.note{font-size:10px}"
-          ".grid{stroke:#e4e4e4;stroke-width:.8}.frame{fill:none;stroke:#888;stroke-width:.8}"
-          ".roof{stroke:#444;stroke-width:1.3;stroke-dasharray:6 3}.bar{fill:#9dbfdd}"
-          ".inside{fill:#123}</style>\n",
-          f);
-    fprintf(f, "<rect width=\"%.0f\" height=\"%.0f\" fill=\"#fff\"/>\n", WIDTH, HEIGHT);
-    draw_text(f, "title", LEFT, 20.0, "start",
-              "How far each kernel of a training step is from the machine's roof");
-    dt_describe_model(c, model);
+    const dt_profile *p = s->profile;
+    dt_describe_model(s->config, model);
     snprintf(text, sizeof text,
              "%s, kernels %s, %d rank%s x %d thread%s; %s, micro-batches of %" PRId64 "; dtrain %s",
              dt_dtype_names[p->compute], p->kernels, p->ranks, dt_plural_s(p->ranks), p->threads,
-             dt_plural_s(p->threads), model, c->micro_batch_size, dt_version_commit());
-    draw_text(f, "label", LEFT, 37.0, "start", text);
-    draw_grid(f, &a);
-    draw_slope(f, &a, p);
+             dt_plural_s(p->threads), model, s->config->micro_batch_size, dt_version_commit());
+    draw_text(f, "note", 12.0, HEIGHT - 10.0, "start", text);
+}
+
+static void draw(FILE *f, const void *context) {
+    const subject *s = context;
+    const dt_profile *p = s->profile;
+    const axes a = choose_axes(p);
     double lowest = 0.0;
+    dt_page_open_svg(f, "Roofline of a training step", WIDTH, HEIGHT);
+    draw_title(f, 12.0, "Each kernel of a training step below the machine's roof",
+               "GFLOP/s per rank, log scale");
+    draw_axes(f, &a);
+    draw_slope(f, &a, p);
     if (p->compute == DT_DTYPE_BF16)
         draw_roof(f, &a, p, p->peak.bf16_flops, "bf16", &lowest);
     draw_roof(f, &a, p, p->peak.fma_flops, "FMA", &lowest);
@@ -279,19 +289,11 @@ static void draw(FILE *f, const dt_profile *p, const dt_config *c) {
     draw_products(f, &a, p);
     draw_key(f, p);
     draw_bars(f, p);
-    fputs("</svg>\n", f);
+    draw_caption(f, s);
+    dt_page_close_svg(f);
 }
 
 dt_status dt_roofline_write(const dt_profile *profile, const dt_config *config, const char *path) {
-    char *text = NULL;
-    size_t length = 0;
-    FILE *memory = open_memstream(&text, &length);
-    if (memory == NULL)
-        return dt_fail("cannot write %s: out of memory", path);
-    draw(memory, profile, config);
-    dt_status status = fclose(memory) == 0 ? DT_OK : dt_fail("cannot write %s: out of memory", path);
-    if (status == DT_OK)
-        status = dt_replace_write(path, text, length);
-    free(text);
-    return status;
+    const subject s = {profile, config};
+    return dt_page_write(path, draw, &s, NULL);
 }

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/plural.h"
+#include "base/units.h"
 #include "base/version.h"
 #include "config/describe.h"
 #include "report/old_names.h"
@@ -94,8 +95,9 @@ static void print_step(const dt_profile *p) {
     if (p->ranks > 1)
         dt_log_line("allreduce %.3f ms exposed in the step, %.3f ms hidden behind the backward pass",
                     1e3 * p->exposed_seconds, 1e3 * dt_profile_hidden(p));
-    dt_log_line("memory    %.1f MB resident on the largest rank, of which the tables count %.1f MB",
-                1e-6 * (double)p->resident_bytes, 1e-6 * (double)p->computed_bytes);
+    dt_log_line("memory    %s resident on the largest rank, of which the tables count %s",
+                dt_units_bytes((double)p->resident_bytes).text,
+                dt_units_bytes((double)p->computed_bytes).text);
     dt_log_line("check     loss %.9g, finite and the same on all ranks in every timed step: %s", p->loss,
                 p->losses_hold ? "PASSED" : "FAILED");
 }

@@ -52,7 +52,7 @@ dt_status dt_added_add(dt_added *added, dt_added_token token, const char *text, 
         at = child != 0 ? child : add_node(added, at, (uint8_t)text[i]);
     }
     if (at < 0)
-        return dt_fail("%s: expected added tokens of less than %d MB, found more", where,
+        return dt_fail("%s: expected added tokens of less than %d MiB in memory, found more", where,
                        DT_ADDED_MAX_MEMORY >> 20);
     if (added->nodes[at].token.id >= 0)
         return dt_usage("%s: expected added tokens of different texts, found \"%.100s\" twice", where, text);

@@ -294,7 +294,7 @@ dt_status dt_bpe_encode(const dt_bpe *bpe, dt_bpe_scratch *scratch, const uint8_
         if (bytes > SHORT_BYTES) {
             if (bytes > INT32_MAX)
                 return dt_fail(
-                    "expected pieces of text of less than 2 GB between two cuts of the tokenizer, found "
+                    "expected pieces of text of less than 2 GiB between two cuts of the tokenizer, found "
                     "one that is longer; break its lines");
             DT_TRY(grow(scratch, bytes));
             *count += encode_long(bpe, scratch, piece + first, bytes, ids + *count);

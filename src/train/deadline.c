@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/units.h"
 #include "config/config.h"
 #include "train/stop.h"
 
@@ -124,9 +125,9 @@ double dt_deadline_slurm(void) {
         const double end = strtod(told, NULL), since = (double)time(NULL) - end;
         if (since < 0.0)
             return end;
-        dt_log_line("deadline  SLURM_JOB_END_TIME was %.0f s ago and is ignored, since this job still runs; "
+        dt_log_line("deadline  SLURM_JOB_END_TIME was %s ago and is ignored, since this job still runs; "
                     "asking squeue",
-                    since);
+                    dt_units_seconds(since).text);
     }
     const double end = find_by_squeue(job, why, sizeof why);
     if (isnan(end))
@@ -163,7 +164,7 @@ static void ask_again(dt_deadline *d) {
     if (isinf(end))
         dt_log_line("deadline  the Slurm job has no time limit any more: going on");
     else
-        dt_log_line("deadline  the Slurm job now ends %.0f s from now: going on", left);
+        dt_log_line("deadline  the Slurm job now ends %s from now: going on", dt_units_seconds(left).text);
 }
 
 /* What is due now. The caller holds the mutex. */
@@ -206,7 +207,7 @@ void dt_deadline_start(dt_deadline *d, double start_seconds, double stop_after_s
     const double end = fmin(d->own_end, d->slurm_end);
     if (isinf(end))
         return;
-    dt_log_line("deadline  %.0f s from now, by %s: saves and stops before", end - now,
+    dt_log_line("deadline  %s from now, by %s: saves and stops before", dt_units_seconds(end - now).text,
                 d->own_end < d->slurm_end ? "stop_after_seconds" : "the end of the Slurm job");
     /* What is over already need not wait for the thread. */
     if (now >= moment(d, d->own_end))

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/minmax.h"
 #include "base/plural.h"
+#include "base/units.h"
 #include "comm/agree.h"
 #include "comm/contract.h"
 #include "model/activations.h"
@@ -140,12 +141,12 @@ dt_status dt_need_check(const dt_world *world, const dt_need *need) {
     dt_status status = DT_OK;
     if (all > available)
         status = dt_usage(
-            "not enough memory on host %s: expected %s%.1f MB available for %d rank%s, of which rank %d takes "
-            "%.1f MB, found %.1f MB%s; use a smaller model, micro_batch_size, bucket_bytes or OMP_NUM_THREADS, "
+            "not enough memory on host %s: expected %s%s available for %d rank%s, of which rank %d takes "
+            "%s, found %s%s; use a smaller model, micro_batch_size, bucket_bytes or OMP_NUM_THREADS, "
             "or fewer ranks per host, or recompute: layer; dtrain plan says what fits",
-            world->host, own < LARGEST_BYTES ? "at least " : "more than ", (double)all / 1e6,
-            world->host_ranks, dt_plural_s(world->host_ranks), world->rank, (double)own / 1e6,
-            (double)available / 1e6,
+            world->host, own < LARGEST_BYTES ? "at least " : "more than ", dt_units_bytes((double)all).text,
+            world->host_ranks, dt_plural_s(world->host_ranks), world->rank, dt_units_bytes((double)own).text,
+            dt_units_bytes((double)available).text,
             dt_available_is_limited("")
                 ? ", which the memory limit of its control group leaves (a container's, "
                   "or a job's)"

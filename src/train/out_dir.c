@@ -75,8 +75,9 @@ static dt_status expect_link(const char *folder, const char *name, const char *o
 static dt_status try_latest(const char *folder, const char *option) {
     const int64_t step = dt_checkpoint_path_follow(folder, DT_CHECKPOINT_LATEST);
     if (step >= 0 && dt_checkpoint_path_point(folder, DT_CHECKPOINT_LATEST, step) != DT_OK)
-        return dt_usage("%s: %s; name a folder that you can write to, or have whose it is remove the link",
-                        option, dt_error());
+        return dt_usage(
+            "%s: %s; name a folder that you can write to, or ask the owner of the link to remove it", option,
+            dt_error());
     return DT_OK;
 }
 

@@ -14,6 +14,7 @@
 #include "base/made_folder.h"
 #include "base/memory.h"
 #include "base/suffix.h"
+#include "base/units.h"
 #include "comm/agree.h"
 #include "comm/contract.h"
 #include "config/list.h"
@@ -175,15 +176,14 @@ static dt_status check(const dt_world *world, const dt_corpus *corpus, const dt_
 
 /* Says what was done with the file; one who visits says it where no result is read. */
 static void tell(const char *what, const char *path, bool visits) {
-    char size[DT_TOKEN_SPACE_TEXT];
     struct stat info;
     if (stat(path, &info) != 0)
         return;
-    dt_token_space_say((double)info.st_size, size);
+    const dt_units size = dt_units_bytes((double)info.st_size);
     if (visits)
-        dt_log_note("tokens: %s %s (%s)", what, path, size);
+        dt_log_note("tokens: %s %s (%s)", what, path, size.text);
     else
-        dt_log_line("tokens: %s %s (%s)", what, path, size);
+        dt_log_line("tokens: %s %s (%s)", what, path, size.text);
 }
 
 /* All ranks read the file from now on, or none. One that is not new is checked against its `key`. */

@@ -5,6 +5,7 @@
 #include <sys/statvfs.h>
 
 #include "base/minmax.h"
+#include "base/units.h"
 #include "data/text_blocks.h"
 #include "data/token_file.h"
 #include "data/unpack.h"
@@ -56,13 +57,7 @@ dt_status dt_token_space_estimate(const dt_corpus *corpus, int64_t *bytes) {
     return status;
 }
 
-void dt_token_space_say(double bytes, char text[DT_TOKEN_SPACE_TEXT]) {
-    const bool is_large = bytes >= 1e6;
-    snprintf(text, DT_TOKEN_SPACE_TEXT, "%.1f %s", bytes / (is_large ? 1e6 : 1e3), is_large ? "MB" : "kB");
-}
-
 dt_status dt_token_space_check(const dt_corpus *corpus, const char *folder) {
-    char needed_text[DT_TOKEN_SPACE_TEXT], free_text[DT_TOKEN_SPACE_TEXT];
     struct statvfs disk;
     int64_t bytes;
     DT_TRY(dt_token_space_estimate(corpus, &bytes));
@@ -72,8 +67,7 @@ dt_status dt_token_space_check(const dt_corpus *corpus, const char *folder) {
                  needed = SPACE_FACTOR * (double)bytes;
     if (needed <= free_bytes)
         return DT_OK;
-    dt_token_space_say(needed, needed_text);
-    dt_token_space_say(free_bytes, free_text);
-    return dt_fail("expected about %s of free space in %s for the tokens of %s, found %s", needed_text,
-                   folder, corpus->path, free_text);
+    return dt_fail(
+        "expected about %s of free space in %s for the tokens of %s, found %s; make room there, or name another disk",
+        dt_units_bytes(needed).text, folder, corpus->path, dt_units_bytes(free_bytes).text);
 }

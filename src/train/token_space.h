@@ -15,11 +15,6 @@
  */
 dt_status dt_token_space_estimate(const dt_corpus *corpus, int64_t *bytes);
 
-#define DT_TOKEN_SPACE_TEXT 32
-
-/** "12.3 MB", or "4.9 kB" where there is no whole megabyte. Local. */
-void dt_token_space_say(double bytes, char text[DT_TOKEN_SPACE_TEXT]);
-
 /** Fails where the disk of `folder` has too little free space for them. Local. */
 dt_status dt_token_space_check(const dt_corpus *corpus, const char *folder);
 

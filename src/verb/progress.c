@@ -70,9 +70,8 @@ static dt_status expect_folder(const dt_config *config, const char *option, cons
     if (stat(path, &info) == 0)
         return S_ISDIR(info.st_mode)
                    ? DT_OK
-                   : dt_usage("%s: expected %s to be a run's folder, found a file; give the options that the "
-                              "run is started with",
-                              option, path);
+                   : dt_usage("%s: expected %s to be a run's folder, found a file; name a folder", option,
+                              path);
     if (errno != ENOENT)
         return dt_usage("%s: cannot look at %s: %s; expected a run's folder", option, path, strerror(errno));
     if (starts_anew(config))

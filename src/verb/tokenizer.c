@@ -40,7 +40,7 @@ static bool is_due(void) {
 
 static void show_bytes(int64_t bytes) {
     if (is_due())
-        dt_log_redraw("reading: %.1f MB", (double)bytes / 1e6);
+        dt_log_redraw("reading: %s", dt_units_bytes((double)bytes).text);
 }
 
 static void show_tokens(int64_t tokens) {
@@ -84,14 +84,15 @@ static void report(const request *r, const dt_line_counter *counter, const dt_bp
     const int64_t V = learned->vocabulary.count + (r->options.end_of_text != NULL);
     const dt_piece_counts *counts = &counter->counts;
     if (counts->forgotten > 0)
-        dt_log_note("all of the text was read, and of its pieces %" PRId64
-                    " were forgotten on the way that had occurred "
-                    "at most %" PRId64 " times by then, to bound memory",
-                    counts->forgotten, counts->forgotten_count);
+        dt_log_note(
+            "to bound memory, %" PRId64
+            " rare pieces of the text were not counted to its end; none of them had occurred more than "
+            "%" PRId64 " times by then",
+            counts->forgotten, counts->forgotten_count);
     if (counts->is_full)
         dt_log_note(
-            "trained on the first %s of the text alone: its lines, which are whole pieces by --no-regex, are "
-            "more than memory is taken for",
+            "trained on the first %s of the text only: with --no-regex each line is one piece, and more of them would "
+            "take more memory than is allowed; leave --no-regex out to train on all of it",
             dt_units_bytes((double)counter->bytes).text);
     if (V < r->V)
         dt_log_note("the text has no pair of tokens left to merge, so there are fewer than the %" PRId64
@@ -195,8 +196,7 @@ static dt_status check(const dt_verb_flags *flags, const char *const *words, int
     DT_TRY(dt_replace_check(flags->out)); /* before the work */
     if (flags->vocab_size == NULL)
         return dt_usage(
-            "tokenizer train: expected how many tokens there shall be, as in --vocab-size 8000, found "
-            "nothing");
+            "tokenizer train: expected the number of tokens, as in --vocab-size 8000, found no --vocab-size");
     *r = (request){.texts = words + 1,
                    .text_count = count - 1,
                    .out = flags->out,

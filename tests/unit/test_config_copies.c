@@ -209,7 +209,7 @@ static void test_shortest_digits(void **state) {
 static void test_json_refusals(void **state) {
     (void)state;
     static const char *const rows[][2] = {
-        {"[]", "m: expected an object with an option a key, found another value"},
+        {"[]", "m: expected an object whose keys are options, found another value"},
         {"{\"max_step\": 5}", "m: unknown key max_step; did you mean max_steps?"},
         {"{\"max_steps\": \"five\"}",
          "m: max_steps must be an integer from 1 to 4294967295, or null, but is the string \"five\"; remove the quotes"},

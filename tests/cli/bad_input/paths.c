@@ -44,7 +44,7 @@ static const bad_row rows[] = {
     {ROW(TRAIN "--out-dir folder --checkpoint-dir /dev/null/x",
          "checkpoint_dir: cannot make folder /dev/null/x")},
     {ROW(TRAIN "--n-layers 1024 --d-model 65536 --d-ff 262144 --n-heads 1", "not enough memory on host")},
-    {ROW(TRAIN "--n-layers 1000 --d-model 65536", "MB available for 1 rank, of which rank 0 takes ")},
+    {ROW(TRAIN "--n-layers 1000 --d-model 65536", "B available for 1 rank, of which rank 0 takes ")},
     {ROW(
         TINY
         " --data text.txt --batch-size 1 --micro-batch-size 1 --d-model 65536 --max-seq-len 1000 --d-ff 262144 --n-layers 100",
@@ -53,7 +53,7 @@ static const bad_row rows[] = {
     {ROW("bench " TINY " --batch-size 1073741824 --micro-batch-size 1", "not enough memory on host")},
     {ROW("bench " TINY
          " --batch-size 1073741824 --micro-batch-size 1073741824 --max-seq-len 1048576 --n-layers 1024",
-         "expected more than 4503599627.4 MB available")},
+         "expected more than 4.5 PB available")},
     {ROW("bench " TINY " --n-layers 1000 --d-model 65536 --json empty.txt", "not enough memory on host")},
     {ROW("bench " TINY " --scaling strong --n-layers 1000 --d-model 65536 --json x.json --report x.html",
          "not enough memory on host")},

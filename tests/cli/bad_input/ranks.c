@@ -25,7 +25,7 @@ static const bad_row rows[] = {
     {ROW("eval nope :: " DTRAIN " eval", "expected one command line for all ranks")},
     {ROW(TINY " --data nope.txt --batch-size 2 --micro-batch-size 1",
          "3 ranks for 2 micro-batches: expected at most one rank per micro-batch")},
-    {ROW(TRAIN "--n-layers 1000 --d-model 65536", "MB available for 3 ranks, of which rank 0 takes ")},
+    {ROW(TRAIN "--n-layers 1000 --d-model 65536", "B available for 3 ranks, of which rank 0 takes ")},
     {ROW("bench " TINY " --batch-size 2 --micro-batch-size 1",
          "3 ranks for 2 micro-batches: expected at most one rank per micro-batch")},
     {ROW("bench " TINY " --algorithms --repetitions 0", "--repetitions: expected a whole number")},

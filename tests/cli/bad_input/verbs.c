@@ -17,7 +17,7 @@ static const bad_row rows[] = {
     {ROW("tokenize text.txt --out nowhere/x", "cannot write nowhere/x: No such file or directory"),
      .failed = true},
     {ROW("tokenize --decode text.txt",
-         "cannot use text.txt: expected a file of tokens, found one that begins as none does")},
+         "cannot use text.txt: expected a file of tokens, found a file that does not begin like one")},
     {ROW("tokenize --statistics text.txt",
          "expected a file of tokens, since no tokenizer is given, found a text")},
     {ROW("trian", "there is no verb \"trian\"; did you mean train? (dtrain --help)")},
