@@ -88,12 +88,26 @@ static void copy_rows(float *restrict to, const float *restrict from, int64_t st
             to[i * D + d] = scale * from[i * stride + d];
 }
 
-/* Columns [from, keys) of s = left[rows, D] times panels [D, T]; a last tile may go past them. */
+/* How many columns, those that hold the end of the rows' keys, come by themselves: one vector, where it is
+ * long. */
+#define LAST (DT_TILE_LANES == 16 ? DT_TILE_LANES : DT_TILE_COLS)
+
+/*
+ * Columns [from, keys) of s = left[rows, D] times panels [D, T], of which row i needs those up to diagonal +
+ * i; the last LAST of them may go past `keys`, and are left out for rows that need none of one vector.
+ */
 static void against_keys(const head *h, float *s, const float *left, int64_t rows, int64_t from, int64_t keys,
-                         const float *panels) {
-    for (int64_t j = from; j < keys; j += DT_TILE_COLS)
-        tile.multiply(&(dt_tile_target){.at = s + j, .stride = h->stride, .cols = DT_TILE_COLS}, rows, left,
-                      h->D, panels + j * h->D, DT_TILE_COLS, h->D);
+                         int64_t diagonal, const float *panels) {
+    const int64_t last = (keys - 1) / LAST * LAST,
+                  lacking = LAST < DT_TILE_COLS ? dt_max(last - diagonal, 0) : 0;
+    for (int64_t j = from; j < last; j += DT_TILE_COLS)
+        tile.multiply(
+            &(dt_tile_target){.at = s + j, .stride = h->stride, .cols = dt_min(last - j, DT_TILE_COLS)}, rows,
+            left, h->D, panels + j * h->D, DT_TILE_COLS, h->D);
+    tile.multiply(&(dt_tile_target){.at = s + lacking * h->stride + last, .stride = h->stride, .cols = LAST},
+                  rows - lacking, left + lacking * h->D, h->D,
+                  panels + last / DT_TILE_COLS * DT_TILE_COLS * h->D + last % DT_TILE_COLS, DT_TILE_COLS,
+                  h->D);
 }
 
 /* out[rows, D] = s[rows, keys] times the first `keys` rows of panels [T, D], of which the last query sees
@@ -144,8 +158,9 @@ static void fill(float *row, int64_t from, int64_t to, float value) {
         row[j] = value;
 }
 
-/* Replaces score[0..n) by its softmax and returns log(sum exp(score)); score[n..WHOLE(n)) is lost. */
-static float softmax(float *score, int64_t n) {
+/* Replaces score[0..n) by its softmax, times `factor` where that is not NULL, and returns log(sum
+ * exp(score)); score[n..WHOLE(n)) is lost. */
+static float softmax(float *restrict score, const float *restrict factor, int64_t n) {
     float lane[DT_ROW_LANES] = {0};
     fill(score, n, WHOLE(n), -FLT_MAX); /* whose exponential is 0 */
     const float max = dt_row_max(score, WHOLE(n));
@@ -158,14 +173,8 @@ static float softmax(float *score, int64_t n) {
     const float sum = dt_row_fold(lane), scale = 1.0f / sum;
     for (int64_t j = 0; j < n; j += DT_ROW_LANES)
         for (int64_t l = 0; l < DT_ROW_LANES; l++)
-            score[j + l] *= scale;
+            score[j + l] = factor ? factor[j + l] * (score[j + l] * scale) : score[j + l] * scale;
     return (float)((double)max + dt_elementary_log((double)sum));
-}
-
-static void multiply(float *restrict row, const float *restrict factor, int64_t n) {
-    for (int64_t j = 0; j < n; j += 16)
-        for (int64_t l = 0; l < 16; l++)
-            row[j + l] *= factor[j + l];
 }
 
 /* Asks for rows [first, first + rows) of the next head's columns of x, ahead of their use: they lie too far
@@ -189,15 +198,12 @@ static void forward_head(const head *h, float *y, float *lse, int64_t C, dt_rang
             ask_rows(h, h->v, h->row, first, rows);
         }
         copy_rows(h->query, h->q + first * h->row, h->row, rows, h->D, h->root);
-        against_keys(h, h->s, h->query, rows, 0, keys, h->keys_t);
+        against_keys(h, h->s, h->query, rows, 0, keys, first, h->keys_t);
         for (int64_t i = 0; i < rows; i++) {
             const int64_t t = first + i;
-            float *p = h->s + i * h->stride;
-            lse[t] = softmax(p, t + 1);
-            if (drop) {
+            if (drop)
                 dt_dropout_factors(h->factor, drop, first_row + (uint32_t)t, t + 1);
-                multiply(p, h->factor, t + 1);
-            }
+            lse[t] = softmax(h->s + i * h->stride, drop ? h->factor : NULL, t + 1);
         }
         over_keys(h, y + first * C, C, h->s, rows, keys, h->values);
     }
@@ -258,8 +264,8 @@ static void backward_tile(const head *h, float *dq, const float *dy, const float
         ask_rows(h, dy, C, first + start, rows);
         ask_rows(h, y, C, first + start, rows);
     }
-    against_keys(h, s, h->query + start * h->D, rows, from, keys, h->keys_t);
-    against_keys(h, dz, h->dy_rows + start * h->D, rows, from, keys, h->values_t);
+    against_keys(h, s, h->query + start * h->D, rows, from, keys, first + start, h->keys_t);
+    against_keys(h, dz, h->dy_rows + start * h->D, rows, from, keys, first + start, h->values_t);
     for (int64_t i = 0; i < rows; i++) {
         const int64_t t = first + start + i, seen = dt_min(t + 1, keys) - from;
         if (drop)
@@ -338,7 +344,7 @@ static void query(dt_operand *result, const dt_operand *given, int64_t t, int64_
             fetch(k + (j + AHEAD) * row, D);
             scratch[j] = root * dt_row_dot(q, k + j * row, D);
         }
-        (void)softmax(scratch, t + 1);
+        (void)softmax(scratch, NULL, t + 1);
         fill(out, 0, D, 0.0f);
         for (int64_t j = 0; j <= t; j++) {
             fetch(v + (j + AHEAD) * row, D);

@@ -19,37 +19,40 @@ typedef float eight __attribute__((vector_size(8 * sizeof(float)), aligned(sizeo
 
 #define INLINE DT_UNROLL_INLINE
 
-/* One step of k: `row` of B times number i of A, i rows apart by `step`, for rows [from, to) of `rows`. */
-INLINE void add_products(lanes sum[ROWS][2], const int64_t rows, int64_t from, int64_t to, const float *a,
-                         int64_t step, const float *row) {
-    const lanes b0 = *(const lanes *)row, b1 = *(const lanes *)(row + LANES);
+/* One step of k: `row` of B, `vectors` long, times number i of A, i rows apart by `step`, for rows [from, to)
+ * of `rows`. */
+INLINE void add_products(lanes sum[ROWS][2], const int64_t rows, const int64_t vectors, int64_t from,
+                         int64_t to, const float *a, int64_t step, const float *row) {
+    const lanes b0 = *(const lanes *)row, b1 = vectors == 2 ? *(const lanes *)(row + LANES) : b0;
     DT_UNROLL for (int64_t i = 0; i < rows; i++) {
         if (i < from || i >= to)
             continue;
         const lanes x = dt_fma_all(a[i * step]);
         sum[i][0] = dt_fma_vector(x, b0, sum[i][0]);
-        sum[i][1] = dt_fma_vector(x, b1, sum[i][1]);
+        if (vectors == 2)
+            sum[i][1] = dt_fma_vector(x, b1, sum[i][1]);
     }
 }
 
 /*
- * A tile whose number of rows and whose kind are constants, so that its loop has no branch. A is stored by
- * columns where it is `turned`: row i of step p is a[p * stride + i], else a[i * stride + p].
+ * A tile whose numbers of rows and of vectors in a row and whose kind are constants, so that its loop has no
+ * branch. A is stored by columns where it is `turned`: row i of step p is a[p * stride + i], else a[i *
+ * stride
+ * + p].
  */
-INLINE void sums(const int64_t rows, const dt_tile_sum kind, const bool turned, const dt_tile_target *c,
-                 const float *restrict a, int64_t stride, const float *restrict b, int64_t b_stride,
-                 int64_t k) {
+INLINE void sums(const int64_t rows, const int64_t vectors, const dt_tile_sum kind, const bool turned,
+                 const dt_tile_target *c, const float *restrict a, int64_t stride, const float *restrict b,
+                 int64_t b_stride, int64_t k) {
     const int64_t row_step = turned ? 1 : stride, step = turned ? stride : 1;
     float *restrict const at = c->at;
     lanes sum[ROWS][2];
     DT_UNROLL for (int64_t i = 0; i < rows; i++) {
         float *from = at + i * c->stride;
         if (kind == DT_TILE_GO_ON) {
-            sum[i][0] = *(const lanes *)from;
-            sum[i][1] = *(const lanes *)(from + LANES);
+            DT_UNROLL for (int64_t v = 0; v < vectors; v++) sum[i][v] = *(const lanes *)(from + v * LANES);
         } else {
             __builtin_prefetch(from, 1);
-            __builtin_prefetch(from + COLS - 1, 1);
+            __builtin_prefetch(from + vectors * LANES - 1, 1);
             sum[i][0] = sum[i][1] = (lanes){0};
         }
     }
@@ -57,20 +60,16 @@ INLINE void sums(const int64_t rows, const dt_tile_sum kind, const bool turned, 
     int64_t p = 0;
     if (turned)
         DT_UNROLL for (; p < lacking; p++)
-            add_products(sum, rows, 0, p + 1, a + p * step, row_step, b + p * b_stride);
+            add_products(sum, rows, vectors, 0, p + 1, a + p * step, row_step, b + p * b_stride);
     for (; p < (turned ? k : k - lacking); p++)
-        add_products(sum, rows, 0, rows, a + p * step, row_step, b + p * b_stride);
+        add_products(sum, rows, vectors, 0, rows, a + p * step, row_step, b + p * b_stride);
     if (!turned)
         DT_UNROLL for (int64_t q = 0; q < lacking; q++)
-            add_products(sum, rows, q, rows, a + (p + q) * step, row_step, b + (p + q) * b_stride);
-    DT_UNROLL for (int64_t i = 0; i < rows; i++) {
-        lanes *out = (lanes *)(at + i * c->stride), *next = (lanes *)(at + i * c->stride + LANES);
-        if (c->bias) {
-            sum[i][0] += *(const lanes *)c->bias;
-            sum[i][1] += *(const lanes *)(c->bias + LANES);
-        }
-        *out = sum[i][0];
-        *next = sum[i][1];
+            add_products(sum, rows, vectors, q, rows, a + (p + q) * step, row_step, b + (p + q) * b_stride);
+    DT_UNROLL for (int64_t i = 0; i < rows; i++) DT_UNROLL for (int64_t v = 0; v < vectors; v++) {
+        if (c->bias)
+            sum[i][v] += *(const lanes *)(c->bias + v * LANES);
+        *(lanes *)(at + i * c->stride + v * LANES) = sum[i][v];
     }
 }
 
@@ -80,9 +79,10 @@ INLINE void sums(const int64_t rows, const dt_tile_sum kind, const bool turned, 
 #define FOR_ROWS DT_UNROLL_6
 #endif
 
-INLINE void for_rows(const dt_tile_sum kind, const bool turned, const dt_tile_target *c, int64_t rows,
-                     const float *a, int64_t stride, const float *b, int64_t b_stride, int64_t k) {
-#define CALL(n) sums(n, kind, turned, c, a, stride, b, b_stride, k)
+INLINE void for_rows(const int64_t vectors, const dt_tile_sum kind, const bool turned,
+                     const dt_tile_target *c, int64_t rows, const float *a, int64_t stride, const float *b,
+                     int64_t b_stride, int64_t k) {
+#define CALL(n) sums(n, vectors, kind, turned, c, a, stride, b, b_stride, k)
     FOR_ROWS(rows, CALL);
 #undef CALL
 }
@@ -92,11 +92,11 @@ INLINE void for_kind(const bool turned, const dt_tile_target *c, int64_t rows, c
     DT_ASSERT(rows >= 1 && rows <= ROWS && c->cols >= 1 && c->cols <= COLS &&
               (c->sum != DT_TILE_TRIANGLE || k >= rows));
     if (c->sum == DT_TILE_WHOLE)
-        for_rows(DT_TILE_WHOLE, turned, c, rows, a, stride, b, b_stride, k);
+        for_rows(2, DT_TILE_WHOLE, turned, c, rows, a, stride, b, b_stride, k);
     else if (c->sum == DT_TILE_GO_ON)
-        for_rows(DT_TILE_GO_ON, turned, c, rows, a, stride, b, b_stride, k);
+        for_rows(2, DT_TILE_GO_ON, turned, c, rows, a, stride, b, b_stride, k);
     else
-        for_rows(DT_TILE_TRIANGLE, turned, c, rows, a, stride, b, b_stride, k);
+        for_rows(2, DT_TILE_TRIANGLE, turned, c, rows, a, stride, b, b_stride, k);
 }
 
 static void whole(const dt_tile_target *c, int64_t rows, const float *a, int64_t stride, const float *b,
@@ -109,11 +109,22 @@ static void whole_transposed(const dt_tile_target *c, int64_t rows, const float 
     for_kind(true, c, rows, a, stride, b, b_stride, k);
 }
 
+/* The first vector of each row alone, of sums over all k. */
+static void half(const dt_tile_target *c, int64_t rows, const float *a, int64_t stride, const float *b,
+                 int64_t b_stride, int64_t k) {
+    for_rows(1, DT_TILE_WHOLE, false, c, rows, a, stride, b, b_stride, k);
+}
+
 /* Copies the columns that C has of each row. */
 static void copy(float *restrict to, int64_t to_stride, const float *restrict from, int64_t from_stride,
                  int64_t rows, int64_t cols) {
     for (int64_t i = 0; i < rows; i++)
         memcpy(to + i * to_stride, from + i * from_stride, (size_t)cols * sizeof *to);
+}
+
+/* Whether one vector of each row is enough, where there is such a tile. */
+static bool is_half(bool turned, const dt_tile_target *c) {
+    return !turned && c->sum == DT_TILE_WHOLE && c->cols <= LANES;
 }
 
 /*
@@ -128,7 +139,10 @@ static void narrow(bool turned, const dt_tile_target *c, int64_t rows, const flo
         memcpy(bias, c->bias, (size_t)c->cols * sizeof *bias);
     if (c->sum == DT_TILE_GO_ON)
         copy(beside, COLS, c->at, c->stride, rows, c->cols);
-    (turned ? whole_transposed : whole)(&whole_target, rows, a, stride, b, b_stride, k);
+    if (is_half(turned, c))
+        half(&whole_target, rows, a, stride, b, b_stride, k);
+    else
+        (turned ? whole_transposed : whole)(&whole_target, rows, a, stride, b, b_stride, k);
     copy(c->at, c->stride, beside, COLS, rows, c->cols);
 }
 
@@ -136,6 +150,8 @@ static void multiply(const dt_tile_target *c, int64_t rows, const float *a, int6
                      int64_t b_stride, int64_t k) {
     if (c->cols == COLS)
         whole(c, rows, a, stride, b, b_stride, k);
+    else if (c->cols == LANES && is_half(false, c))
+        half(c, rows, a, stride, b, b_stride, k);
     else
         narrow(false, c, rows, a, stride, b, b_stride, k);
 }
