@@ -28,7 +28,9 @@ struct dt_allreduce {
     dt_generator generator;
     dt_host_memory memory;
     dt_executor executor;
-    int64_t started; /* buckets started since creation */
+    int64_t started;   /* buckets started since creation */
+    int64_t completed; /* and how many of these are complete, from the first */
+    dt_pieces pieces;
 };
 
 /* ---- creating ---- */
@@ -49,6 +51,16 @@ static dt_status check_bounds(int64_t elements, const int64_t *bounds, int64_t b
                            "; use smaller buckets",
                            b, length, BUCKET_FLOATS_MAX);
     }
+    return DT_OK;
+}
+
+/* Where ranks have parts of their own. */
+static dt_status check_form(dt_form form, const int64_t *bounds, int64_t buckets) {
+    for (int64_t b = 0; form != DT_FORM_ALLREDUCE && b + 1 < buckets; b++)
+        if (bounds[b + 1] - bounds[b] != bounds[1] || bounds[1] % DT_FORM_CHUNK_FLOATS != 0)
+            return dt_fail("bucket %" PRId64 " has %" PRId64 " floats, the first has %" PRId64
+                           ": expected all but the last to have as many, a multiple of %d",
+                           b, bounds[b + 1] - bounds[b], bounds[1], DT_FORM_CHUNK_FLOATS);
     return DT_OK;
 }
 
@@ -75,8 +87,10 @@ static dt_status create_memory(dt_allreduce *a) {
 /* Decides for an algorithm and prepares it. Where memory cannot be shared, auto does without. */
 static dt_status create_generator(dt_allreduce *a, const dt_world *world, int64_t micro_batches) {
     const bool automatic = a->options.algorithm == DT_ALGORITHM_AUTO;
-    dt_generator_job job = {
-        .size = a->size, .micro_batches = micro_batches, .algorithm = a->options.algorithm};
+    dt_generator_job job = {.size = a->size,
+                            .micro_batches = micro_batches,
+                            .algorithm = a->options.algorithm,
+                            .form = a->options.form};
     if (a->size > 1 && (automatic || job.algorithm == DT_ALGORITHM_HIERARCHICAL)) {
         DT_TRY(dt_agree(world, dt_hosts_find(&a->hosts, world, a->options.host_ranks)));
         job.hosts = a->hosts.consecutive ? a->hosts.count : 0;
@@ -103,10 +117,11 @@ static void find_shared(dt_allreduce *a) {
         for (int r = 0; r < a->hosts.ranks; r++) {
             float *section =
                 a->memory.section[r] + s * dt_generator_shared_floats(&a->generator, r, a->longest);
-            for (int64_t i = 0; i < dt_partition_nodes(inside, r); i++)
+            const int64_t nodes = dt_generator_shared_nodes(&a->generator, r);
+            for (int64_t i = 0; i < nodes; i++)
                 array[DT_ARRAY_SHARED + inside->node_starts[r] + i] = section + i * a->longest;
-            if (r == 0)
-                array[DT_ARRAY_RESULT] = section + dt_partition_nodes(inside, r) * a->longest;
+            if (r == 0 && a->options.form != DT_FORM_REDUCE_SCATTER)
+                array[DT_ARRAY_RESULT] = section + nodes * a->longest;
         }
     }
 }
@@ -128,8 +143,18 @@ static dt_status create_executor(dt_allreduce *a, const dt_world *world) {
     return DT_OK;
 }
 
+static dt_status create_pieces(dt_allreduce *a) {
+    const dt_generator_job *job = &a->generator.job;
+    const dt_pieces_job planned = {job->size, job->hosts, job->starts, job->micro_batches, job->algorithm};
+    if (a->options.form == DT_FORM_ALLREDUCE)
+        return DT_OK;
+    const int64_t chunks = (a->bounds[1] + DT_FORM_CHUNK_FLOATS - 1) / DT_FORM_CHUNK_FLOATS;
+    return dt_pieces_create(&a->pieces, &planned, a->bounds[a->buckets], chunks * DT_FORM_CHUNK_FLOATS);
+}
+
 static dt_status create(dt_allreduce *a, const dt_world *world, int64_t micro_batches) {
     DT_TRY(create_generator(a, world, micro_batches));
+    DT_TRY(dt_agree(world, create_pieces(a)));
     return a->size > 1 ? dt_agree(world, create_executor(a, world)) : DT_OK;
 }
 
@@ -139,10 +164,11 @@ dt_status dt_allreduce_create(dt_allreduce **allreduce, const dt_world *world, i
     DT_COLLECTIVE(world, DT_SAME_INT(micro_batches), DT_SAME_INT(elements), DT_SAME_INT(buckets),
                   DT_SAME_BYTES(bounds, (buckets + 1) * (int64_t)sizeof *bounds),
                   DT_SAME_INT(options->algorithm), DT_SAME_INT(options->dtype),
-                  DT_SAME_INT(options->host_ranks));
+                  DT_SAME_INT(options->host_ranks), DT_SAME_INT(options->form));
     *allreduce = NULL;
     DT_TRY(dt_tree_expect_ranks(world->size, micro_batches));
     DT_TRY(check_bounds(elements, bounds, buckets));
+    DT_TRY(check_form(options->form, bounds, buckets));
     dt_allreduce *a = dt_memory_alloc(1, sizeof *a, "the allreduce");
     dt_status status = a ? DT_OK : DT_FAILED;
     if (status == DT_OK) {
@@ -177,6 +203,7 @@ void dt_allreduce_free(dt_allreduce *a) {
     dt_executor_free(&a->executor);
     dt_host_memory_free(&a->memory);
     dt_generator_free(&a->generator);
+    dt_pieces_free(&a->pieces);
     dt_hosts_free(&a->hosts);
     dt_memory_free(a->bounds);
     dt_memory_free(a);
@@ -184,6 +211,10 @@ void dt_allreduce_free(dt_allreduce *a) {
 
 dt_algorithm dt_allreduce_algorithm(const dt_allreduce *a) {
     return a->generator.job.algorithm;
+}
+
+const dt_pieces *dt_allreduce_pieces(const dt_allreduce *a) {
+    return &a->pieces;
 }
 
 const dt_tree_node *dt_allreduce_cover(const dt_allreduce *a, int *count) {
@@ -197,6 +228,8 @@ const dt_tree_node *dt_allreduce_cover(const dt_allreduce *a, int *count) {
 /* On one rank the cover is the root, which is rounded like any other node. */
 static void sum_alone(const dt_allreduce *a, int64_t bucket, float *const *nodes, float *sum) {
     const int64_t first = a->bounds[bucket], count = a->bounds[bucket + 1] - first;
+    if (a->options.form == DT_FORM_ALLGATHER)
+        return;
     if (sum != nodes[0])
         memcpy(sum + first, nodes[0] + first, (size_t)count * sizeof *sum);
     dt_dtype_round(a->options.dtype, sum + first, count);
@@ -209,8 +242,10 @@ static int next_slot(const dt_allreduce *a) {
 
 dt_status dt_allreduce_start(dt_allreduce *a, int64_t bucket, float *const *nodes, float *sum) {
     DT_ASSERT(bucket >= 0 && bucket < a->buckets);
+    DT_ASSERT((nodes == NULL) == (a->options.form == DT_FORM_ALLGATHER));
     const int64_t first = a->bounds[bucket], count = a->bounds[bucket + 1] - first;
     if (a->size == 1) {
+        a->completed = ++a->started;
         sum_alone(a, bucket, nodes, sum);
         return DT_OK;
     }
@@ -224,15 +259,31 @@ dt_status dt_allreduce_start(dt_allreduce *a, int64_t bucket, float *const *node
     }
     a->started++;
     slot->array[DT_ARRAY_SUM] = sum + first;
-    for (int64_t i = 0; i < dt_partition_nodes(&a->generator.partition, a->rank); i++)
+    for (int64_t i = 0; nodes && i < dt_partition_nodes(&a->generator.partition, a->rank); i++)
         slot->array[DT_ARRAY_OWN + i] = nodes[i] + first;
     dt_generator_write(&a->generator, count, &slot->schedule);
     return dt_executor_start(&a->executor, index);
 }
 
+/* Notes which buckets are complete: where one has taken another's slot, the other was. */
+static void note_completed(dt_allreduce *a) {
+    while (a->completed < a->started && (a->started - a->completed > a->executor.slots ||
+                                         !a->executor.slot[a->completed % a->executor.slots].busy))
+        a->completed++;
+}
+
+int64_t dt_allreduce_completed(const dt_allreduce *a) {
+    return a->completed;
+}
+
+dt_status dt_allreduce_wait(dt_allreduce *a) {
+    return is_under_way(a) ? dt_executor_wait(&a->executor) : DT_OK;
+}
+
 dt_status dt_allreduce_poll(dt_allreduce *a, bool *ready) {
     bool busy;
     const dt_status status = dt_executor_poll(&a->executor, &busy);
+    note_completed(a);
     *ready = a->size == 1 || !a->executor.slot[next_slot(a)].busy;
     return status;
 }
@@ -244,6 +295,7 @@ dt_status dt_allreduce_finish(dt_allreduce *a) {
         DT_TRY(dt_executor_wait(&a->executor));
         DT_TRY(dt_executor_poll(&a->executor, &busy));
     }
+    note_completed(a);
     return DT_OK;
 }
 

@@ -1,6 +1,7 @@
 /* Dry runs of the schedules that generator.c writes, and the times that a model makes of what they count. */
 #include "allreduce/cost.h"
 
+#include "allreduce/buckets.h"
 #include "allreduce/generator.h"
 #include "base/assert.h"
 #include "base/memory.h"
@@ -25,7 +26,8 @@ static dt_generator_job generator_job(const dt_cost_job *job, int hosts, const i
                               .hosts = hosts,
                               .starts = starts,
                               .micro_batches = job->micro_batches,
-                              .algorithm = job->algorithm};
+                              .algorithm = job->algorithm,
+                              .form = job->form};
 }
 
 static int count_hosts(const dt_cost_job *job) {
@@ -170,6 +172,21 @@ dt_status dt_cost_workspace_bytes(const dt_cost_job *job, int rank, int64_t long
         dt_generator_raise_needs(&d.memory, last, &needs);
         *bytes = dt_generator_bytes(&d.memory, &needs, longest, dt_generator_slots(buckets), job->dtype);
     }
+    free_dry_run(&d);
+    return status;
+}
+
+dt_status dt_cost_own_floats(const dt_cost_job *job, int rank, int64_t elements, int64_t bucket_floats,
+                             int64_t *floats) {
+    DT_ASSERT(rank >= 0 && rank < job->ranks);
+    const int64_t buckets = dt_buckets_count(elements, bucket_floats);
+    dt_cost_job halves = *job;
+    dry_run d;
+    halves.form = DT_FORM_ALLGATHER;
+    const dt_status status = create_dry_run(&d, &halves, rank);
+    if (status == DT_OK)
+        *floats = (buckets - 1) * dt_generator_piece(&d.memory, bucket_floats).count +
+                  dt_generator_piece(&d.memory, elements - (buckets - 1) * bucket_floats).count;
     free_dry_run(&d);
     return status;
 }

@@ -8,8 +8,8 @@
  *     flat, halving    2 log2 p messages,   2 (p - 1) / p n bytes
  *     hierarchical     the same with the hosts for p, and n less as many times as there are sections
  *
- * A rank that brings k nodes sends k times as much in the first half. Whether slices or halving is the
- * tree's decision: allreduce/flat.h.
+ * A rank that brings k nodes sends k times as much in the first half. A reduce-scatter is the first half
+ * alone, an allgather the second. Whether slices or halving is the tree's decision: allreduce/flat.h.
  *
  * Bucket b takes
  *
@@ -25,6 +25,9 @@
  *     done_b   = max(ready_b, done_(b+1)) + travel_b - cpu_b
  *     exposed  = done_0 - backward + sum of cpu_b + core_b
  *
+ * An allgather beside a forward pass is the same in a mirror: bucket b is needed when the pass has come to
+ * its first element, and what is exposed is how long the pass waits.
+ *
  * What the rank's own core does is never hidden: core_b, and cpu_b, its part in sending and receiving over
  * the network. So no schedule hides more than that, and exposed is also the measure of how good one is. Where
  * s threads take turns on a core, a rank sees its own core's work once, but the step loses it s times.
@@ -36,6 +39,7 @@
 
 #include <stdint.h>
 
+#include "allreduce/form.h"
 #include "base/dtype.h"
 #include "base/status.h"
 #include "comm/link.h"
@@ -47,6 +51,7 @@ typedef struct dt_cost_job {
     int64_t micro_batches; /**< of a step, at least as many as ranks */
     dt_algorithm algorithm;
     dt_dtype dtype;
+    dt_form form;
 } dt_cost_job;
 
 /** What one rank does for one bucket. */
@@ -95,6 +100,11 @@ dt_status dt_cost_busiest(const dt_cost_job *job, const int64_t *bounds, int64_t
  */
 dt_status dt_cost_workspace_bytes(const dt_cost_job *job, int rank, int64_t longest, int64_t last,
                                   int64_t buckets, int64_t *bytes);
+
+/** Floats of a vector of `elements`, in buckets of `bucket_floats`, that are rank `rank`'s own in the job's
+ * reduce-scatter and allgather (allreduce/pieces.h). */
+dt_status dt_cost_own_floats(const dt_cost_job *job, int rank, int64_t elements, int64_t bucket_floats,
+                             int64_t *floats);
 
 /** What rank `rank` does for all buckets together; its host's bytes are not counted. */
 dt_status dt_cost_of_rank(const dt_cost_job *job, int rank, const int64_t *bounds, int64_t buckets,

@@ -12,6 +12,9 @@
  * Thakur, R. Rabenseifner, W. Gropp, "Optimization of Collective Communication Operations in MPICH", IJHPCA
  * 19(1), 2005). Neighbours trade the long halves, so where they share a host, few bytes leave it.
  *
+ * The first half of either form is a reduce-scatter, the second an allgather (allreduce/form.h), and what a
+ * member has between them is its own part. Members of an allgather need no nodes.
+ *
  * Private to allreduce/. All functions are local.
  */
 #ifndef DT_ALLREDUCE_FLAT_H
@@ -19,6 +22,7 @@
 
 #include <stdint.h>
 
+#include "allreduce/form.h"
 #include "allreduce/partition.h"
 #include "allreduce/schedule.h"
 
@@ -28,8 +32,9 @@ typedef struct dt_flat {
     int self;                      /**< which member this is */
     const int *ranks;              /**< [members]: the rank that speaks for each; NULL: member m is rank m */
     const dt_operand *nodes;       /**< where this member's nodes stand; their contents are used up */
-    dt_operand sum;                /**< where the result goes; may be where nodes[0] is */
-    int64_t count;                 /**< a multiple of DT_MEMORY_ALIGN_FLOATS */
+    dt_operand sum; /**< where the result goes, and the own part is; may be where nodes[0] is */
+    int64_t count;  /**< a multiple of DT_MEMORY_ALIGN_FLOATS */
+    dt_form form;   /**< which halves */
 } dt_flat;
 
 /** Appends what this member does: by halving where that is possible, otherwise by slices. */
@@ -37,5 +42,8 @@ void dt_flat_write(dt_schedule *schedule, const dt_flat *flat);
 
 /** The same by slices, whatever would be possible. */
 void dt_flat_write_slices(dt_schedule *schedule, const dt_flat *flat);
+
+/** This member's own part of the `count` floats, as dt_flat_write has it. */
+dt_slice dt_flat_piece(const dt_flat *flat);
 
 #endif

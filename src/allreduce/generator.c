@@ -13,16 +13,22 @@ static void write_flat(const dt_generator *g, int64_t count, dt_schedule *schedu
                                        .self = g->rank,
                                        .nodes = g->own,
                                        .sum = {DT_ARRAY_SUM, 0},
-                                       .count = count});
+                                       .count = count,
+                                       .form = g->job.form});
 }
 
 static void write_hierarchical(const dt_generator *g, int64_t count, dt_schedule *schedule) {
-    dt_hierarchical_write(schedule, &g->hierarchical, count);
+    dt_hierarchical_write(schedule, &g->hierarchical, g->job.form, count);
 }
 
-/* The rank's own nodes in one, in any order, and then the library's sum. */
+/* The rank's own nodes in one, in any order, and then the library's sum: whole also where a part of it would
+ * do, since only the library's own allreduce adds as its allreduce does. Nothing is added in an allgather. */
 static void write_library(const dt_generator *g, int64_t count, dt_schedule *schedule) {
     const dt_operand workspace = {DT_ARRAY_WORKSPACE, 0};
+    if (g->job.form == DT_FORM_ALLGATHER) {
+        write_flat(g, count, schedule);
+        return;
+    }
     dt_schedule_copy(schedule, workspace, g->own[0], count);
     for (int64_t i = 1; i < dt_partition_nodes(&g->partition, g->rank); i++)
         dt_schedule_add(schedule, workspace, workspace, g->own[i], count);
@@ -96,6 +102,16 @@ void dt_generator_write(const dt_generator *g, int64_t count, dt_schedule *sched
         writers[g->job.algorithm](g, count, schedule);
 }
 
+dt_slice dt_generator_piece(const dt_generator *g, int64_t count) {
+    const dt_form form = g->job.form;
+    if (g->job.size == 1 || form == DT_FORM_ALLREDUCE)
+        return (dt_slice){0, count};
+    if (g->job.algorithm == DT_ALGORITHM_HIERARCHICAL)
+        return dt_hierarchical_piece(&g->hierarchical, form, count);
+    return dt_flat_piece(
+        &(dt_flat){.partition = &g->partition, .self = g->rank, .count = count, .form = form});
+}
+
 /* ---- what schedules take ---- */
 
 void dt_generator_raise_needs(const dt_generator *g, int64_t count, dt_schedule_needs *needs) {
@@ -114,11 +130,19 @@ int64_t dt_generator_arrays(const dt_generator *g) {
     return DT_ARRAY_SHARED + (shared ? dt_partition_all_nodes(&g->hierarchical.inside) : 0);
 }
 
+int64_t dt_generator_shared_nodes(const dt_generator *g, int local) {
+    DT_ASSERT(local >= 0);
+    return g->job.algorithm == DT_ALGORITHM_HIERARCHICAL && g->job.form != DT_FORM_ALLGATHER
+               ? dt_partition_nodes(&g->hierarchical.inside, local)
+               : 0;
+}
+
 int64_t dt_generator_shared_floats(const dt_generator *g, int local, int64_t longest) {
     DT_ASSERT(local >= 0 && longest >= 0);
     if (g->job.algorithm != DT_ALGORITHM_HIERARCHICAL)
         return 0;
-    return (dt_partition_nodes(&g->hierarchical.inside, local) + (local == 0)) * longest;
+    const bool holds_results = local == 0 && g->job.form != DT_FORM_REDUCE_SCATTER;
+    return (dt_generator_shared_nodes(g, local) + holds_results) * longest;
 }
 
 int64_t dt_generator_bytes(const dt_generator *g, const dt_schedule_needs *needs, int64_t longest, int slots,

@@ -12,6 +12,7 @@
 
 #include <stdint.h>
 
+#include "allreduce/form.h"
 #include "allreduce/hierarchical.h"
 #include "allreduce/partition.h"
 #include "allreduce/schedule.h"
@@ -31,6 +32,7 @@ typedef struct dt_generator_job {
         *starts; /**< [hosts + 1]: host h has the ranks [starts[h], starts[h + 1]), none of them empty */
     int64_t micro_batches; /**< of a step; at least as many as ranks */
     dt_algorithm algorithm;
+    dt_form form;
 } dt_generator_job;
 
 /** What schedules are written from, for one rank at a time. */
@@ -66,6 +68,9 @@ void dt_generator_free(dt_generator *generator);
  * `schedule`, whose memory is kept. */
 void dt_generator_write(const dt_generator *generator, int64_t count, dt_schedule *schedule);
 
+/** The rank's own part of a bucket of `count` floats; all of it in an allreduce, and with one rank. */
+dt_slice dt_generator_piece(const dt_generator *generator, int64_t count);
+
 /** Raises `needs` to what a bucket of `count` floats takes. */
 void dt_generator_raise_needs(const dt_generator *generator, int64_t count, dt_schedule_needs *needs);
 
@@ -75,8 +80,13 @@ int dt_generator_slots(int64_t buckets);
 /** How many arrays schedules name (schedule.h). */
 int64_t dt_generator_arrays(const dt_generator *generator);
 
+/** How many nodes rank `local` of the host has in the host's memory; 0 where no memory is shared, and in an
+ * allgather. */
+int64_t dt_generator_shared_nodes(const dt_generator *generator, int local);
+
 /** Floats of the host's memory that rank `local` of the host brings for one slot of buckets of at most
- * `longest` floats: its nodes, and the first rank's results behind them; 0 where no memory is shared. */
+ * `longest` floats: its nodes, and the first rank's results behind them, which a reduce-scatter needs none
+ * of; 0 where no memory is shared. */
 int64_t dt_generator_shared_floats(const dt_generator *generator, int local, int64_t longest);
 
 /** Bytes that the rank allocates for `slots` slots: for what arrives, what travels in another dtype, and its

@@ -84,31 +84,76 @@ static void add_section(dt_schedule *schedule, const dt_hierarchical *h, dt_slic
     }
 }
 
-static void cross(dt_schedule *schedule, const dt_hierarchical *h, dt_slice section, dt_operand result) {
-    dt_operand nodes[DT_TREE_COVER_MAX];
-    for (int64_t c = 0; c < dt_partition_nodes(&h->between, h->host); c++)
-        nodes[c] = dt_schedule_at(h->nodes[c], section.first);
-    dt_flat_write(schedule, &(dt_flat){.partition = &h->between,
-                                       .self = h->host,
-                                       .ranks = h->section_ranks,
-                                       .nodes = nodes,
-                                       .sum = result,
-                                       .count = section.count});
+/* What the rank does in its section with those of the other hosts, where there are any. */
+static dt_flat crossing(const dt_hierarchical *h, dt_form form, dt_slice section) {
+    return (dt_flat){.partition = &h->between,
+                     .self = h->host,
+                     .ranks = h->section_ranks,
+                     .count = section.count,
+                     .form = form};
 }
 
-void dt_hierarchical_write(dt_schedule *schedule, const dt_hierarchical *h, int64_t count) {
-    DT_ASSERT(count >= 0 && count % DT_MEMORY_ALIGN_FLOATS == 0);
-    const bool has_section = h->local < h->sections;
-    const dt_slice section =
-        has_section ? dt_partition_slice(count, h->local, h->sections) : (dt_slice){0, 0};
-    const dt_operand result = {DT_ARRAY_RESULT, section.first};
+static void cross(dt_schedule *schedule, const dt_hierarchical *h, dt_form form, dt_slice section,
+                  dt_operand result) {
+    dt_operand nodes[DT_TREE_COVER_MAX];
+    dt_flat f = crossing(h, form, section);
+    for (int64_t c = 0; c < dt_partition_nodes(&h->between, h->host); c++)
+        nodes[c] = dt_schedule_at(h->nodes[c], section.first);
+    f.nodes = nodes;
+    f.sum = result;
+    dt_flat_write(schedule, &f);
+}
+
+/* None where the host has more ranks than there are sections. */
+static dt_slice own_section(const dt_hierarchical *h, dt_form form, int64_t count) {
+    return h->local < h->sections ? dt_partition_slice(count, dt_form_unit(form), h->local, h->sections)
+                                  : (dt_slice){0, 0};
+}
+
+dt_slice dt_hierarchical_piece(const dt_hierarchical *h, dt_form form, int64_t count) {
+    const dt_slice section = own_section(h, form, count);
+    const dt_flat f = crossing(h, form, section);
+    const dt_slice piece = h->hosts > 1 ? dt_flat_piece(&f) : (dt_slice){0, section.count};
+    return (dt_slice){section.first + piece.first, piece.count};
+}
+
+/* The sums of the rank's section, whole or its own part of them. */
+static void write_sums(dt_schedule *schedule, const dt_hierarchical *h, dt_form form, int64_t count) {
+    const dt_slice section = own_section(h, form, count);
+    const dt_operand result = {form == DT_FORM_ALLREDUCE ? DT_ARRAY_RESULT : DT_ARRAY_SUM, section.first};
     copy_in(schedule, h, section, count);
     dt_schedule_host_barrier(schedule);
-    if (has_section) {
+    if (h->local < h->sections) {
         add_section(schedule, h, section, result);
         if (h->hosts > 1)
-            cross(schedule, h, section, result);
+            cross(schedule, h, form, section, result);
     }
+    /* What others still read must not be written by the next bucket. */
     dt_schedule_host_barrier(schedule);
-    dt_schedule_copy(schedule, (dt_operand){DT_ARRAY_SUM, 0}, (dt_operand){DT_ARRAY_RESULT, 0}, count);
+}
+
+static void write_gather(dt_schedule *schedule, const dt_hierarchical *h, int64_t count) {
+    const dt_slice section = own_section(h, DT_FORM_ALLGATHER, count),
+                   piece = dt_hierarchical_piece(h, DT_FORM_ALLGATHER, count);
+    const dt_operand result = {DT_ARRAY_RESULT, 0}, sum = {DT_ARRAY_SUM, 0};
+    const int64_t end = piece.first + piece.count;
+    dt_schedule_copy(schedule, dt_schedule_at(result, piece.first), dt_schedule_at(sum, piece.first),
+                     piece.count);
+    if (h->local < h->sections && h->hosts > 1)
+        cross(schedule, h, DT_FORM_ALLGATHER, section, dt_schedule_at(result, section.first));
+    dt_schedule_host_barrier(schedule);
+    dt_schedule_copy(schedule, sum, result, piece.first);
+    dt_schedule_copy(schedule, dt_schedule_at(sum, end), dt_schedule_at(result, end), count - end);
+    dt_schedule_host_barrier(schedule);
+}
+
+void dt_hierarchical_write(dt_schedule *schedule, const dt_hierarchical *h, dt_form form, int64_t count) {
+    DT_ASSERT(count >= 0 && count % DT_MEMORY_ALIGN_FLOATS == 0);
+    if (form == DT_FORM_ALLGATHER) {
+        write_gather(schedule, h, count);
+        return;
+    }
+    write_sums(schedule, h, form, count);
+    if (form == DT_FORM_ALLREDUCE)
+        dt_schedule_copy(schedule, (dt_operand){DT_ARRAY_SUM, 0}, (dt_operand){DT_ARRAY_RESULT, 0}, count);
 }

@@ -10,6 +10,11 @@
  * A host's ranks follow each other, so its micro-batches are a contiguous run, and the largest nodes of the
  * tree inside it are the host's cover. There are as many sections as the smallest host has ranks.
  *
+ * A reduce-scatter ends with the third stage: a rank's own part is its host's, of its section, and the sum
+ * goes there from the last addition. An allgather begins with it: every rank copies its own part into the
+ * shared memory, the sections' ranks exchange what hosts have, and every rank copies all out. Where hosts are
+ * of different sizes, ranks without a section have no part.
+ *
  * Private to allreduce/. All functions are local.
  */
 #ifndef DT_ALLREDUCE_HIERARCHICAL_H
@@ -17,6 +22,7 @@
 
 #include <stdint.h>
 
+#include "allreduce/form.h"
 #include "allreduce/partition.h"
 #include "allreduce/schedule.h"
 #include "base/status.h"
@@ -42,6 +48,10 @@ dt_status dt_hierarchical_create(dt_hierarchical *hierarchical, int64_t micro_ba
 void dt_hierarchical_free(dt_hierarchical *hierarchical);
 
 /** Appends what this rank does for a bucket of `count` floats. */
-void dt_hierarchical_write(dt_schedule *schedule, const dt_hierarchical *hierarchical, int64_t count);
+void dt_hierarchical_write(dt_schedule *schedule, const dt_hierarchical *hierarchical, dt_form form,
+                           int64_t count);
+
+/** This rank's own part of a bucket of `count` floats; 0 floats where it has none. */
+dt_slice dt_hierarchical_piece(const dt_hierarchical *hierarchical, dt_form form, int64_t count);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "base/memory.h"
+#include "base/minmax.h"
 
 /* Where a partition's members stand among the ranks. */
 typedef struct seating {
@@ -74,10 +75,11 @@ bool dt_partition_is_perfect(const dt_partition *partition) {
     return perfect;
 }
 
-dt_slice dt_partition_slice(int64_t count, int index, int slices) {
+dt_slice dt_partition_slice(int64_t count, int64_t unit, int index, int slices) {
     DT_ASSERT(count >= 0 && count % DT_MEMORY_ALIGN_FLOATS == 0 && index >= 0 && index < slices);
+    DT_ASSERT(unit > 0 && unit % DT_MEMORY_ALIGN_FLOATS == 0);
     int64_t first, end;
-    dt_tree_run(count / DT_MEMORY_ALIGN_FLOATS, index, slices, &first, &end);
-    return (dt_slice){.first = first * DT_MEMORY_ALIGN_FLOATS,
-                      .count = (end - first) * DT_MEMORY_ALIGN_FLOATS};
+    dt_tree_run((count + unit - 1) / unit, index, slices, &first, &end);
+    first = dt_min(first * unit, count);
+    return (dt_slice){.first = first, .count = dt_min(end * unit, count) - first};
 }

@@ -48,8 +48,8 @@ int64_t dt_partition_all_nodes(const dt_partition *partition);
  * power of two of them. */
 bool dt_partition_is_perfect(const dt_partition *partition);
 
-/** Slice `index` of `slices` of `count` floats: an equal number of its aligned units, none where they are
- * fewer. */
-dt_slice dt_partition_slice(int64_t count, int index, int slices);
+/** Slice `index` of `slices` of `count` floats: an equal number of its units of `unit` floats, none where
+ * they are fewer; the last unit may be shorter. */
+dt_slice dt_partition_slice(int64_t count, int64_t unit, int index, int slices);
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "allreduce/buckets.h"
 #include "allreduce/cost.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -102,17 +103,19 @@ static const char *name_of(int64_t row) {
     return row < kernels ? dt_timed_kernels_name(row) : span_names[row - kernels];
 }
 
-/* Bytes that this rank sends to others in an allreduce. */
+/* Bytes that this rank sends to others to sum a step's gradients. */
 static dt_status count_sent(const dt_world *world, const dt_harness *harness, const dt_config *c,
                             double *bytes) {
     const dt_cost_job job = {.ranks = world->size,
                              .host_ranks = world->host_ranks,
                              .micro_batches = dt_step_micro_batches(c->batch_size, c->micro_batch_size),
                              .algorithm = dt_step_algorithm(harness->step),
-                             .dtype = dt_settings_allreduce(c).dtype};
+                             .dtype = dt_settings_allreduce(c).dtype,
+                             .form = harness->state.sharded ? DT_FORM_REDUCE_SCATTER : DT_FORM_ALLREDUCE};
     dt_cost_traffic traffic = {0};
     int64_t *bounds = NULL, buckets;
-    dt_status status = dt_overlap_cut(harness->layout.elements, c->bucket_bytes, &bounds, &buckets);
+    dt_status status =
+        dt_buckets_cut(harness->layout.elements, c->bucket_bytes, job.form, world->size, &bounds, &buckets);
     if (status == DT_OK)
         status = dt_cost_of_rank(&job, world->rank, bounds, buckets, &traffic);
     free(bounds);

@@ -251,53 +251,23 @@ dt_status dt_world_gather_same(const dt_world *world, void *all, int64_t row_byt
 /* For a message that is no collective call of MPI's: nothing else on the world's communicator has a tag. */
 #define RUN_TAG 1
 
-static dt_status send_run(const dt_world *world, int to, const char *bytes, int64_t length) {
-    for (; length > 0; bytes += PIECE_BYTES, length -= PIECE_BYTES)
+dt_status dt_world_send(const dt_world *world, int to, const void *bytes, int64_t length) {
+    DT_ASSERT(to >= 0 && to < world->size && to != world->rank && length >= 0);
+    for (const char *at = bytes; length > 0; at += PIECE_BYTES, length -= PIECE_BYTES)
         DT_TRY(dt_mpi_world_check(
-            MPI_Send(bytes, dt_narrow(dt_min(length, PIECE_BYTES)), MPI_BYTE, to, RUN_TAG, world->mpi->comm),
+            MPI_Send(at, dt_narrow(dt_min(length, PIECE_BYTES)), MPI_BYTE, to, RUN_TAG, world->mpi->comm),
             "MPI_Send"));
+    dt_progress_mark();
     return DT_OK;
 }
 
-static dt_status receive_run(const dt_world *world, int from, char *bytes, int64_t length) {
-    for (; length > 0; bytes += PIECE_BYTES, length -= PIECE_BYTES)
-        DT_TRY(dt_mpi_world_check(MPI_Recv(bytes, dt_narrow(dt_min(length, PIECE_BYTES)), MPI_BYTE, from,
+dt_status dt_world_receive(const dt_world *world, int from, void *bytes, int64_t length) {
+    DT_ASSERT(from >= 0 && from < world->size && from != world->rank && length >= 0);
+    for (char *at = bytes; length > 0; at += PIECE_BYTES, length -= PIECE_BYTES)
+        DT_TRY(dt_mpi_world_check(MPI_Recv(at, dt_narrow(dt_min(length, PIECE_BYTES)), MPI_BYTE, from,
                                            RUN_TAG, world->mpi->comm, MPI_STATUS_IGNORE),
                                   "MPI_Recv"));
-    return DT_OK;
-}
-
-dt_status dt_world_collect(const dt_world *world, void *all, const void *mine, int64_t element_bytes,
-                           const int64_t *counts) {
-    DT_COLLECTIVE(world, DT_SAME_INT(element_bytes),
-                  DT_SAME_BYTES(counts, world->size * (int64_t)sizeof *counts));
-    dt_progress_arrive();
-    if (world->rank != 0)
-        return send_run(world, 0, mine, counts[world->rank] * element_bytes);
-    char *run = all;
-    memcpy(run, mine, (size_t)(counts[0] * element_bytes));
-    for (int r = 1; r < world->size; r++) {
-        run += counts[r - 1] * element_bytes;
-        DT_TRY(receive_run(world, r, run, counts[r] * element_bytes));
-        dt_progress_mark();
-    }
-    return DT_OK;
-}
-
-dt_status dt_world_spread(const dt_world *world, const void *all, void *mine, int64_t element_bytes,
-                          const int64_t *counts) {
-    DT_COLLECTIVE(world, DT_SAME_INT(element_bytes),
-                  DT_SAME_BYTES(counts, world->size * (int64_t)sizeof *counts));
-    dt_progress_arrive();
-    if (world->rank != 0)
-        return receive_run(world, 0, mine, counts[world->rank] * element_bytes);
-    const char *run = all;
-    memcpy(mine, run, (size_t)(counts[0] * element_bytes));
-    for (int r = 1; r < world->size; r++) {
-        run += counts[r - 1] * element_bytes;
-        DT_TRY(send_run(world, r, run, counts[r] * element_bytes));
-        dt_progress_mark();
-    }
+    dt_progress_mark();
     return DT_OK;
 }
 

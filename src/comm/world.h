@@ -56,17 +56,13 @@ dt_status dt_world_gather_all(const dt_world *world, void *all, int64_t element_
  */
 dt_status dt_world_gather_same(const dt_world *world, void *all, int64_t row_bytes);
 
-/**
- * Brings runs of all ranks together on rank 0: `all`, read and written there alone, holds run r, counts[r]
- * elements of `element_bytes`, after those of the ranks before; `mine` is this rank's run. `counts` must
- * agree; runs may exceed 2^31 bytes. Allocates nothing. Collective.
- */
-dt_status dt_world_collect(const dt_world *world, void *all, const void *mine, int64_t element_bytes,
-                           const int64_t *counts);
+/** Sends `length` bytes to rank `to`, which receives them: what one rank sends another arrives in that order.
+ * May wait until it does. `length` may exceed 2^31; of 0 bytes nothing is sent. Allocates nothing. Called by
+ * the two ranks. */
+dt_status dt_world_send(const dt_world *world, int to, const void *bytes, int64_t length);
 
-/** The way back: gives each rank its run of rank 0's `all` in `mine`. Collective. */
-dt_status dt_world_spread(const dt_world *world, const void *all, void *mine, int64_t element_bytes,
-                          const int64_t *counts);
+/** Waits for `length` bytes that rank `from` sends. Called by the two ranks. */
+dt_status dt_world_receive(const dt_world *world, int from, void *bytes, int64_t length);
 
 /** Makes `*names` a new array of the names of all ranks' hosts, names[size], that the caller frees with
  * dt_memory_free(); NULL after a failure. Collective. */

@@ -153,8 +153,9 @@ static const dt_option table[] = {
      HELP("What the backward pass computes again to save memory: none, or layer, the forward pass of each layer, of "
           "which only the input is kept then; the bits are the same")},
     {FIELD(shard_optimizer), BOOL("false"), GROUP(TRAINING), IRRELEVANT,
-     HELP("Share AdamW's moments out among the ranks: each keeps those of its slice of the weights, updates that slice "
-          "and sends it to all, so that moments take 8 / ranks bytes per parameter; the bits are the same")},
+     HELP("Share AdamW's moments out among the ranks: each gets the sum of its part of the gradient, updates that part "
+          "of the weights and sends it to all, so that moments take 8 / ranks bytes per parameter; the bits are the "
+          "same")},
     {FIELD(data), LIST("null"), OR_NULL, GROUP(DATA), IRRELEVANT,
      HELP("Files to train on, in this order: texts, also packed by gzip or zstd, or files of tokens; names and "
           "globs, or - for standard input; null is data/uni-alg-int.txt, or else the first *.txt in data/")},

@@ -5,6 +5,19 @@
 
 #include "base/assert.h"
 
+/* Before weights are read that stand in front of `tensor` in the vector of `weights`. */
+static void await(const dt_micro_batch *micro_batch, const dt_weights *weights, const float *tensor) {
+    const dt_weights_arrival *arrival = micro_batch->arrival;
+    if (arrival)
+        arrival->await(arrival->context, tensor - weights->view.wte);
+}
+
+/* The first tensor above layer `layer`. */
+static const float *above(const dt_gpt *gpt, const dt_weights *weights, int64_t layer) {
+    return layer + 1 < gpt->layout->shape.n_layers ? weights->view.layer[layer + 1].ln_1_weight
+                                                   : weights->view.ln_f_weight;
+}
+
 /* out = residual + dropout(projection + bias), sequence by sequence since masks belong to a slot. */
 static void join_residual(const dt_gpt *gpt, const dt_micro_batch *micro_batch, int64_t layer,
                           dt_dropout_site site, float *out, const float *residual, const float *bias,
@@ -30,12 +43,13 @@ static void embed(const dt_gpt *gpt, const dt_gpt_view *weights, const dt_micro_
     }
 }
 
-static void attend(const dt_gpt *gpt, const dt_micro_batch *micro_batch, int64_t layer,
-                   dt_layer_activations *l, float *scratch) {
+static void attend(const dt_gpt *gpt, const dt_weights *weights, const dt_micro_batch *micro_batch,
+                   int64_t layer, dt_layer_activations *l, float *scratch) {
     const dt_kernels *k = gpt->kernels;
     const int64_t T = gpt->layout->shape.T, C = gpt->layout->shape.C, H = gpt->layout->shape.H;
     for (int64_t s = 0; s < micro_batch->sequences; s++) {
         dt_dropout drop;
+        await(micro_batch, weights, weights->view.layer[layer].attn_proj_weight);
         k->attention->forward(dt_kernels_operand(k, l->attended, s * T * C), l->lse + s * H * T,
                               dt_kernels_operand(k, l->qkv, s * T * 3 * C), T, C, H,
                               dt_gpt_dropout(gpt, micro_batch, s, layer, DT_DROPOUT_ATTENTION, &drop),
@@ -58,13 +72,17 @@ static void run_attention(const dt_gpt *gpt, const dt_weights *weights, const dt
     const dt_layer_matrices *m = &weights->layer[layer];
     const float *x = dt_activations_input(a, layer);
     dt_layer_activations *l = &a->layer[layer];
+    await(micro_batch, weights, w->c_attn_weight);
     gpt->kernels->layernorm->forward(l->ln_1, l->mean_1, l->rstd_1, x, w->ln_1_weight, w->ln_1_bias,
                                      dt_range_all(n), C);
+    await(micro_batch, weights, w->attn_proj_weight);
     multiply(gpt, l->qkv, DT_RESULT_OPERAND, l->ln_1, &m->c_attn, w->c_attn_bias,
              dt_linear_dense(n, C, 3 * C), a->workspace);
-    attend(gpt, micro_batch, layer, l, a->scratch);
+    attend(gpt, weights, micro_batch, layer, l, a->scratch);
+    await(micro_batch, weights, w->ln_2_weight);
     multiply(gpt, a->projection, DT_RESULT_FLOAT, l->attended, &m->attn_proj, NULL, dt_linear_dense(n, C, C),
              a->workspace);
+    await(micro_batch, weights, w->ln_2_weight);
     join_residual(gpt, micro_batch, layer, DT_DROPOUT_RESIDUAL_1, l->middle, x, w->attn_proj_bias, a);
 }
 
@@ -75,8 +93,10 @@ static void run_mlp_to_gelu(const dt_gpt *gpt, const dt_weights *weights, const 
                   n = micro_batch->sequences * gpt->layout->shape.T;
     const dt_gpt_layer *w = &weights->view.layer[layer];
     dt_layer_activations *l = &a->layer[layer];
+    await(micro_batch, weights, w->c_fc_weight);
     gpt->kernels->layernorm->forward(l->ln_2, l->mean_2, l->rstd_2, l->middle, w->ln_2_weight, w->ln_2_bias,
                                      dt_range_all(n), C);
+    await(micro_batch, weights, w->mlp_proj_weight);
     multiply(gpt, l->pre, DT_RESULT_OPERAND, l->ln_2, &weights->layer[layer].c_fc, w->c_fc_bias,
              (dt_linear_shape){n, C, F, C, a->wide}, a->workspace);
 }
@@ -87,9 +107,12 @@ static void run_mlp_from_gelu(const dt_gpt *gpt, const dt_weights *weights, cons
     const int64_t C = gpt->layout->shape.C, F = gpt->layout->shape.F,
                   n = micro_batch->sequences * gpt->layout->shape.T;
     dt_layer_activations *l = &a->layer[layer];
+    await(micro_batch, weights, weights->view.layer[layer].mlp_proj_weight);
     gpt->kernels->gelu->forward(a->act, l->pre, dt_range_all(n), (dt_gelu_shape){F, a->wide});
+    await(micro_batch, weights, above(gpt, weights, layer));
     multiply(gpt, a->projection, DT_RESULT_FLOAT, a->act, &weights->layer[layer].mlp_proj, NULL,
              (dt_linear_shape){n, F, C, a->wide, C}, a->workspace);
+    await(micro_batch, weights, above(gpt, weights, layer));
     join_residual(gpt, micro_batch, layer, DT_DROPOUT_RESIDUAL_2, l->output, l->middle,
                   weights->view.layer[layer].mlp_proj_bias, a);
 }
@@ -99,12 +122,14 @@ void dt_forward_run(const dt_gpt *gpt, const dt_weights *weights, const dt_micro
     DT_ASSERT(micro_batch->sequences > 0 && micro_batch->sequences <= a->sequences && micro_batch->step >= 0);
     const dt_shape *shape = &gpt->layout->shape;
     const dt_gpt_view *view = &weights->view;
+    await(micro_batch, weights, view->layer[0].ln_1_weight);
     embed(gpt, view, micro_batch, a);
     for (int64_t layer = 0; layer < shape->n_layers; layer++) {
         run_attention(gpt, weights, micro_batch, layer, a);
         run_mlp_to_gelu(gpt, weights, micro_batch, layer, a);
         run_mlp_from_gelu(gpt, weights, micro_batch, layer, a);
     }
+    await(micro_batch, weights, view->wte + gpt->layout->elements);
     gpt->kernels->layernorm->forward(a->ln_f, a->mean_f, a->rstd_f, dt_activations_input(a, shape->n_layers),
                                      view->ln_f_weight, view->ln_f_bias,
                                      dt_range_all(micro_batch->sequences * shape->T), shape->C);

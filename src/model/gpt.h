@@ -54,12 +54,23 @@ dt_status dt_gpt_view_create(dt_gpt_view *view, const dt_layout *layout, float *
 /** Frees the view, not the vector; one that is all zero is fine. */
 void dt_gpt_view_free(dt_gpt_view *view);
 
+/**
+ * Told between the kernels of a forward pass that it is to read weights before `offset` (in floats, as in the
+ * layout): returns when these have arrived, from other ranks or from wherever else. Called with rising
+ * offsets, often with the one before, so that it also serves as a clock.
+ */
+typedef struct dt_weights_arrival {
+    void (*await)(void *context, int64_t offset);
+    void *context;
+} dt_weights_arrival;
+
 /** One micro-batch of a batch: up to micro_batch_size sequences, run forward and backward as one. */
 typedef struct dt_micro_batch {
     int64_t sequences;
     const int32_t *const *windows; /**< [sequences], each of T + 1 token ids */
     int64_t first_slot;            /**< global slot of windows[0] */
     int64_t step; /**< from 1; with the slot it decides the masks. 0: no dropout (evaluation) */
+    const dt_weights_arrival *arrival; /**< of the weights that it is run with; NULL: all are there */
 } dt_micro_batch;
 
 /**

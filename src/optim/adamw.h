@@ -21,6 +21,7 @@
 
 #include <stdint.h>
 
+#include "allreduce/partition.h"
 #include "model/layout.h"
 
 #define DT_ADAMW_EPS 1e-8
@@ -38,11 +39,12 @@ void dt_adamw_step(const dt_layout *layout, const dt_adamw *options, int64_t ste
                    float *parameters, float *exp_avg, float *exp_avg_sq);
 
 /**
- * The same for the elements [first, end) alone, whose moments exp_avg[end - first] and exp_avg_sq are; the
- * other vectors are whole. All ranges together are the step, bit for bit. Local.
+ * The same for the elements of run[runs] alone, which rise and do not overlap, and whose moments stand one
+ * after another in exp_avg and exp_avg_sq; the other vectors are whole. Runs that are all elements are the
+ * step, bit for bit. Local.
  */
-void dt_adamw_step_range(const dt_layout *layout, const dt_adamw *options, int64_t step, int64_t first,
-                         int64_t end, const float *gradient, float *parameters, float *exp_avg,
-                         float *exp_avg_sq);
+void dt_adamw_step_runs(const dt_layout *layout, const dt_adamw *options, int64_t step, const dt_slice *run,
+                        int64_t runs, const float *gradient, float *parameters, float *exp_avg,
+                        float *exp_avg_sq);
 
 #endif

@@ -43,16 +43,20 @@ static uint32_t chunk_bits(const float *x, int64_t count) {
     return sum;
 }
 
+/* The bits while the chunk is in the cache. An odd factor for each chunk tells them apart. */
+double dt_clip_chunk(const float *x, int64_t count, int64_t chunk, uint64_t *bits) {
+    *bits += (uint64_t)(2 * chunk + 1) * chunk_bits(x, count);
+    return chunk_squares(x, count);
+}
+
 double dt_clip_norm(const float *vector, int64_t elements, double *partial, uint64_t *bits) {
     const int64_t chunks = dt_clip_chunks(elements);
     uint64_t all = 0;
-    /* The bits while the chunk is in the cache. An odd factor for each chunk tells them apart. */
 #pragma omp parallel for schedule(static) reduction(+ : all)
     for (int64_t c = 0; c < chunks; c++) {
         const int64_t first = c * DT_CLIP_CHUNK,
                       count = elements - first < DT_CLIP_CHUNK ? elements - first : DT_CLIP_CHUNK;
-        partial[c] = chunk_squares(vector + first, count);
-        all += (uint64_t)(2 * c + 1) * chunk_bits(vector + first, count);
+        partial[c] = dt_clip_chunk(vector + first, count, c, &all);
     }
     *bits = all;
     return sqrt(dt_tree_sum(partial, chunks));

@@ -19,6 +19,10 @@
  */
 double dt_clip_norm(const float *vector, int64_t elements, double *partial, uint64_t *bits);
 
+/** The sum of squares of x[0..count), count <= DT_CLIP_CHUNK, of the vector's chunk `chunk`, which is partial
+ * sum `chunk` of the norm; adds the chunk's part of the sum of bits to `*bits`. Local. */
+double dt_clip_chunk(const float *x, int64_t count, int64_t chunk, uint64_t *bits);
+
 /** Doubles of scratch that dt_clip_norm needs. Local. */
 int64_t dt_clip_chunks(int64_t elements);
 

@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "base/assert.h"
+#include "base/minmax.h"
 
 /* What is not at most the largest number is infinite, or a NaN, for which every comparison is false. */
 bool dt_finite_all(const float *x, int64_t count) {
@@ -25,6 +26,19 @@ const dt_tensor *dt_finite_first(const dt_layout *layout, const float *vector) {
     for (int64_t t = 0; t < layout->tensors; t++)
         if (!dt_finite_all(vector + layout->tensor[t].offset, layout->tensor[t].count))
             return &layout->tensor[t];
+    return NULL;
+}
+
+const dt_tensor *dt_finite_first_of(const dt_layout *layout, const float *vector, const dt_slice *run,
+                                    int64_t runs) {
+    for (int64_t r = 0; r < runs; r++)
+        for (int64_t t = 0; t < layout->tensors; t++) {
+            const dt_tensor *tensor = &layout->tensor[t];
+            const int64_t first = dt_max(tensor->offset, run[r].first),
+                          end = dt_min(tensor->offset + tensor->count, run[r].first + run[r].count);
+            if (first < end && !dt_finite_all(vector + first, end - first))
+                return tensor;
+        }
     return NULL;
 }
 

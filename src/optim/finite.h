@@ -21,6 +21,10 @@ double dt_finite_plain(double x);
  * NULL. Local. */
 const dt_tensor *dt_finite_first(const dt_layout *layout, const float *vector);
 
+/** The same of those elements of `vector` alone that lie in run[runs], which rise. Local. */
+const dt_tensor *dt_finite_first_of(const dt_layout *layout, const float *vector, const dt_slice *run,
+                                    int64_t runs);
+
 /** The first tensor of the state (optim/state.h) that holds an infinity or a NaN, or -1; of one whose moments
  * are shared out, of its weights. Local. */
 int64_t dt_finite_first_tensor(const dt_state *state);

@@ -2,40 +2,51 @@
  * AdamW's moments where the ranks share them out (ZeRO stage 1, Rajbhandari et al. 2020): who has which, and
  * how they and the weights that come of them travel.
  *
- * The vector of the model is cut into one slice per rank, of whole chunks of the norm (optim/clip.h). A rank
- * keeps the moments of its slice, updates the weights of its slice, and sends these to all. The update works
- * element by element, so that its bits do not know the slices.
+ * The gradient is not summed whole on every rank: by a reduce-scatter (allreduce/form.h) each rank gets its
+ * own pieces of the sum, keeps the moments of these alone, updates the weights there, and an allgather brings
+ * these to all. Pieces are whole chunks of the norm (optim/clip.h). The update works element by element, so
+ * that its bits do not know the pieces.
  */
 #ifndef DT_OPTIM_MOMENTS_H
 #define DT_OPTIM_MOMENTS_H
 
 #include <stdint.h>
 
+#include "allreduce/allreduce.h"
 #include "base/status.h"
 #include "comm/world.h"
 #include "optim/state.h"
 
-/** The elements [*first, *end) of a vector of `elements` that are rank `rank`'s of `size`. Local. */
-void dt_moments_slice(int64_t elements, int rank, int size, int64_t *first, int64_t *end);
+/** All zero where the ranks share nothing out. */
+typedef struct dt_moments {
+    const dt_world *world;
+    dt_allreduce *gather; /**< of weights, whose buckets are bounds[buckets + 1] */
+    int64_t *bounds, buckets;
+    dt_allreduce_options options; /**< for the sum of gradients, by which each rank gets its pieces */
+} dt_moments;
 
-/** Allocates a zeroed state for `layout` whose moments the ranks share out, as dt_state_create does. Local.
+/**
+ * Decides who has which moments of `elements` floats, where `micro_batches` gradients are to be summed in
+ * buckets of about `bucket_bytes`, as `options` say. All arguments must agree. On failure all ranks fail. The
+ * caller frees it, after a failure too; `world` must outlive it. Collective.
  */
-dt_status dt_moments_create_state(dt_state *state, const dt_layout *layout, const dt_world *world);
+dt_status dt_moments_create(dt_moments *moments, const dt_world *world, int64_t micro_batches,
+                            int64_t elements, int64_t bucket_bytes, const dt_allreduce_options *options);
 
-/** A new array counts[size] of the elements of each rank's slice, which the caller frees with
- * dt_memory_free(); NULL where memory is short. Local. */
-int64_t *dt_moments_counts(int64_t elements, int size);
+/** Frees; all zero is fine. Nothing may be under way. Collective, unless all zero. */
+void dt_moments_free(dt_moments *moments);
 
-/** After each rank has updated its slice of the weights: completes them on all. `counts` are those of
- * dt_moments_counts. Allocates nothing. Collective. */
-dt_status dt_moments_gather_weights(const dt_world *world, dt_state *state, const int64_t *counts);
+/** Allocates a zeroed state for `layout` whose moments the ranks share out so, as dt_state_create does.
+ * Local. */
+dt_status dt_moments_create_state(const dt_moments *moments, dt_state *state, const dt_layout *layout);
 
 /** Brings the moments of all ranks to rank 0, into two vectors of the layout there; elsewhere they are NULL.
  * Collective. */
-dt_status dt_moments_collect(const dt_world *world, const dt_state *state, float *exp_avg, float *exp_avg_sq);
+dt_status dt_moments_collect(const dt_moments *moments, const dt_state *state, float *exp_avg,
+                             float *exp_avg_sq);
 
-/** The way back: each rank gets its slice of rank 0's vectors. Collective. */
-dt_status dt_moments_spread(const dt_world *world, dt_state *state, const float *exp_avg,
+/** The way back: each rank gets its own of rank 0's vectors. Collective. */
+dt_status dt_moments_spread(const dt_moments *moments, dt_state *state, const float *exp_avg,
                             const float *exp_avg_sq);
 
 #endif

@@ -10,29 +10,49 @@
 
 /* ---- the vectors ---- */
 
-static dt_status create(dt_state *state, const dt_layout *layout, int64_t first, int64_t end) {
-    DT_ASSERT(first >= 0 && first <= end && end <= layout->elements);
+/* The caller has set whose moments there are. */
+static dt_status create_runs(dt_state *state, int64_t runs) {
+    state->moments = 0;
+    state->runs = runs;
+    state->run = dt_memory_alloc(runs, sizeof *state->run, "the runs of AdamW's moments");
+    return state->run ? DT_OK : DT_FAILED;
+}
+
+static dt_status create_vectors(dt_state *state, const dt_layout *layout) {
+    for (int64_t r = 0; r < state->runs; r++)
+        state->moments += state->run[r].count;
+    state->parameters = dt_memory_alloc(layout->elements, sizeof(float), "the parameters");
+    state->exp_avg = dt_memory_alloc(state->moments, sizeof(float), "AdamW's first moments");
+    state->exp_avg_sq = dt_memory_alloc(state->moments, sizeof(float), "AdamW's second moments");
+    return state->parameters && state->exp_avg && state->exp_avg_sq ? DT_OK : DT_FAILED;
+}
+
+static void begin(dt_state *state, const dt_layout *layout) {
     state->layout = layout;
-    state->first_moment = first;
-    state->end_moment = end;
     state->step = 0;
     state->phase = DT_STATE_ARRIVING;
     state->waited_seconds = 0.0;
     pthread_mutex_init(&state->at_rest, NULL);
-    state->parameters = dt_memory_alloc(layout->elements, sizeof(float), "the parameters");
-    state->exp_avg = dt_memory_alloc(end - first, sizeof(float), "AdamW's first moments");
-    state->exp_avg_sq = dt_memory_alloc(end - first, sizeof(float), "AdamW's second moments");
-    return state->parameters && state->exp_avg && state->exp_avg_sq ? DT_OK : DT_FAILED;
+    state->parameters = state->exp_avg = state->exp_avg_sq = NULL;
 }
 
 dt_status dt_state_create(dt_state *state, const dt_layout *layout) {
+    begin(state, layout);
     state->sharded = false;
-    return create(state, layout, 0, layout->elements);
+    DT_TRY(create_runs(state, 1));
+    state->run[0] = (dt_slice){0, layout->elements};
+    return create_vectors(state, layout);
 }
 
-dt_status dt_state_create_sharded(dt_state *state, const dt_layout *layout, int64_t first, int64_t end) {
+dt_status dt_state_create_sharded(dt_state *state, const dt_layout *layout, const dt_pieces *pieces,
+                                  int rank) {
+    DT_ASSERT(pieces->elements == layout->elements);
+    begin(state, layout);
     state->sharded = true;
-    return create(state, layout, first, end);
+    DT_TRY(create_runs(state, pieces->buckets));
+    for (int64_t b = 0; b < pieces->buckets; b++)
+        state->run[b] = dt_pieces_of(pieces, rank, b);
+    return create_vectors(state, layout);
 }
 
 /* What this thread holds, so that whoever needs it held can ask without a lock. */
@@ -58,6 +78,8 @@ void dt_state_free(dt_state *state) {
     dt_memory_free(state->parameters);
     dt_memory_free(state->exp_avg);
     dt_memory_free(state->exp_avg_sq);
+    dt_memory_free(state->run);
+    state->run = NULL;
     state->parameters = state->exp_avg = state->exp_avg_sq = NULL;
 }
 
@@ -70,6 +92,11 @@ void dt_state_begin_update(dt_state *state) {
     dt_state_hold(state);
     DT_ASSERT(state->phase == DT_STATE_COMPLETE);
     state->phase = DT_STATE_UPDATING;
+}
+
+void dt_state_count_step(dt_state *state, int64_t step) {
+    DT_ASSERT(dt_state_is_held(state) && state->phase == DT_STATE_UPDATING);
+    state->step = step;
 }
 
 void dt_state_end_update(dt_state *state, int64_t step) {

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "allreduce/pieces.h"
 #include "base/status.h"
 #include "model/layout.h"
 
@@ -28,22 +29,25 @@
 typedef enum dt_state_phase {
     DT_STATE_ARRIVING, /**< they are being filled, with initial weights or a checkpoint's */
     DT_STATE_COMPLETE, /**< they are all of the step: what may be hashed, copied and saved */
-    DT_STATE_UPDATING  /**< some are of the step after it */
+    DT_STATE_UPDATING  /**< some are of another step, or are on their way from other ranks */
 } dt_state_phase;
 
 /** Three vectors of layout->elements floats, the same on every rank at every step. Between tensors they are
- * 0. Where ranks share the moments out (optim/moments.h) a rank has those of its own slice of the vector
- * alone, and the functions below that take tensors or slices of moments are not for such a state. */
+ * 0. Where ranks share the moments out (optim/moments.h) a rank has those of its own pieces of the vector
+ * alone, one after another, and the functions below that take tensors or slices of moments are not for such
+ * a state. */
 typedef struct dt_state {
     const dt_layout *layout;
     int64_t step; /**< the last finished step; 0 before the first */
     dt_state_phase phase;
     float *parameters;
-    bool sharded;                     /**< the ranks share the moments out */
-    int64_t first_moment, end_moment; /**< the elements whose moments this rank has: all, unless sharded */
-    float *exp_avg;                   /**< AdamW's first moment, of element first_moment and those after it */
-    float *exp_avg_sq;                /**< and second */
-    pthread_mutex_t at_rest;          /**< taken by dt_state_hold alone */
+    bool sharded;            /**< the ranks share the moments out */
+    int64_t runs;            /**< 1, unless sharded */
+    dt_slice *run;           /**< [runs], rising: the elements whose moments this rank has */
+    int64_t moments;         /**< how many they are */
+    float *exp_avg;          /**< [moments]: AdamW's first moment of these elements, run after run */
+    float *exp_avg_sq;       /**< and second */
+    pthread_mutex_t at_rest; /**< taken by dt_state_hold alone */
     double waited_seconds; /**< how long changes have waited for who looks at the state, all together; guarded
                               by at_rest */
 } dt_state;
@@ -52,9 +56,10 @@ typedef struct dt_state {
  * caller frees it, after a failure too. Local. */
 dt_status dt_state_create(dt_state *state, const dt_layout *layout);
 
-/** The same for a state whose moments the ranks share out, of which this one has those of the elements
- * [first, end). Local. */
-dt_status dt_state_create_sharded(dt_state *state, const dt_layout *layout, int64_t first, int64_t end);
+/** The same for a state whose moments the ranks share out, of which this one, `rank`, has those of its
+ * pieces. Local. */
+dt_status dt_state_create_sharded(dt_state *state, const dt_layout *layout, const dt_pieces *pieces,
+                                  int rank);
 
 /**
  * Keeps the state as it is for the calling thread, to look at it or to change it, until dt_state_release. It
@@ -74,6 +79,9 @@ void dt_state_arrive(dt_state *state, int64_t step);
 
 /** Holds a complete state in order to change it. Local. */
 void dt_state_begin_update(dt_state *state);
+
+/** Gives a state that is being changed the number of the step that its weights are on their way to. Local. */
+void dt_state_count_step(dt_state *state, int64_t step);
 
 /** The change is over: the state is that of `step`, complete, and still held. Local. */
 void dt_state_end_update(dt_state *state, int64_t step);

@@ -42,11 +42,15 @@ static dt_status create_tokens(dt_harness *harness, const dt_world *world, const
     return DT_OK;
 }
 
+static bool is_sharded(const dt_world *world, const dt_config *c) {
+    return c->shard_optimizer && world->size > 1;
+}
+
 /* What a rank makes by itself. */
 static dt_status create_own(dt_harness *harness, const dt_world *world, const dt_config *c, int threads) {
     harness->gpt = (dt_gpt){&harness->layout, dt_products_kernels(c), c->dropout, 0};
-    DT_TRY(c->shard_optimizer && world->size > 1
-               ? dt_moments_create_state(&harness->state, &harness->layout, world)
+    DT_TRY(is_sharded(world, c)
+               ? dt_moments_create_state(&harness->moments, &harness->state, &harness->layout)
                : dt_state_create(&harness->state, &harness->layout));
     dt_layout_init_parameters(&harness->layout, 0, harness->state.parameters);
     dt_state_arrive(&harness->state, 0);
@@ -68,6 +72,7 @@ static dt_status create_step(dt_harness *harness, const dt_world *world, const d
         .workers = &harness->workers,
         .hooks = harness->hooks,
         .state = &harness->state,
+        .moments = harness->state.sharded ? &harness->moments : NULL,
         .B = c->batch_size,
         .u = c->micro_batch_size,
         .bucket_bytes = c->bucket_bytes,
@@ -107,12 +112,18 @@ dt_status dt_harness_create(dt_harness *harness, const dt_world *world, const dt
     DT_TRY(dt_need_check(world, &need));
     char products[DT_MATMUL_NAME_BYTES];
     DT_TRY(dt_products_open(world, config, products));
+    const dt_allreduce_options allreduce = dt_settings_allreduce(config);
+    if (is_sharded(world, config))
+        DT_TRY(dt_moments_create(&harness->moments, world,
+                                 dt_step_micro_batches(config->batch_size, config->micro_batch_size),
+                                 harness->layout.elements, config->bucket_bytes, &allreduce));
     DT_TRY(dt_agree(world, create_own(harness, world, config, threads)));
     return create_step(harness, world, config);
 }
 
 void dt_harness_free(dt_harness *harness) {
     dt_step_free(harness->step);
+    dt_moments_free(&harness->moments);
     dt_hooks_free(harness->hooks);
     dt_workers_free(&harness->workers);
     dt_spans_free(&harness->spans);

@@ -18,6 +18,7 @@ typedef struct dt_harness {
     dt_layout layout;
     dt_gpt gpt;
     dt_weights weights;
+    dt_moments moments; /* with shard_optimizer */
     dt_state state;
     dt_streams streams; /**< one window each */
     dt_shard shard;

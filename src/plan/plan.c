@@ -5,12 +5,13 @@
 #include "plan/plan.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
+#include "allreduce/buckets.h"
 #include "allreduce/cost.h"
 #include "base/memory.h"
 #include "base/minmax.h"
-#include "step/overlap.h"
 #include "train/settings.h"
 #include "step/step.h"
 
@@ -39,25 +40,32 @@ static int host_ranks(const dt_plan_machine *machine, int ranks) {
     return machine->same_host || machine->host_ranks > ranks ? ranks : machine->host_ranks;
 }
 
-/* Counts and times the allreduce. */
-static dt_status predict_allreduce(const dt_plan_machine *machine, dt_allreduce_options options,
-                                   const int64_t *bounds, int64_t buckets, double threads_per_core,
-                                   double backward_seconds, dt_plan_point *point, dt_cost_time *time) {
+/* Counts and times what travels in the options' form beside a pass of `pass_seconds`: the sum of the gradient
+ * beside the backward pass, or the new weights beside the forward pass. Adds to `point`. */
+static dt_status predict_form(const dt_plan_machine *machine, const dt_layout *layout, int64_t bucket_bytes,
+                              dt_allreduce_options options, double threads_per_core, double pass_seconds,
+                              dt_plan_point *point) {
     const dt_cost_job job = {.ranks = point->ranks,
                              .host_ranks = host_ranks(machine, point->ranks),
                              .micro_batches = point->micro_batches,
                              .algorithm = options.algorithm,
-                             .dtype = options.dtype};
+                             .dtype = options.dtype,
+                             .form = options.form};
     const dt_cost_machine costs = {.link = machine->link,
                                    .inside = machine->inside,
                                    .add_seconds = machine->probe.add_alone_seconds,
                                    .threads_per_core = threads_per_core};
+    int64_t *bounds, buckets;
+    DT_TRY(dt_buckets_cut(layout->elements, bucket_bytes, options.form, point->ranks, &bounds, &buckets));
     dt_cost_traffic *busiest = dt_memory_alloc(buckets, sizeof *busiest, "the traffic of the buckets");
     dt_status status = busiest ? DT_OK : DT_FAILED;
     if (status == DT_OK)
         status = dt_cost_busiest(&job, bounds, buckets, busiest, NULL);
     if (status == DT_OK) {
-        *time = dt_cost_time_of(&costs, backward_seconds, bounds, buckets, busiest);
+        const dt_cost_time time = dt_cost_time_of(&costs, pass_seconds, bounds, buckets, busiest);
+        point->allreduce_seconds += time.total_seconds;
+        point->exposed_seconds += time.exposed_seconds;
+        point->seen_seconds += time.seen_seconds;
         point->algorithm = dt_cost_algorithm(&job);
         for (int64_t b = 0; b < buckets; b++) {
             point->sent_messages += busiest[b].messages;
@@ -65,28 +73,40 @@ static dt_status predict_allreduce(const dt_plan_machine *machine, dt_allreduce_
         }
     }
     dt_memory_free(busiest);
+    free(bounds);
     return status;
 }
 
-/*
- * What the new weights take to reach all ranks where each has updated its slice: along a ring, in which each
- * host receives once what others have, and each rank once from its neighbour.
- */
-static double gather_seconds(const dt_plan_machine *machine, int ranks, double bytes) {
-    const int on_host = host_ranks(machine, ranks), hosts = (ranks + on_host - 1) / on_host;
-    const double between = bytes * (1.0 - 1.0 / hosts) / machine->link.bandwidth_bytes;
-    const double inside = on_host > 1 ? bytes * (1.0 - 1.0 / ranks) / machine->inside.bandwidth_bytes : 0.0;
-    return (double)(ranks - 1) * machine->link.latency_seconds + fmax(between, inside);
+static bool is_sharded(const dt_config *c, int ranks) {
+    return c->shard_optimizer && ranks > 1;
 }
 
-/* Of the 32 bytes per parameter that an update moves, the norm's 4 on every rank, AdamW's 28 in slices. */
-static double update_seconds(const dt_plan_machine *machine, const dt_config *c, int64_t elements,
-                             int ranks) {
+/* What ranks send each other in a step: beside passes of these seconds. */
+static dt_status predict_traffic(const dt_plan_machine *machine, const dt_config *c, const dt_layout *layout,
+                                 double threads_per_core, double forward_seconds, double backward_seconds,
+                                 dt_plan_point *point) {
+    dt_allreduce_options options = dt_settings_allreduce(c);
+    if (point->ranks == 1)
+        return DT_OK;
+    if (is_sharded(c, point->ranks))
+        options.form = DT_FORM_REDUCE_SCATTER;
+    /* The library's sums are made one after another when they are asked for: nothing hides them. */
+    DT_TRY(predict_form(machine, layout, c->bucket_bytes, options, threads_per_core,
+                        c->allreduce == DT_ALGORITHM_LIBRARY ? 0.0 : backward_seconds, point));
+    if (!is_sharded(c, point->ranks))
+        return DT_OK;
+    options.form = DT_FORM_ALLGATHER;
+    options.dtype = DT_DTYPE_FP32;
+    /* bf16's products read weights that are packed before the pass. */
+    return predict_form(machine, layout, c->bucket_bytes, options, threads_per_core,
+                        c->compute_dtype == DT_DTYPE_FP32 ? forward_seconds : 0.0, point);
+}
+
+/* Norm and AdamW, of all elements or of a rank's pieces, whose norms the ranks exchange. */
+static double update_seconds(const dt_plan_machine *machine, const dt_config *c, int ranks) {
     const double whole = machine->probe.update_seconds;
-    if (!c->shard_optimizer || ranks == 1)
-        return whole;
-    return whole * (4.0 + 28.0 / ranks) / 32.0 +
-           gather_seconds(machine, ranks, (double)elements * (double)sizeof(float));
+    return is_sharded(c, ranks) ? whole / ranks + ceil(log2((double)ranks)) * machine->link.latency_seconds
+                                : whole;
 }
 
 static dt_status predict(const dt_plan_machine *machine, const dt_config *c, const dt_layout *layout,
@@ -97,28 +117,16 @@ static dt_status predict(const dt_plan_machine *machine, const dt_config *c, con
     /* A batch smaller than a micro-batch makes one small micro-batch; the probe's are whole. */
     const double whole = point->batch < u ? (double)point->batch / (double)u : 1.0;
     const int64_t adds = count_adds(point->micro_batches, point->ranks);
-    int64_t *bounds, buckets;
-    dt_cost_time allreduce = {0};
-    DT_TRY(dt_overlap_cut(layout->elements, c->bucket_bytes, &bounds, &buckets));
-    dt_status status = DT_OK;
-    if (point->ranks > 1)
-        /* The library's sums are made one after another when they are asked for: nothing hides them. */
-        status = predict_allreduce(
-            machine, dt_settings_allreduce(c), bounds, buckets, threads_per_core,
-            c->allreduce == DT_ALGORITHM_LIBRARY ? 0.0 : threads_per_core * whole * probe->backward_seconds,
-            point, &allreduce);
-    free(bounds);
-    DT_TRY(status);
+    DT_TRY(predict_traffic(machine, c, layout, threads_per_core,
+                           threads_per_core * whole * probe->forward_seconds,
+                           threads_per_core * whole * probe->backward_seconds, point));
     DT_TRY(dt_plan_memory_of(layout, c, point->batch, point->ranks, host_ranks(machine, point->ranks),
                              probe->threads, &point->memory));
     point->memory_bytes = dt_need_total(&point->memory.max);
     point->compute_seconds =
         threads_per_core * ((double)waves * whole * (probe->forward_seconds + probe->backward_seconds) +
                             (double)adds * (double)layout->elements * probe->add_seconds);
-    point->allreduce_seconds = allreduce.total_seconds;
-    point->exposed_seconds = allreduce.exposed_seconds;
-    point->seen_seconds = allreduce.seen_seconds;
-    point->update_seconds = threads_per_core * update_seconds(machine, c, layout->elements, point->ranks);
+    point->update_seconds = threads_per_core * update_seconds(machine, c, point->ranks);
     point->step_seconds = point->compute_seconds + point->exposed_seconds + point->update_seconds +
                           ceil(log2((double)point->ranks)) * machine->link.latency_seconds;
     point->tokens_per_second = (double)(point->batch * c->max_seq_len) / point->step_seconds;

@@ -11,7 +11,8 @@
  *     waves    = ceil(ceil(L / p) / t)
  *     gather   = ceil(log2 p) x latency
  *
- * With shard_optimizer the update is AdamW's on a slice, and the new weights' way along a ring of the ranks.
+ * With shard_optimizer norm and AdamW work on a p-th, and what travels is a reduce-scatter beside the
+ * backward pass and an allgather beside the forward pass.
  *
  * What of the allreduce is exposed is allreduce/cost.h's model over the counts of its schedules.
  */

@@ -27,6 +27,7 @@ enum {
 typedef struct evidence {
     const dt_world *world;
     const dt_layout *layout;
+    bool whole; /* every rank has the whole gradient, or else each its own pieces */
     int64_t columns;
     uint64_t *rows; /* [size, columns] */
 } evidence;
@@ -39,8 +40,8 @@ static bool is_finite(const dt_findings *found) {
     return isfinite(found->loss) && isfinite(found->grad_norm);
 }
 
-static uint64_t first_nonfinite(const dt_layout *layout, const float *vector) {
-    const dt_tensor *first = dt_finite_first(layout, vector);
+/* As a column has it: 0 for NULL. */
+static uint64_t column_of(const dt_layout *layout, const dt_tensor *first) {
     return first ? (uint64_t)(first - layout->tensor + 1) : 0;
 }
 
@@ -48,12 +49,14 @@ static void fill_row(const evidence *e, uint64_t state_hash, const dt_state *sta
                      const dt_findings *mine) {
     uint64_t *row = row_of(e, e->world->rank);
     row[STATE] = state_hash;
-    row[WEIGHTS] = first_nonfinite(e->layout, state->parameters);
-    row[GRADIENT] = first_nonfinite(e->layout, gradient);
+    row[WEIGHTS] = column_of(e->layout, dt_finite_first(e->layout, state->parameters));
+    row[GRADIENT] =
+        column_of(e->layout, e->whole ? dt_finite_first(e->layout, gradient)
+                                      : dt_finite_first_of(e->layout, gradient, state->run, state->runs));
     row[FINITE] = is_finite(mine);
     memcpy(&row[LOSS], &mine->loss, sizeof *row);
     memcpy(&row[NORM], &mine->grad_norm, sizeof *row);
-    for (int64_t t = 0; t < e->layout->tensors; t++)
+    for (int64_t t = 0; e->whole && t < e->layout->tensors; t++)
         row[TENSORS + t] = dt_checksum_64(gradient + e->layout->tensor[t].offset,
                                           (size_t)e->layout->tensor[t].count * sizeof *gradient);
 }
@@ -79,15 +82,26 @@ static int take_nonfinite(const evidence *e, dt_findings *mine) {
 /* How a blame ends that is of some ranks. */
 #define ALONE " alone"
 
+/* The first tensor of the gradient, as in its column, in the pieces of all ranks together. */
+static uint64_t first_of_pieces(const evidence *e) {
+    uint64_t first = 0;
+    for (int r = 0; r < e->world->size; r++) {
+        const uint64_t theirs = row_of(e, r)[GRADIENT];
+        first = theirs > 0 && (first == 0 || theirs < first) ? theirs : first;
+    }
+    return first;
+}
+
 /* What is not finite on rank `rank`, and on which ranks it is so if not on all. */
 static dt_status blame_nonfinite(const evidence *e, int rank, char blame[DT_CONSENT_BYTES]) {
     const uint64_t *row = row_of(e, rank);
+    const uint64_t gradient = e->whole ? row[GRADIENT] : first_of_pieces(e);
     char ranks[DT_MISMATCH_BYTES];
     int count;
     if (row[WEIGHTS] > 0)
         snprintf(blame, DT_CONSENT_BYTES, "weights of %s", e->layout->tensor[row[WEIGHTS] - 1].name);
-    else if (row[GRADIENT] > 0)
-        snprintf(blame, DT_CONSENT_BYTES, "gradient of %s", e->layout->tensor[row[GRADIENT] - 1].name);
+    else if (gradient > 0)
+        snprintf(blame, DT_CONSENT_BYTES, "gradient of %s", e->layout->tensor[gradient - 1].name);
     else
         snprintf(blame, DT_CONSENT_BYTES, "loss");
     DT_TRY(dt_mismatch_list(e->world, row_of(e, e->world->rank)[FINITE] == 0, ranks, &count));
@@ -126,7 +140,7 @@ static dt_status judge(const evidence *e, dt_findings *mine, dt_consent *consent
 }
 
 dt_status dt_consent_ask(const dt_world *world, dt_replica_check *check, const dt_state *state,
-                         const float *gradient, dt_findings *mine, dt_consent *consent,
+                         const float *gradient, bool whole, dt_findings *mine, dt_consent *consent,
                          char blame[DT_CONSENT_BYTES]) {
     DT_COLLECTIVE_CALL(world);
     /* The bits of a NaN may depend on who made it: all that are not finite count as the same. */
@@ -137,7 +151,8 @@ dt_status dt_consent_ask(const dt_world *world, dt_replica_check *check, const d
     DT_TRY(dt_agree_same(world, finite ? dt_checksum_64(mine, sizeof *mine) : 0, &same));
     if (same && finite)
         return DT_OK;
-    evidence e = {.world = world, .layout = state->layout, .columns = TENSORS + state->layout->tensors};
+    evidence e = {
+        .world = world, .layout = state->layout, .whole = whole, .columns = TENSORS + state->layout->tensors};
     e.rows = dt_memory_alloc(world->size * e.columns, sizeof *e.rows, "what the ranks found");
     if (e.rows)
         fill_row(&e, dt_replica_check_look_now(check), state, gradient, mine);

@@ -25,7 +25,7 @@
 /** What a rank would decide by. Hashed as it lies in memory: eight bytes each. */
 typedef struct dt_findings {
     double loss, grad_norm, learning_rate;
-    uint64_t gradient_bits; /**< of dt_clip_norm */
+    uint64_t gradient_bits; /**< of dt_clip_norm, or of dt_shared_norm_of */
     int64_t step, stop;     /**< which step this is, and whether it is the last one */
 } dt_findings;
 
@@ -38,7 +38,8 @@ typedef enum dt_consent {
 } dt_consent;
 
 /**
- * Compares what the ranks found for the step after `state`, whose summed gradient is `gradient`. `*consent`
+ * Compares what the ranks found for the step after `state`, whose summed gradient is `gradient`: `whole`, or
+ * in this rank's pieces alone (optim/state.h), which no other rank has and which are not compared. `*consent`
  * is the same on all, and so are loss and norm in `*mine` afterwards: where one rank's are not finite, they
  * become those. But for DT_CONSENT_GIVEN and DT_CONSENT_REPLICAS_DIFFER `blame` says what is wrong: "weights
  * of T" for the first tensor T that is not finite, or "gradient of T", or "loss", and " on RANKS alone" where
@@ -46,7 +47,7 @@ typedef enum dt_consent {
  * compared. Collective.
  */
 dt_status dt_consent_ask(const dt_world *world, dt_replica_check *check, const dt_state *state,
-                         const float *gradient, dt_findings *mine, dt_consent *consent,
+                         const float *gradient, bool whole, dt_findings *mine, dt_consent *consent,
                          char blame[DT_CONSENT_BYTES]);
 
 /** Whether `blame`, of what is not finite, is of some ranks alone. Their sum is that of all, so it is their

@@ -339,6 +339,13 @@ dt_status dt_hooks_collect(dt_hooks *hooks, int64_t step, const double *values, 
     return DT_OK;
 }
 
+bool dt_hooks_take_gradient(const dt_hooks *hooks) {
+    bool take = false;
+    for (int64_t i = 0; i < hooks->count; i++)
+        take |= hooks->entry[i].update && hooks->entry[i].hook->update != NULL;
+    return take;
+}
+
 dt_status dt_hooks_update(dt_hooks *hooks, int64_t step, float *gradient) {
     for (int64_t i = 0; i < hooks->count; i++) {
         const entry *e = &hooks->entry[i];

@@ -7,6 +7,7 @@
 #define DT_STEP_HOOKS_H
 
 #include <jansson.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/status.h"
@@ -42,6 +43,10 @@ void dt_hooks_forward(const dt_hooks *hooks, int64_t step, const dt_activations 
  * Local; the same on every rank. */
 dt_status dt_hooks_collect(dt_hooks *hooks, int64_t step, const double *values, int64_t micro_batches,
                            int64_t stride);
+
+/** Whether some hook gets the summed gradient, which every rank must have whole then. Local; the same on
+ * every rank. */
+bool dt_hooks_take_gradient(const dt_hooks *hooks);
 
 /** Hands the summed gradient to the update hooks. Local; the same on every rank. */
 dt_status dt_hooks_update(dt_hooks *hooks, int64_t step, float *gradient);

@@ -7,10 +7,10 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "allreduce/buckets.h"
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/memory.h"
-#include "base/minmax.h"
 #include "base/plural.h"
 #include "base/progress.h"
 #include "comm/agree.h"
@@ -44,33 +44,10 @@ struct dt_overlap {
     dt_status status;            /* of the first call that failed */
 };
 
-static int64_t bucket_floats(int64_t bucket_bytes) {
-    const int64_t asked =
-        bucket_bytes / (int64_t)sizeof(float) / DT_MEMORY_ALIGN_FLOATS * DT_MEMORY_ALIGN_FLOATS;
-    return dt_max(asked, DT_MEMORY_ALIGN_FLOATS);
-}
-
-static int64_t count_buckets(int64_t elements, int64_t floats) {
-    return elements / floats + (elements % floats != 0);
-}
-
-dt_status dt_overlap_cut(int64_t elements, int64_t bucket_bytes, int64_t **bounds, int64_t *buckets) {
-    DT_ASSERT(elements > 0 && bucket_bytes > 0);
-    const int64_t floats = bucket_floats(bucket_bytes);
-    *buckets = count_buckets(elements, floats);
-    *bounds = calloc((size_t)*buckets + 1, sizeof **bounds);
-    if (*bounds == NULL)
-        return dt_fail("out of memory for %" PRId64 " bucket%s; use a larger bucket_bytes", *buckets,
-                       dt_plural_s(*buckets));
-    for (int64_t b = 0; b <= *buckets; b++)
-        (*bounds)[b] = b < *buckets ? b * floats : elements;
-    return DT_OK;
-}
-
 dt_status dt_overlap_workspace_bytes(const dt_cost_job *job, int rank, int64_t elements, int64_t bucket_bytes,
                                      int64_t *bytes) {
-    const int64_t floats = bucket_floats(bucket_bytes);
-    const int64_t buckets = count_buckets(elements, floats);
+    const int64_t floats = dt_buckets_floats(bucket_bytes, job->form, job->ranks);
+    const int64_t buckets = dt_buckets_count(elements, floats);
     return dt_cost_workspace_bytes(job, rank, floats < elements ? floats : elements,
                                    elements - (buckets - 1) * floats, buckets, bytes);
 }
@@ -132,9 +109,9 @@ static void reached(void *context, int64_t offset) {
 }
 
 /* What this rank needs by itself. */
-static dt_status create(dt_overlap *o, int64_t elements, int64_t bucket_bytes) {
+static dt_status create(dt_overlap *o, int64_t elements, int64_t bucket_bytes, dt_form form) {
     const dt_micro_batches *schedule = o->schedule;
-    DT_TRY(dt_overlap_cut(elements, bucket_bytes, &o->bounds, &o->buckets));
+    DT_TRY(dt_buckets_cut(elements, bucket_bytes, form, o->ranks, &o->bounds, &o->buckets));
     o->passed = calloc((size_t)o->buckets + 1, sizeof *o->passed); /* never 0 bytes, which may be NULL */
     o->passes = calloc((size_t)schedule->wave_micro_batches, sizeof *o->passes);
     if (o->passed == NULL || o->passes == NULL)
@@ -166,7 +143,7 @@ dt_status dt_overlap_create(dt_overlap **created, const dt_world *world, const d
         o->ranks = world->size;
         o->dtype = options->dtype;
         o->spans = spans;
-        status = create(o, elements, bucket_bytes);
+        status = create(o, elements, bucket_bytes, options->form);
     }
     DT_TRY(dt_agree(world, status));
     DT_TRY(

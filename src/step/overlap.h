@@ -1,5 +1,6 @@
 /**
- * The allreduce of the gradient beside the backward pass: each bucket leaves as soon as it is complete.
+ * The allreduce of the gradient, or its reduce-scatter (allreduce/form.h), beside the backward pass: each
+ * bucket leaves as soon as it is complete.
  *
  * A bucket of this rank's nodes is complete when every micro-batch of the last wave (step/micro_batches.h)
  * has passed it in its backward pass. Then the last additions are carried out for that bucket alone, and it
@@ -28,12 +29,6 @@ typedef struct dt_overlap_times {
     double exposed; /**< of these, never more, not hidden: what the allreduce took of the core beside the
                        passes, and how long it was waited for after them, for late ranks too */
 } dt_overlap_times;
-
-/**
- * Cuts `elements` floats into buckets of about `bucket_bytes`: bucket b is the floats [(*bounds)[b],
- * (*bounds)[b + 1]). The caller frees the bounds with free(). Local.
- */
-dt_status dt_overlap_cut(int64_t elements, int64_t bucket_bytes, int64_t **bounds, int64_t *buckets);
 
 /**
  * Bytes that an overlap takes on rank `rank` of `job`, beside the gradients' own buffers: what arrives from
@@ -70,7 +65,8 @@ const dt_backward_progress *dt_overlap_progress(dt_overlap *overlap, int thread)
 
 /**
  * After the last wave: starts what has not been started, waits, and leaves the sum over all ranks in `*sum`,
- * a vector of `elements` that belongs to the overlap's first buffer of the cover. Collective.
+ * a vector of `elements` that belongs to the overlap's first buffer of the cover; in the form of a
+ * reduce-scatter, this rank's own part of it. Collective.
  */
 dt_status dt_overlap_finish(dt_overlap *overlap, float **sum, dt_overlap_times *times);
 

@@ -20,7 +20,6 @@
 #include "model/forward.h"
 #include "optim/clip.h"
 #include "optim/finite.h"
-#include "optim/moments.h"
 
 /* Floats of a vector that a thread adds at once: small beside a thread's share, large beside a call. */
 #define ADDED_TOGETHER 4096
@@ -39,8 +38,8 @@ struct dt_step {
     float *sum; /* the gradient of the batch, once reduced: one of the buffers */
 
     dt_micro_batch_values values;
-    double *partial; /* scratch of the norm */
-    int64_t *slices; /* [size]: elements of each rank's slice of the optimizer; NULL unless it is sharded */
+    dt_update update;
+    const dt_weights_arrival *await; /* what this step's passes are told of new weights, or NULL */
     int64_t nonfinite_in_a_row;
     char blame[DT_CONSENT_BYTES]; /* for the last step; "" when there is none */
 };
@@ -108,12 +107,9 @@ static dt_status create_own(dt_step *s) {
     DT_TRY(dt_hooks_expect_memory(s->in.hooks, s->micro_batches));
     DT_TRY(dt_micro_batch_values_create(&s->values, world, s->micro_batches,
                                         dt_hooks_micro_batch_values(s->in.hooks)));
-    s->partial =
-        dt_memory_alloc(dt_clip_chunks(s->in.gpt->layout->elements), sizeof(double), "partial norms");
-    if (s->partial == NULL || !s->in.state->sharded)
-        return s->partial ? DT_OK : DT_FAILED;
-    s->slices = dt_moments_counts(s->in.gpt->layout->elements, world->size);
-    return s->slices ? DT_OK : DT_FAILED;
+    /* Hooks that change the gradient get all of it, on every rank. */
+    return dt_update_create(&s->update, world, s->in.state, s->in.moments,
+                            s->in.moments == NULL || dt_hooks_take_gradient(s->in.hooks), s->in.spans);
 }
 
 dt_status dt_step_create(dt_step **created, const dt_step_inputs *inputs) {
@@ -128,9 +124,10 @@ dt_status dt_step_create(dt_step **created, const dt_step_inputs *inputs) {
         status = create_own(s);
     }
     DT_TRY(dt_agree(inputs->world, status));
+    const dt_allreduce_options options =
+        dt_update_sum_options(&s->update, inputs->moments, &inputs->allreduce);
     return dt_overlap_create(&s->overlap, inputs->world, &s->schedule, s->gradient, s->micro_batches,
-                             inputs->gpt->layout->elements, inputs->bucket_bytes, &inputs->allreduce,
-                             inputs->spans);
+                             inputs->gpt->layout->elements, inputs->bucket_bytes, &options, inputs->spans);
 }
 
 dt_algorithm dt_step_algorithm(const dt_step *s) {
@@ -140,6 +137,8 @@ dt_algorithm dt_step_algorithm(const dt_step *s) {
 void dt_step_free(dt_step *s) {
     if (s == NULL)
         return;
+    (void)dt_step_settle(s);
+    dt_update_free(&s->update);
     for (int64_t b = 0; s->gradient && s->gradient_view && b < s->schedule.buffers; b++) {
         dt_gpt_view_free(&s->gradient_view[b]);
         dt_memory_free(s->gradient[b]);
@@ -149,8 +148,6 @@ void dt_step_free(dt_step *s) {
     dt_micro_batches_free(&s->schedule);
     dt_overlap_free(s->overlap);
     dt_micro_batch_values_free(&s->values);
-    dt_memory_free(s->partial);
-    dt_memory_free(s->slices);
     dt_memory_free(s->window);
     dt_memory_free(s->ids);
     free(s);
@@ -165,6 +162,16 @@ static void draw_batch(dt_step *s, int64_t step) {
     dt_spans_end(s->in.spans, DT_SPAN_BATCH, begun, 0.0);
 }
 
+/* Of the main thread alone, once its first forward pass has used all weights that were on their way: from
+ * here on others may look at the state. */
+static void complete_in_pass(dt_step *s) {
+    s->update.status = dt_update_complete(&s->update);
+    if (s->update.status != DT_OK)
+        return;
+    dt_state_release(s->in.state);
+    dt_replica_check_begin(s->in.replica_check);
+}
+
 /* Forward, loss and backward of micro-batch `index` of this rank, on the calling thread's activations. */
 static void run_micro_batch(dt_step *s, int64_t step, int64_t index, const dt_backward_progress *progress) {
     const int64_t T = s->in.gpt->layout->shape.T, micro_batch_index = s->schedule.first + index;
@@ -172,10 +179,13 @@ static void run_micro_batch(dt_step *s, int64_t step, int64_t index, const dt_ba
     const dt_micro_batch micro_batch = {.sequences = left < s->in.u ? left : s->in.u,
                                         .windows = s->window + (first - s->first_slot),
                                         .first_slot = first,
-                                        .step = step};
+                                        .step = step,
+                                        .arrival = s->await};
     const float scale = (float)(1.0 / ((double)s->in.B * (double)T));
     dt_activations *a = &s->in.workers->activations[omp_get_thread_num()];
     dt_forward_run(s->in.gpt, s->in.weights, &micro_batch, a);
+    if (omp_get_thread_num() == 0 && dt_update_is_under_way(&s->update))
+        complete_in_pass(s);
     dt_hooks_forward(s->in.hooks, step, a, micro_batch.sequences * T,
                      dt_micro_batch_values_hooks(&s->values, micro_batch_index));
     *dt_micro_batch_values_loss(&s->values, micro_batch_index) =
@@ -243,16 +253,6 @@ static dt_status gather_micro_batches(dt_step *s, dt_step_result *result, bool *
     return DT_OK;
 }
 
-/* Each rank's new weights on all ranks, where each updates its own. */
-static dt_status gather_weights(const dt_step *s) {
-    if (s->slices == NULL)
-        return DT_OK;
-    const double begun = dt_spans_begin(s->in.spans);
-    DT_TRY(dt_moments_gather_weights(s->in.world, s->in.state, s->slices));
-    dt_spans_end(s->in.spans, DT_SPAN_WEIGHTS, begun, 0.0);
-    return DT_OK;
-}
-
 /*
  * Gives the state the number of the step, with new weights if it was taken, and keeps it from others. AdamW
  * corrects its moments by the number of the step also after skipped ones, so that the state stays all that a
@@ -267,15 +267,14 @@ static dt_status update_and_hold_state(dt_step *s, int64_t step, const dt_step_r
     const double asked = dt_clock_seconds();
     dt_state_begin_update(state);
     state->waited_seconds += dt_clock_seconds() - asked + look_seconds;
-    const double begun = dt_spans_begin(s->in.spans);
-    if (result->outcome == DT_STEP_TAKEN)
-        dt_adamw_step_range(state->layout, &adamw, step, state->first_moment, state->end_moment, s->sum,
-                            state->parameters, state->exp_avg, state->exp_avg_sq);
-    dt_spans_end(s->in.spans, DT_SPAN_ADAMW, begun, (double)(state->end_moment - state->first_moment));
-    if (result->outcome == DT_STEP_TAKEN)
-        DT_TRY(gather_weights(s));
-    dt_state_end_update(state, step);
-    return DT_OK;
+    if (result->outcome != DT_STEP_TAKEN) {
+        dt_state_end_update(state, step);
+        return DT_OK;
+    }
+    DT_TRY(dt_update_take(&s->update, &adamw, step, s->sum));
+    /* bf16's products read weights that are packed before the next pass. */
+    return dt_update_is_under_way(&s->update) && s->in.weights->panels > 0 ? dt_update_complete(&s->update)
+                                                                           : DT_OK;
 }
 
 /* The new weights, for the products of the next step; nothing in fp32. */
@@ -314,12 +313,10 @@ static dt_status judge_gradient(dt_step *s, int64_t step, dt_step_result *result
                          .step = step,
                          .stop = result->stop};
     dt_consent consent;
-    const int64_t elements = s->in.gpt->layout->elements;
-    const double begun = dt_spans_begin(s->in.spans);
-    found.grad_norm = dt_clip_norm(s->sum, elements, s->partial, &found.gradient_bits);
-    dt_spans_end(s->in.spans, DT_SPAN_NORM, begun, (double)elements);
+    DT_TRY(dt_update_norm(&s->update, s->sum, &found.grad_norm, &found.gradient_bits));
     const double asked = dt_spans_begin(s->in.spans);
-    DT_TRY(dt_consent_ask(s->in.world, s->in.replica_check, s->in.state, s->sum, &found, &consent, s->blame));
+    DT_TRY(dt_consent_ask(s->in.world, s->in.replica_check, s->in.state, s->sum, s->update.whole, &found,
+                          &consent, s->blame));
     dt_spans_end(s->in.spans, DT_SPAN_CONSENT, asked, 0.0);
     result->loss = dt_finite_plain(found.loss);
     result->grad_norm = dt_finite_plain(found.grad_norm);
@@ -341,11 +338,15 @@ dt_status dt_step_run(dt_step *s, dt_step_result *result,
     bool same_state;
     *result = (dt_step_result){0};
     dt_progress_enter(step, "computing gradients");
-    dt_replica_check_begin(s->in.replica_check);
+    s->await = dt_arrival_await(s->update.arrival);
+    if (s->await == NULL)
+        dt_replica_check_begin(s->in.replica_check);
     draw_batch(s, step);
     run_micro_batches(s, step);
+    DT_TRY(s->update.status);
     dt_progress_enter(step, "summing gradients");
     DT_TRY(dt_overlap_finish(s->overlap, &s->sum, &result->allreduce));
+    dt_update_add_times(&s->update, &result->allreduce);
     dt_progress_enter(step, "exchanging losses");
     DT_TRY(gather_micro_batches(s, result, &same_state));
     if (!same_state) {
@@ -366,6 +367,16 @@ dt_status dt_step_run(dt_step *s, dt_step_result *result,
         return DT_OK;
     if (tell)
         tell(context, result);
+    if (!dt_update_is_under_way(&s->update))
+        dt_state_release(s->in.state);
+    return DT_OK;
+}
+
+dt_status dt_step_settle(dt_step *s) {
+    if (!dt_update_is_under_way(&s->update))
+        return DT_OK;
+    dt_progress_enter(s->in.state->step, "gathering the weights");
+    DT_TRY(dt_update_complete(&s->update));
     dt_state_release(s->in.state);
     return DT_OK;
 }

@@ -18,6 +18,7 @@
 #include "model/weights.h"
 #include "optim/adamw.h"
 #include "optim/lr_schedule.h"
+#include "optim/moments.h"
 #include "step/consent.h"
 #include "step/replica_check.h"
 #include "step/hooks.h"
@@ -25,6 +26,7 @@
 #include "step/micro_batch_values.h"
 #include "step/overlap.h"
 #include "step/spans.h"
+#include "step/update.h"
 #include "optim/state.h"
 #include "step/workers.h"
 
@@ -59,8 +61,9 @@ typedef struct dt_step_inputs {
     dt_workers *workers;
     dt_hooks *hooks;
     dt_state *state;
-    int64_t B, u;         /**< batch_size, micro_batch_size */
-    int64_t bucket_bytes; /**< of gradient that travel together */
+    const dt_moments *moments; /**< where the ranks share the state's moments out so; NULL elsewhere */
+    int64_t B, u;              /**< batch_size, micro_batch_size */
+    int64_t bucket_bytes;      /**< of gradient that travel together */
     dt_allreduce_options allreduce;
     dt_lr_schedule lr_schedule;
     dt_adamw adamw;        /**< learning rate and gradient scale are set in each step */
@@ -97,11 +100,16 @@ void dt_step_free(dt_step *step);
 /**
  * Takes the step after state->step. Of one that counts, since it was taken or skipped, `tell` is called when
  * the state has become that step's and nobody else can hold it yet: the place to write down what the step
- * was, before a checkpoint can have it. It may be NULL. A failure on one rank leaves others waiting: the
- * caller must end the job. Collective.
+ * was, before a checkpoint can have it. It may be NULL. Where the ranks share the moments out, the new
+ * weights may still be on their way, and the calling thread holds the state until the next step or
+ * dt_step_settle. A failure on one rank leaves others waiting: the caller must end the job. Collective.
  */
 dt_status dt_step_run(dt_step *step, dt_step_result *result,
                       void (*tell)(void *context, const dt_step_result *result), void *context);
+
+/** Waits until the weights of the last step are on all ranks, and lets others hold the state: to be called
+ * before anything but a step looks at it. Nothing to do where they are. Collective. */
+dt_status dt_step_settle(dt_step *step);
 
 /** Sums the gradients once more with nothing beside it, for measurements; `*seconds` as in overlap.h.
  * Collective. */

@@ -59,7 +59,7 @@ static dt_status collect_moments(dt_run *run) {
     if (!run->state.sharded)
         return DT_OK;
     dt_saver_moments(run->saver, &exp_avg, &exp_avg_sq);
-    return dt_moments_collect(run->world, &run->state, exp_avg, exp_avg_sq);
+    return dt_moments_collect(&run->moments, &run->state, exp_avg, exp_avg_sq);
 }
 
 /*
@@ -279,6 +279,14 @@ static dt_save_verdict judge_saved(const dt_step_result *result) {
                                                       : DT_SAVE_GOOD;
 }
 
+/* Whether something but the next step looks at the weights: the same on all ranks. */
+static bool rests_here(const dt_run *run, const dt_step_result *result) {
+    const dt_config *c = &run->about.config;
+    const int64_t step = run->state.step;
+    return result->stop || step == c->max_steps || dt_settings_due(c->eval_cadence, step) ||
+           dt_settings_due(c->sampling_cadence, step) || dt_settings_due(c->checkpoint_cadence, step);
+}
+
 /* One step and what is due after it, but for checkpoints. A rank that fails here ends the job. */
 static dt_status advance(dt_run *run, dt_console *console, dt_step_result *result) {
     const dt_config *c = &run->about.config;
@@ -288,6 +296,8 @@ static dt_status advance(dt_run *run, dt_console *console, dt_step_result *resul
         return DT_OK;
     dt_console_step(console, run, result);
     measure(run, result);
+    if (rests_here(run, result))
+        DT_TRY(dt_step_settle(run->step));
     if (result->stop)
         return DT_OK;
     return attend(run, dt_settings_due(c->eval_cadence, run->state.step),

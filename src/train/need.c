@@ -1,6 +1,7 @@
 /* The sizes that others allocate by, put side by side, and held against base/available.h. */
 #include "train/need.h"
 
+#include "allreduce/buckets.h"
 #include "allreduce/cost.h"
 #include "base/assert.h"
 #include "base/available.h"
@@ -12,7 +13,6 @@
 #include "comm/contract.h"
 #include "model/activations.h"
 #include "model/weights.h"
-#include "optim/moments.h"
 #include "step/overlap.h"
 #include "step/step.h"
 #include "train/products.h"
@@ -30,21 +30,34 @@ static int64_t plus(int64_t a, int64_t b) {
     return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
 }
 
+/* Whether the ranks share the optimizer out. */
+static bool is_sharded(const dt_need_job *job) {
+    return job->config->shard_optimizer && job->size > 1;
+}
+
 /* The vectors of gradient, and what the allreduce has on its way. */
 static dt_status count_gradients(const dt_need_job *job, dt_need *need) {
     const dt_config *c = job->config;
     const dt_allreduce_options options = dt_settings_allreduce(c);
-    const dt_cost_job cost = {.ranks = job->size,
-                              .host_ranks = job->host_ranks,
-                              .micro_batches = dt_step_micro_batches(c->batch_size, c->micro_batch_size),
-                              .algorithm = options.algorithm,
-                              .dtype = options.dtype};
-    int64_t buffers;
+    dt_cost_job cost = {.ranks = job->size,
+                        .host_ranks = job->host_ranks,
+                        .micro_batches = dt_step_micro_batches(c->batch_size, c->micro_batch_size),
+                        .algorithm = options.algorithm,
+                        .dtype = options.dtype,
+                        .form = is_sharded(job) ? DT_FORM_REDUCE_SCATTER : DT_FORM_ALLREDUCE};
+    int64_t buffers, gather;
     need->bytes[DT_NEED_GRADIENTS] = need->bytes[DT_NEED_ALLREDUCE] = INT64_MAX;
     DT_TRY(dt_step_gradient_buffers(cost.micro_batches, job->rank, job->size, job->threads, &buffers));
     need->bytes[DT_NEED_GRADIENTS] = times(buffers, times(job->layout->elements, sizeof(float)));
-    return dt_overlap_workspace_bytes(&cost, job->rank, job->layout->elements, c->bucket_bytes,
-                                      &need->bytes[DT_NEED_ALLREDUCE]);
+    DT_TRY(dt_overlap_workspace_bytes(&cost, job->rank, job->layout->elements, c->bucket_bytes,
+                                      &need->bytes[DT_NEED_ALLREDUCE]));
+    if (!is_sharded(job))
+        return DT_OK;
+    cost.form = DT_FORM_ALLGATHER;
+    cost.dtype = DT_DTYPE_FP32;
+    DT_TRY(dt_overlap_workspace_bytes(&cost, job->rank, job->layout->elements, c->bucket_bytes, &gather));
+    need->bytes[DT_NEED_ALLREDUCE] = plus(need->bytes[DT_NEED_ALLREDUCE], gather);
+    return DT_OK;
 }
 
 /* The tokens, and the batch as the model takes it beside them. */
@@ -55,12 +68,20 @@ static int64_t corpus_bytes(const dt_need_job *job) {
     return plus(job->corpus_bytes, times(times(end - first, c->max_seq_len + 1), sizeof(int32_t)));
 }
 
-/* Of one of the two vectors of moments. */
-static int64_t moments_bytes(const dt_need_job *job) {
-    int64_t first = 0, end = job->layout->elements;
-    if (job->config->shard_optimizer)
-        dt_moments_slice(end, job->rank, job->size, &first, &end);
-    return times(end - first, sizeof(float));
+/* The two vectors of moments, of all elements or of this rank's. */
+static dt_status count_moments(const dt_need_job *job, dt_need *need) {
+    const dt_config *c = job->config;
+    const dt_cost_job cost = {.ranks = job->size,
+                              .host_ranks = job->host_ranks,
+                              .micro_batches = dt_step_micro_batches(c->batch_size, c->micro_batch_size),
+                              .algorithm = dt_settings_allreduce(c).algorithm};
+    int64_t own = job->layout->elements;
+    need->bytes[DT_NEED_MOMENTS] = INT64_MAX;
+    if (is_sharded(job))
+        DT_TRY(dt_cost_own_floats(&cost, job->rank, job->layout->elements,
+                                  dt_buckets_floats(c->bucket_bytes, DT_FORM_ALLGATHER, job->size), &own));
+    need->bytes[DT_NEED_MOMENTS] = times(2, times(own, sizeof(float)));
+    return DT_OK;
 }
 
 dt_status dt_need_of(const dt_need_job *job, dt_need *need) {
@@ -73,10 +94,10 @@ dt_status dt_need_of(const dt_need_job *job, dt_need *need) {
         dt_activations_floats(kernels, shape, c->micro_batch_size, (dt_recompute)c->recompute);
     *need = (dt_need){{[DT_NEED_WEIGHTS] = vector,
                        [DT_NEED_PACKED] = dt_weights_panel_bytes(kernels, shape),
-                       [DT_NEED_MOMENTS] = times(2, moments_bytes(job)),
                        [DT_NEED_ACTIVATIONS] = times(job->threads, times(activations, sizeof(float))),
                        [DT_NEED_SAVER] = job->saves ? dt_saver_bytes(job->layout) : 0,
                        [DT_NEED_CORPUS] = corpus_bytes(job)}};
+    DT_TRY(count_moments(job, need));
     return count_gradients(job, need);
 }
 

@@ -133,7 +133,10 @@ static void print_model(const dt_run *run) {
                 dt_units_bytes((double)(dt_need_total(&need) - copy_bytes)).text,
                 dt_units_bytes((double)copy_bytes).text);
     if (run->state.sharded)
-        dt_log_line("optimizer shared out: each rank has the moments of its slice of the weights");
+        dt_log_line("optimizer shared out: each rank has the moments of its part of the weights%s",
+                    dt_hooks_take_gradient(run->hooks)
+                        ? "; update hooks read the whole gradient, which takes one more gather"
+                        : "");
 }
 
 static void print_corpus(const dt_run *run) {

@@ -284,7 +284,8 @@ void dt_resume_tell_products(const dt_resume *resume, const char *products) {
 }
 
 /* Loads into `state`, whose moments the ranks share out: rank 0 has all of them for as long as that takes. */
-static dt_status load_sharded(const dt_world *world, const char *path, dt_state *state) {
+static dt_status load_sharded(const dt_world *world, const char *path, dt_state *state,
+                              const dt_moments *moments) {
     dt_state whole = {.layout = state->layout, .parameters = state->parameters};
     dt_status status = DT_OK;
     if (world->rank == 0) {
@@ -297,7 +298,7 @@ static dt_status load_sharded(const dt_world *world, const char *path, dt_state 
     }
     status = dt_agree(world, status);
     if (status == DT_OK)
-        status = dt_moments_spread(world, state, whole.exp_avg, whole.exp_avg_sq);
+        status = dt_moments_spread(moments, state, whole.exp_avg, whole.exp_avg_sq);
     dt_memory_free(whole.exp_avg);
     dt_memory_free(whole.exp_avg_sq);
     return status;
@@ -309,10 +310,12 @@ static dt_status load_whole(const dt_world *world, const char *path, dt_state *s
     return dt_world_broadcast(world, state->exp_avg_sq, bytes);
 }
 
-dt_status dt_resume_load(const dt_world *world, const char *path, dt_state *state) {
+dt_status dt_resume_load(const dt_world *world, const char *path, dt_state *state,
+                         const dt_moments *moments) {
     DT_COLLECTIVE(world, DT_SAME_INT(state->layout->elements), DT_SAME_INT(state->sharded));
     const int64_t bytes = state->layout->elements * (int64_t)sizeof(float);
-    DT_TRY(state->sharded ? load_sharded(world, path, state) : load_whole(world, path, state, bytes));
+    DT_TRY(state->sharded ? load_sharded(world, path, state, moments)
+                          : load_whole(world, path, state, bytes));
     DT_TRY(dt_world_broadcast(world, state->parameters, bytes));
     int64_t step = state->step;
     DT_TRY(dt_world_broadcast(world, &step, (int64_t)sizeof step));

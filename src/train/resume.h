@@ -8,6 +8,7 @@
 #include "comm/world.h"
 #include "config/config.h"
 #include "checkpoint/checkpoint.h"
+#include "optim/moments.h"
 #include "optim/state.h"
 
 /** What every rank must know of the checkpoint; plain bytes, broadcast by rank 0. */
@@ -51,8 +52,8 @@ dt_status dt_resume_check_corpus(const dt_resume *resume, const dt_corpus_identi
  * checkpoint's run had, `products` being what this one has. Local. */
 void dt_resume_tell_products(const dt_resume *resume, const char *products);
 
-/** Loads the checkpoint at `path` on rank 0, the only one that needs to see it, and copies its state to all.
- * Collective. */
-dt_status dt_resume_load(const dt_world *world, const char *path, dt_state *state);
+/** Loads the checkpoint at `path` on rank 0, the only one that needs to see it, and copies its state to all;
+ * of moments that `moments` shares out (NULL: none), to each rank its own. Collective. */
+dt_status dt_resume_load(const dt_world *world, const char *path, dt_state *state, const dt_moments *moments);
 
 #endif

@@ -110,15 +110,20 @@ static dt_status create_model(dt_run *run, const dt_resume *resume) {
     const dt_config *c = &run->about.config;
     DT_TRY(dt_products_open(run->world, c, run->about.products));
     dt_resume_tell_products(resume, run->about.products);
-    dt_status status = c->shard_optimizer && run->world->size > 1
-                           ? dt_moments_create_state(&run->state, &run->layout, run->world)
-                           : dt_state_create(&run->state, &run->layout);
+    const bool is_sharded = c->shard_optimizer && run->world->size > 1;
+    const dt_allreduce_options allreduce = dt_settings_allreduce(c);
+    if (is_sharded)
+        DT_TRY(dt_moments_create(&run->moments, run->world,
+                                 dt_step_micro_batches(c->batch_size, c->micro_batch_size),
+                                 run->layout.elements, c->bucket_bytes, &allreduce));
+    dt_status status = is_sharded ? dt_moments_create_state(&run->moments, &run->state, &run->layout)
+                                  : dt_state_create(&run->state, &run->layout);
     run->gpt = (dt_gpt){&run->layout, dt_products_kernels(c), c->dropout, (uint64_t)c->seed};
     if (status == DT_OK)
         status = dt_weights_create(&run->weights, &run->gpt, run->state.parameters);
     DT_TRY(dt_agree(run->world, status));
     if (resume->found)
-        return dt_resume_load(run->world, run->resumed_from, &run->state);
+        return dt_resume_load(run->world, run->resumed_from, &run->state, is_sharded ? &run->moments : NULL);
     if (run->init.found)
         return dt_init_from_load(&run->init, run->world, &run->state);
     dt_layout_init_parameters(&run->layout, (uint64_t)c->seed, run->state.parameters);
@@ -148,6 +153,7 @@ static dt_status create_step(dt_run *run) {
         .workers = &run->workers,
         .hooks = run->hooks,
         .state = &run->state,
+        .moments = run->state.sharded ? &run->moments : NULL,
         .B = c->batch_size,
         .u = c->micro_batch_size,
         .bucket_bytes = c->bucket_bytes,
@@ -347,6 +353,7 @@ void dt_run_free(dt_run *run) {
     dt_decode_free(&run->decoder);
     dt_evaluate_free(&run->evaluator);
     dt_step_free(run->step);
+    dt_moments_free(&run->moments);
     dt_replica_check_free(&run->replica_check);
     dt_spike_free(&run->spike);
     dt_hooks_free(run->hooks);

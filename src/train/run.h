@@ -33,6 +33,7 @@
 #include "train/spike.h"
 #include "train/tensorboard.h"
 #include "train/utilisation.h"
+#include "optim/moments.h"
 #include "optim/state.h"
 #include "step/step.h"
 #include "train/validation.h"
@@ -60,6 +61,7 @@ typedef struct dt_run {
     dt_layout layout;
     dt_gpt gpt;
     dt_weights weights;
+    dt_moments moments; /* where the ranks share the state's moments out */
     dt_state state;
 
     dt_workers workers;

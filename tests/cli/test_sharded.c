@@ -15,7 +15,8 @@
 #define STEPS 6
 #define MODEL TRAINING_MODEL "--lr-schedule cosine --warmup-steps 2 --min-learning-rate 1e-3 "
 #define WHOLE MODEL "--max-steps 6 "
-#define SHARD "--shard-optimizer "
+/* Many buckets, some smaller than a chunk for each rank would ask for. */
+#define SHARD "--shard-optimizer --bucket-bytes 4096 "
 
 static void ranks_and_threads_change_no_bit(void **state) {
     (void)state;
@@ -32,7 +33,7 @@ static void ranks_and_threads_change_no_bit(void **state) {
 
 static void algorithms_and_dtypes_change_no_bit(void **state) {
     (void)state;
-    static const char *const ways[] = {"--allreduce flat --bucket-bytes 8192", "--allreduce hierarchical",
+    static const char *const ways[] = {"--allreduce flat", "--allreduce hierarchical",
                                        "--gradient-dtype bf16", "--compute-dtype bf16 --recompute layer"};
     for (size_t w = 0; w < sizeof ways / sizeof *ways; w++) {
         char flags[512], whole[32], sharded[32];
@@ -57,6 +58,26 @@ static void hooks_change_no_bit(void **state) {
     training_done(3, 1, "sharded", flags);
     training_same_run("whole", "sharded", STEPS);
     training_same_metric("whole", "sharded", "hook");
+}
+
+/* Steps that are skipped since weights have grown beyond all bounds: which, and what is blamed for it. */
+static void skipped_steps_change_no_bit(void **state) {
+    (void)state;
+    static const char blown[] =
+        "--learning-rate 1e30 --grad-clip null --on-nonfinite skip --max-nonfinite 100 "
+        "--checkpoint-cadence null ";
+    char flags[512];
+    snprintf(flags, sizeof flags, "%s%s", WHOLE, blown);
+    command_result whole = training_run(TRAINING_ALONE, 1, "whole", flags);
+    snprintf(flags, sizeof flags, "%s%s%s", WHOLE, SHARD, blown);
+    command_result sharded = training_run(3, 1, "sharded", flags);
+    assert_non_null(strstr(whole.err, "was skipped"));
+    assert_non_null(strstr(sharded.err, "was skipped"));
+    training_same_metric("whole", "sharded", "loss");
+    training_same_metric("whole", "sharded", "grad_norm");
+    training_same_metric("whole", "sharded", "first");
+    command_free(&whole);
+    command_free(&sharded);
 }
 
 /* A checkpoint does not know whether the optimizer was sharded, nor among how many ranks. */
@@ -113,6 +134,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(ranks_and_threads_change_no_bit),
                                        cmocka_unit_test(algorithms_and_dtypes_change_no_bit),
                                        cmocka_unit_test(hooks_change_no_bit),
+                                       cmocka_unit_test(skipped_steps_change_no_bit),
                                        cmocka_unit_test(a_resume_may_change_it),
                                        cmocka_unit_test(given_weights_change_no_bit),
                                        cmocka_unit_test(a_stop_saves_all_moments),

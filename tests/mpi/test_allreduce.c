@@ -28,11 +28,16 @@ typedef struct sum_case {
 /* The hosts are the machine's, or smaller ones of 1, 2 and 3 ranks, the last of which may be smaller still.
  */
 static const dt_allreduce_options every_option[] = {
-    {DT_ALGORITHM_AUTO, DT_DTYPE_FP32, 0},         {DT_ALGORITHM_FLAT, DT_DTYPE_FP32, 0},
-    {DT_ALGORITHM_HIERARCHICAL, DT_DTYPE_FP32, 0}, {DT_ALGORITHM_HIERARCHICAL, DT_DTYPE_FP32, 1},
-    {DT_ALGORITHM_HIERARCHICAL, DT_DTYPE_FP32, 2}, {DT_ALGORITHM_HIERARCHICAL, DT_DTYPE_FP32, 3},
-    {DT_ALGORITHM_FLAT, DT_DTYPE_BF16, 0},         {DT_ALGORITHM_HIERARCHICAL, DT_DTYPE_BF16, 0},
-    {DT_ALGORITHM_HIERARCHICAL, DT_DTYPE_BF16, 2}, {DT_ALGORITHM_HIERARCHICAL, DT_DTYPE_BF16, 3}};
+    {.algorithm = DT_ALGORITHM_AUTO, .dtype = DT_DTYPE_FP32, .host_ranks = 0},
+    {.algorithm = DT_ALGORITHM_FLAT, .dtype = DT_DTYPE_FP32, .host_ranks = 0},
+    {.algorithm = DT_ALGORITHM_HIERARCHICAL, .dtype = DT_DTYPE_FP32, .host_ranks = 0},
+    {.algorithm = DT_ALGORITHM_HIERARCHICAL, .dtype = DT_DTYPE_FP32, .host_ranks = 1},
+    {.algorithm = DT_ALGORITHM_HIERARCHICAL, .dtype = DT_DTYPE_FP32, .host_ranks = 2},
+    {.algorithm = DT_ALGORITHM_HIERARCHICAL, .dtype = DT_DTYPE_FP32, .host_ranks = 3},
+    {.algorithm = DT_ALGORITHM_FLAT, .dtype = DT_DTYPE_BF16, .host_ranks = 0},
+    {.algorithm = DT_ALGORITHM_HIERARCHICAL, .dtype = DT_DTYPE_BF16, .host_ranks = 0},
+    {.algorithm = DT_ALGORITHM_HIERARCHICAL, .dtype = DT_DTYPE_BF16, .host_ranks = 2},
+    {.algorithm = DT_ALGORITHM_HIERARCHICAL, .dtype = DT_DTYPE_BF16, .host_ranks = 3}};
 #define OPTIONS (sizeof every_option / sizeof *every_option)
 
 /* Random signs and magnitudes from 2^-12 to 2^12: sums in another order have other bits. */
@@ -272,7 +277,8 @@ static void rounded_nodes_travel_in_half_the_bytes(void **state) {
     int64_t sent_bytes[2];
     for (int n = 0; n < 2; n++) {
         sum_case sum = {.micro_batches = world.size, .elements = 4096, .buckets = 1, .bounds = {0, 4096}};
-        sum.options = (dt_allreduce_options){DT_ALGORITHM_FLAT, n == 0 ? DT_DTYPE_FP32 : DT_DTYPE_BF16, 0};
+        sum.options = (dt_allreduce_options){.algorithm = DT_ALGORITHM_FLAT,
+                                             .dtype = n == 0 ? DT_DTYPE_FP32 : DT_DTYPE_BF16};
         dt_allreduce *allreduce;
         assert_ok(dt_allreduce_create(&allreduce, &world, sum.micro_batches, sum.elements, sum.bounds, 1,
                                       &sum.options));
@@ -289,7 +295,7 @@ static void rounded_nodes_travel_in_half_the_bytes(void **state) {
 /* With whole numbers, whose sums are exact in any order, the library's sum is the tree's too. */
 static void the_library_sums_as_well(void **state) {
     (void)state;
-    const dt_allreduce_options options = {DT_ALGORITHM_LIBRARY, DT_DTYPE_FP32, 0};
+    const dt_allreduce_options options = {.algorithm = DT_ALGORITHM_LIBRARY};
     const int64_t bounds[] = {0, 64, 160}, micro_batches = 3 * world.size + 1;
     dt_allreduce *allreduce;
     int count;
@@ -316,7 +322,8 @@ static void auto_follows_the_hosts(void **state) {
     (void)state;
     const int64_t bounds[] = {0, 64};
     for (int host_ranks = 0; host_ranks <= world.size; host_ranks++) {
-        const dt_allreduce_options options = {DT_ALGORITHM_AUTO, DT_DTYPE_FP32, host_ranks};
+        const dt_allreduce_options options = {
+            .algorithm = DT_ALGORITHM_AUTO, .dtype = DT_DTYPE_FP32, .host_ranks = host_ranks};
         const bool layered = host_ranks > 1 && host_ranks < world.size;
         dt_allreduce *allreduce;
         assert_ok(dt_allreduce_create(&allreduce, &world, world.size, 64, bounds, 1, &options));

@@ -46,7 +46,7 @@ static dt_consent ask(double loss, dt_findings *found, char blame[DT_CONSENT_BYT
     dt_consent consent;
     *found = (dt_findings){.loss = loss, .learning_rate = 1e-3};
     found->grad_norm = dt_clip_norm(gradient, layout.elements, partial, &found->gradient_bits);
-    assert_ok(dt_consent_ask(&world, &check, &state, gradient, found, &consent, blame));
+    assert_ok(dt_consent_ask(&world, &check, &state, gradient, true, found, &consent, blame));
     return consent;
 }
 
@@ -152,7 +152,7 @@ static void a_step_of_its_own_is_noticed(void **unused) {
         dt_consent consent;
         if (world.rank == world.size - 1)
             *(what ? &found.step : &found.stop) += 1;
-        assert_ok(dt_consent_ask(&world, &check, &state, gradient, &found, &consent, blame));
+        assert_ok(dt_consent_ask(&world, &check, &state, gradient, true, &found, &consent, blame));
         assert_int_equal(consent, world.size > 1 ? DT_CONSENT_UNEQUAL : DT_CONSENT_GIVEN);
     }
 }

@@ -272,18 +272,58 @@ static void close_game(game *g) {
         free(blocks[i]);
 }
 
-void play_check(dt_algorithm algorithm, int hosts, const int *starts, int64_t micro_batches, int64_t units) {
+/* A rank's piece in units. */
+static dt_slice piece_of(dt_generator *generator, int rank, int64_t units) {
+    assert_int_equal(dt_generator_set_rank(generator, rank), DT_OK);
+    const dt_slice piece = dt_generator_piece(generator, units * UNIT);
+    assert_int_equal(piece.first % dt_form_unit(generator->job.form), 0);
+    return (dt_slice){piece.first / UNIT, piece.count / UNIT};
+}
+
+/* Every rank has the tree's values in its piece, and each unit is in one piece. */
+static void check_pieces(const game *g, dt_generator *generator) {
+    int64_t all = 0;
+    for (int r = 0; r < g->size; r++) {
+        const dt_slice piece = piece_of(generator, r, g->units);
+        for (int64_t u = piece.first; u < piece.first + piece.count; u++) {
+            const uint64_t expected = play_value((dt_tree_node){0, generator->job.micro_batches}, u);
+            assert_int_equal(g->players[r].node[0][u], expected);
+            all += u + 1;
+        }
+    }
+    assert_int_equal(all, g->units * (g->units + 1) / 2);
+}
+
+/* In an allgather a rank begins with its piece alone. */
+static void forget_all_but_pieces(const game *g, dt_generator *generator) {
+    for (int r = 0; r < g->size; r++) {
+        const dt_slice piece = piece_of(generator, r, g->units);
+        for (int64_t u = 0; u < g->units; u++) {
+            const bool own = piece.first <= u && u < piece.first + piece.count;
+            g->players[r].node[0][u] =
+                own ? play_value((dt_tree_node){0, generator->job.micro_batches}, u) : 0;
+        }
+    }
+}
+
+static void play_form(dt_form form, dt_algorithm algorithm, int hosts, const int *starts,
+                      int64_t micro_batches, int64_t units) {
     const dt_generator_job job = {.size = starts[hosts],
                                   .hosts = hosts,
                                   .starts = starts,
                                   .micro_batches = micro_batches,
-                                  .algorithm = algorithm};
+                                  .algorithm = algorithm,
+                                  .form = form};
     dt_generator generator;
     game g = {.size = job.size, .hosts = hosts, .starts = starts, .units = units, .random = 1};
     assert_int_equal(dt_generator_create(&generator, &job, 0), DT_OK);
     open_game(&g, &generator);
+    if (form == DT_FORM_ALLGATHER)
+        forget_all_but_pieces(&g, &generator);
     play_all(&g);
-    for (int64_t u = 0; u < units; u++) {
+    if (form == DT_FORM_REDUCE_SCATTER)
+        check_pieces(&g, &generator);
+    for (int64_t u = 0; form != DT_FORM_REDUCE_SCATTER && u < units; u++) {
         const uint64_t expected = play_value((dt_tree_node){0, micro_batches}, u);
         for (int r = 0; r < g.size; r++)
             assert_int_equal(g.players[r].node[0][u], expected);
@@ -292,11 +332,32 @@ void play_check(dt_algorithm algorithm, int hosts, const int *starts, int64_t mi
     dt_generator_free(&generator);
 }
 
-void play_check_even(dt_algorithm algorithm, int size, int host_ranks, int64_t micro_batches, int64_t units) {
+void play_check(dt_algorithm algorithm, int hosts, const int *starts, int64_t micro_batches, int64_t units) {
+    play_form(DT_FORM_ALLREDUCE, algorithm, hosts, starts, micro_batches, units);
+}
+
+void play_check_halves(dt_algorithm algorithm, int hosts, const int *starts, int64_t micro_batches,
+                       int64_t units) {
+    play_form(DT_FORM_REDUCE_SCATTER, algorithm, hosts, starts, micro_batches, units);
+    play_form(DT_FORM_ALLGATHER, algorithm, hosts, starts, micro_batches, units);
+}
+
+static void check_even(void (*check)(dt_algorithm, int, const int *, int64_t, int64_t),
+                       dt_algorithm algorithm, int size, int host_ranks, int64_t micro_batches,
+                       int64_t units) {
     const int hosts = (size + host_ranks - 1) / host_ranks;
     int *starts = allocate(hosts + 1, sizeof *starts);
     for (int h = 0; h <= hosts; h++)
         starts[h] = h * host_ranks < size ? h * host_ranks : size;
-    play_check(algorithm, hosts, starts, micro_batches, units);
+    check(algorithm, hosts, starts, micro_batches, units);
     free(starts);
+}
+
+void play_check_even(dt_algorithm algorithm, int size, int host_ranks, int64_t micro_batches, int64_t units) {
+    check_even(play_check, algorithm, size, host_ranks, micro_batches, units);
+}
+
+void play_check_even_halves(dt_algorithm algorithm, int size, int host_ranks, int64_t micro_batches,
+                            int64_t units) {
+    check_even(play_check_halves, algorithm, size, host_ranks, micro_batches, units);
 }

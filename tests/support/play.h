@@ -27,7 +27,17 @@ uint64_t play_value(dt_tree_node node, int64_t unit);
  */
 void play_check(dt_algorithm algorithm, int hosts, const int *starts, int64_t micro_batches, int64_t units);
 
-/** The same on `size` ranks, `host_ranks` on each host and maybe fewer on the last. */
+/**
+ * Plays the two halves of such a sum by themselves: after the reduce-scatter every rank has the tree's values
+ * in its piece, the pieces of all ranks are the vector, and after the allgather of these every rank has all.
+ */
+void play_check_halves(dt_algorithm algorithm, int hosts, const int *starts, int64_t micro_batches,
+                       int64_t units);
+
+/** play_check, or play_check_halves, on `size` ranks, `host_ranks` on each host and maybe fewer on the last.
+ */
 void play_check_even(dt_algorithm algorithm, int size, int host_ranks, int64_t micro_batches, int64_t units);
+void play_check_even_halves(dt_algorithm algorithm, int size, int host_ranks, int64_t micro_batches,
+                            int64_t units);
 
 #endif

@@ -216,49 +216,53 @@ static void bits_do_not_depend_on_threads(void **state) {
     dt_layout_free(&layout);
 }
 
-/* Ranges that begin and end anywhere, each with moments of its own, are the step of the whole. */
-static void ranges_are_the_step(void **state) {
+/* Runs that begin and end anywhere, in two parts of which each has every other one, with its moments one
+ * after another: together they are the step of the whole, on any number of threads. */
+static void runs_are_the_step(void **state) {
     (void)state;
     const dt_adamw options = {
         .learning_rate = 0.01, .weight_decay = 0.1, .beta1 = 0.9, .beta2 = 0.95, .gradient_scale = 0.7};
     dt_layout layout;
     assert_int_equal(dt_layout_create(&layout, shape), DT_OK);
-    vectors whole = start(&layout), ranges = start(&layout);
-    const int64_t ends[] = {0, 1, 17, layout.elements / 3, layout.elements / 3, layout.elements};
+    vectors whole = start(&layout), subset[2] = {start(&layout), start(&layout)};
+    const vectors *const all[] = {&whole, &subset[0], &subset[1]};
+    for (int i = 0; i < 3; i++) {
+        memset(all[i]->exp_avg, 0, (size_t)layout.elements * sizeof(float));
+        memset(all[i]->exp_avg_sq, 0, (size_t)layout.elements * sizeof(float));
+    }
+    const int64_t ends[] = {
+        0, 1, 17, layout.elements / 3, layout.elements / 3, layout.elements / 2, layout.elements};
+    enum { RUNS = sizeof ends / sizeof *ends - 1 };
     for (int64_t step = 1; step <= 3; step++) {
         float *gradient = gradient_of(&layout, step);
+        omp_set_num_threads((int)step);
         dt_adamw_step(&layout, &options, step, gradient, whole.parameters, whole.exp_avg, whole.exp_avg_sq);
-        for (size_t r = 0; r + 1 < sizeof ends / sizeof *ends; r++)
-            dt_adamw_step_range(&layout, &options, step, ends[r], ends[r + 1], gradient, ranges.parameters,
-                                ranges.exp_avg + ends[r], ranges.exp_avg_sq + ends[r]);
+        for (int s = 0; s < 2; s++) {
+            dt_slice run[RUNS];
+            int64_t runs = 0;
+            for (int r = s; r < RUNS; r += 2)
+                run[runs++] = (dt_slice){ends[r], ends[r + 1] - ends[r]};
+            /* The other part's weights must not be touched. */
+            dt_adamw_step_runs(&layout, &options, step, run, runs, gradient, subset[0].parameters,
+                               subset[s].exp_avg, subset[s].exp_avg_sq);
+        }
         free(gradient);
     }
-    assert_same_bits("adamw", "parameters", ranges.parameters, whole.parameters, layout.elements);
-    assert_same_bits("adamw", "exp_avg", ranges.exp_avg, whole.exp_avg, layout.elements);
-    assert_same_bits("adamw", "exp_avg_sq", ranges.exp_avg_sq, whole.exp_avg_sq, layout.elements);
+    omp_set_num_threads(1);
+    assert_same_bits("adamw", "parameters", subset[0].parameters, whole.parameters, layout.elements);
+    int64_t at[2] = {0, 0};
+    for (int r = 0; r < RUNS; r++) {
+        const int64_t count = ends[r + 1] - ends[r];
+        assert_same_bits("adamw", "exp_avg", subset[r % 2].exp_avg + at[r % 2], whole.exp_avg + ends[r],
+                         count);
+        assert_same_bits("adamw", "exp_avg_sq", subset[r % 2].exp_avg_sq + at[r % 2],
+                         whole.exp_avg_sq + ends[r], count);
+        at[r % 2] += count;
+    }
     vectors_free(whole);
-    vectors_free(ranges);
+    vectors_free(subset[0]);
+    vectors_free(subset[1]);
     dt_layout_free(&layout);
-}
-
-/* Slices follow each other, begin on chunks, are about equally long, and are all there is. */
-static void slices_are_all_of_the_vector(void **state) {
-    (void)state;
-    const int64_t lengths[] = {16, DT_CLIP_CHUNK, 5 * DT_CLIP_CHUNK + 48, 1000 * DT_CLIP_CHUNK};
-    for (size_t l = 0; l < sizeof lengths / sizeof *lengths; l++)
-        for (int size = 1; size <= 9; size++) {
-            int64_t first, end, before = 0;
-            int64_t *counts = dt_moments_counts(lengths[l], size);
-            for (int rank = 0; rank < size; rank++, before = end) {
-                dt_moments_slice(lengths[l], rank, size, &first, &end);
-                assert_int_equal(first, before);
-                assert_true(first % DT_CLIP_CHUNK == 0 || first == lengths[l]);
-                assert_int_equal(counts[rank], end - first);
-                assert_true(end - first < lengths[l] / size + 2 * DT_CLIP_CHUNK);
-            }
-            assert_int_equal(before, lengths[l]);
-            dt_memory_free(counts);
-        }
 }
 
 int main(void) {
@@ -267,8 +271,7 @@ int main(void) {
         cmocka_unit_test(a_zero_gradient_moves_nothing),
         cmocka_unit_test(every_operation_is_rounded_by_itself),
         cmocka_unit_test(bits_do_not_depend_on_threads),
-        cmocka_unit_test(ranges_are_the_step),
-        cmocka_unit_test(slices_are_all_of_the_vector),
+        cmocka_unit_test(runs_are_the_step),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

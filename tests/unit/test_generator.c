@@ -52,6 +52,46 @@ static void large_jobs_sum_along_the_tree(void **state) {
     play_check_even(DT_ALGORITHM_AUTO, 1000, 48, 1500, 60);
 }
 
+/* Units of a chunk, where halves are cut. */
+#define CHUNK (DT_FORM_CHUNK_FLOATS / DT_MEMORY_ALIGN_FLOATS)
+
+/* The halves by themselves: as many chunks as ranks, a few more and a piece of one, and fewer. */
+static void halves_sum_and_gather(void **state) {
+    (void)state;
+    for (int size = 2; size <= 17; size++)
+        for (int64_t more = 0; more <= size + 3; more += 1 + size / 2)
+            for (int64_t units = CHUNK * size; units > 0; units -= 1 + CHUNK * (1 + size / 3)) {
+                play_check_even_halves(DT_ALGORITHM_FLAT, size, 1, size + more, units + 3);
+                for (int host_ranks = 1; host_ranks <= size; host_ranks += 1 + host_ranks / 2)
+                    play_check_even_halves(DT_ALGORITHM_HIERARCHICAL, size, host_ranks, size + more, units);
+            }
+    const int starts[] = {0, 3, 4, 9, 11};
+    play_check_halves(DT_ALGORITHM_HIERARCHICAL, 4, starts, 13, 11 * CHUNK + 5);
+    play_check_even_halves(DT_ALGORITHM_FLAT, 1024, 1, 1024, 1024 * CHUNK);
+}
+
+/* An allreduce sends what its two halves send, message for message. */
+static void halves_are_the_whole(void **state) {
+    (void)state;
+    for (int size = 2; size <= 12; size++) {
+        int64_t sent[3] = {0};
+        for (int form = DT_FORM_ALLREDUCE; form <= DT_FORM_ALLGATHER; form++) {
+            const dt_generator_job job = {
+                .size = size, .micro_batches = 24, .form = (dt_form)form, .algorithm = DT_ALGORITHM_FLAT};
+            dt_generator generator;
+            assert_int_equal(dt_generator_create(&generator, &job, 0), DT_OK);
+            for (int rank = 0; rank < size; rank++) {
+                dt_schedule schedule = {0};
+                assert_int_equal(dt_generator_set_rank(&generator, rank), DT_OK);
+                dt_generator_write(&generator, 4 * size * DT_FORM_CHUNK_FLOATS, &schedule);
+                sent[form] += schedule.work.sent_floats;
+            }
+            dt_generator_free(&generator);
+        }
+        assert_int_equal(sent[DT_FORM_ALLREDUCE], sent[DT_FORM_REDUCE_SCATTER] + sent[DT_FORM_ALLGATHER]);
+    }
+}
+
 /* The comparison can tell orders apart: with the operands of one addition exchanged it notices. */
 static void order_shows(void **state) {
     (void)state;
@@ -94,6 +134,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(small_jobs_sum_along_the_tree),   cmocka_unit_test(uneven_hosts_sum_along_the_tree),
         cmocka_unit_test(large_jobs_sum_along_the_tree),   cmocka_unit_test(order_shows),
+        cmocka_unit_test(halves_sum_and_gather),           cmocka_unit_test(halves_are_the_whole),
         cmocka_unit_test(auto_takes_what_the_hosts_allow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
