@@ -198,6 +198,22 @@ static dt_status refuse_busy(const char *folder, const char *purpose) {
                     purpose, holder);
 }
 
+static dt_status refuse_foreign(const char *folder, const char *purpose) {
+    return dt_usage("%s: expected %s/" DT_LOCK_NAME " to be a lock file or not to exist yet, found a "
+                    "symbolic link, a folder or something else; remove it, or name another folder",
+                    purpose, folder);
+}
+
+dt_status dt_lock_expect_file(const char *folder, const char *purpose) {
+    struct stat info;
+    char *path = dt_file_join(folder, DT_LOCK_NAME);
+    if (path == NULL)
+        return dt_fail("out of memory for a file's name");
+    const bool foreign = lstat(path, &info) == 0 && !S_ISREG(info.st_mode);
+    free(path);
+    return foreign ? refuse_foreign(folder, purpose) : DT_OK;
+}
+
 dt_status dt_lock_expect_free(const char *folder, const char *purpose) {
     char *path = dt_file_join(folder, DT_LOCK_NAME);
     if (path == NULL)
@@ -218,9 +234,7 @@ static dt_status take(dt_lock *lock, const char *folder, double patience_seconds
     case BUSY:
         return refuse_busy(folder, purpose);
     case FOREIGN:
-        return dt_usage("%s: expected %s/" DT_LOCK_NAME " to be a lock file or not to exist yet, found a "
-                        "symbolic link, a folder or something else; remove it, or name another folder",
-                        purpose, folder);
+        return refuse_foreign(folder, purpose);
     case REPLACED:
     case BROKEN:
         return dt_usage("%s: cannot lock %s/" DT_LOCK_NAME ": %s; name a folder that you can write to",

@@ -43,6 +43,10 @@ dt_status dt_lock_take(dt_lock *lock, const char *folder, double patience_second
  * there. Where the file system has no locks, or there is no such folder, nobody has it. Local. */
 dt_status dt_lock_expect_free(const char *folder, const char *purpose);
 
+/** Fails with DT_USAGE, in dt_lock_take's words, where FOLDER/run.lock is there and no file; changes nothing.
+ * Local. */
+dt_status dt_lock_expect_file(const char *folder, const char *purpose);
+
 /** Whether the lock is held and `folder` is another name of its folder. Local. */
 bool dt_lock_covers(const dt_lock *lock, const char *folder);
 

@@ -44,6 +44,18 @@ static dt_status make_link(const char *folder, const char *link, const char *cop
     return status;
 }
 
+bool dt_checkpoint_links_is_copy(const char *folder, const char *link) {
+    struct stat info;
+    dt_checkpoint_about about;
+    char *copy = dt_file_join(folder, link);
+    const bool found = copy && lstat(copy, &info) == 0 && S_ISDIR(info.st_mode) &&
+                       dt_checkpoint_read_about(copy, &about) == DT_OK;
+    if (found)
+        dt_config_free(&about.config);
+    free(copy);
+    return found;
+}
+
 static dt_status restore(const char *folder, const char *link) {
     struct stat info;
     dt_checkpoint_about about;

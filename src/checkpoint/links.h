@@ -5,6 +5,8 @@
 #ifndef DT_CHECKPOINT_LINKS_H
 #define DT_CHECKPOINT_LINKS_H
 
+#include <stdbool.h>
+
 #include "base/status.h"
 
 /**
@@ -13,5 +15,9 @@
  * checkpoint stays as it is. Local.
  */
 dt_status dt_checkpoint_links_restore(const char *folder);
+
+/** Whether `link` in `folder` is such a folder, which dt_checkpoint_links_restore would make a link. Local.
+ */
+bool dt_checkpoint_links_is_copy(const char *folder, const char *link);
 
 #endif

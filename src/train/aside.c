@@ -22,6 +22,7 @@
 typedef struct aside {
     char *metrics, *checkpoints, *tensorboard; /* the last is NULL for a run that goes on */
     char *kept_metrics, *kept_checkpoints, *kept_tensorboard;
+    bool events_linked;    /* whether a link leads to tensorboard, and needs a folder there */
     bool events_moved;     /* whether tensorboard has its other name */
     bool within;           /* whether kept_checkpoints lies in checkpoints and not beside it */
     bool made;             /* whether kept_checkpoints is there, made by this call */
@@ -64,9 +65,11 @@ static char *number_name(const char *path, int64_t number) {
 }
 
 static dt_status find(aside *a, const char *metrics, const char *checkpoints, const char *tensorboard) {
+    struct stat info;
     *a = (aside){.metrics = resolve(metrics),
                  .checkpoints = resolve(checkpoints),
                  .tensorboard = tensorboard ? resolve(tensorboard) : NULL,
+                 .events_linked = tensorboard && lstat(tensorboard, &info) == 0 && S_ISLNK(info.st_mode),
                  .former_latest = -1};
     return a->metrics && a->checkpoints && (a->tensorboard || !tensorboard) ? DT_OK : no_memory();
 }
@@ -240,7 +243,7 @@ static dt_status move_events(aside *a) {
     if (rename(a->tensorboard, a->kept_tensorboard) != 0)
         return refuse(a->tensorboard, errno);
     a->events_moved = true;
-    return DT_OK;
+    return a->events_linked && mkdir(a->tensorboard, 0777) != 0 ? refuse(a->tensorboard, errno) : DT_OK;
 }
 
 static dt_status keep_all(aside *a) {

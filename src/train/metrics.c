@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <libgen.h>
+#include <limits.h>
 #include <math.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -38,12 +40,30 @@ static dt_status open_file(const char *path, int create, int *descriptor) {
     return dt_fail("cannot open %s to append: it is a pipe or a device, not a file", path);
 }
 
+/* A link that leads nowhere says where the file is to be made: in a folder that is there. */
+static dt_status expect_home(const char *path) {
+    char target[PATH_MAX];
+    const ssize_t length = readlink(path, target, sizeof target - 1);
+    if (length < 0)
+        return DT_OK;
+    target[length] = 0;
+    char *own = strdup(path), *file = own ? dt_file_join(dirname(own), target) : NULL;
+    const bool lost = file && !dt_file_is_folder(dirname(file));
+    free(file);
+    free(own);
+    return lost ? dt_usage("%s is a link to %s, whose folder does not exist (is its disk mounted?); move the "
+                           "link away or name another out_dir",
+                           path, target)
+                : DT_OK;
+}
+
 dt_status dt_metrics_expect(const char *path) {
     int descriptor;
     if (open_file(path, 0, &descriptor) != DT_OK)
         return dt_usage("%s; move it away or name another out_dir", dt_error());
-    if (descriptor >= 0)
-        close(descriptor);
+    if (descriptor < 0)
+        return expect_home(path);
+    close(descriptor);
     return DT_OK;
 }
 

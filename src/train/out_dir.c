@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 #include "checkpoint/path.h"
 #include "train/metrics.h"
 #include "train/metrics_lines.h"
+#include "train/out_dir_look.h"
 #include "train/tensorboard.h"
 
 /* A folder named by an option that cannot be is a wrong config, not a fault of the run. */
@@ -25,50 +25,6 @@ static dt_status make_folder(const char *path, const char *option) {
     if (dt_file_make_folder(path) != DT_OK)
         return dt_usage("%s: %s; name a folder that you can write to", option, dt_error());
     return DT_OK;
-}
-
-/* `path` without links, as far as it is there, as a new string; NULL when out of memory. */
-static char *resolve(const char *path) {
-    char *there = strdup(path), *real = NULL, *whole = NULL;
-    if (there == NULL)
-        return NULL;
-    while ((real = realpath(there, NULL)) == NULL && strrchr(there, '/') != NULL)
-        *strrchr(there, '/') = 0;
-    const char *missing = path + (real ? strlen(there) : 0);
-    if (asprintf(&whole, "%s/%s", real ? real : "", missing) < 0)
-        whole = NULL;
-    free(real);
-    free(there);
-    return whole;
-}
-
-/* A folder in a checkpoint goes with it, once that is removed or replaced by the run that it belongs to. */
-static dt_status expect_outside(const char *path, const char *option) {
-    char *whole = resolve(path), *rest = whole, *name;
-    dt_status status = whole ? DT_OK : dt_fail("out of memory for a folder's name");
-    while (status == DT_OK && (name = strsep(&rest, "/")) != NULL)
-        if (dt_checkpoint_path_step(name) >= 0)
-            status = dt_usage("%s: %s lies in the checkpoint %s, and would be removed together with it; name "
-                              "a folder outside of checkpoints",
-                              option, path, name);
-    free(whole);
-    return status;
-}
-
-/* A link that a save is to replace. */
-static dt_status expect_link(const char *folder, const char *name, const char *option) {
-    struct stat info;
-    char *path = dt_file_join(folder, name);
-    if (path == NULL)
-        return dt_fail("out of memory for a file's name");
-    dt_status status = DT_OK;
-    if (lstat(path, &info) == 0 && !S_ISLNK(info.st_mode))
-        status =
-            dt_usage("%s: expected %s to be a symbolic link to a checkpoint, found something else; move it "
-                     "away",
-                     option, path);
-    free(path);
-    return status;
 }
 
 /* A save will replace the link: another user's, in a folder like /tmp, cannot be. */
@@ -106,20 +62,17 @@ static dt_status try_checkpoints(const char *folder, const char *option) {
             free(probe);
         return dt_fail("out of memory for a file's name");
     }
-    const int failed = try_files(probe, file), spare = PATH_MAX - 1 - (int)(strlen(file) - strlen(folder));
+    const int failed = try_files(probe, file);
     free(probe);
     free(file);
     if (failed == ENAMETOOLONG)
-        return dt_usage(
-            "%s: expected a path of at most %d bytes, which leaves room for the names of a checkpoint's "
-            "files, found %zu bytes; name a folder with a shorter path",
-            option, spare, strlen(folder));
+        return dt_out_dir_look_refuse_length(folder, option);
     if (failed)
         return dt_usage("%s: cannot write checkpoints into %s: %s; %s", option, folder, strerror(failed),
                         failed == ENOSPC || failed == EDQUOT ? "make room there, or name another folder"
                                                              : "name a folder that you can write to");
-    DT_TRY(expect_link(folder, DT_CHECKPOINT_LATEST, option));
-    DT_TRY(expect_link(folder, DT_CHECKPOINT_BEST, option));
+    DT_TRY(dt_out_dir_look_link(folder, DT_CHECKPOINT_LATEST, option));
+    DT_TRY(dt_out_dir_look_link(folder, DT_CHECKPOINT_BEST, option));
     return try_latest(folder, option);
 }
 
@@ -133,10 +86,6 @@ static dt_status claim_folder(dt_lock *lock, const char *folder, const char *opt
     return status;
 }
 
-static const char *option_of_checkpoints(const dt_config *config) {
-    return config->checkpoint_dir ? "checkpoint_dir" : "out_dir";
-}
-
 /* The folders that are there, which may be one. */
 static dt_status claim_both(dt_out_dir_claim *claim, const dt_config *config, const char *checkpoints_folder,
                             double patience_seconds) {
@@ -145,7 +94,7 @@ static dt_status claim_both(dt_out_dir_claim *claim, const dt_config *config, co
     if (!dt_file_is_folder(checkpoints_folder) || dt_lock_covers(&claim->out_dir, checkpoints_folder))
         return DT_OK;
     claim->checkpoints.within = config->checkpoint_dir ? NULL : &claim->out_dir;
-    return claim_folder(&claim->checkpoints, checkpoints_folder, option_of_checkpoints(config),
+    return claim_folder(&claim->checkpoints, checkpoints_folder, dt_out_dir_look_option(config),
                         patience_seconds);
 }
 
@@ -288,24 +237,13 @@ dt_status dt_out_dir_find_run(const dt_config *config, const char *checkpoints_f
     return DT_OK;
 }
 
-/* What the paths themselves say, before anything is made that would be left behind. */
-static dt_status expect_paths(const dt_config *config, const char *metrics, const char *checkpoints_folder) {
-    if (dt_file_is_folder(metrics))
-        return dt_usage("out_dir: expected %s to be a file or nothing yet, found a folder; move "
-                        "it away or name another out_dir",
-                        metrics);
-    DT_TRY(expect_outside(config->out_dir, "out_dir"));
-    DT_TRY(expect_outside(checkpoints_folder, option_of_checkpoints(config)));
-    return dt_metrics_expect(metrics);
-}
-
 /* All that can be wrong with the paths, before anything in them is changed. */
-static dt_status open_paths(dt_out_dir_claim *claim, const dt_config *config, const char *metrics,
+static dt_status open_paths(dt_out_dir_claim *claim, const dt_config *config, const dt_out_dir_names *names,
                             const char *checkpoints_folder) {
-    const char *option = option_of_checkpoints(config);
-    DT_TRY(expect_paths(config, metrics, checkpoints_folder));
+    const char *option = dt_out_dir_look_option(config);
+    DT_TRY(dt_out_dir_look_paths(config, names, checkpoints_folder));
     DT_TRY(claim_both(claim, config, checkpoints_folder, 0.0));
-    DT_TRY(dt_metrics_expect_unused(metrics));
+    DT_TRY(dt_out_dir_look_unused(names));
     DT_TRY(make_folder(config->out_dir, "out_dir"));
     DT_TRY(make_folder(checkpoints_folder, option));
     DT_TRY(claim_both(claim, config, checkpoints_folder, 0.0));
@@ -316,99 +254,14 @@ static dt_status open_paths(dt_out_dir_claim *claim, const dt_config *config, co
 
 dt_status dt_out_dir_prepare(dt_out_dir_claim *claim, const dt_config *config, const char *checkpoints_folder,
                              int64_t resume_step) {
-    char *metrics = dt_file_join(config->out_dir, DT_METRICS_NAME);
-    char *tensorboard = dt_file_join(config->out_dir, DT_TENSORBOARD_NAME);
-    dt_status status = metrics && tensorboard ? DT_OK : dt_fail("out of memory for a file's name");
+    dt_out_dir_names names;
+    dt_status status = dt_out_dir_names_create(&names, config->out_dir);
     if (status == DT_OK)
-        status = open_paths(claim, config, metrics, checkpoints_folder);
+        status = open_paths(claim, config, &names, checkpoints_folder);
     if (status == DT_OK)
-        status = resume_step == DT_OUT_DIR_FRESH ? dt_aside_all(metrics, checkpoints_folder, tensorboard)
-                                                 : dt_aside_later(metrics, checkpoints_folder, resume_step);
-    free(metrics);
-    free(tensorboard);
-    return status;
-}
-
-/* ---- without touching anything ---- */
-
-/* Makes and removes a folder in `folder`, whose time of change stays; 0, or the errno of what did not work.
- */
-static int try_folder(const char *folder) {
-    struct stat before;
-    char *probe = NULL;
-    if (stat(folder, &before) != 0)
-        return errno;
-    if (asprintf(&probe, "%s/.dtrain-%ld.tmp", folder, (long)getpid()) < 0)
-        return ENOMEM;
-    const int failed = mkdir(probe, 0700) == 0 ? 0 : errno;
-    const struct timespec times[2] = {{.tv_nsec = UTIME_OMIT}, before.st_mtim};
-    if (!failed) {
-        rmdir(probe);
-        (void)utimensat(AT_FDCWD, folder, times, 0);
-    }
-    free(probe);
-    return failed;
-}
-
-/* 0, or the errno with which a run would fail to make something in `folder`. Permissions alone do not tell:
- * /proc gives them to root. A file without a name is the lightest trial, and not every file system has it. */
-static int try_folder_lightly(const char *folder) {
-    if (access(folder, W_OK | X_OK) != 0)
-        return errno;
-    const int file = open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
-    if (file < 0)
-        return errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT || errno == EINVAL
-                   ? try_folder(folder)
-                   : errno;
-    close(file);
-    return 0;
-}
-
-/* Whether a folder can be written to, or made: then what is there of its path must let it. */
-static dt_status expect_writable(const char *path, const char *option) {
-    char *there = strdup(path);
-    if (there == NULL)
-        return dt_fail("out of memory for a folder's name");
-    while (!dt_file_exists(there) && strrchr(there, '/') > there)
-        *strrchr(there, '/') = 0;
-    const char *folder = dt_file_exists(there) ? there : ".";
-    const bool is_folder = dt_file_is_folder(folder);
-    const int failed = is_folder ? try_folder_lightly(folder) : ENOTDIR;
-    const dt_status status = failed == 0
-                                 ? DT_OK
-                                 : dt_usage("%s: cannot write to %s: %s; name a folder that you can write to",
-                                            option, folder, is_folder ? strerror(failed) : "it is no folder");
-    free(there);
-    return status;
-}
-
-static dt_status expect_unused(const char *folder, const char *option) {
-    char *purpose = NULL;
-    if (asprintf(&purpose, "%s: %s", option, folder) < 0)
-        return dt_fail("out of memory for a file's name");
-    const dt_status status = dt_lock_expect_free(folder, purpose);
-    free(purpose);
-    return status;
-}
-
-dt_status dt_out_dir_rehearse(const dt_config *config, const char *checkpoints_folder) {
-    const char *option = option_of_checkpoints(config);
-    char *metrics = dt_file_join(config->out_dir, DT_METRICS_NAME);
-    if (metrics == NULL)
-        return dt_fail("out of memory for a file's name");
-    dt_status status = expect_paths(config, metrics, checkpoints_folder);
-    if (status == DT_OK)
-        status = expect_unused(config->out_dir, "out_dir");
-    if (status == DT_OK)
-        status = expect_unused(checkpoints_folder, option);
-    if (status == DT_OK)
-        status = expect_writable(config->out_dir, "out_dir");
-    if (status == DT_OK)
-        status = expect_writable(checkpoints_folder, option);
-    if (status == DT_OK)
-        status = expect_link(checkpoints_folder, DT_CHECKPOINT_LATEST, option);
-    if (status == DT_OK)
-        status = expect_link(checkpoints_folder, DT_CHECKPOINT_BEST, option);
-    free(metrics);
+        status = resume_step == DT_OUT_DIR_FRESH
+                     ? dt_aside_all(names.metrics, checkpoints_folder, names.tensorboard)
+                     : dt_aside_later(names.metrics, checkpoints_folder, resume_step);
+    dt_out_dir_names_free(&names);
     return status;
 }

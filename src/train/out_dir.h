@@ -67,10 +67,4 @@ dt_status dt_out_dir_expect_own(const dt_config *config, const char *checkpoints
 dt_status dt_out_dir_prepare(dt_out_dir_claim *claim, const dt_config *config, const char *checkpoints_folder,
                              int64_t resume_step);
 
-/**
- * What dt_out_dir_prepare would refuse, as far as it can be told without making or locking anything: whether
- * another run writes to these folders, and whether this one could. Rank 0 alone. Local.
- */
-dt_status dt_out_dir_rehearse(const dt_config *config, const char *checkpoints_folder);
-
 #endif

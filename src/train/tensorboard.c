@@ -45,6 +45,18 @@ dt_status dt_tensorboard_open(dt_tensorboard **tensorboard, const dt_config *con
     return DT_OK;
 }
 
+dt_status dt_tensorboard_expect(const char *folder) {
+    if (!dt_file_is_there(folder) || dt_file_is_folder(folder))
+        return DT_OK;
+    return dt_usage("tensorboard: expected %s to be a folder or nothing yet, found %s; move it away, or set "
+                    "tensorboard: false",
+                    folder, dt_file_exists(folder) ? "a file" : "a link that leads nowhere");
+}
+
+dt_status dt_tensorboard_expect_unused(const char *folder) {
+    return dt_tensorboard_file_expect_unused(folder);
+}
+
 bool dt_tensorboard_has_files(const char *folder) {
     char **names;
     size_t count;

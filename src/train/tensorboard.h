@@ -41,6 +41,12 @@ typedef struct dt_tensorboard dt_tensorboard;
 dt_status dt_tensorboard_open(dt_tensorboard **tensorboard, const dt_config *config, const char *run_id,
                               int64_t start_step);
 
+/** Fails with DT_USAGE where `folder` is something else, or a link into nowhere. */
+dt_status dt_tensorboard_expect(const char *folder);
+
+/** Fails with DT_USAGE where a run that lives writes its events in `folder`. */
+dt_status dt_tensorboard_expect_unused(const char *folder);
+
 /** Whether `folder` is one and has event files in it. */
 bool dt_tensorboard_has_files(const char *folder);
 

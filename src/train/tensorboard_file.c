@@ -2,10 +2,12 @@
 #include "train/tensorboard_file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -76,7 +78,37 @@ dt_status dt_tensorboard_file_open(dt_tensorboard_file *file, const char *folder
     *file = (dt_tensorboard_file){.descriptor = -1};
     DT_TRY(dt_file_make_folder(folder));
     DT_TRY(choose_path(folder, run_id, &file->path));
-    return dt_file_create(file->path, &file->descriptor);
+    DT_TRY(dt_file_create(file->path, &file->descriptor));
+    /* For dt_tensorboard_file_expect_unused; where there are no locks, that finds none. */
+    (void)flock(file->descriptor, LOCK_EX | LOCK_NB);
+    return DT_OK;
+}
+
+static bool is_locked(const char *folder, const char *name) {
+    char *path = dt_file_join(folder, name);
+    const int descriptor = path ? open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC) : -1;
+    const bool locked = descriptor >= 0 && flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (descriptor >= 0)
+        close(descriptor);
+    free(path);
+    return locked;
+}
+
+dt_status dt_tensorboard_file_expect_unused(const char *folder) {
+    char **names;
+    size_t count;
+    bool locked = false;
+    if (!dt_file_is_folder(folder))
+        return DT_OK;
+    DT_TRY(dt_file_list(folder, &names, &count));
+    for (size_t i = 0; i < count; i++)
+        locked = locked || (strncmp(names[i], DT_TENSORBOARD_PREFIX, strlen(DT_TENSORBOARD_PREFIX)) == 0 &&
+                            is_locked(folder, names[i]));
+    dt_file_free_names(names, count);
+    return locked ? dt_usage("%s is in use by another run, which writes its events there under another name; "
+                             "remove this link to it, or name another out_dir",
+                             folder)
+                  : DT_OK;
 }
 
 static void put_little_endian(uint8_t *bytes, uint64_t value, int count) {

@@ -50,6 +50,9 @@ double dt_tensorboard_now(void);
  */
 dt_status dt_tensorboard_file_open(dt_tensorboard_file *file, const char *folder, const char *run_id);
 
+/** Fails with DT_USAGE where a run that lives writes a file in `folder`. */
+dt_status dt_tensorboard_file_expect_unused(const char *folder);
+
 /** Appends `event`, whose time becomes now, as one record. What fails leaves no part of it behind, and the
  * next call writes in its place. */
 dt_status dt_tensorboard_file_write(dt_tensorboard_file *file, Tensorboard__Event *event);

@@ -18,6 +18,12 @@ static dt_status print_config(const dt_config *config) {
     return dt_verb_printed("the config");
 }
 
+/* What was found is the result here too. */
+static dt_status end_rehearsal(bool idle) {
+    dt_log_line("dry run: %snothing was written", idle ? "" : "all is well up to step 1, and ");
+    return dt_verb_printed("what the dry run found");
+}
+
 /* A rank that waits was asked to stop. */
 static void stop_for_another(void) {
     dt_stop_ask(DT_STOP_OTHER_RANK);
@@ -51,7 +57,7 @@ static dt_status train(const dt_world *world, const dt_verb *verb, int argc, cha
         else if (status == DT_OK)
             status = dt_opening_print(&run);
         if (status == DT_OK && flags.dry_run)
-            dt_log_line("dry run: all is well up to step 1, and nothing was written");
+            status = dt_agree(world, world->rank == 0 ? end_rehearsal(run.idle) : DT_OK);
         else if (status == DT_OK && !run.idle)
             status = dt_loop_run(&run);
         if (status == DT_STOPPED) {

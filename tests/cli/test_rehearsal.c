@@ -14,13 +14,23 @@
 
 #define MODEL TRAINING_MODEL "--checkpoint-cadence 2 "
 
-/* Every file and folder below the working one, with its size and time; owned by the caller. */
-static char *listing(void) {
-    command_result r = command_run("find . -printf '%%p %%s %%T@\\n' | sort");
+/* Every file and folder below the working one, as find prints it; owned by the caller. */
+static char *list(const char *form) {
+    command_result r = command_run("find . -printf '%s\\n' | sort", form);
     char *out = r.out;
     r.out = NULL;
     command_free(&r);
     return out;
+}
+
+/* With size and time. */
+static char *listing(void) {
+    return list("%p %s %T@");
+}
+
+/* With size; a lock that was held has come and gone. */
+static char *names(void) {
+    return list("%p %s");
 }
 
 /* Rehearses on `launcher` and finds all as it was. */
@@ -108,6 +118,71 @@ static void what_would_fail_fails(void **state) {
     }
 }
 
+/* A run and its rehearsal refuse the same places in the same words, and neither changes anything there. */
+static void what_is_in_the_way_is_found(void **state) {
+    static const struct {
+        const char *make, *words, *says;
+    } cases[] = {
+        {"ln -s /nowhere x", "",
+         "out_dir: cannot make folder x: x is a link to /nowhere, which does not exist"},
+        {"mkdir x && ln -s ../gone/m x/metrics.jsonl", "",
+         "x/metrics.jsonl is a link to ../gone/m, whose folder does not exist"},
+        {"mkdir x && ln -s gone x/checkpoints", "", "x/checkpoints is a link to gone, which does not exist"},
+        {"mkdir x && ln -s gone x/run.lock", "", "out_dir: x: expected x/run.lock to be a lock file"},
+        {"mkdir -p x/run.lock", "", "out_dir: x: expected x/run.lock to be a lock file"},
+        {"mkdir -p x/checkpoints/best", "", "expected x/checkpoints/best to be a symbolic link"},
+        {"cp -r old x && touch x/tensorboard", "--tensorboard true",
+         "tensorboard: expected x/tensorboard to be a folder or nothing yet, found a file"},
+        {"cp -r old x && ln -s gone x/tensorboard", "--tensorboard true",
+         "tensorboard: expected x/tensorboard to be a folder or nothing yet, found a link that leads nowhere"},
+        {"mkdir x", "--checkpoint-dir x/$(printf %0300d 0)", "checkpoint_dir: cannot make folder x/000"},
+        {"mkdir x", "--checkpoint-dir x$(printf '/%0200d' $(seq 21))",
+         "checkpoint_dir: expected a path of at most "},
+    };
+    (void)state;
+    training_done(TRAINING_ALONE, 1, "old", MODEL "--max-steps 2");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char words[1024];
+        command_result r = command_run("rm -rf x && %s", cases[i].make);
+        assert_int_equal(r.exit_code, 0);
+        command_free(&r);
+        snprintf(words, sizeof words, MODEL "--out-dir x --max-steps 5 %s", cases[i].words);
+        for (int rehearses = 1; rehearses >= 0; rehearses--) {
+            char *before = names();
+            r = rehearses ? rehearse("", words) : command_run("%s train %s", DTRAIN, words);
+            if (r.exit_code != 2 || strstr(r.err, cases[i].says) == NULL)
+                fail_msg("%s: expected exit code 2 and \"%s\", found %d and:\n%s", cases[i].make,
+                         cases[i].says, r.exit_code, r.err);
+            command_free(&r);
+            char *after = names();
+            assert_string_equal(before, after);
+            free(before);
+            free(after);
+        }
+    }
+}
+
+/* The copy of a tree whose links were followed is gone on from. */
+static void a_copy_without_links_is_no_hindrance(void **state) {
+    (void)state;
+    command_result r = command_run("cp -rL old plain");
+    command_free(&r);
+    r = rehearse("", MODEL "--out-dir plain --resume auto --max-steps 5");
+    if (r.exit_code != 0)
+        fail_msg("%s", r.err);
+    command_free(&r);
+}
+
+/* Its text is the result: without a reader there is none. */
+static void findings_that_nobody_reads_are_a_failure(void **state) {
+    (void)state;
+    command_result r =
+        command_run("%s train " MODEL "--out-dir x --max-steps 5 --dry-run >/dev/full", DTRAIN);
+    assert_int_equal(r.exit_code, 1);
+    command_says(&r, "cannot write what the dry run found to standard output");
+    command_free(&r);
+}
+
 static void a_folder_in_use_is_refused(void **state) {
     (void)state;
     command_result r = command_run("mkdir busy && : >busy/run.lock && flock busy/run.lock %s train " MODEL
@@ -120,8 +195,13 @@ static void a_folder_in_use_is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_fresh_run_is_described),        cmocka_unit_test(a_token_cache_is_not_made),
-        cmocka_unit_test(a_run_that_goes_on_is_described), cmocka_unit_test(what_would_fail_fails),
+        cmocka_unit_test(a_fresh_run_is_described),
+        cmocka_unit_test(a_token_cache_is_not_made),
+        cmocka_unit_test(a_run_that_goes_on_is_described),
+        cmocka_unit_test(what_would_fail_fails),
+        cmocka_unit_test(what_is_in_the_way_is_found),
+        cmocka_unit_test(a_copy_without_links_is_no_hindrance),
+        cmocka_unit_test(findings_that_nobody_reads_are_a_failure),
         cmocka_unit_test(a_folder_in_use_is_refused),
     };
     return cmocka_run_group_tests(tests, training_set_up, training_tear_down);

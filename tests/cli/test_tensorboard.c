@@ -2,6 +2,7 @@
  * metrics.jsonl. */
 #include <math.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -125,12 +126,52 @@ static void nothing_is_written_unasked(void **state) {
     assert_false(dt_file_exists("run/tensorboard"));
 }
 
+/* Where the folder is a link, what it leads to is kept beside its own place, and the link stays. */
+static void a_link_to_another_disk_stays(void **state) {
+    (void)state;
+    command_result r = command_run("mkdir -p disk/events run && ln -s ../disk/events run/tensorboard");
+    command_free(&r);
+    training_done(TRAINING_ALONE, 1, "run", MODEL "--max-steps 6");
+    training_done(TRAINING_ALONE, 1, "run", MODEL "--max-steps 8");
+    expect_same("run", "loss/train", "loss", 1);
+    r = command_run("test -L run/tensorboard && ls disk/events.1");
+    assert_int_equal(r.exit_code, 0);
+    command_says(&r, "events.out.tfevents.");
+    command_free(&r);
+}
+
+/* A run that lives has its events to itself, also where another's folder leads to them; and that other loses
+ * nothing. */
+static void a_live_runs_events_are_its_own(void **state) {
+    (void)state;
+    static const char endless[] =
+        TRAINING_STEADY "--tensorboard true --max-steps 100000 --checkpoint-cadence null";
+    training_done(TRAINING_ALONE, 1, "other", TRAINING_STEADY "--max-steps 2");
+    const pid_t run = training_start(TRAINING_ALONE, "live", endless);
+    training_await_step(run, "live", 2);
+    command_result r = command_run("ln -s ../live/tensorboard other/tensorboard && ls live other >before");
+    command_free(&r);
+    static const char *const words[] = {MODEL "--max-steps 3", TRAINING_STEADY "--max-steps 3",
+                                        MODEL "--max-steps 3 --resume auto"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        training_refused(TRAINING_ALONE, "other", words[i], 2,
+                         "other/tensorboard is in use by another run, which writes its events there");
+    r = command_run("ls live other | diff before -");
+    assert_int_equal(r.exit_code, 0);
+    command_free(&r);
+    assert_int_equal(kill(run, SIGUSR1), 0);
+    assert_int_equal(training_end(run), 0);
+    training_done(TRAINING_ALONE, 1, "other", MODEL "--max-steps 3");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_resumed_run_shows_each_step_once, training_set_up,
                                         training_tear_down),
         cmocka_unit_test_setup_teardown(a_fresh_run_keeps_anothers_events, training_set_up,
                                         training_tear_down),
+        cmocka_unit_test_setup_teardown(a_link_to_another_disk_stays, training_set_up, training_tear_down),
+        cmocka_unit_test_setup_teardown(a_live_runs_events_are_its_own, training_set_up, training_tear_down),
         cmocka_unit_test_setup_teardown(nothing_is_written_unasked, training_set_up, training_tear_down)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
