@@ -143,9 +143,10 @@ static dt_status write_table(dt_token_writer *writer) {
     return status;
 }
 
-/* Where a file of the name stands already, that one stays. Not every file system has links. */
+/* Where a file of the name stands already, that one stays, but not a link that leads nowhere. Not every file
+ * system has links. */
 static dt_status name_first(const char *temporary, const char *path) {
-    if (link(temporary, path) == 0 || errno == EEXIST) {
+    if (link(temporary, path) == 0 || (errno == EEXIST && dt_file_exists(path))) {
         unlink(temporary);
         return DT_OK;
     }

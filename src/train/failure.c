@@ -76,7 +76,7 @@ dt_status dt_failure_of_validation(dt_run *run) {
     dt_log_settle();
     if (count > 1)
         snprintf(in_a_row, sizeof in_a_row, ", number %" PRId64 " in a row", count);
-    advise(run, run->state.step, advice);
+    advise(run, run->validation.bad_weights_step, advice);
     return dt_agree(run->world,
                     dt_fail("step %" PRId64 ": expected a finite val_loss, found NaN or infinity%s; the "
                             "weights are finite, but too large to compute with; " REMEDY "%s",

@@ -294,6 +294,8 @@ static dt_status advance(dt_run *run, dt_console *console, dt_step_result *resul
     dt_saver_decide(run->saver, judge_saved(result), run->replica_check.hash);
     if (!counts(result))
         return DT_OK;
+    if (result->outcome == DT_STEP_TAKEN)
+        run->weights_step = run->state.step;
     dt_console_step(console, run, result);
     measure(run, result);
     if (rests_here(run, result))

@@ -20,9 +20,12 @@
 #include "config/length.h"
 #include "config/options.h"
 #include "config/value.h"
+#include "train/metrics.h"
+#include "train/metrics_lines.h"
 #include "train/settings.h"
 
 #define CHECKPOINTS "checkpoints"
+#define INIT_FROM   "init_from"
 
 static void log_change(const char *key, const char *saved, const char *now) {
     dt_log_line("resume: %s was %s and is %s from here on", key, saved, now);
@@ -110,6 +113,30 @@ dt_status dt_resume_settle(dt_config *config) {
     return status;
 }
 
+/* Gives the option `key`, which is `value` here, the value that it has on rank 0. */
+static dt_status tell_all(const dt_world *world, dt_config *config, const char *key, const char *value) {
+    char *text = world->rank == 0 && value ? strdup(value) : NULL;
+    size_t length = text ? strlen(text) : 0;
+    dt_status status =
+        text || value == NULL || world->rank > 0 ? DT_OK : dt_fail("out of memory for a folder's name");
+    DT_TRY(dt_agree(world, status));
+    DT_TRY(dt_world_broadcast_block(world, &text, &length));
+    const bool differs = text && (value == NULL || strcmp(value, text) != 0);
+    status = differs ? dt_config_set(config, key, text, "resume") : DT_OK;
+    free(text);
+    return dt_agree(world, status);
+}
+
+/* Every rank that looks for tokens or makes them does so below out_dir. */
+dt_status dt_resume_settle_all(const dt_world *world, dt_config *config) {
+    DT_COLLECTIVE(world, DT_SAME_TEXT(config->resume), DT_SAME_TEXT(config->out_dir));
+    if (config->resume == NULL)
+        return DT_OK;
+    DT_TRY(dt_agree(world, world->rank == 0 ? dt_resume_settle(config) : DT_OK));
+    DT_TRY(tell_all(world, config, "out_dir", config->out_dir));
+    return tell_all(world, config, "checkpoint_dir", config->checkpoint_dir);
+}
+
 dt_status dt_resume_adopt(dt_config *config, const dt_config *saved) {
     dt_config fitting = *saved;
     /* Where the run is was settled before: it had to be known to find the checkpoint. */
@@ -119,7 +146,9 @@ dt_status dt_resume_adopt(dt_config *config, const dt_config *saved) {
     /* The time that a job has is no other job's. */
     fitting.stop_after_seconds = config->stop_after_seconds;
     dt_length_replace(config, &fitting);
-    return dt_config_adopt(config, &fitting);
+    DT_TRY(dt_config_adopt(config, &fitting));
+    /* What the weights began as is past. */
+    return dt_value_copy(config, saved, dt_options_find(INIT_FROM, strlen(INIT_FROM), false));
 }
 
 /* What the tokenizer `name` makes against what the checkpoint's own does: `*same`, or a name that is the
@@ -162,6 +191,21 @@ static dt_status find_tokenizer(dt_resume *resume, const dt_config *config, cons
     return status;
 }
 
+/* Where the run has saved: its checkpoints are gone, or in another folder than the one that is named. */
+static dt_status tell_of_saves(const dt_config *config, const char *checkpoints_folder) {
+    int64_t saved = -1;
+    char *metrics = dt_file_join(config->out_dir, DT_METRICS_NAME);
+    if (metrics == NULL)
+        return dt_fail("out of memory for a file's name");
+    if (!dt_file_is_folder(metrics) && dt_metrics_last_save(metrics, &saved) == DT_OK && saved >= 0)
+        dt_log_warn("resume: %s tells of a checkpoint of step %" PRId64 ", but %s holds none; where they are "
+                    "elsewhere, or their disk is not mounted, stop this run and name the folder with "
+                    "--checkpoint-dir",
+                    metrics, saved, checkpoints_folder);
+    free(metrics);
+    return DT_OK;
+}
+
 /* Rank 0's part of dt_resume_find; `*text` becomes the checkpoint's config, for the others. */
 static dt_status find(dt_resume *resume, dt_config *config, const char *checkpoints_folder, char **path,
                       char **text) {
@@ -169,7 +213,7 @@ static dt_status find(dt_resume *resume, dt_config *config, const char *checkpoi
     DT_TRY(dt_checkpoint_find(checkpoints_folder, config->resume, path));
     if (*path == NULL) {
         dt_log_line("resume: no checkpoint in %s yet, starting fresh", checkpoints_folder);
-        return DT_OK;
+        return tell_of_saves(config, checkpoints_folder);
     }
     DT_TRY(dt_checkpoint_read_about(*path, &about));
     resume->found = 1;
@@ -188,9 +232,19 @@ static dt_status find(dt_resume *resume, dt_config *config, const char *checkpoi
     return *text ? DT_OK : dt_fail("out of memory for the config of %s", *path);
 }
 
+/* `asked` is what the command line or the file says that a fresh run starts from, or NULL. */
+static void tell_start(const dt_config *saved, const char *asked) {
+    const char *began = saved->init_from;
+    if (asked && (began == NULL || strcmp(asked, began) != 0))
+        dt_log_line(
+            "resume: init_from: %s has no effect, since the run goes on from a checkpoint; it began %s%s",
+            asked, began ? "from " : "with initial weights", began ? began : "");
+}
+
 /* What is another than it was, and what a checkpoint from elsewhere could bring along. */
-static dt_status tell(const dt_config *saved, const dt_config *now, int64_t step) {
+static dt_status tell(const dt_config *saved, const dt_config *now, const char *asked, int64_t step) {
     DT_TRY(dt_config_compare(saved, now, log_change));
+    tell_start(saved, asked);
     if (saved->data && !dt_config_is_given(now, "data")) {
         char *names = dt_value_text(saved, dt_options_find("data", strlen("data"), false));
         dt_log_line("resume: the text is %s, as the checkpoint says; --data names another place",
@@ -210,7 +264,8 @@ static dt_status adopt_text(const dt_world *world, dt_config *config, const char
     dt_config saved;
     dt_status status = dt_config_init(&saved);
     json_t *object = json_loads(text, 0, NULL);
-    if (status == DT_OK && object == NULL)
+    char *asked = config->init_from ? strdup(config->init_from) : NULL;
+    if (status == DT_OK && (object == NULL || (asked == NULL && config->init_from)))
         status = dt_fail("out of memory for the config of the checkpoint");
     if (status == DT_OK)
         status = dt_config_from_json(&saved, object, "config");
@@ -226,7 +281,8 @@ static dt_status adopt_text(const dt_world *world, dt_config *config, const char
         status = dt_config_check(config);
     /* Not before it is known that the run goes on. */
     if (status == DT_OK && world->rank == 0)
-        status = tell(&saved, config, resume->step);
+        status = tell(&saved, config, asked, resume->step);
+    free(asked);
     json_decref(object);
     dt_config_free(&saved);
     return status;

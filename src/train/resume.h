@@ -30,6 +30,9 @@ typedef struct dt_resume {
  */
 dt_status dt_resume_settle(dt_config *config);
 
+/** The same for all ranks: rank 0 looks, and the others are told the folders. Collective. */
+dt_status dt_resume_settle_all(const dt_world *world, dt_config *config);
+
 /** Takes from the checkpoint's config every option that is not given in `config`, but for where the run is.
  * Local. */
 dt_status dt_resume_adopt(dt_config *config, const dt_config *saved);

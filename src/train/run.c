@@ -25,6 +25,7 @@
 #include "train/identity.h"
 #include "train/metrics_lines.h"
 #include "train/need.h"
+#include "train/out_dir_look.h"
 #include "train/products.h"
 #include "train/resume.h"
 #include "train/run_corpus.h"
@@ -242,6 +243,7 @@ static dt_status create_output(dt_run *run) {
     return dt_validation_open(&run->validation, &(dt_validation_inputs){.world = run->world,
                                                                         .config = &run->about.config,
                                                                         .state = &run->state,
+                                                                        .weights_step = &run->weights_step,
                                                                         .gpt = &run->gpt,
                                                                         .weights = &run->weights,
                                                                         .workers = &run->workers,
@@ -273,7 +275,7 @@ static dt_status find_own_run(const dt_run *run, dt_resume *resume) {
 /* Where the run writes, and nobody else. */
 static dt_status create_folders(dt_run *run) {
     dt_config *c = &run->about.config;
-    DT_TRY(dt_agree(run->world, run->world->rank == 0 ? dt_resume_settle(c) : DT_OK));
+    DT_TRY(dt_resume_settle_all(run->world, c));
     run->checkpoints_folder =
         c->checkpoint_dir ? strdup(c->checkpoint_dir) : dt_file_join(c->out_dir, "checkpoints");
     DT_TRY(
@@ -287,7 +289,7 @@ static dt_status create(dt_run *run) {
     dt_progress_enter(0, "looking for a checkpoint");
     DT_TRY(create_folders(run));
     DT_TRY(dt_resume_find(&resume, run->world, c, run->checkpoints_folder, &run->resumed_from));
-    run->start_step = resume.step;
+    run->start_step = run->weights_step = resume.step;
     DT_TRY(find_own_run(run, &resume));
     run->idle = resume.found && resume.step >= c->max_steps;
     if (run->idle)
@@ -320,7 +322,7 @@ static dt_status create(dt_run *run) {
     dt_progress_enter(run->start_step, "opening the output");
     if (run->rehearses)
         return dt_agree(run->world,
-                        run->world->rank == 0 ? dt_out_dir_rehearse(c, run->checkpoints_folder) : DT_OK);
+                        run->world->rank == 0 ? dt_out_dir_look_rehearse(c, run->checkpoints_folder) : DT_OK);
     return create_output(run);
 }
 

@@ -84,6 +84,7 @@ typedef struct dt_run {
 
     atomic_bool saves_begun; /**< the loop has begun the last of its saves */
 
+    int64_t weights_step; /**< the last step that changed the weights: later ones were skipped */
     bool missed_evaluation, missed_sample; /**< due at start_step, but the run stopped before */
 } dt_run;
 

@@ -80,6 +80,8 @@ dt_status dt_validation_take(dt_validation *v, bool (*give_up)(void), double max
     if (!complete)
         return DT_OK;
     v->nonfinite_in_a_row = isfinite(loss) ? 0 : v->nonfinite_in_a_row + 1;
+    if (v->nonfinite_in_a_row == 1)
+        v->bad_weights_step = *p->weights_step;
     v->failed = v->nonfinite_in_a_row >=
                 (p->config->on_nonfinite == DT_NONFINITE_SKIP ? p->config->max_nonfinite : 1);
     if (isfinite(loss)) {

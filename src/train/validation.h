@@ -22,7 +22,8 @@
 typedef struct dt_validation_inputs {
     const dt_world *world;
     const dt_config *config;
-    const dt_state *state; /**< whose step counts */
+    const dt_state *state;       /**< whose step counts */
+    const int64_t *weights_step; /**< the last step that changed the weights: later ones were skipped */
     const dt_gpt *gpt;
     const dt_weights *weights;
     dt_workers *workers;
@@ -40,7 +41,8 @@ typedef struct dt_validation {
     double best;          /**< the lowest that a checkpoint has; infinite for none */
     double bits_per_byte; /**< of a loss of 1; DT_NULL_REAL where no bytes are known of the tokens */
     int64_t nonfinite_in_a_row;
-    bool failed; /**< the last one was not finite, and is to end the run */
+    int64_t bad_weights_step; /**< the first of these was of the weights of this step */
+    bool failed;              /**< the last one was not finite, and is to end the run */
 } dt_validation;
 
 /** Before the first: `best` is what checkpoints of the run have on rank 0. Counts the bytes of the text.

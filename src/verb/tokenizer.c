@@ -73,8 +73,9 @@ static dt_status save(const request *r, const dt_bpe_learned *learned) {
     /* What is written is what is read again. */
     if (status == DT_OK)
         status = dt_bpe_tokenizer_read(&tokenizer, text, length, r->out);
+    /* Whole, or not at all; "-" is a file's name here. */
     if (status == DT_OK)
-        status = dt_file_save(r->out, text, length);
+        status = dt_replace_write(strcmp(r->out, "-") == 0 ? "./-" : r->out, text, length);
     dt_tokenizer_free(&tokenizer);
     free(text);
     return status;

@@ -76,6 +76,21 @@ static void too_many_in_a_row_stop_the_run(void **state) {
     assert_int_equal(training_latest_step("row"), -1);
 }
 
+/* Steps that are skipped leave the weights as they are, and so do checkpoints of them: the advice leads to
+ * before the weights that were evaluated first. */
+static void the_advice_leads_before_skipped_steps(void **state) {
+    (void)state;
+#define LARGE TRAINING_MODEL SKIP "--checkpoint-cadence 1 --eval-cadence 1 --grad-clip null "
+    training_done(1, 1, "large", LARGE "--max-steps 2");
+    training_refused(2, "large", LARGE "--max-steps 9 --max-nonfinite 3 --learning-rate 1e18 --resume latest",
+                     1, ", number 3 in a row; the weights are finite, but too large to compute with;");
+    command_result r = command_run("cp -r large again && rm -r again/checkpoints/checkpoint_step_[3-9] && "
+                                   "ln -sf checkpoint_step_2 again/checkpoints/latest");
+    command_free(&r);
+    training_refused(2, "again", LARGE "--max-steps 9 --max-nonfinite 3 --learning-rate 1e18 --resume auto",
+                     1, "--resume again/checkpoints/checkpoint_step_2, the newest from before it");
+}
+
 /* An update that leaves infinities behind is not saved: the next loss would come too late to say so. */
 static void a_state_that_is_not_finite_is_not_saved(void **state) {
     (void)state;
@@ -181,6 +196,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(a_step_that_is_not_finite_stops_the_run),
                                        cmocka_unit_test(skipped_steps_count_and_change_nothing),
                                        cmocka_unit_test(too_many_in_a_row_stop_the_run),
+                                       cmocka_unit_test(the_advice_leads_before_skipped_steps),
                                        cmocka_unit_test(a_state_that_is_not_finite_is_not_saved),
                                        cmocka_unit_test(what_one_rank_finds_all_act_upon),
                                        cmocka_unit_test(a_gradient_that_differs_is_not_taken),

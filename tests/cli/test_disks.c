@@ -221,6 +221,20 @@ static void a_full_disk_of_lines_is_told_once(void **state) {
           (const char *const[]){"lines/metrics.jsonl: No space left on device; going on all the same", NULL});
 }
 
+/* A tokenizer for which there is no room is not there at all, and nor is a folder on the way to a cache. */
+static void what_finds_no_room_leaves_nothing(void **state) {
+    (void)state;
+    if (!may_mount())
+        return;
+    command_result r = command_run(
+        "unshare -m sh -c 'mkdir room && mount -t tmpfs -o size=8k tmpfs room && %s tokenizer train text.txt "
+        "--vocab-size 400 --out room/t.json; code=$?; %s train --out-dir roomy --token-cache room/a/b " MODEL
+        "--max-steps 1 && test -z \"$(ls -A room)\" && exit $code'",
+        DTRAIN, DTRAIN);
+    check(&r, 1,
+          (const char *const[]){"cannot write room/t.json: ", "no token cache: expected about ", NULL});
+}
+
 /* Read-only from mid-run on, by a mount over it: the sentence says so, and what was saved is whole. */
 static void a_disk_that_becomes_read_only_stops_the_run(void **state) {
     (void)state;
@@ -337,6 +351,7 @@ int main(void) {
         cmocka_unit_test(a_full_disk_stops_the_run),
         cmocka_unit_test(a_full_disk_of_lines_is_told_once),
         cmocka_unit_test(a_full_disk_at_the_start_asks_for_room),
+        cmocka_unit_test(what_finds_no_room_leaves_nothing),
         cmocka_unit_test(a_disk_that_becomes_read_only_stops_the_run),
         cmocka_unit_test(a_folder_that_vanishes_is_made_anew),
         cmocka_unit_test(a_link_of_another_user_is_found_at_the_start),

@@ -131,6 +131,27 @@ static void a_run_starts_from_a_checkpoint(void **state) {
     if (r.exit_code != 0)
         fail_msg("%s", r.err);
     command_free(&r);
+    /* Going on, it has begun where it has, whatever is named now; so has one that began with initial weights.
+     */
+    static const char *const runs[][2] = {{"tuned", "run"}, {"run", NULL}};
+    for (size_t i = 0; i < 2; i++) {
+        char line[256];
+        snprintf(line, sizeof line, "--out-dir %s --resume auto --max-steps 50 --init-from again",
+                 runs[i][0]);
+        r = training_goes_on(2, line);
+        snprintf(
+            line, sizeof line,
+            "resume: init_from: again has no effect, since the run goes on from a checkpoint; it began %s\n",
+            runs[i][1] ? "from run" : "with initial weights");
+        command_says(&r, line);
+        command_free(&r);
+        r = command_run("tail -n 99 %s/metrics.jsonl | grep -c '\"init_from\":\"again\"'", runs[i][0]);
+        assert_string_equal(r.out, "0\n");
+        command_free(&r);
+        r = command_run("grep -c again %s/checkpoints/latest/metadata.json", runs[i][0]);
+        assert_string_equal(r.out, "0\n");
+        command_free(&r);
+    }
 }
 
 /* What the model says of a text is the same, whichever folder it is in. */

@@ -15,9 +15,10 @@
 #define MODEL                                                                                                 \
     "--n-layers 1 --d-model 16 --n-heads 2 --d-ff 16 --max-seq-len 16 --seed 7 --max-steps 3 --batch-size 4 " \
     "--micro-batch-size 1 "
-#define WEIGHTS "/checkpoints/checkpoint_step_3/model.safetensors"
-#define FURTHER "/checkpoints/checkpoint_step_4/model.safetensors"
-#define TWO     "OMP_NUM_THREADS=1 " DTRAIN_MPIRUN " -np 2 --oversubscribe "
+#define WEIGHTS  "/checkpoints/checkpoint_step_3/model.safetensors"
+#define BPE_FILE DTRAIN_SOURCE_DIR "/tests/samples/tokenizers/gpt2.json"
+#define FURTHER  "/checkpoints/checkpoint_step_4/model.safetensors"
+#define TWO      "OMP_NUM_THREADS=1 " DTRAIN_MPIRUN " -np 2 --oversubscribe "
 
 /* Forms of one text, as `--data` has them. */
 static const char *const forms[] = {"text.txt.gz",        "- <text.txt",       "- <text.txt.gz", "'t*t.gz'",
@@ -249,6 +250,29 @@ static void a_resume_needs_no_unused_text(void **state) {
                      "cannot open held.txt: No such file or directory");
 }
 
+/* A run's folder is found by rank 0 where only --resume names it; all ranks make and read tokens there. */
+static void tokens_are_made_anew_in_the_runs_folder(void **state) {
+    (void)state;
+    training_done(TRAINING_ALONE, 1, "bpe", MODEL "--data text.txt --tokenizer " BPE_FILE);
+    run_line("cp -r bpe moved && rm -r moved/tokens");
+    training_done(TRAINING_ALONE, 1, "bpe", "--resume bpe/checkpoints/latest --max-steps 4");
+    command_result r = training_goes_on(2, "--resume moved --max-steps 4");
+    command_says(&r, "moved/tokens/");
+    command_free(&r);
+    assert_false(training_files_differ("bpe" FURTHER, "moved" FURTHER));
+    run_line("test ! -e tokens");
+    /* Standard input, which is given once more. */
+    run_line(DTRAIN " train --out-dir piped " MODEL "--data - <text.txt");
+    run_line("rm -r piped/tokens && " TWO DTRAIN " train --resume piped --data - --max-steps 4 <text.txt");
+    /* A link of the file's name that leads nowhere is no file of tokens. */
+    run_line(
+        "name=$(ls piped/tokens/*) && rm $name && ln -s gone $name && rm -r piped/checkpoints/checkpoint_step_4");
+    run_line(DTRAIN
+             " train --resume piped/checkpoints/checkpoint_step_3 --data - --max-steps 4 <text.txt && test "
+             "-f piped/tokens/*.tokens");
+    run_line("rm -r bpe moved piped");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(eval_takes_what_training_takes),
@@ -257,6 +281,7 @@ int main(void) {
         cmocka_unit_test(a_runs_own_tokens_are_found),
         cmocka_unit_test(characters_of_what_is_read_once),
         cmocka_unit_test(a_stop_leaves_nothing),
+        cmocka_unit_test(tokens_are_made_anew_in_the_runs_folder),
         cmocka_unit_test(a_resume_needs_no_unused_text),
         cmocka_unit_test(a_tokenizer_beside_its_tokens),
         cmocka_unit_test(advice_suits_the_verb),

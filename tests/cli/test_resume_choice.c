@@ -109,12 +109,20 @@ static void auto_starts_fresh_where_nothing_is(void **state) {
     command_result r = training_run(2, 1, "fresh", TRAINING_STEADY "--max-steps 2 --resume auto");
     assert_int_equal(r.exit_code, 0);
     assert_non_null(strstr(r.out, "resume: no checkpoint in fresh/checkpoints yet, starting fresh\n"));
+    assert_null(strstr(r.err, "tells of a checkpoint"));
     command_free(&r);
     training_same_weights("saved", "fresh", 2);
     /* Once there is one it is taken. */
     r = training_run(2, 1, "fresh", TRAINING_STEADY "--max-steps 3 --resume auto");
     assert_int_equal(r.exit_code, 0);
     assert_non_null(strstr(r.out, "resume    from fresh/checkpoints/checkpoint_step_2, after step 2\n"));
+    command_free(&r);
+    /* A run that has saved elsewhere starts anew, which is said. */
+    r = training_run(TRAINING_ALONE, 1, "fresh",
+                     TRAINING_STEADY "--max-steps 3 --resume auto --checkpoint-dir elsewhere");
+    assert_int_equal(r.exit_code, 0);
+    command_says(
+        &r, "resume: fresh/metrics.jsonl tells of a checkpoint of step 3, but elsewhere holds none; where ");
     command_free(&r);
 }
 
