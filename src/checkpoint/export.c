@@ -168,10 +168,17 @@ static void free_names(names *n) {
     free(n->temporary);
 }
 
+static dt_status refuse_there(const char *path) {
+    return dt_usage("cannot write %s: expected the name of a new folder, found %s of that name", path,
+                    dt_file_is_folder(path) ? "a folder" : "a file");
+}
+
 /* Neither an empty folder nor a file gives way, as rename would have it. */
 static dt_status publish(const char *temporary, const char *path) {
     if (renameat2(AT_FDCWD, temporary, AT_FDCWD, path, RENAME_NOREPLACE) == 0)
         return DT_OK;
+    if (errno == EEXIST)
+        return refuse_there(path); /* since it was looked for: another task may write the same */
     if (errno != EINVAL && errno != ENOSYS)
         return dt_fail("cannot rename %s to %s: %s", temporary, path, strerror(errno));
     return dt_file_rename(temporary, path);
@@ -187,8 +194,7 @@ static void abandon(const char *temporary) {
 static dt_status write_named(const names *n, const char *source, const dt_layout *layout, float *parameters,
                              dt_element element) {
     if (dt_file_is_there(n->path))
-        return dt_usage("cannot write %s: expected the name of a new folder, found %s of that name", n->path,
-                        dt_file_is_folder(n->path) ? "a folder" : "a file");
+        return refuse_there(n->path);
     DT_TRY(dt_file_make_folder(n->parent));
     dt_status status = write_all(n->temporary, source, layout, parameters, element);
     if (status == DT_OK)

@@ -110,6 +110,25 @@ static dt_status find_older(const char *folder, int64_t below, int64_t *refused,
     return status;
 }
 
+/* A folder in the place of the link `latest` says what was the newest when it was copied: what is newer, and
+ * whole, stands beside it. */
+static dt_status find_newer(const char *folder, char **path) {
+    dt_checkpoint_about about;
+    int64_t refused = 0;
+    char *newest = NULL;
+    if (dt_checkpoint_path_step(strrchr(*path, '/') + 1) >= 0 ||
+        dt_checkpoint_read_about(*path, &about) != DT_OK)
+        return DT_OK;
+    dt_config_free(&about.config);
+    DT_TRY(find_older(folder, INT64_MAX, &refused, &newest));
+    if (newest && dt_checkpoint_path_step(strrchr(newest, '/') + 1) > about.step) {
+        free(*path);
+        *path = newest;
+    } else
+        free(newest);
+    return DT_OK;
+}
+
 /* What `latest` leads to when that is whole, or else the newest that is whole among those older than it. A
  * link that leads nowhere says nothing about steps: then the newest of all. */
 static dt_status find_auto(const char *folder, char **path) {
@@ -119,7 +138,7 @@ static dt_status find_auto(const char *folder, char **path) {
     if (*path != NULL) {
         const bool there = dt_file_exists(*path);
         if (there && is_whole(*path))
-            return DT_OK;
+            return find_newer(folder, path);
         const int64_t step = dt_checkpoint_path_step(strrchr(*path, '/') + 1);
         what = there ? "is refused" : "leads to no checkpoint";
         refused = there;

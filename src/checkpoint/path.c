@@ -111,17 +111,11 @@ static dt_status remove_leftovers(const char *folder) {
 
 dt_status dt_checkpoint_path_prepare(dt_checkpoint_path *paths, const char *folder, int64_t step) {
     DT_ASSERT(step >= 0);
-    struct stat info;
     DT_TRY(create_names(paths, folder, step));
     /* Not the folders around it: one that has vanished comes back by its lock, or not at all. */
     if (!dt_file_is_folder(folder) && mkdir(folder, 0777) != 0)
         return dt_fail("cannot make folder %s: %s", folder, strerror(errno));
     DT_TRY(remove_leftovers(folder));
-    if (lstat(paths->latest, &info) == 0 && !S_ISLNK(info.st_mode))
-        return dt_fail(
-            "cannot save a checkpoint: expected %s to be a symbolic link, found a file or folder of that "
-            "name; move it away",
-            paths->latest);
     if (mkdir(paths->temporary, 0777) != 0)
         return dt_fail("cannot make folder %s: %s", paths->temporary, strerror(errno));
     return DT_OK;
@@ -150,10 +144,23 @@ static dt_status exchange(const dt_checkpoint_path *paths) {
     return dt_fail("cannot replace %s: %s", paths->final, strerror(cause));
 }
 
+/* A file or a folder of a link's name, which a program that follows links may have put there: not ours to
+ * replace. */
+static bool is_foreign(const char *link) {
+    struct stat info;
+    return lstat(link, &info) == 0 && !S_ISLNK(info.st_mode);
+}
+
 /* The checkpoint stands and `latest` cannot take its name at once, for `cause`. Without a link --resume auto
  * finds the newest; with that of an older one it would go back. */
 static void do_without_link(const dt_checkpoint_path *paths, int cause) {
     (void)unlink(paths->link);
+    if (is_foreign(paths->latest)) {
+        dt_log_warn("%s is saved, but %s is no link to it: found a file or folder of that name, which stays; "
+                    "move it away before the run is to go on",
+                    paths->final, paths->latest);
+        return;
+    }
     const bool removed = unlink(paths->latest) == 0 || errno == ENOENT;
     if (removed && symlink(strrchr(paths->final, '/') + 1, paths->latest) == 0)
         return;
@@ -167,6 +174,8 @@ dt_status dt_checkpoint_path_publish(const dt_checkpoint_path *paths) {
     bool replaces = dt_file_is_there(paths->final);
     int cause = symlink(strrchr(paths->final, '/') + 1, paths->link) == 0 ? 0 : errno;
     DT_TRY(replaces ? exchange(paths) : dt_file_rename(paths->temporary, paths->final));
+    if (cause == 0 && is_foreign(paths->latest))
+        cause = EEXIST;
     if (cause == 0 && rename(paths->link, paths->latest) != 0)
         cause = errno;
     if (cause)
@@ -226,6 +235,9 @@ dt_status dt_checkpoint_path_point(const char *folder, const char *link, int64_t
     dt_status status = DT_OK;
     if (path == NULL || temporary == NULL)
         status = dt_fail("out of memory while pointing %s in %s to a checkpoint", link, folder);
+    else if (is_foreign(path))
+        status = dt_fail(
+            "expected %s to be a symbolic link, found a file or folder of that name; move it away", path);
     else if (symlink(target, temporary) != 0)
         status = dt_fail("cannot make the link %s: %s", temporary, strerror(errno));
     else if ((status = dt_file_rename(temporary, path)) != DT_OK)

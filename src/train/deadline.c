@@ -207,7 +207,8 @@ void dt_deadline_start(dt_deadline *d, double start_seconds, double stop_after_s
     const double end = fmin(d->own_end, d->slurm_end);
     if (isinf(end))
         return;
-    dt_log_line("deadline  %s from now, by %s: saves and stops before", dt_units_seconds(end - now).text,
+    dt_log_line("deadline  %s from now, by %s: saves and stops before",
+                dt_units_seconds(fmax(0.0, end - now)).text,
                 d->own_end < d->slurm_end ? "stop_after_seconds" : "the end of the Slurm job");
     /* What is over already need not wait for the thread. */
     if (now >= moment(d, d->own_end))

@@ -190,10 +190,11 @@ void dt_stop_ask(int reason) {
     char name[DT_STOP_NAME_BYTES];
     if (reason == DT_STOP_AFTER_SECONDS || reason == DT_STOP_SLURM_END)
         atomic_store(&hurried, true);
-    const bool takes_steps = !atomic_load(&attended) || save_state != NULL;
+    const bool begins = !atomic_load(&attended);
     if (atomic_compare_exchange_strong(&first_reason, &none, reason) && reason != DT_STOP_FAILURE &&
-        takes_steps)
-        dt_log_line("stop asked for by %s: the step under way is the last", dt_stop_name(reason, name));
+        (begins || save_state != NULL))
+        dt_log_line("stop asked for by %s%s", dt_stop_name(reason, name),
+                    begins ? "" : ": the step under way is the last");
 }
 
 bool dt_stop_requested(void) {

@@ -210,6 +210,40 @@ static void a_copy_without_links_goes_on(void **state) {
     assert_int_equal(training_latest_step("copy"), 6);
 }
 
+/* A program that follows links puts a folder, or a file, in the place of one: the run saves all the same,
+ * what is there stays, and the newest checkpoint is gone on from. */
+static void what_takes_a_links_name_stays(void **state) {
+    (void)state;
+    static const char *const takers[] = {"rm @/latest && cp -r @/checkpoint_step_2 @/latest",
+                                         "rm -f @/latest @/best && echo mine >@/latest && echo mine >@/best"};
+    for (size_t i = 0; i < sizeof takers / sizeof *takers; i++) {
+        const pid_t run = training_start(TRAINING_ALONE, "taken",
+                                         MODEL "--max-steps 100000 --checkpoint-cadence 2 "
+                                               "--eval-cadence 2 --eval-max-windows 1");
+        run_line("until test -e taken/checkpoints/latest; do sleep 0.05; done");
+        char line[256] = "";
+        for (const char *c = takers[i]; *c; c++)
+            snprintf(line + strlen(line), sizeof line - strlen(line), *c == '@' ? "taken/checkpoints" : "%c",
+                     *c);
+        assert_int_equal(kill(run, SIGSTOP), 0);
+        run_line(line);
+        assert_int_equal(kill(run, SIGCONT), 0);
+        run_line(
+            "until grep -q 'is saved, but taken/checkpoints/latest is no link to it: found a file or folder' "
+            "taken.err; do sleep 0.05; done");
+        stop(run);
+        if (i == 0)
+            run_line("test ! -L taken/checkpoints/latest && test -d taken/checkpoints/latest");
+        else
+            run_line("grep -x mine taken/checkpoints/latest && grep -x mine taken/checkpoints/best && rm "
+                     "taken/checkpoints/latest taken/checkpoints/best");
+        run_line(
+            "step=$(ls -d taken/checkpoints/checkpoint_step_* | sed 's/.*_//' | sort -n | tail -n 1) && " DTRAIN
+            " train --out-dir taken --resume auto --max-steps $((step + 1)) >out && grep \"from "
+            "taken/checkpoints/checkpoint_step_$step, after step $step\" out && rm -r taken");
+    }
+}
+
 /* What a run suggests to go on is a command that can be pasted. */
 static void the_suggestion_can_be_pasted(void **state) {
     (void)state;
@@ -255,6 +289,7 @@ int main(void) {
         cmocka_unit_test(a_rotated_log_goes_on_in_a_new_file),
         cmocka_unit_test(a_moved_out_dir_is_followed),
         cmocka_unit_test(a_copy_without_links_goes_on),
+        cmocka_unit_test(what_takes_a_links_name_stays),
         cmocka_unit_test(the_suggestion_can_be_pasted),
         cmocka_unit_test(no_pipe_keeps_a_run_waiting),
     };

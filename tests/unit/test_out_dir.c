@@ -339,11 +339,8 @@ static void copied_links_become_links_again(void **state) {
     assert_done(tiny_save_in(t, "run/checkpoints", NULL));
     assert_int_equal(unlink("run/checkpoints/latest"), 0);
     assert_int_equal(rename("run/checkpoints/checkpoint_step_6", "run/checkpoints/latest"), 0);
-    assert_done(tiny_save_in(t, "run/checkpoints", NULL) == DT_FAILED ? DT_OK : DT_FAILED);
-    assert_int_equal(rename("run/checkpoints/latest", "run/kept"), 0);
     assert_done(tiny_save_in(t, "run/checkpoints", NULL));
-    assert_int_equal(unlink("run/checkpoints/latest"), 0);
-    assert_int_equal(rename("run/kept", "run/checkpoints/latest"), 0);
+    assert_true(dt_file_is_folder("run/checkpoints/latest"));
     tiny_free(t);
     prepare(6);
     expect_link("run/checkpoints/latest", "checkpoint_step_6");
