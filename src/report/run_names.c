@@ -27,8 +27,9 @@ static bool is_run(const char *folder) {
 
 static bool is_readable(const char *folder) {
     char *path = dt_file_join(folder, DT_METRICS_NAME);
+    struct stat info;
     const bool readable =
-        path != NULL && dt_file_exists(path) && !dt_file_is_folder(path) && access(path, R_OK) == 0;
+        path != NULL && stat(path, &info) == 0 && S_ISREG(info.st_mode) && access(path, R_OK) == 0;
     free(path);
     return readable;
 }
@@ -77,6 +78,13 @@ static bool is_own_folder(const char *path) {
     return lstat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+static dt_status count_unreadable(dt_run_names *names, const char *folder) {
+    if (names->unreadable_count++ > 0)
+        return DT_OK;
+    names->unreadable = strdup(folder);
+    return names->unreadable ? DT_OK : dt_fail("out of memory for a run's name");
+}
+
 static dt_status search(dt_run_names *names, const char *folder, int depth, int max, bool *cut) {
     char **entries = NULL;
     size_t count = 0;
@@ -85,7 +93,8 @@ static dt_status search(dt_run_names *names, const char *folder, int depth, int 
         if (*cut)
             return DT_OK;
         DT_TRY(add(names, folder, max));
-    }
+    } else if (is_run(folder))
+        DT_TRY(count_unreadable(names, folder));
     if (depth == 0 || dt_file_list(folder, &entries, &count) != DT_OK)
         return DT_OK;
     dt_status status = DT_OK;
@@ -111,5 +120,6 @@ void dt_run_names_free(dt_run_names *names) {
     for (int i = 0; i < names->count; i++)
         free(names->name[i]);
     free(names->name);
+    free(names->unreadable);
     *names = (dt_run_names){0};
 }

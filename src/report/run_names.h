@@ -11,6 +11,8 @@
 typedef struct dt_run_names {
     char **name; /**< [count] */
     int count;
+    int unreadable_count; /**< folders whose metrics are no file, or may not be read; dt_run_names_search */
+    char *unreadable;     /**< the first of these, or NULL */
 } dt_run_names;
 
 /** Names `max` runs at most. A word that is a folder without metrics stands for the runs in the folders right
@@ -19,8 +21,8 @@ typedef struct dt_run_names {
 dt_status dt_run_names_find(dt_run_names *names, const char *const *words, int count, int max);
 
 /** Names the runs in `folder` and below it, `depth` folders deep, in order of their paths; of more than `max`
- * the first, and then `*cut` becomes true. None is no failure; what cannot be read is passed over. The caller
- * frees the names, after failure too. Local. */
+ * the first, and then `*cut` becomes true. None is no failure; what cannot be read is passed over and
+ * counted. The caller frees the names, after failure too. Local. */
 dt_status dt_run_names_search(dt_run_names *names, const char *folder, int depth, int max, bool *cut);
 
 /** Frees; all zero is fine. Local. */

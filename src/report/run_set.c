@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/lock.h"
+#include "base/log.h"
 #include "report/run_label.h"
 
 /* From this fraction of the last step on the axis begins at 0. */
@@ -175,18 +176,32 @@ static dt_status label_runs(dt_run_set *set) {
     return status;
 }
 
-dt_status dt_run_set_read(dt_run_set *set, const char *const *names, int count) {
+/* One more run; what cannot be read is told and left out where `passes` says so. */
+static dt_status add(dt_run_set *set, const char *name, bool passes) {
+    dt_run_shown *run = &set->run[set->count++];
+    const dt_status status = dt_run_metrics_read(&run->metrics, name);
+    if (status == DT_OK) {
+        judge(run);
+        return DT_OK;
+    }
+    if (!passes)
+        return status;
+    dt_log_warn("%s; this run is left out", dt_error());
+    dt_run_metrics_free(&run->metrics);
+    set->count--;
+    return DT_OK;
+}
+
+dt_status dt_run_set_read(dt_run_set *set, const char *const *names, int count, bool passes) {
     *set = (dt_run_set){.run = calloc((size_t)count, sizeof *set->run)};
     if (set->run == NULL)
         return dt_fail("out of memory for %d runs", count);
-    for (set->count = 0; set->count < count;) {
-        dt_run_shown *run = &set->run[set->count++];
-        DT_TRY(dt_run_metrics_read(&run->metrics, names[set->count - 1]));
-        judge(run);
-    }
+    for (int i = 0; i < count; i++)
+        DT_TRY(add(set, names[i], passes));
     set->by_bytes = tokenizers_differ(set) && all_have_bits(set);
-    qsort(set->run, (size_t)count, sizeof *set->run, set->by_bytes ? compare_runs_by_bytes : compare_runs);
-    for (int r = 0; r < count; r++)
+    qsort(set->run, (size_t)set->count, sizeof *set->run,
+          set->by_bytes ? compare_runs_by_bytes : compare_runs);
+    for (int r = 0; r < set->count; r++)
         set->run[r].colour = r < DT_CHART_COLOURS ? r : DT_CHART_GREY;
     choose_domain(set);
     return label_runs(set);

@@ -47,9 +47,11 @@ typedef struct dt_run_set {
  * at least. */
 #define DT_RUN_SET_LAST 0.02
 
-/** Reads the `count` runs of these names, one at least. Fails with DT_USAGE where one is no run. The caller
- * frees the set, after failure too. Local. */
-dt_status dt_run_set_read(dt_run_set *set, const char *const *names, int count);
+/** Reads the `count` runs of these names, one at least. Where one is no run or cannot be read, the call
+ * fails, or, where it `passes` over such, warns and leaves it out. The caller frees the set, after failure
+ * too. Local.
+ */
+dt_status dt_run_set_read(dt_run_set *set, const char *const *names, int count, bool passes);
 
 /** Fails with DT_USAGE where a run's file holds something and no line of it is a run's. Local. */
 dt_status dt_run_set_expect_lines(const dt_run_set *set);

@@ -47,7 +47,7 @@ static char *choose_path(const dt_run_names *names, const dt_verb_flags *flags) 
 
 static dt_status write_runs(const order *o, const dt_run_names *names, bool reloads, outcome *made) {
     dt_run_set set;
-    dt_status status = dt_run_set_read(&set, (const char *const *)names->name, names->count);
+    dt_status status = dt_run_set_read(&set, (const char *const *)names->name, names->count, false);
     if (status == DT_OK)
         status = dt_run_set_expect_lines(&set);
     made->live = status == DT_OK && dt_run_set_is_live(&set);

@@ -59,6 +59,24 @@ static void each_run_has_a_line(void **state) {
     command_free(&r);
 }
 
+/* One that cannot be read hides no other. */
+static void what_cannot_be_read_is_left_out(void **state) {
+    (void)state;
+    command_result r = command_run(
+        "cp -r sweep odd && mkdir odd/pipe odd/long && mkfifo odd/pipe/metrics.jsonl && mkdir -p odd/f/metrics.jsonl && "
+        "head -c 70000000 /dev/zero >odd/long/metrics.jsonl && %s runs odd && rm odd/long/metrics.jsonl",
+        DTRAIN);
+    assert_int_equal(r.exit_code, 0);
+    command_says(&r, "odd/a ");
+    command_says(&r, "odd/deep/er/b ");
+    command_says(&r,
+                 "odd/long/metrics.jsonl: expected lines of JSON of at most 64 MiB, found a longer one; move "
+                 "the file away; this run is left out\n");
+    command_says(
+        &r, "left out: 2 folders whose metrics.jsonl is no file or may not be read; the first is odd/f\n");
+    command_free(&r);
+}
+
 static void the_list_is_json_too(void **state) {
     (void)state;
     command_result r = command_run("%s runs sweep --json -", DTRAIN);
@@ -96,6 +114,7 @@ static void a_folder_without_runs_says_so(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_run_has_a_line),
+        cmocka_unit_test(what_cannot_be_read_is_left_out),
         cmocka_unit_test(the_list_is_json_too),
         cmocka_unit_test(a_folder_without_runs_says_so),
     };

@@ -93,7 +93,7 @@ static void test_a_set_is_sorted(void **state) {
         scratch_put_in(folder, letter, "metrics.jsonl", lines[i]);
         name[i] = dt_file_join(folder, letter);
     }
-    assert_done(dt_run_set_read(&set, (const char *const *)name, 4));
+    assert_done(dt_run_set_read(&set, (const char *const *)name, 4, false));
     for (int i = 0; i < 4; i++) {
         assert_string_equal(set.run[i].label, wanted[i]);
         free(name[i]);
@@ -120,13 +120,13 @@ static void test_tokenizers_are_compared_by_bytes(void **state) {
     char *name[] = {dt_file_join(folder, "ascii"), dt_file_join(folder, "bpe"),
                     dt_file_join(folder, "ascii")};
     dt_run_set set;
-    assert_done(dt_run_set_read(&set, (const char *const *)name, 2));
+    assert_done(dt_run_set_read(&set, (const char *const *)name, 2, false));
     assert_true(set.by_bytes);
     assert_string_equal(set.run[0].label, "bpe");
     dt_run_set_free(&set);
     free(name[1]);
     name[1] = name[2];
-    assert_done(dt_run_set_read(&set, (const char *const *)name, 2));
+    assert_done(dt_run_set_read(&set, (const char *const *)name, 2, false));
     assert_false(set.by_bytes);
     dt_run_set_free(&set);
     free(name[0]);
@@ -141,7 +141,7 @@ static void test_steps_below_0(void **state) {
     (void)state;
     scratch_put_in(folder, "r", "metrics.jsonl", STEP(-5, 2.0) STEP(1000, 1.0));
     char *name = dt_file_join(folder, "r");
-    assert_done(dt_run_set_read(&set, (const char *const *)&name, 1));
+    assert_done(dt_run_set_read(&set, (const char *const *)&name, 1, false));
     assert_true(set.domain.low[DT_CHART_STEPS] == -5.0 && set.domain.high[DT_CHART_STEPS] == 1000.0);
     dt_run_set_free(&set);
     free(name);
