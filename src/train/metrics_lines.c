@@ -115,26 +115,37 @@ static void copy_name(char name[DT_RUN_ID_BYTES], const char *text) {
     snprintf(name, DT_RUN_ID_BYTES, "%s", text ? text : "");
 }
 
-static dt_status read_run(void *context, const char *line, size_t length) {
-    dt_metrics_run *run = context;
+static dt_status read_start(void *context, const char *line, size_t length) {
+    json_t **start = context;
     /* Few of a long run's lines are worth parsing. */
     if (memmem(line, length, "\"run_id\"", strlen("\"run_id\"")) == NULL)
         return DT_OK;
     json_t *object = json_loadb(line, length, 0, NULL);
     const char *event = json_string_value(json_object_get(object, "event"));
-    const char *run_id = json_string_value(json_object_get(object, "run_id"));
-    if (event && strcmp(event, "run") == 0 && run_id) {
-        copy_name(run->run_id, run_id);
-        copy_name(run->parent_run_id, json_string_value(json_object_get(object, "parent_run_id")));
-        run->start_step = json_integer_value(json_object_get(object, "start_step"));
+    if (event && strcmp(event, "run") == 0 && json_is_string(json_object_get(object, "run_id"))) {
+        json_decref(*start);
+        *start = json_incref(object);
     }
     json_decref(object);
     return DT_OK;
 }
 
+dt_status dt_metrics_last_start(const char *path, json_t **start) {
+    *start = NULL;
+    return dt_file_exists(path) ? dt_metrics_walk(path, read_start, start) : DT_OK;
+}
+
 dt_status dt_metrics_last_run(const char *path, dt_metrics_run *run) {
+    json_t *start;
     memset(run, 0, sizeof *run);
-    return dt_file_exists(path) ? dt_metrics_walk(path, read_run, run) : DT_OK;
+    const dt_status status = dt_metrics_last_start(path, &start);
+    if (start) {
+        copy_name(run->run_id, json_string_value(json_object_get(start, "run_id")));
+        copy_name(run->parent_run_id, json_string_value(json_object_get(start, "parent_run_id")));
+        run->start_step = json_integer_value(json_object_get(start, "start_step"));
+    }
+    json_decref(start);
+    return status;
 }
 
 static dt_status read_save(void *context, const char *line, size_t length) {

@@ -5,6 +5,7 @@
 #ifndef DT_TRAIN_METRICS_LINES_H
 #define DT_TRAIN_METRICS_LINES_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -34,6 +35,9 @@ typedef struct dt_metrics_run {
 
 /** The run that wrote the file last, by its last `run` event; all zero where no run has. */
 dt_status dt_metrics_last_run(const char *path, dt_metrics_run *run);
+
+/** The last `run` event itself, as a new reference; NULL where there is none. */
+dt_status dt_metrics_last_start(const char *path, json_t **start);
 
 /** The step of the last save that the file tells of, or -1. */
 dt_status dt_metrics_last_save(const char *path, int64_t *step);

@@ -39,6 +39,28 @@ static dt_status expect_none_saved(const dt_config *config, const char *checkpoi
     return status;
 }
 
+/* A run that has saved nothing yet says in its lines how far it is to go. */
+static dt_status adopt_start(dt_config *config) {
+    dt_config saved;
+    json_t *start = NULL;
+    char *metrics = dt_file_join(config->out_dir, DT_METRICS_NAME);
+    dt_status status = dt_config_init(&saved);
+    if (status == DT_OK)
+        status =
+            metrics ? dt_metrics_last_start(metrics, &start) : dt_fail("out of memory for a file's name");
+    json_t *options = json_object_get(start, "config");
+    if (status == DT_OK && options && dt_config_from_json(&saved, options, metrics) == DT_OK) {
+        status = dt_resume_adopt(config, &saved);
+        if (status == DT_OK)
+            status = dt_settings_settle_length(config,
+                                               json_integer_value(json_object_get(start, "corpus_tokens")));
+    }
+    json_decref(start);
+    free(metrics);
+    dt_config_free(&saved);
+    return status;
+}
+
 /* The step of the checkpoint that --resume auto would go on from, 0 without one; it also says what no word of
  * the run does, above all max_steps. */
 static dt_status find_step(dt_config *config, const char *checkpoints_folder, int64_t *step) {
@@ -46,8 +68,12 @@ static dt_status find_step(dt_config *config, const char *checkpoints_folder, in
     char *path;
     *step = 0;
     DT_TRY(dt_checkpoint_find(checkpoints_folder, "auto", &path));
-    if (path == NULL)
-        return starts_anew(config) ? DT_OK : expect_none_saved(config, checkpoints_folder);
+    if (path == NULL && starts_anew(config))
+        return DT_OK;
+    if (path == NULL) {
+        DT_TRY(expect_none_saved(config, checkpoints_folder));
+        return adopt_start(config);
+    }
     dt_status status = dt_checkpoint_read_about(path, &about);
     if (status == DT_OK) {
         *step = about.step;

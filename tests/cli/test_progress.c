@@ -38,8 +38,40 @@ static void progress_follows_the_checkpoint(void **state) {
     expect_progress("--resume run/checkpoints/checkpoint_step_4", "complete: step 6 of 6 in run\n");
     expect_progress("--checkpoint-dir run/checkpoints --max-steps 6 --resume auto",
                     "complete: step 6 of 6 in .\n");
-    command_result r = command_run("%s progress --max-steps x", DTRAIN);
+    /* And where there is none yet, the lines. */
+    command_result r = command_run("rm -r run/checkpoints/* && sed -i /save_ms/d run/metrics.jsonl");
+    command_free(&r);
+    expect_progress("--out-dir run", "unfinished: step 0 of 6 in run\n");
+    expect_progress("--out-dir run --max-steps 9", "unfinished: step 0 of 9 in run\n");
+    r = command_run("%s progress --max-steps x", DTRAIN);
     assert_int_equal(r.exit_code, 2);
+    command_free(&r);
+    command_leave_folder(folder);
+}
+
+/* The batch script reads the line whatever it says of the end, and keeps its count beside the run. */
+static void the_batch_script_reads_it(void **state) {
+    (void)state;
+    static const char setting[] = "PATH=\"$PWD/bin:$PATH\" SLURM_JOB_ID=7 SLURM_CPUS_ON_NODE=2 "
+                                  "SLURM_JOB_END_TIME=99999999999 ";
+    char *folder = command_enter_folder();
+    text_write("text.txt", 30000, 1);
+    command_result r = command_run(
+        "mkdir bin && ln -s %s bin/dtrain && printf '#!/bin/sh\\nwhile test \"${1#-}\" != \"$1\"; do shift; done\\n"
+        "exec \"$@\"\\n' >bin/srun && chmod +x bin/srun",
+        DTRAIN_PROGRAM);
+    assert_int_equal(r.exit_code, 0);
+    command_free(&r);
+    r = command_run("%s bash " DTRAIN_SOURCE_DIR "/slurm/train.sbatch " TRAINING_MODEL
+                    "--batch-size 4 --max-epochs 0.01 --out-dir 'a run in here'",
+                    setting);
+    if (r.exit_code != 0)
+        fail_msg("%s%s", r.out, r.err);
+    command_says(&r, "a run in here goes on at step 0 of an end not known yet\n");
+    command_says(&r, "a run in here is complete at step ");
+    command_free(&r);
+    r = command_run("ls");
+    assert_string_equal(r.out, "a run in here\nbin\ntext.txt\n");
     command_free(&r);
     command_leave_folder(folder);
 }
@@ -127,6 +159,7 @@ static void a_second_run_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(progress_follows_the_checkpoint),
+        cmocka_unit_test(the_batch_script_reads_it),
         cmocka_unit_test(what_is_no_folder_is_refused),
         cmocka_unit_test(checkpoints_that_are_elsewhere_are_asked_for),
         cmocka_unit_test(damaged_checkpoints_are_no_progress),
