@@ -50,6 +50,8 @@ typedef struct dt_hook_setup {
     int64_t n_layers, d_model;
     char *error; /**< where to write a sentence when it cannot be made */
     int64_t error_bytes;
+    int64_t batch_size; /**< sequences in a step, over all ranks */
+    int64_t parameters; /**< elements of all tensors together */
 } dt_hook_setup;
 
 /** A hook. Functions that return int return 0 when all is well; anything else ends the run. Any may be NULL.

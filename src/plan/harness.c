@@ -59,7 +59,7 @@ static dt_status create_own(dt_harness *harness, const dt_world *world, const dt
     DT_TRY(dt_workers_create(&harness->workers, threads, harness->gpt.kernels, &harness->layout.shape,
                              c->micro_batch_size, (dt_recompute)c->recompute));
     dt_workers_pack(&harness->workers, &harness->gpt, &harness->weights);
-    return dt_hooks_create(&harness->hooks, NULL, &harness->layout);
+    return dt_hooks_create(&harness->hooks, NULL, &harness->layout, 1);
 }
 
 static dt_status create_step(dt_harness *harness, const dt_world *world, const dt_config *c) {

@@ -116,7 +116,7 @@ static void put_head(const dt_run_set *set, FILE *f) {
         fprintf(f, "<span class=\"state %s\">%d of %d running</span> &middot; ",
                 running ? "running" : "finished", running, set->count);
     dt_clock_stamp(stamp, sizeof stamp);
-    fprintf(f, "dtrain %s, %s</p>\n", dt_version(), stamp);
+    fprintf(f, "dtrain %s, <span class=\"stamp\">%s</span></p>\n", dt_version(), stamp);
     if (set->count == 1 && dt_run_failure(&set->run[0])) {
         fputs("<p class=\"failure\">", f);
         dt_page_text(f, dt_run_failure(&set->run[0]));

@@ -32,7 +32,7 @@ typedef struct entry {
 struct dt_hooks {
     const dt_layout *layout;
     entry *entry;
-    int64_t count, micro_batch_values;
+    int64_t count, micro_batch_values, batch_size;
     dt_hook_tensor *tensor; /* [layout->tensors]; gradient is set before each call */
     json_t *reports;        /* array */
     json_t *report;         /* of the hook that runs now, borrowed from the array, or NULL */
@@ -135,8 +135,13 @@ static dt_status create_hook(dt_hooks *hooks, entry *e, const json_t *object) {
     char *options = json_dumps(object, JSON_COMPACT);
     if (options == NULL)
         return dt_fail("out of memory for the options of hook %s", e->name);
-    const dt_hook_setup setup = {options, hooks->layout->shape.n_layers, hooks->layout->shape.C, error,
-                                 (int64_t)sizeof error};
+    const dt_hook_setup setup = {options,
+                                 hooks->layout->shape.n_layers,
+                                 hooks->layout->shape.C,
+                                 error,
+                                 (int64_t)sizeof error,
+                                 hooks->batch_size,
+                                 hooks->layout->parameters};
     dt_ending_enter(e->who, "create function");
     int failed = e->hook->create ? e->hook->create(&setup, &e->state, &e->values) : 0;
     dt_ending_leave();
@@ -218,12 +223,13 @@ static dt_status build(dt_hooks *hooks, const char *text) {
     return status;
 }
 
-dt_status dt_hooks_create(dt_hooks **created, const char *text, const dt_layout *layout) {
+dt_status dt_hooks_create(dt_hooks **created, const char *text, const dt_layout *layout, int64_t batch_size) {
     dt_hooks *hooks = calloc(1, sizeof *hooks);
     *created = hooks;
     if (hooks == NULL)
         return dt_fail("out of memory for the hooks");
     hooks->layout = layout;
+    hooks->batch_size = batch_size;
     hooks->tensor = calloc((size_t)layout->tensors, sizeof *hooks->tensor);
     if (hooks->tensor == NULL)
         return dt_fail("out of memory for the hooks");

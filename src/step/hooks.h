@@ -20,9 +20,10 @@ typedef struct dt_hooks dt_hooks;
 /**
  * Makes the hooks that `text` names: the option `hooks` as JSON, or NULL for none. An unknown name, a library
  * that does not load, another version of the interface or a hook that refuses its options is a failure that
- * says which. `layout` must outlive the hooks. The caller frees them. Local.
+ * says which. `layout` must outlive the hooks; batch_size is what they are told of it. The caller frees them.
+ * Local.
  */
-dt_status dt_hooks_create(dt_hooks **hooks, const char *text, const dt_layout *layout);
+dt_status dt_hooks_create(dt_hooks **hooks, const char *text, const dt_layout *layout, int64_t batch_size);
 
 /** Ends all hooks and frees; NULL is allowed. Local. */
 void dt_hooks_free(dt_hooks *hooks);

@@ -4,6 +4,7 @@
  *     forward  activation_stats  mean, standard deviation, min and max of each layer's output
  *     update   identity          looks at nothing and changes nothing: what a hook itself costs
  *     update   gradient_stats    the norm of each tensor's gradient
+ *     update   noise_scale       the gradient noise scale, from pairs of consecutive steps
  *
  * All take log_interval: every how many steps (1) they report, which identity has nothing to.
  */
@@ -131,6 +132,83 @@ static int gradient_update(void *state, int64_t step, const dt_hook_tensor *tens
     return 0;
 }
 
+/*
+ * The simple noise scale of McCandlish, Kaplan and Amodei (arXiv 1812.06162, appendix A.1), with the batches
+ * of two consecutive steps as the small ones and both together as the large one. Between them the weights
+ * have hardly moved, so that their gradients g and h differ by noise alone, and
+ *
+ *     |G|^2 = g h                            the square of the true gradient
+ *     tr S  = batch_size (|g|^2 + |h|^2 - 2 g h) / 2    the variance of one sequence's gradient
+ *
+ * are estimates without bias. Each is averaged over the pairs, since their ratio is not.
+ */
+typedef struct noise {
+    stats common;                              /* first: what all built-in hooks have */
+    int64_t parameters, batch_size, kept_step; /* of the gradient that is kept; 0 for none */
+    double gradient, variance;                 /* averages of |G|^2 and of tr S */
+    float kept[];                              /* [parameters] */
+} noise;
+
+/* Of the old average, when a pair comes. */
+#define NOISE_DECAY 0.9
+
+static int create_noise_scale(const dt_hook_setup *setup, void **state, int64_t *micro_batch_values) {
+    stats *common;
+    if (create(setup, (void **)&common, micro_batch_values) != 0)
+        return 1;
+    noise *made = calloc(1, sizeof *made + (size_t)setup->parameters * sizeof *made->kept);
+    if (made == NULL)
+        snprintf(setup->error, (size_t)setup->error_bytes, "out of memory for a copy of the gradient");
+    else {
+        made->common = *common;
+        made->parameters = setup->parameters;
+        made->batch_size = setup->batch_size;
+        *state = made;
+    }
+    free(common);
+    return made == NULL;
+}
+
+static void keep_gradient(noise *n, int64_t step, const dt_hook_tensor *tensors, int64_t count) {
+    float *to = n->kept;
+    for (int64_t t = 0; t < count; t++) {
+        const int64_t elements = tensors[t].rows * tensors[t].cols;
+        memcpy(to, tensors[t].gradient, (size_t)elements * sizeof *to);
+        to += elements;
+    }
+    n->kept_step = step;
+}
+
+static void compare_gradients(noise *n, const dt_hook_tensor *tensors, int64_t count) {
+    double product = 0.0, difference = 0.0;
+    const float *kept = n->kept;
+    for (int64_t t = 0; t < count; t++) {
+        const int64_t elements = tensors[t].rows * tensors[t].cols;
+        for (int64_t i = 0; i < elements; i++) {
+            const double g = (double)kept[i], h = (double)tensors[t].gradient[i];
+            product += g * h;
+            difference += (g - h) * (g - h);
+        }
+        kept += elements;
+    }
+    n->gradient = NOISE_DECAY * n->gradient + (1.0 - NOISE_DECAY) * product;
+    n->variance = NOISE_DECAY * n->variance + (1.0 - NOISE_DECAY) * 0.5 * (double)n->batch_size * difference;
+}
+
+/* Only a step before one that reports is kept. A noise that hides the gradient has no scale: null. */
+static int noise_update(void *state, int64_t step, const dt_hook_tensor *tensors, int64_t count,
+                        const dt_hook_host *host) {
+    noise *n = state;
+    if (step % n->common.log_interval == 0 && n->kept_step == step - 1 && step > 1) {
+        compare_gradients(n, tensors, count);
+        host->report(host->context, "noise_scale",
+                     n->gradient > 0.0 ? n->variance / n->gradient : (double)NAN);
+    }
+    if ((step + 1) % n->common.log_interval == 0)
+        keep_gradient(n, step, tensors, count);
+    return 0;
+}
+
 static int identity_update(void *state, int64_t step, const dt_hook_tensor *tensors, int64_t count,
                            const dt_hook_host *host) {
     (void)state;
@@ -158,8 +236,15 @@ static const dt_hook gradient_stats = {.version = DT_HOOK_VERSION,
                                        .destroy = free,
                                        .update = gradient_update};
 
+static const dt_hook noise_scale = {.version = DT_HOOK_VERSION,
+                                    .name = "noise_scale",
+                                    .create = create_noise_scale,
+                                    .destroy = free,
+                                    .update = noise_update};
+
 const dt_hook *dt_hooks_builtin(const char *list, const char *name) {
-    const dt_hook *forward[] = {&activation_stats, NULL}, *update[] = {&identity, &gradient_stats, NULL};
+    const dt_hook *forward[] = {&activation_stats, NULL},
+                  *update[] = {&identity, &gradient_stats, &noise_scale, NULL};
     for (const dt_hook **hook = strcmp(list, "forward") == 0 ? forward : update; *hook; hook++)
         if (strcmp((*hook)->name, name) == 0)
             return *hook;
@@ -167,5 +252,5 @@ const dt_hook *dt_hooks_builtin(const char *list, const char *name) {
 }
 
 const char *dt_hooks_builtin_names(const char *list) {
-    return strcmp(list, "forward") == 0 ? "activation_stats" : "identity, gradient_stats";
+    return strcmp(list, "forward") == 0 ? "activation_stats" : "identity, gradient_stats, noise_scale";
 }

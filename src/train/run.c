@@ -136,7 +136,7 @@ static dt_status create_workers(dt_run *run) {
     const dt_config *c = &run->about.config;
     int threads;
     DT_TRY(dt_workers_count(&threads));
-    DT_TRY(dt_hooks_create(&run->hooks, c->hooks, &run->layout));
+    DT_TRY(dt_hooks_create(&run->hooks, c->hooks, &run->layout, c->batch_size));
     DT_TRY(dt_workers_create(&run->workers, threads, run->gpt.kernels, &run->layout.shape,
                              c->micro_batch_size, (dt_recompute)c->recompute));
     dt_workers_pack(&run->workers, &run->gpt, &run->weights);

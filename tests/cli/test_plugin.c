@@ -54,6 +54,22 @@ static void the_plug_in_works_alike_on_all_ranks(void **state) {
     free(lines);
 }
 
+/* A noise scale that a hook reports is the same on all ranks, and has a chart of its own. */
+static void a_noise_scale_has_a_chart(void **state) {
+    (void)state;
+    static const char words[] = TRAINING_MODEL "--max-steps 12 --hooks '{update: [{name: noise_scale}]}'";
+    training_done(TRAINING_ALONE, 1, "noise", words);
+    training_done(3, 2, "noise3", words);
+    training_same_metric("noise", "noise3", "hook");
+    command_result r =
+        command_run("%s report noise --chart noise_scale --out - | grep -c 'Gradient noise scale' && "
+                    "%s report noise --out - | grep -c 'data-chart=\"noise_scale\"'",
+                    DTRAIN, DTRAIN);
+    if (r.exit_code != 0)
+        fail_msg("%s%s", r.out, r.err);
+    command_free(&r);
+}
+
 /* Before step 1, once, and with the exit code of a wrong config: nothing has been written. */
 static void what_a_plug_in_refuses_ends_the_run_before_it_starts(void **state) {
     (void)state;
@@ -63,7 +79,7 @@ static void what_a_plug_in_refuses_ends_the_run_before_it_starts(void **state) {
     training_refused(
         2, "refused", MODEL "--hooks '{update: [{name: clip_tensors}]}'", 2,
         "dtrain: error: hooks.update: there is no built-in hook \"clip_tensors\"; the built-in ones are: "
-        "identity, gradient_stats; for a plug-in, add its library: {name: clip_tensors, library: "
+        "identity, gradient_stats, noise_scale; for a plug-in, add its library: {name: clip_tensors, library: "
         "./clip_tensors.so}\n");
     command_result r = command_run("test ! -e refused");
     assert_int_equal(r.exit_code, 0);
@@ -181,6 +197,7 @@ static void a_library_that_was_cut_short_is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(the_plug_in_works_alike_on_all_ranks),
+                                       cmocka_unit_test(a_noise_scale_has_a_chart),
                                        cmocka_unit_test(what_a_plug_in_refuses_ends_the_run_before_it_starts),
                                        cmocka_unit_test(a_hook_that_fails_ends_the_job),
                                        cmocka_unit_test(a_hook_that_ends_the_process_is_named),

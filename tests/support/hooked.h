@@ -19,6 +19,8 @@
 
 enum { LAYERS = 2, WIDTH = 8, CONTEXT = 4, SEQUENCES = 3, MICRO_BATCHES = 3 };
 
+#define HOOKED_BATCH_SIZE 6
+
 typedef struct fixture {
     dt_layout layout;
     dt_activations activations;
@@ -62,14 +64,14 @@ static inline int tear_down(void **state) {
 static inline void make_hooks(fixture *f, const char *text) {
     dt_hooks_free(f->hooks);
     f->hooks = NULL;
-    assert_done(dt_hooks_create(&f->hooks, text, &f->layout));
+    assert_done(dt_hooks_create(&f->hooks, text, &f->layout, HOOKED_BATCH_SIZE));
 }
 
 /* The hooks must be refused with exactly this sentence. */
 static inline void refuse(fixture *f, const char *text, const char *sentence) {
     dt_hooks_free(f->hooks);
     f->hooks = NULL;
-    assert_refused(dt_hooks_create(&f->hooks, text, &f->layout), sentence);
+    assert_refused(dt_hooks_create(&f->hooks, text, &f->layout, HOOKED_BATCH_SIZE), sentence);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)

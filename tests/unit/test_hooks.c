@@ -125,6 +125,51 @@ static void log_interval_thins_out_reports(void **state) {
     }
 }
 
+/* Of pairs of gradients: a true one of all ones, and noise of known size on it, which the estimate finds. */
+static void noise_scale_is_that_of_pairs_of_steps(void **state) {
+    fixture *f = *state;
+    double product = 0.0, difference = 0.0, squares = 0.0, products = 0.0;
+    float *before = malloc((size_t)f->layout.elements * sizeof *before);
+    make_hooks(f, "{\"update\":[{\"name\":\"noise_scale\",\"log_interval\":2}]}");
+    for (int64_t step = 1; step <= 8; step++) {
+        memcpy(before, f->gradient, (size_t)f->layout.elements * sizeof *before);
+        product = difference = 0.0;
+        for (int64_t t = 0; t < f->layout.tensors; t++)
+            for (int64_t i = 0; i < f->layout.tensor[t].count; i++) {
+                const int64_t at = f->layout.tensor[t].offset + i;
+                f->gradient[at] = 1.0f + next_number();
+                product += (double)before[at] * (double)f->gradient[at];
+                difference += pow((double)before[at] - (double)f->gradient[at], 2.0);
+            }
+        assert_done(dt_hooks_update(f->hooks, step, f->gradient));
+        json_t *reports = dt_hooks_take_reports(f->hooks);
+        assert_int_equal(json_array_size(reports), step % 2 == 0);
+        if (step % 2 == 0) {
+            squares = 0.9 * squares + 0.1 * 0.5 * HOOKED_BATCH_SIZE * difference;
+            products = 0.9 * products + 0.1 * product;
+            assert_true(fabs(reported(reports, 0, "noise_scale") / (squares / products) - 1.0) < 1e-12);
+            /* Uniform noise on [-1, 1) has a variance of a third. */
+            assert_true(fabs(reported(reports, 0, "noise_scale") - HOOKED_BATCH_SIZE / 3.0) < 0.3);
+        }
+        json_decref(reports);
+    }
+    free(before);
+}
+
+/* A true gradient that noise hides has no scale. */
+static void noise_alone_has_no_scale(void **state) {
+    fixture *f = *state;
+    make_hooks(f, "{\"update\":[{\"name\":\"noise_scale\"}]}");
+    assert_done(dt_hooks_update(f->hooks, 1, f->gradient));
+    assert_null(dt_hooks_take_reports(f->hooks));
+    for (int64_t i = 0; i < f->layout.elements; i++)
+        f->gradient[i] = -f->gradient[i];
+    assert_done(dt_hooks_update(f->hooks, 2, f->gradient));
+    json_t *reports = dt_hooks_take_reports(f->hooks);
+    assert_true(json_is_null(json_object_get(json_array_get(reports, 0), "noise_scale")));
+    json_decref(reports);
+}
+
 /* JSON has no word for infinity, so the report says null. */
 static void what_is_not_finite_is_null(void **state) {
     fixture *f = *state;
@@ -245,6 +290,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {TEST(no_hooks_do_nothing),
                                        TEST(activation_stats_are_those_of_all_rows),
                                        TEST(gradient_stats_are_the_norms_of_the_tensors),
+                                       TEST(noise_scale_is_that_of_pairs_of_steps),
+                                       TEST(noise_alone_has_no_scale),
                                        TEST(log_interval_thins_out_reports),
                                        TEST(what_is_not_finite_is_null),
                                        TEST(the_old_names_still_compile),

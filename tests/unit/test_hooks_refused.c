@@ -9,12 +9,12 @@ static void refuses_unknown_names(void **state) {
            "for a plug-in, add its library: {name: activation_stat, library: ./activation_stat.so}");
     refuse(f, "{\"update\":[{\"name\":\"mine\"}]}",
            "hooks.update: there is no built-in hook \"mine\"; the built-in ones are: identity, "
-           "gradient_stats; for a "
+           "gradient_stats, noise_scale; for a "
            "plug-in, add its library: {name: mine, library: ./mine.so}");
     /* A hook of the other list is not one of this list. */
     refuse(f, "{\"update\":[{\"name\":\"activation_stats\"}]}",
            "hooks.update: there is no built-in hook \"activation_stats\"; the built-in ones are: identity, "
-           "gradient_stats; for a plug-in, add its library: {name: activation_stats, library: "
+           "gradient_stats, noise_scale; for a plug-in, add its library: {name: activation_stats, library: "
            "./activation_stats.so}");
 }
 
@@ -74,12 +74,13 @@ static void refuses_what_is_no_map_of_lists(void **state) {
     fixture *f = *state;
     dt_hooks_free(f->hooks);
     f->hooks = NULL;
-    assert_int_equal(dt_hooks_create(&f->hooks, "{\"forward\":", &f->layout), DT_USAGE);
+    assert_int_equal(dt_hooks_create(&f->hooks, "{\"forward\":", &f->layout, HOOKED_BATCH_SIZE), DT_USAGE);
     assert_ptr_equal(strstr(dt_error(), "hooks: expected a map, found \"{\"forward\":\": "), dt_error());
-    refuse(f, "{\"update\":[3]}",
-           "hooks.update: there is no built-in hook \"\"; the built-in ones are: identity, gradient_stats; "
-           "for a "
-           "plug-in, add its library: {name: , library: ./.so}");
+    refuse(
+        f, "{\"update\":[3]}",
+        "hooks.update: there is no built-in hook \"\"; the built-in ones are: identity, gradient_stats, noise_scale; "
+        "for a "
+        "plug-in, add its library: {name: , library: ./.so}");
 }
 
 static void a_failing_function_is_named(void **state) {

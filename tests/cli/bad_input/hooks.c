@@ -29,7 +29,7 @@ static const bad_row rows[] = {
     {ROW(CONFIG, "hook activation_stats: expected log_interval to be a number of steps, 1 or more"),
      .yaml = "hooks: {forward: [{name: activation_stats, log_interval: often}]}\n"},
     {ROW(CONFIG,
-         "hooks.update: there is no built-in hook \"activation_stats\"; the built-in ones are: identity, gradient_stats; for a plug-in, add its library"),
+         "hooks.update: there is no built-in hook \"activation_stats\"; the built-in ones are: identity, gradient_stats, noise_scale; for a plug-in, add its library"),
      .yaml = "hooks: {update: [{name: activation_stats}]}\n"},
     {ROW(CONFIG, "hook x: expected \"library\" to be the path of a shared library"),
      .yaml = "hooks: {forward: [{name: x, library: 3}]}\n"},
