@@ -23,7 +23,7 @@
 #define tile DT_ISA_NAME(dt_tile)
 
 /* Queries that the backward pass takes at a time, and over which a tile of dK or dV is summed. */
-#define GROUP (DT_ATTENTION_GROUP_TILES * DT_TILE_ROWS)
+#define GROUP (DT_ATTENTION_GROUP / DT_TILE_ROWS * DT_TILE_ROWS)
 
 /* Rows of scores are worked on sixteen at a time: a loop without a rest is whole vectors. */
 #define WHOLE(n) (((n) + DT_ROW_LANES - 1) / DT_ROW_LANES * DT_ROW_LANES)

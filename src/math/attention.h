@@ -24,8 +24,8 @@
 #include "math/operand.h"
 #include "math/range.h"
 
-/** Tiles of rows (math/tile.h) that the backward pass takes at a time. */
-#define DT_ATTENTION_GROUP_TILES 4
+/** Queries that the backward pass takes at a time, at most, in whole tiles of rows (math/tile.h). */
+#define DT_ATTENTION_GROUP 56
 
 /** Floats of scratch that fp32's functions need for sequences up to T with heads D wide, on any instruction
  * set. Local. */

@@ -141,7 +141,7 @@ dt_status dt_kernels_check(void) {
 /* As attention.c shares it out, with the most rows and columns that a tile has anywhere. */
 int64_t dt_attention_scratch_floats(int64_t T, int64_t D) {
     DT_ASSERT(T > 0 && D > 0);
-    const int64_t group = DT_ATTENTION_GROUP_TILES * DT_TILE_MAX_ROWS;
+    const int64_t group = DT_ATTENTION_GROUP;
     const int64_t wide = (T + DT_TILE_MAX_COLS - 1) / DT_TILE_MAX_COLS * DT_TILE_MAX_COLS,
                   deep = (D + DT_TILE_MAX_COLS - 1) / DT_TILE_MAX_COLS * DT_TILE_MAX_COLS;
     const int64_t panels = 2 * D * wide + T * deep, groups = group * 2 * (D + deep + wide + 32);
