@@ -119,10 +119,11 @@ static dt_status tell_all(const dt_world *world, dt_config *config, const char *
     size_t length = text ? strlen(text) : 0;
     dt_status status =
         text || value == NULL || world->rank > 0 ? DT_OK : dt_fail("out of memory for a folder's name");
-    DT_TRY(dt_agree(world, status));
-    DT_TRY(dt_world_broadcast_block(world, &text, &length));
-    const bool differs = text && (value == NULL || strcmp(value, text) != 0);
-    status = differs ? dt_config_set(config, key, text, "resume") : DT_OK;
+    status = dt_agree(world, status);
+    if (status == DT_OK)
+        status = dt_world_broadcast_block(world, &text, &length);
+    if (status == DT_OK && text && (value == NULL || strcmp(value, text) != 0))
+        status = dt_config_set(config, key, text, "resume");
     free(text);
     return dt_agree(world, status);
 }
