@@ -41,6 +41,17 @@ static void every_task_verifies_its_own(void **state) {
     command_free(&r);
 }
 
+/* Of two tasks that export to one folder one does, and the other says that the folder is there. */
+static void one_task_exports(void **state) {
+    (void)state;
+    command_result r = command_run(MPIRUN " %s export run0 --out model; code=$?; ls -A model | grep -x "
+                                          "model.safetensors && ! ls -A | grep '^[.]model' && exit $code",
+                                   DTRAIN);
+    assert_int_equal(r.exit_code, 2);
+    command_says(&r, "cannot write model: expected the name of a new folder, found a folder of that name\n");
+    command_free(&r);
+}
+
 /* A merge reads and writes by rank 0, so tasks that were given other files are told. */
 static void ranks_that_merge_must_agree(void **state) {
     (void)state;
@@ -88,6 +99,7 @@ static void variables_change_nothing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_task_verifies_its_own),
+        cmocka_unit_test(one_task_exports),
         cmocka_unit_test(ranks_that_merge_must_agree),
         cmocka_unit_test(variables_change_nothing),
     };
