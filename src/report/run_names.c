@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/log.h"
+#include "base/plural.h"
 #include "checkpoint/path.h"
 #include "train/metrics.h"
 
@@ -34,6 +36,13 @@ static bool is_readable(const char *folder) {
     return readable;
 }
 
+static dt_status count_unreadable(dt_run_names *names, const char *folder) {
+    if (names->unreadable_count++ > 0)
+        return DT_OK;
+    names->unreadable = strdup(folder);
+    return names->unreadable ? DT_OK : dt_fail("out of memory for a run's name");
+}
+
 static dt_status add_below(dt_run_names *names, const char *folder, int max) {
     char **entries = NULL;
     size_t count = 0;
@@ -43,8 +52,10 @@ static dt_status add_below(dt_run_names *names, const char *folder, int max) {
         char *path = dt_file_join(folder, entries[i]);
         if (path == NULL)
             status = dt_fail("out of memory for a folder's name");
-        else if (dt_file_is_folder(path) && is_run(path))
+        else if (is_readable(path))
             status = add(names, path, max);
+        else if (is_run(path))
+            status = count_unreadable(names, path);
         free(path);
     }
     dt_file_free_names(entries, count);
@@ -78,13 +89,6 @@ static bool is_own_folder(const char *path) {
     return lstat(path, &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-static dt_status count_unreadable(dt_run_names *names, const char *folder) {
-    if (names->unreadable_count++ > 0)
-        return DT_OK;
-    names->unreadable = strdup(folder);
-    return names->unreadable ? DT_OK : dt_fail("out of memory for a run's name");
-}
-
 static dt_status search(dt_run_names *names, const char *folder, int depth, int max, bool *cut) {
     char **entries = NULL;
     size_t count = 0;
@@ -114,6 +118,13 @@ dt_status dt_run_names_search(dt_run_names *names, const char *folder, int depth
     if (names->name == NULL)
         return dt_fail("out of memory for the runs' names");
     return search(names, folder, depth, max, cut);
+}
+
+void dt_run_names_tell(const dt_run_names *names) {
+    if (names->unreadable_count > 0)
+        dt_log_warn(
+            "left out: %d folder%s whose metrics.jsonl is no file or may not be read; the first is %s",
+            names->unreadable_count, dt_plural_s(names->unreadable_count), names->unreadable);
 }
 
 void dt_run_names_free(dt_run_names *names) {

@@ -11,7 +11,7 @@
 typedef struct dt_run_names {
     char **name; /**< [count] */
     int count;
-    int unreadable_count; /**< folders whose metrics are no file, or may not be read; dt_run_names_search */
+    int unreadable_count; /**< folders of a folder whose metrics are no file, or may not be read */
     char *unreadable;     /**< the first of these, or NULL */
 } dt_run_names;
 
@@ -24,6 +24,9 @@ dt_status dt_run_names_find(dt_run_names *names, const char *const *words, int c
  * the first, and then `*cut` becomes true. None is no failure; what cannot be read is passed over and
  * counted. The caller frees the names, after failure too. Local. */
 dt_status dt_run_names_search(dt_run_names *names, const char *folder, int depth, int max, bool *cut);
+
+/** Warns of folders that were left out, where there are any. Local. */
+void dt_run_names_tell(const dt_run_names *names);
 
 /** Frees; all zero is fine. Local. */
 void dt_run_names_free(dt_run_names *names);

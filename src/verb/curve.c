@@ -107,6 +107,7 @@ dt_status dt_verb_curve(const dt_verb *verb, int argc, char **argv) {
     options.unicode = options.unicode && flags.ascii == NULL;
     if (status == DT_OK)
         status = dt_run_names_find(&names, words, count, DT_CURVE_RUNS);
+    dt_run_names_tell(&names);
     if (status == DT_OK)
         status = draw(&names, &options);
     dt_run_names_free(&names);

@@ -117,6 +117,7 @@ static dt_status report(const char *const *words, int count, const dt_verb_flags
     dt_run_names names;
     order o = {words, count, flags, NULL};
     dt_status status = dt_run_names_find(&names, words, count, DT_RUN_SET_MAX);
+    dt_run_names_tell(&names);
     if (status == DT_OK) {
         o.path = choose_path(&names, flags);
         status = o.path ? carry_out(&o) : dt_fail("out of memory for a file's name");

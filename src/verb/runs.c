@@ -4,7 +4,6 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "base/plural.h"
 #include "report/report_output.h"
 #include "report/run_names.h"
 #include "report/runs_list.h"
@@ -41,10 +40,8 @@ static dt_status list(const char *folder, const char *json) {
                     folder, DEPTH);
     else if (status == DT_OK)
         status = show(&names, json);
-    if (status == DT_OK && names.unreadable_count > 0)
-        dt_log_warn(
-            "left out: %d folder%s whose metrics.jsonl is no file or may not be read; the first is %s",
-            names.unreadable_count, dt_plural_s(names.unreadable_count), names.unreadable);
+    if (status == DT_OK)
+        dt_run_names_tell(&names);
     if (status == DT_OK && cut)
         dt_log_warn("there are more than %d runs; these are the first by name: name a folder below %s",
                     DT_RUN_SET_MAX, folder);

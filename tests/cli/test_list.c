@@ -75,6 +75,15 @@ static void what_cannot_be_read_is_left_out(void **state) {
     command_says(
         &r, "left out: 2 folders whose metrics.jsonl is no file or may not be read; the first is odd/f\n");
     command_free(&r);
+    static const char *const others[] = {"report odd --out -", "curve odd"};
+    for (size_t i = 0; i < 2; i++) {
+        r = command_run("rm -rf odd/long && %s %s", DTRAIN, others[i]);
+        assert_int_equal(r.exit_code, 0);
+        command_says(
+            &r,
+            "left out: 2 folders whose metrics.jsonl is no file or may not be read; the first is odd/f\n");
+        command_free(&r);
+    }
 }
 
 static void the_list_is_json_too(void **state) {
