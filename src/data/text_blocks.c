@@ -31,7 +31,8 @@ dt_status dt_text_blocks_create(dt_text_blocks *blocks, const dt_tokenizer *toke
                                .next_index = -1};
     blocks->block = dt_memory_alloc(blocks->max, sizeof *blocks->block, "blocks of text");
     blocks->encoder = dt_memory_alloc(threads, sizeof *blocks->encoder, "the threads' encoders");
-    if (blocks->block == NULL || blocks->encoder == NULL)
+    blocks->starts = dt_memory_alloc(blocks->max + 1, sizeof *blocks->starts, "blocks of text");
+    if (blocks->block == NULL || blocks->encoder == NULL || blocks->starts == NULL)
         return DT_FAILED;
     for (int t = 0; t < threads; t++)
         DT_TRY(dt_encoder_create(&blocks->encoder[t], tokenizer));
@@ -45,6 +46,7 @@ void dt_text_blocks_free(dt_text_blocks *blocks) {
         dt_encoder_free(&blocks->encoder[t]);
     dt_memory_free(blocks->block);
     dt_memory_free(blocks->encoder);
+    dt_memory_free(blocks->starts);
     *blocks = (dt_text_blocks){0};
 }
 
@@ -52,19 +54,19 @@ void dt_text_blocks_restart(dt_text_blocks *blocks) {
     blocks->next_index = -1;
 }
 
-/* The ends of block[0 .. count), by the tokenizer's cuts. */
-static dt_status find_cuts(dt_text_blocks *blocks, dt_text_window *window, int64_t first,
-                           dt_text_block *block, int64_t count) {
+/* Where blocks start and the last one ends, starts[count + 1], by the tokenizer's cuts. */
+static dt_status find_cuts(dt_text_blocks *blocks, dt_text_window *window, int64_t first, int64_t *starts,
+                           int64_t count) {
     int64_t start = blocks->next_start;
     if (blocks->next_index != first)
         DT_TRY(dt_text_window_cut(window, first * DT_TEXT_BLOCK_BYTES, &start));
     for (int64_t i = 0; i < count; i++) {
         const int64_t end = dt_min((first + i + 1) * DT_TEXT_BLOCK_BYTES, window->text_bytes);
-        block[i].start = start;
+        starts[i] = start;
         if (start < end)
             DT_TRY(dt_text_window_cut(window, end, &start));
-        block[i].stop = start;
     }
+    starts[count] = start;
     blocks->next_index = first + count;
     blocks->next_start = start;
     return DT_OK;
@@ -133,25 +135,49 @@ static dt_status encode_all(const dt_text_blocks *blocks, const dt_text_window *
     return failed.status;
 }
 
+/* Moves the window over blocks, as many as there are. */
+static dt_status move_over(dt_text_window *window, int64_t first, int64_t count, int64_t *found) {
+    DT_TRY(dt_text_window_move(window, first * DT_TEXT_BLOCK_BYTES, (first + count) * DT_TEXT_BLOCK_BYTES));
+    const int64_t left = window->to - first * DT_TEXT_BLOCK_BYTES; /* some of it may be of the next block */
+    *found = left > 0 ? dt_min(count, (left - 1) / DT_TEXT_BLOCK_BYTES + 1) : 0;
+    return DT_OK;
+}
+
+/* Reads on as far as the tokens of blocks take. A block inside a stretch without a cut has no token, and need
+ * not see the stretch's end. */
+static dt_status read_ends(const dt_text_blocks *blocks, dt_text_window *window, const int64_t *starts,
+                           int64_t count) {
+    for (int64_t i = 0; i < count; i++)
+        if (starts[i] < starts[i + 1])
+            DT_TRY(dt_text_window_extend(window, starts[i + 1] + blocks->tokenizer->after));
+    return DT_OK;
+}
+
+dt_status dt_text_blocks_look(dt_text_blocks *blocks, dt_text_window *window, int64_t first, int64_t count,
+                              int64_t *starts, int64_t *found) {
+    DT_TRY(move_over(window, first, count, found));
+    if (*found == 0)
+        return DT_OK;
+    DT_TRY(find_cuts(blocks, window, first, starts, *found));
+    return read_ends(blocks, window, starts, *found);
+}
+
 dt_status dt_text_blocks_append(dt_text_blocks *blocks, dt_text_window *window, int64_t first, int64_t count,
                                 const int64_t *starts) {
     DT_ASSERT(count >= 0 && count <= blocks->max - blocks->count);
     dt_text_block *block = blocks->block + blocks->count;
-    DT_TRY(dt_text_window_move(window, first * DT_TEXT_BLOCK_BYTES, (first + count) * DT_TEXT_BLOCK_BYTES));
-    const int64_t left = window->to - first * DT_TEXT_BLOCK_BYTES; /* some of it may be of the next block */
-    const int64_t found = left > 0 ? dt_min(count, (left - 1) / DT_TEXT_BLOCK_BYTES + 1) : 0;
-    if (found == 0)
-        return DT_OK;
-    for (int64_t i = 0; starts && i < found; i++) {
+    int64_t found;
+    if (starts == NULL) {
+        DT_TRY(dt_text_blocks_look(blocks, window, first, count, blocks->starts, &found));
+        starts = blocks->starts;
+    } else {
+        DT_TRY(move_over(window, first, count, &found));
+        DT_TRY(read_ends(blocks, window, starts, found));
+    }
+    for (int64_t i = 0; i < found; i++) {
         block[i].start = starts[i];
         block[i].stop = starts[i + 1];
     }
-    if (starts == NULL)
-        DT_TRY(find_cuts(blocks, window, first, block, found));
-    /* A block inside a stretch without a cut has no token, and need not see the stretch's end. */
-    for (int64_t i = 0; i < found; i++)
-        if (block[i].start < block[i].stop)
-            DT_TRY(dt_text_window_extend(window, block[i].stop + blocks->tokenizer->after));
     blocks->count += found;
     return encode_all(blocks, window, first, block, found);
 }

@@ -41,6 +41,7 @@ typedef struct dt_text_blocks {
     int64_t max;   /**< the most blocks that a run takes */
     int64_t count; /**< how many blocks there are of the last run, and of those that were appended to it */
     dt_text_block *block;
+    int64_t *starts;                /* [max + 1] */
     dt_encoder *encoder;            /* [threads] */
     int64_t next_index, next_start; /* of the block behind the last run */
 } dt_text_blocks;
@@ -61,8 +62,15 @@ void dt_text_blocks_free(dt_text_blocks *blocks);
 dt_status dt_text_blocks_run(dt_text_blocks *blocks, dt_text_window *window, int64_t first, int64_t count,
                              const int64_t *starts);
 
-/** The same, behind the blocks that are there already, perhaps of another text; `count` is at most what of
- * blocks->max is left. */
+/**
+ * Has blocks [first, first + count) of the window's text at hand, or those that the text has, `*found`, and
+ * all that tokenizing them takes; `starts`, [count + 1], become as above. So others can tokenize them.
+ */
+dt_status dt_text_blocks_look(dt_text_blocks *blocks, dt_text_window *window, int64_t first, int64_t count,
+                              int64_t *starts, int64_t *found);
+
+/** As dt_text_blocks_run, behind the blocks that are there already, perhaps of another text; `count` is at
+ * most what of blocks->max is left. */
 dt_status dt_text_blocks_append(dt_text_blocks *blocks, dt_text_window *window, int64_t first, int64_t count,
                                 const int64_t *starts);
 

@@ -105,8 +105,17 @@ dt_status dt_text_window_cut(dt_text_window *window, int64_t at, int64_t *cut) {
     }
 }
 
+dt_status dt_text_window_take(dt_text_window *window, int64_t from, int64_t to, int64_t text_bytes) {
+    DT_ASSERT(window->unpack == NULL && window->descriptor < 0 && from <= to && to <= text_bytes);
+    DT_TRY(reserve(window, to - from));
+    window->from = from;
+    window->to = to;
+    window->text_bytes = text_bytes;
+    return DT_OK;
+}
+
 void dt_text_window_close(dt_text_window *window) {
-    if (window->path && window->unpack == NULL)
+    if (window->path && window->descriptor >= 0 && window->unpack == NULL)
         close(window->descriptor);
     free(window->bytes);
     *window = (dt_text_window){0};

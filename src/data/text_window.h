@@ -29,7 +29,7 @@ typedef struct dt_text_window {
 dt_status dt_text_window_open(dt_text_window *window, const char *path, int64_t file_bytes,
                               const dt_tokenizer *tokenizer);
 
-/** Over what `unpack` reads, which stays the caller's. */
+/** Over what `unpack` reads, which stays the caller's; NULL: over what dt_text_window_take is given. */
 void dt_text_window_stream(dt_text_window *window, const char *path, dt_unpack *unpack,
                            const dt_tokenizer *tokenizer);
 
@@ -47,6 +47,10 @@ dt_status dt_text_window_cut(dt_text_window *window, int64_t at, int64_t *cut);
 
 /** What is at hand, as tokenizers take it: byte 0 of it is byte window->from of the text. */
 dt_text dt_text_window_text(const dt_text_window *window);
+
+/** Makes room at hand for the bytes [from, to) of a text of `text_bytes`, which the caller has from another
+ * window over the stream and copies to window->bytes. Fails when memory is short. */
+dt_status dt_text_window_take(dt_text_window *window, int64_t from, int64_t to, int64_t text_bytes);
 
 /** Frees what it holds; one that is all zero is fine. */
 void dt_text_window_close(dt_text_window *window);

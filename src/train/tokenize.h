@@ -3,8 +3,8 @@
  *
  * The blocks of a text go round by round: in each round every rank takes a run of them, the ranks tell one
  * another how many tokens theirs have, and each writes its own where they belong. So the text is read once,
- * nothing is held but a round, and the file's bytes do not depend on the ranks. A text that can be read only
- * once is unpacked and tokenized by rank 0, while the others wait.
+ * nothing is held but a round, and the file's bytes do not depend on the ranks. Of a text that can be read
+ * only once rank 0 reads and unpacks a round, and hands it out.
  */
 #ifndef DT_TRAIN_TOKENIZE_H
 #define DT_TRAIN_TOKENIZE_H
