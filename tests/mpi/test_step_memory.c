@@ -192,7 +192,7 @@ static const setting deep[] = {
 /* Vectors that fill the large pages that they are rounded up to. */
 static const setting wide[] = {{"n_layers", "2"},   {"d_model", "768"},    {"n_heads", "2"},
                                {"d_ff", "3200"},    {"max_seq_len", "16"}, {"micro_batch_size", "1"},
-                               {"batch_size", "2"}, {NULL, NULL}};
+                               {"batch_size", "4"}, {NULL, NULL}};
 
 /* What a run asks for, and what two steps of it have made resident. */
 typedef struct memory {
@@ -236,9 +236,11 @@ static void expect_near(const char *what, double grown, double predicted, double
                  predicted / 1e6);
 }
 
-/* Kept or recomputed: the memory of a run is what was predicted, to 5 %. */
+/* Kept or recomputed: the memory of a run is what was predicted, to 5 %. A step has two micro-batches. */
 static void memory_is_as_predicted(void **state) {
     (void)state;
+    if (world.size > 2)
+        skip();
     char folder[64];
     make_folder(folder);
     setenv("OMP_NUM_THREADS", "1", 1);
@@ -250,7 +252,8 @@ static void memory_is_as_predicted(void **state) {
     remove_folder(folder);
 }
 
-/* Shared out among two ranks, half of the moments go: what is saved is as predicted, to 3 %. */
+/* Shared out among two ranks, half of the moments go, among four three quarters: what is saved, and what is
+ * left, are as predicted, to 3 %. */
 static void shared_moments_are_as_predicted(void **state) {
     (void)state;
     char folder[64];
@@ -259,7 +262,7 @@ static void shared_moments_are_as_predicted(void **state) {
     const memory whole = memory_of(folder, wide, "none", "false"),
                  sharded = memory_of(folder, wide, "none", "true");
     expect_near("whole", whole.grown, whole.predicted, 0.05);
-    expect_near("sharded", sharded.grown, sharded.predicted, 0.05);
+    expect_near("sharded", sharded.grown, sharded.predicted, 0.03);
     if (world.size > 1)
         expect_near("moments", whole.asked - sharded.asked, whole.predicted - sharded.predicted, 0.03);
     remove_folder(folder);
