@@ -282,6 +282,7 @@ static dt_status measure(dt_profile *p, samples *s, dt_harness *harness, const d
                                    .size = world->size,
                                    .host_ranks = world->host_ranks,
                                    .threads = harness->workers.threads,
+                                   .team_threads = harness->team_threads,
                                    .corpus_bytes = harness->shard.tokens_count * harness->shard.token_bytes},
                     &need));
     facts->computed_bytes = (double)dt_need_total(&need);

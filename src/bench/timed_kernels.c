@@ -122,7 +122,10 @@ static void embedding_backward_tokens(float *dwte, const float *dx, const int32_
                                       int64_t C, dt_range ids) {
     const double begun = begin();
     timed.plain->embedding->backward_tokens(dwte, dx, tokens, T, C, ids);
-    end(EMBEDDING_BACKWARD, begun, 0.0, floats(T, C, 3.0)); /* dx in, a gradient in and out */
+    int64_t rows = 0;
+    for (int64_t t = 0; t < T; t++)
+        rows += tokens[t] >= ids.first && tokens[t] < ids.end;
+    end(EMBEDDING_BACKWARD, begun, 0.0, floats(rows, C, 3.0)); /* dx in, a gradient in and out */
 }
 
 /* ---- LayerNorm ---- */
@@ -140,21 +143,40 @@ static void layernorm_backward(float *dx, float *dweight, float *dbias, const fl
                                int64_t C, const dt_layernorm_ranges *ranges) {
     const double begun = begin();
     timed.plain->layernorm->backward(dx, dweight, dbias, dy, x, mean, rstd, weight, rows, C, ranges);
-    end(LAYERNORM_BACKWARD, begun, 0.0, floats(rows, C, 4.0)); /* dy, x and dx in, dx out */
+    end(LAYERNORM_BACKWARD, begun, 0.0, floats(count(ranges->rows), C, 4.0)); /* dy, x and dx in, dx out */
 }
 
 /* ---- attention ---- */
 
-/* A product over the pairs of a query and a key not after it, for all heads: 2 FLOP a channel and pair. */
-static double causal_flop(int64_t T, int64_t C) {
-    return (double)C * (double)T * ((double)T + 1.0);
+/* A product over the pairs of a query and a key not after it, for all heads: 2 FLOP a channel and pair. Of it
+ * the part for the tokens of `outputs`, as queries. */
+static double causal_flop(int64_t T, int64_t C, int64_t H, dt_range outputs) {
+    double pairs = 0.0;
+    for (int64_t h = 0; h < H; h++) {
+        const dt_range own = dt_attention_tokens(outputs, h, T);
+        if (own.first < own.end)
+            pairs += (double)(own.end - own.first) * (double)(own.first + own.end + 1);
+    }
+    return (double)(C / H) * pairs;
+}
+
+/* Tokens of heads among `outputs`. */
+static int64_t count_tokens(int64_t T, int64_t H, dt_range outputs) {
+    int64_t tokens = 0;
+    for (int64_t h = 0; h < H; h++) {
+        const dt_range own = dt_attention_tokens(outputs, h, T);
+        tokens += own.first < own.end ? count(own) : 0;
+    }
+    return tokens;
 }
 
 static void attention_forward(dt_operand *y, float *lse, const dt_operand *qkv, int64_t T, int64_t C,
                               int64_t H, const dt_dropout *drop, dt_range outputs, float *scratch) {
     const double begun = begin();
     timed.plain->attention->forward(y, lse, qkv, T, C, H, drop, outputs, scratch);
-    end(ATTENTION_FORWARD, begun, 2.0 * causal_flop(T, C), operands(T, C, 4.0)); /* q, k, v in, y out */
+    /* q, k, v in, y out */
+    end(ATTENTION_FORWARD, begun, 2.0 * causal_flop(T, C, H, outputs),
+        operands(count_tokens(T, H, outputs), C / H, 4.0));
 }
 
 static void attention_backward(dt_operand *dqkv, const dt_operand *dy, const dt_operand *y, const float *lse,
@@ -163,7 +185,8 @@ static void attention_backward(dt_operand *dqkv, const dt_operand *dy, const dt_
     const double begun = begin();
     timed.plain->attention->backward(dqkv, dy, y, lse, qkv, T, C, H, drop, outputs, scratch);
     /* q, k, v, y and dy in; dq, dk and dv out. That S is computed once more is not the model's. */
-    end(ATTENTION_BACKWARD, begun, 4.0 * causal_flop(T, C), operands(T, C, 8.0));
+    end(ATTENTION_BACKWARD, begun, 4.0 * causal_flop(T, C, H, outputs),
+        operands(count_tokens(T, H, outputs), C / H, 8.0));
 }
 
 /* ---- GELU ---- */
@@ -220,10 +243,13 @@ static int64_t find_row(pass which, const float *at) {
     return row < 0 ? -1 : row + (int64_t)(row == HEAD ? of_head[which] : which);
 }
 
-/* A product of the model is 2 FLOP for each number of n x in x out. */
-static void end_product(int64_t row, double begun, const dt_linear_shape *s, double bytes) {
+/* A product of the model is 2 FLOP for each number of n x in x out. Of it `tiles` of `all` were made, and as
+ * much of its bytes is counted. */
+static void end_product(int64_t row, double begun, const dt_linear_shape *s, dt_range tiles, dt_range all,
+                        double bytes) {
+    const double fraction = (double)count(tiles) / (double)all.end;
     if (row >= 0)
-        end(row, begun, 2.0 * (double)s->rows * (double)s->in * (double)s->out, bytes);
+        end(row, begun, fraction * 2.0 * (double)s->rows * (double)s->in * (double)s->out, fraction * bytes);
 }
 
 /* Bytes of a y or dx. */
@@ -236,7 +262,7 @@ static void linear_forward(void *y, dt_result result, const dt_operand *x, const
     const int64_t row = find_row(PASS_FORWARD, w->values);
     const double begun = begin();
     timed.plain->linear->forward(y, result, x, w, bias, s, tiles, workspace);
-    end_product(row, begun, s,
+    end_product(row, begun, s, tiles, dt_linear_all_y(timed.plain->linear, s),
                 operands(s->rows, s->in, 1.0) + operands(s->in, s->out, 1.0) +
                     results(result, s->rows, s->out));
 }
@@ -246,7 +272,7 @@ static void linear_backward_input(void *dx, dt_result result, const dt_operand *
     const int64_t row = find_row(PASS_DX, w->values);
     const double begun = begin();
     timed.plain->linear->backward_input(dx, result, dy, w, s, tiles, workspace);
-    end_product(row, begun, s,
+    end_product(row, begun, s, tiles, dt_linear_all_dx(timed.plain->linear, s),
                 operands(s->rows, s->out, 1.0) + operands(s->in, s->out, 1.0) +
                     results(result, s->rows, s->in));
 }
@@ -256,7 +282,7 @@ static void linear_backward_weight(float *dw, float *dbias, const dt_operand *x,
     const int64_t row = find_row(PASS_DW, dw);
     const double begun = begin();
     timed.plain->linear->backward_weight(dw, dbias, x, dy, s, add, tiles, workspace);
-    end_product(row, begun, s,
+    end_product(row, begun, s, tiles, dt_linear_all_dw(timed.plain->linear, s),
                 operands(s->rows, s->in, 1.0) + operands(s->rows, s->out, 1.0) +
                     floats(s->in, s->out, add ? 2.0 : 1.0));
 }

@@ -93,6 +93,10 @@ void dt_placement_settle(const dt_world *world) {
         opal_progress_set_yield_when_idle(true);
 }
 
+bool dt_placement_has_threads(const dt_world *world, int threads) {
+    return (int64_t)world->host_ranks * threads <= world->cpus.threads;
+}
+
 dt_placement dt_placement_look(const dt_world *world, int threads) {
     DT_ASSERT(threads > 0);
     const dt_topology *topology = dt_topology_here();

@@ -53,6 +53,9 @@ void dt_placement_prepare(void);
  */
 void dt_placement_settle(const dt_world *world);
 
+/** Whether the host has a hardware thread for each of `threads` threads of each of its ranks. Local. */
+bool dt_placement_has_threads(const dt_world *world, int threads);
+
 /** Looks at this host. Local. */
 dt_placement dt_placement_look(const dt_world *world, int threads);
 

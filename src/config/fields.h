@@ -53,7 +53,9 @@ typedef struct dt_config {
     int64_t leftover_windows;
     int64_t bucket_bytes;
     double hang_timeout_seconds, stop_after_seconds;
-    int64_t check_cadence, allreduce, gradient_dtype, compute_dtype, products, recompute;
+    int64_t check_cadence, allreduce, gradient_dtype, compute_dtype, products;
+    int64_t threads_per_micro_batch; /* null is auto */
+    int64_t recompute;
     bool shard_optimizer;
     char *data, *validation_data; /* lists, config/list.h */
     int64_t data_format;

@@ -30,6 +30,7 @@
 #define ABOVE       .low_exclusive = true
 #define BELOW       .high_exclusive = true
 #define OR_NULL     .nullable = true
+#define OR_AUTO     .nullable = true, .null_word = "auto"
 #define OR_EMPTY    .may_be_empty = true
 #define FIXED       .resume = DT_RESUME_FIXED
 #define CHANGEABLE  .resume = DT_RESUME_CHANGEABLE
@@ -61,8 +62,8 @@ static const dt_option table[] = {
     {FIELD(batch_size), INT("16", 1, MAX_SEQUENCES), GROUP(DATA), FIXED, UNIT("sequences"),
      HELP("Sequences in one step, all ranks together")},
     {FIELD(micro_batch_size), INT("2", 1, MAX_SEQUENCES), GROUP(DATA), FIXED, UNIT("sequences"),
-     HELP("Sequences a thread computes at once; batch_size / micro_batch_size is the most ranks "
-          "that can share a step")},
+     HELP("Sequences that a thread, or a team of threads, computes at once; batch_size / micro_batch_size is the most "
+          "ranks that can share a step")},
     {FIELD(max_steps), INT("10000", 1, MAX_COUNT), OR_NULL, GROUP(TRAINING), CHANGEABLE, UNIT("steps"),
      HELP("Step at which training ends; null, or not given beside max_tokens or max_epochs, leaves it to those")},
     {FIELD(max_tokens), INT("null", 1, INT64_MAX), OR_NULL, GROUP(TRAINING), CHANGEABLE, UNIT("tokens"),
@@ -149,6 +150,10 @@ static const dt_option table[] = {
     {FIELD(products), CHOICE("own", dt_choices_products), GROUP(TRAINING), CHANGEABLE,
      HELP("Whose matrix products training computes with in fp32; blas is OpenBLAS's, for processors that it has tuned "
           "kernels for and dtrain has none")},
+    {FIELD(threads_per_micro_batch), INT("auto", 1, 4096), OR_AUTO, GROUP(TRAINING), IRRELEVANT, UNIT("threads"),
+     HELP("Threads of a rank that compute a micro-batch together; auto is 1, or as many more as it takes for the rank's "
+          "memory to suffice; where a rank has fewer micro-batches than threads, these share them; the bits are the "
+          "same")},
     {FIELD(recompute), CHOICE("none", dt_choices_recompute), GROUP(TRAINING), IRRELEVANT,
      HELP("What the backward pass computes again to save memory: none, or layer, the forward pass of each layer, of "
           "which only the input is kept then; the bits are the same")},
@@ -305,7 +310,9 @@ const char *dt_options_describe(const dt_option *option, char text[DT_OPTION_TEX
         break;
     }
     size_t used = strlen(text);
-    snprintf(text + used, DT_OPTION_TEXT_BYTES - used, "%s", option->nullable ? ", or null" : "");
+    if (option->nullable)
+        snprintf(text + used, DT_OPTION_TEXT_BYTES - used, ", or %s",
+                 option->null_word ? option->null_word : "null");
     return text;
 }
 

@@ -54,8 +54,9 @@ typedef struct dt_option {
     const char *const *choices; /**< for DT_OPTION_CHOICE, ended by NULL: config/choices.h */
     dt_option_group group;
     dt_option_resume resume;
-    const char *unit; /**< "steps", or NULL for a number without one */
-    const char *help; /**< one line without a full stop */
+    const char *null_word; /**< of a nullable integer: how null is written; NULL for "null" */
+    const char *unit;      /**< "steps", or NULL for a number without one */
+    const char *help;      /**< one line without a full stop */
 } dt_option;
 
 /** How many rows the table has. Local. */

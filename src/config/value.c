@@ -203,6 +203,10 @@ dt_status dt_value_set(dt_config *config, const dt_option *option, const char *t
      */
     bool null =
         style == DT_VALUE_PLAIN || (style == DT_VALUE_ARGUMENT && option->nullable && text[0] != '\0');
+    if (option->null_word && strcmp(text, option->null_word) == 0) {
+        set_null(config, option);
+        return DT_OK;
+    }
     if (null && dt_scalar_resolve(text).kind == DT_SCALAR_NULL) {
         if (!option->nullable)
             return refuse(option, where, "null",
@@ -325,7 +329,7 @@ dt_status dt_value_copy(dt_config *config, const dt_config *from, const dt_optio
 json_t *dt_value_to_json(const dt_config *config, const dt_option *option) {
     const void *field = field_of(config, option);
     if (is_null(config, option))
-        return json_null();
+        return option->null_word ? json_string(option->null_word) : json_null();
     switch (option->type) {
     case DT_OPTION_INT:
         return dt_json_integer(*(const int64_t *)field);

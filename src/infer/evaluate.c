@@ -3,7 +3,6 @@
 
 #include <inttypes.h>
 #include <omp.h>
-#include <stdatomic.h>
 
 #include "base/assert.h"
 #include "base/clock.h"
@@ -50,21 +49,21 @@ static int64_t first_window(const dt_evaluator *e, int64_t micro_batch) {
 }
 
 static dt_status load(dt_evaluator *e, const dt_corpus *corpus, const dt_evaluate_range *range) {
-    const int threads = range->threads;
+    const int64_t teams = range->teams;
     const int64_t first = first_window(e, e->first_micro_batch), end = first_window(e, e->end_micro_batch);
     e->targets = start_of(e, end) - start_of(e, first);
     e->token_bytes = corpus->token_bytes;
     e->tokenizer = corpus->tokenizer;
     e->tokens = dt_memory_alloc(e->targets + 1, (size_t)e->token_bytes, "the text to evaluate on");
-    e->ids = dt_memory_alloc(threads * (e->u * e->T + 1), sizeof *e->ids, "the tokens of a micro-batch");
-    e->window = dt_memory_alloc(threads * e->u, sizeof *e->window, "the windows of a micro-batch");
+    e->ids = dt_memory_alloc(teams * (e->u * e->T + 1), sizeof *e->ids, "the tokens of a micro-batch");
+    e->window = dt_memory_alloc(teams * e->u, sizeof *e->window, "the windows of a micro-batch");
     if (range->keep_losses)
         e->each = dt_memory_alloc(e->targets + 1, sizeof *e->each, "the losses of tokens");
     if (e->tokens == NULL || e->ids == NULL || e->window == NULL || (range->keep_losses && e->each == NULL))
         return DT_FAILED;
     if (e->targets == 0)
         return DT_OK;
-    for (int64_t w = 0; w < threads * e->u; w++)
+    for (int64_t w = 0; w < teams * e->u; w++)
         e->window[w] = e->ids + w / e->u * (e->u * e->T + 1) + w % e->u * e->T;
     const int64_t at = range->first_token + start_of(e, first);
     return dt_corpus_read(corpus, at, at + e->targets + 1, e->tokens);
@@ -119,26 +118,28 @@ void dt_evaluate_free(dt_evaluator *e) {
     *e = (dt_evaluator){0};
 }
 
-/* The loss of one micro-batch, by thread `thread`; that of the rest is the same model's with a shorter
- * context. */
+/* The loss of one micro-batch, number `slot` of those that are worked on, by the calling thread and its team;
+ * that of the rest is the same model's with a shorter context. */
 static double run_micro_batch(const dt_evaluator *e, const dt_gpt *gpt, const dt_weights *weights, int64_t l,
-                              int thread, dt_activations *a) {
+                              int slot, dt_activations *a, const dt_team *team) {
     const int64_t first = first_window(e, l), start = start_of(e, first);
     const bool is_rest = first == e->windows;
     const dt_micro_batch micro_batch = {.sequences = is_rest ? 1 : first_window(e, l + 1) - first,
-                                        .windows = e->window + thread * e->u};
+                                        .windows = e->window + slot * e->u};
     const int64_t at = start - start_of(e, first_window(e, e->first_micro_batch));
-    dt_tokens_widen(e->ids + thread * (e->u * e->T + 1), e->tokens + at * e->token_bytes, e->token_bytes,
-                    start_of(e, first + micro_batch.sequences) - start + 1);
+    if (team->index == 0)
+        dt_tokens_widen(e->ids + slot * (e->u * e->T + 1), e->tokens + at * e->token_bytes, e->token_bytes,
+                        start_of(e, first + micro_batch.sequences) - start + 1);
+    dt_team_meet(team);
     dt_layout layout = *gpt->layout;
     dt_gpt shorter = *gpt;
     shorter.layout = &layout;
     if (is_rest)
         layout.shape.T = e->rest;
-    dt_forward_run(&shorter, weights, &micro_batch, a);
+    dt_forward_run(&shorter, weights, &micro_batch, a, team);
     const int64_t targets = micro_batch.sequences * layout.shape.T;
-    const double loss = dt_head_loss(&shorter, weights, targets, a);
-    for (int64_t t = 0; e->each && t < targets; t++)
+    const double loss = dt_head_loss(&shorter, weights, targets, a, team);
+    for (int64_t t = 0; e->each && team->index == 0 && t < targets; t++)
         e->each[at + t] = (float)a->losses[t];
     return loss;
 }
@@ -148,26 +149,38 @@ static bool is_over(const dt_evaluator *e) {
            (e->until_seconds > 0.0 && dt_clock_seconds() > e->until_seconds);
 }
 
+/* This rank's micro-batches, wave by wave, in one of which each team has one. All threads hear of a stop at
+ * the same wave, since those of a team wait for each other. */
+static void run_own(dt_evaluator *e, const dt_gpt *gpt, const dt_weights *weights,
+                    const dt_workers *workers) {
+    const int64_t first = e->first_micro_batch, end = e->end_micro_batch;
+    bool over = false;
+    dt_meter meter;
+    dt_meter_start(&meter, "evaluating", e->told_as, e->windows, "windows");
+#pragma omp parallel num_threads(workers->threads)
+    for (int64_t wave = first; wave < end; wave += workers->teams) {
+        const int64_t count = dt_min(workers->teams, end - wave);
+        dt_team team;
+        const int own = dt_workers_join(workers, count, omp_get_thread_num(), &team);
+#pragma omp single
+        over = over || is_over(e);
+        const double loss =
+            over ? LEFT_OUT
+                 : run_micro_batch(e, gpt, weights, wave + own, own, &workers->activations[own], &team);
+        if (team.index == 0)
+            e->losses[wave + own] = loss;
+        dt_progress_mark();
+        if (e->told_as && !over && omp_get_thread_num() == 0)
+            dt_meter_move(&meter, e->windows * (wave + count - first) / (end - first));
+#pragma omp barrier
+    }
+}
+
 dt_status dt_evaluate_run(dt_evaluator *e, const dt_gpt *gpt, const dt_weights *weights, dt_workers *workers,
                           double *loss, bool *complete) {
     DT_COLLECTIVE(e->world, DT_SAME_INT(e->T), DT_SAME_INT(e->u), DT_SAME_INT(e->windows),
                   DT_SAME_INT(e->rest));
-    atomic_int_fast64_t done = 0;
-    dt_meter meter;
-    dt_meter_start(&meter, "evaluating", e->told_as, e->windows, "windows");
-#pragma omp parallel for schedule(static, 1) num_threads(workers->threads)
-    for (int64_t l = e->first_micro_batch; l < e->end_micro_batch; l++) {
-        if (is_over(e)) {
-            e->losses[l] = LEFT_OUT;
-            continue;
-        }
-        const int thread = omp_get_thread_num();
-        e->losses[l] = run_micro_batch(e, gpt, weights, l, thread, &workers->activations[thread]);
-        dt_progress_mark();
-        const int64_t so_far = atomic_fetch_add(&done, 1) + 1;
-        if (e->told_as && omp_get_thread_num() == 0)
-            dt_meter_move(&meter, e->windows * so_far / (e->end_micro_batch - e->first_micro_batch));
-    }
+    run_own(e, gpt, weights, workers);
     DT_TRY(dt_world_gather_all(e->world, e->losses, (int64_t)sizeof(double), e->counts));
     *complete = true;
     for (int64_t l = 0; l < e->micro_batches; l++)

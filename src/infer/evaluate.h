@@ -30,7 +30,7 @@ typedef struct dt_evaluate_range {
     bool with_rest;                 /**< and, behind all of them, the rest */
     bool keep_losses;               /**< of each target */
     bool on_all;                    /**< all ranks share the windows; otherwise rank 0 takes them */
-    int threads;                    /**< of the workers that will do it */
+    int teams;                      /**< of the workers that will do it */
 } dt_evaluate_range;
 
 typedef struct dt_evaluator {
@@ -46,13 +46,13 @@ typedef struct dt_evaluator {
     int token_bytes;                            /* of a token at rest: 1, 2 or 4 */
     const dt_tokenizer *tokenizer;              /* or NULL */
     uint8_t *tokens;                            /* at rest: of this rank's windows, and one more */
-    int32_t *ids;                               /* [threads, u T + 1]: those of a micro-batch */
-    const int32_t **window;                     /* [threads, u]: the micro-batch's windows, in its ids */
+    int32_t *ids;                               /* [teams, u T + 1]: those of a micro-batch */
+    const int32_t **window;                     /* [teams, u]: the micro-batch's windows, in its ids */
     double *losses;                             /* [micro_batches] */
     float *each;                                /* [targets]: this rank's, where they are kept */
     int64_t *counts;                            /* [size]: micro-batches of each rank */
-    bool (*stop_requested)(
-        void); /**< set by the caller; asked by any thread before each micro-batch. NULL: never stop */
+    bool (*stop_requested)(void); /**< set by the caller; asked by any thread before each wave of
+                                     micro-batches. NULL: never stop */
     const char *told_as;  /**< set by the caller: what is being evaluated, which is told where it takes long;
                              NULL: it is not told */
     double until_seconds; /**< set by the caller: a moment of dt_clock_seconds after which it stops too; 0:

@@ -8,7 +8,6 @@
 #include "base/memory.h"
 #include "base/minmax.h"
 #include "base/plural.h"
-#include "math/dropout.h"
 
 /* What is being shared out. With no block it only counts, so that one list of arrays serves both purposes. */
 typedef struct carver {
@@ -66,17 +65,8 @@ static void carve_layers(dt_activations *a, carver *c) {
     }
 }
 
-int64_t dt_activations_workspace_floats(const dt_kernels *kernels, const dt_shape *s, int64_t rows) {
-    DT_ASSERT(rows > 0);
-    int64_t (*const of)(int64_t, int64_t, int64_t) = kernels->linear->workspace_floats;
-    const int64_t attention = dt_max(of(rows, s->C, 3 * s->C), of(rows, s->C, s->C));
-    const int64_t mlp = dt_max(of(rows, s->C, s->F), of(rows, s->F, s->C));
-    return dt_max(of(dt_min(dt_activations_logits_rows(s, rows) + 1, rows), s->V, s->C),
-                  dt_max(attention, mlp));
-}
-
 /*
- * What a thread has for logits. A block reads and writes all of dW and packs all of the embedding: with
+ * What a team has for logits. A block reads and writes all of dW and packs all of the embedding: with
  * GPT-2's 50,257 tokens it is some 300 rows long, and both take a few percent of the head's time.
  */
 #define LOGITS_BYTES 64000000
@@ -106,11 +96,8 @@ static int64_t carve_all(dt_activations *a, carver *c) {
     a->targets = (int32_t *)floats(c, n);
     a->losses = (double *)floats(c, 2 * n);
     a->act = operands(c, n * a->wide);
-    a->workspace = floats(c, dt_activations_workspace_floats(c->kernels, s, n));
     a->projection = floats(c, n * s->C);
     a->dprojection = a->projection;
-    a->scratch =
-        floats(c, c->kernels->attention->scratch_floats(s->T, s->C / s->H) + DT_DROPOUT_FLOATS(s->C));
     a->dx = floats(c, n * s->C);
     a->dnorm = floats(c, n * s->C);
     a->dattended = a->dnorm;

@@ -1,11 +1,12 @@
 /**
- * The memory of one micro-batch's forward and backward pass: what each layer keeps, and scratch.
+ * The memory of one micro-batch's forward and backward pass: what each layer keeps, and gradients on their
+ * way.
  *
- * A thread that works on micro-batches has one set of its own. Nothing is T x T; a layer keeps 8 C + F floats
- * a token and a few more for LayerNorm and attention; logits are there for a block of rows only. Where layers
- * are recomputed each keeps its output alone, the input of the next, and all share the memory of the rest,
- * which the backward pass makes again (Chen et al., "Training Deep Nets with Sublinear Memory Cost", 2016).
- * All functions are local.
+ * Each team of threads that works on micro-batches (model/team.h) has one set; what a thread has for itself
+ * is in scratch.h. Nothing is T x T; a layer keeps 8 C + F floats a token and a few more for LayerNorm and
+ * attention; logits are there for a block of rows only. Where layers are recomputed each keeps its output
+ * alone, the input of the next, and all share the memory of the rest, which the backward pass makes again
+ * (Chen et al., "Training Deep Nets with Sublinear Memory Cost", 2016). All functions are local.
  */
 #ifndef DT_MODEL_ACTIVATIONS_H
 #define DT_MODEL_ACTIVATIONS_H
@@ -48,8 +49,6 @@ typedef struct dt_activations {
     float *projection;           /* [n, C]: scratch, a branch before it joins the residual stream */
     dt_operand *dprojection;     /* [n, C]: its gradient, in the same place */
     dt_operand *act;             /* [n, wide]: one layer's GELU */
-    float *workspace;            /* for matrix products */
-    float *scratch;              /* for attention, and a row of dropout factors */
     float *dx;                   /* [n, C]: gradient of the residual stream */
     float *dnorm;                /* [n, C]: gradient of a LayerNorm's output */
     dt_operand *dattended;       /* [n, C]: gradient of `attended`, in the same place */
@@ -76,9 +75,6 @@ const float *dt_activations_input(const dt_activations *activations, int64_t lay
 /** Elements between the starts of rows of F: a cache line more than F where those rows would be a multiple of
  * 2 KB apart and share the sets of a cache, which slows products down. */
 int64_t dt_activations_wide(const dt_kernels *kernels, int64_t F);
-
-/** Floats of workspace for any of the model's products of up to `rows` rows. */
-int64_t dt_activations_workspace_floats(const dt_kernels *kernels, const dt_shape *shape, int64_t rows);
 
 /**
  * Into blocks of how many rows the head divides `rows` rows (model/head.h): one, or equal ones as 64 MB of

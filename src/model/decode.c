@@ -6,7 +6,7 @@
 #include "base/assert.h"
 #include "base/memory.h"
 #include "base/minmax.h"
-#include "model/activations.h"
+#include "model/scratch.h"
 
 static int64_t round_bytes(int64_t bytes) {
     return (bytes + DT_MEMORY_ALIGN - 1) / DT_MEMORY_ALIGN * DT_MEMORY_ALIGN;
@@ -38,7 +38,7 @@ dt_status dt_decode_create(dt_decoder *decoder, const dt_gpt *gpt, const dt_weig
                    {&decoder->mean, n * whole},
                    {&decoder->rstd, n * whole},
                    {&decoder->scratch, k->attention->scratch_floats(T, C / s->H) * whole},
-                   {&decoder->workspace, dt_activations_workspace_floats(k, s, n) * whole}};
+                   {&decoder->workspace, dt_scratch_products_floats(k, s, n) * whole}};
     const size_t count = sizeof regions / sizeof *regions;
     int64_t total = 0;
     for (size_t i = 0; i < count; i++)

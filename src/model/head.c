@@ -20,48 +20,56 @@ static dt_operand *outputs_at(const dt_gpt *gpt, const dt_activations *a, int64_
     return dt_kernels_operand(gpt->kernels, a->ln_f, first * gpt->layout->shape.C);
 }
 
-void dt_head_logits(const dt_gpt *gpt, const dt_weights *weights, dt_range rows, dt_activations *a) {
+void dt_head_logits(const dt_gpt *gpt, const dt_weights *weights, dt_range rows, dt_activations *a,
+                    const dt_team *team) {
     DT_ASSERT(rows.first < rows.end && dt_range_is_within(rows, a->sequences * gpt->layout->shape.T));
     DT_ASSERT(rows.end - rows.first <= a->logits_rows + 1);
     const struct dt_linear *linear = gpt->kernels->linear;
     const dt_linear_shape head = shape_of(gpt, rows.end - rows.first, a->logits_stride);
     linear->backward_input(a->logits, DT_RESULT_FLOAT, outputs_at(gpt, a, rows.first), &weights->wte, &head,
-                           dt_linear_all_dx(linear, &head), a->workspace);
+                           dt_team_slice(team, dt_linear_all_dx(linear, &head).end), team->scratch->products);
+    dt_team_meet(team);
 }
 
-double dt_head_loss(const dt_gpt *gpt, const dt_weights *weights, int64_t n, dt_activations *a) {
+double dt_head_loss(const dt_gpt *gpt, const dt_weights *weights, int64_t n, dt_activations *a,
+                    const dt_team *team) {
     for (dt_range rows = {0}; rows.end < n;) {
         rows = block_at(a, rows.end, n);
-        dt_head_logits(gpt, weights, rows, a);
+        dt_head_logits(gpt, weights, rows, a, team);
         gpt->kernels->loss->forward(a->losses + rows.first, a->logits, a->targets + rows.first,
-                                    dt_range_all(rows.end - rows.first), gpt->layout->shape.V,
+                                    dt_team_slice(team, rows.end - rows.first), gpt->layout->shape.V,
                                     a->logits_stride);
+        dt_team_meet(team);
     }
     return dt_loss_sum(a->losses, n);
 }
 
 /* dX and dW of a block, from the gradient of its logits. */
 static void pull_block(const dt_gpt *gpt, const dt_weights *weights, dt_range rows, dt_activations *a,
-                       float *dwte) {
+                       const dt_team *team, float *dwte) {
     const dt_kernels *k = gpt->kernels;
     const int64_t stride = a->logits_stride * (int64_t)sizeof *a->logits / k->operand_bytes;
     const dt_linear_shape head = shape_of(gpt, rows.end - rows.first, stride);
     const dt_operand *dlogits = a->logits;
     k->linear->backward_weight(dwte, NULL, dlogits, outputs_at(gpt, a, rows.first), &head, rows.first > 0,
-                               dt_linear_all_dw(k->linear, &head), a->workspace);
+                               dt_team_slice(team, dt_linear_all_dw(k->linear, &head).end),
+                               team->scratch->products);
     k->linear->forward(a->dnorm + rows.first * gpt->layout->shape.C, DT_RESULT_FLOAT, dlogits, &weights->wte,
-                       NULL, &head, dt_linear_all_y(k->linear, &head), a->workspace);
+                       NULL, &head, dt_team_slice(team, dt_linear_all_y(k->linear, &head).end),
+                       team->scratch->products);
+    dt_team_meet(team);
 }
 
 double dt_head_backward(const dt_gpt *gpt, const dt_weights *weights, int64_t n, float scale,
-                        dt_activations *a, float *dwte) {
+                        dt_activations *a, const dt_team *team, float *dwte) {
     for (dt_range rows = {0}; rows.end < n;) {
         rows = block_at(a, rows.end, n);
-        dt_head_logits(gpt, weights, rows, a);
+        dt_head_logits(gpt, weights, rows, a, team);
         gpt->kernels->loss->backward(a->losses + rows.first, a->logits, a->targets + rows.first,
-                                     dt_range_all(rows.end - rows.first), gpt->layout->shape.V,
+                                     dt_team_slice(team, rows.end - rows.first), gpt->layout->shape.V,
                                      a->logits_stride, scale);
-        pull_block(gpt, weights, rows, a, dwte);
+        dt_team_meet(team);
+        pull_block(gpt, weights, rows, a, team, dwte);
     }
     return dt_loss_sum(a->losses, n);
 }

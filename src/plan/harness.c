@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/philox.h"
 #include "comm/agree.h"
+#include "comm/placement.h"
 #include "optim/moments.h"
 #include "allreduce/tree.h"
 #include "train/need.h"
@@ -47,7 +48,8 @@ static bool is_sharded(const dt_world *world, const dt_config *c) {
 }
 
 /* What a rank makes by itself. */
-static dt_status create_own(dt_harness *harness, const dt_world *world, const dt_config *c, int threads) {
+static dt_status create_own(dt_harness *harness, const dt_world *world, const dt_config *c,
+                            const dt_workers_plan *whom) {
     harness->gpt = (dt_gpt){&harness->layout, dt_products_kernels(c), c->dropout, 0};
     DT_TRY(is_sharded(world, c)
                ? dt_moments_create_state(&harness->moments, &harness->state, &harness->layout)
@@ -56,7 +58,7 @@ static dt_status create_own(dt_harness *harness, const dt_world *world, const dt
     dt_state_arrive(&harness->state, 0);
     DT_TRY(dt_weights_create(&harness->weights, &harness->gpt, harness->state.parameters));
     DT_TRY(create_tokens(harness, world, c));
-    DT_TRY(dt_workers_create(&harness->workers, threads, harness->gpt.kernels, &harness->layout.shape,
+    DT_TRY(dt_workers_create(&harness->workers, whom, harness->gpt.kernels, &harness->layout.shape,
                              c->micro_batch_size, (dt_recompute)c->recompute));
     dt_workers_pack(&harness->workers, &harness->gpt, &harness->weights);
     return dt_hooks_create(&harness->hooks, NULL, &harness->layout, 1);
@@ -100,16 +102,17 @@ dt_status dt_harness_create(dt_harness *harness, const dt_world *world, const dt
         status = dt_layout_create(&harness->layout, shape);
     DT_TRY(dt_agree(world, status));
     dt_need need;
-    (void)dt_need_of(
-        &(dt_need_job){.layout = &harness->layout,
+    dt_need_job job = {.layout = &harness->layout,
                        .config = config,
                        .rank = world->rank,
                        .size = world->size,
                        .host_ranks = world->host_ranks,
                        .threads = threads,
-                       .corpus_bytes = config->batch_size * config->max_seq_len * dt_tokens_bytes(shape.V)},
-        &need);
+                       .corpus_bytes = config->batch_size * config->max_seq_len * dt_tokens_bytes(shape.V)};
+    DT_TRY(dt_need_choose_teams(world, &job, &need));
     DT_TRY(dt_need_check(world, &need));
+    harness->team_threads = job.team_threads;
+    const dt_workers_plan whom = {threads, dt_need_teams(&job), dt_placement_has_threads(world, threads)};
     char products[DT_MATMUL_NAME_BYTES];
     DT_TRY(dt_products_open(world, config, products));
     const dt_allreduce_options allreduce = dt_settings_allreduce(config);
@@ -117,7 +120,7 @@ dt_status dt_harness_create(dt_harness *harness, const dt_world *world, const dt
         DT_TRY(dt_moments_create(&harness->moments, world,
                                  dt_step_micro_batches(config->batch_size, config->micro_batch_size),
                                  harness->layout.elements, config->bucket_bytes, &allreduce));
-    DT_TRY(dt_agree(world, create_own(harness, world, config, threads)));
+    DT_TRY(dt_agree(world, create_own(harness, world, config, &whom)));
     return create_step(harness, world, config);
 }
 

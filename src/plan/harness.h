@@ -23,8 +23,9 @@ typedef struct dt_harness {
     dt_streams streams; /**< one window each */
     dt_shard shard;
     dt_workers workers;
-    dt_hooks *hooks; /**< none */
-    dt_spans spans;  /**< switched off, and empty, unless a caller creates and starts it */
+    int64_t team_threads; /**< as chosen for them */
+    dt_hooks *hooks;      /**< none */
+    dt_spans spans;       /**< switched off, and empty, unless a caller creates and starts it */
     dt_step *step;
 } dt_harness;
 

@@ -17,11 +17,13 @@ typedef struct dt_plan_memory {
     int64_t other_bytes; /**< of the last rank of the host; 0 where it has one alone */
     int64_t node_bytes;  /**< of all ranks of the host */
     int node_ranks;
+    int64_t team_threads; /**< that work on a micro-batch together */
 } dt_plan_memory;
 
 /** What `config` takes with `batch` for its batch_size on `ranks` ranks of `threads` threads, `node_ranks` to
- * a host, up to `ranks`. The tokens of the corpus are not known and not counted. Local. */
+ * a host, up to `ranks`. Where the config leaves that to memory, threads form teams as they would on hosts of
+ * `limit_bytes`, 0 for as many as it takes. The tokens of the corpus are not known and not counted. Local. */
 dt_status dt_plan_memory_of(const dt_layout *layout, const dt_config *config, int64_t batch, int ranks,
-                            int node_ranks, int threads, dt_plan_memory *memory);
+                            int node_ranks, int threads, int64_t limit_bytes, dt_plan_memory *memory);
 
 #endif

@@ -113,18 +113,21 @@ static dt_status predict(const dt_plan_machine *machine, const dt_config *c, con
                          double threads_per_core, dt_plan_point *point) {
     const dt_probe *probe = &machine->probe;
     const int64_t own_micro_batches = (point->micro_batches + point->ranks - 1) / point->ranks;
-    const int64_t waves = (own_micro_batches + probe->threads - 1) / probe->threads, u = c->micro_batch_size;
+    const double shared = (double)own_micro_batches / probe->teams;
+    const double waves = c->products == DT_PRODUCTS_BLAS ? ceil(shared) : shared,
+                 last_wave = waves - (ceil(waves) - 1.0);
+    const int64_t u = c->micro_batch_size;
     /* A batch smaller than a micro-batch makes one small micro-batch; the probe's are whole. */
     const double whole = point->batch < u ? (double)point->batch / (double)u : 1.0;
     const int64_t adds = count_adds(point->micro_batches, point->ranks);
     DT_TRY(predict_traffic(machine, c, layout, threads_per_core,
-                           threads_per_core * whole * probe->forward_seconds,
-                           threads_per_core * whole * probe->backward_seconds, point));
+                           threads_per_core * fmin(waves, 1.0) * whole * probe->forward_seconds,
+                           threads_per_core * last_wave * whole * probe->backward_seconds, point));
     DT_TRY(dt_plan_memory_of(layout, c, point->batch, point->ranks, host_ranks(machine, point->ranks),
-                             probe->threads, &point->memory));
+                             probe->threads, machine->node_bytes, &point->memory));
     point->memory_bytes = dt_need_total(&point->memory.max);
     point->compute_seconds =
-        threads_per_core * ((double)waves * whole * (probe->forward_seconds + probe->backward_seconds) +
+        threads_per_core * (waves * whole * (probe->forward_seconds + probe->backward_seconds) +
                             (double)adds * (double)layout->elements * probe->add_seconds);
     point->update_seconds = threads_per_core * update_seconds(machine, c, point->ranks);
     point->step_seconds = point->compute_seconds + point->exposed_seconds + point->update_seconds +

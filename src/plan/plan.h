@@ -8,8 +8,11 @@
  * the pace:
  *
  *     step     = waves x (forward + backward) + tree additions + exposed + gather of losses + update
- *     waves    = ceil(ceil(L / p) / t)
+ *     waves    = ceil(L / p) / m
  *     gather   = ceil(log2 p) x latency
+ *
+ * m is how many micro-batches the probe's t threads had at once, m = t where each had one. Fewer are taken to
+ * be shared out evenly among all threads, but with products: blas, which are not: there waves are whole.
  *
  * With shard_optimizer norm and AdamW work on a p-th, and what travels is a reduce-scatter beside the
  * backward pass and an allgather beside the forward pass.
@@ -34,6 +37,7 @@ typedef struct dt_plan_machine {
     dt_link link;       /**< between hosts: what a host's ranks share */
     dt_link inside;     /**< between ranks of a host, whose cores move the messages */
     int host_ranks;     /**< ranks on a host */
+    int64_t node_bytes; /**< of memory of a host, for threads_per_micro_batch: auto; 0: as much as it takes */
     bool same_host;     /**< all ranks share a host, however many they are */
     bool link_measured; /**< otherwise the link is given or assumed */
 } dt_plan_machine;

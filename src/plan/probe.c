@@ -36,10 +36,10 @@ struct dt_probing {
     const dt_world *world;
     dt_harness harness;
     int64_t micro_batch_sequences;
-    const int32_t **windows; /* [threads * micro_batch_sequences] */
+    const int32_t **windows; /* [teams * micro_batch_sequences] */
     int32_t *ids;            /* what they point to, which overlaps as windows of a stream do */
-    float **gradient;        /* [threads + 1], each of layout->elements: one for additions to add to */
-    dt_gpt_view *view;       /* [threads] */
+    float **gradient;        /* [teams + 1], each of layout->elements: one for additions to add to */
+    dt_gpt_view *view;       /* [teams] */
     double *partial;
     int64_t repetitions[KINDS]; /* of a round */
     double (*round)[KINDS];     /* [size]: each rank's seconds of one repetition, on average, in a round */
@@ -48,18 +48,26 @@ struct dt_probing {
     int64_t rounds;
 };
 
-static dt_micro_batch micro_batch_of(const dt_probing *p, int thread) {
-    const int64_t first = thread * p->micro_batch_sequences;
+static dt_micro_batch micro_batch_of(const dt_probing *p, int number) {
+    const int64_t first = number * p->micro_batch_sequences;
     return (dt_micro_batch){
         .sequences = p->micro_batch_sequences, .windows = p->windows + first, .first_slot = first, .step = 1};
+}
+
+/* The calling thread's team, and the number of its micro-batch: as many as there can be are worked on. */
+static int join(const dt_probing *p, dt_team *team) {
+    const dt_workers *workers = &p->harness.workers;
+    return dt_workers_join(workers, workers->teams, omp_get_thread_num(), team);
 }
 
 static void run_forward(dt_probing *p) {
 #pragma omp parallel num_threads(p->harness.workers.threads)
     {
-        const dt_micro_batch micro_batch = micro_batch_of(p, omp_get_thread_num());
+        dt_team team;
+        const int own = join(p, &team);
+        const dt_micro_batch micro_batch = micro_batch_of(p, own);
         dt_forward_run(&p->harness.gpt, &p->harness.weights, &micro_batch,
-                       &p->harness.workers.activations[omp_get_thread_num()]);
+                       &p->harness.workers.activations[own], &team);
     }
 }
 
@@ -68,15 +76,16 @@ static void run_forward(dt_probing *p) {
 static void run_backward(dt_probing *p) {
 #pragma omp parallel num_threads(p->harness.workers.threads)
     {
-        const int t = omp_get_thread_num();
-        const dt_micro_batch micro_batch = micro_batch_of(p, t);
+        dt_team team;
+        const int own = join(p, &team);
+        const dt_micro_batch micro_batch = micro_batch_of(p, own);
         dt_backward_run(&p->harness.gpt, &p->harness.weights, &micro_batch, 1e-4F,
-                        &p->harness.workers.activations[t], &p->view[t], NULL);
+                        &p->harness.workers.activations[own], &team, &p->view[own], NULL);
     }
 }
 
 static void add(dt_probing *p, int threads) {
-    float *restrict into = p->gradient[p->harness.workers.threads];
+    float *restrict into = p->gradient[p->harness.workers.teams];
     const float *restrict from = p->gradient[0];
 #pragma omp parallel for simd schedule(static) num_threads(threads)
     for (int64_t i = 0; i < p->harness.layout.elements; i++)
@@ -182,36 +191,39 @@ static dt_status size_rounds(dt_probing *p) {
     return DT_OK;
 }
 
-/* A batch with a micro-batch for each thread of each rank. */
+/* A batch with a micro-batch for each team of each rank; memory may still allow only fewer at once. */
 static dt_status create_harness(dt_probing *p, const dt_config *config, int threads) {
     dt_config own = *config; /* borrows the strings */
-    own.batch_size = p->world->size * threads * config->micro_batch_size;
+    const int64_t asked = config->threads_per_micro_batch;
+    const int teams = dt_workers_teams(threads, dt_is_null_int(asked) ? 1 : asked, threads);
+    own.batch_size = p->world->size * teams * config->micro_batch_size;
     own.shard_optimizer = false; /* the update is probed whole: a plan is for any number of ranks */
     return dt_harness_create(&p->harness, p->world, &own, threads);
 }
 
 /* What a rank needs by itself, beside the harness. */
 static dt_status create_own(dt_probing *p, const dt_config *config) {
-    const int threads = p->harness.workers.threads;
+    const int64_t teams = p->harness.workers.teams;
     const int64_t u = config->micro_batch_size, T = config->max_seq_len;
     const dt_layout *layout = &p->harness.layout;
     p->micro_batch_sequences = u;
-    p->windows = calloc((size_t)(threads * u), sizeof *p->windows);
-    p->ids = calloc((size_t)(threads * u * T + 1), sizeof *p->ids);
-    p->gradient = calloc((size_t)threads + 1, sizeof *p->gradient);
-    p->view = calloc((size_t)threads, sizeof *p->view);
+    p->windows = calloc((size_t)(teams * u), sizeof *p->windows);
+    p->ids = calloc((size_t)(teams * u * T + 1), sizeof *p->ids);
+    p->gradient = calloc((size_t)teams + 1, sizeof *p->gradient);
+    p->view = calloc((size_t)teams, sizeof *p->view);
     p->round = calloc((size_t)p->world->size, sizeof *p->round);
     p->partial = dt_memory_alloc(dt_clip_chunks(layout->elements), sizeof *p->partial, "partial norms");
     if (!p->windows || !p->ids || !p->gradient || !p->view || !p->round || !p->partial)
-        return dt_fail("out of memory for a probe of %d thread%s", threads, dt_plural_s(threads));
-    dt_tokens_widen(p->ids, p->harness.shard.tokens, p->harness.shard.token_bytes, threads * u * T + 1);
-    for (int64_t s = 0; s < threads * u; s++)
+        return dt_fail("out of memory for a probe of %d thread%s", p->harness.workers.threads,
+                       dt_plural_s(p->harness.workers.threads));
+    dt_tokens_widen(p->ids, p->harness.shard.tokens, p->harness.shard.token_bytes, teams * u * T + 1);
+    for (int64_t s = 0; s < teams * u; s++)
         p->windows[s] = p->ids + s * T;
-    for (int t = 0; t <= threads; t++) {
+    for (int64_t t = 0; t <= teams; t++) {
         p->gradient[t] = dt_memory_alloc(layout->elements, sizeof(float), "a probe's gradient");
         if (p->gradient[t] == NULL)
             return DT_FAILED;
-        if (t < threads)
+        if (t < teams)
             DT_TRY(dt_gpt_view_create(&p->view[t], layout, p->gradient[t]));
     }
     return DT_OK;
@@ -237,6 +249,7 @@ dt_probe dt_probe_read(const dt_probing *p, double threads_per_core) {
         mean[kind] = p->sum[kind] / (double)p->rounds /
                      (kind == ADD_ALONE ? threads_per_core_alone : threads_per_core);
     return (dt_probe){.threads = p->harness.workers.threads,
+                      .teams = p->harness.workers.teams,
                       .forward_seconds = mean[FORWARD],
                       .backward_seconds = mean[BACKWARD],
                       .add_seconds = mean[ADD] / floats,
@@ -247,10 +260,10 @@ dt_probe dt_probe_read(const dt_probing *p, double threads_per_core) {
 void dt_probe_free(dt_probing *p) {
     if (p == NULL)
         return;
-    const int threads = p->harness.workers.threads;
-    for (int t = 0; p->gradient && t <= threads; t++)
+    const int teams = p->harness.workers.teams;
+    for (int t = 0; p->gradient && t <= teams; t++)
         dt_memory_free(p->gradient[t]);
-    for (int t = 0; p->view && t < threads; t++)
+    for (int t = 0; p->view && t < teams; t++)
         dt_gpt_view_free(&p->view[t]);
     free(p->gradient);
     free(p->view);

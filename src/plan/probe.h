@@ -17,6 +17,7 @@
 /** Costs of a rank that has its cores to itself. */
 typedef struct dt_probe {
     int threads;
+    int teams;                                /**< micro-batches that the threads have at once */
     double forward_seconds, backward_seconds; /**< of one micro-batch on each thread at once */
     double add_seconds;                       /**< of one float of a tree addition, all threads sharing it */
     double add_alone_seconds;                 /**< the same on one thread, as the allreduce adds */

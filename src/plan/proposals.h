@@ -19,9 +19,10 @@
 #define DT_PROPOSALS_MAX 48
 
 /** Room for what dt_proposals_name writes. */
-#define DT_PROPOSAL_BYTES 96
+#define DT_PROPOSAL_BYTES 128
 
 typedef struct dt_proposal {
+    bool auto_teams; /**< threads_per_micro_batch: auto */
     dt_recompute recompute;
     bool shard_optimizer;
     int64_t micro_batch_size;

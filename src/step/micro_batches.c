@@ -48,14 +48,14 @@ static void rehearse(dt_micro_batches *schedule, int64_t micro_batches, rehearsa
 }
 
 dt_status dt_micro_batches_schedule(dt_micro_batches *schedule, int64_t micro_batches, int64_t first,
-                                    int64_t end, int threads) {
-    DT_ASSERT(first >= 0 && first <= end && threads > 0);
+                                    int64_t end, int teams) {
+    DT_ASSERT(first >= 0 && first <= end && teams > 0);
     const size_t run = (size_t)(end - first);
     const size_t bytes_per_micro_batch = sizeof *schedule->buffer + sizeof *schedule->add +
                                          sizeof *schedule->wave_adds_end + sizeof(dt_tree_node) +
                                          sizeof(dt_tree_add) + sizeof(int64_t);
-    *schedule = (dt_micro_batches){.first = first, .end = end, .wave_micro_batches = threads};
-    schedule->waves = (end - first + threads - 1) / threads;
+    *schedule = (dt_micro_batches){.first = first, .end = end, .wave_micro_batches = teams};
+    schedule->waves = (end - first + teams - 1) / teams;
     DT_TRY(dt_memory_expect(end - first, bytes_per_micro_batch, "the schedule of a rank's micro-batches"));
     schedule->buffer = calloc(run, sizeof *schedule->buffer);
     schedule->add = calloc(run, sizeof *schedule->add);

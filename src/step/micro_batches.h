@@ -1,12 +1,12 @@
 /**
- * A rank's micro-batches in the order in which its threads work on them, and the few gradient buffers that
- * this takes.
+ * A rank's micro-batches in the order in which its teams of threads work on them, and the few gradient
+ * buffers that this takes.
  *
- * Micro-batches are worked on in waves of one a thread. After each wave every addition of the canonical tree
+ * Micro-batches are worked on in waves of one per team. After each wave every addition of the canonical tree
  * whose operands are there is carried out, which frees its right operand's buffer for the next wave; a rank
- * so needs threads + log2(micro-batches / threads) buffers where both are powers of two, a few more
+ * so needs teams + log2(micro-batches / teams) buffers where both are powers of two, a few more
  * elsewhere, and not one per micro-batch. What remains at the end are the nodes of the rank's cover. All of
- * this is decided once; which thread does what never shows in the sums. All functions are local.
+ * this is decided once; who does what never shows in the sums. All functions are local.
  */
 #ifndef DT_STEP_MICRO_BATCHES_H
 #define DT_STEP_MICRO_BATCHES_H
@@ -34,11 +34,11 @@ typedef struct dt_micro_batches {
     int64_t cover_buffer[DT_TREE_COVER_MAX]; /**< where the sum of each node of the cover stands at the end */
 } dt_micro_batches;
 
-/** Schedules the micro-batches [first, end) of `micro_batches` for `threads` threads. The caller frees the
- * schedule.
+/** Schedules the micro-batches [first, end) of `micro_batches` for `teams` teams of threads. The caller frees
+ * the schedule.
  */
 dt_status dt_micro_batches_schedule(dt_micro_batches *schedule, int64_t micro_batches, int64_t first,
-                                    int64_t end, int threads);
+                                    int64_t end, int teams);
 
 /** Frees the schedule; one that is all zero is fine. */
 void dt_micro_batches_free(dt_micro_batches *schedule);

@@ -34,9 +34,9 @@ struct dt_overlap {
     int64_t buckets;
     int64_t *bounds; /* [buckets + 1] */
     float *node[DT_TREE_COVER_MAX];
-    int64_t wave_micro_batches;  /* micro-batches of the last wave: how often a bucket has to be passed */
+    int threads;                 /* of the last wave: how often a bucket has to be passed */
     atomic_int_fast64_t *passed; /* [buckets] */
-    pass *passes;                /* [schedule->wave_micro_batches], one a thread */
+    pass *passes;                /* [threads] */
     int64_t next;                /* the bucket to start next; -1 when all are */
     double first_start;          /* when the first was, or 0 */
     double (*now)(void);         /* the clock for calls beside a pass */
@@ -52,7 +52,7 @@ dt_status dt_overlap_workspace_bytes(const dt_cost_job *job, int rank, int64_t e
                                    elements - (buckets - 1) * floats, buckets, bytes);
 }
 
-/* Hands over the next bucket, whose micro-batches have all passed it, after the additions that are left for
+/* Hands over the next bucket, which all threads have passed, after the additions that are left for
  * it. `now` is the clock for what the reduction takes. */
 static void start_next(dt_overlap *o, double (*now)(void)) {
     const dt_micro_batches *schedule = o->schedule;
@@ -74,7 +74,7 @@ static void start_next(dt_overlap *o, double (*now)(void)) {
 }
 
 static bool next_is_complete(const dt_overlap *o) {
-    return o->next >= 0 && atomic_load(&o->passed[o->next]) == o->wave_micro_batches;
+    return o->next >= 0 && atomic_load(&o->passed[o->next]) == o->threads;
 }
 
 /*
@@ -113,23 +113,20 @@ static dt_status create(dt_overlap *o, int64_t elements, int64_t bucket_bytes, d
     const dt_micro_batches *schedule = o->schedule;
     DT_TRY(dt_buckets_cut(elements, bucket_bytes, form, o->ranks, &o->bounds, &o->buckets));
     o->passed = calloc((size_t)o->buckets + 1, sizeof *o->passed); /* never 0 bytes, which may be NULL */
-    o->passes = calloc((size_t)schedule->wave_micro_batches, sizeof *o->passes);
+    o->passes = calloc((size_t)o->threads, sizeof *o->passes);
     if (o->passed == NULL || o->passes == NULL)
-        return dt_fail("out of memory for the progress of %" PRId64 " thread%s", schedule->wave_micro_batches,
-                       dt_plural_s(schedule->wave_micro_batches));
-    for (int64_t t = 0; t < schedule->wave_micro_batches; t++) {
+        return dt_fail("out of memory for the progress of %d thread%s", o->threads, dt_plural_s(o->threads));
+    for (int t = 0; t < o->threads; t++) {
         pass *p = &o->passes[t];
-        *p = (pass){.overlap = o, .thread = (int)t, .progress = {reached, p}};
+        *p = (pass){.overlap = o, .thread = t, .progress = {reached, p}};
     }
-    o->wave_micro_batches =
-        schedule->end - schedule->first - (schedule->waves - 1) * schedule->wave_micro_batches;
     for (int64_t c = 0; c < schedule->cover_count; c++)
         o->node[c] = o->gradient[schedule->cover_buffer[c]];
     return DT_OK;
 }
 
 dt_status dt_overlap_create(dt_overlap **created, const dt_world *world, const dt_micro_batches *schedule,
-                            float *const *gradient, int64_t micro_batches, int64_t elements,
+                            int threads, float *const *gradient, int64_t micro_batches, int64_t elements,
                             int64_t bucket_bytes, const dt_allreduce_options *options, dt_spans *spans) {
     DT_COLLECTIVE(world, DT_SAME_INT(micro_batches), DT_SAME_INT(elements), DT_SAME_INT(bucket_bytes),
                   DT_SAME_INT(options->algorithm), DT_SAME_INT(options->dtype),
@@ -139,6 +136,7 @@ dt_status dt_overlap_create(dt_overlap **created, const dt_world *world, const d
     *created = o;
     if (o != NULL) {
         o->schedule = schedule;
+        o->threads = threads;
         o->gradient = gradient;
         o->ranks = world->size;
         o->dtype = options->dtype;
@@ -178,7 +176,7 @@ bool dt_overlap_wanted(const dt_overlap *o) {
 void dt_overlap_begin(dt_overlap *o) {
     for (int64_t b = 0; b < o->buckets; b++)
         atomic_store(&o->passed[b], 0);
-    for (int64_t t = 0; t < o->schedule->wave_micro_batches; t++)
+    for (int t = 0; t < o->threads; t++)
         o->passes[t].next = o->buckets - 1;
     o->next = o->buckets - 1;
     o->first_start = o->exposed = 0.0;
@@ -205,8 +203,8 @@ dt_status dt_overlap_finish(dt_overlap *o, float **sum, dt_overlap_times *times)
     /* Without this check the bucket's sum would be this rank's alone, and nobody would know. */
     if (o->next >= 0)
         return dt_fail("fault in the program: bucket %" PRId64 " of the gradient was passed by %" PRId64
-                       " of %" PRId64 " micro-batches",
-                       o->next, (int64_t)atomic_load(&o->passed[o->next]), o->wave_micro_batches);
+                       " of %d threads",
+                       o->next, (int64_t)atomic_load(&o->passed[o->next]), o->threads);
     dt_progress_arrive();
     const double begun = dt_clock_seconds();
     DT_TRY(dt_allreduce_finish(o->allreduce));
@@ -223,7 +221,7 @@ dt_status dt_overlap_alone(dt_overlap *o, double *seconds) {
     dt_overlap_times times;
     dt_overlap_begin(o);
     /* Every thread says at once that its pass is done; the main one last, since it acts on it. */
-    for (int64_t thread = o->wave_micro_batches - 1; thread >= 0; thread--)
+    for (int thread = o->threads - 1; thread >= 0; thread--)
         reached(&o->passes[thread], 0);
     DT_TRY(dt_overlap_finish(o, &sum, &times));
     *seconds = times.exposed;

@@ -2,11 +2,11 @@
  * The allreduce of the gradient, or its reduce-scatter (allreduce/form.h), beside the backward pass: each
  * bucket leaves as soon as it is complete.
  *
- * A bucket of this rank's nodes is complete when every micro-batch of the last wave (step/micro_batches.h)
- * has passed it in its backward pass. Then the last additions are carried out for that bucket alone, and it
- * is handed to the reduction, as soon as that can take it. Passes report from all threads; only the main
- * thread acts on it, and gives MPI a chance to move messages at every report, since MPI moves them at no
- * other time.
+ * A bucket of this rank's nodes is complete when every thread has passed it in the backward pass of its
+ * micro-batch of the last wave (step/micro_batches.h). Then the last additions are carried out for that
+ * bucket alone, and it is handed to the reduction, as soon as that can take it. Passes report from all
+ * threads; only the main thread acts on it, and gives MPI a chance to move messages at every report, since
+ * MPI moves them at no other time.
  */
 #ifndef DT_STEP_OVERLAP_H
 #define DT_STEP_OVERLAP_H
@@ -39,12 +39,13 @@ dt_status dt_overlap_workspace_bytes(const dt_cost_job *job, int rank, int64_t e
 
 /**
  * Prepares allreduces of `elements` floats over `micro_batches` micro-batches in buckets of about
- * `bucket_bytes`, which travel as `options` say. `schedule` is this rank's, and gradient[schedule->buffers]
- * its buffers; both must outlive the overlap, as must `spans`, which measures it and may be NULL. All but
- * these must agree. On failure all ranks fail. The caller frees it. Collective.
+ * `bucket_bytes`, which travel as `options` say. `schedule` is this rank's, `threads` the threads that all
+ * work on its last wave, and gradient[schedule->buffers] its buffers; schedule and buffers must outlive the
+ * overlap, as must `spans`, which measures it and may be NULL. All but these must agree. On failure all ranks
+ * fail. The caller frees it. Collective.
  */
 dt_status dt_overlap_create(dt_overlap **overlap, const dt_world *world, const dt_micro_batches *schedule,
-                            float *const *gradient, int64_t micro_batches, int64_t elements,
+                            int threads, float *const *gradient, int64_t micro_batches, int64_t elements,
                             int64_t bucket_bytes, const dt_allreduce_options *options, dt_spans *spans);
 
 /** Frees; NULL is allowed. Collective, unless NULL. */

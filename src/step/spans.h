@@ -24,7 +24,7 @@
 /** The rows of the step; `elements` of a span are the floats of the vector that it worked on. */
 typedef enum dt_span {
     DT_SPAN_BATCH,     /**< the batch is drawn */
-    DT_SPAN_THREADS,   /**< a thread waits for the micro-batches of the others */
+    DT_SPAN_THREADS,   /**< a thread waits for others, of its team or with micro-batches of their own */
     DT_SPAN_ADDITIONS, /**< micro-batches are added up along the canonical tree */
     DT_SPAN_ROUNDING,  /**< with one rank: the sum is rounded to the gradient's dtype */
     DT_SPAN_ALLREDUCE, /**< buckets are sent, added up and waited for */

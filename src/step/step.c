@@ -56,12 +56,12 @@ void dt_step_slots(int64_t B, int64_t u, int rank, int size, int64_t *first, int
     *end = *end * u < B ? *end * u : B;
 }
 
-dt_status dt_step_gradient_buffers(int64_t micro_batches, int rank, int size, int threads, int64_t *buffers) {
-    DT_ASSERT(rank >= 0 && rank < size && threads > 0);
+dt_status dt_step_gradient_buffers(int64_t micro_batches, int rank, int size, int teams, int64_t *buffers) {
+    DT_ASSERT(rank >= 0 && rank < size && teams > 0);
     int64_t first, end;
     dt_micro_batches schedule;
     dt_tree_run(micro_batches, rank, size, &first, &end);
-    dt_status status = dt_micro_batches_schedule(&schedule, micro_batches, first, end, threads);
+    dt_status status = dt_micro_batches_schedule(&schedule, micro_batches, first, end, teams);
     *buffers = schedule.buffers;
     dt_micro_batches_free(&schedule);
     return status;
@@ -101,7 +101,7 @@ static dt_status create_own(dt_step *s) {
     s->micro_batches = dt_step_micro_batches(s->in.B, s->in.u);
     dt_tree_run(s->micro_batches, world->rank, world->size, &first, &end);
     dt_step_slots(s->in.B, s->in.u, world->rank, world->size, &s->first_slot, &s->end_slot);
-    DT_TRY(dt_micro_batches_schedule(&s->schedule, s->micro_batches, first, end, s->in.workers->threads));
+    DT_TRY(dt_micro_batches_schedule(&s->schedule, s->micro_batches, first, end, s->in.workers->teams));
     DT_TRY(create_gradients(s));
     DT_TRY(create_batch(s));
     DT_TRY(dt_hooks_expect_memory(s->in.hooks, s->micro_batches));
@@ -126,8 +126,9 @@ dt_status dt_step_create(dt_step **created, const dt_step_inputs *inputs) {
     DT_TRY(dt_agree(inputs->world, status));
     const dt_allreduce_options options =
         dt_update_sum_options(&s->update, inputs->moments, &inputs->allreduce);
-    return dt_overlap_create(&s->overlap, inputs->world, &s->schedule, s->gradient, s->micro_batches,
-                             inputs->gpt->layout->elements, inputs->bucket_bytes, &options, inputs->spans);
+    return dt_overlap_create(&s->overlap, inputs->world, &s->schedule, inputs->workers->threads, s->gradient,
+                             s->micro_batches, inputs->gpt->layout->elements, inputs->bucket_bytes, &options,
+                             inputs->spans);
 }
 
 dt_algorithm dt_step_algorithm(const dt_step *s) {
@@ -172,8 +173,17 @@ static void complete_in_pass(dt_step *s) {
     dt_replica_check_begin(s->in.replica_check);
 }
 
-/* Forward, loss and backward of micro-batch `index` of this rank, on the calling thread's activations. */
-static void run_micro_batch(dt_step *s, int64_t step, int64_t index, const dt_backward_progress *progress) {
+/* Hooks look at what a whole team has made, and one thread of it calls them. */
+static void call_hooks(dt_step *s, int64_t step, const dt_activations *a, int64_t rows, int64_t index,
+                       const dt_team *team) {
+    if (team->index == 0)
+        dt_hooks_forward(s->in.hooks, step, a, rows, dt_micro_batch_values_hooks(&s->values, index));
+    dt_team_meet(team);
+}
+
+/* The calling thread's part of forward, loss and backward of micro-batch `index` of this rank. */
+static void run_micro_batch(dt_step *s, int64_t step, int64_t index, dt_activations *a, const dt_team *team,
+                            const dt_backward_progress *progress) {
     const int64_t T = s->in.gpt->layout->shape.T, micro_batch_index = s->schedule.first + index;
     const int64_t first = micro_batch_index * s->in.u, left = s->in.B - first;
     const dt_micro_batch micro_batch = {.sequences = left < s->in.u ? left : s->in.u,
@@ -182,15 +192,14 @@ static void run_micro_batch(dt_step *s, int64_t step, int64_t index, const dt_ba
                                         .step = step,
                                         .arrival = s->await};
     const float scale = (float)(1.0 / ((double)s->in.B * (double)T));
-    dt_activations *a = &s->in.workers->activations[omp_get_thread_num()];
-    dt_forward_run(s->in.gpt, s->in.weights, &micro_batch, a);
+    dt_forward_run(s->in.gpt, s->in.weights, &micro_batch, a, team);
     if (omp_get_thread_num() == 0 && dt_update_is_under_way(&s->update))
         complete_in_pass(s);
-    dt_hooks_forward(s->in.hooks, step, a, micro_batch.sequences * T,
-                     dt_micro_batch_values_hooks(&s->values, micro_batch_index));
-    *dt_micro_batch_values_loss(&s->values, micro_batch_index) =
-        dt_backward_run(s->in.gpt, s->in.weights, &micro_batch, scale, a,
-                        &s->gradient_view[s->schedule.buffer[index]], progress);
+    call_hooks(s, step, a, micro_batch.sequences * T, micro_batch_index, team);
+    const double loss = dt_backward_run(s->in.gpt, s->in.weights, &micro_batch, scale, a, team,
+                                        &s->gradient_view[s->schedule.buffer[index]], progress);
+    if (team->index == 0)
+        *dt_micro_batch_values_loss(&s->values, micro_batch_index) = loss;
     dt_progress_mark();
 }
 
@@ -205,11 +214,12 @@ static void add_vectors(const dt_step *s, float *into, const float *from, int64_
     dt_spans_end(s->in.spans, DT_SPAN_ADDITIONS, begun, (double)elements / (double)omp_get_num_threads());
 }
 
-/* Where this thread has no more micro-batches of the wave. */
-static void wait_for_threads(const dt_step *s) {
+/* Where this thread has done its part of the wave, in which it has waited so long for the rest of its team.
+ */
+static void wait_for_threads(const dt_step *s, double waited_seconds) {
     const double begun = dt_spans_begin(s->in.spans);
 #pragma omp barrier
-    dt_spans_end(s->in.spans, DT_SPAN_THREADS, begun, 0.0);
+    dt_spans_end(s->in.spans, DT_SPAN_THREADS, begun - waited_seconds, 0.0);
 }
 
 /*
@@ -219,19 +229,23 @@ static void wait_for_threads(const dt_step *s) {
  */
 static void run_micro_batches(dt_step *s, int64_t step) {
     const dt_micro_batches *schedule = &s->schedule;
+    const dt_workers *workers = s->in.workers;
     const int64_t run = schedule->end - schedule->first, elements = s->in.gpt->layout->elements;
     dt_overlap_begin(s->overlap);
-#pragma omp parallel num_threads(s->in.workers->threads)
+#pragma omp parallel num_threads(workers->threads)
     for (int64_t wave = 0, add = 0; wave < schedule->waves; wave++) {
         const int64_t first = wave * schedule->wave_micro_batches;
         const int64_t end =
             first + schedule->wave_micro_batches < run ? first + schedule->wave_micro_batches : run;
         const bool overlapped = wave == schedule->waves - 1 && dt_overlap_wanted(s->overlap);
-#pragma omp for schedule(static, 1) nowait
-        for (int64_t index = first; index < end; index++)
-            run_micro_batch(s, step, index,
-                            overlapped ? dt_overlap_progress(s->overlap, omp_get_thread_num()) : NULL);
-        wait_for_threads(s);
+        dt_team team;
+        double waited_seconds = 0.0;
+        const int own = dt_workers_join(workers, end - first, omp_get_thread_num(), &team);
+        if (s->in.spans && s->in.spans->on)
+            team.waited_seconds = &waited_seconds;
+        run_micro_batch(s, step, first + own, &workers->activations[own], &team,
+                        overlapped ? dt_overlap_progress(s->overlap, omp_get_thread_num()) : NULL);
+        wait_for_threads(s, waited_seconds);
         for (; !overlapped && add < schedule->wave_adds_end[wave]; add++)
             add_vectors(s, s->gradient[schedule->add[add].into], s->gradient[schedule->add[add].from],
                         elements);

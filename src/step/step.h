@@ -83,9 +83,9 @@ int64_t dt_step_micro_batches(int64_t B, int64_t u);
 /** The slots [*first, *end) whose streams rank `rank` of `size` needs. Local. */
 void dt_step_slots(int64_t B, int64_t u, int rank, int size, int64_t *first, int64_t *end);
 
-/** How many vectors of gradient a rank with these micro-batches and threads holds at once.
+/** How many vectors of gradient a rank with these micro-batches and teams of threads holds at once.
  * Local. */
-dt_status dt_step_gradient_buffers(int64_t micro_batches, int rank, int size, int threads, int64_t *buffers);
+dt_status dt_step_gradient_buffers(int64_t micro_batches, int rank, int size, int teams, int64_t *buffers);
 
 /** Allocates all that steps need. The caller frees it. Fails with DT_USAGE with more ranks than
  * micro-batches; on failure all ranks fail. Collective. */

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 
 #include "base/assert.h"
+#include "base/memory.h"
+#include "base/minmax.h"
 #include "base/plural.h"
 
 /* OpenMP's environment may hold it to fewer (OMP_THREAD_LIMIT, OMP_MAX_ACTIVE_LEVELS). */
@@ -41,17 +43,58 @@ static int granted(int threads) {
     return found;
 }
 
-dt_status dt_workers_create(dt_workers *workers, int threads, const dt_kernels *kernels,
+int dt_workers_teams(int threads, int64_t team_threads, int64_t micro_batches) {
+    DT_ASSERT(threads > 0 && team_threads > 0 && micro_batches > 0);
+    return (int)dt_max(dt_min(threads / team_threads, micro_batches), 1);
+}
+
+static dt_status create_barriers(dt_workers *workers, bool spin) {
+    workers->barrier = dt_memory_alloc(workers->teams, sizeof *workers->barrier, "the teams of threads");
+    if (workers->barrier == NULL)
+        return DT_FAILED;
+    for (int b = 0; b < workers->teams; b++)
+        if (dt_barrier_create(&workers->barrier[b], spin) != DT_OK) {
+            while (b-- > 0)
+                dt_barrier_free(&workers->barrier[b]);
+            dt_memory_free(workers->barrier);
+            workers->barrier = NULL;
+            return DT_FAILED;
+        }
+    return DT_OK;
+}
+
+dt_status dt_workers_create(dt_workers *workers, const dt_workers_plan *plan, const dt_kernels *kernels,
                             const dt_shape *shape, int64_t sequences, dt_recompute recompute) {
-    DT_ASSERT(threads > 0 && sequences > 0);
-    workers->threads = granted(threads);
-    workers->activations = calloc((size_t)workers->threads, sizeof *workers->activations);
-    if (workers->activations == NULL)
+    DT_ASSERT(plan->teams > 0 && plan->teams <= plan->threads && sequences > 0);
+    *workers = (dt_workers){.threads = granted(plan->threads)};
+    workers->teams = plan->teams < workers->threads ? plan->teams : workers->threads;
+    workers->activations = calloc((size_t)workers->teams, sizeof *workers->activations);
+    workers->scratch = calloc((size_t)workers->threads, sizeof *workers->scratch);
+    if (workers->activations == NULL || workers->scratch == NULL)
         return dt_fail("out of memory for the activations of %d thread%s", workers->threads,
                        dt_plural_s(workers->threads));
+    DT_TRY(create_barriers(workers, plan->own_cores));
+    for (int a = 0; a < workers->teams; a++)
+        DT_TRY(dt_activations_create(&workers->activations[a], kernels, shape, sequences, recompute));
     for (int t = 0; t < workers->threads; t++)
-        DT_TRY(dt_activations_create(&workers->activations[t], kernels, shape, sequences, recompute));
+        DT_TRY(dt_scratch_create(&workers->scratch[t], kernels, shape, sequences));
     return DT_OK;
+}
+
+int dt_workers_join(const dt_workers *workers, int64_t micro_batches, int thread, dt_team *team) {
+    DT_ASSERT(micro_batches > 0 && micro_batches <= workers->teams);
+    DT_ASSERT(thread >= 0 && thread < workers->threads);
+    const int teams = (int)micro_batches, each = workers->threads / teams;
+    /* The first `longer` teams have one thread more. */
+    const int longer = workers->threads % teams, in_longer = longer * (each + 1);
+    const bool is_longer = thread < in_longer;
+    const int size = is_longer ? each + 1 : each, position = is_longer ? thread : thread - in_longer;
+    const int own = position / size + (is_longer ? 0 : longer);
+    *team = (dt_team){.size = size,
+                      .index = position % size,
+                      .barrier = &workers->barrier[own],
+                      .scratch = &workers->scratch[thread]};
+    return own;
 }
 
 /* Panels that a thread packs at a time: few enough that the threads end together. */
@@ -68,8 +111,14 @@ void dt_workers_pack(const dt_workers *workers, const dt_gpt *gpt, const dt_weig
 }
 
 void dt_workers_free(dt_workers *workers) {
-    for (int t = 0; workers->activations && t < workers->threads; t++)
-        dt_activations_free(&workers->activations[t]);
+    for (int a = 0; workers->activations && a < workers->teams; a++)
+        dt_activations_free(&workers->activations[a]);
+    for (int t = 0; workers->scratch && t < workers->threads; t++)
+        dt_scratch_free(&workers->scratch[t]);
+    for (int b = 0; workers->barrier && b < workers->teams; b++)
+        dt_barrier_free(&workers->barrier[b]);
     free(workers->activations);
+    free(workers->scratch);
+    dt_memory_free(workers->barrier);
     *workers = (dt_workers){0};
 }

@@ -1,6 +1,8 @@
 /* The sizes that others allocate by, put side by side, and held against base/available.h. */
 #include "train/need.h"
 
+#include <limits.h>
+
 #include "allreduce/buckets.h"
 #include "allreduce/cost.h"
 #include "base/assert.h"
@@ -12,6 +14,7 @@
 #include "comm/agree.h"
 #include "comm/contract.h"
 #include "model/activations.h"
+#include "model/scratch.h"
 #include "model/weights.h"
 #include "step/overlap.h"
 #include "step/step.h"
@@ -35,6 +38,14 @@ static bool is_sharded(const dt_need_job *job) {
     return job->config->shard_optimizer && job->size > 1;
 }
 
+int dt_need_teams(const dt_need_job *job) {
+    const dt_config *c = job->config;
+    int64_t first, end;
+    dt_tree_run(dt_step_micro_batches(c->batch_size, c->micro_batch_size), job->rank, job->size, &first,
+                &end);
+    return dt_workers_teams(job->threads, job->team_threads, end - first);
+}
+
 /* The vectors of gradient, and what the allreduce has on its way. */
 static dt_status count_gradients(const dt_need_job *job, dt_need *need) {
     const dt_config *c = job->config;
@@ -47,7 +58,7 @@ static dt_status count_gradients(const dt_need_job *job, dt_need *need) {
                         .form = is_sharded(job) ? DT_FORM_REDUCE_SCATTER : DT_FORM_ALLREDUCE};
     int64_t buffers, gather;
     need->bytes[DT_NEED_GRADIENTS] = need->bytes[DT_NEED_ALLREDUCE] = INT64_MAX;
-    DT_TRY(dt_step_gradient_buffers(cost.micro_batches, job->rank, job->size, job->threads, &buffers));
+    DT_TRY(dt_step_gradient_buffers(cost.micro_batches, job->rank, job->size, dt_need_teams(job), &buffers));
     need->bytes[DT_NEED_GRADIENTS] = times(buffers, times(job->layout->elements, sizeof(float)));
     DT_TRY(dt_overlap_workspace_bytes(&cost, job->rank, job->layout->elements, c->bucket_bytes,
                                       &need->bytes[DT_NEED_ALLREDUCE]));
@@ -86,15 +97,18 @@ static dt_status count_moments(const dt_need_job *job, dt_need *need) {
 
 dt_status dt_need_of(const dt_need_job *job, dt_need *need) {
     DT_ASSERT(job->rank >= 0 && job->rank < job->size && job->threads > 0 && job->corpus_bytes >= 0);
+    DT_ASSERT(job->team_threads > 0);
     const dt_config *c = job->config;
     const dt_shape *shape = &job->layout->shape;
     const dt_kernels *kernels = dt_products_kernels(c);
     const int64_t vector = times(job->layout->elements, sizeof(float));
     const int64_t activations =
-        dt_activations_floats(kernels, shape, c->micro_batch_size, (dt_recompute)c->recompute);
+        times(dt_need_teams(job),
+              dt_activations_floats(kernels, shape, c->micro_batch_size, (dt_recompute)c->recompute));
+    const int64_t scratch = times(job->threads, dt_scratch_floats(kernels, shape, c->micro_batch_size));
     *need = (dt_need){{[DT_NEED_WEIGHTS] = vector,
                        [DT_NEED_PACKED] = dt_weights_panel_bytes(kernels, shape),
-                       [DT_NEED_ACTIVATIONS] = times(job->threads, times(activations, sizeof(float))),
+                       [DT_NEED_ACTIVATIONS] = times(plus(activations, scratch), sizeof(float)),
                        [DT_NEED_SAVER] = job->saves ? dt_saver_bytes(job->layout) : 0,
                        [DT_NEED_CORPUS] = corpus_bytes(job)}};
     DT_TRY(count_moments(job, need));
@@ -153,6 +167,34 @@ static dt_status tell(const dt_world *world, const dt_need *need) {
     return DT_OK;
 }
 
+/* Whether the ranks of every host find what they need. Collective. */
+static dt_status fits(const dt_world *world, const dt_need *need, bool *everywhere) {
+    int64_t all = dt_min(dt_need_total(need), LARGEST_BYTES);
+    int found;
+    DT_TRY(dt_world_host_sum(world, &all));
+    DT_TRY(dt_agree_min(world, all <= dt_available_bytes(""), &found));
+    *everywhere = found != 0;
+    return DT_OK;
+}
+
+dt_status dt_need_choose_teams(const dt_world *world, dt_need_job *job, dt_need *need) {
+    DT_COLLECTIVE(world, DT_SAME_INT(job->config->threads_per_micro_batch));
+    const bool chosen = !dt_is_null_int(job->config->threads_per_micro_batch);
+    bool enough = chosen;
+    int fewer; /* below the largest number: the most threads of any rank are so many fewer */
+    DT_TRY(dt_agree_min(world, INT_MAX - job->threads, &fewer));
+    job->team_threads = chosen ? job->config->threads_per_micro_batch : 1;
+    (void)dt_need_of(job, need); /* a rank that cannot count fits nowhere */
+    if (!enough)
+        DT_TRY(fits(world, need, &enough));
+    while (!enough && job->team_threads < INT_MAX - fewer) {
+        job->team_threads++;
+        (void)dt_need_of(job, need);
+        DT_TRY(fits(world, need, &enough));
+    }
+    return DT_OK;
+}
+
 dt_status dt_need_check(const dt_world *world, const dt_need *need) {
     DT_COLLECTIVE_CALL(world);
     const int64_t own = dt_min(dt_need_total(need), LARGEST_BYTES);
@@ -164,7 +206,8 @@ dt_status dt_need_check(const dt_world *world, const dt_need *need) {
         status = dt_usage(
             "not enough memory on host %s: expected %s%s available for %d rank%s, of which rank %d takes "
             "%s, found %s%s; use a smaller model, micro_batch_size, bucket_bytes or OMP_NUM_THREADS, "
-            "or fewer ranks per host, or recompute: layer; dtrain plan says what fits",
+            "or fewer ranks per host, or threads_per_micro_batch: auto or recompute: layer; dtrain plan says "
+            "what fits",
             world->host, own < LARGEST_BYTES ? "at least " : "more than ", dt_units_bytes((double)all).text,
             world->host_ranks, dt_plural_s(world->host_ranks), world->rank, dt_units_bytes((double)own).text,
             dt_units_bytes((double)available).text,

@@ -23,7 +23,7 @@ typedef enum dt_need_kind {
     DT_NEED_PACKED,      /**< weights rounded and packed for products, in bf16 */
     DT_NEED_GRADIENTS,   /**< the vectors that a rank holds at once */
     DT_NEED_MOMENTS,     /**< AdamW's two, or the rank's slice of them */
-    DT_NEED_ACTIVATIONS, /**< of all threads */
+    DT_NEED_ACTIVATIONS, /**< of all teams of threads, and each thread's scratch */
     DT_NEED_ALLREDUCE,   /**< what it has on its way */
     DT_NEED_SAVER,       /**< the copy that is being saved, where the rank saves */
     DT_NEED_CORPUS,      /**< the rank's tokens, and its part of a batch */
@@ -40,8 +40,9 @@ typedef struct dt_need_job {
     const dt_layout *layout;
     const dt_config *config;
     int rank, size;
-    int host_ranks; /**< ranks on each host, as the allreduce sees them */
-    int threads;    /**< of a rank */
+    int host_ranks;       /**< ranks on each host, as the allreduce sees them */
+    int threads;          /**< of a rank */
+    int64_t team_threads; /**< that work on a micro-batch together (step/workers.h) */
     int64_t corpus_bytes;
     bool saves; /**< whether it holds a copy to save from, as rank 0 of a run does */
 } dt_need_job;
@@ -51,6 +52,16 @@ typedef struct dt_need_job {
  * cannot even be counted; those kinds are INT64_MAX then. Local.
  */
 dt_status dt_need_of(const dt_need_job *job, dt_need *need);
+
+/** The teams that the rank's threads form. Local. */
+int dt_need_teams(const dt_need_job *job);
+
+/**
+ * Sets job->team_threads as the config has it, and what the rank needs. Where the config leaves it to memory,
+ * that is the fewest threads with which the ranks of every host find as much as they need; where none
+ * suffices, all threads of a rank. Collective.
+ */
+dt_status dt_need_choose_teams(const dt_world *world, dt_need_job *job, dt_need *need);
 
 /** What a table calls it: "weights". Local. */
 const char *dt_need_name(dt_need_kind kind);

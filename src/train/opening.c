@@ -123,6 +123,25 @@ static void print_start(const dt_run *run) {
         dt_log_line("weights   from %s, a model folder", path);
 }
 
+/* Said where threads work together. A rank with fewer micro-batches than the others may have fewer teams. */
+static void print_teams(const dt_run *run) {
+    const dt_workers *w = &run->workers;
+    const int64_t asked = run->about.config.threads_per_micro_batch;
+    const char *why = "the rank has no more of them";
+    if (w->teams == w->threads)
+        return;
+    if (dt_workers_teams(w->threads, run->team_threads, w->threads) == w->teams)
+        why = dt_is_null_int(asked) ? "memory suffices for no more" : "threads_per_micro_batch asks for it";
+    const int fewer = w->threads / w->teams, more = fewer + (w->threads % w->teams > 0);
+    char threads[48];
+    if (more > fewer)
+        snprintf(threads, sizeof threads, "%d or %d", fewer, more);
+    else
+        snprintf(threads, sizeof threads, "%d", fewer);
+    dt_log_line("teams     %s threads work on a micro-batch together, %d at once: %s", threads, w->teams,
+                why);
+}
+
 static void print_model(const dt_run *run) {
     char model[DT_DESCRIBE_BYTES];
     const dt_need need = dt_run_need(run);
@@ -194,6 +213,7 @@ static void print_lines(const dt_run *run, const json_t *hosts, const char *unli
         dt_log_line("compute   bf16, %s", dt_kernels_bf16_how(run->gpt.kernels));
     if (c->products == DT_PRODUCTS_BLAS)
         dt_log_line("products  by %s, one thread each", run->about.products);
+    print_teams(run);
     print_model(run);
     print_corpus(run);
     print_batch(run);

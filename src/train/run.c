@@ -16,6 +16,7 @@
 #include "base/minmax.h"
 #include "base/progress.h"
 #include "comm/agree.h"
+#include "comm/placement.h"
 #include "allreduce/tree.h"
 #include "comm/watchdog.h"
 #include "config/check.h"
@@ -35,26 +36,27 @@
 /* Rank 0 also holds the copy that is saved. What cannot be counted is more than there is, and refused as
  * such.
  */
-static dt_need need_of(const dt_run *run, int threads, int64_t corpus_bytes) {
-    dt_need need;
-    (void)dt_need_of(&(dt_need_job){.layout = &run->layout,
-                                    .config = &run->about.config,
-                                    .rank = run->world->rank,
-                                    .size = run->world->size,
-                                    .host_ranks = run->world->host_ranks,
-                                    .threads = threads,
-                                    .corpus_bytes = corpus_bytes,
-                                    .saves = run->world->rank == 0},
-                     &need);
-    return need;
+static dt_need_job need_job(const dt_run *run, int threads, int64_t corpus_bytes) {
+    return (dt_need_job){.layout = &run->layout,
+                         .config = &run->about.config,
+                         .rank = run->world->rank,
+                         .size = run->world->size,
+                         .host_ranks = run->world->host_ranks,
+                         .threads = threads,
+                         .team_threads = run->team_threads,
+                         .corpus_bytes = corpus_bytes,
+                         .saves = run->world->rank == 0};
 }
 
 /* Before what is large is allocated; the last thing that decides how large it is is the corpus. */
-static dt_status check_memory(const dt_run *run, int64_t first_slot, int64_t end_slot) {
+static dt_status check_memory(dt_run *run, int64_t first_slot, int64_t end_slot) {
     int threads;
+    dt_need need;
     DT_TRY(dt_agree(run->world, dt_workers_count(&threads)));
-    const dt_need need = need_of(
+    dt_need_job job = need_job(
         run, threads, dt_streams_tokens(&run->streams, first_slot, end_slot) * run->corpus.token_bytes);
+    DT_TRY(dt_need_choose_teams(run->world, &job, &need));
+    run->team_threads = job.team_threads;
     return dt_need_check(run->world, &need);
 }
 
@@ -137,8 +139,11 @@ static dt_status create_workers(dt_run *run) {
     int threads;
     DT_TRY(dt_workers_count(&threads));
     DT_TRY(dt_hooks_create(&run->hooks, c->hooks, &run->layout, c->batch_size));
-    DT_TRY(dt_workers_create(&run->workers, threads, run->gpt.kernels, &run->layout.shape,
-                             c->micro_batch_size, (dt_recompute)c->recompute));
+    const dt_need_job job = need_job(run, threads, 0);
+    const dt_workers_plan whom = {threads, dt_need_teams(&job),
+                                  dt_placement_has_threads(run->world, threads)};
+    DT_TRY(dt_workers_create(&run->workers, &whom, run->gpt.kernels, &run->layout.shape, c->micro_batch_size,
+                             (dt_recompute)c->recompute));
     dt_workers_pack(&run->workers, &run->gpt, &run->weights);
     return DT_OK;
 }
@@ -178,7 +183,7 @@ static dt_status create_observers(dt_run *run) {
                                      .end_token = corpus->total.tokens,
                                      .max_windows = c->eval_max_windows,
                                      .on_all = c->eval_on == DT_EVAL_ALL,
-                                     .threads = run->workers.threads};
+                                     .teams = run->workers.teams};
     if (!dt_is_null_int(c->eval_cadence))
         DT_TRY(dt_evaluate_create(&run->evaluator, run->world, corpus, c->max_seq_len, c->micro_batch_size,
                                   &range));
@@ -375,5 +380,9 @@ void dt_run_free(dt_run *run) {
 }
 
 dt_need dt_run_need(const dt_run *run) {
-    return need_of(run, run->workers.threads, run->shard.tokens_count * run->shard.token_bytes);
+    dt_need need;
+    const dt_need_job job =
+        need_job(run, run->workers.threads, run->shard.tokens_count * run->shard.token_bytes);
+    (void)dt_need_of(&job, &need);
+    return need;
 }

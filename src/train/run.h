@@ -65,6 +65,7 @@ typedef struct dt_run {
     dt_state state;
 
     dt_workers workers;
+    int64_t team_threads; /**< that work on a micro-batch together, as the config or the memory has it */
     dt_hooks *hooks;
     dt_replica_check replica_check;
     dt_step *step;

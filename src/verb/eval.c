@@ -10,6 +10,7 @@
 #include "base/plural.h"
 #include "base/suffix.h"
 #include "comm/agree.h"
+#include "comm/placement.h"
 #include "config/list.h"
 #include "data/batch.h"
 #include "infer/evaluate.h"
@@ -191,10 +192,11 @@ static dt_status evaluate(const dt_world *world, const dt_model_file *model, con
     DT_TRY(choose_split(f, &model->about, corpus, &range, &what));
     dt_status status = dt_workers_count(&threads);
     /* Without a backward pass nothing of a layer is wanted again, and all layers can share one's memory. */
+    const dt_workers_plan whom = {threads, threads, dt_placement_has_threads(world, threads)};
     if (status == DT_OK)
-        status = dt_workers_create(workers, threads, model->gpt.kernels, &model->layout.shape,
+        status = dt_workers_create(workers, &whom, model->gpt.kernels, &model->layout.shape,
                                    c->micro_batch_size, DT_RECOMPUTE_LAYER);
-    range.threads = workers->threads;
+    range.teams = workers->teams;
     if (status == DT_OK)
         status = dt_evaluate_create(evaluator, world, corpus, c->max_seq_len, c->micro_batch_size, &range);
     DT_TRY(dt_agree(world, status));

@@ -179,7 +179,7 @@ static bool has_work_for(const planning *plan, int ranks) {
 static dt_status find_memory(const planning *plan, int ranks, dt_plan_memory *memory) {
     const int host_ranks = plan->machine.same_host ? ranks : plan->machine.host_ranks;
     return dt_plan_memory_of(&plan->layout, plan->config, plan->config->batch_size, ranks, host_ranks,
-                             plan->threads, memory);
+                             plan->threads, plan->node_bytes, memory);
 }
 
 static dt_status print_memory(const planning *plan) {
@@ -305,6 +305,7 @@ static dt_status measure(planning *plan, const dt_world *world, const dt_link *l
     if (plan->probed || !anything_fits(plan))
         DT_TRY(dt_probe_run(&plan->machine.probe, world, plan->config, plan->threads, threads_per_core));
     plan->machine.probe.threads = plan->threads;
+    plan->machine.node_bytes = plan->node_bytes;
     return DT_OK;
 }
 

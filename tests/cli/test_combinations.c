@@ -1,7 +1,8 @@
 /*
- * The same bits by whatever combination of what may not change them: ranks, threads, recomputed layers, a
- * sharded optimizer, algorithms, sizes of buckets, and stops with a resume onto another combination; for each
- * tokenizer and dtype, which do change them, against a run of one rank with none of these.
+ * The same bits by whatever combination of what may not change them: ranks, threads alone and in teams,
+ * recomputed layers, a sharded optimizer, algorithms, sizes of buckets, and stops with a resume onto another
+ * combination; for each tokenizer and dtype, which do change them, against a run of one rank with none of
+ * these.
  *
  * Combinations are drawn from a seeded generator. DTRAIN_TEST_COMBINATIONS is how many (12 when it is not
  * set; `tools/test --long` tries more), DTRAIN_TEST_SEED draws others.
@@ -52,9 +53,13 @@ typedef struct combination {
 static combination draw_combination(void) {
     static const int ranks[] = {TRAINING_ALONE, 1, 2, 3, 4, 5, 7, 10};
     static const char *const algorithms[] = {"auto", "flat", "hierarchical"};
+    static const char *const teams[] = {"1", "2", "3", "auto"};
     combination c = {.ranks = ranks[draw(8)], .threads = 1 + (int)draw(3)};
-    snprintf(c.flags, sizeof c.flags, "--recompute %s --%sshard-optimizer --allreduce %s --bucket-bytes %d",
-             draw(2) ? "layer" : "none", draw(3) ? "" : "no-", algorithms[draw(3)], 4096 << draw(6));
+    snprintf(
+        c.flags, sizeof c.flags,
+        "--recompute %s --%sshard-optimizer --allreduce %s --bucket-bytes %d --threads-per-micro-batch %s",
+        draw(2) ? "layer" : "none", draw(3) ? "" : "no-", algorithms[draw(3)], 4096 << draw(6),
+        teams[draw(4)]);
     return c;
 }
 

@@ -41,7 +41,7 @@ static void begin_pass(pass *p, dt_algorithm algorithm, int64_t bucket_floats) {
     p->gradient = dt_memory_alloc(ELEMENTS, sizeof *p->gradient, "a gradient");
     assert_non_null(p->gradient);
     assert_ok(dt_micro_batches_schedule(&p->micro_batches, world.size, world.rank, world.rank + 1, 1));
-    assert_ok(dt_overlap_create(&p->overlap, &world, &p->micro_batches, &p->gradient, world.size, ELEMENTS,
+    assert_ok(dt_overlap_create(&p->overlap, &world, &p->micro_batches, 1, &p->gradient, world.size, ELEMENTS,
                                 bucket_floats * (int64_t)sizeof(float), &options, NULL));
     for (int64_t e = 0; e < ELEMENTS; e++)
         p->gradient[e] = brought(world.rank, e);

@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "model/activations.h"
 #include "model/gpt.h"
+#include "model/team.h"
 #include "model/weights.h"
 #include "support/numbers.h"
 
@@ -20,9 +21,20 @@ typedef struct small_gpt {
     dt_gpt gpt; /**< of the fastest kernels in fp32; small_gpt_use sets others */
     float *parameters;
     dt_weights weights;
-    int32_t *tokens; /* [SMALL_GPT_WINDOWS, T + 1] */
+    dt_scratch scratch; /**< for SMALL_GPT_WINDOWS sequences */
+    dt_team team;       /**< a thread by itself */
+    int32_t *tokens;    /* [SMALL_GPT_WINDOWS, T + 1] */
     const int32_t *windows[SMALL_GPT_WINDOWS];
 } small_gpt;
+
+/* Scratch for the model's kernels, NaN all over. */
+static inline void small_gpt_alone(small_gpt *small) {
+    const dt_kernels *k = small->gpt.kernels;
+    const dt_shape *shape = &small->layout.shape;
+    assert_int_equal(dt_scratch_create(&small->scratch, k, shape, SMALL_GPT_WINDOWS), DT_OK);
+    numbers_poison(small->scratch.block, dt_scratch_floats(k, shape, SMALL_GPT_WINDOWS));
+    small->team = dt_team_alone(&small->scratch);
+}
 
 /** Makes a model of `shape` that drops out with probability `dropout` in training. */
 static inline small_gpt *small_gpt_make(dt_shape shape, double dropout) {
@@ -42,6 +54,7 @@ static inline small_gpt *small_gpt_make(dt_shape shape, double dropout) {
         free(chosen);
     }
     assert_int_equal(dt_weights_create(&small->weights, &small->gpt, small->parameters), DT_OK);
+    small_gpt_alone(small);
     small->tokens = numbers_tokens(SMALL_GPT_WINDOWS * (shape.T + 1), 99, shape.V);
     for (int64_t w = 0; w < SMALL_GPT_WINDOWS; w++)
         small->windows[w] = small->tokens + w * (shape.T + 1);
@@ -51,13 +64,16 @@ static inline small_gpt *small_gpt_make(dt_shape shape, double dropout) {
 /** Computes with `kernels` from now on, with panels of the weights in their form. */
 static inline void small_gpt_use(small_gpt *small, const dt_kernels *kernels) {
     dt_weights_free(&small->weights);
+    dt_scratch_free(&small->scratch);
     small->gpt.kernels = kernels;
+    small_gpt_alone(small);
     assert_int_equal(dt_weights_create(&small->weights, &small->gpt, small->parameters), DT_OK);
     dt_weights_pack(&small->weights, &small->gpt, 0, small->weights.panels);
 }
 
 static inline void small_gpt_free(small_gpt *small) {
     dt_weights_free(&small->weights);
+    dt_scratch_free(&small->scratch);
     dt_layout_free(&small->layout);
     free(small->parameters);
     free(small->tokens);

@@ -55,12 +55,13 @@ static float *gradient_with(small_gpt *small, const dt_kernels *k, const dt_micr
     float *gradient = numbers_poisoned(small->layout.elements);
     dt_gpt_view view;
     assert_int_equal(dt_gpt_view_create(&view, &small->layout, gradient), DT_OK);
-    dt_forward_run(&small->gpt, &small->weights, micro_batch, &a);
-    const double loss =
-        dt_head_loss(&small->gpt, &small->weights, micro_batch->sequences * small->layout.shape.T, &a);
-    assert_near(k->name, "loss",
-                dt_backward_run(&small->gpt, &small->weights, micro_batch, scale, &a, &view, NULL), loss,
-                1e-15);
+    dt_forward_run(&small->gpt, &small->weights, micro_batch, &a, &small->team);
+    const double loss = dt_head_loss(&small->gpt, &small->weights,
+                                     micro_batch->sequences * small->layout.shape.T, &a, &small->team);
+    assert_near(
+        k->name, "loss",
+        dt_backward_run(&small->gpt, &small->weights, micro_batch, scale, &a, &small->team, &view, NULL),
+        loss, 1e-15);
     dt_gpt_view_free(&view);
     dt_activations_free(&a);
     return gradient;

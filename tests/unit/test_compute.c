@@ -20,9 +20,10 @@ static float *gradient_of(small_gpt *small, const dt_kernels *k, double *loss) {
     float *gradient = numbers_poisoned(small->layout.elements);
     dt_gpt_view view;
     assert_int_equal(dt_gpt_view_create(&view, &small->layout, gradient), DT_OK);
-    dt_forward_run(&small->gpt, &small->weights, &micro_batch, &a);
-    const double forward = dt_head_loss(&small->gpt, &small->weights, SEQUENCES * small->layout.shape.T, &a);
-    *loss = dt_backward_run(&small->gpt, &small->weights, &micro_batch, scale, &a, &view, NULL);
+    dt_forward_run(&small->gpt, &small->weights, &micro_batch, &a, &small->team);
+    const double forward =
+        dt_head_loss(&small->gpt, &small->weights, SEQUENCES * small->layout.shape.T, &a, &small->team);
+    *loss = dt_backward_run(&small->gpt, &small->weights, &micro_batch, scale, &a, &small->team, &view, NULL);
     assert_true(*loss == forward);
     dt_gpt_view_free(&view);
     dt_activations_free(&a);
@@ -109,8 +110,9 @@ static double loss_at(small_gpt *small, const float *from, const float *directio
     }
     dt_weights_pack(&small->weights, &small->gpt, 0, small->weights.panels);
     dt_activations a = small_gpt_activations(small, SEQUENCES);
-    dt_forward_run(&small->gpt, &small->weights, &micro_batch, &a);
-    const double loss = dt_head_loss(&small->gpt, &small->weights, SEQUENCES * small->layout.shape.T, &a);
+    dt_forward_run(&small->gpt, &small->weights, &micro_batch, &a, &small->team);
+    const double loss =
+        dt_head_loss(&small->gpt, &small->weights, SEQUENCES * small->layout.shape.T, &a, &small->team);
     dt_activations_free(&a);
     return loss / (double)(SEQUENCES * small->layout.shape.T);
 }
@@ -151,14 +153,14 @@ static void any_share_of_the_panels_will_do(void **state) {
         const dt_micro_batch micro_batch = small_gpt_micro_batch(small, 1, 0);
         small_gpt_use(small, k);
         dt_activations a = small_gpt_activations(small, 1);
-        dt_forward_run(&small->gpt, &small->weights, &micro_batch, &a);
-        dt_head_logits(&small->gpt, &small->weights, dt_range_all(small->layout.shape.T), &a);
+        dt_forward_run(&small->gpt, &small->weights, &micro_batch, &a, &small->team);
+        dt_head_logits(&small->gpt, &small->weights, dt_range_all(small->layout.shape.T), &a, &small->team);
         float *whole = numbers_copy(a.logits, small->layout.shape.T * a.logits_stride);
         memset(small->weights.block, 0xff, (size_t)dt_weights_panel_bytes(k, &small->layout.shape));
         for (int64_t from = small->weights.panels; from > 0; from -= 3)
             dt_weights_pack(&small->weights, &small->gpt, from > 3 ? from - 3 : 0, from);
-        dt_forward_run(&small->gpt, &small->weights, &micro_batch, &a);
-        dt_head_logits(&small->gpt, &small->weights, dt_range_all(small->layout.shape.T), &a);
+        dt_forward_run(&small->gpt, &small->weights, &micro_batch, &a, &small->team);
+        dt_head_logits(&small->gpt, &small->weights, dt_range_all(small->layout.shape.T), &a, &small->team);
         for (int64_t i = 0; i < small->layout.shape.T; i++)
             assert_same_bits(k->name, "logits", a.logits + i * a.logits_stride, whole + i * a.logits_stride,
                              small->layout.shape.V);

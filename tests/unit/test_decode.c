@@ -41,7 +41,7 @@ static dt_decoder *decoder_of(const small_gpt *small, int64_t streams) {
                    {decoder->attended, n * s->C * each},
                    {decoder->act, n * s->F * each},
                    {decoder->scratch, 4 * small->gpt.kernels->attention->scratch_floats(s->T, s->C / s->H)},
-                   {decoder->workspace, 4 * dt_activations_workspace_floats(small->gpt.kernels, s, n)}};
+                   {decoder->workspace, 4 * dt_scratch_products_floats(small->gpt.kernels, s, n)}};
     for (size_t i = 0; i < sizeof regions / sizeof *regions; i++)
         memset(regions[i].array, 0xff, (size_t)regions[i].bytes);
     return decoder;
@@ -69,8 +69,8 @@ static void cached_logits_are_the_full_ones(void **state) {
             small_gpt_use(small, k);
             dt_activations a = small_gpt_activations(small, 1);
             const dt_micro_batch micro_batch = small_gpt_micro_batch(small, 1, 0);
-            dt_forward_run(&small->gpt, &small->weights, &micro_batch, &a);
-            dt_head_logits(&small->gpt, &small->weights, dt_range_all(T), &a);
+            dt_forward_run(&small->gpt, &small->weights, &micro_batch, &a, &small->team);
+            dt_head_logits(&small->gpt, &small->weights, dt_range_all(T), &a, &small->team);
             dt_decoder *decoder = decoder_make(small);
             for (int64_t t = 0; t < T; t++) {
                 double *expected = numbers_widen(a.logits + t * a.logits_stride, V);

@@ -15,8 +15,8 @@ static const dt_shape longer = {.n_layers = 2, .C = 12, .H = 2, .F = 36, .T = 70
 static float *logits_of(const small_gpt *small, const dt_micro_batch *micro_batch, dt_activations *a) {
     const int64_t n = micro_batch->sequences * small->layout.shape.T, V = small->layout.shape.V;
     float *dense = numbers_poisoned(n * V);
-    dt_forward_run(&small->gpt, &small->weights, micro_batch, a);
-    dt_head_logits(&small->gpt, &small->weights, dt_range_all(n), a);
+    dt_forward_run(&small->gpt, &small->weights, micro_batch, a, &small->team);
+    dt_head_logits(&small->gpt, &small->weights, dt_range_all(n), a, &small->team);
     for (int64_t i = 0; i < n; i++)
         memcpy(dense + i * V, a->logits + i * a->logits_stride, (size_t)V * sizeof *dense);
     return dense;
@@ -34,7 +34,8 @@ static void check(small_gpt *small, const dt_kernels *k, int64_t sequences, int6
     float *logits = logits_of(small, &micro_batch, &a);
     assert_close(k->name, "logits", logits, expected, count, TOLERANCE);
     const int64_t rows = sequences * small->layout.shape.T;
-    assert_near(k->name, "loss", dt_head_loss(&small->gpt, &small->weights, rows, &a), loss, TOLERANCE);
+    assert_near(k->name, "loss", dt_head_loss(&small->gpt, &small->weights, rows, &a, &small->team), loss,
+                TOLERANCE);
     free(logits);
     free(parameters);
     free(expected);

@@ -32,10 +32,10 @@ static results results_of(const small_gpt *small, dt_activations *a, int64_t row
     a->logits_rows = rows;
     numbers_poison(a->logits, ROWS * a->logits_stride);
     numbers_poison(a->dnorm, ROWS * C);
-    const double loss = dt_head_loss(&small->gpt, &small->weights, ROWS, a);
+    const double loss = dt_head_loss(&small->gpt, &small->weights, ROWS, a, &small->team);
     memcpy(r.losses, a->losses, sizeof r.losses);
     numbers_poison(a->logits, ROWS * a->logits_stride);
-    r.loss = dt_head_backward(&small->gpt, &small->weights, ROWS, SCALE, a, r.dwte);
+    r.loss = dt_head_backward(&small->gpt, &small->weights, ROWS, SCALE, a, &small->team, r.dwte);
     assert_true(r.loss == loss);
     assert_memory_equal(r.losses, a->losses, sizeof r.losses);
     r.dnorm = numbers_copy(a->dnorm, ROWS * C);
@@ -105,7 +105,7 @@ static void blocks_are_the_formula_and_one_result(void **state) {
         dt_activations a = small_gpt_activations(small, SMALL_GPT_WINDOWS);
         const dt_micro_batch micro_batch = small_gpt_micro_batch(small, SMALL_GPT_WINDOWS, 1);
         assert_int_equal(a.logits_rows, ROWS);
-        dt_forward_run(&small->gpt, &small->weights, &micro_batch, &a);
+        dt_forward_run(&small->gpt, &small->weights, &micro_batch, &a, &small->team);
         results whole = results_of(small, &a, ROWS);
         check_formula(small, &a, &whole);
         for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -129,12 +129,12 @@ static void logits_are_those_of_their_rows(void **state) {
         small_gpt_use(small, k);
         dt_activations a = small_gpt_activations(small, SMALL_GPT_WINDOWS);
         const dt_micro_batch micro_batch = small_gpt_micro_batch(small, SMALL_GPT_WINDOWS, 1);
-        dt_forward_run(&small->gpt, &small->weights, &micro_batch, &a);
-        dt_head_logits(&small->gpt, &small->weights, dt_range_all(ROWS), &a);
+        dt_forward_run(&small->gpt, &small->weights, &micro_batch, &a, &small->team);
+        dt_head_logits(&small->gpt, &small->weights, dt_range_all(ROWS), &a, &small->team);
         float *all = numbers_copy(a.logits, ROWS * a.logits_stride);
         const dt_range some[] = {{0, 2}, {ROWS - 3, ROWS}, {5, 24}};
         for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
-            dt_head_logits(&small->gpt, &small->weights, some[i], &a);
+            dt_head_logits(&small->gpt, &small->weights, some[i], &a, &small->team);
             for (int64_t row = some[i].first; row < some[i].end; row++)
                 assert_same_bits(k->name, "logits", a.logits + (row - some[i].first) * a.logits_stride,
                                  all + row * a.logits_stride, wide.V);

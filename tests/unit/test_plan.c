@@ -15,7 +15,7 @@
 #include "plan/ranks.h"
 
 static dt_plan_machine machine(double latency, double bandwidth, double add) {
-    return (dt_plan_machine){.probe = {.threads = 1, .add_alone_seconds = add},
+    return (dt_plan_machine){.probe = {.threads = 1, .teams = 1, .add_alone_seconds = add},
                              .link = {latency, bandwidth, 0.0},
                              .inside = {latency, bandwidth, 0.0},
                              .host_ranks = 1};
@@ -62,8 +62,8 @@ static void a_host_takes_what_its_ranks_take(void **state) {
     config.n_layers = 12;
     assert_int_equal(dt_layout_create(&layout, (dt_shape){12, 256, 4, 1024, 256, 99}), DT_OK);
     dt_plan_memory alone, four, again;
-    assert_int_equal(dt_plan_memory_of(&layout, &config, 16, 8, 1, 2, &alone), DT_OK);
-    assert_int_equal(dt_plan_memory_of(&layout, &config, 16, 8, 4, 2, &four), DT_OK);
+    assert_int_equal(dt_plan_memory_of(&layout, &config, 16, 8, 1, 2, 0, &alone), DT_OK);
+    assert_int_equal(dt_plan_memory_of(&layout, &config, 16, 8, 4, 2, 0, &four), DT_OK);
     const int64_t vector = layout.elements * (int64_t)sizeof(float);
     assert_int_equal(alone.max.bytes[DT_NEED_WEIGHTS], vector);
     assert_int_equal(alone.max.bytes[DT_NEED_MOMENTS], 2 * vector);
@@ -75,7 +75,7 @@ static void a_host_takes_what_its_ranks_take(void **state) {
     assert_true(four.node_bytes > 3 * four.other_bytes && four.node_bytes < 4 * dt_need_total(&four.max));
     assert_true(dt_need_total(&four.max) - four.other_bytes >= 3 * vector);
     config.recompute = DT_RECOMPUTE_LAYER;
-    assert_int_equal(dt_plan_memory_of(&layout, &config, 16, 8, 1, 2, &again), DT_OK);
+    assert_int_equal(dt_plan_memory_of(&layout, &config, 16, 8, 1, 2, 0, &again), DT_OK);
     assert_true(2 * again.max.bytes[DT_NEED_ACTIVATIONS] < alone.max.bytes[DT_NEED_ACTIVATIONS]);
     dt_layout_free(&layout);
     dt_config_free(&config);

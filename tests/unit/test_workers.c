@@ -55,13 +55,19 @@ static void refuses_what_is_no_count(void **state) {
     unsetenv("OMP_NUM_THREADS");
 }
 
+static dt_status create(dt_workers *workers, int threads, int teams, const dt_shape *shape) {
+    return dt_workers_create(workers, &(dt_workers_plan){.threads = threads, .teams = teams},
+                             dt_kernels_best(DT_DTYPE_FP32), shape, 2, DT_RECOMPUTE_NONE);
+}
+
 /* OpenMP regions have as many threads as were asked for, and no two work in the same activations. */
 static void gives_every_thread_its_own_activations(void **state) {
     (void)state;
     const dt_shape shape = {.n_layers = 1, .C = 8, .H = 2, .F = 16, .T = 4, .V = 5};
     dt_workers workers;
-    assert_done(dt_workers_create(&workers, 3, dt_kernels_best(DT_DTYPE_FP32), &shape, 2, DT_RECOMPUTE_NONE));
+    assert_done(create(&workers, 3, 3, &shape));
     assert_int_equal(workers.threads, 3);
+    assert_int_equal(workers.teams, 3);
     assert_int_equal(omp_get_max_threads(), 3);
     for (int t = 0; t < 3; t++) {
         assert_int_equal(workers.activations[t].sequences, 2);
@@ -72,6 +78,45 @@ static void gives_every_thread_its_own_activations(void **state) {
     dt_workers_free(&workers); /* all zero is fine */
 }
 
+/* A team has as many threads as asked for or more, none is left over, and none is without a micro-batch. */
+static void forms_teams(void **state) {
+    (void)state;
+    assert_int_equal(dt_workers_teams(8, 1, 100), 8);
+    assert_int_equal(dt_workers_teams(8, 2, 100), 4);
+    assert_int_equal(dt_workers_teams(8, 3, 100), 2);
+    assert_int_equal(dt_workers_teams(8, 9, 100), 1);
+    assert_int_equal(dt_workers_teams(8, 1, 3), 3);
+    assert_int_equal(dt_workers_teams(1, 4, 1), 1);
+}
+
+/* In a wave of any size every thread has its place in one team, which are as large as can be, neighbours are
+ * together, and each has scratch of its own. */
+static void deals_all_threads_to_the_micro_batches_of_a_wave(void **state) {
+    (void)state;
+    const dt_shape shape = {.n_layers = 1, .C = 8, .H = 2, .F = 16, .T = 4, .V = 5};
+    enum { THREADS = 7, TEAMS = 5 };
+    dt_workers workers;
+    assert_done(create(&workers, THREADS, TEAMS, &shape));
+    for (int micro_batches = 1; micro_batches <= TEAMS; micro_batches++) {
+        int members[TEAMS] = {0}, before = 0;
+        for (int t = 0; t < THREADS; t++) {
+            dt_team team;
+            const int own = dt_workers_join(&workers, micro_batches, t, &team);
+            assert_true(own == before || own == before + 1);
+            assert_true(own < micro_batches);
+            assert_int_equal(team.index, members[own]++);
+            assert_true(team.size == THREADS / micro_batches || team.size == THREADS / micro_batches + 1);
+            assert_ptr_equal(team.barrier, &workers.barrier[own]);
+            assert_ptr_equal(team.scratch, &workers.scratch[t]);
+            before = own;
+        }
+        for (int own = 0; own < micro_batches; own++)
+            assert_true(members[own] == THREADS / micro_batches ||
+                        members[own] == THREADS / micro_batches + 1);
+    }
+    dt_workers_free(&workers);
+}
+
 /* Where OpenMP is held to fewer threads than were asked for, those are what work is dealt out to. */
 static void takes_the_threads_that_there_are(void **state) {
     (void)state;
@@ -80,9 +125,10 @@ static void takes_the_threads_that_there_are(void **state) {
     dt_workers workers;
     omp_set_max_active_levels(0); /* every region is one thread, as OMP_THREAD_LIMIT=1 makes it */
     assert_int_equal(count_with("3"), 1);
-    assert_done(dt_workers_create(&workers, 3, dt_kernels_best(DT_DTYPE_FP32), &shape, 2, DT_RECOMPUTE_NONE));
+    assert_done(create(&workers, 3, 2, &shape));
     omp_set_max_active_levels(levels);
     assert_int_equal(workers.threads, 1);
+    assert_int_equal(workers.teams, 1);
     dt_workers_free(&workers);
 }
 
@@ -91,6 +137,8 @@ int main(void) {
                                        cmocka_unit_test(reads_a_number_or_the_first_of_a_list),
                                        cmocka_unit_test(refuses_what_is_no_count),
                                        cmocka_unit_test(gives_every_thread_its_own_activations),
+                                       cmocka_unit_test(forms_teams),
+                                       cmocka_unit_test(deals_all_threads_to_the_micro_batches_of_a_wave),
                                        cmocka_unit_test(takes_the_threads_that_there_are)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

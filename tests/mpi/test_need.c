@@ -1,0 +1,102 @@
+/* threads_per_micro_batch: auto takes the fewest threads with which what the ranks need fits their memory.
+ * What a host has left is the test's own. */
+#include "support/cmocka_mpi.h"
+
+#include "base/available.h"
+#include "config/config.h"
+#include "train/need.h"
+
+static int64_t available;
+
+int64_t __wrap_dt_available_bytes(const char *root);
+int64_t __wrap_dt_available_bytes(const char *root) {
+    (void)root;
+    return available;
+}
+
+enum { THREADS = 6 };
+
+static dt_config config;
+static dt_layout layout;
+
+static dt_need_job job_of(int64_t asked) {
+    config.threads_per_micro_batch = asked;
+    return (dt_need_job){.layout = &layout,
+                         .config = &config,
+                         .rank = world.rank,
+                         .size = world.size,
+                         .host_ranks = world.host_ranks,
+                         .threads = THREADS,
+                         .team_threads = 1};
+}
+
+/* What all ranks of the host need with teams of `threads`. Collective. */
+static int64_t need_with(int threads) {
+    dt_need_job job = job_of(DT_NULL_INT);
+    dt_need need;
+    job.team_threads = threads;
+    assert_ok(dt_need_of(&job, &need));
+    int64_t all = dt_need_total(&need);
+    assert_ok(dt_world_host_sum(&world, &all));
+    return all;
+}
+
+static void set_up(void) {
+    dt_config_init(&config);
+    config.batch_size = 12 * world.size;
+    config.micro_batch_size = 1;
+    assert_ok(dt_layout_create(&layout, (dt_shape){4, 256, 4, 1024, 256, 99}));
+}
+
+static void tear_down(void) {
+    dt_layout_free(&layout);
+    dt_config_free(&config);
+}
+
+static void teams_are_as_small_as_memory_allows(void **state) {
+    (void)state;
+    static const int threads[] = {1, 2, 3, 4}; /* of which 6 threads form 6, 3, 2 teams and one */
+    set_up();
+    for (int i = 0; i < 4; i++) {
+        dt_need_job job = job_of(DT_NULL_INT);
+        dt_need need;
+        available = need_with(threads[i]);
+        assert_true(i == 0 || available < need_with(threads[i - 1]));
+        assert_ok(dt_need_choose_teams(&world, &job, &need));
+        assert_int_equal(job.team_threads, threads[i]);
+        assert_int_equal(dt_need_teams(&job), THREADS / threads[i]);
+        assert_ok(dt_need_check(&world, &need));
+    }
+    tear_down();
+}
+
+/* Then a run is refused, by what the least would be. */
+static void where_nothing_suffices_all_threads_are_one_team(void **state) {
+    (void)state;
+    set_up();
+    dt_need_job job = job_of(DT_NULL_INT);
+    dt_need need;
+    available = need_with(THREADS) - 1;
+    assert_ok(dt_need_choose_teams(&world, &job, &need));
+    assert_int_equal(job.team_threads, THREADS);
+    assert_int_equal(dt_need_check(&world, &need), DT_USAGE);
+    tear_down();
+}
+
+static void a_number_is_taken_as_it_is(void **state) {
+    (void)state;
+    set_up();
+    dt_need_job job = job_of(4);
+    dt_need need;
+    available = 1;
+    assert_ok(dt_need_choose_teams(&world, &job, &need));
+    assert_int_equal(job.team_threads, 4);
+    assert_int_equal(dt_need_teams(&job), 1);
+    tear_down();
+}
+
+static const struct CMUnitTest tests[] = {cmocka_unit_test(teams_are_as_small_as_memory_allows),
+                                          cmocka_unit_test(where_nothing_suffices_all_threads_are_one_team),
+                                          cmocka_unit_test(a_number_is_taken_as_it_is)};
+
+CMOCKA_MPI_MAIN(tests)
