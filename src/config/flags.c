@@ -70,7 +70,7 @@ static dt_status take_value(words *walk, const char **value) {
         return DT_OK;
     }
     if (walk->next == walk->argc)
-        return dt_usage("%.*s needs a value", SHOWN(walk));
+        return dt_usage("%.*s needs a value; dtrain help %.*s says which", SHOWN(walk), SHOWN(walk));
     if (is_flag(walk->argv[walk->next]))
         return dt_usage("%.*s needs a value; if \"%s\" is the value, write %.*s=%s", SHOWN(walk),
                         walk->argv[walk->next], SHOWN(walk), walk->argv[walk->next]);

@@ -163,7 +163,8 @@ static const dt_option table[] = {
           "same")},
     {FIELD(data), LIST("null"), OR_NULL, GROUP(DATA), IRRELEVANT,
      HELP("Files to train on, in this order: texts, also packed by gzip or zstd, or files of tokens; names and "
-          "globs, or - for standard input; null is data/uni-alg-int.txt, or else the first *.txt in data/")},
+          "globs, or - for standard input; null is data/uni-alg-int.txt, or else the first *.txt in data/. A resumed "
+          "run takes the same text, wherever it is")},
     {FIELD(validation_data), LIST("null"), OR_NULL, GROUP(DATA), PRESENCE,
      HELP("Files to evaluate on, named as those of data, all of which is trained on then; null is what train_ratio "
           "leaves of data")},

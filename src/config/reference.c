@@ -101,7 +101,7 @@ static const char markdown_opening[] =
     "\n"
     "The file name `-` is standard input for `--config` and `bench --merge`, and standard output for "
     "`--json` and\n"
-    "`--report`. Every rank reads parts of the text to train on, so that cannot be standard input. A file "
+    "`--report`. For `--data` it is standard input too: a text, which rank 0 reads and all ranks tokenize. A file "
     "that is called\n"
     "`-` is `./-`.\n"
     "\n"

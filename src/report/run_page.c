@@ -47,7 +47,7 @@ static void put_one_run(const dt_run_shown *run, FILE *f) {
     char text[64];
     snprintf(text, sizeof text, "best, at step %" PRId64, run->best_step);
     put_loss(f, "Validation loss", run->validation, text);
-    put_loss(f, "Training loss", run->train, "last");
+    put_loss(f, "Training loss", run->train, "mean of the last 2 %");
     if (seconds > 0.0) {
         put_fact(f, "Tokens", dt_units_count(tokens).text, "");
         put_fact(f, "Training time", dt_units_seconds(seconds).text, "");

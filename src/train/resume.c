@@ -248,7 +248,7 @@ static dt_status tell(const dt_config *saved, const dt_config *now, const char *
     tell_start(saved, asked);
     if (saved->data && !dt_config_is_given(now, "data")) {
         char *names = dt_value_text(saved, dt_options_find("data", strlen("data"), false));
-        dt_log_line("resume: the text is %s, as the checkpoint says; --data names another place",
+        dt_log_line("resume: the text is %s, as the checkpoint says; if it has moved, give --data",
                     names ? names : "the same");
         free(names);
     }

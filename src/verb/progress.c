@@ -39,15 +39,26 @@ static dt_status expect_none_saved(const dt_config *config, const char *checkpoi
     return status;
 }
 
+/* A folder with neither checkpoints nor lines is no run's, however many files it has. */
+static dt_status expect_lines(const dt_config *config, const char *metrics, const char *checkpoints_folder) {
+    return dt_file_exists(metrics)
+               ? DT_OK
+               : dt_usage("out_dir: expected %s to be a run's folder, found no %s in it and no checkpoint in "
+                          "%s; give --resume auto too if the run may not have begun",
+                          config->out_dir, DT_METRICS_NAME, checkpoints_folder);
+}
+
 /* A run that has saved nothing yet says in its lines how far it is to go. */
-static dt_status adopt_start(dt_config *config) {
+static dt_status adopt_start(dt_config *config, const char *checkpoints_folder) {
     dt_config saved;
     json_t *start = NULL;
     char *metrics = dt_file_join(config->out_dir, DT_METRICS_NAME);
     dt_status status = dt_config_init(&saved);
     if (status == DT_OK)
-        status =
-            metrics ? dt_metrics_last_start(metrics, &start) : dt_fail("out of memory for a file's name");
+        status = metrics ? expect_lines(config, metrics, checkpoints_folder)
+                         : dt_fail("out of memory for a file's name");
+    if (status == DT_OK)
+        status = dt_metrics_last_start(metrics, &start);
     json_t *options = json_object_get(start, "config");
     if (status == DT_OK && options && dt_config_from_json(&saved, options, metrics) == DT_OK) {
         status = dt_resume_adopt(config, &saved);
@@ -72,7 +83,7 @@ static dt_status find_step(dt_config *config, const char *checkpoints_folder, in
         return DT_OK;
     if (path == NULL) {
         DT_TRY(expect_none_saved(config, checkpoints_folder));
-        return adopt_start(config);
+        return adopt_start(config, checkpoints_folder);
     }
     dt_status status = dt_checkpoint_read_about(path, &about);
     if (status == DT_OK) {
@@ -102,9 +113,9 @@ static dt_status expect_folder(const dt_config *config, const char *option, cons
         return dt_usage("%s: cannot look at %s: %s; expected a run's folder", option, path, strerror(errno));
     if (starts_anew(config))
         return DT_OK;
-    return dt_fail("%s: expected %s to be a run's folder, found nothing there; give --resume auto too if "
-                   "the run may not have begun",
-                   option, path);
+    return dt_usage("%s: expected %s to be a run's folder, found nothing there; give --resume auto too if "
+                    "the run may not have begun",
+                    option, path);
 }
 
 /* Where nobody has named a place for checkpoints, they need not be there yet. */

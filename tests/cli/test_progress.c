@@ -90,10 +90,10 @@ static void what_is_no_folder_is_refused(void **state) {
     char *folder = command_enter_folder();
     text_write("text.txt", 100, 1);
     expect_refusal("--out-dir text.txt", 2, "out_dir: expected text.txt to be a run's folder, found a file");
-    expect_refusal("nowhere", 1, "out_dir: expected nowhere to be a run's folder, found nothing there");
-    expect_refusal("--out-dir nowhere", 1,
+    expect_refusal("nowhere", 2, "out_dir: expected nowhere to be a run's folder, found nothing there");
+    expect_refusal("--out-dir nowhere", 2,
                    "out_dir: expected nowhere to be a run's folder, found nothing there");
-    expect_refusal("--checkpoint-dir nowhere", 1, "checkpoint_dir: expected nowhere to be a run's folder");
+    expect_refusal("--checkpoint-dir nowhere", 2, "checkpoint_dir: expected nowhere to be a run's folder");
     expect_refusal("--out-dir text.txt/run", 2, "out_dir: cannot look at text.txt/run: Not a directory");
     expect_refusal("--checkpoint-dir text.txt", 2, "checkpoint_dir: expected text.txt to be a run's folder");
     assert_int_equal(mkdir("run", 0777), 0);
@@ -116,9 +116,14 @@ static void checkpoints_that_are_elsewhere_are_asked_for(void **state) {
         "out_dir: run/metrics.jsonl tells of a checkpoint of step 2, but run/checkpoints holds none; "
         "name the folder of checkpoints with --checkpoint-dir\n");
     expect_progress("--out-dir run --max-steps 4 --resume auto", "unfinished: step 0 of 4 in run\n");
-    /* A run that has saved nothing is at step 0. */
+    /* A folder that is no run's has no step, unless the run may not have begun. */
     assert_int_equal(mkdir("new", 0777), 0);
-    expect_progress("--out-dir new --max-steps 4", "unfinished: step 0 of 4 in new\n");
+    expect_refusal(
+        "--out-dir new --max-steps 4", 2,
+        "out_dir: expected new to be a run's folder, found no metrics.jsonl in it and no checkpoint "
+        "in new/checkpoints; give --resume auto too");
+    expect_refusal("far", 2, "out_dir: expected far to be a run's folder, found no metrics.jsonl in it");
+    expect_progress("--out-dir new --max-steps 4 --resume auto", "unfinished: step 0 of 4 in new\n");
     command_leave_folder(folder);
 }
 

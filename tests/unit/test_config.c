@@ -290,7 +290,7 @@ static void test_flag_refusals(void **state) {
         {"--no-seed",
          "unknown flag --no-seed; --help lists the verb's, and dtrain help options those of training"},
         {"--no-shuffle=1", "--no-shuffle takes no value, but is given \"1\""},
-        {"--max-steps", "--max-steps needs a value"},
+        {"--max-steps", "--max-steps needs a value; dtrain help --max-steps says which"},
         {"--max-steps --seed 1",
          "--max-steps needs a value; if \"--seed\" is the value, write --max-steps=--seed"},
         {"-x", "unknown flag -x; flags have two dashes, and --help lists the verb's"},

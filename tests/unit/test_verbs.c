@@ -58,7 +58,8 @@ static void check_taken(const dt_verb *verb, const dt_verb_flag *flag) {
         assert_int_equal(field(&flags, &verb->flags[i]) != NULL, &verb->flags[i] == flag);
     free(flags.data_list);
     if (flag->value) {
-        snprintf(sentence, sizeof sentence, "--%s needs a value", flag->name);
+        snprintf(sentence, sizeof sentence, "--%s needs a value; dtrain help --%s says which", flag->name,
+                 flag->name);
         assert_int_equal(read_words(verb, &flags, 1, word, ""), DT_USAGE);
     } else {
         snprintf(sentence, sizeof sentence, "--%s takes no value, but is given \"x\"", flag->name);
