@@ -150,5 +150,6 @@ dt_slice dt_flat_piece(const dt_flat *f) {
     halves step[STEPS_MAX];
     if (f->partition->members == 1 || !dt_partition_is_perfect(f->partition))
         return slice_of(f, f->self);
-    return step[halve(f, step) - 1].kept;
+    const int steps = halve(f, step);
+    return step[steps - 1].kept;
 }

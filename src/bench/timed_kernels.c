@@ -151,13 +151,14 @@ static void layernorm_backward(float *dx, float *dweight, float *dbias, const fl
 /* A product over the pairs of a query and a key not after it, for all heads: 2 FLOP a channel and pair. Of it
  * the part for the tokens of `outputs`, as queries. */
 static double causal_flop(int64_t T, int64_t C, int64_t H, dt_range outputs) {
+    const int64_t width = C / H;
     double pairs = 0.0;
     for (int64_t h = 0; h < H; h++) {
         const dt_range own = dt_attention_tokens(outputs, h, T);
         if (own.first < own.end)
             pairs += (double)(own.end - own.first) * (double)(own.first + own.end + 1);
     }
-    return (double)(C / H) * pairs;
+    return (double)width * pairs;
 }
 
 /* Tokens of heads among `outputs`. */

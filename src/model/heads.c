@@ -46,7 +46,8 @@ static int64_t section_start(const dt_heads *heads, int64_t sections, int64_t in
 
 /* Of the thread that has the most to do. */
 static double longest(const dt_heads *heads, int64_t sections, int threads) {
-    const int64_t all = heads->sequences * heads->H * sections, max = (all + threads - 1) / threads;
+    const int64_t all = heads->sequences * heads->H * sections, max = (all + threads - 1) / threads,
+                  whole = max / sections;
     double sum = 0.0, largest = 0.0;
     for (int64_t i = 0; i < sections; i++) {
         const double cost =
@@ -55,7 +56,7 @@ static double longest(const dt_heads *heads, int64_t sections, int threads) {
         largest = cost > largest ? cost : largest;
     }
     /* Whole heads, and then the sections that are the most work. */
-    return (double)(max / sections) * sum + (double)(max % sections) * largest;
+    return (double)whole * sum + (double)(max % sections) * largest;
 }
 
 int64_t dt_heads_sections(const dt_heads *heads, int threads) {

@@ -230,13 +230,20 @@ static memory memory_of(const char *folder, const setting *model, const char *re
     return found;
 }
 
+/* Sanitizers put zones around blocks, and keep those that were given back for a while. */
+#ifdef DT_SANITIZED
+#define ALLOWED 0.08
+#else
+#define ALLOWED 0.05
+#endif
+
 static void expect_near(const char *what, double grown, double predicted, double tolerance) {
     if (fabs(grown / predicted - 1.0) > tolerance)
         fail_msg("rank %d, %s: %.1f MB grew, %.1f MB predicted", world.rank, what, grown / 1e6,
                  predicted / 1e6);
 }
 
-/* Kept or recomputed: the memory of a run is what was predicted, to 5 %. A step has two micro-batches. */
+/* Kept or recomputed: the memory of a run is what was predicted, to ALLOWED. A step has two micro-batches. */
 static void memory_is_as_predicted(void **state) {
     (void)state;
     if (world.size > 2)
@@ -246,8 +253,8 @@ static void memory_is_as_predicted(void **state) {
     setenv("OMP_NUM_THREADS", "1", 1);
     const memory kept = memory_of(folder, deep, "none", "false"),
                  again = memory_of(folder, deep, "layer", "false");
-    expect_near("kept", kept.grown, kept.predicted, 0.05);
-    expect_near("recomputed", again.grown, again.predicted, 0.05);
+    expect_near("kept", kept.grown, kept.predicted, ALLOWED);
+    expect_near("recomputed", again.grown, again.predicted, ALLOWED);
     assert_true(again.grown < kept.grown / 2.0);
     remove_folder(folder);
 }
@@ -261,7 +268,7 @@ static void shared_moments_are_as_predicted(void **state) {
     setenv("OMP_NUM_THREADS", "1", 1);
     const memory whole = memory_of(folder, wide, "none", "false"),
                  sharded = memory_of(folder, wide, "none", "true");
-    expect_near("whole", whole.grown, whole.predicted, 0.05);
+    expect_near("whole", whole.grown, whole.predicted, ALLOWED);
     expect_near("sharded", sharded.grown, sharded.predicted, 0.03);
     if (world.size > 1)
         expect_near("moments", whole.asked - sharded.asked, whole.predicted - sharded.predicted, 0.03);

@@ -94,7 +94,7 @@ static void forms_teams(void **state) {
 static void deals_all_threads_to_the_micro_batches_of_a_wave(void **state) {
     (void)state;
     const dt_shape shape = {.n_layers = 1, .C = 8, .H = 2, .F = 16, .T = 4, .V = 5};
-    enum { THREADS = 7, TEAMS = 5 };
+    enum { THREADS = 4, TEAMS = 3 };
     dt_workers workers;
     assert_done(create(&workers, THREADS, TEAMS, &shape));
     for (int micro_batches = 1; micro_batches <= TEAMS; micro_batches++) {
