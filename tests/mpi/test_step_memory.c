@@ -232,9 +232,11 @@ static memory memory_of(const char *folder, const setting *model, const char *re
 
 /* Sanitizers put zones around blocks, and keep those that were given back for a while. */
 #ifdef DT_SANITIZED
-#define ALLOWED 0.08
+#define ALLOWED         0.08
+#define ALLOWED_SHARDED 0.08
 #else
-#define ALLOWED 0.05
+#define ALLOWED         0.05
+#define ALLOWED_SHARDED 0.03
 #endif
 
 static void expect_near(const char *what, double grown, double predicted, double tolerance) {
@@ -260,7 +262,7 @@ static void memory_is_as_predicted(void **state) {
 }
 
 /* Shared out among two ranks, half of the moments go, among four three quarters: what is saved, and what is
- * left, are as predicted, to 3 %. */
+ * left, are as predicted, to ALLOWED_SHARDED. */
 static void shared_moments_are_as_predicted(void **state) {
     (void)state;
     char folder[64];
@@ -269,7 +271,7 @@ static void shared_moments_are_as_predicted(void **state) {
     const memory whole = memory_of(folder, wide, "none", "false"),
                  sharded = memory_of(folder, wide, "none", "true");
     expect_near("whole", whole.grown, whole.predicted, ALLOWED);
-    expect_near("sharded", sharded.grown, sharded.predicted, 0.03);
+    expect_near("sharded", sharded.grown, sharded.predicted, ALLOWED_SHARDED);
     if (world.size > 1)
         expect_near("moments", whole.asked - sharded.asked, whole.predicted - sharded.predicted, 0.03);
     remove_folder(folder);
