@@ -206,7 +206,7 @@ static void read_out(const comparison *c, dt_algorithms *result) {
 }
 
 static dt_status compare(comparison *c, double threads_per_core, dt_algorithms *result) {
-    DT_TRY(dt_machine_look(&c->machine, c->world, c->threads));
+    DT_TRY(dt_machine_look(&c->machine, c->world, c->config, c->threads));
     c->threads_per_core = threads_per_core > 0.0
                               ? threads_per_core
                               : dt_machine_threads_per_core(&c->machine, c->world->host_ranks);

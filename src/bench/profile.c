@@ -355,7 +355,7 @@ bool dt_profile_warning(const dt_profile *p, char *text, size_t text_bytes) {
 }
 
 double dt_profile_roof(const dt_profile *p) {
-    return p->compute == DT_DTYPE_BF16 && p->peak.bf16_flops > 0.0 ? p->peak.bf16_flops : p->peak.fma_flops;
+    return p->compute == DT_DTYPE_BF16 ? fmax(p->peak.bf16_flops, p->peak.fma_flops) : p->peak.fma_flops;
 }
 
 double dt_profile_model_utilisation(const dt_profile *p) {

@@ -83,7 +83,7 @@ double dt_profile_hidden(const dt_profile *profile);
 bool dt_profile_warning(const dt_profile *profile, char *text, size_t text_bytes);
 
 /** What a rank's products could reach: multiply-adds of floats, or with compute dtype bf16 the dot products
- * of a processor that has them, FLOP/s. Local. */
+ * of a processor that has them and has them quicker, FLOP/s. Local. */
 double dt_profile_roof(const dt_profile *profile);
 
 /** Model FLOP a second over the roof of all ranks together, from 0 to 1. Local. */

@@ -128,7 +128,7 @@ static dt_status run_study(const dt_world *world, dt_study *study, const kinds *
     study->parameters = layout.parameters;
     dt_layout_free(&layout);
     DT_TRY(dt_agree(world, status));
-    DT_TRY(dt_machine_look(&study->machine, world, study->machine.threads));
+    DT_TRY(dt_machine_look(&study->machine, world, study->config, study->machine.threads));
     const double threads_per_core = dt_machine_threads_per_core(&study->machine, world->host_ranks);
     DT_TRY(dt_machine_measure(world, study->config, study->machine.threads, threads_per_core, NULL,
                               &study->measured));

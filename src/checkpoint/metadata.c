@@ -122,8 +122,8 @@ static json_t *make_object(const dt_checkpoint_about *about, json_t *files) {
         about->validation_hash ? validation : NULL, "seed", dt_json_integer(about->config.seed), "run_id",
         about->run_id, "parent_run_id",
         about->parent_run_id[0] ? json_string(about->parent_run_id) : json_null(), "state_hash",
-        about->state_hash, "kernels", dt_kernels_best(DT_DTYPE_FP32)->name, "products", about->products,
-        "corpus", "file_bytes", (json_int_t)about->corpus.file_bytes, "tokens",
+        about->state_hash, "kernels", dt_kernels_best((dt_dtype)about->config.compute_dtype)->name,
+        "products", about->products, "corpus", "file_bytes", (json_int_t)about->corpus.file_bytes, "tokens",
         (json_int_t)about->corpus.tokens, "hash", hash, "config", dt_config_to_json(&about->config), "files",
         files);
 }

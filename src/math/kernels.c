@@ -1,16 +1,20 @@
 /*
  * Which kernels this processor runs. On x86-64 levels are those of the psABI: avx512 is v4, avx2 is v3. The
- * instruction of avx512_bf16 is not only there but also makes the bits that are recorded.
+ * instruction of avx512_bf16 is not only there but also makes the bits that are recorded; whether it is
+ * quicker than what gives the same bits without it is measured once.
  */
 #include "math/kernels.h"
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/units.h"
 #include "math/linear_blas.h"
+#include "math/pace_bf16.h"
 #include "math/replay_bf16.h"
 
 #define NAMES_BYTES 64
@@ -59,10 +63,19 @@ static bool has_avx512_bf16(void) {
 static bool has_baseline(void) {
     return true;
 }
+
+/* The instruction is there and is not as recorded. */
+static bool has_other_bits(void) {
+    return has_avx512() && __builtin_cpu_supports("avx512bf16") && !has_avx512_bf16();
+}
 #else
 /* NEON belongs to the architecture. */
 static bool has_neon(void) {
     return true;
+}
+
+static bool has_other_bits(void) {
+    return false;
 }
 #endif
 
@@ -84,32 +97,56 @@ static const char *find_wanted(void) {
     return wanted && *wanted ? wanted : NULL;
 }
 
+/* What a processor with the instruction makes by it and without it; zeros for all others. Measured once, so
+ * that all that ask in a process are told the same. */
+static dt_pace_bf16 measured;
+
+static void measure(void) {
+#if defined __x86_64__
+    if (has_avx512_bf16())
+        measured = dt_pace_bf16_measure(&dt_tile_bf16_avx512_bf16, &dt_tile_bf16_avx512);
+#endif
+}
+
+static const dt_pace_bf16 *pace(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, measure);
+    return &measured;
+}
+
+/* The first set that runs, or the next one where that multiplies bfloat16 by a slow instruction. */
+static int find_fastest(dt_dtype compute) {
+    int index = 0;
+    while (!runs(index))
+        index++;
+    return index + (compute == DT_DTYPE_BF16 && dt_pace_bf16_prefers_multiply_adds(pace()));
+}
+
 const dt_kernels *dt_kernels_best(dt_dtype compute) {
     const char *wanted = find_wanted();
-    const dt_kernels *best = NULL;
-    for (int index = DT_KERNELS_SETS - 1; index >= 0; index--)
-        if (runs(index)) {
-            best = &sets[compute][index];
-            if (wanted && strcmp(wanted, best->name) == 0)
-                break;
-        }
-    return best;
+    for (int index = 0; wanted && index < DT_KERNELS_SETS; index++)
+        if (strcmp(wanted, sets[compute][index].name) == 0 && runs(index))
+            return &sets[compute][index];
+    return &sets[compute][find_fastest(compute)];
 }
 
 const dt_kernels *dt_kernels_blas(void) {
     return &with_blas[dt_kernels_best(DT_DTYPE_FP32) - sets[DT_DTYPE_FP32]];
 }
 
-const char *dt_kernels_bf16_how(const dt_kernels *kernels) {
-#if defined __x86_64__
-    if (strcmp(kernels->name, "avx512_bf16") == 0)
-        return "by the processor's own instruction, VDPBF16PS";
-    if (has_avx512() && __builtin_cpu_supports("avx512bf16") && !has_avx512_bf16())
-        return "emulated, since this processor's VDPBF16PS does not give the bits that are recorded: no faster "
-               "than fp32";
-#endif
-    (void)kernels;
-    return "emulated by fp32 arithmetic: the same bits, no faster than fp32";
+void dt_kernels_bf16_how(const dt_kernels *kernels, char how[DT_KERNELS_HOW_BYTES]) {
+    const bool own = strcmp(kernels->name, "avx512_bf16") == 0, asked = find_wanted() != NULL;
+    if (own || (!asked && dt_pace_bf16_prefers_multiply_adds(pace())))
+        snprintf(how, DT_KERNELS_HOW_BYTES,
+                 "%s%s: on a core VDPBF16PS runs at %sFLOP/s, fused multiply-adds at %sFLOP/s",
+                 own ? "by the processor's own instruction" : "emulated by fp32 arithmetic, the same bits",
+                 own && asked ? ", as DTRAIN_ISA asks" : "", dt_units_rate(pace()->dots).text,
+                 dt_units_rate(pace()->multiply_adds).text);
+    else
+        snprintf(how, DT_KERNELS_HOW_BYTES, "emulated%s the same bits, no faster than fp32",
+                 has_other_bits()
+                     ? ", since this processor's VDPBF16PS does not give the bits that are recorded:"
+                     : " by fp32 arithmetic:");
 }
 
 /* The names of the sets, or only of those that this processor runs: "avx512, avx2, baseline". */

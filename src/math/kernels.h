@@ -50,8 +50,9 @@ static inline dt_operand *dt_kernels_operand(const dt_kernels *kernels, const dt
 const dt_kernels *dt_kernels_get(int index, dt_dtype compute);
 
 /**
- * The fastest set that this processor can run, or the slower one that the environment variable DTRAIN_ISA
- * asks for by its name. All sets give the same bits. Local.
+ * The fastest set that this processor can run, or the one that the environment variable DTRAIN_ISA asks for
+ * by its name. All sets give the same bits. In bf16 the first call of a process times tiles for some
+ * milliseconds (math/pace_bf16.h) where the processor has VDPBF16PS: multiply-adds may be quicker. Local.
  */
 const dt_kernels *dt_kernels_best(dt_dtype compute);
 
@@ -59,9 +60,11 @@ const dt_kernels *dt_kernels_best(dt_dtype compute);
  * before the first is computed. Local. */
 const dt_kernels *dt_kernels_blas(void);
 
-/** What multiplies in a set whose compute dtype is bf16, the processor or an emulation, and how fast that is:
- * a part of a sentence. Local. */
-const char *dt_kernels_bf16_how(const dt_kernels *kernels);
+#define DT_KERNELS_HOW_BYTES 256
+
+/** Writes what multiplies in a set whose compute dtype is bf16, the processor or an emulation, and how fast
+ * that is: a part of a sentence. Local. */
+void dt_kernels_bf16_how(const dt_kernels *kernels, char how[DT_KERNELS_HOW_BYTES]);
 
 /**
  * Fails with DT_USAGE where DTRAIN_ISA asks for a set that there is not, or that this processor does not run:

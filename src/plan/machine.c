@@ -7,10 +7,10 @@
 #include "base/clock.h"
 #include "base/version.h"
 #include "comm/agree.h"
-#include "math/kernels.h"
 #include "train/opening.h"
+#include "train/products.h"
 
-dt_status dt_machine_look(dt_machine *machine, const dt_world *world, int threads) {
+dt_status dt_machine_look(dt_machine *machine, const dt_world *world, const dt_config *config, int threads) {
     *machine = (dt_machine){.placement = dt_placement_look(world, threads),
                             .ranks = world->size,
                             .threads = threads,
@@ -18,7 +18,7 @@ dt_status dt_machine_look(dt_machine *machine, const dt_world *world, int thread
                             .host_ranks = world->host_ranks,
                             .version = dt_version(),
                             .commit = dt_version_commit(),
-                            .kernels = dt_kernels_best(DT_DTYPE_FP32)->name};
+                            .kernels = dt_products_kernels(config)->name};
     snprintf(machine->processor, sizeof machine->processor, "%s", dt_topology_processor(dt_topology_here()));
     dt_clock_stamp(machine->stamp, sizeof machine->stamp);
     return dt_opening_hosts(world, &machine->hosts);

@@ -24,8 +24,9 @@ typedef struct dt_machine {
     dt_placement placement; /**< of rank 0 on its host; all zero where it was read from a file */
 } dt_machine;
 
-/** Looks at the machine; what is said of a host is rank 0's. To be freed also on failure. Collective. */
-dt_status dt_machine_look(dt_machine *machine, const dt_world *world, int threads);
+/** Looks at the machine, and at what it would compute `config` with; what is said of a host is rank 0's. To
+ * be freed also on failure. Collective. */
+dt_status dt_machine_look(dt_machine *machine, const dt_world *world, const dt_config *config, int threads);
 
 /** Frees what it holds; one that is all zero is fine. Local. */
 void dt_machine_free(dt_machine *machine);

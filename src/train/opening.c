@@ -193,6 +193,12 @@ static void print_batch(const dt_run *run) {
                 (double)c->max_steps / (double)streams->stream_windows);
 }
 
+static void print_compute(const dt_kernels *kernels) {
+    char how[DT_KERNELS_HOW_BYTES];
+    dt_kernels_bf16_how(kernels, how);
+    dt_log_line("compute   bf16, %s", how);
+}
+
 static void print_lines(const dt_run *run, const json_t *hosts, const char *unlike) {
     const dt_world *world = run->world;
     const dt_config *c = &run->about.config;
@@ -210,7 +216,7 @@ static void print_lines(const dt_run *run, const json_t *hosts, const char *unli
     if (*unlike)
         dt_log_line("kernels   %s; the results are the same, at the pace of the slowest", unlike);
     if (run->gpt.kernels->compute == DT_DTYPE_BF16)
-        dt_log_line("compute   bf16, %s", dt_kernels_bf16_how(run->gpt.kernels));
+        print_compute(run->gpt.kernels);
     if (c->products == DT_PRODUCTS_BLAS)
         dt_log_line("products  by %s, one thread each", run->about.products);
     print_teams(run);

@@ -1,6 +1,7 @@
 /* Each rank measures its own ceiling; their sum is the job's. */
 #include "train/utilisation.h"
 
+#include <math.h>
 #include <stdint.h>
 
 #include "base/memory.h"
@@ -12,10 +13,11 @@
 /* A try takes 0.1 to 2 ms, the first wakes threads and vector units; no start should be felt. */
 static const dt_ceiling_effort effort = {.flop = 2e7, .tries = 50, .max_seconds = 30e-3};
 
-/* As bench/ takes it: bfloat16 has a ceiling of its own only where the processor has instructions for it. */
+/* As bench/ takes it: in bf16 the instruction for it counts where the processor has one that is quicker than
+ * multiply-adds of floats, which give the same bits. */
 static double measure_own(int threads, dt_dtype compute) {
-    const double own = compute == DT_DTYPE_BF16 ? dt_ceiling_measure(DT_DTYPE_BF16, threads, &effort) : 0.0;
-    return own > 0.0 ? own : dt_ceiling_measure(DT_DTYPE_FP32, threads, &effort);
+    const double dots = compute == DT_DTYPE_BF16 ? dt_ceiling_measure(DT_DTYPE_BF16, threads, &effort) : 0.0;
+    return fmax(dots, dt_ceiling_measure(DT_DTYPE_FP32, threads, &effort));
 }
 
 /* What of a host's hardware threads each thread of its ranks has, at most one. A try is shorter than the

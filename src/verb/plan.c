@@ -316,7 +316,7 @@ static dt_status run(const dt_world *world, const dt_config *config, const dt_ve
     DT_TRY(dt_agree(world, dt_workers_count(&plan.threads)));
     DT_TRY(
         dt_agree(world, world->rank == 0 ? dt_report_output_check("json", f->json, DT_REPORT_PLAN) : DT_OK));
-    dt_status status = dt_machine_look(&plan.here, world, plan.threads);
+    dt_status status = dt_machine_look(&plan.here, world, config, plan.threads);
     if (status == DT_OK)
         status = look_at_memory(&plan, world);
     if (status == DT_OK)

@@ -77,6 +77,33 @@ static void every_set_of_kernels_has_the_same_bits(void **state) {
     assert_true(ran > 0);
 }
 
+/* The opening says by what bf16 is computed, and all that names kernels names the same. */
+static void the_opening_says_how(void **state) {
+    (void)state;
+    char kernels[32], line[64];
+    command_result r = training_run(TRAINING_ALONE, 1, "how", BF16 "--max-steps 6");
+    assert_int_equal(r.exit_code, 0);
+    const char *text = strstr(r.out, ", kernels ") ? r.out : r.err, *said = strstr(text, ", kernels ");
+    assert_non_null(said);
+    assert_int_equal(sscanf(said, ", kernels %31[a-z0-9_],", kernels), 1);
+    const bool own = strcmp(kernels, "avx512_bf16") == 0;
+    command_says(&r, own ? "compute   bf16, by the processor's own instruction" : "compute   bf16, emulated");
+    const char *rates = strstr(text, "VDPBF16PS runs at ");
+    if (rates) { /* else the processor has no choice */
+        double dots, floats;
+        assert_int_equal(sscanf(rates, "VDPBF16PS runs at %lf GFLOP/s, fused multiply-adds at %lf GFLOP/s",
+                                &dots, &floats),
+                         2);
+        assert_true(own == (floats <= 1.1 * dots));
+    }
+    snprintf(line, sizeof line, "\"kernels\": \"%s\"", kernels);
+    char *metadata = command_read_file("how/checkpoints/latest/metadata.json");
+    assert_non_null(strstr(metadata, line));
+    free(metadata);
+    command_free(&r);
+    same_run("one", "how");
+}
+
 /* A stop and a resume, on other ranks and threads, change no bit. */
 static void a_resume_changes_no_bit(void **state) {
     (void)state;
@@ -165,6 +192,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(it_is_near_fp32_and_not_the_same),
                                        cmocka_unit_test(ranks_and_threads_change_no_bit),
                                        cmocka_unit_test(every_set_of_kernels_has_the_same_bits),
+                                       cmocka_unit_test(the_opening_says_how),
                                        cmocka_unit_test(a_resume_changes_no_bit),
                                        cmocka_unit_test(a_run_goes_on_in_the_other_dtype),
                                        cmocka_unit_test(eval_and_sample_take_the_dtype),

@@ -179,7 +179,8 @@ static void the_environment_asks_for_a_set(void **state) {
         setenv("DTRAIN_ISA", names[index], 1);
         if (dt_kernels_get(index, DT_DTYPE_FP32)) {
             assert_done(dt_kernels_check());
-            assert_ptr_equal(dt_kernels_best(DT_DTYPE_FP32), dt_kernels_get(index, DT_DTYPE_FP32));
+            for (size_t c = 0; c < COMPUTES; c++)
+                assert_ptr_equal(dt_kernels_best(computes[c]), dt_kernels_get(index, computes[c]));
         } else {
             assert_int_equal(dt_kernels_check(), DT_USAGE);
             assert_non_null(strstr(dt_error(), "this processor does not run"));
@@ -206,6 +207,23 @@ static void an_unknown_name_is_refused(void **state) {
     unsetenv("DTRAIN_ISA");
     assert_done(dt_kernels_check());
     assert_ptr_equal(dt_kernels_best(DT_DTYPE_FP32), fastest());
+}
+
+/* Unasked, bf16 takes the processor's instruction or what is quicker, and stays with it; the words say which.
+ */
+static void bf16_takes_the_quicker_way(void **state) {
+    (void)state;
+    unsetenv("DTRAIN_ISA");
+    const dt_kernels *k = dt_kernels_best(DT_DTYPE_BF16);
+    char how[DT_KERNELS_HOW_BYTES];
+    dt_kernels_bf16_how(k, how);
+    print_message("%s: %s\n", k->name, how);
+    for (int i = 0; i < 10; i++)
+        assert_ptr_equal(dt_kernels_best(DT_DTYPE_BF16), k);
+    const bool dots = strcmp(fastest()->name, "avx512_bf16") == 0, own = strcmp(k->name, "avx512_bf16") == 0;
+    assert_string_equal(k->name, dots && !own ? "avx512" : fastest()->name);
+    assert_ptr_equal(own ? strstr(how, "by the processor's own instruction") : strstr(how, "emulated"), how);
+    assert_true((strstr(how, "fused multiply-adds at ") != NULL) == dots);
 }
 
 /*
@@ -242,6 +260,7 @@ int main(void) {
         cmocka_unit_test(every_kernel_is_in_the_table),
         cmocka_unit_test(the_environment_asks_for_a_set),
         cmocka_unit_test(an_unknown_name_is_refused),
+        cmocka_unit_test(bf16_takes_the_quicker_way),
         cmocka_unit_test(every_set_fuses_multiplication_and_addition),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
