@@ -169,11 +169,6 @@ static int enter(void **state) {
     return 0;
 }
 
-static int leave(void **state) {
-    command_leave_folder(*state);
-    return 0;
-}
-
 #define TABLES(DO)                                                                                           \
     DO(configs)                                                                                              \
     DO(values)                                                                                               \
@@ -202,5 +197,5 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_base_is_accepted),
         TABLES(ENTRY_OF) cmocka_unit_test(test_sentence_is_in_time),
     };
-    return cmocka_run_group_tests(tests, enter, leave);
+    return cmocka_run_group_tests(tests, enter, command_tear_down);
 }

@@ -203,5 +203,5 @@ int main(void) {
                                        cmocka_unit_test(the_advice_follows_a_moved_folder),
                                        cmocka_unit_test(spikes_are_found_alike),
                                        cmocka_unit_test(a_hook_that_strays_ends_the_run)};
-    return cmocka_run_group_tests(tests, training_set_up, training_tear_down);
+    return cmocka_run_group_tests(tests, training_set_up, command_tear_down);
 }

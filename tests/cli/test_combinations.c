@@ -107,5 +107,5 @@ static void no_combination_changes_a_bit(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(no_combination_changes_a_bit)};
-    return cmocka_run_group_tests(tests, training_set_up, training_tear_down);
+    return cmocka_run_group_tests(tests, training_set_up, command_tear_down);
 }

@@ -197,5 +197,5 @@ int main(void) {
                                        cmocka_unit_test(a_run_goes_on_in_the_other_dtype),
                                        cmocka_unit_test(eval_and_sample_take_the_dtype),
                                        cmocka_unit_test(activations_take_half)};
-    return cmocka_run_group_tests(tests, set_up, training_tear_down);
+    return cmocka_run_group_tests(tests, set_up, command_tear_down);
 }

@@ -303,11 +303,6 @@ static int enter(void **state) {
     return 0;
 }
 
-static int leave(void **state) {
-    command_leave_folder(*state);
-    return 0;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_version),       cmocka_unit_test(test_print_config),
@@ -316,5 +311,5 @@ int main(void) {
         cmocka_unit_test(test_foreign_text),  cmocka_unit_test(test_plain_terminal),
         cmocka_unit_test(test_colours),
     };
-    return cmocka_run_group_tests(tests, enter, leave);
+    return cmocka_run_group_tests(tests, enter, command_tear_down);
 }

@@ -137,5 +137,5 @@ int main(void) {
         cmocka_unit_test(no_window_is_left_over_when_they_are_spread),
         cmocka_unit_test(data_needs_a_seed),
     };
-    return cmocka_run_group_tests(tests, verb_set_up, training_tear_down);
+    return cmocka_run_group_tests(tests, verb_set_up, command_tear_down);
 }

@@ -357,5 +357,5 @@ int main(void) {
         cmocka_unit_test(a_link_of_another_user_is_found_at_the_start),
         cmocka_unit_test(a_lock_of_another_user_is_no_obstacle_once_it_is_over),
         cmocka_unit_test(the_next_start_cleans_up)};
-    return cmocka_run_group_tests(tests, set_up, training_tear_down);
+    return cmocka_run_group_tests(tests, set_up, command_tear_down);
 }

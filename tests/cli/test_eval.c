@@ -233,5 +233,5 @@ int main(void) {
         cmocka_unit_test(eval_says_what_is_wrong),
         cmocka_unit_test(all_ranks_evaluate_the_same_checkpoint),
     };
-    return cmocka_run_group_tests(tests, verb_set_up, training_tear_down);
+    return cmocka_run_group_tests(tests, verb_set_up, command_tear_down);
 }

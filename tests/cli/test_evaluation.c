@@ -196,5 +196,5 @@ int main(void) {
                                        cmocka_unit_test(the_best_weights_are_saved),
                                        cmocka_unit_test(bits_per_byte_are_those_of_eval),
                                        cmocka_unit_test(the_closing_line_has_both_speeds)};
-    return cmocka_run_group_tests(tests, training_set_up, training_tear_down);
+    return cmocka_run_group_tests(tests, training_set_up, command_tear_down);
 }

@@ -205,5 +205,5 @@ int main(void) {
                                        cmocka_unit_test(hooks_report_the_same_bits),
                                        cmocka_unit_test(the_order_of_the_text_is_exact_too),
                                        cmocka_unit_test(spread_windows_are_exact_too)};
-    return cmocka_run_group_tests(tests, training_set_up, training_tear_down);
+    return cmocka_run_group_tests(tests, training_set_up, command_tear_down);
 }

@@ -198,16 +198,6 @@ static void test_zsh(void **state) {
     expect_found("zsh -f", "zsh", zsh_equals, "latest\n");
 }
 
-static int enter(void **state) {
-    *state = command_enter_folder();
-    return 0;
-}
-
-static int leave(void **state) {
-    command_leave_folder(*state);
-    return 0;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_help),
@@ -215,5 +205,5 @@ int main(void) {
         cmocka_unit_test(test_bash),
         cmocka_unit_test(test_zsh),
     };
-    return cmocka_run_group_tests(tests, enter, leave);
+    return cmocka_run_group_tests(tests, command_set_up, command_tear_down);
 }

@@ -124,5 +124,5 @@ int main(void) {
                                        cmocka_unit_test(algorithms_that_cannot_run_are_left_out),
                                        cmocka_unit_test(a_silent_launcher_does_not_silence_the_ranks),
                                        cmocka_unit_test(a_signal_ends_all_hosts)};
-    return cmocka_run_group_tests(tests, set_up, training_tear_down);
+    return cmocka_run_group_tests(tests, set_up, command_tear_down);
 }

@@ -154,5 +154,5 @@ static void a_file_of_tokens_in_bf16(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(a_bpe), cmocka_unit_test(characters),
                                        cmocka_unit_test(a_file_of_tokens_in_bf16)};
-    return cmocka_run_group_tests(tests, set_up, training_tear_down);
+    return cmocka_run_group_tests(tests, set_up, command_tear_down);
 }

@@ -39,11 +39,6 @@ static int set_up(void **state) {
     return 0;
 }
 
-static int tear_down(void **state) {
-    command_leave_folder(*state);
-    return 0;
-}
-
 static void another_program_is_named(void **state) {
     (void)state;
     refused(3, DTRAIN TRAIN, "./other" TRAIN,
@@ -245,5 +240,5 @@ int main(void) {
         cmocka_unit_test(slow_ranks_are_named),
         cmocka_unit_test(another_text_is_named),
         cmocka_unit_test(a_letter_outside_the_sample_is_noticed_where_it_is_trained_on)};
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, set_up, command_tear_down);
 }

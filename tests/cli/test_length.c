@@ -98,5 +98,5 @@ int main(void) {
         cmocka_unit_test(a_run_goes_on_to_the_end_it_had), cmocka_unit_test(progress_knows_it),
         cmocka_unit_test(a_printed_config_means_the_same),
     };
-    return cmocka_run_group_tests(tests, training_set_up, training_tear_down);
+    return cmocka_run_group_tests(tests, training_set_up, command_tear_down);
 }

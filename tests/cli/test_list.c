@@ -127,5 +127,5 @@ int main(void) {
         cmocka_unit_test(the_list_is_json_too),
         cmocka_unit_test(a_folder_without_runs_says_so),
     };
-    return cmocka_run_group_tests(tests, set_up, training_tear_down);
+    return cmocka_run_group_tests(tests, set_up, command_tear_down);
 }

@@ -75,5 +75,5 @@ int main(void) {
                                        cmocka_unit_test(a_skipped_step_has_its_line),
                                        cmocka_unit_test(a_line_is_about_190_bytes),
                                        cmocka_unit_test(a_start_has_the_options_and_an_end_its_cause)};
-    return cmocka_run_group_tests(tests, training_set_up, training_tear_down);
+    return cmocka_run_group_tests(tests, training_set_up, command_tear_down);
 }

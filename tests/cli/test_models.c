@@ -286,5 +286,5 @@ int main(void) {
                                        cmocka_unit_test(tokens_need_no_tokenizer),
                                        cmocka_unit_test(what_does_not_fit_is_refused),
                                        cmocka_unit_test(damage_is_refused)};
-    return cmocka_run_group_tests(tests, set_up_trained, training_tear_down);
+    return cmocka_run_group_tests(tests, set_up_trained, command_tear_down);
 }

@@ -110,5 +110,5 @@ int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(a_volume_keeps_its_own),
                                        cmocka_unit_test(what_an_image_holds_is_kept_and_removed),
                                        cmocka_unit_test(a_refused_run_changes_nothing)};
-    return cmocka_run_group_tests(tests, set_up, training_tear_down);
+    return cmocka_run_group_tests(tests, set_up, command_tear_down);
 }

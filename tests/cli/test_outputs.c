@@ -134,5 +134,5 @@ int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(its_like_is_replaced),
                                        cmocka_unit_test(another_file_is_kept),
                                        cmocka_unit_test(links_and_standard_output)};
-    return cmocka_run_group_tests(tests, set_up, training_tear_down);
+    return cmocka_run_group_tests(tests, set_up, command_tear_down);
 }

@@ -289,5 +289,5 @@ int main(void) {
         cmocka_unit_test(a_damaged_cache_of_standard_input),
         cmocka_unit_test(a_stopped_tokenize_leaves_nothing),
     };
-    return cmocka_run_group_tests(tests, set_up, training_tear_down);
+    return cmocka_run_group_tests(tests, set_up, command_tear_down);
 }

@@ -204,5 +204,5 @@ int main(void) {
                                        cmocka_unit_test(what_a_hook_leaves_behind_changes_nothing),
                                        cmocka_unit_test(a_hook_that_leaves_the_folder_takes_nothing_along),
                                        cmocka_unit_test(a_library_that_was_cut_short_is_refused)};
-    return cmocka_run_group_tests(tests, set_up, training_tear_down);
+    return cmocka_run_group_tests(tests, set_up, command_tear_down);
 }

@@ -190,5 +190,5 @@ int main(void) {
         cmocka_unit_test(a_missing_library_is_told),
         cmocka_unit_test(nothing_else_loads_the_library),
     };
-    return cmocka_run_group_tests(tests, set_up, training_tear_down);
+    return cmocka_run_group_tests(tests, set_up, command_tear_down);
 }

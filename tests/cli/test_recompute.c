@@ -77,5 +77,5 @@ int main(void) {
         cmocka_unit_test(ranks_and_threads_change_no_bit), cmocka_unit_test(bf16_changes_no_bit),
         cmocka_unit_test(given_weights_change_no_bit), cmocka_unit_test(a_resume_may_change_it),
         cmocka_unit_test(hooks_see_the_same)};
-    return cmocka_run_group_tests(tests, training_set_up, training_tear_down);
+    return cmocka_run_group_tests(tests, training_set_up, command_tear_down);
 }

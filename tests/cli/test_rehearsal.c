@@ -204,5 +204,5 @@ int main(void) {
         cmocka_unit_test(findings_that_nobody_reads_are_a_failure),
         cmocka_unit_test(a_folder_in_use_is_refused),
     };
-    return cmocka_run_group_tests(tests, training_set_up, training_tear_down);
+    return cmocka_run_group_tests(tests, training_set_up, command_tear_down);
 }

@@ -252,5 +252,5 @@ int main(void) {
         cmocka_unit_test(a_chart_alone),           cmocka_unit_test(what_is_no_run),
         cmocka_unit_test(foreign_text_stays_text), cmocka_unit_test(a_run_without_steps),
         cmocka_unit_test(a_long_run_is_thinned),   cmocka_unit_test(a_page_follows_its_run)};
-    return cmocka_run_group_tests(tests, training_set_up, training_tear_down);
+    return cmocka_run_group_tests(tests, training_set_up, command_tear_down);
 }

@@ -102,5 +102,5 @@ int main(void) {
                                        cmocka_unit_test(a_checkpoint_alone_goes_on),
                                        cmocka_unit_test(a_finished_run_has_nothing_to_do),
                                        cmocka_unit_test(a_diverging_run_keeps_what_was_saved)};
-    return cmocka_run_group_tests(tests, training_set_up_saved, training_tear_down);
+    return cmocka_run_group_tests(tests, training_set_up_saved, command_tear_down);
 }

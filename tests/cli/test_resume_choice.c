@@ -294,5 +294,5 @@ int main(void) {
                                        cmocka_unit_test(a_damaged_checkpoint_is_refused),
                                        cmocka_unit_test(auto_goes_on_from_the_newest_whole_one),
                                        cmocka_unit_test(a_run_stands_for_its_latest_checkpoint)};
-    return cmocka_run_group_tests(tests, training_set_up_saved, training_tear_down);
+    return cmocka_run_group_tests(tests, training_set_up_saved, command_tear_down);
 }

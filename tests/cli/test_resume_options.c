@@ -232,5 +232,5 @@ int main(void) {
                                        cmocka_unit_test(the_seed_comes_from_the_checkpoint),
                                        cmocka_unit_test(the_deadline_is_of_one_job),
                                        cmocka_unit_test(the_text_comes_from_the_checkpoint)};
-    return cmocka_run_group_tests(tests, training_set_up_saved, training_tear_down);
+    return cmocka_run_group_tests(tests, training_set_up_saved, command_tear_down);
 }

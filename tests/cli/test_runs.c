@@ -293,5 +293,5 @@ int main(void) {
         cmocka_unit_test(the_suggestion_can_be_pasted),
         cmocka_unit_test(no_pipe_keeps_a_run_waiting),
     };
-    return cmocka_run_group_tests(tests, training_set_up, training_tear_down);
+    return cmocka_run_group_tests(tests, training_set_up, command_tear_down);
 }

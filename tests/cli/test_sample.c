@@ -196,5 +196,5 @@ int main(void) {
         cmocka_unit_test(any_prompt_will_do),
         cmocka_unit_test(sample_says_what_is_wrong),
     };
-    return cmocka_run_group_tests(tests, verb_set_up, training_tear_down);
+    return cmocka_run_group_tests(tests, verb_set_up, command_tear_down);
 }

@@ -43,11 +43,6 @@ static int set_up(void **state) {
     return code;
 }
 
-static int tear_down(void **state) {
-    command_leave_folder(*state);
-    return 0;
-}
-
 static command_result succeed(const char *words, const char *sample) {
     char line[256];
     snprintf(line, sizeof line, words, sample);
@@ -149,10 +144,10 @@ static void a_resume_goes_on_as_they_did(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(verify_finds_them_whole, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(eval_gives_their_val_loss, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(progress_knows_their_step, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_resume_goes_on_as_they_did, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(verify_finds_them_whole, set_up, command_tear_down),
+        cmocka_unit_test_setup_teardown(eval_gives_their_val_loss, set_up, command_tear_down),
+        cmocka_unit_test_setup_teardown(progress_knows_their_step, set_up, command_tear_down),
+        cmocka_unit_test_setup_teardown(a_resume_goes_on_as_they_did, set_up, command_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

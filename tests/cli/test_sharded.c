@@ -139,5 +139,5 @@ int main(void) {
                                        cmocka_unit_test(given_weights_change_no_bit),
                                        cmocka_unit_test(a_stop_saves_all_moments),
                                        cmocka_unit_test(every_save_has_its_own_moments)};
-    return cmocka_run_group_tests(tests, training_set_up, training_tear_down);
+    return cmocka_run_group_tests(tests, training_set_up, command_tear_down);
 }

@@ -392,5 +392,5 @@ int main(void) {
                                        cmocka_unit_test(the_deadline_stops_in_time),
                                        cmocka_unit_test(what_a_killed_save_left_is_cleared_away),
                                        cmocka_unit_test(output_that_is_lost_ends_no_run)};
-    return cmocka_run_group_tests(tests, training_set_up, training_tear_down);
+    return cmocka_run_group_tests(tests, training_set_up, command_tear_down);
 }

@@ -103,5 +103,5 @@ int main(void) {
         cmocka_unit_test(ranks_that_merge_must_agree),
         cmocka_unit_test(variables_change_nothing),
     };
-    return cmocka_run_group_tests(tests, set_up, training_tear_down);
+    return cmocka_run_group_tests(tests, set_up, command_tear_down);
 }

@@ -110,5 +110,5 @@ int main(void) {
         cmocka_unit_test(the_opening_says_what_was_taken),
         cmocka_unit_test(bad_numbers_are_refused),
     };
-    return cmocka_run_group_tests(tests, training_set_up, training_tear_down);
+    return cmocka_run_group_tests(tests, training_set_up, command_tear_down);
 }

@@ -167,11 +167,11 @@ static void a_live_runs_events_are_its_own(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_resumed_run_shows_each_step_once, training_set_up,
-                                        training_tear_down),
+                                        command_tear_down),
         cmocka_unit_test_setup_teardown(a_fresh_run_keeps_anothers_events, training_set_up,
-                                        training_tear_down),
-        cmocka_unit_test_setup_teardown(a_link_to_another_disk_stays, training_set_up, training_tear_down),
-        cmocka_unit_test_setup_teardown(a_live_runs_events_are_its_own, training_set_up, training_tear_down),
-        cmocka_unit_test_setup_teardown(nothing_is_written_unasked, training_set_up, training_tear_down)};
+                                        command_tear_down),
+        cmocka_unit_test_setup_teardown(a_link_to_another_disk_stays, training_set_up, command_tear_down),
+        cmocka_unit_test_setup_teardown(a_live_runs_events_are_its_own, training_set_up, command_tear_down),
+        cmocka_unit_test_setup_teardown(nothing_is_written_unasked, training_set_up, command_tear_down)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -128,5 +128,5 @@ int main(void) {
         cmocka_unit_test(ends_of_texts_without_a_regex), cmocka_unit_test(what_is_missing_is_named),
         cmocka_unit_test(runs_by_it_have_the_same_bits),
     };
-    return cmocka_run_group_tests(tests, training_set_up, training_tear_down);
+    return cmocka_run_group_tests(tests, training_set_up, command_tear_down);
 }

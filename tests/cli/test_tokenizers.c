@@ -195,5 +195,5 @@ int main(void) {
         cmocka_unit_test(samples_are_whole_characters),
         cmocka_unit_test(a_vocabulary_can_be_padded),
     };
-    return cmocka_run_group_tests(tests, set_up, training_tear_down);
+    return cmocka_run_group_tests(tests, set_up, command_tear_down);
 }

@@ -388,5 +388,5 @@ int main(void) {
         cmocka_unit_test(validation_has_files_of_its_own),
         cmocka_unit_test(what_cannot_be_kept_is_refused),
     };
-    return cmocka_run_group_tests(tests, set_up, training_tear_down);
+    return cmocka_run_group_tests(tests, set_up, command_tear_down);
 }

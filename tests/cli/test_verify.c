@@ -122,5 +122,5 @@ int main(void) {
         cmocka_unit_test(output_that_is_lost_is_a_failure),
         cmocka_unit_test(weights_that_have_blown_up_are_refused),
     };
-    return cmocka_run_group_tests(tests, verb_set_up, training_tear_down);
+    return cmocka_run_group_tests(tests, verb_set_up, command_tear_down);
 }

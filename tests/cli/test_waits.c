@@ -92,5 +92,5 @@ static void the_last_evaluation_is_given_up(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(nobody_is_missing_after_a_long_wait),
                                        cmocka_unit_test(the_last_evaluation_is_given_up)};
-    return cmocka_run_group_tests(tests, training_set_up, training_tear_down);
+    return cmocka_run_group_tests(tests, training_set_up, command_tear_down);
 }

@@ -113,3 +113,13 @@ void command_leave_folder(char *folder) {
     assert_int_equal(dt_file_remove_tree(folder), DT_OK);
     free(folder);
 }
+
+int command_set_up(void **state) {
+    *state = command_enter_folder();
+    return 0;
+}
+
+int command_tear_down(void **state) {
+    command_leave_folder(*state);
+    return 0;
+}

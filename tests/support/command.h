@@ -49,4 +49,10 @@ char *command_enter_folder(void);
 /** Leaves the folder and removes it and all in it. Frees its name. */
 void command_leave_folder(char *folder);
 
+/** A cmocka setup: enters a fresh folder, whose name becomes the test's state. */
+int command_set_up(void **state);
+
+/** The cmocka teardown that goes with it, and with any setup that leaves such a name in the state. */
+int command_tear_down(void **state);
+
 #endif

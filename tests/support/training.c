@@ -33,11 +33,6 @@ int training_set_up(void **state) {
     return 0;
 }
 
-int training_tear_down(void **state) {
-    command_leave_folder(*state);
-    return 0;
-}
-
 static void make_line(char line[LINE_BYTES], int ranks, int threads, const char *out_dir, const char *flags) {
     char launcher[PATH_BYTES] = "";
     if (ranks != TRAINING_ALONE)

@@ -23,11 +23,10 @@
 #define TRAINING_COSINE                                                                                      \
     TRAINING_MODEL "--lr-schedule cosine --warmup-steps 2 --max-steps 10 --checkpoint-cadence 4 "
 
-/** For cmocka: a test's own working folder, with text.txt in it; and back, all of it removed. */
+/** For cmocka: a test's own working folder, with text.txt in it; command_tear_down removes it. */
 int training_set_up(void **state);
 /** The same, with two steps of TRAINING_STEADY in the folder saved/. */
 int training_set_up_saved(void **state);
-int training_tear_down(void **state);
 
 /** The `ranks` of a run without mpirun. */
 #define TRAINING_ALONE 0

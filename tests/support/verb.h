@@ -8,7 +8,7 @@
 
 #define VERB_CHECKPOINT "run/checkpoints/latest"
 
-/** For cmocka, with training_tear_down: trains forty steps at a high rate, enough that the likeliest tokens
+/** For cmocka, with command_tear_down: trains forty steps at a high rate, enough that the likeliest tokens
  * are those of the text. */
 static inline int verb_set_up(void **state) {
     training_set_up(state);
