@@ -149,8 +149,13 @@ static char *print_json(const dt_tokenizer *tokenizer) {
     return dt_own_json_characters(points, DT_ASCII_V - DT_ASCII_TEXT, true);
 }
 
-const dt_tokenizer_kind dt_ascii = {
-    .name = "ascii", .unit = "character", .encode = encode, .cut = cut, .decode = decode, .json = print_json};
+const dt_tokenizer_kind dt_ascii = {.name = "ascii",
+                                    .unit = "character",
+                                    .is_fast = true,
+                                    .encode = encode,
+                                    .cut = cut,
+                                    .decode = decode,
+                                    .json = print_json};
 
 /* "dt_ascii", as a number that is nobody else's. */
 #define HASH UINT64_C(0x69696373615F7464)

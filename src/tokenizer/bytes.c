@@ -50,8 +50,13 @@ static char *print_json(const dt_tokenizer *tokenizer) {
     return dt_own_json_bytes();
 }
 
-const dt_tokenizer_kind dt_bytes = {
-    .name = "bytes", .unit = "byte", .encode = encode, .cut = cut, .decode = decode, .json = print_json};
+const dt_tokenizer_kind dt_bytes = {.name = "bytes",
+                                    .unit = "byte",
+                                    .is_fast = true,
+                                    .encode = encode,
+                                    .cut = cut,
+                                    .decode = decode,
+                                    .json = print_json};
 
 /* "dt_bytes", as a number that is nobody else's. */
 #define HASH UINT64_C(0x73657479625F7464)

@@ -140,6 +140,7 @@ static char *print_json(const dt_tokenizer *tokenizer) {
 
 const dt_tokenizer_kind dt_chars = {.name = "chars",
                                     .unit = "character",
+                                    .is_fast = true,
                                     .free = free_own,
                                     .encode = encode,
                                     .cut = cut,

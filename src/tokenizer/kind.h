@@ -46,6 +46,9 @@ typedef struct dt_tokenizer_kind {
     /** What a token is, in sentences: "character", "byte" or "token". */
     const char *unit;
 
+    /** Whether it encodes about as fast as a disk reads, so that nothing is gained by keeping its tokens. */
+    bool is_fast;
+
     /** Frees tokenizer->own; NULL: there is nothing to free. */
     void (*free)(dt_tokenizer *tokenizer);
 

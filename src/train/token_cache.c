@@ -27,15 +27,6 @@
 #define FOLDER "tokens"
 #define SUFFIX ".tokens"
 
-/* Which tokenizers are about as fast as a disk. */
-static bool is_fast(const dt_tokenizer *tokenizer) {
-    static const char *const names[] = {"ascii", "bytes", "chars"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(tokenizer->kind->name, names[i]) == 0)
-            return true;
-    return false;
-}
-
 dt_status dt_token_cache_locate(const dt_config *config, bool by_auto, char **folder) {
     const bool is_auto = config->token_cache && strcmp(config->token_cache, AUTO) == 0;
     *folder = NULL;
@@ -49,7 +40,7 @@ dt_status dt_token_cache_folder(const dt_config *config, const dt_corpus *corpus
     *folder = NULL;
     if (!corpus->is_text || corpus->tokenizer->V == 0)
         return DT_OK; /* one that still collects its characters has no tokens yet */
-    return dt_token_cache_locate(config, corpus->is_streamed || !is_fast(corpus->tokenizer), folder);
+    return dt_token_cache_locate(config, corpus->is_streamed || !corpus->tokenizer->kind->is_fast, folder);
 }
 
 /* ---- what rank 0 does ---- */
