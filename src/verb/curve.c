@@ -6,10 +6,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/memory.h"
 #include "report/curve.h"
 #include "report/run_names.h"
-#include "verb/table.h"
 #include "verb/verb.h"
 
 #define COLUMNS     80
@@ -91,12 +89,10 @@ dt_status dt_verb_curve(const dt_verb *verb, int argc, char **argv) {
     dt_verb_flags flags;
     dt_curve_options options = {COLUMNS, ROWS, has_unicode()};
     dt_run_names names = {0};
-    int count = 0;
-    const char **words = dt_memory_alloc(argc + 1, sizeof *words, "the words of the command line");
-    if (words == NULL)
-        return DT_FAILED;
+    const char **words;
+    int count;
     dt_log_open(true, false);
-    dt_status status = dt_verb_read(verb, NULL, argc, argv, &flags, words, &count);
+    dt_status status = dt_verb_words(verb, argc, argv, &flags, &words, &count);
     if (status == DT_OK && count < 1)
         status =
             dt_usage("curve: expected 1 to %d runs, found none; name a run's folder, its metrics.jsonl or a "
@@ -111,6 +107,6 @@ dt_status dt_verb_curve(const dt_verb *verb, int argc, char **argv) {
     if (status == DT_OK)
         status = draw(&names, &options);
     dt_run_names_free(&names);
-    dt_memory_free(words);
+    free(words);
     return status;
 }

@@ -4,16 +4,13 @@
 #include "base/log.h"
 #include "comm/agree.h"
 #include "report/merge.h"
-#include "verb/table.h"
 #include "verb/verb.h"
 
 static dt_status merge(const dt_verb *verb, int argc, char **argv) {
     dt_verb_flags flags;
-    const char **files = calloc((size_t)argc + 1, sizeof *files);
-    int count = 0;
-    if (files == NULL)
-        return dt_fail("out of memory for the command line");
-    dt_status status = dt_verb_read(verb, NULL, argc, argv, &flags, files, &count);
+    const char **files;
+    int count;
+    dt_status status = dt_verb_words(verb, argc, argv, &flags, &files, &count);
     if (status == DT_OK)
         status = dt_merge_verb(files, count, flags.json, flags.report);
     free(files);

@@ -6,13 +6,11 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "base/memory.h"
 #include "base/plural.h"
 #include "base/units.h"
 #include "report/report_output.h"
 #include "report/run_names.h"
 #include "report/run_page.h"
-#include "verb/table.h"
 #include "verb/verb.h"
 
 /* How often a page is written anew while its runs train. */
@@ -129,17 +127,15 @@ static dt_status report(const char *const *words, int count, const dt_verb_flags
 
 dt_status dt_verb_report(const dt_verb *verb, int argc, char **argv) {
     dt_verb_flags flags;
-    int count = 0;
-    const char **words = dt_memory_alloc(argc + 1, sizeof *words, "the words of the command line");
-    if (words == NULL)
-        return DT_FAILED;
+    const char **words;
+    int count;
     dt_log_open(true, false);
-    dt_status status = dt_verb_read(verb, NULL, argc, argv, &flags, words, &count);
+    dt_status status = dt_verb_words(verb, argc, argv, &flags, &words, &count);
     if (status == DT_OK && count < 1)
         status = dt_usage(
             "report: expected a run or several, found none; name a run's folder, its metrics.jsonl or a folder of runs");
     if (status == DT_OK)
         status = report(words, count, &flags);
-    dt_memory_free(words);
+    free(words);
     return status;
 }

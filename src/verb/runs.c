@@ -3,11 +3,9 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "base/memory.h"
 #include "report/report_output.h"
 #include "report/run_names.h"
 #include "report/runs_list.h"
-#include "verb/table.h"
 #include "verb/verb.h"
 
 /* Folders below the one that is named: RUNS/PROJECT/SWEEP/RUN. */
@@ -51,12 +49,10 @@ static dt_status list(const char *folder, const char *json) {
 
 dt_status dt_verb_runs(const dt_verb *verb, int argc, char **argv) {
     dt_verb_flags flags;
-    int count = 0;
-    const char **words = dt_memory_alloc(argc + 1, sizeof *words, "the words of the command line");
-    if (words == NULL)
-        return DT_FAILED;
+    const char **words;
+    int count;
     dt_log_open(true, false);
-    dt_status status = dt_verb_read(verb, NULL, argc, argv, &flags, words, &count);
+    dt_status status = dt_verb_words(verb, argc, argv, &flags, &words, &count);
     if (status == DT_OK && count > 1)
         status = dt_usage("runs: expected one folder, found \"%s\" and \"%s\"; name the one that holds them",
                           words[0], words[1]);
@@ -64,6 +60,6 @@ dt_status dt_verb_runs(const dt_verb *verb, int argc, char **argv) {
         status = dt_report_output_check("json", flags.json, DT_REPORT_RUNS);
     if (status == DT_OK)
         status = list(count == 1 ? words[0] : ".", flags.json);
-    dt_memory_free(words);
+    free(words);
     return status;
 }

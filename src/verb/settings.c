@@ -168,14 +168,21 @@ dt_status dt_verb_run(const dt_verb *verb, int argc, char **argv,
     return dt_verb_leave(&world, status);
 }
 
+dt_status dt_verb_words(const dt_verb *verb, int argc, char **argv, dt_verb_flags *flags, const char ***words,
+                        int *count) {
+    DT_ASSERT(argc >= 0 && !verb->takes_options);
+    *count = 0;
+    *words = calloc((size_t)argc + 1, sizeof **words);
+    if (*words == NULL)
+        return dt_fail("out of memory for the command line");
+    return dt_verb_read(verb, NULL, argc, argv, flags, *words, count);
+}
+
 dt_status dt_verb_checkpoint(const dt_verb *verb, int argc, char **argv, dt_verb_flags *flags,
                              const char **checkpoint, const char **text) {
-    DT_ASSERT(argc >= 0 && !verb->takes_options);
-    const char **words = calloc((size_t)argc + 1, sizeof *words);
-    int count = 0;
-    if (words == NULL)
-        return dt_fail("out of memory for the command line");
-    dt_status status = dt_verb_read(verb, NULL, argc, argv, flags, words, &count);
+    const char **words;
+    int count;
+    dt_status status = dt_verb_words(verb, argc, argv, flags, &words, &count);
     *checkpoint = count > 0 ? words[0] : NULL;
     if (text)
         *text = count == 2 ? words[1] : NULL;

@@ -11,7 +11,6 @@
 #include "config/options.h"
 #include "tokenizer/tokens.h"
 #include "train/stop.h"
-#include "verb/table.h"
 #include "verb/verb.h"
 
 /* How many tokens are read at once. */
@@ -43,12 +42,10 @@ static dt_status set_options(dt_token_words *words) {
 }
 
 dt_status dt_token_words_read(dt_token_words *words, const dt_verb *verb, int argc, char **argv) {
-    const char **files = calloc((size_t)argc + 1, sizeof *files);
-    int count = 0;
+    const char **files;
+    int count;
     *words = (dt_token_words){0};
-    if (files == NULL)
-        return dt_fail("out of memory for the command line");
-    dt_status status = dt_verb_read(verb, NULL, argc, argv, &words->flags, files, &count);
+    dt_status status = dt_verb_words(verb, argc, argv, &words->flags, &files, &count);
     if (status == DT_OK)
         status = make_list(words, files, count);
     if (status == DT_OK)

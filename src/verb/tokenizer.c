@@ -20,7 +20,6 @@
 #include "tokenizer/hf_write.h"
 #include "tokenizer/line_counter.h"
 #include "tokenizer/tokenizer.h"
-#include "verb/table.h"
 #include "verb/verb.h"
 
 #define END_OF_TEXT "<|endoftext|>"
@@ -211,11 +210,9 @@ static dt_status check(const dt_verb_flags *flags, const char *const *words, int
 static dt_status read_and_train(const dt_verb *verb, int argc, char **argv) {
     dt_verb_flags flags;
     request r;
-    int count = 0;
-    const char **words = calloc((size_t)argc + 1, sizeof *words);
-    if (words == NULL)
-        return dt_fail("out of memory for the command line");
-    dt_status status = dt_verb_read(verb, NULL, argc, argv, &flags, words, &count);
+    const char **words;
+    int count;
+    dt_status status = dt_verb_words(verb, argc, argv, &flags, &words, &count);
     if (status == DT_OK)
         status = check(&flags, words, count, &r);
     if (status == DT_OK)

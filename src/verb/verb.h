@@ -104,6 +104,14 @@ dt_status dt_verb_settings(dt_config *config, dt_verb_flags *flags, const dt_wor
                            const dt_verb *verb, int argc, char **argv, dt_verb_start start);
 
 /**
+ * Reads the words of a verb that takes no options of training: its own flags into `flags`, and the others,
+ * which point into argv, into `*words`, [`*count`], a new array that the caller frees, after failure too.
+ * Local.
+ */
+dt_status dt_verb_words(const dt_verb *verb, int argc, char **argv, dt_verb_flags *flags, const char ***words,
+                        int *count);
+
+/**
  * Reads the flags of a verb that works on a checkpoint: exactly one word, into `*checkpoint` (it points into
  * argv), and the verb's own flags into `flags`; options of training are not taken. With a `text`, which may
  * be NULL, a second word is taken too, and `*text` is NULL without one. Local.
