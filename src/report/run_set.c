@@ -108,6 +108,38 @@ static bool tokenizers_differ(const dt_run_set *set) {
     return false;
 }
 
+/* Whether the two are evaluated on one text, by what their last starts say of it. Where they read the same
+ * kind of tokens the number of these tells a text under another name, and another text under its name. */
+static bool is_same_text(const dt_run_metrics *a, const dt_run_metrics *b) {
+    const json_t *x = dt_run_metrics_config(a), *y = dt_run_metrics_config(b);
+    const json_t *x_apart = json_object_get(x, "validation_data"),
+                 *y_apart = json_object_get(y, "validation_data");
+    const json_t *x_tokens = json_object_get(dt_run_metrics_start(a), "corpus_tokens");
+    const json_t *y_tokens = json_object_get(dt_run_metrics_start(b), "corpus_tokens");
+    if (json_is_string(x_apart) || json_is_array(x_apart) || json_is_string(y_apart) ||
+        json_is_array(y_apart))
+        return json_equal(x_apart, y_apart);
+    if (!json_equal(json_object_get(x, "train_ratio"), json_object_get(y, "train_ratio")))
+        return false;
+    return x_tokens && y_tokens &&
+                   json_equal(json_object_get(x, "tokenizer"), json_object_get(y, "tokenizer"))
+               ? json_equal(x_tokens, y_tokens)
+               : json_equal(json_object_get(x, "data"), json_object_get(y, "data"));
+}
+
+static bool texts_differ(const dt_run_set *set) {
+    const dt_run_metrics *first = NULL;
+    for (int r = 0; r < set->count; r++) {
+        const dt_run_metrics *metrics = &set->run[r].metrics;
+        if (dt_run_metrics_config(metrics) == NULL)
+            continue;
+        if (first != NULL && !is_same_text(first, metrics))
+            return true;
+        first = first ? first : metrics;
+    }
+    return false;
+}
+
 static bool all_have_bits(const dt_run_set *set) {
     bool any = false;
     for (int r = 0; r < set->count; r++) {
@@ -199,6 +231,7 @@ dt_status dt_run_set_read(dt_run_set *set, const char *const *names, int count, 
     for (int i = 0; i < count; i++)
         DT_TRY(add(set, names[i], passes));
     set->by_bytes = tokenizers_differ(set) && all_have_bits(set);
+    set->texts_differ = texts_differ(set);
     qsort(set->run, (size_t)set->count, sizeof *set->run,
           set->by_bytes ? compare_runs_by_bytes : compare_runs);
     for (int r = 0; r < set->count; r++)

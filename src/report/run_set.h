@@ -38,6 +38,7 @@ typedef struct dt_run_set {
     int count;
     dt_chart_domain domain; /**< of all */
     bool by_bytes;          /**< tokenizers differ, and bits per byte compare the runs */
+    bool texts_differ;      /**< not all are evaluated on one text: no loss compares them */
 } dt_run_set;
 
 /** The most runs in a set. */

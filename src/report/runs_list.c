@@ -1,4 +1,5 @@
-/* Each column is as wide as its longest word. */
+/* Each column is as wide as its longest word; on a terminal options that find no place in a row stand below
+ * it. */
 #include "report/runs_list.h"
 
 #include <inttypes.h>
@@ -16,7 +17,11 @@
 #define COLUMNS    6
 #define CELL_BYTES 128
 
-/* A row of words; the differing options follow behind, as long as they are. */
+/* Of options below a row: what they begin with, and how many lines of a terminal they may take. */
+#define INDENT      4
+#define LINES_BELOW 2
+
+/* A row of words; the differing options follow behind or below. */
 typedef struct row {
     char cell[COLUMNS][CELL_BYTES];
 } row;
@@ -71,15 +76,29 @@ static void fill(row *r, const dt_run_shown *run) {
 }
 
 /* The options that are not as in most runs first would need a look at each; they come in the table's order.
+ * Below a row, where `columns` is not 0, in lines of so many, the last of which says how many are left out.
  */
-static char *options_text(const dt_run_shown *run, const char *const *keys, int count) {
+static char *options_text(const dt_run_shown *run, const char *const *keys, int count, int columns) {
     char *text = NULL;
     size_t length;
+    int used = columns, lines = 0;
     FILE *memory = open_memstream(&text, &length);
     if (memory == NULL)
         return NULL;
     for (int k = 0; k < count; k++) {
-        char *value = dt_option_keys_value(run, keys[k]);
+        char *value = dt_option_keys_value(run, keys[k]), more[32] = "";
+        const int wide = (int)(strlen(keys[k]) + 3 + (value ? strlen(value) : 1));
+        if (lines == LINES_BELOW && k + 1 < count)
+            snprintf(more, sizeof more, "  +%d", count - k);
+        const bool breaks = columns > 0 && used + wide + (int)strlen(more) > columns;
+        if (breaks && lines == LINES_BELOW) {
+            fprintf(memory, "  +%d", count - k);
+            free(value);
+            break;
+        }
+        if (breaks)
+            fprintf(memory, "%s%*s", lines++ > 0 ? "\n" : "", INDENT - 2, "");
+        used = wide + (breaks ? INDENT - 2 : used);
         fprintf(memory, "  %s %s", keys[k], value ? value : "-");
         free(value);
     }
@@ -89,10 +108,25 @@ static char *options_text(const dt_run_shown *run, const char *const *keys, int 
     return NULL;
 }
 
-static void print_row(const row *r, const int width[COLUMNS], const char *options) {
+static void print_row(const row *r, const int width[COLUMNS], const char *behind) {
     dt_log_line("%-*s  %-*s  %*s  %*s  %*s  %*s%s", width[0], r->cell[0], width[1], r->cell[1], width[2],
                 r->cell[2], width[3], r->cell[3], width[4], r->cell[4], width[5], r->cell[5],
-                options ? options : "");
+                behind ? behind : "");
+}
+
+/* The longest row with its options behind it. */
+static int longest_row(const dt_run_set *set, const int width[COLUMNS], const char *const *keys, int count) {
+    size_t longest = 0;
+    for (int r = 0; r < set->count; r++) {
+        char *options = options_text(&set->run[r], keys, count, 0);
+        const size_t length = options ? strlen(options) : 0;
+        longest = length > longest ? length : longest;
+        free(options);
+    }
+    int columns = 2 * (COLUMNS - 1);
+    for (int c = 0; c < COLUMNS; c++)
+        columns += width[c];
+    return columns + (int)longest;
 }
 
 void dt_runs_list_print(const dt_run_set *set) {
@@ -109,12 +143,20 @@ void dt_runs_list_print(const dt_run_set *set) {
         for (int c = 0; c < COLUMNS; c++)
             width[c] = (int)fmax(width[c], (double)strlen(rows[r].cell[c]));
     }
-    print_row(&headings, width, count > 0 ? "  differing options" : "");
+    const int columns = dt_log_columns();
+    const bool below = columns > 0 && count > 0 && longest_row(set, width, keys, count) > columns;
+    print_row(&headings, width, count == 0 ? "" : below ? "" : "  differing options");
     for (int r = 0; r < set->count; r++) {
-        char *options = options_text(&set->run[r], keys, count);
-        print_row(&rows[r], width, options);
+        char *options = options_text(&set->run[r], keys, count, below ? columns : 0);
+        print_row(&rows[r], width, below ? "" : options);
+        if (below && options)
+            dt_log_block(options);
         free(options);
     }
+    if (set->texts_differ)
+        dt_log_note(
+            "these runs are not all evaluated on one text (data, validation_data, train_ratio, or the "
+            "text's length): losses on one say nothing beside those on another");
     for (int r = 0; r < set->count; r++)
         if (dt_run_failure(&set->run[r]))
             dt_log_line("%s failed: %s", rows[r].cell[0], dt_run_failure(&set->run[r]));

@@ -125,9 +125,12 @@ void dt_runs_table_put(const dt_run_set *set, FILE *file) {
     const int count = dt_option_keys_find(set, keys);
     fprintf(
         file,
-        "<p class=\"caption\">%d runs, the best first%s; %s%d option%s in which they differ. Training loss: the mean "
+        "<p class=\"caption\">%d runs, the best first%s%s; %s%d option%s in which they differ. Training loss: the mean "
         "of the last %.0f&nbsp;%% of a run's steps.</p>\n<div class=\"scroll tall\"><table>\n",
         set->count, set->by_bytes ? ", by bits per byte, since their tokenizers differ" : "",
+        set->texts_differ
+            ? " (<strong>not all on one text: losses on one say nothing beside those on another</strong>)"
+            : "",
         count == DT_OPTION_KEYS_MAX ? "the first " : "", count, dt_plural_s(count), 100.0 * DT_RUN_SET_LAST);
     put_columns(set, keys, count, file);
     fputs("<tbody>\n", file);

@@ -51,7 +51,7 @@ dt_status dt_verb_runs(const dt_verb *verb, int argc, char **argv) {
     dt_verb_flags flags;
     const char **words;
     int count;
-    dt_log_open(true, false);
+    dt_log_open(true, dt_log_find_terminal());
     dt_status status = dt_verb_words(verb, argc, argv, &flags, &words, &count);
     if (status == DT_OK && count > 1)
         status = dt_usage("runs: expected one folder, found \"%s\" and \"%s\"; name the one that holds them",

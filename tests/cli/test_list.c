@@ -59,6 +59,78 @@ static void each_run_has_a_line(void **state) {
     command_free(&r);
 }
 
+/* The longest line of a text. */
+static size_t longest_line(const char *text) {
+    size_t longest = 0;
+    for (const char *at = text; *at != 0;
+         at += at[strcspn(at, "\n")] != 0 ? strcspn(at, "\n") + 1 : strlen(at)) {
+        const size_t length = strcspn(at, "\r\n");
+        longest = length > longest ? length : longest;
+    }
+    return longest;
+}
+
+/* On a terminal the options of unlike runs stand below their rows, in lines that it has room for, and what
+ * is left out is counted; in a file a run is one line. */
+static void options_find_room_on_a_terminal(void **state) {
+    (void)state;
+    if (system("command -v script >/dev/null") != 0) {
+        print_message("skipped: needs script, which is a terminal; tools/install-packages test\n");
+        skip();
+    }
+    training_done(TRAINING_ALONE, 1, "unlike/a", TRAINING_MODEL "--max-steps 1");
+    training_done(TRAINING_ALONE, 1, "unlike/b",
+                  TRAINING_MODEL
+                  "--max-steps 2 --eval-cadence 1 --learning-rate 1e-4 --beta1 0.8 --beta2 0.9 "
+                  "--weight-decay 0.3 --grad-clip 2 --lr-schedule cosine --warmup-steps 1 "
+                  "--loss-spike-threshold 3 --no-shuffle --train-ratio 0.8");
+    command_result r =
+        command_run("script -qec 'stty cols 100; %s runs unlike 2>/dev/null' /dev/null", DTRAIN);
+    assert_int_equal(r.exit_code, 0);
+    assert_in_range(longest_line(r.out), 70, 100);
+    command_says(&r, "\n    train_ratio 0.8  max_steps 2  ");
+    command_says(&r, "  +");
+    command_free(&r);
+    r = command_run("%s runs unlike", DTRAIN);
+    assert_true(longest_line(r.out) > 150);
+    assert_null(strstr(r.out, "  +"));
+    command_free(&r);
+}
+
+/* Losses on unlike texts are no order; the same text under another name is one text. */
+static void other_texts_are_told(void **state) {
+    (void)state;
+    const char *told = "these runs are not all evaluated on one text";
+    command_result r = command_run("cp text.txt same.txt && head -c 20000 text.txt >other.txt");
+    command_free(&r);
+    training_done(TRAINING_ALONE, 1, "texts/a", TRAINING_MODEL "--max-steps 1 --eval-cadence 1");
+    training_done(TRAINING_ALONE, 1, "texts/b",
+                  TRAINING_MODEL "--max-steps 1 --eval-cadence 1 --data null --data same.txt");
+    r = command_run("%s runs texts && %s report texts --out texts.html", DTRAIN, DTRAIN);
+    assert_int_equal(r.exit_code, 0);
+    assert_null(strstr(r.err, told));
+    command_free(&r);
+    r = command_run("grep -c 'not all on one text' texts.html");
+    assert_string_equal(r.out, "0\n");
+    command_free(&r);
+    training_done(TRAINING_ALONE, 1, "texts/c",
+                  TRAINING_MODEL "--max-steps 1 --eval-cadence 1 --data null --data other.txt");
+    r = command_run(
+        "%s runs texts && %s report texts --out texts.html && grep -c 'not all on one text' texts.html",
+        DTRAIN, DTRAIN);
+    assert_int_equal(r.exit_code, 0);
+    command_says(&r, told);
+    command_free(&r);
+    training_done(TRAINING_ALONE, 1, "apart/a",
+                  TRAINING_MODEL "--max-steps 1 --eval-cadence 1 --validation-data other.txt");
+    training_done(TRAINING_ALONE, 1, "apart/b",
+                  TRAINING_MODEL
+                  "--max-steps 1 --eval-cadence 1 --data null --data other.txt --validation-data other.txt");
+    r = command_run("%s runs apart", DTRAIN);
+    assert_null(strstr(r.err, told));
+    command_free(&r);
+}
+
 /* One that cannot be read hides no other. */
 static void what_cannot_be_read_is_left_out(void **state) {
     (void)state;
@@ -122,10 +194,9 @@ static void a_folder_without_runs_says_so(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_run_has_a_line),
-        cmocka_unit_test(what_cannot_be_read_is_left_out),
-        cmocka_unit_test(the_list_is_json_too),
-        cmocka_unit_test(a_folder_without_runs_says_so),
+        cmocka_unit_test(each_run_has_a_line),  cmocka_unit_test(options_find_room_on_a_terminal),
+        cmocka_unit_test(other_texts_are_told), cmocka_unit_test(what_cannot_be_read_is_left_out),
+        cmocka_unit_test(the_list_is_json_too), cmocka_unit_test(a_folder_without_runs_says_so),
     };
     return cmocka_run_group_tests(tests, set_up, command_tear_down);
 }
