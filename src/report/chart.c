@@ -24,6 +24,12 @@
 #define LABEL_LINE   14.0
 #define LABELS_MAX   12
 
+/* Of equal lines: a dash of the second of two, and dots, which chart.css has the width of, with rings. */
+#define DASH      8.0
+#define DOT       5.5
+#define RING      4.0
+#define RINGS_MAX 4
+
 /* From one tick's text to the next. */
 #define TICK_WIDTH   72.0
 #define VALUE_HEIGHT 44.0
@@ -150,6 +156,30 @@ static void draw_title(const dt_chart *chart, const frame *f, double width, FILE
                 width - MARGIN, f->range.above, f->range.above == 1 ? "" : "s");
 }
 
+/* Equal lines would hide one another: how many of them lie below this one, and how many there are. */
+typedef struct twins {
+    int below, all;
+} twins;
+
+static bool is_same_line(const dt_chart_line *a, const dt_chart_line *b) {
+    if (a->count != b->count)
+        return false;
+    for (int i = 0; i < a->count; i++)
+        if (a->column[i].step != b->column[i].step || a->smooth[i] != b->smooth[i])
+            return false;
+    return true;
+}
+
+static twins find_twins(const dt_chart *chart, int index) {
+    twins found = {0, 0};
+    for (int l = 0; l < chart->lines; l++) {
+        const bool same = is_same_line(&chart->line[l], &chart->line[index]);
+        found.all += same;
+        found.below += same && l < index;
+    }
+    return found;
+}
+
 /* The span of each column's values: along the largest, and back along the smallest. */
 static void draw_raw(const frame *f, const dt_chart_line *line, int index, FILE *file) {
     fprintf(file, "<path class=\"raw c%d\" data-line=\"%d\" d=\"", line->colour, index);
@@ -162,9 +192,14 @@ static void draw_raw(const frame *f, const dt_chart_line *line, int index, FILE 
     fputs("Z\"/>\n", file);
 }
 
-static void draw_line(const frame *f, const dt_chart_line *line, int index, FILE *file) {
-    fprintf(file, "<path class=\"%s c%d\" data-line=\"%d\" d=\"", line->dots ? "joined" : "line",
-            line->colour, index);
+/* Of equal lines the lowest is whole, and those above leave it more and more room between their dashes. */
+static void draw_line(const frame *f, const dt_chart_line *line, int index, twins equal, FILE *file) {
+    fprintf(file, "<path class=\"%s c%d\" data-line=\"%d\"", line->dots ? "joined" : "line", line->colour,
+            index);
+    if (equal.below > 0)
+        fprintf(file, " stroke-dasharray=\"%.0f %.0f\"", DASH * (equal.all - equal.below),
+                DASH * equal.below);
+    fputs(" d=\"", file);
     for (int i = 0; i < line->count; i++)
         fprintf(file, "%c%.1f %.1f", i == 0 ? 'M' : 'L', x_of(f, DT_CHART_STEPS, line->column[i].step),
                 y_of(f, line->smooth[i]));
@@ -172,11 +207,15 @@ static void draw_line(const frame *f, const dt_chart_line *line, int index, FILE
 }
 
 /* Dots are strokes of no length with round ends: one path, however many they are. A line of one point is a
- * dot too. */
-static void draw_dots(const frame *f, const dt_chart_line *line, int index, FILE *file) {
+ * dot too. Those of equal lines are rings around one another, as far as there is room. */
+static void draw_dots(const frame *f, const dt_chart_line *line, int index, twins equal, FILE *file) {
+    const int above = (int)dt_min(equal.all - equal.below - 1, RINGS_MAX);
     if (!line->dots && line->count > 1)
         return;
-    fprintf(file, "<path class=\"dots c%d\" data-line=\"%d\" d=\"", line->colour, index);
+    fprintf(file, "<path class=\"dots c%d\" data-line=\"%d\"", line->colour, index);
+    if (above > 0)
+        fprintf(file, " style=\"stroke-width:%.1f\"", DOT + RING * above);
+    fputs(" d=\"", file);
     for (int i = 0; i < line->count; i++)
         fprintf(file, "M%.1f %.1fh0", x_of(f, DT_CHART_STEPS, line->column[i].step),
                 y_of(f, line->column[i].mean));
@@ -270,9 +309,9 @@ void dt_chart_draw_inside(const dt_chart *chart, double width, FILE *file) {
         if (chart->line[l].raw)
             draw_raw(&f, &chart->line[l], l, file);
     for (int l = 0; l < chart->lines; l++)
-        draw_line(&f, &chart->line[l], l, file);
+        draw_line(&f, &chart->line[l], l, find_twins(chart, l), file);
     for (int l = 0; l < chart->lines; l++)
-        draw_dots(&f, &chart->line[l], l, file);
+        draw_dots(&f, &chart->line[l], l, find_twins(chart, l), file);
     draw_marks(chart, &f, file);
     draw_labels(chart, &f, file);
 }

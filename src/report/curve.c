@@ -84,10 +84,26 @@ static void draw_dots(picture *p, const dt_thin_column *columns) {
                 set_dot(p, x, y);
 }
 
-static void draw_letters(picture *p, const dt_thin_column *columns, char letter) {
+/* Where run r stands in column x; -1 where it does not. */
+static int row_of_run(const picture *p, const dt_thin_column *columns, int r, int x) {
+    const dt_thin_column *column = &columns[(int64_t)r * p->wide + x];
+    return column->count > 0 ? row_of(p, column->mean) : -1;
+}
+
+/* Runs that stand on one another take turns from column to column, so that equal ones are all seen. */
+static void draw_letters(picture *p, const dt_thin_column *columns, int count, char first) {
     for (int x = 0; x < p->wide; x++)
-        if (columns[x].count > 0)
-            p->letters[row_of(p, columns[x].mean) * p->columns + x] = letter;
+        for (int r = 0; r < count; r++) {
+            const int row = row_of_run(p, columns, r, x);
+            int here = 0, before = 0;
+            for (int other = 0; other < count; other++) {
+                const bool same = row_of_run(p, columns, other, x) == row;
+                here += same;
+                before += same && other < r;
+            }
+            if (row >= 0 && before == x % here)
+                p->letters[row * p->columns + x] = (char)(first + r);
+        }
 }
 
 static void draw_circles(picture *p, const dt_series *series) {
@@ -172,8 +188,8 @@ static void draw_runs(picture *p, const dt_run_metrics *runs, int count, const d
                       bool braille) {
     if (braille)
         draw_dots(p, columns);
-    for (int r = 0; !braille && r < count; r++)
-        draw_letters(p, columns + (int64_t)r * p->wide, count == 1 ? '*' : (char)('a' + r));
+    else
+        draw_letters(p, columns, count, count == 1 ? '*' : 'a');
     if (count == 1)
         draw_circles(p, &runs->series[DT_RUN_VALIDATION]);
 }

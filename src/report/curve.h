@@ -1,8 +1,8 @@
 /**
  * Losses against steps, drawn with characters for a terminal.
  *
- *     4.6 |a                      one letter a run, the first is a; a column shows the mean of its steps
- *         | a
+ *     4.6 |a                      one letter a run, the first is a; a column shows the mean of its steps,
+ *         | a                     and of runs that stand on one another in turn
  *         |  aaa
  *     2.1 |     aaaaaaa
  *         +------------

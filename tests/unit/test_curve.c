@@ -55,7 +55,7 @@ static void test_dots_span_a_column(void **state) {
     free(text);
 }
 
-/* Runs have a letter each, on one scale; where both stand the later one is seen. */
+/* Runs have a letter each, on one scale. */
 static void test_runs_have_letters(void **state) {
     double step[] = {0, 19}, high[] = {2, 2}, low[] = {1, 1};
     const dt_run_metrics runs[] = {{.name = "x", .series[DT_RUN_TRAIN] = {2, 2, step, high}},
@@ -68,6 +68,19 @@ static void test_runs_have_letters(void **state) {
                               "          step 0            19\n"
                               "a  x: loss 2.0000 at step 19\n"
                               "b  y: val_loss 1.0000 at step 19\n");
+    free(text);
+}
+
+/* Where runs stand on one another each is seen in its turn: no equal run hides another. */
+static void test_equal_runs_take_turns(void **state) {
+    double step[] = {0, 19}, equal[] = {2, 2}, other[] = {2, 1};
+    const dt_run_metrics runs[] = {{.name = "x", .series[DT_RUN_TRAIN] = {2, 2, step, equal}},
+                                   {.name = "y", .series[DT_RUN_TRAIN] = {2, 2, step, equal}},
+                                   {.name = "z", .series[DT_RUN_TRAIN] = {2, 2, step, other}}};
+    (void)state;
+    char *text = draw(runs, 3, 30, 7, false);
+    assert_non_null(strstr(text, "       2 |abcabcabcaababababab\n"));
+    assert_non_null(strstr(text, "       1 |          cccccccccc\n"));
     free(text);
 }
 
@@ -131,8 +144,8 @@ static void test_lines_that_count(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_line_of_letters),   cmocka_unit_test(test_dots_span_a_column),
-        cmocka_unit_test(test_runs_have_letters), cmocka_unit_test(test_a_single_step),
-        cmocka_unit_test(test_lines_that_count),
+        cmocka_unit_test(test_runs_have_letters), cmocka_unit_test(test_equal_runs_take_turns),
+        cmocka_unit_test(test_a_single_step),     cmocka_unit_test(test_lines_that_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -70,6 +70,36 @@ static void test_lines_meet_their_axis(void **state) {
     assert_true(fabs(x - right) < 0.06);
 }
 
+/* Of equal lines none hides another: those above are dashed, and their dots smaller; others are whole. */
+static void test_equal_lines_show_one_another(void **state) {
+    static const double values[][3] = {{3, 2, 1}, {3, 2, 1}, {3, 2, 2}, {3, 2, 1}};
+    dt_chart chart = {.id = "c", .title = "T", .unit = "u", .domain = &domain};
+    char *text = NULL;
+    size_t length;
+    (void)state;
+    for (int l = 0; l < 4; l++) {
+        dt_series series = {0};
+        for (int i = 0; i < 3; i++)
+            assert_done(dt_series_add(&series, steps[i], values[l][i]));
+        assert_done(
+            dt_chart_add(&chart, &series, &(dt_chart_line){.colour = l, .dots = true, .exact = true}, 100));
+        dt_series_free(&series);
+    }
+    FILE *file = open_memstream(&text, &length);
+    dt_chart_draw(&chart, DT_CHART_SMALL, file);
+    assert_int_equal(fclose(file), 0);
+    assert_non_null(strstr(text, "<path class=\"joined c0\" data-line=\"0\" d="));
+    assert_non_null(strstr(text, "<path class=\"joined c1\" data-line=\"1\" stroke-dasharray=\"16 8\" d="));
+    assert_non_null(strstr(text, "<path class=\"joined c2\" data-line=\"2\" d="));
+    assert_non_null(strstr(text, "<path class=\"joined c3\" data-line=\"3\" stroke-dasharray=\"8 16\" d="));
+    assert_non_null(strstr(text, "<path class=\"dots c0\" data-line=\"0\" style=\"stroke-width:13.5\" d="));
+    assert_non_null(strstr(text, "<path class=\"dots c1\" data-line=\"1\" style=\"stroke-width:9.5\" d="));
+    assert_non_null(strstr(text, "<path class=\"dots c2\" data-line=\"2\" d="));
+    assert_non_null(strstr(text, "<path class=\"dots c3\" data-line=\"3\" d="));
+    free(text);
+    dt_chart_free(&chart);
+}
+
 /* One value far above all others is left out and counted; a few of many are not left out without need. */
 static void test_outliers_are_counted(void **state) {
     dt_series series = {0};
@@ -90,8 +120,8 @@ static void test_outliers_are_counted(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_any_values),
-                                       cmocka_unit_test(test_lines_meet_their_axis),
-                                       cmocka_unit_test(test_outliers_are_counted)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_any_values), cmocka_unit_test(test_lines_meet_their_axis),
+        cmocka_unit_test(test_equal_lines_show_one_another), cmocka_unit_test(test_outliers_are_counted)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
