@@ -8,6 +8,7 @@
 #include "base/available.h"
 #include "base/log.h"
 #include "base/plural.h"
+#include "base/units.h"
 #include "base/version.h"
 #include "plan/machine.h"
 #include "report/old_names.h"
@@ -20,6 +21,7 @@
 #include "comm/agree.h"
 #include "infer/model_file.h"
 #include "config/describe.h"
+#include "config/length.h"
 #include "step/step.h"
 #include "step/workers.h"
 #include "train/opening.h"
@@ -112,33 +114,44 @@ static void print_assumptions(const planning *plan) {
         "memory    that the program asks for; the corpus's tokens, program and libraries come on top");
 }
 
+/* How long the steps of a run take together; NAN where the config does not say how many there are. */
+static double run_seconds(const dt_config *config, const dt_plan_point *point) {
+    dt_config run = *config;
+    run.batch_size = point->batch;
+    dt_length_settle(&run, 0.0);
+    return dt_is_null_int(run.max_steps) ? NAN : (double)run.max_steps * point->step_seconds;
+}
+
 static void print_headings(const dt_config *c, bool weak) {
     dt_log_line("%s", "");
     dt_log_line("%s scaling: %" PRId64 " sequence%s %s", weak ? "weak" : "strong", c->batch_size,
                 dt_plural_s(c->batch_size), weak ? "per rank" : "in all");
-    dt_log_line("%6s %9s %9s %10s %11s %11s %10s %10s %9s %10s %9s %10s", "ranks", "batch", "memory", "step",
-                "compute", "exposed", "update", "sent", "messages", "tokens/s", "speed-up", "efficiency");
-    dt_log_line("%6s %9s %9s %10s %11s %11s %10s %10s %9s %10s %9s %10s", "", "(seq.)", "(MB/rank)", "(ms)",
-                "(ms)", "(ms)", "(ms)", "(MB/rank)", "(/rank)", "", "", "(%)");
+    dt_log_line("%6s %9s %9s %10s %11s %11s %10s %10s %9s %10s %9s %10s %10s", "ranks", "batch", "memory",
+                "step", "compute", "exposed", "update", "sent", "messages", "tokens/s", "speed-up",
+                "efficiency", "run");
+    dt_log_line("%6s %9s %9s %10s %11s %11s %10s %10s %9s %10s %9s %10s %10s", "", "(seq.)", "(MB/rank)",
+                "(ms)", "(ms)", "(ms)", "(ms)", "(MB/rank)", "(/rank)", "", "", "(%)", "(h:m:s)");
 }
 
-static void print_point(const dt_plan_point *point, double speedup) {
-    dt_log_line("%6d %9" PRId64 " %9.1f %10.2f %11.2f %11.2f %10.2f %10.2f %9" PRId64 " %10.0f %9.2f %10.1f",
+static void print_point(const dt_plan_point *point, double speedup, double seconds) {
+    dt_log_line("%6d %9" PRId64 " %9.1f %10.2f %11.2f %11.2f %10.2f %10.2f %9" PRId64
+                " %10.0f %9.2f %10.1f %10s",
                 point->ranks, point->batch, (double)point->memory_bytes / 1e6, 1e3 * point->step_seconds,
                 1e3 * point->compute_seconds, 1e3 * point->exposed_seconds, 1e3 * point->update_seconds,
                 (double)point->sent_bytes / 1e6, point->sent_messages, point->tokens_per_second, speedup,
-                100.0 * speedup / point->ranks);
+                100.0 * speedup / point->ranks, dt_units_clock(seconds).text);
 }
 
-static json_t *point_json(const dt_plan_point *point, bool weak, double speedup) {
+static json_t *point_json(const dt_plan_point *point, bool weak, double speedup, double seconds) {
     json_t *all = json_pack(
-        "{s:s, s:i, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:f, s:f, s:f}", "scaling",
+        "{s:s, s:i, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:f, s:f, s:f, s:o}", "scaling",
         weak ? "weak" : "strong", "ranks", point->ranks, "batch", (json_int_t)point->batch, "memory_bytes",
         (json_int_t)point->memory_bytes, "step_ms", 1e3 * point->step_seconds, "compute_ms",
         1e3 * point->compute_seconds, "allreduce_ms", 1e3 * point->allreduce_seconds, "exposed_ms",
         1e3 * point->exposed_seconds, "update_ms", 1e3 * point->update_seconds, "sent_messages",
         (json_int_t)point->sent_messages, "sent_bytes", (json_int_t)point->sent_bytes, "tokens_per_s",
-        point->tokens_per_second, "speedup", speedup, "efficiency", speedup / point->ranks);
+        point->tokens_per_second, "speedup", speedup, "efficiency", speedup / point->ranks, "run_s",
+        isfinite(seconds) ? json_real(seconds) : json_null());
     dt_old_names_keep(all, "exchange_ms", "allreduce_ms");
     json_object_set_new(all, "memory", dt_memory_table_json(&point->memory));
     return all;
@@ -164,8 +177,9 @@ static dt_status print_table(const planning *plan, bool weak, json_t *rows) {
         }
         DT_TRY(dt_plan_predict(&plan->machine, c, batch, ranks, 1.0, &point));
         const double speedup = point.tokens_per_second / base.tokens_per_second;
-        print_point(&point, speedup);
-        json_array_append_new(rows, point_json(&point, weak, speedup));
+        const double seconds = run_seconds(c, &point);
+        print_point(&point, speedup, seconds);
+        json_array_append_new(rows, point_json(&point, weak, speedup, seconds));
     }
     return DT_OK;
 }

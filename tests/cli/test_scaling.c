@@ -112,7 +112,7 @@ static void test_plan(void **state) {
     (void)state;
     char *folder = command_enter_folder();
     command_result r = command_run(DTRAIN " plan " TINY " --batch-size 64 --ranks 1,8,32 --latency-us 2 "
-                                          "--bandwidth-gbps 10 --json plan.json");
+                                          "--bandwidth-gbps 10 --max-steps 3600 --json plan.json");
     if (r.exit_code != 0)
         fail_msg("exit code %d: %s", r.exit_code, r.err);
     json_t *plan = json_load_file("plan.json", 0, NULL), *row;
@@ -125,8 +125,29 @@ static void test_plan(void **state) {
         assert_true(isfinite(number_of(row, "step_ms")) && number_of(row, "step_ms") > 0);
         assert_true(number_of(row, "memory_bytes") > 0);
         assert_true((number_of(row, "sent_bytes") > 0) == (number_of(row, "ranks") > 1));
+        assert_true(fabs(number_of(row, "run_s") - 3.6 * number_of(row, "step_ms")) <
+                    1e-9 * number_of(row, "run_s")); /* 3600 steps */
     }
     json_decref(plan);
+    command_says(&r, " (h:m:s)\n");
+    command_free(&r);
+    /* So many tokens are fewer steps of a larger batch; how many epochs are is not known without the text. */
+    r = command_run(DTRAIN " plan " TINY " --ranks 2 --max-tokens 6400 --json plan.json && " DTRAIN
+                           " plan " TINY " --ranks 1 --max-epochs 2 --json epochs.json");
+    if (r.exit_code != 0)
+        fail_msg("exit code %d: %s", r.exit_code, r.err);
+    plan = json_load_file("plan.json", 0, NULL);
+    json_array_foreach(json_object_get(plan, "points"), i, row) {
+        const double steps = 6400.0 / 16.0 / number_of(row, "batch");
+        assert_true(fabs(number_of(row, "run_s") - 1e-3 * steps * number_of(row, "step_ms")) <
+                    1e-9 * number_of(row, "run_s"));
+    }
+    json_decref(plan);
+    plan = json_load_file("epochs.json", 0, NULL);
+    row = json_array_get(json_object_get(plan, "points"), 0);
+    assert_true(json_is_null(json_object_get(row, "run_s")));
+    json_decref(plan);
+    command_says(&r, " -:--:--\n");
     command_free(&r);
     command_leave_folder(folder);
 }
