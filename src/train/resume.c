@@ -242,6 +242,22 @@ static void tell_start(const dt_config *saved, const char *asked) {
             asked, began ? "from " : "with initial weights", began ? began : "");
 }
 
+/* Texts that are given and that nobody reads, since the run is at its end. */
+static void tell_unread(const dt_config *saved, const dt_config *now) {
+    static const char *const keys[] = {"data", "validation_data"};
+    for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
+        const dt_option *option = dt_options_find(keys[k], strlen(keys[k]), false);
+        char *was = dt_value_text(saved, option), *is = dt_value_text(now, option);
+        if (dt_config_is_given(now, keys[k]) && was && is && strcmp(was, is) != 0)
+            dt_log_line(
+                "resume: %s was %s, and %s is not read: the run in %s is at its end; a run on another "
+                "text needs another --out-dir",
+                keys[k], was, is, now->out_dir);
+        free(was);
+        free(is);
+    }
+}
+
 /* What is another than it was, and what a checkpoint from elsewhere could bring along. */
 static dt_status tell(const dt_config *saved, const dt_config *now, const char *asked, int64_t step) {
     DT_TRY(dt_config_compare(saved, now, log_change));
@@ -256,6 +272,8 @@ static dt_status tell(const dt_config *saved, const dt_config *now, const char *
         dt_log_line("resume: the hooks are those of the checkpoint, %s; --hooks null leaves them out",
                     saved->hooks);
     tell_schedule(saved, now, step);
+    if (step >= now->max_steps)
+        tell_unread(saved, now);
     return DT_OK;
 }
 

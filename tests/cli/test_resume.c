@@ -81,6 +81,16 @@ static void a_finished_run_has_nothing_to_do(void **state) {
     assert_non_null(strstr(
         r.out, "nothing to do: the checkpoint is at step 2 and training ends at step 2; raise --max-steps to "
                "go on\n"));
+    assert_null(strstr(r.out, "not read"));
+    command_free(&r);
+    r = command_run("cp text.txt other.txt");
+    command_free(&r);
+    r = training_run(1, 1, "saved",
+                     TRAINING_STEADY "--max-steps 2 --resume auto --data null --data other.txt");
+    assert_int_equal(r.exit_code, 0);
+    command_says(&r,
+                 "resume: data was text.txt, and other.txt is not read: the run in saved is at its end; a "
+                 "run on another text needs another --out-dir\n");
     command_free(&r);
 }
 
