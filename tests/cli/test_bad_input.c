@@ -60,20 +60,13 @@ static int64_t count_lines(const char *text, const char *start) {
     return count;
 }
 
-static void run_quietly(const char *line) {
-    command_result result = command_run("%s", line);
-    if (result.exit_code != 0)
-        fail_msg("%s: exit code %d: %s", line, result.exit_code, result.err);
-    command_free(&result);
-}
-
 /* Whether the row was answered as it should be; shows what was wrong otherwise. */
 static bool is_refused(const bad_row *r, const char *launcher) {
     const int expected = r->failed ? 1 : 2;
     if (r->yaml)
         put("c.yaml", r->yaml);
     if (r->prepare)
-        run_quietly(r->prepare);
+        command_done(r->prepare);
     char *before = list_folder();
     command_result result = command_run("%s %s %s %s %s", r->before ? r->before : "",
                                         r->as_nobody ? as_nobody : "", launcher, DTRAIN, r->words);
@@ -94,7 +87,7 @@ static bool is_refused(const bad_row *r, const char *launcher) {
     if (r->yaml)
         assert_int_equal(remove("c.yaml"), 0);
     if (r->prepare)
-        run_quietly("rm -r case");
+        command_done("rm -r case");
     return refused;
 }
 
@@ -125,9 +118,9 @@ static void test_sentence_is_in_time(void **state) {
 static void test_base_is_accepted(void **state) {
     (void)state;
     put("c.yaml", "n_layers: 1\n");
-    run_quietly(DTRAIN " " CONFIG " --out-dir run && rm -r run && " DTRAIN " " RESUME
-                       "good --max-steps 4 && " DTRAIN " sample good --max-length 2 && " DTRAIN
-                       " verify good && rm -r run c.yaml");
+    command_done(DTRAIN " " CONFIG " --out-dir run && rm -r run && " DTRAIN " " RESUME
+                        "good --max-steps 4 && " DTRAIN " sample good --max-length 2 && " DTRAIN
+                        " verify good && rm -r run c.yaml");
 }
 
 /* Root reads what nobody may: such rows run as nobody, where nobody can run the program. */
@@ -148,7 +141,7 @@ static int enter(void **state) {
      * place beside the folder that is compared, where no other job ends and takes it away. */
     char mpi[64];
     snprintf(mpi, sizeof mpi, "%s/mpi", (char *)*state);
-    run_quietly("mkdir -m 777 mpi && mkdir work && chmod 755 . work");
+    command_done("mkdir -m 777 mpi && mkdir work && chmod 755 . work");
     assert_int_equal(chdir("work"), 0);
     setenv("OMPI_MCA_orte_tmpdir_base", mpi, 1); /* Open MPI 4 */
     setenv("PRTE_MCA_prte_tmpdir_base", mpi, 1); /* and 5 */
@@ -161,10 +154,10 @@ static int enter(void **state) {
     text_write("other.txt", 19000, 1);
     put("plain.txt", "7 bytes");
     put("empty.txt", "");
-    run_quietly("mkdir folder");
-    run_quietly(DTRAIN " " TRAIN
-                       "--max-steps 2 --out-dir run && mv run/checkpoints/checkpoint_step_2 good && "
-                       "rm -r run");
+    command_done("mkdir folder");
+    command_done(DTRAIN " " TRAIN
+                        "--max-steps 2 --out-dir run && mv run/checkpoints/checkpoint_step_2 good && "
+                        "rm -r run");
     find_nobody();
     return 0;
 }

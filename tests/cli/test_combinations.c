@@ -17,6 +17,7 @@
 
 #include <cmocka.h>
 
+#include "support/chance.h"
 #include "support/training.h"
 
 #define STEPS 4
@@ -30,19 +31,10 @@ static const char *const kinds[] = {"", "--compute-dtype bf16", "--gradient-dtyp
                                     "--tokenizer chars --compute-dtype bf16 --gradient-dtype bf16"};
 #define KINDS ((int64_t)(sizeof kinds / sizeof *kinds))
 
-static uint64_t generator; /* the state of xorshift64* (Marsaglia 2003, Vigna 2016) */
+static chance generator;
 
-/* A number from 0 to `end` - 1. */
 static int64_t draw(int64_t end) {
-    generator ^= generator >> 12;
-    generator ^= generator << 25;
-    generator ^= generator >> 27;
-    return (int64_t)((generator * 2685821657736338717u >> 33) % (uint64_t)end);
-}
-
-static int64_t from_environment(const char *name, int64_t otherwise) {
-    const char *text = getenv(name);
-    return text ? strtoll(text, NULL, 10) : otherwise;
+    return chance_draw(&generator, end);
 }
 
 typedef struct combination {
@@ -91,9 +83,9 @@ static void try_combination(int64_t number) {
 
 static void no_combination_changes_a_bit(void **state) {
     (void)state;
-    const int64_t seed = from_environment("DTRAIN_TEST_SEED", 1),
-                  count = from_environment("DTRAIN_TEST_COMBINATIONS", 12);
-    generator = (uint64_t)seed * 0x9e3779b97f4a7c15u + 1;
+    const int64_t seed = chance_from_environment("DTRAIN_TEST_SEED", 1),
+                  count = chance_from_environment("DTRAIN_TEST_COMBINATIONS", 12);
+    generator = chance_of(seed);
     for (int64_t kind = 0; kind < KINDS; kind++) {
         char flags[512], whole[32];
         snprintf(whole, sizeof whole, "whole%" PRId64, kind);

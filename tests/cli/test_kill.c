@@ -24,6 +24,7 @@
 
 #include <cmocka.h>
 
+#include "support/chance.h"
 #include "support/job.h"
 #include "support/training.h"
 
@@ -39,27 +40,18 @@
 
 typedef enum aim { AIM_START, AIM_STEP, AIM_FOLDER, AIMS } aim;
 
-static uint64_t generator; /* the state of xorshift64* (Marsaglia 2003, Vigna 2016) */
+static chance generator;
 static int64_t seed;
 
-/* A number from 0 to `end` - 1. */
 static int64_t draw(int64_t end) {
-    generator ^= generator >> 12;
-    generator ^= generator << 25;
-    generator ^= generator >> 27;
-    return (int64_t)((generator * 2685821657736338717u >> 33) % (uint64_t)end);
-}
-
-static int64_t from_environment(const char *name, int64_t otherwise) {
-    const char *text = getenv(name);
-    return text ? strtoll(text, NULL, 10) : otherwise;
+    return chance_draw(&generator, end);
 }
 
 static int set_up(void **state) {
     training_set_up(state);
     job_mark();
-    seed = from_environment("DTRAIN_TEST_SEED", 1);
-    generator = (uint64_t)seed * 0x9e3779b97f4a7c15u + 1;
+    seed = chance_from_environment("DTRAIN_TEST_SEED", 1);
+    generator = chance_of(seed);
     return 0;
 }
 
@@ -155,7 +147,7 @@ static void kill_once(int64_t round, int inotify) {
 }
 
 static void a_killed_run_ends_with_the_same_bits(void **state) {
-    const int64_t kills = from_environment("DTRAIN_TEST_KILLS", 24);
+    const int64_t kills = chance_from_environment("DTRAIN_TEST_KILLS", 24);
     char flags[512];
     (void)state;
     training_done(TRAINING_ALONE, 1, "killed", MODEL "--max-steps 3");

@@ -41,17 +41,10 @@ static const struct {
 
 #define OUTPUTS (sizeof outputs / sizeof *outputs)
 
-static void run_line(const char *line) {
-    command_result r = command_run("%s", line);
-    if (r.exit_code != 0)
-        fail_msg("%s: %d, %s", line, r.exit_code, r.err);
-    command_free(&r);
-}
-
 static int set_up(void **state) {
     training_set_up(state);
     training_done(TRAINING_ALONE, 1, "run", TRAINING_MODEL "--max-steps 2");
-    run_line("mkdir none && echo 'seed: 1' >s.yaml && cp s.yaml notes.svg && cp s.yaml notes.html");
+    command_done("mkdir none && echo 'seed: 1' >s.yaml && cp s.yaml notes.svg && cp s.yaml notes.html");
     return 0;
 }
 
@@ -69,10 +62,10 @@ static void its_like_is_replaced(void **state) {
     for (size_t i = 0; i < OUTPUTS; i++) {
         char line[256];
         snprintf(line, sizeof line, "test ! -e %s && touch %s", outputs[i].file, outputs[i].file);
-        run_line(line);
+        command_done(line);
         write_output(i);
         snprintf(line, sizeof line, "test -s %s", outputs[i].file);
-        run_line(line);
+        command_done(line);
         write_output(i);
     }
 }
@@ -122,12 +115,12 @@ static void another_file_is_kept(void **state) {
 /* A link leads to what would be lost. What is printed to is no file to be replaced, whatever it holds. */
 static void links_and_standard_output(void **state) {
     (void)state;
-    run_line("ln -s run/metrics.jsonl link");
+    command_done("ln -s run/metrics.jsonl link");
     expect_kept(ALONE "report run", "out", "link", "page");
-    run_line("echo mine >log && " DTRAIN
-             " runs . --json /dev/stdout >>log && head -n 1 log | grep -q mine && "
-             "grep -q '\"path\"' log && " DTRAIN " report run --out - >printed.html && " DTRAIN
-             " report run --out printed.html");
+    command_done("echo mine >log && " DTRAIN
+                 " runs . --json /dev/stdout >>log && head -n 1 log | grep -q mine && "
+                 "grep -q '\"path\"' log && " DTRAIN " report run --out - >printed.html && " DTRAIN
+                 " report run --out printed.html");
 }
 
 int main(void) {

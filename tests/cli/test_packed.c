@@ -26,20 +26,13 @@ static const char *const forms[] = {"text.txt.gz",        "- <text.txt",       "
 
 enum { FORMS = sizeof forms / sizeof *forms };
 
-static void run_line(const char *line) {
-    command_result r = command_run("%s", line);
-    if (r.exit_code != 0)
-        fail_msg("%s: %s", line, r.err);
-    command_free(&r);
-}
-
 /* Temporary files go to tmp/, so that a test sees them. */
 static int set_up(void **state) {
     char tmp[512];
     *state = command_enter_folder();
     snprintf(tmp, sizeof tmp, "%s/tmp", (const char *)*state);
     text_write("text.txt", 60000, 1);
-    run_line(
+    command_done(
         "mkdir tmp && gzip -k text.txt && head -c 20000 text.txt >a.txt && tail -c +20001 text.txt >b.txt && "
         "gzip -c a.txt >a.gz && " DTRAIN " tokenize text.txt --out text.tokens");
     assert_int_equal(setenv("TMPDIR", tmp, 1), 0);
@@ -48,7 +41,7 @@ static int set_up(void **state) {
 }
 
 static void expect_nothing_left(void) {
-    run_line("test -z \"$(ls -A tmp | grep -v '^ompi')\"");
+    command_done("test -z \"$(ls -A tmp | grep -v '^ompi')\"");
 }
 
 /* The same lines for the text in each of its forms, on one rank and on two. */
@@ -78,14 +71,14 @@ static void eval_takes_what_training_takes(void **state) {
 static void data_takes_what_training_takes(void **state) {
     (void)state;
     expect_same_lines("data --seed 3 --steps 2 --batch-size 4 --max-seq-len 16");
-    run_line(DTRAIN
-             " data --seed 3 --steps 1 --batch-size 4 --max-seq-len 16 --data text.txt >one && " TWO DTRAIN
-             " data --seed 3 --steps 1 --batch-size 4 --max-seq-len 16 --data text.txt | cmp - one");
+    command_done(
+        DTRAIN " data --seed 3 --steps 1 --batch-size 4 --max-seq-len 16 --data text.txt >one && " TWO DTRAIN
+               " data --seed 3 --steps 1 --batch-size 4 --max-seq-len 16 --data text.txt | cmp - one");
 }
 
 static void statistics_of_a_packed_text(void **state) {
     (void)state;
-    run_line(
+    command_done(
         DTRAIN
         " tokenize --statistics text.txt --tokenizer bytes | tail -n +2 >plain.txt && " TWO DTRAIN
         " tokenize --statistics text.txt.gz --tokenizer bytes 2>said | tail -n +2 | cmp - plain.txt && "
@@ -102,23 +95,23 @@ static void a_runs_own_tokens_are_found(void **state) {
     (void)state;
     static const char *const flags[] = {MODEL "--data text.txt.gz", MODEL "--data - <text.txt"};
     char *plain = verb_output("", "eval plain/checkpoints/latest --split validation --windows 30");
-    run_line("cp -r plain further && " DTRAIN " --out-dir further --resume latest --max-steps 4");
+    command_done("cp -r plain further && " DTRAIN " --out-dir further --resume latest --max-steps 4");
     for (int i = 0; i < 2; i++) {
         training_done(TRAINING_ALONE, 1, "made", flags[i]);
-        run_line("mv made moved && ls moved/tokens >before");
+        command_done("mv made moved && ls moved/tokens >before");
         char *found = verb_output(i ? TWO : "", "eval moved/checkpoints/latest --windows 30 </dev/null");
         assert_non_null(strstr(found, "its validation split: 30 windows"));
         assert_string_equal(strstr(found, "\nloss "), strstr(plain, "\nloss "));
         free(found);
-        run_line("ls moved/tokens | cmp - before && cp -r moved on && " DTRAIN
-                 " --out-dir on --resume latest --max-steps 4 </dev/null");
+        command_done("ls moved/tokens | cmp - before && cp -r moved on && " DTRAIN
+                     " --out-dir on --resume latest --max-steps 4 </dev/null");
         assert_false(training_files_differ("further" FURTHER, "on" FURTHER));
-        run_line("rm -r on moved/tokens");
+        command_done("rm -r on moved/tokens");
         found = verb_output("", i ? "eval moved/checkpoints/latest --windows 30 <text.txt.gz"
                                   : "eval moved/checkpoints/latest --windows 30");
         assert_string_equal(strstr(found, "\nloss "), strstr(plain, "\nloss "));
         free(found);
-        run_line("test ! -e moved/tokens && test ! -e made && rm -r moved");
+        command_done("test ! -e moved/tokens && test ! -e made && rm -r moved");
     }
     free(plain);
     expect_nothing_left();
@@ -135,16 +128,17 @@ static void characters_of_what_is_read_once(void **state) {
         snprintf(line, sizeof line, MODEL "--tokenizer chars %s", words[i]);
         training_done(i == 1 ? TRAINING_ALONE : 2, 1, "again", line);
         assert_false(training_files_differ("chars" WEIGHTS, "again" WEIGHTS));
-        run_line(i < 2 ? DTRAIN " eval again/checkpoints/latest --windows 3"
-                       : DTRAIN " eval again/checkpoints/latest --windows 3 </dev/null");
-        run_line("rm -r again");
+        command_done(i < 2 ? DTRAIN " eval again/checkpoints/latest --windows 3"
+                           : DTRAIN " eval again/checkpoints/latest --windows 3 </dev/null");
+        command_done("rm -r again");
     }
-    run_line("cat text.txt.gz | " DTRAIN " tokenize - --tokenizer chars --out packed.tokens && " DTRAIN
-             " tokenize --decode packed.tokens | cmp - text.txt && cmp packed.tokens.tokenizer.json "
-             "chars/checkpoints/latest/tokenizer.json");
-    run_line("cat text.txt | " DTRAIN " data --tokenizer chars --data - --seed 1 --steps 1 --batch-size 4 "
-             "--max-seq-len 16 | grep -q windows");
-    run_line("gzip -c /dev/null >nothing.gz");
+    command_done("cat text.txt.gz | " DTRAIN " tokenize - --tokenizer chars --out packed.tokens && " DTRAIN
+                 " tokenize --decode packed.tokens | cmp - text.txt && cmp packed.tokens.tokenizer.json "
+                 "chars/checkpoints/latest/tokenizer.json");
+    command_done("cat text.txt | " DTRAIN
+                 " data --tokenizer chars --data - --seed 1 --steps 1 --batch-size 4 "
+                 "--max-seq-len 16 | grep -q windows");
+    command_done("gzip -c /dev/null >nothing.gz");
     verb_refused("data --tokenizer chars --data nothing.gz --seed 1", 2,
                  "dtrain: error: cannot use nothing.gz: expected a text, found nothing in it\n");
     verb_refused("tokenize - --tokenizer chars --out x.tokens </dev/null", 2,
@@ -155,11 +149,11 @@ static void characters_of_what_is_read_once(void **state) {
 /* Tokens and what makes them may be moved together; another tokenizer of that name is none. */
 static void a_tokenizer_beside_its_tokens(void **state) {
     (void)state;
-    run_line("mkdir -p deep && " DTRAIN
-             " tokenize text.txt --tokenizer chars --out deep/c.tokens && mv deep away && "
-             "mkdir deep && printf '{}' >deep/c.tokens.tokenizer.json && " DTRAIN
-             " tokenize --decode away/c.tokens | cmp - text.txt && cd away && " DTRAIN
-             " tokenize --decode c.tokens | cmp - ../text.txt && rm *.json");
+    command_done("mkdir -p deep && " DTRAIN
+                 " tokenize text.txt --tokenizer chars --out deep/c.tokens && mv deep away && "
+                 "mkdir deep && printf '{}' >deep/c.tokens.tokenizer.json && " DTRAIN
+                 " tokenize --decode away/c.tokens | cmp - text.txt && cd away && " DTRAIN
+                 " tokenize --decode c.tokens | cmp - ../text.txt && rm *.json");
     verb_refused("tokenize --decode away/c.tokens", 2,
                  "dtrain: error: tokenize: expected the tokenizer deep/c.tokens.tokenizer.json that made "
                  "away/c.tokens, found it neither there nor beside the tokens; name it by --tokenizer\n");
@@ -187,7 +181,7 @@ static void advice_suits_the_verb(void **state) {
         "read only once and needs a folder for its tokens that all ranks see: name one by the variable "
         "TMPDIR, or tokenize it first (dtrain tokenize)\n");
     command_free(&r);
-    run_line("touch empty.txt");
+    command_done("touch empty.txt");
     verb_refused("tokenize empty.txt --out x.tokens", 2,
                  "dtrain: error: cannot use empty.txt: expected a text, found an empty file; name another\n");
 }
@@ -195,18 +189,19 @@ static void advice_suits_the_verb(void **state) {
 /* Asked to stop while it waits for more, nothing is left of what was unpacked. */
 static void a_stop_leaves_nothing(void **state) {
     (void)state;
-    run_line("mkfifo pipe && { { cat text.txt; exec sleep 60; } >pipe & writer=$!; " DTRAIN
-             " eval plain/checkpoints/latest --data - <pipe >stopped.out 2>stopped.err & reader=$!; "
-             "until test -n \"$(ls -A tmp/dtrain-* 2>/dev/null)\"; do sleep 0.05; done; kill -TERM $reader; "
-             "wait $reader; code=$?; kill $writer; test $code = 1 && test ! -s stopped.out && "
-             "grep -q 'asked to stop while standard input was read: nothing was found' stopped.err; }");
+    command_done(
+        "mkfifo pipe && { { cat text.txt; exec sleep 60; } >pipe & writer=$!; " DTRAIN
+        " eval plain/checkpoints/latest --data - <pipe >stopped.out 2>stopped.err & reader=$!; "
+        "until test -n \"$(ls -A tmp/dtrain-* 2>/dev/null)\"; do sleep 0.05; done; kill -TERM $reader; "
+        "wait $reader; code=$?; kill $writer; test $code = 1 && test ! -s stopped.out && "
+        "grep -q 'asked to stop while standard input was read: nothing was found' stopped.err; }");
     expect_nothing_left();
 }
 
 /* The same of tokens that are written to a file. */
 static void a_stopped_tokenize_leaves_nothing(void **state) {
     (void)state;
-    run_line(
+    command_done(
         "mkdir stopped && mkfifo tube && { { cat text.txt; exec sleep 60; } >tube & writer=$!; " DTRAIN
         " tokenize - --out stopped/x.tokens <tube 2>stopped.err & reader=$!; "
         "until test -n \"$(ls -A stopped)\"; do sleep 0.05; done; kill -TERM $reader; wait $reader; code=$?; "
@@ -217,27 +212,28 @@ static void a_stopped_tokenize_leaves_nothing(void **state) {
 /* A run that is stopped or refused over its text leaves no folder that was not there. */
 static void no_folder_is_left(void **state) {
     (void)state;
-    run_line("mkfifo slow && { { cat text.txt; exec sleep 60; } >slow & writer=$!; " DTRAIN " train " MODEL
-             "--tokenizer bytes --data - --out-dir gone/deep <slow >gone.out 2>&1 & reader=$!; "
-             "until test -n \"$(ls -A gone/deep/tokens 2>/dev/null)\"; do sleep 0.05; done; "
-             "kill -TERM $reader; wait $reader; kill $writer; test ! -e gone; }");
-    run_line("mkdir there && { ! " DTRAIN " train " MODEL
-             "--data - --out-dir there/deep/er </dev/null 2>refused.err; } && "
-             "grep -q 'found nothing in it' refused.err && test -z \"$(ls -A there)\"");
+    command_done("mkfifo slow && { { cat text.txt; exec sleep 60; } >slow & writer=$!; " DTRAIN
+                 " train " MODEL
+                 "--tokenizer bytes --data - --out-dir gone/deep <slow >gone.out 2>&1 & reader=$!; "
+                 "until test -n \"$(ls -A gone/deep/tokens 2>/dev/null)\"; do sleep 0.05; done; "
+                 "kill -TERM $reader; wait $reader; kill $writer; test ! -e gone; }");
+    command_done("mkdir there && { ! " DTRAIN " train " MODEL
+                 "--data - --out-dir there/deep/er </dev/null 2>refused.err; } && "
+                 "grep -q 'found nothing in it' refused.err && test -z \"$(ls -A there)\"");
 }
 
 /* Nobody has to remove it. */
 static void a_damaged_cache_of_standard_input(void **state) {
     (void)state;
     training_done(TRAINING_ALONE, 1, "first", MODEL "--data - --token-cache kept <text.txt");
-    run_line("cp kept/* whole && printf x | dd of=$(ls kept/*) bs=1 seek=5000 conv=notrunc 2>/dev/null");
+    command_done("cp kept/* whole && printf x | dd of=$(ls kept/*) bs=1 seek=5000 conv=notrunc 2>/dev/null");
     command_result r = training_run(2, 1, "again", MODEL "--data - --token-cache kept <text.txt");
     assert_int_equal(r.exit_code, 0);
     command_says(&r, "is damaged: the checksum of its block 0, 60000 bytes at offset 4096, does not match");
     command_says(&r, "; the new tokens take its place\n");
     command_free(&r);
     assert_false(training_files_differ("first" WEIGHTS, "again" WEIGHTS));
-    run_line("cmp kept/* whole && " DTRAIN " eval first/checkpoints/latest --windows 3");
+    command_done("cmp kept/* whole && " DTRAIN " eval first/checkpoints/latest --windows 3");
 }
 
 /* What was looked for at the start of a run is not asked for again where nothing evaluates on it. */
@@ -245,7 +241,7 @@ static void a_resume_needs_no_unused_text(void **state) {
     (void)state;
     text_write("held.txt", 3000, 5);
     training_done(TRAINING_ALONE, 1, "idle", MODEL "--data a.txt --validation-data held.txt");
-    run_line("rm held.txt && " DTRAIN " --out-dir idle --resume latest --max-steps 4");
+    command_done("rm held.txt && " DTRAIN " --out-dir idle --resume latest --max-steps 4");
     training_refused(TRAINING_ALONE, "idle", "--resume latest --max-steps 5 --eval-cadence 1", 2,
                      "cannot open held.txt: No such file or directory");
 }
@@ -254,23 +250,24 @@ static void a_resume_needs_no_unused_text(void **state) {
 static void tokens_are_made_anew_in_the_runs_folder(void **state) {
     (void)state;
     training_done(TRAINING_ALONE, 1, "bpe", MODEL "--data text.txt --tokenizer " BPE_FILE);
-    run_line("cp -r bpe moved && rm -r moved/tokens");
+    command_done("cp -r bpe moved && rm -r moved/tokens");
     training_done(TRAINING_ALONE, 1, "bpe", "--resume bpe/checkpoints/latest --max-steps 4");
     command_result r = training_goes_on(2, "--resume moved --max-steps 4");
     command_says(&r, "moved/tokens/");
     command_free(&r);
     assert_false(training_files_differ("bpe" FURTHER, "moved" FURTHER));
-    run_line("test ! -e tokens");
+    command_done("test ! -e tokens");
     /* Standard input, which is given once more. */
-    run_line(DTRAIN " train --out-dir piped " MODEL "--data - <text.txt");
-    run_line("rm -r piped/tokens && " TWO DTRAIN " train --resume piped --data - --max-steps 4 <text.txt");
+    command_done(DTRAIN " train --out-dir piped " MODEL "--data - <text.txt");
+    command_done("rm -r piped/tokens && " TWO DTRAIN
+                 " train --resume piped --data - --max-steps 4 <text.txt");
     /* A link of the file's name that leads nowhere is no file of tokens. */
-    run_line(
+    command_done(
         "name=$(ls piped/tokens/*) && rm $name && ln -s gone $name && rm -r piped/checkpoints/checkpoint_step_4");
-    run_line(DTRAIN
-             " train --resume piped/checkpoints/checkpoint_step_3 --data - --max-steps 4 <text.txt && test "
-             "-f piped/tokens/*.tokens");
-    run_line("rm -r bpe moved piped");
+    command_done(
+        DTRAIN " train --resume piped/checkpoints/checkpoint_step_3 --data - --max-steps 4 <text.txt && test "
+               "-f piped/tokens/*.tokens");
+    command_done("rm -r bpe moved piped");
 }
 
 int main(void) {

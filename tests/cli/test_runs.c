@@ -32,10 +32,6 @@ static char *print(const char *line) {
     return out;
 }
 
-static void run_line(const char *line) {
-    free(print(line));
-}
-
 /* Stops a run that was started, which saves and ends well. */
 static void stop(pid_t run) {
     assert_int_equal(kill(run, SIGUSR1), 0);
@@ -47,7 +43,7 @@ static void a_live_run_is_safe_by_every_name(void **state) {
     (void)state;
     const pid_t run = training_start(TRAINING_ALONE, "live", ENDLESS);
     training_await_step(run, "live", 2);
-    run_line(
+    command_done(
         "ln -s live link && ln -s live/checkpoints ckpt && mkdir third && ln -s ../live/checkpoints third/");
     training_refused(TRAINING_ALONE, "link", ENDLESS, 2, "out_dir: link is in use by process ");
     training_refused(TRAINING_ALONE, "second", ENDLESS "--checkpoint-dir live/checkpoints", 2,
@@ -58,7 +54,7 @@ static void a_live_run_is_safe_by_every_name(void **state) {
     stop(run);
     assert_true(training_latest_step("live") > 0);
     training_no_leftovers("live");
-    run_line("test ! -e live/checkpoints.1 && test ! -e live/metrics.jsonl.1 && test ! -e live/run.lock");
+    command_done("test ! -e live/checkpoints.1 && test ! -e live/metrics.jsonl.1 && test ! -e live/run.lock");
 }
 
 /* Nor is its file of lines written to by way of a link to it, or its checkpoints used as a place for others,
@@ -66,17 +62,18 @@ static void a_live_run_is_safe_by_every_name(void **state) {
 static void a_live_runs_files_are_its_own(void **state) {
     (void)state;
     training_done(TRAINING_ALONE, 1, "mine", MODEL "--max-steps 4 --checkpoint-cadence 2");
-    run_line("cp -al mine shared && mkdir linked && ln -s ../mine/metrics.jsonl linked/metrics.jsonl");
-    run_line("ln -s mine/checkpoints/latest newest && cp mine/metrics.jsonl before");
+    command_done("cp -al mine shared && mkdir linked && ln -s ../mine/metrics.jsonl linked/metrics.jsonl");
+    command_done("ln -s mine/checkpoints/latest newest && cp mine/metrics.jsonl before");
     /* What goes on in a copy by hard links leaves the lines of the original alone. */
     training_done(TRAINING_ALONE, 1, "shared", MODEL "--max-steps 6 --resume auto");
-    run_line("cmp before mine/metrics.jsonl && test $(wc -l < shared/metrics.jsonl) -gt $(wc -l < before)");
+    command_done(
+        "cmp before mine/metrics.jsonl && test $(wc -l < shared/metrics.jsonl) -gt $(wc -l < before)");
     const pid_t run = training_start(TRAINING_ALONE, "mine", ENDLESS "--resume auto");
     training_await_step(run, "mine", 6);
     training_refused(TRAINING_ALONE, "linked", MODEL "--max-steps 2", 2,
                      "linked/metrics.jsonl is in use by another run, which writes to the same file");
-    run_line("ln mine/metrics.jsonl linked/hard && rm linked/metrics.jsonl && mv linked/hard "
-             "linked/metrics.jsonl");
+    command_done("ln mine/metrics.jsonl linked/hard && rm linked/metrics.jsonl && mv linked/hard "
+                 "linked/metrics.jsonl");
     training_refused(2, "linked", MODEL "--max-steps 2", 2, "linked/metrics.jsonl is in use by another run");
     training_refused(TRAINING_ALONE, "mine/checkpoints/checkpoint_step_2/new", MODEL "--max-steps 2", 2,
                      "out_dir: mine/checkpoints/checkpoint_step_2/new lies in the checkpoint "
@@ -87,7 +84,8 @@ static void a_live_runs_files_are_its_own(void **state) {
                      MODEL "--max-steps 2 --checkpoint-dir mine/checkpoints/checkpoint_step_90/new", 2,
                      "lies in the checkpoint checkpoint_step_90");
     stop(run);
-    run_line("test ! -e mine/metrics.jsonl.1 && test $(grep -c '\"event\":\"run\"' mine/metrics.jsonl) = 2");
+    command_done(
+        "test ! -e mine/metrics.jsonl.1 && test $(grep -c '\"event\":\"run\"' mine/metrics.jsonl) = 2");
 }
 
 /* A checkpoint does not go on among those of another run; what would do instead is said. */
@@ -119,7 +117,7 @@ static void what_a_run_goes_back_from_is_kept(void **state) {
                 "resume: 2 checkpoints of steps after 4 in back/checkpoints are now in back/checkpoints.1\n");
     expect_text(r.out, "in back/metrics.jsonl are now in back/metrics.jsonl.1\n");
     command_free(&r);
-    run_line(
+    command_done(
         "cd back/checkpoints.1 && test \"$(ls -x)\" = 'checkpoint_step_10  checkpoint_step_8' && for c in *; do " DTRAIN
         " verify $c; done");
     char *kept =
@@ -130,7 +128,7 @@ static void what_a_run_goes_back_from_is_kept(void **state) {
     assert_string_equal(kept, "6\n");
     free(kept);
     assert_int_equal(training_latest_step("back"), 6);
-    run_line("test \"$(readlink back/checkpoints/best)\" = checkpoint_step_4");
+    command_done("test \"$(readlink back/checkpoints/best)\" = checkpoint_step_4");
     /* Nobody need know which of them a run goes on from. */
     training_done(TRAINING_ALONE, 1, "again",
                   MODEL "--max-steps 12 --resume back/checkpoints.1/checkpoint_step_10");
@@ -162,9 +160,9 @@ static void a_rotated_log_goes_on_in_a_new_file(void **state) {
     (void)state;
     const pid_t run = training_start(TRAINING_ALONE, "logs", ENDLESS);
     training_await_step(run, "logs", 3);
-    run_line("mv logs/metrics.jsonl logs/metrics.jsonl-1");
+    command_done("mv logs/metrics.jsonl logs/metrics.jsonl-1");
     training_await_step(run, "logs", 3);
-    run_line("mv logs/metrics.jsonl logs/metrics.jsonl-2");
+    command_done("mv logs/metrics.jsonl logs/metrics.jsonl-2");
     training_await_step(run, "logs", 3);
     stop(run);
     char *err = command_read_file("logs.err");
@@ -173,15 +171,15 @@ static void a_rotated_log_goes_on_in_a_new_file(void **state) {
         "logs/metrics.jsonl was moved away or removed while the run was writing to it; lines now go to a "
         "new file of that name\n");
     free(err);
-    run_line(
+    command_done(
         "cat logs/metrics.jsonl-1 logs/metrics.jsonl-2 logs/metrics.jsonl | sed -n 's/.*\"step\":\\([0-9]*\\),"
         "\"loss\".*/\\1/p' > steps && seq \"$(wc -l < steps)\" | cmp - steps");
-    run_line("rm logs/metrics.jsonl"); /* packed, after the run */
+    command_done("rm logs/metrics.jsonl"); /* packed, after the run */
     char flags[512];
     snprintf(flags, sizeof flags, MODEL "--max-steps %d --resume auto",
              (int)training_latest_step("logs") + 1);
     training_done(TRAINING_ALONE, 1, "logs", flags);
-    run_line("grep -q '\"loss\"' logs/metrics.jsonl");
+    command_done("grep -q '\"loss\"' logs/metrics.jsonl");
 }
 
 /* The folder is moved under a run: it goes on there, and leaves the old name to others. */
@@ -189,12 +187,12 @@ static void a_moved_out_dir_is_followed(void **state) {
     (void)state;
     const pid_t run = training_start(2, "old", ENDLESS);
     training_await_step(run, "old", 2);
-    run_line("mv old moved && mkdir old && echo other > old/metrics.jsonl");
+    command_done("mv old moved && mkdir old && echo other > old/metrics.jsonl");
     training_await_step(run, "moved", training_latest_step("moved") + 4);
     stop(run);
     assert_true(training_latest_step("moved") > 0);
     training_no_leftovers("moved");
-    run_line("test \"$(ls old)\" = metrics.jsonl && test \"$(cat old/metrics.jsonl)\" = other");
+    command_done("test \"$(ls old)\" = metrics.jsonl && test \"$(cat old/metrics.jsonl)\" = other");
     char *err = command_read_file("old.err");
     expect_text(err, "/moved/checkpoints while the run was writing to it; the run goes on writing there\n");
     free(err);
@@ -204,9 +202,10 @@ static void a_moved_out_dir_is_followed(void **state) {
 static void a_copy_without_links_goes_on(void **state) {
     (void)state;
     training_done(TRAINING_ALONE, 1, "copied", MODEL "--max-steps 4 --checkpoint-cadence 2 --eval-cadence 2");
-    run_line("cp -rL copied copy && test -d copy/checkpoints/latest && test ! -L copy/checkpoints/latest");
+    command_done(
+        "cp -rL copied copy && test -d copy/checkpoints/latest && test ! -L copy/checkpoints/latest");
     training_done(TRAINING_ALONE, 1, "copy", MODEL "--max-steps 6 --eval-cadence 2 --resume latest");
-    run_line("test -L copy/checkpoints/latest && test -L copy/checkpoints/best");
+    command_done("test -L copy/checkpoints/latest && test -L copy/checkpoints/best");
     assert_int_equal(training_latest_step("copy"), 6);
 }
 
@@ -220,24 +219,24 @@ static void what_takes_a_links_name_stays(void **state) {
         const pid_t run = training_start(TRAINING_ALONE, "taken",
                                          MODEL "--max-steps 100000 --checkpoint-cadence 2 "
                                                "--eval-cadence 2 --eval-max-windows 1");
-        run_line("until test -e taken/checkpoints/latest; do sleep 0.05; done");
+        command_done("until test -e taken/checkpoints/latest; do sleep 0.05; done");
         char line[256] = "";
         for (const char *c = takers[i]; *c; c++)
             snprintf(line + strlen(line), sizeof line - strlen(line), *c == '@' ? "taken/checkpoints" : "%c",
                      *c);
         assert_int_equal(kill(run, SIGSTOP), 0);
-        run_line(line);
+        command_done(line);
         assert_int_equal(kill(run, SIGCONT), 0);
-        run_line(
+        command_done(
             "until grep -q 'is saved, but taken/checkpoints/latest is no link to it: found a file or folder' "
             "taken.err; do sleep 0.05; done");
         stop(run);
         if (i == 0)
-            run_line("test ! -L taken/checkpoints/latest && test -d taken/checkpoints/latest");
+            command_done("test ! -L taken/checkpoints/latest && test -d taken/checkpoints/latest");
         else
-            run_line("grep -x mine taken/checkpoints/latest && grep -x mine taken/checkpoints/best && rm "
-                     "taken/checkpoints/latest taken/checkpoints/best");
-        run_line(
+            command_done("grep -x mine taken/checkpoints/latest && grep -x mine taken/checkpoints/best && rm "
+                         "taken/checkpoints/latest taken/checkpoints/best");
+        command_done(
             "step=$(ls -d taken/checkpoints/checkpoint_step_* | sed 's/.*_//' | sort -n | tail -n 1) && " DTRAIN
             " train --out-dir taken --resume auto --max-steps $((step + 1)) >out && grep \"from "
             "taken/checkpoints/checkpoint_step_$step, after step $step\" out && rm -r taken");
@@ -255,14 +254,14 @@ static void the_suggestion_can_be_pasted(void **state) {
     snprintf(line, sizeof line, DTRAIN " %.*s 3", (int)strcspn(words, "N\n"), words);
     expect_text(line, " --max-steps  3");
     command_free(&r);
-    run_line(line);
-    run_line("test -d \"it's a \\$run/checkpoints/checkpoint_step_3\"");
+    command_done(line);
+    command_done("test -d \"it's a \\$run/checkpoints/checkpoint_step_3\"");
 }
 
 /* A pipe that nobody writes to is refused, whatever it stands for; what a shell makes of <(..) is read. */
 static void no_pipe_keeps_a_run_waiting(void **state) {
     (void)state;
-    run_line(
+    command_done(
         "mkfifo pipe && cp -r done piped && rm piped/checkpoints/checkpoint_step_6/tokenizer.json && mkfifo "
         "piped/checkpoints/checkpoint_step_6/tokenizer.json");
     training_refused(2, "pipes", MODEL "--max-steps 2 --config pipe", 2,
@@ -273,10 +272,10 @@ static void no_pipe_keeps_a_run_waiting(void **state) {
                      "./pipe is a pipe or a device, not a file");
     training_refused(TRAINING_ALONE, "piped", MODEL "--max-steps 8 --resume latest", 1,
                      "tokenizer.json: expected a regular file");
-    run_line("bash -c '" DTRAIN
-             " --print-config --config <(sleep 0.1; echo max_steps: 17)' | grep -x 'max_steps: 17.*'");
-    run_line("echo max_steps: 18 | " DTRAIN
-             " --print-config --config /dev/stdin | grep -x 'max_steps: 18.*'");
+    command_done("bash -c '" DTRAIN
+                 " --print-config --config <(sleep 0.1; echo max_steps: 17)' | grep -x 'max_steps: 17.*'");
+    command_done("echo max_steps: 18 | " DTRAIN
+                 " --print-config --config /dev/stdin | grep -x 'max_steps: 18.*'");
 }
 
 int main(void) {

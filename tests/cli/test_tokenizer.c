@@ -41,20 +41,13 @@ static void a_tokenizer_is_trained(void **state) {
     command_free(&r);
 }
 
-static void run_line(const char *line) {
-    command_result r = command_run("%s", line);
-    if (r.exit_code != 0)
-        fail_msg("%s: exit code %d, \"%s\"", line, r.exit_code, r.err);
-    command_free(&r);
-}
-
 /* The same file of all that holds the same texts, by one rank and by two, told of once. */
 static void texts_come_in_many_forms(void **state) {
     (void)state;
     static const char *const texts[] = {"text.txt.gz", "'text*.gz'", "<(cat text.txt)", "a.gz b.txt",
                                         "- <text.txt.gz"};
-    run_line("gzip -k text.txt && head -n 200 text.txt | gzip >a.gz && tail -n +201 text.txt >b.txt && "
-             "head -c 2000 text.txt.gz >cut.gz && " DTRAIN " tokenize text.txt --out trained.tokens");
+    command_done("gzip -k text.txt && head -n 200 text.txt | gzip >a.gz && tail -n +201 text.txt >b.txt && "
+                 "head -c 2000 text.txt.gz >cut.gz && " DTRAIN " tokenize text.txt --out trained.tokens");
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         char line[512];
         snprintf(
@@ -62,7 +55,7 @@ static void texts_come_in_many_forms(void **state) {
             "bash -c \"%s " DTRAIN " tokenizer train %s --vocab-size 300 --out form.json\" >said && "
             "test $(grep -c 'form.json: 300 tokens' said) = 1 && cmp trained.json form.json && rm form.json",
             i % 2 ? DTRAIN_MPIRUN " -np 2 --oversubscribe" : "", texts[i]);
-        run_line(line);
+        command_done(line);
     }
     command_result r = command_run(DTRAIN_MPIRUN " -np 2 --oversubscribe " DTRAIN " tokenizer train none.txt "
                                                  "--vocab-size 300 --out t.json");
@@ -74,7 +67,7 @@ static void texts_come_in_many_forms(void **state) {
 /* Its merges would make the token that ends a text a second time, so it is part of no piece. */
 static void ends_of_texts_without_a_regex(void **state) {
     (void)state;
-    run_line(
+    command_done(
         "for i in 1 2 3 4 5 6 7 8; do tail -c +$((900 * i)) text.txt | head -c 800; printf '<|endoftext|>'; "
         "done >ends.txt && " DTRAIN
         " tokenizer train ends.txt --no-regex --vocab-size 400 --out ends.json && "

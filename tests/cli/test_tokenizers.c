@@ -29,18 +29,11 @@ static void write_text(const char *path) {
     assert_int_equal(fclose(file), 0);
 }
 
-static void run_line(const char *line) {
-    command_result r = command_run("%s", line);
-    if (r.exit_code != 0)
-        fail_msg("%s: %s", line, r.err);
-    command_free(&r);
-}
-
 static int set_up(void **state) {
     *state = command_enter_folder();
     write_text("text.txt");
-    run_line("head -c 300000 text.txt >head.txt && " DTRAIN
-             " tokenizer train head.txt --vocab-size 300 --out bpe.json");
+    command_done("head -c 300000 text.txt >head.txt && " DTRAIN
+                 " tokenizer train head.txt --vocab-size 300 --out bpe.json");
     return 0;
 }
 
@@ -107,11 +100,11 @@ static void transformers_is_told_where_a_text_ends(void **state) {
 /* The folder is enough, wherever the file that was trained with has gone. */
 static void a_checkpoint_brings_its_tokenizer(void **state) {
     (void)state;
-    run_line("mv bpe.json away.json");
+    command_done("mv bpe.json away.json");
     for (size_t i = 0; i < TOKENIZERS; i++) {
         char line[256], expected[64];
         snprintf(line, sizeof line, "cp -r %s_1/checkpoints/checkpoint_step_4 moved", tokenizers[i].name);
-        run_line(line);
+        command_done(line);
         snprintf(expected, sizeof expected, " bits per %s  ", tokenizers[i].unit);
         char *out = verb_output("", "eval moved --data text.txt --windows 3");
         if (strstr(out, expected) == NULL && strcmp(tokenizers[i].unit, "byte") != 0)
@@ -121,26 +114,27 @@ static void a_checkpoint_brings_its_tokenizer(void **state) {
         free(out);
         snprintf(expected, sizeof expected, "\"vocab_size\": %d,", tokenizers[i].V);
         snprintf(line, sizeof line, "grep -q '%s' moved/config.json", expected);
-        run_line(line);
+        command_done(line);
         free(verb_output("", "verify moved"));
-        run_line("rm -r moved");
+        command_done("rm -r moved");
     }
-    run_line("cmp away.json bpe.json_1/checkpoints/latest/tokenizer.json && mv away.json bpe.json");
+    command_done("cmp away.json bpe.json_1/checkpoints/latest/tokenizer.json && mv away.json bpe.json");
 }
 
 /* A file's name says nothing of what it makes, nor does the way in which it is written. */
 static void a_tokenizer_is_judged_by_its_content(void **state) {
     (void)state;
-    run_line(
+    command_done(
         "tr -d '\\n' <bpe.json >copy.json && ! cmp -s bpe.json copy.json && cp -r bpe.json_1 on && " DTRAIN
         " tokenize head.txt --tokenizer copy.json --out copy.tokens && " DTRAIN
         " tokenize --statistics copy.tokens --tokenizer bpe.json");
     training_done(2, 1, "on", "--resume latest --max-steps 5 --tokenizer ./copy.json");
     training_done(TRAINING_ALONE, 1, "on", "--resume latest --max-steps 6 --tokenizer bpe.json");
-    run_line("cp -r chars_1 signs");
+    command_done("cp -r chars_1 signs");
     training_done(TRAINING_ALONE, 1, "signs",
                   "--resume latest --max-steps 5 --tokenizer chars_1/checkpoints/latest/tokenizer.json");
-    run_line(DTRAIN " tokenizer train head.txt --vocab-size 290 --out fewer.json && cp fewer.json bpe.json");
+    command_done(DTRAIN
+                 " tokenizer train head.txt --vocab-size 290 --out fewer.json && cp fewer.json bpe.json");
     const char *const others[] = {"bpe.json", "fewer.json"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         char flags[128], sentence[128];
@@ -152,9 +146,9 @@ static void a_tokenizer_is_judged_by_its_content(void **state) {
     training_refused(TRAINING_ALONE, "on", "--resume latest --max-steps 7 --tokenizer bytes", 2,
                      "tokenizer is bpe.json in the checkpoint and bytes in this run");
     /* The checkpoint's own is enough where there is no file any more. */
-    run_line("rm bpe.json");
+    command_done("rm bpe.json");
     training_done(TRAINING_ALONE, 1, "on", "--resume latest --max-steps 7 --tokenizer bpe.json");
-    run_line("mv copy.json bpe.json && rm -r on signs");
+    command_done("mv copy.json bpe.json && rm -r on signs");
 }
 
 /* What is shown is whole UTF-8, whatever is drawn. */
@@ -167,7 +161,7 @@ static void samples_are_whole_characters(void **state) {
                  " sample %s_1/checkpoints/latest --max-length 500 --temperature 3 --count 3 | iconv -f "
                  "UTF-8 -t UTF-8 >/dev/null",
                  tokenizers[i].name);
-        run_line(line);
+        command_done(line);
     }
 }
 
@@ -176,7 +170,7 @@ static void a_vocabulary_can_be_padded(void **state) {
     (void)state;
     training_done(TRAINING_ALONE, 1, "padded",
                   MODEL "--data text.txt --max-steps 1 --tokenizer bytes --vocab-size 320");
-    run_line("grep -q '\"vocab_size\": 320,' padded/checkpoints/latest/config.json");
+    command_done("grep -q '\"vocab_size\": 320,' padded/checkpoints/latest/config.json");
     char *out = verb_output("", "sample padded/checkpoints/latest --max-length 300 --prompt x");
     free(out);
     training_refused(TRAINING_ALONE, "refused", MODEL "--data text.txt --tokenizer bytes --vocab-size 255", 2,

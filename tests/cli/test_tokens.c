@@ -45,13 +45,6 @@ static void expect_same(int ranks, int threads, const char *flags, const char *s
     command_free(&r);
 }
 
-static void run_line(const char *line) {
-    command_result r = command_run("%s", line);
-    if (r.exit_code != 0)
-        fail_msg("%s: %s", line, r.err);
-    command_free(&r);
-}
-
 static void the_same_weights_however_tokens_come(void **state) {
     (void)state;
     expect_same(2, 1, MODEL "--data big.txt.gz", "tokens: kept in other/tokens/");
@@ -60,14 +53,14 @@ static void the_same_weights_however_tokens_come(void **state) {
     expect_same(TRAINING_ALONE, 1, MODEL "--data - --token-cache kept <big.txt.gz", "tokens: kept in kept/");
     expect_same(3, 1, MODEL "--data big.txt --token-cache kept", "tokens: read from kept/");
     expect_same(3, 1, MODEL "--data big.txt --token-cache fresh", "tokens: kept in fresh/");
-    run_line("cmp kept/* fresh/*");
+    command_done("cmp kept/* fresh/*");
     expect_same(TRAINING_ALONE, 1, MODEL "--data 'kept/*.tokens'", "2500000 bytes, 2500000 tokens");
     /* What a run was stopped over goes on from any form of it. */
     command_result r = command_run(
         "%s train --out-dir plain --resume latest --max-steps 4 --data null --data kept/*", DTRAIN);
     assert_int_equal(r.exit_code, 0);
     command_free(&r);
-    run_line("rm -r kept fresh");
+    command_done("rm -r kept fresh");
 }
 
 /* A packed file whose hash is known is not unpacked into tokens again; what is damaged is made anew. */
@@ -75,33 +68,33 @@ static void a_cache_is_used_again(void **state) {
     (void)state;
     expect_same(TRAINING_ALONE, 1, MODEL "--data big.txt.gz --token-cache kept", "tokens: kept in kept/");
     expect_same(2, 1, MODEL "--data big.txt.gz --token-cache kept", "tokens: read from kept/");
-    run_line("printf x | dd of=$(ls kept/*) bs=1 seek=30 conv=notrunc 2>/dev/null");
+    command_done("printf x | dd of=$(ls kept/*) bs=1 seek=30 conv=notrunc 2>/dev/null");
     expect_same(TRAINING_ALONE, 1, MODEL "--data big.txt.gz --token-cache kept",
                 "tokenizing the texts again");
     expect_same(TRAINING_ALONE, 1, MODEL "--data big.txt.gz --token-cache kept", "tokens: read from kept/");
-    run_line("printf x | dd of=$(ls kept/*) bs=1 seek=6000 conv=notrunc 2>/dev/null"); /* in a block */
+    command_done("printf x | dd of=$(ls kept/*) bs=1 seek=6000 conv=notrunc 2>/dev/null"); /* in a block */
     expect_same(TRAINING_ALONE, 1, MODEL "--data big.txt.gz --token-cache kept",
                 "tokenizing the texts again");
-    run_line("test $(ls -A kept | wc -l) = 1 && rm -r kept");
+    command_done("test $(ls -A kept | wc -l) = 1 && rm -r kept");
     expect_same(TRAINING_ALONE, 1, MODEL "--data big.txt --token-cache kept", "tokens: kept in kept/");
-    run_line(DTRAIN " tokenize a.txt --out a.tokens && mv a.tokens $(ls kept/*)");
+    command_done(DTRAIN " tokenize a.txt --out a.tokens && mv a.tokens $(ls kept/*)");
     expect_same(TRAINING_ALONE, 1, MODEL "--data big.txt --token-cache kept",
                 "holds the tokens of another text than its name");
-    run_line("name=$(ls kept/*) && rm $name && mkdir $name");
+    command_done("name=$(ls kept/*) && rm $name && mkdir $name");
     expect_same(2, 1, MODEL "--data big.txt --token-cache kept",
                 "no token cache: cannot put a file of tokens");
-    run_line("rm -r kept");
+    command_done("rm -r kept");
 }
 
 static void tokens_are_made_once(void **state) {
     (void)state;
-    run_line(DTRAIN " tokenize big.txt --out one.tokens");
-    run_line(DTRAIN_MPIRUN " -np 3 --oversubscribe " DTRAIN " tokenize big.txt --out three.tokens");
-    run_line("cmp one.tokens three.tokens && " DTRAIN " tokenize --decode one.tokens | cmp - big.txt");
+    command_done(DTRAIN " tokenize big.txt --out one.tokens");
+    command_done(DTRAIN_MPIRUN " -np 3 --oversubscribe " DTRAIN " tokenize big.txt --out three.tokens");
+    command_done("cmp one.tokens three.tokens && " DTRAIN " tokenize --decode one.tokens | cmp - big.txt");
     expect_same(TRAINING_ALONE, 1, MODEL "--data one.tokens",
                 "corpus    one.tokens: 2500000 bytes, 2500000 tokens");
-    run_line(DTRAIN " tokenize a.txt b.txt --tokenizer bytes --out both.tokens && " DTRAIN
-                    " tokenize --decode both.tokens | cmp - big.txt");
+    command_done(DTRAIN " tokenize a.txt b.txt --tokenizer bytes --out both.tokens && " DTRAIN
+                        " tokenize --decode both.tokens | cmp - big.txt");
     char *out = verb_output("", "tokenize --statistics both.tokens");
     assert_non_null(strstr(out, "both.tokens: 2500000 tokens of 1 byte\n"));
     assert_non_null(
@@ -139,8 +132,8 @@ static void what_is_there_stays(void **state) {
          "tokenize: expected the name of a new file for --out, found made.tokens, which is there"},
         {"b.txt --out made.tokens", "--out, found made.tokens, which is there"},
     };
-    run_line(DTRAIN " tokenize b.txt --out made.tokens");
-    run_line(
+    command_done(DTRAIN " tokenize b.txt --out made.tokens");
+    command_done(
         "ln b.txt hard.tokens && ln -s b.txt soft.tokens && head -c 1000 a.txt >x.tokenizer.json && cp " BPE_FILE
         " t.json && md5sum *.txt *.tokens *.json *.gz >sums");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -150,8 +143,8 @@ static void what_is_there_stays(void **state) {
         command_says(&r, cases[i].sentence);
         command_free(&r);
     }
-    run_line("md5sum --quiet -c sums");
-    run_line("rm made.tokens hard.tokens soft.tokens x.tokenizer.json t.json");
+    command_done("md5sum --quiet -c sums");
+    command_done("rm made.tokens hard.tokens soft.tokens x.tokenizer.json t.json");
 }
 
 /* Tokens of ASCII as nanoGPT would have them. */
@@ -172,12 +165,12 @@ static void others_files_of_tokens(void **state) {
     write_raw("train.bin");
     expect_same(2, 1, MODEL "--data train.bin --data-format uint16",
                 "corpus    train.bin: 5000000 bytes, 2500000 tokens");
-    run_line(
+    command_done(
         "{ printf '\\210\\330\\064\\001\\001\\000\\000\\000\\240\\045\\046\\000'; head -c 1012 /dev/zero; cat train.bin; } "
         ">llm.bin");
     expect_same(TRAINING_ALONE, 1, MODEL "--data llm.bin",
                 "corpus    llm.bin: 5001024 bytes, 2500000 tokens");
-    run_line("gzip -k train.bin llm.bin");
+    command_done("gzip -k train.bin llm.bin");
     training_refused(TRAINING_ALONE, "other", MODEL "--data - --data-format uint16 <train.bin", 2,
                      "cannot use standard input: expected tokens in a file that is not packed, since "
                      "data_format is given, found a stream");
@@ -188,7 +181,7 @@ static void others_files_of_tokens(void **state) {
                      "cannot use llm.bin.gz: expected a text, found tokens, which are read only from a file");
     training_refused(TRAINING_ALONE, "other", MODEL "--data - <llm.bin", 2,
                      "cannot use standard input: expected a text, found tokens, which are read only from");
-    run_line("printf '\\143\\000' >>train.bin");
+    command_done("printf '\\143\\000' >>train.bin");
     training_refused(TRAINING_ALONE, "other", MODEL "--data train.bin --data-format uint16", 2,
                      "expected tokens below the vocabulary's size 99, found 99 at offset 5000000");
     training_refused(TRAINING_ALONE, "other", MODEL "--data llm.bin --data train.bin", 2,
@@ -212,12 +205,12 @@ static int64_t count_tokens(const char *flags) {
 static void a_bpe(void **state) {
     (void)state;
     training_done(TRAINING_ALONE, 1, "bpe", MODEL BPE "--data big.txt --token-cache null");
-    run_line("mv plain ascii && mv bpe plain");
+    command_done("mv plain ascii && mv bpe plain");
     expect_same(2, 1, MODEL BPE "--data big.txt", "tokens: kept in other/tokens/");
     expect_same(TRAINING_ALONE, 2, MODEL BPE "--data two.gz", "tokens: kept in other/tokens/");
-    run_line(DTRAIN_MPIRUN " -np 3 --oversubscribe " DTRAIN " tokenize big.txt " BPE "--out bpe.tokens");
+    command_done(DTRAIN_MPIRUN " -np 3 --oversubscribe " DTRAIN " tokenize big.txt " BPE "--out bpe.tokens");
     expect_same(TRAINING_ALONE, 1, MODEL BPE "--data bpe.tokens", "corpus    bpe.tokens: 2500000 bytes");
-    run_line("rm -r plain && mv ascii plain && " DTRAIN " tokenize --decode bpe.tokens | cmp - big.txt");
+    command_done("rm -r plain && mv ascii plain && " DTRAIN " tokenize --decode bpe.tokens | cmp - big.txt");
     assert_int_equal(count_tokens("--join-documents true"), count_tokens("--join-documents false") + 1);
 }
 
@@ -240,16 +233,17 @@ static void a_template_is_told_of(void **state) {
         assert_null(strstr(first + 1, sentence));
         command_free(&r);
     }
-    run_line(DTRAIN " eval llama/checkpoints/latest --windows 2 2>&1 >/dev/null | { ! grep template; }");
+    command_done(DTRAIN " eval llama/checkpoints/latest --windows 2 2>&1 >/dev/null | { ! grep template; }");
 }
 
 /* The tokenizer, the text and the place are named. */
 static void a_pattern_that_gives_up(void **state) {
     (void)state;
-    run_line("sed 's/\"pre_tokenizer\":{[^}]*}/\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":"
-             "[{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(?:a|aa)+b|c\"},\"behavior\":\"Isolated\"},"
-             "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":false}]}/' " DTRAIN_SOURCE_DIR
-             "/tests/samples/tokenizers/no_regex.json >slow.json && printf 'c%064d' 0 | tr 0 a >aaa.txt");
+    command_done(
+        "sed 's/\"pre_tokenizer\":{[^}]*}/\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":"
+        "[{\"type\":\"Split\",\"pattern\":{\"Regex\":\"(?:a|aa)+b|c\"},\"behavior\":\"Isolated\"},"
+        "{\"type\":\"ByteLevel\",\"add_prefix_space\":false,\"use_regex\":false}]}/' " DTRAIN_SOURCE_DIR
+        "/tests/samples/tokenizers/no_regex.json >slow.json && printf 'c%064d' 0 | tr 0 a >aaa.txt");
     static const char *const lines[] = {"tokenize aaa.txt --out slow.tokens",
                                         "train " MODEL "--data aaa.txt --out-dir slow"};
     for (int i = 0; i < 2; i++) {
@@ -267,11 +261,11 @@ static void a_pattern_that_gives_up(void **state) {
 /* Characters are collected before, and what makes the tokens lies beside them. */
 static void characters(void **state) {
     (void)state;
-    run_line("printf 'na\\303\\257ve \\346\\226\\207 %.0s' $(seq 2000) >script.txt");
+    command_done("printf 'na\\303\\257ve \\346\\226\\207 %.0s' $(seq 2000) >script.txt");
     training_done(2, 1, "chars", MODEL "--data script.txt --tokenizer chars");
-    run_line(DTRAIN_MPIRUN " -np 2 --oversubscribe " DTRAIN
-                           " tokenize script.txt --tokenizer chars --out chars.tokens");
-    run_line(DTRAIN " tokenize --decode chars.tokens | cmp - script.txt");
+    command_done(DTRAIN_MPIRUN " -np 2 --oversubscribe " DTRAIN
+                               " tokenize script.txt --tokenizer chars --out chars.tokens");
+    command_done(DTRAIN " tokenize --decode chars.tokens | cmp - script.txt");
     training_done(2, 1, "kept", MODEL "--data chars.tokens --tokenizer chars.tokens.tokenizer.json");
     assert_false(training_files_differ("chars" WEIGHTS, "kept" WEIGHTS));
 }
@@ -284,23 +278,24 @@ static void no_tokenizer(void **state) {
                 "corpus    train.bin");
     training_done(TRAINING_ALONE, 1, "bare",
                   MODEL "--data train.bin --data-format uint16 --tokenizer null --vocab-size 99");
-    run_line(DTRAIN " verify bare/checkpoints/latest && " DTRAIN
-                    " eval bare/checkpoints/latest --windows 10");
+    command_done(DTRAIN " verify bare/checkpoints/latest && " DTRAIN
+                        " eval bare/checkpoints/latest --windows 10");
     /* A text of its own is one, whatever was trained on. */
-    run_line("loss() { " DTRAIN
-             " eval bare/checkpoints/latest --windows 10 \"$@\" | grep -o '^loss [0-9.]* nats'; }; "
-             "test -n \"$(loss)\" && "
-             "test \"$(loss --split all)\" = \"$(loss --data big.txt --tokenizer ascii)\" && "
-             "test \"$(loss --split all)\" = \"$(loss --data train.bin --data-format uint16 --split all)\"");
+    command_done(
+        "loss() { " DTRAIN
+        " eval bare/checkpoints/latest --windows 10 \"$@\" | grep -o '^loss [0-9.]* nats'; }; "
+        "test -n \"$(loss)\" && "
+        "test \"$(loss --split all)\" = \"$(loss --data big.txt --tokenizer ascii)\" && "
+        "test \"$(loss --split all)\" = \"$(loss --data train.bin --data-format uint16 --split all)\"");
     verb_refused("eval bare/checkpoints/latest --data big.txt", 2,
                  "dtrain: error: cannot use big.txt: expected a file of tokens, since no tokenizer is given, "
                  "found a text; give one, as in --tokenizer bytes, or name a file of tokens\n");
-    run_line("test ! -e bare/checkpoints/latest/tokenizer.json");
-    run_line("OMP_NUM_THREADS=1 " DTRAIN " --out-dir bare --resume latest --max-steps 4");
+    command_done("test ! -e bare/checkpoints/latest/tokenizer.json");
+    command_done("OMP_NUM_THREADS=1 " DTRAIN " --out-dir bare --resume latest --max-steps 4");
     verb_refused("sample bare/checkpoints/latest", 2,
                  "dtrain: error: sample: bare/checkpoints/latest was trained on tokens alone, without a "
                  "tokenizer; name the one that made them by --tokenizer\n");
-    run_line(DTRAIN " sample bare/checkpoints/latest --tokenizer ascii --max-length 3");
+    command_done(DTRAIN " sample bare/checkpoints/latest --tokenizer ascii --max-length 3");
     training_refused(TRAINING_ALONE, "other", MODEL "--data big.txt --tokenizer null --vocab-size 99", 2,
                      "expected a file of tokens, since no tokenizer is given, found a text");
 }
@@ -310,7 +305,7 @@ static void several_files(void **state) {
     expect_same(2, 1, MODEL "--data a.txt --data b.txt", "corpus    a.txt and 1 more file: 2500000 bytes");
     expect_same(TRAINING_ALONE, 1, MODEL "--data '[ab].txt'",
                 "corpus    a.txt and 1 more file: 2500000 bytes");
-    run_line("printf 'data: [a.txt, b.txt]\\n' >list.yaml");
+    command_done("printf 'data: [a.txt, b.txt]\\n' >list.yaml");
     expect_same(TRAINING_ALONE, 1, MODEL "--config list.yaml", "a.txt and 1 more file");
     expect_same(TRAINING_ALONE, 1, MODEL "--config list.yaml --token-cache kept", "tokens: kept in kept/");
     training_refused(TRAINING_ALONE, "other", MODEL "--data 'nothing*.txt'", 2,
@@ -357,7 +352,7 @@ static void what_cannot_be_kept_is_refused(void **state) {
                      "big.txt.gz can be read only once and needs a folder for its tokens that all ranks see");
     expect_same(TRAINING_ALONE, 1, MODEL "--data big.txt --token-cache big.txt/x",
                 "dtrain: no token cache: ");
-    run_line("head -c 100000 big.txt.gz >short.gz");
+    command_done("head -c 100000 big.txt.gz >short.gz");
     training_refused(
         2, "none", MODEL "--data short.gz", 2,
         "cannot unpack short.gz: expected a whole file packed by gzip, found its end, too early");
@@ -365,9 +360,9 @@ static void what_cannot_be_kept_is_refused(void **state) {
     training_refused(TRAINING_ALONE, "none", MODEL "--data short.gz", 2, "(gzip -t FILE checks one)\n");
     training_refused(TRAINING_ALONE, "none", MODEL "--data - <&-", 2,
                      "cannot read standard input: Bad file descriptor\n");
-    run_line("test ! -e none");
-    run_line("mkdir -p full && { ! " DTRAIN
-             " tokenize short.gz --out full/x.tokens 2>/dev/null; } && test -z \"$(ls -A full)\"");
+    command_done("test ! -e none");
+    command_done("mkdir -p full && { ! " DTRAIN
+                 " tokenize short.gz --out full/x.tokens 2>/dev/null; } && test -z \"$(ls -A full)\"");
     training_refused(TRAINING_ALONE, "none", MODEL "--data - --data a.txt", 2,
                      "cannot use standard input (-) with other files");
 }

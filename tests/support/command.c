@@ -79,6 +79,13 @@ command_result command_run(const char *format, ...) {
     return result;
 }
 
+void command_done(const char *line) {
+    command_result result = command_run("%s", line);
+    if (result.exit_code != 0)
+        fail_msg("%s: exit code %d: %s", line, result.exit_code, result.err);
+    command_free(&result);
+}
+
 void command_says(const command_result *result, const char *sentence) {
     if (strstr(result->out, sentence) == NULL && strstr(result->err, sentence) == NULL)
         fail_msg("expected \"%s\" in:\n%s%s", sentence, result->out, result->err);

@@ -31,6 +31,9 @@ typedef struct command_result {
  */
 command_result command_run(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/** Runs a line as it is, and fails the test unless it ends with exit code 0. */
+void command_done(const char *line);
+
 /** How long a command may take; 120 at the start. */
 extern int command_limit_seconds;
 
