@@ -44,6 +44,15 @@ dt_slice dt_pieces_of(const dt_pieces *p, int rank, int64_t bucket) {
     return piece;
 }
 
+int64_t dt_pieces_before(const dt_pieces *p, int rank, int64_t element) {
+    DT_ASSERT(element >= 0 && element <= p->elements);
+    if (element == p->elements)
+        return dt_pieces_floats(p, rank);
+    const int64_t bucket = element / p->bucket_floats; /* those before it are full */
+    const dt_slice piece = dt_pieces_of(p, rank, bucket);
+    return bucket * p->full[rank].count + dt_min(dt_max(element - piece.first, 0), piece.count);
+}
+
 int64_t dt_pieces_floats(const dt_pieces *p, int rank) {
     DT_ASSERT(rank >= 0 && rank < p->size);
     return (p->buckets - 1) * p->full[rank].count + p->last[rank].count;

@@ -42,6 +42,10 @@ void dt_pieces_free(dt_pieces *pieces);
 /** The floats of the vector that are rank `rank`'s in bucket `bucket`. */
 dt_slice dt_pieces_of(const dt_pieces *pieces, int rank, int64_t bucket);
 
+/** How many of the floats before `element`, 0 to elements, are rank `rank`'s: where those from there on begin
+ * in a vector of its pieces alone, one after another. */
+int64_t dt_pieces_before(const dt_pieces *pieces, int rank, int64_t element);
+
 /** How many floats are rank `rank`'s, in all buckets together. */
 int64_t dt_pieces_floats(const dt_pieces *pieces, int rank);
 

@@ -33,6 +33,7 @@
 #include "base/status.h"
 #include "config/config.h"
 #include "checkpoint/path.h"
+#include "checkpoint/safetensors.h"
 #include "math/matmul.h"
 #include "optim/state.h"
 #include "tokenizer/tokenizer.h"
@@ -62,16 +63,30 @@ typedef struct dt_checkpoint_about {
     uint64_t validation_hash; /**< of the text that `val_loss` is over; 0: not known */
 } dt_checkpoint_about;
 
+/** Bytes of the numbers of a checkpoint; INT64_MAX where no memory could hold as many. Local. */
+int64_t dt_checkpoint_bytes(const dt_layout *layout);
+
+/** Where the moments come from that a state does not have, since ranks share them out: of section 0 exp_avg,
+ * of 1 exp_avg_sq. */
+typedef struct dt_checkpoint_moments {
+    dt_safetensors_source source;
+    dt_status (*end)(void *context); /**< called once all is written; fails where that is not what the ranks
+                                        have */
+} dt_checkpoint_moments;
+
 /**
  * The first half of a save: writes `state` under a temporary name and makes it durable. `hashes` (NULL: none)
  * are those that its slices must have (optim/fingerprint.h): what was to be written and was damaged since
- * fails. `tokenizer` NULL: the folder says nothing of text. `*paths` is for one of the two functions that
- * follow, and `checkpoints_folder` must live until then; after a failure nothing is left of it. Rank 0 alone;
- * may run in a thread of its own while nothing writes to the state. Local.
+ * fails. Of a state whose moments ranks share out, these come from `moments` (elsewhere NULL), which looks
+ * after them and gives their slices' hashes their places in `hashes` by its end. `tokenizer` NULL: the folder
+ * says nothing of text. `*paths` is for one of the two functions that follow, and `checkpoints_folder` must
+ * live until then; after a failure nothing is left of it. Rank 0 alone; may run in a thread of its own while
+ * nothing writes to the state. Local.
  */
 dt_status dt_checkpoint_write(dt_checkpoint_path *paths, const char *checkpoints_folder,
                               const dt_checkpoint_about *about, const dt_tokenizer *tokenizer,
-                              const dt_state *state, const uint64_t *hashes);
+                              const dt_state *state, const uint64_t *hashes,
+                              const dt_checkpoint_moments *moments);
 
 /**
  * The second half: gives what was written its name, checkpoints_folder/checkpoint_step_N, in the place of an
@@ -130,6 +145,10 @@ dt_status dt_checkpoint_read_about(const char *path, dt_checkpoint_about *about)
  * state->layout's sizes. A failure leaves the vectors half read. Local.
  */
 dt_status dt_checkpoint_load(const char *path, dt_state *state, bool moments);
+
+/** The same where the moments go to `moments`, of section 0 exp_avg, of 1 exp_avg_sq, and not into the state.
+ * Local. */
+dt_status dt_checkpoint_load_to(const char *path, dt_state *state, const dt_safetensors_sink *moments);
 
 /**
  * The tokenizer.json of the checkpoint, verified: a new string that the caller frees, or NULL where it has

@@ -74,21 +74,25 @@ dt_status dt_checkpoint_read_about(const char *path, dt_checkpoint_about *about)
 }
 
 static dt_status read_tensors(const char *path, const char *name, const dt_layout *layout,
-                              const dt_safetensors_section *sections, int count, const json_t *files) {
+                              const dt_safetensors_section *sections, int count,
+                              const dt_safetensors_sink *sink, const json_t *files) {
     char *file = dt_file_join(path, name);
-    dt_status status = file == NULL
-                           ? no_memory(path)
-                           : dt_safetensors_read(file, layout, sections, count, json_object_get(files, name));
+    dt_status status = file == NULL ? no_memory(path)
+                                    : dt_safetensors_read_to(file, layout, sections, count,
+                                                             json_object_get(files, name), sink);
     free(file);
     return status;
 }
 
-/* Weights and, when `moments`, both moments; with a state of NULL vectors they are verified only. */
-static dt_status read_state(const char *path, const dt_state *state, bool moments, const json_t *files) {
+/* Weights and, when `moments`, both moments, into the state or to `sink`, where that is not NULL; with a
+ * state of NULL vectors they are verified only. */
+static dt_status read_state(const char *path, const dt_state *state, bool moments,
+                            const dt_safetensors_sink *sink, const json_t *files) {
     const dt_safetensors_section model[] = {{"", state->parameters}};
-    const dt_safetensors_section both[] = {{"exp_avg.", state->exp_avg}, {"exp_avg_sq.", state->exp_avg_sq}};
-    DT_TRY(read_tensors(path, DT_CHECKPOINT_MODEL, state->layout, model, 1, files));
-    return moments ? read_tensors(path, DT_CHECKPOINT_OPTIMIZER, state->layout, both, 2, files) : DT_OK;
+    const dt_safetensors_section both[] = {{"exp_avg.", sink ? NULL : state->exp_avg},
+                                           {"exp_avg_sq.", sink ? NULL : state->exp_avg_sq}};
+    DT_TRY(read_tensors(path, DT_CHECKPOINT_MODEL, state->layout, model, 1, NULL, files));
+    return moments ? read_tensors(path, DT_CHECKPOINT_OPTIMIZER, state->layout, both, 2, sink, files) : DT_OK;
 }
 
 /* Names the first size in which the checkpoint's model differs from the one it is to be read into. */
@@ -167,7 +171,7 @@ dt_status dt_checkpoint_read_tokenizer(const char *path, char **json, size_t *le
     return status;
 }
 
-dt_status dt_checkpoint_load(const char *path, dt_state *state, bool moments) {
+static dt_status load(const char *path, dt_state *state, bool moments, const dt_safetensors_sink *sink) {
     dt_checkpoint_about about;
     json_t *files;
     dt_layout layout;
@@ -177,13 +181,21 @@ dt_status dt_checkpoint_load(const char *path, dt_state *state, bool moments) {
     if (status == DT_OK)
         status = verify_texts(path, files);
     if (status == DT_OK)
-        status = read_state(path, state, moments, files);
+        status = read_state(path, state, moments, sink, files);
     if (status == DT_OK)
         dt_state_arrive(state, about.step);
     dt_layout_free(&layout);
     dt_config_free(&about.config);
     json_decref(files);
     return status;
+}
+
+dt_status dt_checkpoint_load(const char *path, dt_state *state, bool moments) {
+    return load(path, state, moments, NULL);
+}
+
+dt_status dt_checkpoint_load_to(const char *path, dt_state *state, const dt_safetensors_sink *moments) {
+    return load(path, state, true, moments);
 }
 
 dt_status dt_checkpoint_verify(const char *path, dt_checkpoint_about *about) {
@@ -193,7 +205,7 @@ dt_status dt_checkpoint_verify(const char *path, dt_checkpoint_about *about) {
     const dt_state nowhere = {.layout = &layout};
     dt_status status = verify_texts(path, files);
     if (status == DT_OK)
-        status = read_state(path, &nowhere, true, files);
+        status = read_state(path, &nowhere, true, NULL, files);
     if (status != DT_OK)
         dt_config_free(&about->config);
     dt_layout_free(&layout);

@@ -24,6 +24,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "vectors go to disk as
 typedef struct writer {
     const char *path;
     dt_element element;
+    const dt_safetensors_source *source; /* of vectors that are not in memory, or NULL */
     int descriptor;
     int64_t bytes;
     char *piece; /* [PIECE_ELEMENTS] of the element */
@@ -113,12 +114,26 @@ static dt_status put_elements(writer *out, const char *name, const dt_tensor *te
     return DT_OK;
 }
 
-static dt_status put_tensor(writer *out, const dt_safetensors_section *section, const dt_tensor *tensor) {
-    char digits[DT_CHECKSUM_TEXT_BYTES], *name = dt_safetensors_name(section, tensor);
+/* The same of a vector that is not in memory: as much at a time as its source lends. */
+static dt_status put_lent(writer *out, int section, const dt_tensor *tensor, dt_checksum *checksum) {
+    for (int64_t done = 0, count; done < tensor->count; done += count) {
+        const float *elements;
+        DT_TRY(out->source->give(out->source->context, section, tensor->offset + done, &elements, &count));
+        count = dt_min(count, tensor->count - done);
+        DT_TRY(put_and_add(out, elements, count, checksum));
+    }
+    return DT_OK;
+}
+
+static dt_status put_tensor(writer *out, const dt_safetensors_section *sections, int p,
+                            const dt_tensor *tensor) {
+    char digits[DT_CHECKSUM_TEXT_BYTES], *name = dt_safetensors_name(&sections[p], tensor);
     dt_checksum checksum;
     dt_status status = name ? dt_checksum_create(&checksum, 64) : no_memory(out->path);
     if (status == DT_OK) {
-        status = put_elements(out, name, tensor, section->vector + tensor->offset, &checksum);
+        status = sections[p].vector
+                     ? put_elements(out, name, tensor, sections[p].vector + tensor->offset, &checksum)
+                     : put_lent(out, p, tensor, &checksum);
         dt_checksum_text(&checksum, digits);
         dt_checksum_free(&checksum);
     }
@@ -138,7 +153,7 @@ static dt_status put_all(writer *out, const dt_layout *layout, const dt_safetens
     free(text);
     for (int p = 0; p < count; p++)
         for (int64_t t = 0; status == DT_OK && t < layout->tensors; t++)
-            status = put_tensor(out, &sections[p], &layout->tensor[t]);
+            status = put_tensor(out, sections, p, &layout->tensor[t]);
     return status;
 }
 
@@ -166,10 +181,10 @@ char *dt_safetensors_name(const dt_safetensors_section *section, const dt_tensor
     return asprintf(&name, "%s%s", section->prefix, tensor->name) < 0 ? NULL : name;
 }
 
-dt_status dt_safetensors_write(const char *path, const dt_layout *layout,
-                               const dt_safetensors_section *sections, int count, dt_element element,
-                               json_t **checksums) {
-    writer out = {.path = path, .element = element, .descriptor = -1};
+static dt_status write_file(const char *path, const dt_layout *layout, const dt_safetensors_section *sections,
+                            int count, dt_element element, const dt_safetensors_source *source,
+                            json_t **checksums) {
+    writer out = {.path = path, .element = element, .source = source, .descriptor = -1};
     dt_status status = prepare(&out);
     if (status == DT_OK)
         status = put_all(&out, layout, sections, count);
@@ -185,4 +200,16 @@ dt_status dt_safetensors_write(const char *path, const dt_layout *layout,
     dt_memory_free(out.piece);
     json_decref(out.tensors);
     return status;
+}
+
+dt_status dt_safetensors_write(const char *path, const dt_layout *layout,
+                               const dt_safetensors_section *sections, int count, dt_element element,
+                               json_t **checksums) {
+    return write_file(path, layout, sections, count, element, NULL, checksums);
+}
+
+dt_status dt_safetensors_write_from(const char *path, const dt_layout *layout,
+                                    const dt_safetensors_section *sections, int count,
+                                    const dt_safetensors_source *source, json_t **checksums) {
+    return write_file(path, layout, sections, count, DT_ELEMENT_FP32, source, checksums);
 }

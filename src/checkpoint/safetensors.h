@@ -24,8 +24,24 @@
 /** One vector of a layout that goes into a file: its tensors are named prefix + the table's name. */
 typedef struct dt_safetensors_section {
     const char *prefix; /**< "" or "exp_avg." */
-    float *vector;      /**< [layout->elements] */
+    float *vector;      /**< [layout->elements], or NULL: it is not in memory */
 } dt_safetensors_section;
+
+/** Where the vectors come from that are not in memory. */
+typedef struct dt_safetensors_source {
+    /** Lends elements of the vector of section `section`, from `first` on, `*count` of them, until the next
+     * call. Sections come one after another, and `first` rises. */
+    dt_status (*give)(void *context, int section, int64_t first, const float **elements, int64_t *count);
+    void *context;
+} dt_safetensors_source;
+
+/** Where they go. */
+typedef struct dt_safetensors_sink {
+    /** Takes `count` elements of the vector of section `section`, from `first` on: all of a tensor after one
+     * another, tensors in any order, before what they should be is known. */
+    dt_status (*take)(void *context, int section, int64_t first, const float *elements, int64_t count);
+    void *context;
+} dt_safetensors_sink;
 
 /** A new string: how a file calls `section`'s `tensor`; the caller frees it. NULL when out of memory. Local.
  */
@@ -44,6 +60,11 @@ dt_status dt_safetensors_write(const char *path, const dt_layout *layout,
                                const dt_safetensors_section *sections, int count, dt_element element,
                                json_t **checksums);
 
+/** The same in F32, where vectors that are NULL come from `source`. Local. */
+dt_status dt_safetensors_write_from(const char *path, const dt_layout *layout,
+                                    const dt_safetensors_section *sections, int count,
+                                    const dt_safetensors_source *source, json_t **checksums);
+
 /**
  * Reads `path` into the sections' vectors and verifies it against `checksums` (as above), naming file and
  * tensor where they differ. The file must hold exactly the tensors that the layout and the prefixes name, in
@@ -53,5 +74,11 @@ dt_status dt_safetensors_write(const char *path, const dt_layout *layout,
  */
 dt_status dt_safetensors_read(const char *path, const dt_layout *layout,
                               const dt_safetensors_section *sections, int count, const json_t *checksums);
+
+/** The same, where vectors that are NULL go to `sink`. After a failure it may have taken wrong numbers.
+ * Local. */
+dt_status dt_safetensors_read_to(const char *path, const dt_layout *layout,
+                                 const dt_safetensors_section *sections, int count, const json_t *checksums,
+                                 const dt_safetensors_sink *sink);
 
 #endif

@@ -22,6 +22,7 @@
 /* Where a tensor of the table lies in the file. */
 typedef struct extent {
     const dt_tensor *tensor;
+    int section;
     float *elements; /* where it goes, or NULL */
     char *name;
     dt_safetensors_extent at;
@@ -33,6 +34,7 @@ typedef struct reader {
     const dt_safetensors_section *sections;
     int count;
     const json_t *checksums;
+    const dt_safetensors_sink *sink; /* of what has no place in memory, or NULL */
     int descriptor;
     int64_t size_bytes;
     dt_safetensors_header header;
@@ -82,6 +84,7 @@ static dt_status find_extents(reader *in) {
             const dt_tensor *tensor = &in->layout->tensor[t];
             extent *at = &in->extents[in->tensors++];
             at->tensor = tensor;
+            at->section = p;
             at->elements = in->sections[p].vector == NULL ? NULL : in->sections[p].vector + tensor->offset;
             at->name = dt_safetensors_name(&in->sections[p], tensor);
             if (at->name == NULL)
@@ -93,6 +96,15 @@ static dt_status find_extents(reader *in) {
     /* The file is read from its start to its end. */
     qsort(in->extents, (size_t)in->tensors, sizeof *in->extents, by_begin);
     return DT_OK;
+}
+
+/* `length` bytes of a tensor, the first of them at byte `done` of its data. */
+static dt_status pass_on(const reader *in, const extent *at, int64_t done, const void *bytes, size_t length) {
+    return at->elements || in->sink == NULL
+               ? DT_OK
+               : in->sink->take(in->sink->context, at->section,
+                                at->tensor->offset + done / (int64_t)sizeof(float), bytes,
+                                (int64_t)(length / sizeof(float)));
 }
 
 /* Streams one tensor to where it goes, or past the checksums only. */
@@ -107,6 +119,7 @@ static dt_status read_tensor(reader *in, const extent *at) {
         dt_checksum_add(&in->single, target, length);
         dt_checksum_add(&in->whole, target, length);
         finite &= dt_finite_all((const float *)(const void *)target, (int64_t)(length / sizeof(float)));
+        DT_TRY(pass_on(in, at, done - at->at.begin, target, length));
     }
     dt_checksum_text(&in->single, digits);
     const char *expected = text_of(json_object_get(json_object_get(in->checksums, "tensors"), at->name));
@@ -165,11 +178,18 @@ static dt_status read_all(reader *in) {
 
 dt_status dt_safetensors_read(const char *path, const dt_layout *layout,
                               const dt_safetensors_section *sections, int count, const json_t *checksums) {
+    return dt_safetensors_read_to(path, layout, sections, count, checksums, NULL);
+}
+
+dt_status dt_safetensors_read_to(const char *path, const dt_layout *layout,
+                                 const dt_safetensors_section *sections, int count, const json_t *checksums,
+                                 const dt_safetensors_sink *sink) {
     reader in = {.path = path,
                  .layout = layout,
                  .sections = sections,
                  .count = count,
                  .checksums = checksums,
+                 .sink = sink,
                  .descriptor = -1};
     dt_status status = read_all(&in);
     if (in.descriptor >= 0)

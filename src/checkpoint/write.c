@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/assert.h"
 #include "base/file.h"
 #include "base/replace.h"
 #include "optim/fingerprint.h"
@@ -14,6 +15,11 @@
 #include "base/checksum.h"
 #include "checkpoint/safetensors.h"
 #include "checkpoint/tokenizer_files.h"
+
+int64_t dt_checkpoint_bytes(const dt_layout *layout) {
+    int64_t bytes;
+    return __builtin_mul_overflow(layout->elements, 3 * (int64_t)sizeof(float), &bytes) ? INT64_MAX : bytes;
+}
 
 static dt_status no_memory(const char *folder) {
     return dt_fail("out of memory while saving a checkpoint in %s", folder);
@@ -117,17 +123,21 @@ static dt_status expect_slices(const char *path, const dt_state *state, const ui
     return DT_OK;
 }
 
+/* `source` is of a file whose vectors are not in the state: it sees to its own hashes. */
 static dt_status write_vectors(const char *folder, const vectors_file *file, const dt_state *state,
-                               const uint64_t *hashes, json_t *files) {
+                               const uint64_t *hashes, const dt_checkpoint_moments *source, json_t *files) {
     const int64_t per_vector = dt_state_slices(state->layout) / DT_STATE_VECTORS;
     json_t *sums = NULL;
     char *path = dt_file_join(folder, file->name);
-    dt_status status = path == NULL ? no_memory(folder)
-                                    : dt_safetensors_write(path, state->layout, file->sections, file->count,
-                                                           DT_ELEMENT_FP32, &sums);
+    dt_status status = path == NULL
+                           ? no_memory(folder)
+                           : dt_safetensors_write_from(path, state->layout, file->sections, file->count,
+                                                       source ? &source->source : NULL, &sums);
     if (status == DT_OK && json_object_set_new(files, file->name, sums) != 0)
         status = no_memory(folder);
-    if (status == DT_OK)
+    if (status == DT_OK && source)
+        status = source->end(source->source.context);
+    else if (status == DT_OK)
         status = expect_slices(path, state, hashes, file->first * per_vector,
                                (file->first + file->count) * per_vector);
     free(path);
@@ -150,15 +160,18 @@ static dt_status write_metadata(const char *folder, const dt_checkpoint_about *a
 /* metadata.json comes last: it vouches for the others. */
 static dt_status write_files(const char *folder, const dt_checkpoint_about *about,
                              const dt_tokenizer *tokenizer, const dt_state *state, const uint64_t *hashes,
-                             json_t *files) {
+                             const dt_checkpoint_moments *source, json_t *files) {
     const dt_shape *shape = &state->layout->shape;
     const vectors_file model = {DT_CHECKPOINT_MODEL, 0, 1, {{"", state->parameters}}};
     const vectors_file moments = {
-        DT_CHECKPOINT_OPTIMIZER, 1, 2, {{"exp_avg.", state->exp_avg}, {"exp_avg_sq.", state->exp_avg_sq}}};
+        DT_CHECKPOINT_OPTIMIZER,
+        1,
+        2,
+        {{"exp_avg.", source ? NULL : state->exp_avg}, {"exp_avg_sq.", source ? NULL : state->exp_avg_sq}}};
     DT_TRY(write_json(folder, DT_CHECKPOINT_CONFIG, make_config(&about->config, shape, tokenizer), files));
     DT_TRY(write_tokenizer(folder, tokenizer, shape->T, files));
-    DT_TRY(write_vectors(folder, &model, state, hashes, files));
-    DT_TRY(write_vectors(folder, &moments, state, hashes, files));
+    DT_TRY(write_vectors(folder, &model, state, hashes, NULL, files));
+    DT_TRY(write_vectors(folder, &moments, state, hashes, source, files));
     DT_TRY(write_checksums(folder, files));
     DT_TRY(write_metadata(folder, about, state, hashes, files));
     return dt_file_sync_folder(folder);
@@ -182,14 +195,17 @@ static dt_status check_agreement(const dt_checkpoint_about *about, const dt_stat
 
 dt_status dt_checkpoint_write(dt_checkpoint_path *paths, const char *checkpoints_folder,
                               const dt_checkpoint_about *about, const dt_tokenizer *tokenizer,
-                              const dt_state *state, const uint64_t *hashes) {
+                              const dt_state *state, const uint64_t *hashes,
+                              const dt_checkpoint_moments *moments) {
+    DT_ASSERT((moments != NULL) == state->sharded && (moments == NULL || hashes));
     *paths = (dt_checkpoint_path){0};
     DT_TRY(check_agreement(about, state));
     json_t *files = json_object();
     dt_status status = dt_checkpoint_path_prepare(paths, checkpoints_folder, about->step);
     if (status == DT_OK)
-        status = files == NULL ? no_memory(checkpoints_folder)
-                               : write_files(paths->temporary, about, tokenizer, state, hashes, files);
+        status = files == NULL
+                     ? no_memory(checkpoints_folder)
+                     : write_files(paths->temporary, about, tokenizer, state, hashes, moments, files);
     if (status != DT_OK)
         dt_checkpoint_discard(paths);
     json_decref(files);

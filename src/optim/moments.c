@@ -1,5 +1,4 @@
-/* The pieces are the allgather's; what travels beside steps goes piece by piece, between rank 0 and another.
- */
+/* The pieces are the allgather's; what is read from a checkpoint goes from rank 0 to whose it is. */
 #include "optim/moments.h"
 
 #include <stdlib.h>
@@ -7,6 +6,7 @@
 
 #include "allreduce/buckets.h"
 #include "base/assert.h"
+#include "base/minmax.h"
 #include "comm/agree.h"
 #include "comm/contract.h"
 #include "optim/clip.h"
@@ -39,46 +39,60 @@ dt_status dt_moments_create_state(const dt_moments *m, dt_state *state, const dt
     return dt_state_create_sharded(state, layout, dt_allreduce_pieces(m->gather), m->world->rank);
 }
 
-/* Brings one vector together on rank 0. */
-static dt_status collect(const dt_moments *m, const dt_state *state, const float *mine, float *all) {
+/* What comes before the elements of a message: whose place they have; of none at the end. */
+typedef struct dealt {
+    int64_t vector, first, count;
+} dealt;
+
+/* That place in this rank's state. */
+static float *target_of(const dt_moments *m, dt_state *state, const dealt *what) {
+    const int64_t at = dt_pieces_before(dt_allreduce_pieces(m->gather), m->world->rank, what->first);
+    DT_ASSERT(what->vector >= 0 && what->vector < 2 && at + what->count <= state->moments);
+    return (what->vector == 0 ? state->exp_avg : state->exp_avg_sq) + at;
+}
+
+/* To another rank, as what dt_moments_receive expects. */
+static dt_status deal_to(const dt_moments *m, int rank, const dealt *what, const float *elements) {
+    DT_TRY(dt_world_send(m->world, rank, what, (int64_t)sizeof *what));
+    return dt_world_send(m->world, rank, elements, what->count * (int64_t)sizeof *elements);
+}
+
+dt_status dt_moments_deal(const dt_moments *m, dt_state *state, int vector, int64_t first,
+                          const float *elements, int64_t count) {
     const dt_pieces *pieces = dt_allreduce_pieces(m->gather);
-    for (int64_t r = 0; r < state->runs; mine += state->run[r++].count)
-        if (m->world->rank != 0)
-            DT_TRY(dt_world_send(m->world, 0, mine, state->run[r].count * (int64_t)sizeof *mine));
-        else
-            memcpy(all + state->run[r].first, mine, (size_t)state->run[r].count * sizeof *mine);
-    for (int rank = 1; m->world->rank == 0 && rank < m->world->size; rank++)
-        for (int64_t b = 0; b < pieces->buckets; b++) {
+    DT_ASSERT(m->world->rank == 0 && first >= 0 && count > 0 && first + count <= pieces->elements);
+    const int64_t last = (first + count - 1) / pieces->bucket_floats;
+    for (int64_t b = first / pieces->bucket_floats; b <= last; b++)
+        for (int rank = 0; rank < m->world->size; rank++) {
             const dt_slice piece = dt_pieces_of(pieces, rank, b);
-            DT_TRY(dt_world_receive(m->world, rank, all + piece.first, piece.count * (int64_t)sizeof *all));
+            const int64_t from = dt_max(first, piece.first),
+                          end = dt_min(first + count, piece.first + piece.count);
+            const dealt what = {vector, from, end - from};
+            if (from >= end)
+                continue;
+            if (rank == 0)
+                memcpy(target_of(m, state, &what), elements + (from - first),
+                       (size_t)what.count * sizeof *elements);
+            else
+                DT_TRY(deal_to(m, rank, &what, elements + (from - first)));
         }
     return DT_OK;
 }
 
-static dt_status spread(const dt_moments *m, const dt_state *state, float *mine, const float *all) {
-    const dt_pieces *pieces = dt_allreduce_pieces(m->gather);
-    for (int rank = 1; m->world->rank == 0 && rank < m->world->size; rank++)
-        for (int64_t b = 0; b < pieces->buckets; b++) {
-            const dt_slice piece = dt_pieces_of(pieces, rank, b);
-            DT_TRY(dt_world_send(m->world, rank, all + piece.first, piece.count * (int64_t)sizeof *all));
-        }
-    for (int64_t r = 0; r < state->runs; mine += state->run[r++].count)
-        if (m->world->rank != 0)
-            DT_TRY(dt_world_receive(m->world, 0, mine, state->run[r].count * (int64_t)sizeof *mine));
-        else
-            memcpy(mine, all + state->run[r].first, (size_t)state->run[r].count * sizeof *mine);
+dt_status dt_moments_deal_end(const dt_moments *m) {
+    const dealt nothing = {0};
+    for (int rank = 1; rank < m->world->size; rank++)
+        DT_TRY(dt_world_send(m->world, rank, &nothing, (int64_t)sizeof nothing));
     return DT_OK;
 }
 
-dt_status dt_moments_collect(const dt_moments *m, const dt_state *state, float *exp_avg, float *exp_avg_sq) {
-    DT_COLLECTIVE(m->world, DT_SAME_INT(state->step));
-    DT_TRY(collect(m, state, state->exp_avg, exp_avg));
-    return collect(m, state, state->exp_avg_sq, exp_avg_sq);
-}
-
-dt_status dt_moments_spread(const dt_moments *m, dt_state *state, const float *exp_avg,
-                            const float *exp_avg_sq) {
-    DT_COLLECTIVE(m->world, DT_SAME_INT(state->layout->elements));
-    DT_TRY(spread(m, state, state->exp_avg, exp_avg));
-    return spread(m, state, state->exp_avg_sq, exp_avg_sq);
+dt_status dt_moments_receive(const dt_moments *m, dt_state *state) {
+    dealt what;
+    for (;;) {
+        DT_TRY(dt_world_receive(m->world, 0, &what, (int64_t)sizeof what));
+        if (what.count == 0)
+            return DT_OK;
+        DT_TRY(
+            dt_world_receive(m->world, 0, target_of(m, state, &what), what.count * (int64_t)sizeof(float)));
+    }
 }

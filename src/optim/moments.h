@@ -1,6 +1,6 @@
 /**
  * AdamW's moments where the ranks share them out (ZeRO stage 1, Rajbhandari et al. 2020): who has which, and
- * how they and the weights that come of them travel.
+ * how the weights that come of them, and moments that are read from a checkpoint, travel.
  *
  * The gradient is not summed whole on every rank: by a reduce-scatter (allreduce/form.h) each rank gets its
  * own pieces of the sum, keeps the moments of these alone, updates the weights there, and an allgather brings
@@ -40,13 +40,15 @@ void dt_moments_free(dt_moments *moments);
  * Local. */
 dt_status dt_moments_create_state(const dt_moments *moments, dt_state *state, const dt_layout *layout);
 
-/** Brings the moments of all ranks to rank 0, into two vectors of the layout there; elsewhere they are NULL.
- * Collective. */
-dt_status dt_moments_collect(const dt_moments *moments, const dt_state *state, float *exp_avg,
-                             float *exp_avg_sq);
+/** Gives the `count` elements from `first` on of exp_avg (`vector` 0) or exp_avg_sq (1) to the ranks that
+ * have them in `state`. Called by rank 0 as often as it likes, while the others receive. */
+dt_status dt_moments_deal(const dt_moments *moments, dt_state *state, int vector, int64_t first,
+                          const float *elements, int64_t count);
 
-/** The way back: each rank gets its own of rank 0's vectors. Collective. */
-dt_status dt_moments_spread(const dt_moments *moments, dt_state *state, const float *exp_avg,
-                            const float *exp_avg_sq);
+/** Ends that: nothing more comes. Called by rank 0. */
+dt_status dt_moments_deal_end(const dt_moments *moments);
+
+/** Receives into `state` what rank 0 deals to this rank until its end. Called by the other ranks. */
+dt_status dt_moments_receive(const dt_moments *moments, dt_state *state);
 
 #endif

@@ -26,7 +26,7 @@ static dt_status add_up(const dt_layout *layout, const dt_config *config, int ra
                                              .host_ranks = memory->node_ranks,
                                              .threads = threads,
                                              .team_threads = team_threads,
-                                             .saves = r == 0},
+                                             .saves = true},
                               &need));
             last = dt_need_total(&need);
             if (r == 0 || last > dt_need_total(&memory->max))

@@ -174,7 +174,7 @@ void dt_console_closing(const dt_console *console, const dt_run *run, int stoppe
             " step%s %s skipped, since the loss or the gradient was not finite; a lower learning_rate or "
             "grad_clip makes that rarer",
             console->skipped, dt_plural_s(console->skipped), dt_plural(console->skipped, "was", "were"));
-    const char *saved = dt_saver_path(run->saver);
+    const char *saved = dt_saver_path(run->saving.saver);
     if (saved)
         print_checkpoint(console, run, saved, stopped);
 }

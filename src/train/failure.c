@@ -25,7 +25,7 @@ static void advise(const dt_run *run, int64_t step, char advice[ADVICE_BYTES]) {
     if (run->world->rank != 0)
         return;
     const bool found =
-        dt_checkpoint_find_before(dt_saver_checkpoints_folder(run->saver), step, &path) == DT_OK &&
+        dt_checkpoint_find_before(dt_saver_checkpoints_folder(run->saving.saver), step, &path) == DT_OK &&
         path != NULL;
     char *word = found ? dt_quote(path) : NULL;
     if (word)

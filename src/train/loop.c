@@ -10,10 +10,10 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/progress.h"
+#include "base/units.h"
 #include "comm/agree.h"
 #include "comm/contract.h"
 #include "comm/watchdog.h"
-#include "optim/moments.h"
 #include "train/failure.h"
 #include "train/console.h"
 #include "infer/sample.h"
@@ -53,28 +53,17 @@ static void give_up(dt_run *run) {
     dt_world_abort(run->world, DT_FAILED);
 }
 
-/* Where the ranks share AdamW's moments out, brings them all to rank 0, which writes them. Collective. */
-static dt_status collect_moments(dt_run *run) {
-    float *exp_avg, *exp_avg_sq;
-    if (!run->state.sharded)
-        return DT_OK;
-    dt_saver_moments(run->saver, &exp_avg, &exp_avg_sq);
-    return dt_moments_collect(&run->moments, &run->state, exp_avg, exp_avg_sq);
-}
-
 /*
  * Hands the state to the writer of checkpoints, with the validation loss if this very step was evaluated.
  * What is saved must be what all ranks have, and no step must go wrong on it, since a checkpoint may make
  * older ones go: the next step compares this state beside its own work, and then decides.
  */
-static dt_status save(dt_run *run) {
+static void save(dt_run *run) {
     const double start = dt_clock_seconds();
     dt_progress_enter(run->state.step, "saving a checkpoint");
-    DT_TRY(collect_moments(run));
     const dt_save_kind kind =
         dt_replica_check_want(&run->replica_check) ? DT_SAVE_ON_TRIAL : DT_SAVE_PROVISIONAL;
-    dt_saver_begin(run->saver, dt_validation_save(&run->validation), start, kind);
-    return DT_OK;
+    dt_saving_begin(&run->saving, dt_validation_save(&run->validation), start, kind);
 }
 
 /* The last one: no step follows that could compare. */
@@ -83,10 +72,8 @@ static dt_status save_last(dt_run *run, const dt_console *console) {
     const bool doubtful = dt_console_is_doubtful(console, run);
     dt_progress_enter(run->state.step, "saving a checkpoint");
     DT_TRY(dt_replica_check_compare_now(&run->replica_check));
-    if (collect_moments(run) != DT_OK)
-        give_up(run);
-    dt_saver_begin(run->saver, dt_validation_save(&run->validation), start, DT_SAVE_ON_TRIAL);
-    dt_saver_decide(run->saver, doubtful ? DT_SAVE_DOUBTFUL : DT_SAVE_GOOD, run->replica_check.hash);
+    dt_saving_begin(&run->saving, dt_validation_save(&run->validation), start, DT_SAVE_ON_TRIAL);
+    dt_saver_decide(run->saving.saver, doubtful ? DT_SAVE_DOUBTFUL : DT_SAVE_GOOD, run->replica_check.hash);
     return DT_OK;
 }
 
@@ -101,24 +88,22 @@ static void await_last_save(const dt_run *run, double seconds) {
 /*
  * Rank 0, in the signal thread, while the loop computes. The stop ends with a save of the loop's own, and one
  * checkpoint is enough. But where the steps are too long to wait for that, or it does not come when two of
- * them should be over, the last finished step is saved from here, beside whatever is being done. Where ranks
- * share the moments out this one does not have them: then the loop's own save is all there can be.
+ * them should be over, the last finished step is saved from here, beside whatever is being done.
  */
 static void save_in_time(dt_run *run, int reason, double step_seconds) {
-    const double measured = dt_saver_seconds(run->saver);
+    const double measured = dt_saver_seconds(run->saving.saver);
     const double save_seconds =
-        measured > 0.0 ? measured : (double)dt_saver_bytes(&run->layout) / SLOW_DISK_BYTES;
+        measured > 0.0 ? measured : (double)dt_checkpoint_bytes(&run->layout) / SLOW_DISK_BYTES;
     const double grace = reason & DT_STOP_MPIRUN ? MPIRUN_GRACE_SECONDS : GRACE_SECONDS;
     const double spare = 0.5 * grace - 2.0 * save_seconds;
     if (2.0 * step_seconds < spare)
         await_last_save(run, fmin(spare, 2.0 * step_seconds + COMES_SECONDS));
-    if (run->state.sharded)
-        dt_log_note(
-            "the ranks share the optimizer's moments out, so only the end of the step can save them; where "
-            "the job is killed before, the newest checkpoint stands");
-    else if (!atomic_load(&run->saves_begun))
-        dt_saver_begin(run->saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_MAKESHIFT);
-    dt_saver_wait(run->saver);
+    if (save_seconds > grace)
+        dt_log_note("saving takes about %s; where the job is killed before, the newest checkpoint stands",
+                    dt_units_seconds(save_seconds).text);
+    if (!atomic_load(&run->saves_begun))
+        dt_saver_begin(run->saving.saver, DT_NULL_REAL, dt_clock_seconds(), DT_SAVE_MAKESHIFT);
+    dt_saver_wait(run->saving.saver);
 }
 
 /*
@@ -128,7 +113,7 @@ static void save_in_time(dt_run *run, int reason, double step_seconds) {
  */
 static void leave_soon(void *context, int reason) {
     dt_run *run = context;
-    const double save_seconds = (double)dt_saver_bytes(&run->layout) / SLOW_DISK_BYTES;
+    const double save_seconds = (double)dt_checkpoint_bytes(&run->layout) / SLOW_DISK_BYTES;
     dt_state_hold(&run->state);
     const double step_seconds = run->longest_step_seconds;
     dt_state_release(&run->state);
@@ -167,7 +152,7 @@ static dt_status sample(dt_run *run) {
     if (joined)
         dt_log_block(json_string_value(joined));
     json_t *line = json_pack("{s:I, s:o}", "step", (json_int_t)run->state.step, "sample", joined);
-    dt_saver_bear(run->saver, dt_metrics_object(&run->metrics, line));
+    dt_saver_bear(run->saving.saver, dt_metrics_object(&run->metrics, line));
     return DT_OK;
 }
 
@@ -238,9 +223,9 @@ static void write_step(void *context, const dt_step_result *result) {
     dt_run *run = context;
     json_t *reports = dt_hooks_take_reports(run->hooks);
     if (run->world->rank == 0)
-        dt_saver_bear(run->saver, write_lines(run, result, reports));
+        dt_saver_bear(run->saving.saver, write_lines(run, result, reports));
     if (run->world->rank == 0)
-        dt_saver_bear(run->saver, write_loss_of_output(run));
+        dt_saver_bear(run->saving.saver, write_loss_of_output(run));
     json_decref(reports);
     run->longest_step_seconds = fmax(run->longest_step_seconds, result->step_seconds);
 }
@@ -259,7 +244,7 @@ static dt_status attend(dt_run *run, bool evaluation, bool sampling, int *stop) 
 
 /* What rank 0 must know to end in time. */
 static void measure(dt_run *run, const dt_step_result *result) {
-    const double save_seconds = dt_saver_seconds(run->saver);
+    const double save_seconds = dt_saver_seconds(run->saving.saver);
     if (run->world->rank != 0)
         return;
     dt_deadline_stepped(&run->deadline, result->step_seconds);
@@ -291,7 +276,7 @@ static bool rests_here(const dt_run *run, const dt_step_result *result) {
 static dt_status advance(dt_run *run, dt_console *console, dt_step_result *result) {
     const dt_config *c = &run->about.config;
     DT_TRY(dt_step_run(run->step, result, write_step, run));
-    dt_saver_decide(run->saver, judge_saved(result), run->replica_check.hash);
+    dt_saver_decide(run->saving.saver, judge_saved(result), run->replica_check.hash);
     if (!counts(result))
         return DT_OK;
     if (result->outcome == DT_STEP_TAKEN)
@@ -325,7 +310,7 @@ static dt_status evaluate_last(dt_run *run, bool (*is_over)(void), double max_se
 /* After the last save, which comes first when a stop was asked for: what has asked may not wait. */
 static dt_status evaluate_stopped(dt_run *run) {
     DT_TRY(evaluate_last(run, dt_stop_hurries, STOP_EVALUATION_SECONDS));
-    dt_saver_begin(run->saver, dt_validation_save(&run->validation), dt_clock_seconds(), DT_SAVE_NOW);
+    dt_saving_begin(&run->saving, dt_validation_save(&run->validation), dt_clock_seconds(), DT_SAVE_NOW);
     return DT_OK;
 }
 
@@ -340,8 +325,8 @@ static dt_status train(dt_run *run, dt_console *console, int *stopped) {
             give_up(run);
         if (!counts(&result))
             return dt_failure_of_step(run, &result);
-        if (saves_here(run) && !result.stop && !run->validation.failed && save(run) != DT_OK)
-            give_up(run);
+        if (saves_here(run) && !result.stop && !run->validation.failed)
+            save(run);
     }
     if (run->validation.failed)
         return dt_failure_of_validation(run);
@@ -386,7 +371,7 @@ dt_status dt_loop_run(dt_run *run) {
         (stopped || dt_validation_is_missing(&run->validation)))
         status = evaluate_stopped(run);
     if (status == DT_OK)
-        status = dt_agree(run->world, dt_saver_finish(run->saver));
+        status = dt_agree(run->world, dt_saver_finish(run->saving.saver));
     dt_deadline_stop(&run->deadline);
     dt_stop_finish();
     if (status != DT_OK)

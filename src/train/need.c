@@ -18,8 +18,8 @@
 #include "model/weights.h"
 #include "step/overlap.h"
 #include "step/step.h"
+#include "train/own_moments.h"
 #include "train/products.h"
-#include "train/saver.h"
 #include "train/settings.h"
 
 /* `count` times `bytes`, or INT64_MAX. */
@@ -79,19 +79,38 @@ static int64_t corpus_bytes(const dt_need_job *job) {
     return plus(job->corpus_bytes, times(times(end - first, c->max_seq_len + 1), sizeof(int32_t)));
 }
 
-/* The two vectors of moments, of all elements or of this rank's. */
-static dt_status count_moments(const dt_need_job *job, dt_need *need) {
+/* How many of the first `elements` of a vector have their moments on this rank. */
+static dt_status count_own(const dt_need_job *job, int64_t elements, int64_t *own) {
     const dt_config *c = job->config;
     const dt_cost_job cost = {.ranks = job->size,
                               .host_ranks = job->host_ranks,
                               .micro_batches = dt_step_micro_batches(c->batch_size, c->micro_batch_size),
                               .algorithm = dt_settings_allreduce(c).algorithm};
-    int64_t own = job->layout->elements;
-    need->bytes[DT_NEED_MOMENTS] = INT64_MAX;
-    if (is_sharded(job))
-        DT_TRY(dt_cost_own_floats(&cost, job->rank, job->layout->elements,
-                                  dt_buckets_floats(c->bucket_bytes, DT_FORM_ALLGATHER, job->size), &own));
+    *own = elements;
+    return is_sharded(job)
+               ? dt_cost_own_floats(&cost, job->rank, elements,
+                                    dt_buckets_floats(c->bucket_bytes, DT_FORM_ALLGATHER, job->size), own)
+               : DT_OK;
+}
+
+/* The two vectors of moments, and the copies to save from: rank 0's of the weights, and each rank's of its
+ * own moments, of which rank 0 has all unless they are shared out. There it also has a span of them, and
+ * another rank's slice of it, which is as large as its own. */
+static dt_status count_moments(const dt_need_job *job, dt_need *need) {
+    const int64_t elements = job->layout->elements, span = dt_min(elements, DT_OWN_MOMENTS_SPAN_FLOATS);
+    int64_t own, slice;
+    need->bytes[DT_NEED_MOMENTS] = need->bytes[DT_NEED_SAVER] = INT64_MAX;
+    DT_TRY(count_own(job, elements, &own));
+    DT_TRY(count_own(job, span, &slice));
     need->bytes[DT_NEED_MOMENTS] = times(2, times(own, sizeof(float)));
+    need->bytes[DT_NEED_SAVER] = 0;
+    if (!job->saves || (job->rank > 0 && !is_sharded(job)))
+        return DT_OK;
+    need->bytes[DT_NEED_SAVER] = need->bytes[DT_NEED_MOMENTS];
+    if (job->rank == 0)
+        need->bytes[DT_NEED_SAVER] = plus(need->bytes[DT_NEED_SAVER], need->bytes[DT_NEED_WEIGHTS]);
+    if (job->rank == 0 && is_sharded(job))
+        need->bytes[DT_NEED_SAVER] = plus(need->bytes[DT_NEED_SAVER], times(span + slice, sizeof(float)));
     return DT_OK;
 }
 
@@ -109,7 +128,6 @@ dt_status dt_need_of(const dt_need_job *job, dt_need *need) {
     *need = (dt_need){{[DT_NEED_WEIGHTS] = vector,
                        [DT_NEED_PACKED] = dt_weights_panel_bytes(kernels, shape),
                        [DT_NEED_ACTIVATIONS] = times(plus(activations, scratch), sizeof(float)),
-                       [DT_NEED_SAVER] = job->saves ? dt_saver_bytes(job->layout) : 0,
                        [DT_NEED_CORPUS] = corpus_bytes(job)}};
     DT_TRY(count_moments(job, need));
     return count_gradients(job, need);

@@ -25,8 +25,9 @@ typedef enum dt_need_kind {
     DT_NEED_MOMENTS,     /**< AdamW's two, or the rank's slice of them */
     DT_NEED_ACTIVATIONS, /**< of all teams of threads, and each thread's scratch */
     DT_NEED_ALLREDUCE,   /**< what it has on its way */
-    DT_NEED_SAVER,       /**< the copy that is being saved, where the rank saves */
-    DT_NEED_CORPUS,      /**< the rank's tokens, and its part of a batch */
+    DT_NEED_SAVER,  /**< the copy that is being saved: rank 0's, and each one's moments where they are shared
+                       out */
+    DT_NEED_CORPUS, /**< the rank's tokens, and its part of a batch */
     DT_NEED_KINDS
 } dt_need_kind;
 
@@ -44,7 +45,7 @@ typedef struct dt_need_job {
     int threads;          /**< of a rank */
     int64_t team_threads; /**< that work on a micro-batch together (step/workers.h) */
     int64_t corpus_bytes;
-    bool saves; /**< whether it holds a copy to save from, as rank 0 of a run does */
+    bool saves; /**< whether ranks hold copies to save from, as those of a run do */
 } dt_need_job;
 
 /**

@@ -145,7 +145,9 @@ static void print_teams(const dt_run *run) {
 static void print_model(const dt_run *run) {
     char model[DT_DESCRIBE_BYTES];
     const dt_need need = dt_run_need(run);
-    const int64_t copy_bytes = need.bytes[DT_NEED_SAVER];
+    /* Where the moments are shared out, every rank copies its own. */
+    const int64_t copy_bytes =
+        need.bytes[DT_NEED_SAVER] - (run->state.sharded ? need.bytes[DT_NEED_MOMENTS] : 0);
     dt_describe_model(&run->about.config, model);
     dt_log_line("model     %s parameters: %s", dt_units_count((double)run->layout.parameters).text, model);
     dt_log_line("memory    %s per rank; rank 0 holds %s more, the copy that is saved",

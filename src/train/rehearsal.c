@@ -46,7 +46,8 @@ static double free_bytes(const char *path) {
 
 static void print_checkpoints(const dt_run *run) {
     const dt_rehearsal_saves saves = dt_rehearsal_count_saves(&run->about.config, run->start_step);
-    const double each = (double)dt_saver_bytes(&run->layout), space = free_bytes(run->checkpoints_folder);
+    const double each = (double)dt_checkpoint_bytes(&run->layout),
+                 space = free_bytes(run->checkpoints_folder);
     /* A new one is whole before an old one goes. */
     const double needed = each * (double)(saves.kept + (saves.kept < saves.made));
     dt_log_line("saves     %" PRId64 " checkpoint%s of %s, at most %" PRId64 " kept: %s in %s; %s free there",

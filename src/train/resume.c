@@ -13,7 +13,6 @@
 #include "base/log.h"
 #include "comm/agree.h"
 #include "comm/contract.h"
-#include "base/memory.h"
 #include "checkpoint/choose.h"
 #include "optim/moments.h"
 #include "config/check.h"
@@ -358,25 +357,28 @@ void dt_resume_tell_products(const dt_resume *resume, const char *products) {
                     resume->products, products);
 }
 
-/* Loads into `state`, whose moments the ranks share out: rank 0 has all of them for as long as that takes. */
+/* Where rank 0 deals what it reads. */
+typedef struct dealer {
+    const dt_moments *moments;
+    dt_state *state;
+} dealer;
+
+static dt_status deal(void *context, int section, int64_t first, const float *elements, int64_t count) {
+    const dealer *to = context;
+    return dt_moments_deal(to->moments, to->state, section, first, elements, count);
+}
+
+/* Loads into `state`, whose moments the ranks share out: they go on piece by piece as they are read, so that
+ * no rank ever has those of others. */
 static dt_status load_sharded(const dt_world *world, const char *path, dt_state *state,
                               const dt_moments *moments) {
-    dt_state whole = {.layout = state->layout, .parameters = state->parameters};
-    dt_status status = DT_OK;
-    if (world->rank == 0) {
-        whole.exp_avg =
-            dt_memory_alloc(state->layout->elements, sizeof(float), "the first moments of all ranks");
-        whole.exp_avg_sq =
-            dt_memory_alloc(state->layout->elements, sizeof(float), "the second moments of all ranks");
-        status = whole.exp_avg && whole.exp_avg_sq ? dt_checkpoint_load(path, &whole, true) : DT_FAILED;
-        state->step = whole.step;
-    }
-    status = dt_agree(world, status);
-    if (status == DT_OK)
-        status = dt_moments_spread(moments, state, whole.exp_avg, whole.exp_avg_sq);
-    dt_memory_free(whole.exp_avg);
-    dt_memory_free(whole.exp_avg_sq);
-    return status;
+    if (world->rank != 0)
+        return dt_agree(world, dt_moments_receive(moments, state));
+    dealer to = {moments, state};
+    dt_status status = dt_checkpoint_load_to(path, state, &(dt_safetensors_sink){deal, &to});
+    if (dt_moments_deal_end(moments) != DT_OK)
+        status = DT_FAILED;
+    return dt_agree(world, status);
 }
 
 static dt_status load_whole(const dt_world *world, const char *path, dt_state *state, int64_t bytes) {

@@ -33,7 +33,7 @@
 #include "train/stop.h"
 #include "train/vocabulary.h"
 
-/* Rank 0 also holds the copy that is saved. What cannot be counted is more than there is, and refused as
+/* A run saves. What cannot be counted is more than there is, and refused as
  * such.
  */
 static dt_need_job need_job(const dt_run *run, int threads, int64_t corpus_bytes) {
@@ -45,7 +45,7 @@ static dt_need_job need_job(const dt_run *run, int threads, int64_t corpus_bytes
                          .threads = threads,
                          .team_threads = run->team_threads,
                          .corpus_bytes = corpus_bytes,
-                         .saves = run->world->rank == 0};
+                         .saves = true};
 }
 
 /* Before what is large is allocated; the last thing that decides how large it is is the corpus. */
@@ -231,18 +231,19 @@ static dt_status open_output(dt_run *run) {
     if (status == DT_OK)
         status = dt_metrics_losses(path, remember_loss, &run->spike);
     free(path);
-    DT_TRY(status);
-    const dt_saver_inputs inputs = {.checkpoints_folder = run->checkpoints_folder,
-                                    .lock = dt_out_dir_checkpoints_lock(&run->claim),
-                                    .about = &run->about,
-                                    .tokenizer = tokenizer_of(run),
-                                    .state = &run->state,
-                                    .metrics = &run->metrics};
-    return dt_saver_create(&run->saver, &inputs);
+    return status;
 }
 
 static dt_status create_output(dt_run *run) {
     DT_TRY(dt_agree(run->world, open_output(run)));
+    DT_TRY(dt_saving_create(&run->saving, run->world,
+                            &(dt_saver_inputs){.checkpoints_folder = run->checkpoints_folder,
+                                               .lock = dt_out_dir_checkpoints_lock(&run->claim),
+                                               .about = &run->about,
+                                               .tokenizer = tokenizer_of(run),
+                                               .state = &run->state,
+                                               .metrics = &run->metrics,
+                                               .moments = run->state.sharded ? &run->moments : NULL}));
     DT_TRY(dt_world_broadcast(run->world, &run->missed_evaluation, (int64_t)sizeof run->missed_evaluation));
     DT_TRY(dt_world_broadcast(run->world, &run->missed_sample, (int64_t)sizeof run->missed_sample));
     return dt_validation_open(&run->validation, &(dt_validation_inputs){.world = run->world,
@@ -254,7 +255,7 @@ static dt_status create_output(dt_run *run) {
                                                                         .workers = &run->workers,
                                                                         .evaluator = &run->evaluator,
                                                                         .metrics = &run->metrics,
-                                                                        .saver = run->saver});
+                                                                        .saver = run->saving.saver});
 }
 
 /* Before the checkpoints are looked at: a run that still writes there would leave the choice behind. */
@@ -314,7 +315,7 @@ static dt_status create(dt_run *run) {
     /* A long text is read for minutes, and counts. */
     if (run->world->rank == 0 && !run->rehearses)
         dt_deadline_start(&run->deadline, run->start_seconds, c->stop_after_seconds,
-                          dt_saver_bytes(&run->layout));
+                          dt_checkpoint_bytes(&run->layout));
     dt_progress_enter(run->start_step, "reading the text");
     DT_TRY(create_data(run, &resume));
     dt_progress_enter(run->start_step, "making the model");
@@ -354,7 +355,7 @@ dt_status dt_run_rehearse(dt_run *run, const dt_world *world, dt_config *config)
 
 void dt_run_free(dt_run *run) {
     dt_deadline_stop(&run->deadline);
-    dt_saver_free(run->saver);
+    dt_saving_free(&run->saving);
     (void)dt_metrics_close(&run->metrics);
     dt_tensorboard_free(run->tensorboard);
     dt_decode_free(&run->decoder);

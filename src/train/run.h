@@ -29,7 +29,7 @@
 #include "train/metrics.h"
 #include "train/need.h"
 #include "train/out_dir.h"
-#include "train/saver.h"
+#include "train/saving.h"
 #include "train/spike.h"
 #include "train/tensorboard.h"
 #include "train/utilisation.h"
@@ -75,7 +75,7 @@ typedef struct dt_run {
     dt_metrics metrics;          /**< on rank 0 */
     dt_tensorboard *tensorboard; /**< on rank 0, NULL unless the option says so */
     dt_spike spike;              /**< on rank 0 */
-    dt_saver *saver;             /**< on rank 0, elsewhere NULL */
+    dt_saving saving;
 
     dt_utilisation utilisation; /**< what a step's time is held against */
 

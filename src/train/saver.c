@@ -1,5 +1,5 @@
-/* One thread, one copy, one checkpoint at a time. What a checkpoint is and where it goes, checkpoint.c knows.
- */
+/* One thread, one copy, one checkpoint at a time: who asks for saves, and who waits for them. What becomes of
+ * a copy is saver_writer.c's. */
 #include "train/saver.h"
 
 #include <inttypes.h>
@@ -9,54 +9,41 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/meter.h"
 #include "base/quote.h"
 #include "base/units.h"
-#include "checkpoint/keep.h"
-#include "checkpoint/path.h"
-#include "train/saver_copy.h"
-#include "train/saver_folder.h"
+#include "train/saver_writer.h"
 #include "train/stop.h"
 
 /* How often who waits for a save looks whether it is time to say so. */
 #define LOOK_SECONDS 0.5
 
+/* How often the writer looks whether the state is as far as another rank's. */
+#define STEP_NANOSECONDS 1000000L
+
 /* A save is a number: it has been asked for, the state is held for it, it is done. done <= held <= asked. */
 struct dt_saver {
     dt_saver_inputs in;
-    dt_checkpoint_keep keep; /* the writer's alone, as are those below */
-    dt_saver_folder folder;  /* where checkpoints stand now */
-    dt_saver_copy copy;
-    int64_t saved_step;
-    bool saved_val_loss;          /* whether that checkpoint has one */
-    int64_t makeshift_step;       /* of a checkpoint that goes when a later one stands, or -1 */
+    dt_saver_writer writer;       /* the thread's alone, as is the next */
     char unsaved[DT_ERROR_BYTES]; /* why the last save failed; "" when it did not */
+    dt_saver_trial trial;
 
-    pthread_t writer;
+    pthread_t thread;
     bool started;
     pthread_mutex_t mutex; /* guards what follows; taken after the state by who holds both */
     pthread_cond_t changed;
     int64_t asked, held, done;
     bool leaving;
-    dt_save_kind kind;            /* of the save that was asked for */
-    bool pending;                 /* it waits for the verdict */
-    dt_save_verdict verdict;      /* on it */
-    uint64_t state_hash;          /* and of what */
-    double val_loss;              /* of it */
+    double val_loss;              /* of the save that was asked for */
     double begin_seconds;         /* how long who asked has waited */
-    char *path;                   /* of the last checkpoint */
-    double seconds;               /* that writing it took */
+    double seconds;               /* that writing the last checkpoint took */
     char failure[DT_ERROR_BYTES]; /* the first sentence; "" for none */
     char told[DT_ERROR_BYTES];    /* the last warning, which is not said twice */
 };
-
-int64_t dt_saver_bytes(const dt_layout *layout) {
-    int64_t bytes;
-    return __builtin_mul_overflow(layout->elements, 3 * (int64_t)sizeof(float), &bytes) ? INT64_MAX : bytes;
-}
 
 void dt_saver_bear(dt_saver *s, dt_status status) {
     if (s == NULL || status == DT_OK)
@@ -83,7 +70,7 @@ void dt_saver_bear(dt_saver *s, dt_status status) {
 static double stalled_seconds(dt_saver *s) {
     dt_state *state = s->in.state;
     dt_state_hold(state);
-    double seconds = state->waited_seconds - s->copy.waited_seconds;
+    double seconds = state->waited_seconds - s->writer.copy.waited_seconds;
     dt_state_release(state);
     pthread_mutex_lock(&s->mutex);
     seconds += s->begin_seconds;
@@ -95,163 +82,86 @@ static void tell(dt_saver *s, const char *path, double write_seconds) {
     const double save_ms = 1e3 * stalled_seconds(s), write_ms = 1e3 * write_seconds;
     dt_log_line("saved %s in %s, for which training stood still for %s", path,
                 dt_units_seconds(write_seconds).text, dt_units_seconds(1e-3 * save_ms).text);
-    dt_saver_bear(s, dt_metrics_save(s->in.metrics, s->copy.state.step, save_ms, write_ms));
+    dt_saver_bear(s, dt_metrics_save(s->in.metrics, s->writer.copy.state.step, save_ms, write_ms));
 }
 
-/* Waits until somebody knows what the copy is worth; adds what that took to `*seconds`. Where nobody will say
- * it any more, it is worth what `unsaid` says. */
-static dt_save_verdict await_verdict(dt_saver *s, dt_save_verdict unsaid, double *seconds) {
-    const double asked = dt_clock_seconds();
-    pthread_mutex_lock(&s->mutex);
-    while (s->pending && !s->leaving)
-        pthread_cond_wait(&s->changed, &s->mutex);
-    const dt_save_verdict found = s->pending ? unsaid : s->verdict;
-    pthread_mutex_unlock(&s->mutex);
-    *seconds += dt_clock_seconds() - asked;
-    return found;
-}
-
-/* Whether the copy is of the state that was compared. */
-static dt_status expect_compared(dt_saver *s) {
-    pthread_mutex_lock(&s->mutex);
-    const uint64_t compared = s->state_hash;
-    pthread_mutex_unlock(&s->mutex);
-    return compared == DT_SAVE_UNSEEN ? DT_OK : dt_saver_copy_expect(&s->copy, compared);
-}
-
-/* Lets what is written appear as `*path`, unless it must not: then that stays NULL. */
-static dt_status publish(dt_saver *s, dt_checkpoint_path *paths, char **path, double *waited_seconds) {
-    pthread_mutex_lock(&s->mutex);
-    const bool on_trial = s->kind == DT_SAVE_ON_TRIAL;
-    pthread_mutex_unlock(&s->mutex);
-    const bool bad = on_trial && await_verdict(s, DT_SAVE_BAD, waited_seconds) == DT_SAVE_BAD;
-    const dt_status status = bad || !on_trial ? DT_OK : expect_compared(s);
-    if (!bad && status == DT_OK)
-        return dt_checkpoint_publish(paths, path);
-    dt_checkpoint_discard(paths);
-    return status;
-}
-
-static dt_status follow_folder(dt_saver *s) {
-    const dt_status status = dt_saver_folder_follow(&s->folder);
-    s->keep.folder = s->folder.name;
-    return status;
-}
-
-static dt_status try_copy(dt_saver *s, const dt_checkpoint_about *about, char **path, double *waited) {
-    dt_checkpoint_path paths;
-    const dt_saver_copy *copy = &s->copy;
-    DT_TRY(dt_checkpoint_write(&paths, s->folder.name, about, s->in.tokenizer, &copy->state, copy->hashes));
-    return publish(s, &paths, path, waited);
-}
-
-/* Writes the copy and lets it appear as `*path`, or NULL; once more where the folder was moved or removed
- * meanwhile. Writing alone took `*seconds`. */
-static dt_status put_copy(dt_saver *s, const dt_checkpoint_about *about, char **path, double *seconds) {
-    const double start = dt_clock_seconds();
-    double waited = 0.0;
-    char cause[DT_ERROR_BYTES];
-    *path = NULL;
-    dt_status status = follow_folder(s);
-    if (status == DT_OK)
-        status = try_copy(s, about, path, &waited);
-    snprintf(cause, sizeof cause, "%s", dt_error());
-    if (status != DT_OK && follow_folder(s) == DT_OK && s->folder.moved) {
-        status = try_copy(s, about, path, &waited);
-        snprintf(cause, sizeof cause, "%s", dt_error());
-    }
-    *seconds = dt_clock_seconds() - start - waited;
-    return status == DT_OK
-               ? DT_OK
-               : dt_fail("cannot save step %" PRId64 ", a checkpoint of %s: %s", about->step,
-                         dt_units_bytes((double)dt_saver_bytes(s->copy.state.layout)).text, cause);
-}
-
-/* The checkpoint of `step` takes the place of a makeshift before it. Whether it is one itself. */
-static bool replace_makeshift(dt_saver *s, int64_t step) {
-    const int64_t cadence = s->in.about->config.checkpoint_cadence, last = s->makeshift_step;
-    pthread_mutex_lock(&s->mutex);
-    const bool makeshift = s->kind == DT_SAVE_MAKESHIFT && (dt_is_null_int(cadence) || step % cadence != 0);
-    pthread_mutex_unlock(&s->mutex);
-    s->makeshift_step = makeshift ? step : -1;
-    if (last >= 0 && last != step && dt_checkpoint_path_remove(s->folder.name, &last, 1) != DT_OK)
-        dt_log_warn("step %" PRId64 " is saved, but the checkpoint of step %" PRId64
-                    ", which it replaces, is still there: %s",
-                    step, last, dt_error());
-    return makeshift;
-}
-
-/* What follows once the checkpoint of `step` stands; one that goes wrong must not cost an older one, and one
- * that goes again is none of the newest that stay. */
-static void follow_up(dt_saver *s, int64_t step, double val_loss) {
-    double unused = 0.0;
-    dt_checkpoint_keep *keep = &s->keep;
-    const int64_t last = keep->last;
-    if (replace_makeshift(s, step))
-        return;
-    if (await_verdict(s, DT_SAVE_DOUBTFUL, &unused) != DT_SAVE_GOOD)
-        keep->last = DT_NULL_INT;
-    if (dt_checkpoint_keep_after(keep, step, val_loss) != DT_OK)
-        dt_log_warn("%s is saved, but not all is done that should follow: %s", s->path, dt_error());
-    keep->last = last;
-}
-
-/* The writer's work on a copy. */
+/* Writes the copy of the step `s->writer.copy` is of. */
 static void write_copy(dt_saver *s, double val_loss) {
-    dt_checkpoint_about about = *s->in.about;
-    char *path = NULL;
-    double seconds = 0.0;
-    about.step = s->copy.state.step;
-    about.val_loss = val_loss;
+    bool appeared;
+    double seconds;
     /* The weights are worth more than the lines about them. */
     dt_saver_bear(s, dt_metrics_sync(s->in.metrics));
-    dt_status status = dt_saver_copy_expect_finite(&s->copy);
-    if (status == DT_OK)
-        status = put_copy(s, &about, &path, &seconds);
+    const dt_status status = dt_saver_writer_write(&s->writer, val_loss, &appeared, &seconds);
     snprintf(s->unsaved, sizeof s->unsaved, "%s", status == DT_OK ? "" : dt_error());
     dt_saver_bear(s, status);
-    if (path == NULL)
+    if (!appeared)
         return;
-    s->saved_step = about.step;
-    s->saved_val_loss = isfinite(val_loss);
-    tell(s, path, seconds);
+    tell(s, s->writer.path, seconds);
     pthread_mutex_lock(&s->mutex);
-    free(s->path);
-    s->path = path;
     s->seconds = seconds;
     pthread_mutex_unlock(&s->mutex);
-    follow_up(s, about.step, val_loss);
+    dt_saver_writer_follow_up(&s->writer, val_loss);
 }
 
-/* The last checkpoint stood before its weights were evaluated. */
-static void amend(dt_saver *s, double val_loss) {
-    if (dt_checkpoint_amend(s->path, val_loss) == DT_OK) {
-        s->saved_val_loss = true;
-        follow_up(s, s->saved_step, val_loss);
-    } else
-        dt_log_warn("%s is saved, but its validation loss could not be added to it: %s", s->path, dt_error());
+/* Copies the state as soon as it is of `step` or later, unless the copy is. */
+static void copy_later(dt_saver *s, int64_t step) {
+    const struct timespec pause = {.tv_nsec = STEP_NANOSECONDS};
+    dt_state *state = s->in.state;
+    while (s->writer.copy.state.step < step) {
+        dt_state_hold(state);
+        if (state->step >= step)
+            dt_saver_copy_take(&s->writer.copy, state);
+        dt_state_release(state);
+        if (s->writer.copy.state.step < step)
+            nanosleep(&pause, NULL);
+    }
+}
+
+/* Finds a step of which all ranks have their moments, this one's copy being of the step that it had come to.
+ * The others may be one further, or one behind. */
+static dt_status agree_on_step(dt_saver *s) {
+    int64_t common;
+    do {
+        DT_TRY(dt_collector_ask(s->writer.collector, s->writer.copy.state.step, &common));
+        if (common == s->writer.copy.state.step)
+            return DT_OK;
+        copy_later(s, common);
+    } while (true);
+}
+
+/* Lets the other ranks' copies go: those of a save that only this rank knew of, if it came to that, or of one
+ * that the loops have begun. */
+static void release_others(dt_saver *s, bool makeshift, bool fresh) {
+    if (s->writer.collector && (fresh || !makeshift))
+        dt_saver_bear(s, dt_collector_release(s->writer.collector, makeshift));
 }
 
 /* One save, from the state at rest to the disk. */
 static void serve(dt_saver *s) {
     dt_state *state = s->in.state;
+    const bool makeshift = dt_saver_trial_kind(&s->trial) == DT_SAVE_MAKESHIFT;
     dt_state_hold(state);
     pthread_mutex_lock(&s->mutex);
     s->held = s->asked;
     const double val_loss = s->val_loss;
     pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->mutex);
-    const bool fresh = state->step != s->saved_step;
+    const bool fresh = state->step != s->writer.saved_step;
     if (fresh)
-        dt_saver_copy_take(&s->copy, state);
+        dt_saver_copy_take(&s->writer.copy, state);
     dt_state_release(state);
-    if (fresh)
+    dt_status status = DT_OK;
+    if (fresh && makeshift && s->writer.collector)
+        status = agree_on_step(s);
+    dt_saver_bear(s, status);
+    if (fresh && status == DT_OK)
         write_copy(s, val_loss);
-    else if (s->path != NULL && !s->saved_val_loss && isfinite(val_loss))
-        amend(s, val_loss);
+    else if (!fresh)
+        dt_saver_writer_amend(&s->writer, val_loss);
+    release_others(s, makeshift, fresh);
 }
 
-static void *run_writer(void *argument) {
+static void *run_saver(void *argument) {
     dt_saver *s = argument;
     pthread_mutex_lock(&s->mutex);
     for (;;) {
@@ -269,19 +179,31 @@ static void *run_writer(void *argument) {
     return NULL;
 }
 
+/* All but the thread. */
+static dt_status prepare(dt_saver *s) {
+    dt_saver_writer *w = &s->writer;
+    const dt_saver_inputs *in = &s->in;
+    w->about = in->about;
+    w->tokenizer = in->tokenizer;
+    w->trial = &s->trial;
+    w->saved_step = in->state->step;
+    DT_TRY(dt_saver_writer_open(w, in->lock, in->checkpoints_folder));
+    DT_TRY(dt_saver_copy_create(&w->copy, in->state->layout, in->moments));
+    return in->moments
+               ? dt_collector_create(&w->collector, in->world, in->channel, in->state->layout, &w->copy.own)
+               : DT_OK;
+}
+
 dt_status dt_saver_create(dt_saver **created, const dt_saver_inputs *inputs) {
     dt_saver *s = *created = calloc(1, sizeof *s);
     if (s == NULL)
         return dt_fail("out of memory for what saves checkpoints");
     s->in = *inputs;
-    s->saved_step = inputs->state->step;
-    s->makeshift_step = -1;
+    dt_saver_trial_open(&s->trial);
     pthread_mutex_init(&s->mutex, NULL);
     pthread_cond_init(&s->changed, NULL);
-    DT_TRY(dt_saver_folder_open(&s->folder, inputs->lock, inputs->checkpoints_folder));
-    DT_TRY(dt_checkpoint_keep_open(&s->keep, s->folder.name, inputs->about));
-    DT_TRY(dt_saver_copy_create(&s->copy, inputs->state->layout));
-    const int failed = pthread_create(&s->writer, NULL, run_writer, s);
+    DT_TRY(prepare(s));
+    const int failed = pthread_create(&s->thread, NULL, run_saver, s);
     s->started = failed == 0;
     return s->started ? DT_OK
                       : dt_fail("cannot start the thread that writes checkpoints: %s", strerror(failed));
@@ -291,41 +213,23 @@ void dt_saver_free(dt_saver *s) {
     if (s == NULL)
         return;
     if (s->started) {
+        dt_saver_trial_leave(&s->trial);
         pthread_mutex_lock(&s->mutex);
         s->leaving = true;
         pthread_cond_broadcast(&s->changed);
         pthread_mutex_unlock(&s->mutex);
-        pthread_join(s->writer, NULL);
+        pthread_join(s->thread, NULL);
     }
-    dt_saver_copy_free(&s->copy);
+    dt_saver_writer_free(&s->writer);
     pthread_cond_destroy(&s->changed);
     pthread_mutex_destroy(&s->mutex);
-    dt_saver_folder_free(&s->folder);
-    free(s->path);
+    dt_saver_trial_close(&s->trial);
     free(s);
 }
 
-/* The caller holds the mutex. */
-static void decide(dt_saver *s, dt_save_verdict verdict, uint64_t state_hash) {
-    if (!s->pending)
-        return;
-    s->pending = false;
-    s->verdict = verdict;
-    s->state_hash = state_hash;
-    pthread_cond_broadcast(&s->changed);
-}
-
 void dt_saver_decide(dt_saver *s, dt_save_verdict verdict, uint64_t state_hash) {
-    if (s == NULL)
-        return;
-    pthread_mutex_lock(&s->mutex);
-    decide(s, verdict, state_hash);
-    pthread_mutex_unlock(&s->mutex);
-}
-
-/* Whether a decision follows. */
-static bool waits(dt_save_kind kind) {
-    return kind == DT_SAVE_PROVISIONAL || kind == DT_SAVE_ON_TRIAL;
+    if (s != NULL)
+        dt_saver_trial_decide(&s->trial, verdict, state_hash);
 }
 
 void dt_saver_begin(dt_saver *s, double val_loss, double since_seconds, dt_save_kind kind) {
@@ -333,15 +237,13 @@ void dt_saver_begin(dt_saver *s, double val_loss, double since_seconds, dt_save_
         return;
     pthread_mutex_lock(&s->mutex);
     while (s->done < s->asked) {
-        if (!waits(kind))
-            decide(s, DT_SAVE_GOOD, DT_SAVE_UNSEEN);
+        if (!dt_saver_trial_waits(kind))
+            dt_saver_trial_decide(&s->trial, DT_SAVE_GOOD, DT_SAVE_UNSEEN);
         pthread_cond_wait(&s->changed, &s->mutex);
     }
     const int64_t mine = ++s->asked;
     s->val_loss = val_loss;
-    s->kind = kind;
-    s->verdict = DT_SAVE_GOOD;
-    s->pending = waits(kind);
+    dt_saver_trial_begin(&s->trial, kind);
     pthread_cond_broadcast(&s->changed);
     while (s->held < mine)
         pthread_cond_wait(&s->changed, &s->mutex);
@@ -349,17 +251,11 @@ void dt_saver_begin(dt_saver *s, double val_loss, double since_seconds, dt_save_
     pthread_mutex_unlock(&s->mutex);
 }
 
-void dt_saver_moments(dt_saver *s, float **exp_avg, float **exp_avg_sq) {
-    dt_saver_wait(s);
-    *exp_avg = s ? s->copy.state.exp_avg : NULL;
-    *exp_avg_sq = s ? s->copy.state.exp_avg_sq : NULL;
-}
-
 void dt_saver_wait(dt_saver *s) {
     if (s == NULL)
         return;
     dt_meter meter;
-    dt_meter_start(&meter, "saving", "a checkpoint", dt_saver_bytes(s->copy.state.layout), NULL);
+    dt_meter_start(&meter, "saving", "a checkpoint", dt_checkpoint_bytes(s->in.state->layout), NULL);
     pthread_mutex_lock(&s->mutex);
     while (s->done < s->asked) {
         const struct timespec until = dt_clock_after(LOOK_SECONDS);
@@ -376,7 +272,7 @@ dt_status dt_saver_finish(dt_saver *s) {
     const char *cause = s == NULL ? "" : s->failure[0] ? s->failure : s->unsaved;
     if (cause[0] == 0)
         return DT_OK;
-    char *word = s->path ? dt_quote(s->path) : NULL;
+    char *word = s->writer.path ? dt_quote(s->writer.path) : NULL;
     const dt_status status =
         dt_fail("%s; the run stopped after step %" PRId64 ": fix the cause, then go on by the same command "
                 "with --resume %s",
@@ -386,19 +282,19 @@ dt_status dt_saver_finish(dt_saver *s) {
 }
 
 const char *dt_saver_path(const dt_saver *s) {
-    return s == NULL ? NULL : s->path;
+    return s == NULL ? NULL : s->writer.path;
 }
 
 const char *dt_saver_checkpoints_folder(dt_saver *s) {
     if (s == NULL)
         return NULL;
     dt_saver_wait(s);
-    (void)follow_folder(s); /* it was where it was seen last */
-    return s->folder.name;
+    (void)dt_saver_writer_follow(&s->writer); /* it was where it was seen last */
+    return s->writer.folder.name;
 }
 
 double dt_saver_best(const dt_saver *s) {
-    return s == NULL ? (double)INFINITY : s->keep.best_val_loss;
+    return s == NULL ? (double)INFINITY : s->writer.keep.best_val_loss;
 }
 
 double dt_saver_seconds(dt_saver *s) {

@@ -17,6 +17,10 @@
  * the loop began is finished before that of a signal starts, since what is half written is nearer to being
  * whole than what has not begun.
  *
+ * Where ranks share AdamW's moments out, rank 0 copies the weights and its own, the others copy theirs at the
+ * same step (dt_giver_begin), and the writer collects them as it writes (train/collector.h). Of a save that
+ * only a signal asks for, it first finds a step that all ranks can copy.
+ *
  * What rank 0 cannot write is reported at once. By checkpoint_on_error it then is a warning, or the run is
  * asked to stop after the step that is under way, tries once more to save, and fails with the first sentence.
  *
@@ -31,8 +35,12 @@
 #include "base/lock.h"
 #include "base/status.h"
 #include "checkpoint/checkpoint.h"
-#include "train/metrics.h"
+#include "comm/channel.h"
+#include "comm/world.h"
+#include "optim/moments.h"
 #include "optim/state.h"
+#include "train/metrics.h"
+#include "train/saver_trial.h"
 
 /** Everything stays the caller's and must outlive the saver. */
 typedef struct dt_saver_inputs {
@@ -41,33 +49,13 @@ typedef struct dt_saver_inputs {
     const dt_checkpoint_about *about; /**< but for step and val_loss, which come with each save */
     const dt_tokenizer *tokenizer;
     dt_state *state;
-    dt_metrics *metrics; /**< made durable before each checkpoint, which would drop later lines */
+    dt_metrics *metrics;   /**< made durable before each checkpoint, which would drop later lines */
+    const dt_world *world; /**< where `moments` shares the state's moments out; elsewhere NULL, as are */
+    const dt_moments *moments;
+    const dt_channel *channel; /**< over which other ranks give theirs (train/giver.h) */
 } dt_saver_inputs;
 
 typedef struct dt_saver dt_saver;
-
-/** What a save waits for. */
-typedef enum dt_save_kind {
-    DT_SAVE_NOW, /**< for nothing: there is no time to ask. Takes one before it that is still undecided */
-    DT_SAVE_MAKESHIFT, /**< the same, of a step at which no save was planned, for when there may be no time to
-                          come to one that is: it goes again once the checkpoint of a later step stands */
-    DT_SAVE_PROVISIONAL, /**< it gets its name, but older ones go only after dt_saver_decide */
-    DT_SAVE_ON_TRIAL     /**< it gets its name after dt_saver_decide */
-} dt_save_kind;
-
-/** What became of the state that is saved, as the step after it shows. */
-typedef enum dt_save_verdict {
-    DT_SAVE_GOOD,
-    DT_SAVE_DOUBTFUL, /**< it is what all ranks have, but goes wrong: it gets its name, and no other goes for
-                         it */
-    DT_SAVE_BAD       /**< the ranks do not have the same: on trial it is removed */
-} dt_save_verdict;
-
-/** For dt_saver_decide: nobody has hashed the state. */
-#define DT_SAVE_UNSEEN UINT64_C(0)
-
-/** Bytes of the copy that a saver holds; INT64_MAX where no memory could hold it. */
-int64_t dt_saver_bytes(const dt_layout *layout);
 
 /**
  * Allocates the copy and starts the thread. The state as it is counts as saved already: it is fresh, or comes
@@ -83,17 +71,11 @@ void dt_saver_free(dt_saver *saver);
  * validation loss, it is given `val_loss`. Waits for the write before it and until the state is held for the
  * copy, no longer. `val_loss` is of these weights, or DT_NULL_REAL; `since_seconds` is when
  * (dt_clock_seconds) training stopped for it. The caller must not hold the state; any thread may call
- * it. A state that is not finite is not saved, which is a failure. Unless `kind` waits for
+ * it. Where ranks share the moments out, dt_giver_begin is called on the others too, unless `kind` is
+ * DT_SAVE_MAKESHIFT. A state that is not finite is not saved, which is a failure. Unless `kind` waits for
  * nothing, dt_saver_decide must follow before the next begin that does not.
  */
 void dt_saver_begin(dt_saver *saver, double val_loss, double since_seconds, dt_save_kind kind);
-
-/**
- * Waits until nothing is written, and gives the vectors of the copy that the moments of all ranks are to be
- * collected in, where ranks share them out: before each dt_saver_begin of a step that they have not been
- * collected for. NULL without a saver. Nothing may be on trial. The loop alone.
- */
-void dt_saver_moments(dt_saver *saver, float **exp_avg, float **exp_avg_sq);
 
 /**
  * Decides on the save that waits for it. `state_hash`, of optim/fingerprint.h, is what the caller compared,

@@ -10,8 +10,17 @@
 #include "optim/fingerprint.h"
 #include "optim/finite.h"
 
-dt_status dt_saver_copy_create(dt_saver_copy *copy, const dt_layout *layout) {
-    DT_TRY(dt_state_create(&copy->state, layout));
+/* A state of weights alone. */
+static dt_status create_weights(dt_state *state, const dt_layout *layout) {
+    *state = (dt_state){.layout = layout, .sharded = true};
+    state->parameters = dt_memory_alloc(layout->elements, sizeof(float), "the copy of the weights");
+    return state->parameters ? DT_OK : DT_FAILED;
+}
+
+dt_status dt_saver_copy_create(dt_saver_copy *copy, const dt_layout *layout, const dt_moments *moments) {
+    DT_TRY(moments ? create_weights(&copy->state, layout) : dt_state_create(&copy->state, layout));
+    if (moments)
+        DT_TRY(dt_own_moments_create(&copy->own, dt_allreduce_pieces(moments->gather), moments->world->rank));
     copy->hashes =
         dt_memory_alloc(dt_state_slices(layout), sizeof *copy->hashes, "the hashes of what is saved");
     return copy->hashes ? DT_OK : DT_FAILED;
@@ -19,6 +28,7 @@ dt_status dt_saver_copy_create(dt_saver_copy *copy, const dt_layout *layout) {
 
 void dt_saver_copy_free(dt_saver_copy *copy) {
     dt_state_free(&copy->state);
+    dt_own_moments_free(&copy->own);
     dt_memory_free(copy->hashes);
     copy->hashes = NULL;
 }
@@ -34,9 +44,9 @@ void dt_saver_copy_take(dt_saver_copy *copy, const dt_state *from) {
         copy->hashes[slice] = dt_fingerprint_slice(from, slice);
         memcpy(into, elements, (size_t)count * sizeof *into);
     }
+    if (from->sharded)
+        dt_own_moments_take(&copy->own, from);
     dt_state_arrive(&copy->state, from->step);
-    for (int64_t slice = copy->common_slices; slice < dt_state_slices(from->layout); slice++)
-        copy->hashes[slice] = dt_fingerprint_slice(&copy->state, slice);
     copy->waited_seconds = from->waited_seconds;
 }
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -80,19 +81,26 @@ static void skipped_steps_change_no_bit(void **state) {
     command_free(&sharded);
 }
 
-/* A checkpoint does not know whether the optimizer was sharded, nor among how many ranks. */
+/* A checkpoint does not know whether the optimizer was sharded, nor among how many ranks: each of these goes
+ * on from both of them, with it and without. */
 static void a_resume_may_change_it(void **state) {
     (void)state;
+    static const int ranks[] = {TRAINING_ALONE, 2, 3, 5};
+    static const char *const from[] = {"whole", "sharded"}, *const flags[] = {"--no-shard", "--shard"};
     training_done(TRAINING_ALONE, 1, "whole", WHOLE "--checkpoint-cadence 3");
     training_done(3, 1, "sharded", WHOLE SHARD "--checkpoint-cadence 3");
     training_same_weights("whole", "sharded", 3);
-    training_goes_on(2, "--resume whole/checkpoints/checkpoint_step_3 --out-dir on --shard-optimizer");
-    training_goes_on(TRAINING_ALONE,
-                     "--resume sharded/checkpoints/checkpoint_step_3 --out-dir off --no-shard-optimizer");
-    training_goes_on(5, "--resume sharded/checkpoints/checkpoint_step_3 --out-dir other --shard-optimizer");
-    training_same_weights("whole", "on", STEPS);
-    training_same_weights("whole", "off", STEPS);
-    training_same_weights("whole", "other", STEPS);
+    for (int way = 0; way < 16; way++) {
+        char words[256], out_dir[16];
+        const int kind = way / 4 % 2, shard = way / 8;
+        if (kind == 0 && shard == 0) /* no part of this */
+            continue;
+        snprintf(out_dir, sizeof out_dir, "on%d", way);
+        snprintf(words, sizeof words, "--resume %s/checkpoints/checkpoint_step_3 --out-dir %s %s-optimizer",
+                 from[kind], out_dir, flags[shard]);
+        training_goes_on(ranks[way % 4], words);
+        training_same_weights("whole", out_dir, STEPS);
+    }
 }
 
 static void given_weights_change_no_bit(void **state) {
@@ -119,6 +127,27 @@ static void a_stop_saves_all_moments(void **state) {
     training_same_weights("whole", "stopped", step);
 }
 
+/* One rank takes long for step 5, and the others wait for it. A signal to rank 0 alone, which may soon be
+ * killed, has the step before saved from what all ranks have of it, beside that. */
+static void a_signal_in_a_long_step_saves_the_last_one(void **state) {
+    (void)state;
+    const pid_t job = training_start(
+        3, "long",
+        TRAINING_STEADY SHARD
+        "--max-steps 100000 --checkpoint-cadence null --hooks '{forward: [{name: fault, library: " HOOK_FAULT
+        ", rank: 2, step: 5, place: micro_batch, how: sleep, ms: 60000, mark: struck}]}'");
+    for (int look = 0; look < 600 && access("struck", F_OK) != 0; look++)
+        usleep(100000);
+    assert_int_equal(kill(training_rank_process(job, 0), SIGTERM), 0);
+    for (int look = 0; look < 300 && training_latest_step("long") < 0; look++)
+        usleep(100000);
+    assert_int_equal(kill(job, SIGKILL), 0);
+    (void)training_end(job);
+    assert_int_equal(training_latest_step("long"), 4);
+    training_done(TRAINING_ALONE, 1, "whole", TRAINING_STEADY "--max-steps 4");
+    training_same_weights("whole", "long", 4);
+}
+
 /* The best model is saved where it is found, and a save that is begun while the last is written waits for it.
  */
 static void every_save_has_its_own_moments(void **state) {
@@ -138,6 +167,7 @@ int main(void) {
                                        cmocka_unit_test(a_resume_may_change_it),
                                        cmocka_unit_test(given_weights_change_no_bit),
                                        cmocka_unit_test(a_stop_saves_all_moments),
+                                       cmocka_unit_test(a_signal_in_a_long_step_saves_the_last_one),
                                        cmocka_unit_test(every_save_has_its_own_moments)};
     return cmocka_run_group_tests(tests, training_set_up, command_tear_down);
 }

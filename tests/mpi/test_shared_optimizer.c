@@ -116,6 +116,22 @@ static void check_arrival(const dt_moments *m, const float *whole, int64_t eleme
     dt_memory_free(weights);
 }
 
+/* Where elements stand in a vector of a rank's pieces alone. */
+static void check_offsets(const dt_pieces *pieces) {
+    for (int r = 0; r < pieces->size; r++) {
+        int64_t before = 0;
+        for (int64_t b = 0; b < pieces->buckets; b++) {
+            const dt_slice piece = dt_pieces_of(pieces, r, b);
+            assert_int_equal(dt_pieces_before(pieces, r, piece.first), before);
+            if (piece.count > 0)
+                assert_int_equal(dt_pieces_before(pieces, r, piece.first + piece.count - 1),
+                                 before + piece.count - 1);
+            before += piece.count;
+        }
+        assert_int_equal(dt_pieces_before(pieces, r, pieces->elements), before);
+    }
+}
+
 static void pieces_are_the_whole(void **state) {
     (void)state;
     for (size_t o = 0; o < OPTIONS; o++)
@@ -135,6 +151,7 @@ static void pieces_are_the_whole(void **state) {
             for (int r = 0; r < world.size; r++)
                 all += dt_pieces_floats(pieces, r);
             assert_int_equal(all, elements);
+            check_offsets(pieces);
             for (int64_t b = 0; b < pieces->buckets && every_option[o].algorithm != DT_ALGORITHM_LIBRARY;
                  b++) {
                 const dt_slice own = dt_pieces_of(pieces, world.rank, b);
@@ -149,8 +166,9 @@ static void pieces_are_the_whole(void **state) {
         }
 }
 
-/* Moments come to rank 0 and go back. */
-static void moments_are_collected_and_spread(void **state) {
+/* Rank 0 deals elements as a file has them, tensor by tensor in any order, and each rank has its own after.
+ */
+static void moments_are_dealt(void **state) {
     (void)state;
     const dt_shape shape = {.n_layers = 2, .C = 64, .H = 2, .F = 128, .T = 32, .V = 99};
     dt_layout layout;
@@ -159,39 +177,36 @@ static void moments_are_collected_and_spread(void **state) {
     assert_ok(dt_layout_create(&layout, shape));
     assert_ok(dt_moments_create(&moments, &world, world.size, layout.elements, 8192, &every_option[1]));
     assert_ok(dt_moments_create_state(&moments, &mine, &layout));
-    float *exp_avg = world.rank == 0 ? new_vector(layout.elements) : NULL,
-          *exp_avg_sq = world.rank == 0 ? new_vector(layout.elements) : NULL;
-    for (int64_t e = 0; world.rank == 0 && e < layout.elements; e++) {
-        exp_avg[e] = number(e, 1);
-        exp_avg_sq[e] = number(e, 2);
-    }
-    assert_ok(dt_moments_spread(&moments, &mine, exp_avg, exp_avg_sq));
-    int64_t at = 0;
-    for (int64_t r = 0; r < mine.runs; r++)
-        for (int64_t i = 0; i < mine.run[r].count; i++, at++) {
-            const float expected[] = {number(mine.run[r].first + i, 1), number(mine.run[r].first + i, 2)};
-            assert_memory_equal(&mine.exp_avg[at], &expected[0], sizeof *expected);
-            assert_memory_equal(&mine.exp_avg_sq[at], &expected[1], sizeof *expected);
+    float *elements = new_vector(layout.elements);
+    for (int vector = 0; world.rank == 0 && vector < 2; vector++)
+        for (int64_t t = layout.tensors - 1; t >= 0; t--) {
+            const dt_tensor *tensor = &layout.tensor[t];
+            for (int64_t e = 0; e < tensor->count; e++)
+                elements[e] = number(tensor->offset + e, vector + 1);
+            assert_ok(dt_moments_deal(&moments, &mine, vector, tensor->offset, elements, tensor->count));
         }
-    assert_int_equal(at, mine.moments);
-    if (world.rank == 0) {
-        memset(exp_avg, 0, (size_t)layout.elements * sizeof *exp_avg);
-        memset(exp_avg_sq, 0, (size_t)layout.elements * sizeof *exp_avg_sq);
+    assert_ok(world.rank == 0 ? dt_moments_deal_end(&moments) : dt_moments_receive(&moments, &mine));
+    for (int64_t t = 0, dealt = 0; t < layout.tensors; t++, dealt = 0) {
+        const dt_tensor *tensor = &layout.tensor[t];
+        for (int64_t r = 0, at = 0; r < mine.runs; at += mine.run[r++].count)
+            for (int64_t i = 0; i < mine.run[r].count; i++) {
+                const int64_t e = mine.run[r].first + i;
+                const float expected[] = {number(e, 1), number(e, 2)};
+                if (e < tensor->offset || e >= tensor->offset + tensor->count)
+                    continue;
+                assert_memory_equal(&mine.exp_avg[at + i], &expected[0], sizeof *expected);
+                assert_memory_equal(&mine.exp_avg_sq[at + i], &expected[1], sizeof *expected);
+                dealt++;
+            }
+        assert_true(world.size > 1 || dealt == tensor->count);
     }
-    assert_ok(dt_moments_collect(&moments, &mine, exp_avg, exp_avg_sq));
-    for (int64_t e = 0; world.rank == 0 && e < layout.elements; e++) {
-        const float expected[] = {number(e, 1), number(e, 2)};
-        assert_memory_equal(&exp_avg[e], &expected[0], sizeof *expected);
-        assert_memory_equal(&exp_avg_sq[e], &expected[1], sizeof *expected);
-    }
-    dt_memory_free(exp_avg);
-    dt_memory_free(exp_avg_sq);
+    dt_memory_free(elements);
     dt_state_free(&mine);
     dt_moments_free(&moments);
     dt_layout_free(&layout);
 }
 
 static const struct CMUnitTest tests[] = {cmocka_unit_test(pieces_are_the_whole),
-                                          cmocka_unit_test(moments_are_collected_and_spread)};
+                                          cmocka_unit_test(moments_are_dealt)};
 
 CMOCKA_MPI_MAIN(tests)

@@ -272,14 +272,91 @@ static void shared_moments_are_as_predicted(void **state) {
                  sharded = memory_of(folder, wide, "none", "true");
     expect_near("whole", whole.grown, whole.predicted, ALLOWED);
     expect_near("sharded", sharded.grown, sharded.predicted, ALLOWED_SHARDED);
-    if (world.size > 1)
-        expect_near("moments", whole.asked - sharded.asked, whole.predicted - sharded.predicted, 0.03);
+    const double saved = whole.asked - sharded.asked, predicted = whole.predicted - sharded.predicted;
+    if (fabs(saved - predicted) > 0.01 * whole.predicted)
+        fail_msg("rank %d: %.1f MB less were asked for, %.1f MB predicted", world.rank, saved / 1e6,
+                 predicted / 1e6);
     remove_folder(folder);
 }
 
-static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(the_wrappers_count), cmocka_unit_test(memory_is_as_predicted),
-    cmocka_unit_test(shared_moments_are_as_predicted), cmocka_unit_test(a_step_allocates_nothing),
-    cmocka_unit_test(reports_do_not_pile_up)};
+/* The most that was resident since forget_peak, in bytes. */
+static double peak_bytes(void) {
+    char line[128];
+    long kb = 0;
+    FILE *file = fopen("/proc/self/status", "re");
+    assert_non_null(file);
+    while (kb == 0 && fgets(line, sizeof line, file))
+        (void)sscanf(line, "VmHWM: %ld kB", &kb);
+    fclose(file);
+    return 1024.0 * (double)kb;
+}
+
+static void forget_peak(void) {
+    FILE *file = fopen("/proc/self/clear_refs", "we");
+    assert_non_null(file);
+    assert_true(fputs("5", file) > 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* A run to `max_steps` that saves after each step; returns what it needed at its peak beyond what is
+ * predicted, and all moments in `*moments`. Collective. */
+static double run_to(const char *folder, const char *max_steps, const char *resume, double *moments) {
+    char data[80];
+    snprintf(data, sizeof data, "%s/text.txt", folder);
+    const setting rest[] = {{"seed", "1"},
+                            {"max_steps", max_steps},
+                            {"lr_schedule", "constant"},
+                            {"out_dir", folder},
+                            {"data", data},
+                            {"checkpoint_cadence", "1"},
+                            {"eval_cadence", "null"},
+                            {"sampling_cadence", "null"},
+                            {"shard_optimizer", "true"},
+                            {"resume", resume}};
+    dt_config config;
+    dt_run run;
+    dt_config_init(&config);
+    for (size_t i = 0; wide[i][0]; i++)
+        assert_ok(dt_config_set(&config, wide[i][0], wide[i][1], "test"));
+    for (size_t i = 0; i < sizeof rest / sizeof *rest; i++)
+        assert_ok(dt_config_set(&config, rest[i][0], rest[i][1], "test"));
+    assert_ok(dt_config_check(&config));
+    const double before = (double)dt_memory_resident_bytes();
+    forget_peak();
+    assert_ok(dt_run_create(&run, &world, &config));
+    const dt_need need = dt_run_need(&run);
+    *moments = 2.0 * (double)run.layout.elements * sizeof(float);
+    assert_true((double)need.bytes[DT_NEED_SAVER] < (world.rank == 0 ? 0.85 : 0.3) * *moments);
+    assert_ok(dt_loop_run(&run));
+    dt_run_free(&run);
+    return peak_bytes() - before - (double)dt_need_total(&need);
+}
+
+/* Neither at a save nor at a resume does a rank hold what others have of the moments. */
+static void saves_and_resumes_stay_in_bounds(void **state) {
+    (void)state;
+    static const char *const steps[] = {"3", "4"};
+    if (world.size < 4)
+        skip();
+    char folder[64];
+    make_folder(folder);
+    setenv("OMP_NUM_THREADS", "1", 1);
+    for (int r = 0; r < 2; r++) {
+        double moments;
+        const double more = run_to(folder, steps[r], r == 0 ? "null" : "latest", &moments);
+        print_message("rank %d: %.1f MB beyond what is predicted\n", world.rank, more / 1e6);
+        if (more > 0.1 * moments)
+            fail_msg("rank %d: %.1f MB beyond what is predicted, where all moments are %.1f MB", world.rank,
+                     more / 1e6, moments / 1e6);
+    }
+    remove_folder(folder);
+}
+
+static const struct CMUnitTest tests[] = {cmocka_unit_test(the_wrappers_count),
+                                          cmocka_unit_test(memory_is_as_predicted),
+                                          cmocka_unit_test(shared_moments_are_as_predicted),
+                                          cmocka_unit_test(saves_and_resumes_stay_in_bounds),
+                                          cmocka_unit_test(a_step_allocates_nothing),
+                                          cmocka_unit_test(reports_do_not_pile_up)};
 
 CMOCKA_MPI_MAIN(tests)

@@ -78,7 +78,7 @@ static inline dt_status tiny_save_in(const tiny *t, const char *folder, char **p
     dt_checkpoint_path paths;
     if (path != NULL)
         *path = NULL;
-    DT_TRY(dt_checkpoint_write(&paths, folder, &t->about, &t->tokenizer, &t->state, NULL));
+    DT_TRY(dt_checkpoint_write(&paths, folder, &t->about, &t->tokenizer, &t->state, NULL, NULL));
     return dt_checkpoint_publish(&paths, path);
 }
 
