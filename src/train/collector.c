@@ -83,7 +83,7 @@ dt_status dt_collector_release(dt_collector *c, bool asked) {
 
 /* ---- a span ---- */
 
-/* Copies rank `rank`'s part of the span that is held from `part` to its places, or back. */
+/* Copies rank `rank`'s part of the span that is held from `slice` to its places, or back. */
 static void copy_slice(const dt_collector *c, int rank, float *slice, bool back) {
     const dt_pieces *pieces = c->own->pieces;
     int64_t first, end;

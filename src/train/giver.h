@@ -6,13 +6,15 @@
  *     loop      begins | forward, backward, allreduce .... | update |
  *     giver            | copies its moments | gives them, span by span, as rank 0 asks .. | released
  *
- * Rank 0 asks, and a giver answers; so no more is on its way than rank 0 has room for.
+ * Rank 0 asks, and a giver answers; so no more is on its way than rank 0 has room for:
  *
- *     rank 0 asks        the giver
- *     COPY, step         copies its state as soon as that is of this step or a later one, unless it has such
- * a copy, and answers with the copy's step: for a save that the loops do not know of PART, step, answers with
- * the hash of its part of this span of the copy of this step, and the part vector, span RETURN lets the copy
- * go that COPY asked for RELEASE            lets the copy go that its loop has begun LEAVE              ends
+ * - COPY with a step: the giver copies its state as soon as that is of this step or a later one, unless it
+ * has such a copy, and answers with the copy's step. This is for a save that the loops do not know of.
+ * - SLICE with a step, a vector and a span: it answers with the hash of its part of this span in the copy of
+ *   this step, and then with the part.
+ * - RETURN: it lets the copy go that COPY asked for.
+ * - RELEASE: it lets the copy go that its loop has begun.
+ * - LEAVE: it ends.
  *
  * All functions are local but for dt_giver_dismiss, and take NULL where said.
  */
