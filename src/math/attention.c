@@ -153,28 +153,57 @@ static void over_queries(const head *h, float *out, const float *s, int64_t firs
     }
 }
 
-static void fill(float *row, int64_t from, int64_t to, float value) {
-    for (int64_t j = from; j < to; j++)
-        row[j] = value;
+/*
+ * The softmax of a row of scores, score[0..n), in four parts. A tile's rows go through one part after the
+ * other: each part ends in a chain of operations that wait for each other, which those of the next row fill.
+ */
+
+/* Cuts a row off after n scores: what stands up to WHOLE(n) becomes what has 0 for its exponential. Returns
+ * the largest score. */
+static float cut_and_max(float *restrict score, int64_t n) {
+    dt_row_fill(score, n, WHOLE(n), -FLT_MAX);
+    return dt_row_max_whole(score, WHOLE(n));
 }
 
-/* Replaces score[0..n) by its softmax, times `factor` where that is not NULL, and returns log(sum
- * exp(score)); score[n..WHOLE(n)) is lost. */
-static float softmax(float *restrict score, const float *restrict factor, int64_t n) {
+/* Replaces scores by exp(score - max), up to WHOLE(n), and returns their sum. */
+static float exponentials(float *restrict score, float max, int64_t n) {
     float lane[DT_ROW_LANES] = {0};
-    fill(score, n, WHOLE(n), -FLT_MAX); /* whose exponential is 0 */
-    const float max = dt_row_max(score, WHOLE(n));
     for (int64_t j = 0; j < n; j += DT_ROW_LANES)
 #pragma omp simd
         for (int64_t l = 0; l < DT_ROW_LANES; l++) {
             score[j + l] = dt_exp_flushed(score[j + l] - max);
             lane[l] += score[j + l];
         }
-    const float sum = dt_row_fold(lane), scale = 1.0f / sum;
+    return dt_row_fold(lane);
+}
+
+/* Multiplies a row by `scale`, and then by `factor` where that is not NULL. */
+static void scale_row(float *restrict row, const float *restrict factor, float scale, int64_t n) {
     for (int64_t j = 0; j < n; j += DT_ROW_LANES)
         for (int64_t l = 0; l < DT_ROW_LANES; l++)
-            score[j + l] = factor ? factor[j + l] * (score[j + l] * scale) : score[j + l] * scale;
+            row[j + l] = factor ? factor[j + l] * (row[j + l] * scale) : row[j + l] * scale;
+}
+
+/* log(sum exp(score)), of the largest score and the sum of exp(score - max). */
+static float log_of_sum(float max, float sum) {
     return (float)((double)max + dt_elementary_log((double)sum));
+}
+
+/* Softmax and dropout of a tile's rows, queries `first` and on; lse[i] is row i's. */
+static void softmax_tile(const head *h, float *lse, int64_t first, int64_t rows, uint32_t first_row,
+                         const dt_dropout *drop) {
+    float max[DT_TILE_ROWS], sum[DT_TILE_ROWS];
+    for (int64_t i = 0; i < rows; i++)
+        max[i] = cut_and_max(h->s + i * h->stride, first + i + 1);
+    for (int64_t i = 0; i < rows; i++)
+        sum[i] = exponentials(h->s + i * h->stride, max[i], first + i + 1);
+    for (int64_t i = 0; i < rows; i++) {
+        if (drop)
+            dt_dropout_factors(h->factor, drop, first_row + (uint32_t)(first + i), first + i + 1);
+        scale_row(h->s + i * h->stride, drop ? h->factor : NULL, 1.0f / sum[i], first + i + 1);
+    }
+    for (int64_t i = 0; i < rows; i++)
+        lse[i] = log_of_sum(max[i], sum[i]);
 }
 
 /* Asks for rows [first, first + rows) of the next head's columns of x, ahead of their use: they lie too far
@@ -199,12 +228,7 @@ static void forward_head(const head *h, float *y, float *lse, int64_t C, dt_rang
         }
         copy_rows(h->query, h->q + first * h->row, h->row, rows, h->D, h->root);
         against_keys(h, h->s, h->query, rows, 0, keys, first, h->keys_t);
-        for (int64_t i = 0; i < rows; i++) {
-            const int64_t t = first + i;
-            if (drop)
-                dt_dropout_factors(h->factor, drop, first_row + (uint32_t)t, t + 1);
-            lse[t] = softmax(h->s + i * h->stride, drop ? h->factor : NULL, t + 1);
-        }
+        softmax_tile(h, lse + first, first, rows, first_row, drop);
         over_keys(h, y + first * C, C, h->s, rows, keys, h->values);
     }
 }
@@ -344,8 +368,10 @@ static void query(dt_operand *result, const dt_operand *given, int64_t t, int64_
             fetch(k + (j + AHEAD) * row, D);
             scratch[j] = root * dt_row_dot(q, k + j * row, D);
         }
-        (void)softmax(scratch, NULL, t + 1);
-        fill(out, 0, D, 0.0f);
+        const float max = cut_and_max(scratch, t + 1), sum = exponentials(scratch, max, t + 1);
+        scale_row(scratch, NULL, 1.0f / sum, t + 1);
+        for (int64_t d = 0; d < D; d++)
+            out[d] = 0.0f;
         for (int64_t j = 0; j <= t; j++) {
             fetch(v + (j + AHEAD) * row, D);
             for (int64_t d = 0; d < D; d++)

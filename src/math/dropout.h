@@ -66,13 +66,12 @@ static inline void dt_dropout_factors_from(float *restrict factor, const dt_drop
                 words[way][3] = dt_philox_all(d.step);
             }
             dt_philox_run(words, d.key);
-            for (int64_t way = 0; way < DT_PHILOX_WAYS; way++)
-                for (int64_t w = 0; w < 4; w++) {
-                    const dt_philox_narrow word = __builtin_convertvector(words[way][w], dt_philox_narrow);
-                    dt_philox_narrow *out = (void *)(factor + block + 16 * w + lane + way * DT_PHILOX_LANES);
-                    /* All bits of the scale where the word is not below the threshold, else those of 0. */
-                    *out = (dt_philox_narrow)(word >= d.threshold) & scale;
-                }
+            for (int64_t w = 0; w < 4; w++) {
+                const dt_philox_narrow word = dt_philox_join(words[0][w], words[1][w]);
+                dt_philox_narrow *out = (void *)(factor + block + 16 * w + lane);
+                /* All bits of the scale where the word is not below the threshold, else those of 0. */
+                *out = (dt_philox_narrow)(word >= d.threshold) & scale;
+            }
         }
 }
 

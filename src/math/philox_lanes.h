@@ -30,9 +30,12 @@
 /** The same word of every counter. */
 typedef uint64_t dt_philox_wide __attribute__((vector_size(DT_PHILOX_LANES * sizeof(uint64_t))));
 
-/** The same without the upper halves; may be stored anywhere that a float may be. */
-typedef uint32_t dt_philox_narrow
-    __attribute__((vector_size(DT_PHILOX_LANES * sizeof(uint32_t)), aligned(sizeof(uint32_t)), may_alias));
+/** Vectors of counters that go through the rounds together: one alone waits for its multiplications. */
+#define DT_PHILOX_WAYS 2
+
+/** The same of all ways without the upper halves; may be stored anywhere that a float may be. */
+typedef uint32_t dt_philox_narrow __attribute__((
+    vector_size(DT_PHILOX_WAYS * DT_PHILOX_LANES * sizeof(uint32_t)), aligned(sizeof(uint32_t)), may_alias));
 
 /** The 64-bit products of the lower halves of `a` and `b`. Local. */
 static inline dt_philox_wide dt_philox_multiply(dt_philox_wide a, dt_philox_wide b) {
@@ -64,8 +67,17 @@ static inline dt_philox_wide dt_philox_count(uint32_t first) {
     return lane + (uint64_t)first;
 }
 
-/** Vectors of counters that go through the rounds together: one alone waits for its multiplications. */
-#define DT_PHILOX_WAYS 2
+/** The lower halves of `a`, then those of `b`. Local. */
+static inline dt_philox_narrow dt_philox_join(dt_philox_wide a, dt_philox_wide b) {
+    const dt_philox_narrow low = (dt_philox_narrow)a, high = (dt_philox_narrow)b;
+#if DT_PHILOX_LANES == 8
+    return __builtin_shufflevector(low, high, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+#elif DT_PHILOX_LANES == 4
+    return __builtin_shufflevector(low, high, 0, 2, 4, 6, 8, 10, 12, 14);
+#else
+    return __builtin_shufflevector(low, high, 0, 2, 4, 6);
+#endif
+}
 
 /** Replaces the counters (c[way][0], .., c[way][3]) by their four random words under `key`. Local. */
 static inline void dt_philox_run(dt_philox_wide c[DT_PHILOX_WAYS][4], dt_philox_key key) {

@@ -152,9 +152,8 @@ static inline float dt_softmax_powers(dt_factor *restrict p, const float *restri
  */
 static inline dt_softmax_sum dt_softmax_row(dt_factor *restrict p, float *restrict s, int64_t n, int64_t wide,
                                             float scale, const float *restrict factor) {
-    for (int64_t j = n; j < wide; j++)
-        s[j] = -FLT_MAX; /* whose power is 0 */
-    const float max = scale * dt_row_max(s, wide);
+    dt_row_fill(s, n, wide, -FLT_MAX); /* whose power is 0 */
+    const float max = scale * dt_row_max_whole(s, wide);
     return (dt_softmax_sum){max, factor ? dt_softmax_powers(p, s, wide, scale, max, factor, true)
                                         : dt_softmax_powers(p, s, wide, scale, max, NULL, false)};
 }
