@@ -19,6 +19,7 @@ struct dt_arrival {
     bool under_way;
     int64_t next;       /* the bucket to start next */
     int64_t before;     /* buckets of earlier arrivals */
+    int64_t counted;    /* buckets that the main thread has come to need, each an arrival for the watchdog */
     double start, done; /* when the first bucket left, and when the last had come, or 0 */
     double exposed;     /* seconds so far */
     dt_status status;   /* of the first call that failed */
@@ -55,7 +56,15 @@ static void advance(dt_arrival *a) {
     note_arrived(a);
 }
 
+/* Also where the weights are there already: all ranks must count alike, whether they wait or not. */
+static void count_needed(dt_arrival *a, int64_t offset) {
+    const dt_moments *m = a->moments;
+    for (; a->counted < m->buckets && m->bounds[a->counted] < offset; a->counted++)
+        dt_progress_arrive();
+}
+
 static void await_as_main(dt_arrival *a, int64_t offset) {
+    count_needed(a, offset);
     if (atomic_load(&a->arrived) >= a->moments->bounds[a->moments->buckets])
         return;
     /* Beside a pass a call takes the core's time; once the pass must wait, all time. */
@@ -64,7 +73,6 @@ static void await_as_main(dt_arrival *a, int64_t offset) {
     a->exposed += dt_clock_core_seconds() - begun;
     if (atomic_load(&a->arrived) < offset) {
         const double waited = dt_clock_seconds();
-        dt_progress_arrive();
         while (atomic_load(&a->arrived) < offset) {
             if (a->status == DT_OK)
                 a->status = dt_allreduce_wait(a->moments->gather);
@@ -116,7 +124,7 @@ dt_status dt_arrival_start(dt_arrival *a) {
     DT_ASSERT(!a->under_way && pthread_equal(pthread_self(), a->main));
     a->under_way = true;
     a->before = dt_allreduce_completed(a->moments->gather);
-    a->next = 0;
+    a->next = a->counted = 0;
     a->start = dt_clock_seconds();
     a->done = a->exposed = 0.0;
     a->status = DT_OK;

@@ -45,13 +45,14 @@ static double since_struck(const char *name) {
     return (double)(now.tv_sec - info.st_mtim.tv_sec) + 1e-9 * (double)(now.tv_nsec - info.st_mtim.tv_nsec);
 }
 
-/* Runs 4 ranks with `hooks` (the inside of the map) and `flags`; the exit code, after a look at time and
+/* Runs `ranks` with `hooks` (the inside of the map) and `flags`; the exit code, after a look at time and
  * processes. */
-static int run_with_fault(const char *name, const char *hooks, const char *flags, double allowed_seconds) {
+static int run_ranks_with_fault(int ranks, const char *name, const char *hooks, const char *flags,
+                                double allowed_seconds) {
     char line[2048];
     remove("struck");
     snprintf(line, sizeof line, MODEL "%s --hooks '{%s}'", flags, hooks);
-    const int code = training_end(training_start(4, name, line));
+    const int code = training_end(training_start(ranks, name, line));
     const double seconds = since_struck(name);
     if (seconds > allowed_seconds)
         fail_msg("%s: the job ended %.1f s after the fault, expected at most %.1f s", name, seconds,
@@ -59,6 +60,10 @@ static int run_with_fault(const char *name, const char *hooks, const char *flags
     if (job_await_end(5.0) != 0)
         fail_msg("%s: %d processes of the job have outlived it", name, job_count());
     return code;
+}
+
+static int run_with_fault(const char *name, const char *hooks, const char *flags, double allowed_seconds) {
+    return run_ranks_with_fault(4, name, hooks, flags, allowed_seconds);
 }
 
 static void check_error(const char *name, const char *sentence, bool expected) {
@@ -165,6 +170,25 @@ static void a_rank_that_is_caught_is_named(void **state) {
     check_error("caught", ", which answers, but is computing gradients at step 2 since ", true);
 }
 
+/* Where the optimizer is shared out as well: whether a rank had to wait for new weights in earlier steps is
+ * chance, and which rank is behind must not depend on it. */
+static void a_rank_that_is_caught_is_named_where_the_optimizer_is_shared(void **state) {
+    static const char *const hooks[] = {
+        "update: [" FAULT "rank: 1, step: 25, place: update, how: sleep, ms: 100000}]",
+        "forward: [" FAULT "rank: 1, step: 25, place: micro_batch, how: sleep, ms: 100000}]"};
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "shared_%d", i);
+        assert_int_equal(run_ranks_with_fault(2, name, hooks[i % 2],
+                                              "--max-steps 100000000 --hang-timeout-seconds 1.5 "
+                                              "--shard-optimizer --allreduce hierarchical",
+                                              1.5 + END_SECONDS),
+                         1);
+        check_error(name, ": 1 of 2 ranks has not arrived: rank 1 on ", true);
+    }
+}
+
 /* Work that takes longer than the limit is no hang as long as there are signs of it: here four micro-batches,
  * of 0.7 s each, for which all others wait. */
 static void a_rank_that_is_slow_is_waited_for(void **state) {
@@ -177,12 +201,14 @@ static void a_rank_that_is_slow_is_waited_for(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_rank_that_dies_ends_the_job),
-                                       cmocka_unit_test(a_rank_that_stops_is_named),
-                                       cmocka_unit_test(the_sentence_stands_once_however_long_the_end_takes),
-                                       cmocka_unit_test(a_watchdog_that_is_caught_ends_the_job),
-                                       cmocka_unit_test(a_rank_that_stops_at_the_start_is_named),
-                                       cmocka_unit_test(a_rank_that_is_caught_is_named),
-                                       cmocka_unit_test(a_rank_that_is_slow_is_waited_for)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_rank_that_dies_ends_the_job),
+        cmocka_unit_test(a_rank_that_stops_is_named),
+        cmocka_unit_test(the_sentence_stands_once_however_long_the_end_takes),
+        cmocka_unit_test(a_watchdog_that_is_caught_ends_the_job),
+        cmocka_unit_test(a_rank_that_stops_at_the_start_is_named),
+        cmocka_unit_test(a_rank_that_is_caught_is_named),
+        cmocka_unit_test(a_rank_that_is_caught_is_named_where_the_optimizer_is_shared),
+        cmocka_unit_test(a_rank_that_is_slow_is_waited_for)};
     return cmocka_run_group_tests(tests, set_up, job_tear_down);
 }
