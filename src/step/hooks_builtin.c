@@ -179,6 +179,7 @@ static void keep_gradient(noise *n, int64_t step, const dt_hook_tensor *tensors,
     n->kept_step = step;
 }
 
+/* A gradient that is not finite, whose step is skipped, says nothing of the others. */
 static void compare_gradients(noise *n, const dt_hook_tensor *tensors, int64_t count) {
     double product = 0.0, difference = 0.0;
     const float *kept = n->kept;
@@ -191,6 +192,8 @@ static void compare_gradients(noise *n, const dt_hook_tensor *tensors, int64_t c
         }
         kept += elements;
     }
+    if (!isfinite(product) || !isfinite(difference))
+        return;
     n->gradient = NOISE_DECAY * n->gradient + (1.0 - NOISE_DECAY) * product;
     n->variance = NOISE_DECAY * n->variance + (1.0 - NOISE_DECAY) * 0.5 * (double)n->batch_size * difference;
 }

@@ -170,6 +170,28 @@ static void noise_alone_has_no_scale(void **state) {
     json_decref(reports);
 }
 
+/* A gradient that is not finite, whose step is skipped, is left out, and those after it count again. */
+static void noise_scale_outlasts_what_is_not_finite(void **state) {
+    fixture *f = *state;
+    double before = 0.0;
+    make_hooks(f, "{\"update\":[{\"name\":\"noise_scale\"}]}");
+    for (int64_t step = 1; step <= 7; step++) {
+        for (int64_t i = 0; i < f->layout.elements; i++)
+            f->gradient[i] = 1.0f + next_number();
+        if (step == 4)
+            f->gradient[0] = NAN;
+        assert_done(dt_hooks_update(f->hooks, step, f->gradient));
+        json_t *reports = dt_hooks_take_reports(f->hooks);
+        if (step > 1) {
+            const double scale = reported(reports, 0, "noise_scale");
+            assert_true(scale > 0.0 && isfinite(scale));
+            assert_true((scale == before) == (step == 4 || step == 5));
+            before = scale;
+        }
+        json_decref(reports);
+    }
+}
+
 /* JSON has no word for infinity, so the report says null. */
 static void what_is_not_finite_is_null(void **state) {
     fixture *f = *state;
@@ -292,6 +314,7 @@ int main(void) {
                                        TEST(gradient_stats_are_the_norms_of_the_tensors),
                                        TEST(noise_scale_is_that_of_pairs_of_steps),
                                        TEST(noise_alone_has_no_scale),
+                                       TEST(noise_scale_outlasts_what_is_not_finite),
                                        TEST(log_interval_thins_out_reports),
                                        TEST(what_is_not_finite_is_null),
                                        TEST(the_old_names_still_compile),
