@@ -30,6 +30,9 @@
 #define LOOK_SECONDS  0.5
 #define PAUSE_SECONDS 5.0
 
+/* Slurm gives a job without a limit a year. */
+#define LONGEST_SECONDS 3.2e9
+
 /* ---- Slurm ---- */
 
 static bool is_number(const char *text) {
@@ -123,11 +126,17 @@ double dt_deadline_slurm(void) {
         return HUGE_VAL;
     if (is_number(told)) {
         const double end = strtod(told, NULL), since = (double)time(NULL) - end;
-        if (since < 0.0)
+        if (since < 0.0 && since > -LONGEST_SECONDS)
             return end;
-        dt_log_line("deadline  SLURM_JOB_END_TIME was %s ago and is ignored, since this job still runs; "
-                    "asking squeue",
-                    dt_units_seconds(since).text);
+        if (since < 0.0)
+            dt_log_line(
+                "deadline  SLURM_JOB_END_TIME, %.40s, is ignored, since no job lasts until then; asking "
+                "squeue",
+                told);
+        else
+            dt_log_line("deadline  SLURM_JOB_END_TIME was %s ago and is ignored, since this job still runs; "
+                        "asking squeue",
+                        dt_units_seconds(since).text);
     }
     const double end = find_by_squeue(job, why, sizeof why);
     if (isnan(end))

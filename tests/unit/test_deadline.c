@@ -73,6 +73,20 @@ static void test_slurm_names_the_end(void **state) {
     assert_true(dt_deadline_slurm() == 1937908800.0); /* date -ud 2031-05-30T12:00:00 +%s */
 }
 
+/* No job lasts for a hundred years: what says so is another thing than the end. */
+static void test_an_end_that_no_job_has_is_not_taken(void **state) {
+    static const char *const ends[] = {"99999999999999999999", "1000000000000",
+                                       "9999999999999999999999999999999999999999999999999999999999999999"};
+    (void)state;
+    setenv("SLURM_JOB_ID", "17", 1);
+    put_squeue("echo 2031-05-30T12:00:00");
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        setenv("SLURM_JOB_END_TIME", ends[i], 1);
+        assert_true(dt_deadline_slurm() == 1937908800.0);
+    }
+    unsetenv("SLURM_JOB_END_TIME");
+}
+
 /* What dt_deadline_slurm warns of, and the end it finds; owned by the caller. */
 static char *warning_of(double *end) {
     char path[512];
@@ -267,6 +281,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_outside_of_slurm_there_is_no_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_slurm_names_the_end, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_an_end_that_no_job_has_is_not_taken, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_no_time_is_no_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_users_way_to_look_does_not_count, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_an_hour_that_comes_twice_is_told_apart, set_up, tear_down),
