@@ -1,12 +1,15 @@
 /* From a line to a summary, which is one event. */
 #include "train/tensorboard.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -46,8 +49,14 @@ dt_status dt_tensorboard_open(dt_tensorboard **tensorboard, const dt_config *con
 }
 
 dt_status dt_tensorboard_expect(const char *folder) {
-    if (!dt_file_is_there(folder) || dt_file_is_folder(folder))
+    if (!dt_file_is_there(folder))
         return DT_OK;
+    if (dt_file_is_folder(folder)) {
+        if (faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) == 0)
+            return DT_OK;
+        return dt_usage("tensorboard: cannot write in %s: %s; move it away, or set tensorboard: false",
+                        folder, strerror(errno));
+    }
     return dt_usage("tensorboard: expected %s to be a folder or nothing yet, found %s; move it away, or set "
                     "tensorboard: false",
                     folder, dt_file_exists(folder) ? "a file" : "a link that leads nowhere");
@@ -103,13 +112,15 @@ static void tell(dt_tensorboard *t, dt_status status, int64_t step) {
     t->failing = status != DT_OK;
 }
 
-/* What is written to a file that has no name any more nobody reads: a new one follows it. */
+/* What is written to a file that has no name any more, or behind what a rotation of logs has cut off, nobody
+ * reads: a new one follows it. */
 static dt_status follow_name(dt_tensorboard *t) {
-    if (!dt_tensorboard_file_is_removed(&t->file))
+    const char *lost = dt_tensorboard_file_lost(&t->file);
+    if (lost == NULL)
         return DT_OK;
     if (!t->failing)
-        dt_log_warn("%s was removed while the run was writing to it; events now go to a new file",
-                    t->file.path);
+        dt_log_warn("%s was %s while the run was writing to it; events now go to a new file", t->file.path,
+                    lost);
     (void)dt_tensorboard_file_close(&t->file);
     t->started = false;
     return dt_tensorboard_file_open(&t->file, t->folder, t->run_id);

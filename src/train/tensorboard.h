@@ -41,7 +41,7 @@ typedef struct dt_tensorboard dt_tensorboard;
 dt_status dt_tensorboard_open(dt_tensorboard **tensorboard, const dt_config *config, const char *run_id,
                               int64_t start_step);
 
-/** Fails with DT_USAGE where `folder` is something else, or a link into nowhere. */
+/** Fails with DT_USAGE where `folder` is something else, a link into nowhere, or cannot be written to. */
 dt_status dt_tensorboard_expect(const char *folder);
 
 /** Fails with DT_USAGE where a run that lives writes its events in `folder`. */

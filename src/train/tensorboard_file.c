@@ -181,9 +181,13 @@ dt_status dt_tensorboard_file_write_tensor(dt_tensorboard_file *file, int64_t st
     return dt_tensorboard_file_write(file, &event);
 }
 
-bool dt_tensorboard_file_is_removed(const dt_tensorboard_file *file) {
+const char *dt_tensorboard_file_lost(const dt_tensorboard_file *file) {
     struct stat info;
-    return file->descriptor < 0 || (fstat(file->descriptor, &info) == 0 && info.st_nlink == 0);
+    if (file->descriptor < 0)
+        return "removed";
+    if (fstat(file->descriptor, &info) != 0)
+        return NULL;
+    return info.st_nlink == 0 ? "removed" : info.st_size < file->end ? "cut short" : NULL;
 }
 
 dt_status dt_tensorboard_file_close(dt_tensorboard_file *file) {

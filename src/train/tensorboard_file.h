@@ -63,8 +63,9 @@ dt_status dt_tensorboard_file_write_tensor(dt_tensorboard_file *file, int64_t st
                                            const char *plugin, ProtobufCBinaryData content,
                                            Tensorboard__TensorProto *tensor);
 
-/** Whether the file has no name any more, or could not be opened. */
-bool dt_tensorboard_file_is_removed(const dt_tensorboard_file *file);
+/** What another has done to the file, so that nobody can read what is appended to it: "removed" where it has
+ * no name any more, or could not be opened, "cut short", or NULL. */
+const char *dt_tensorboard_file_lost(const dt_tensorboard_file *file);
 
 /** Makes the file durable and closes it; one that was never opened ({.descriptor = -1}) is fine. */
 dt_status dt_tensorboard_file_close(dt_tensorboard_file *file);

@@ -106,9 +106,35 @@ static void a_refused_run_changes_nothing(void **state) {
     }
 }
 
+/* A folder for TensorBoard's files that cannot be written to is found before anything is moved, and in a
+ * rehearsal too. */
+static void a_folder_of_events_that_is_read_only_changes_nothing(void **state) {
+    (void)state;
+    command_result r;
+    static const char *const flags[] = {"--out-dir run", "--resume run/checkpoints/checkpoint_step_2",
+                                        "--out-dir run --dry-run", "--out-dir new"};
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+        char commands[2048];
+        snprintf(commands, sizeof commands,
+                 "rm -rf run new; cp -a saved run; mkdir run/tensorboard new new/tensorboard; "
+                 "mount -t tmpfs -o ro tmpfs run/tensorboard; mount -t tmpfs -o ro tmpfs new/tensorboard; "
+                 "find run new | sort >before; " TRAIN "--max-steps 6 --tensorboard %s || echo refused; "
+                 "find run new | sort >after; cmp before after",
+                 flags[i]);
+        if (!mounting(commands, &r))
+            return;
+        expect(&r, 0,
+               (const char *const[]){
+                   "dtrain: error: tensorboard: cannot write in ",
+                   "/tensorboard: Read-only file system; move it away, or set tensorboard: false", "refused",
+                   NULL});
+    }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(a_volume_keeps_its_own),
-                                       cmocka_unit_test(what_an_image_holds_is_kept_and_removed),
-                                       cmocka_unit_test(a_refused_run_changes_nothing)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_volume_keeps_its_own), cmocka_unit_test(what_an_image_holds_is_kept_and_removed),
+        cmocka_unit_test(a_refused_run_changes_nothing),
+        cmocka_unit_test(a_folder_of_events_that_is_read_only_changes_nothing)};
     return cmocka_run_group_tests(tests, set_up, command_tear_down);
 }

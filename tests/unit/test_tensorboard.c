@@ -279,6 +279,30 @@ static void a_removed_file_is_followed_by_another(void **state) {
     free(events);
 }
 
+/* A rotation of logs may cut the file and leave it: records behind a hole could not be read. */
+static void a_cut_file_is_followed_by_another(void **state) {
+    (void)state;
+    char **names;
+    size_t count;
+    char *events = dt_file_join(folder, DT_TENSORBOARD_NAME);
+    dt_tensorboard *t = open_at(0);
+    take_steps(t, 1, 2);
+    assert_done(dt_file_list(events, &names, &count));
+    assert_int_equal(count, 1);
+    char *cut = dt_file_join(events, names[0]);
+    assert_int_equal(truncate(cut, 0), 0);
+    take_steps(t, 3, 4);
+    dt_tensorboard_free(t);
+    event_file file = read_file(1, 2);
+    expect_start(&file, 1);
+    assert_int_equal(file.count, 5);
+    expect_scalar(file.events[3], 3, "loss/train", 3.0f);
+    event_file_free(&file);
+    dt_file_free_names(names, count);
+    free(cut);
+    free(events);
+}
+
 /* Before step 1 a place that cannot be is refused. */
 static void a_file_in_the_way_is_refused(void **state) {
     (void)state;
@@ -305,6 +329,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_run_that_goes_on_starts_at_its_step, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_full_disk_costs_events_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_removed_file_is_followed_by_another, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_cut_file_is_followed_by_another, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_file_in_the_way_is_refused, set_up, tear_down)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
