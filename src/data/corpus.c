@@ -342,7 +342,8 @@ void dt_corpus_warn(const dt_corpus *corpus) {
 
 dt_status dt_corpus_check_request(const dt_corpus *corpus) {
     return corpus->stop_requested && corpus->stop_requested()
-               ? dt_stopped("asked to stop while %s was read", corpus->path)
+               ? dt_stopped("asked to stop while %s %s read", corpus->path,
+                            dt_plural(corpus->sources, "was", "were"))
                : DT_OK;
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/plural.h"
 #include "comm/agree.h"
 #include "comm/contract.h"
 #include "checkpoint/choose.h"
@@ -330,22 +331,23 @@ dt_status dt_resume_find(dt_resume *resume, const dt_world *world, dt_config *co
 }
 
 dt_status dt_resume_check_corpus(const dt_resume *resume, const dt_corpus_identity *corpus,
-                                 const char *corpus_path) {
+                                 const char *corpus_path, int64_t files) {
     const dt_corpus_identity *saved = &resume->corpus;
     if (!resume->found)
         return DT_OK;
     if (saved->file_bytes != corpus->file_bytes || saved->tokens != corpus->tokens)
         return dt_usage(
-            "%s is not the text that the checkpoint was trained on: expected %" PRId64 " bytes and %" PRId64
+            "%s %s not the text that the checkpoint was trained on: expected %" PRId64 " bytes and %" PRId64
             " tokens, found %" PRId64 " and %" PRId64
             "; give that text by --data, or start a new run in another --out-dir without --resume",
-            corpus_path, saved->file_bytes, saved->tokens, corpus->file_bytes, corpus->tokens);
+            corpus_path, dt_plural(files, "is", "are"), saved->file_bytes, saved->tokens, corpus->file_bytes,
+            corpus->tokens);
     if (saved->hash != corpus->hash)
         return dt_usage(
-            "%s is not the text that the checkpoint was trained on: it is as long, but its content hash is "
+            "%s %s not the text that the checkpoint was trained on: it is as long, but its content hash is "
             "%016" PRIx64 ", expected %016" PRIx64
             "; give that text by --data, or start a new run in another --out-dir without --resume",
-            corpus_path, corpus->hash, saved->hash);
+            corpus_path, dt_plural(files, "is", "are"), corpus->hash, saved->hash);
     return DT_OK;
 }
 

@@ -47,9 +47,9 @@ dt_status dt_resume_adopt(dt_config *config, const dt_config *saved);
 dt_status dt_resume_find(dt_resume *resume, const dt_world *world, dt_config *config,
                          const char *checkpoints_folder, char **path);
 
-/** Refuses a corpus other than the checkpoint's, naming the difference. Local. */
+/** Refuses a corpus of `files` other than the checkpoint's, naming the difference. Local. */
 dt_status dt_resume_check_corpus(const dt_resume *resume, const dt_corpus_identity *corpus,
-                                 const char *corpus_path);
+                                 const char *corpus_path, int64_t files);
 
 /** Says so on rank 0 where OpenBLAS's products go on with another version or other kernels than the
  * checkpoint's run had, `products` being what this one has. Local. */

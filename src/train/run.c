@@ -91,7 +91,8 @@ static dt_status create_data(dt_run *run, const dt_resume *resume) {
     DT_TRY(dt_run_corpus_open(&inputs, &run->corpus));
     DT_TRY(dt_agree(run->world, create_layout(run)));
     run->about.corpus = dt_corpus_index_identity(&run->corpus);
-    DT_TRY(dt_agree(run->world, dt_resume_check_corpus(resume, &run->about.corpus, run->corpus.path)));
+    DT_TRY(dt_agree(run->world, dt_resume_check_corpus(resume, &run->about.corpus, run->corpus.path,
+                                                       run->corpus.sources)));
     DT_TRY(dt_agree(run->world,
                     dt_streams_cut(&run->streams, run->corpus.total.tokens, dt_settings_train_ratio(c),
                                    c->batch_size, c->max_seq_len, (uint64_t)c->seed, c->shuffle)));

@@ -158,6 +158,19 @@ static void another_corpus_is_refused(void **state) {
         2,
         "dtrain: error: other.txt is not the text that the checkpoint was trained on: it is as long, but "
         "its content hash is ");
+    for (int more = 1; more <= 2; more++) {
+        char flags[512], sentence[256];
+        snprintf(flags, sizeof flags,
+                 TRAINING_STEADY
+                 "--max-steps 4 --resume latest --data null --data longer.txt --data other.txt%s",
+                 more == 2 ? " --data other.txt" : "");
+        snprintf(
+            sentence, sizeof sentence,
+            "dtrain: error: longer.txt and %d more file%s are not the text that the checkpoint was trained "
+            "on: expected 30000 bytes and 30000 tokens, found ",
+            more, more == 1 ? "" : "s");
+        training_refused(TRAINING_ALONE, "saved", flags, 2, sentence);
+    }
 }
 
 /* The same text under another name is the same corpus; what may change is said once and taken. */

@@ -327,6 +327,52 @@ static void the_deadline_stops_in_time(void **state) {
     command_free(&r);
 }
 
+/* Several files are read, and one was. A deadline that is over asks before the reading. */
+static void a_text_of_several_files_is_named_as_such(void **state) {
+    (void)state;
+    static const char *const data[] = {"--data text.txt", "--data text.txt --data text.txt",
+                                       "--data text.txt --data text.txt --data text.txt"};
+    static const char *const named[] = {"text.txt was", "text.txt and 1 more file were",
+                                        "text.txt and 2 more files were"};
+    for (size_t i = 0; i < sizeof data / sizeof *data; i++) {
+        char flags[512], sentence[128];
+        snprintf(flags, sizeof flags, ENDLESS "--data null %s --stop-after-seconds 1e-3", data[i]);
+        snprintf(sentence, sizeof sentence, "asked to stop while %s read: no step was taken", named[i]);
+        command_result r = training_run(TRAINING_ALONE, 1, "several", flags);
+        assert_int_equal(r.exit_code, 0);
+        command_says(&r, sentence);
+        command_free(&r);
+    }
+}
+
+/* Where Slurm's time limit ends the run, it says so at the start, at the stop, at the end and in
+ * metrics.jsonl. */
+static void the_end_of_a_slurm_job_is_named(void **state) {
+    (void)state;
+    bool in_training = false;
+    setenv("SLURM_JOB_ID", "17", 1);
+    for (int seconds = 5; !in_training && seconds < 100; seconds *= 2) {
+        char end[32];
+        snprintf(end, sizeof end, "%lld", (long long)time(NULL) + seconds);
+        setenv("SLURM_JOB_END_TIME", end, 1);
+        command_result r = training_run(TRAINING_ALONE, 1, "limit", ENDLESS);
+        assert_int_equal(r.exit_code, 0);
+        command_says(&r, " from now, by the end of the Slurm job: saves and stops before\n");
+        in_training = strstr(r.out, "  stopped by the deadline (end of the Slurm job) after step ") != NULL;
+        if (in_training)
+            command_says(&r,
+                         "  stop asked for by the deadline (end of the Slurm job): the step under way is the "
+                         "last\n");
+        command_free(&r);
+    }
+    unsetenv("SLURM_JOB_ID");
+    unsetenv("SLURM_JOB_END_TIME");
+    assert_true(in_training);
+    command_result r = command_run("tail -n 1 limit/metrics.jsonl");
+    command_says(&r, "\"cause\":\"the deadline (end of the Slurm job)\"}\n");
+    command_free(&r);
+}
+
 /* A save that was killed leaves a temporary folder under its own name; the next start takes no harm from it.
  */
 static void what_a_killed_save_left_is_cleared_away(void **state) {
@@ -390,6 +436,8 @@ int main(void) {
                                        cmocka_unit_test(a_signal_at_the_start_damages_nothing),
                                        cmocka_unit_test(a_request_ends_the_reading_of_the_text),
                                        cmocka_unit_test(the_deadline_stops_in_time),
+                                       cmocka_unit_test(a_text_of_several_files_is_named_as_such),
+                                       cmocka_unit_test(the_end_of_a_slurm_job_is_named),
                                        cmocka_unit_test(what_a_killed_save_left_is_cleared_away),
                                        cmocka_unit_test(output_that_is_lost_ends_no_run)};
     return cmocka_run_group_tests(tests, training_set_up, command_tear_down);
