@@ -55,10 +55,12 @@ static dt_status diverged(const dt_run *run, const dt_step_result *result) {
 
 /* The state is still the same everywhere: what was made of it is not. */
 static dt_status unequal(const dt_run *run) {
-    return dt_fail(
-        "step %" PRId64 ": expected the same loss and gradient on every rank, found that %s; the step was "
-        "not taken; " CAUSE "leave out that host, or fix the hook, and go on from the last checkpoint",
-        run->state.step + 1, dt_step_blame(run->step));
+    char advice[ADVICE_BYTES];
+    advise(run, run->state.step + 1, advice);
+    return dt_fail("step %" PRId64
+                   ": expected the same loss and gradient on every rank, found that %s; the step was "
+                   "not taken; " CAUSE "leave out that host, or fix the hook, and %s",
+                   run->state.step + 1, dt_step_blame(run->step), advice);
 }
 
 dt_status dt_failure_of_step(dt_run *run, const dt_step_result *result) {

@@ -186,6 +186,10 @@ static void a_gradient_that_differs_is_not_taken(void **state) {
         "dtrain: error: step 4: expected the same loss and gradient on every rank, found that rank 1 on ");
     training_expect_steps("flip", "loss", "1 2 3 ");
     assert_int_equal(training_latest_step("flip"), 3);
+    training_refused(3, "flip3",
+                     MODEL FAULT("rank: 1, step: 4, how: flip, tensor: 1") "--checkpoint-cadence 2", 1,
+                     "fix the hook, and go on by the same command with --resume "
+                     "flip3/checkpoints/checkpoint_step_2, the newest from before it");
     training_refused(
         2, "flip2", MODEL SKIP FAULT("rank: 1, step: 4, how: flip, tensor: 1"), 1,
         " differ from one another, and no majority says which is right; first in the gradient of "
