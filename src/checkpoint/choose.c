@@ -75,3 +75,20 @@ dt_status dt_checkpoint_choose(const char *name, char **path) {
     DT_TRY(dt_checkpoint_metadata_expect(name) == DT_USAGE ? DT_OK : DT_FAILED);
     return dt_usage("%s, a run's folder (its latest is taken) or RUN/best", dt_error());
 }
+
+dt_status dt_checkpoint_choose_expect_own(const char *name, const char *path) {
+    const char *link;
+    char *run = run_of_link(name, &link), *folder = checkpoints_of(run ? run : name);
+    char *inside = dt_file_join(path, ".."), *real = realpath(path, NULL);
+    dt_status status = DT_OK;
+    if (folder && inside && real && !dt_file_is_same(folder, inside))
+        status = dt_usage(
+            "resume: %s means a checkpoint in %s, but a link there leads to %s; name that by its path "
+            "to go on there, or name the folder to write to with --out-dir",
+            name, folder, real);
+    free(real);
+    free(inside);
+    free(folder);
+    free(run);
+    return status;
+}

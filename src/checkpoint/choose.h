@@ -15,4 +15,8 @@
  * DT_USAGE, naming what would do, where it means none. Local. */
 dt_status dt_checkpoint_choose(const char *name, char **path);
 
+/** Where `name` means the latest or best of a run's folder, fails with DT_USAGE when the link leads to a
+ * checkpoint, `path`, that is in another folder: that does not make its run the one to go on with. Local. */
+dt_status dt_checkpoint_choose_expect_own(const char *name, const char *path);
+
 #endif

@@ -104,7 +104,9 @@ dt_status dt_resume_settle(dt_config *config) {
         dt_config_is_given(config, "out_dir") || dt_config_is_given(config, "checkpoint_dir"))
         return DT_OK;
     DT_TRY(dt_checkpoint_choose(config->resume, &path));
-    dt_status status = dt_checkpoint_read_about(path, &about);
+    dt_status status = dt_checkpoint_choose_expect_own(config->resume, path);
+    if (status == DT_OK)
+        status = dt_checkpoint_read_about(path, &about);
     if (status == DT_OK) {
         status = settle(config, &about.config, path);
         dt_config_free(&about.config);

@@ -154,6 +154,26 @@ static void a_copy_alone_asks_for_a_folder(void **state) {
     assert_int_equal(training_latest_step("lone_run"), 3);
 }
 
+/* The run that is named is the one that is changed. */
+static void a_link_to_another_runs_checkpoint_is_refused(void **state) {
+    (void)state;
+    static const char *const names[] = {"strange", "strange/checkpoints", "strange/latest",
+                                        "strange/checkpoints/latest"};
+    command_result r = command_run("cp -r saved strange && ln -sfn ../../saved/checkpoints/checkpoint_step_2 "
+                                   "strange/checkpoints/latest && find saved >saved.list");
+    assert_int_equal(r.exit_code, 0);
+    command_free(&r);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        r = command_run("%s --resume %s --max-steps 3", DTRAIN_PROGRAM, names[i]);
+        assert_int_equal(r.exit_code, 2);
+        command_says(&r, "means a checkpoint in strange/checkpoints, but a link there leads to ");
+        command_free(&r);
+    }
+    r = command_run("find saved | cmp - saved.list");
+    assert_int_equal(r.exit_code, 0);
+    command_free(&r);
+}
+
 static void best_is_a_checkpoint_too(void **state) {
     (void)state;
     training_refused(
@@ -289,6 +309,7 @@ int main(void) {
                                        cmocka_unit_test(auto_starts_fresh_where_nothing_is),
                                        cmocka_unit_test(latest_needs_a_checkpoint),
                                        cmocka_unit_test(a_copy_alone_asks_for_a_folder),
+                                       cmocka_unit_test(a_link_to_another_runs_checkpoint_is_refused),
                                        cmocka_unit_test(a_shared_checkpoint_dir_makes_no_other_run_its_own),
                                        cmocka_unit_test(best_is_a_checkpoint_too),
                                        cmocka_unit_test(a_damaged_checkpoint_is_refused),
