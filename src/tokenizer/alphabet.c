@@ -10,24 +10,55 @@
 #define ASCII     128
 #define KINDS_MAX 256
 
+/* Code points that are looked at together where they are all of one kind, as most are: a word of a set. */
+#define RUN 64
+
+static bool is_run(const uint8_t *kind) {
+    return memcmp(kind, kind + 1, RUN - 1) == 0;
+}
+
+/* The halves of kinds, by the kind's number before it was split; -1 where none was met. */
+typedef struct halves {
+    int inside[KINDS_MAX], outside[KINDS_MAX];
+} halves;
+
+/* Gives a code point the half of its kind that it is in. */
+static bool move(dt_alphabet *alphabet, halves *of, uint32_t point, bool is_inside) {
+    const int kind = alphabet->kind[point];
+    int *mine = is_inside ? of->inside : of->outside;
+    const int *other = is_inside ? of->outside : of->inside;
+    if (mine[kind] < 0) {
+        if (other[kind] >= 0 && alphabet->count == KINDS_MAX)
+            return false;
+        /* The half that is met first keeps the number. */
+        mine[kind] = other[kind] < 0 ? kind : alphabet->count++;
+    }
+    alphabet->kind[point] = (uint8_t)mine[kind];
+    return true;
+}
+
 /* Splits each kind outside ASCII into what is in the set and what is not. */
 static bool split(dt_alphabet *alphabet, const dt_charset *set) {
-    int inside[KINDS_MAX], outside[KINDS_MAX];
-    memset(inside, -1, sizeof inside);
-    memset(outside, -1, sizeof outside);
-    for (uint32_t point = ASCII; point < DT_UNICODE_POINTS; point++) {
-        const int kind = alphabet->kind[point];
-        int *mine = dt_charset_has(set, point) ? inside : outside;
-        const int *other = mine == inside ? outside : inside;
-        if (mine[kind] < 0) {
-            if (other[kind] >= 0 && alphabet->count == KINDS_MAX)
+    halves of;
+    memset(&of, -1, sizeof of);
+    for (uint32_t first = ASCII; first < DT_UNICODE_POINTS; first += RUN) {
+        uint8_t *kind = alphabet->kind + first;
+        const uint64_t bits = set->bits[first / RUN];
+        const bool as_one = (bits == 0 || bits == UINT64_MAX) && is_run(kind);
+        for (uint32_t i = 0; i < (as_one ? 1 : RUN); i++)
+            if (!move(alphabet, &of, first + i, dt_charset_has(set, first + i)))
                 return false;
-            /* The half that is met first keeps the number. */
-            mine[kind] = other[kind] < 0 ? kind : alphabet->count++;
-        }
-        alphabet->kind[point] = (uint8_t)mine[kind];
+        if (as_one)
+            memset(kind, kind[0], RUN);
     }
     return true;
+}
+
+/* The last character of each kind stands for it. */
+static void find_examples(dt_alphabet *alphabet) {
+    for (uint32_t first = 0; first < DT_UNICODE_POINTS; first += RUN)
+        for (uint32_t i = is_run(alphabet->kind + first) ? RUN - 1 : 0; i < RUN; i++)
+            alphabet->example[alphabet->kind[first + i]] = first + i;
 }
 
 dt_status dt_alphabet_create(dt_alphabet *alphabet, const dt_regex *regexes, int count, const char *where) {
@@ -45,8 +76,7 @@ dt_status dt_alphabet_create(dt_alphabet *alphabet, const dt_regex *regexes, int
                     where, KINDS_MAX - ASCII);
     for (uint32_t point = 0; point < ASCII; point++)
         alphabet->kind[point] = (uint8_t)point;
-    for (uint32_t point = 0; point < DT_UNICODE_POINTS; point++)
-        alphabet->example[alphabet->kind[point]] = point;
+    find_examples(alphabet);
     return DT_OK;
 }
 

@@ -15,10 +15,16 @@ void dt_charset_add_categories(dt_charset *set, const uint8_t *category, uint32_
             dt_charset_add(set, point);
 }
 
+/* Behind it there is no white space. */
+#define SPACES_END 0x3040
+
 void dt_charset_add_space(dt_charset *set, bool is_negated) {
-    for (uint32_t point = 0; point < DT_UNICODE_POINTS; point++)
+    for (uint32_t point = 0; point < SPACES_END; point++)
         if (dt_unicode_is_space(point) != is_negated)
             dt_charset_add(set, point);
+    if (is_negated)
+        for (uint32_t i = SPACES_END / 64; i < DT_UNICODE_POINTS / 64; i++)
+            set->bits[i] = UINT64_MAX;
 }
 
 void dt_charset_invert(dt_charset *set) {
