@@ -123,6 +123,12 @@ int64_t dt_streams_tokens(const dt_streams *streams, int64_t first_slot, int64_t
     return (stream_start(streams, end_slot) - stream_start(streams, first_slot)) * streams->T + 1;
 }
 
+void dt_streams_span(const dt_streams *streams, int64_t first_slot, int64_t end_slot, int64_t *first,
+                     int64_t *end) {
+    *first = stream_start(streams, first_slot) * streams->T;
+    *end = *first + dt_streams_tokens(streams, first_slot, end_slot);
+}
+
 /*
  * Where position x of 0..count-1 goes in the order of (key, slot, epoch). A balanced Feistel network permutes
  * the numbers of 2h bits, the fewest that hold count - 1:
@@ -167,13 +173,14 @@ dt_status dt_shard_load(dt_shard *shard, const dt_corpus *corpus, const dt_strea
         return dt_fail("cannot load a shard of %s: expected slots within 0..%" PRId64 ", found [%" PRId64
                        ", %" PRId64 ")",
                        corpus->path, streams->B, first_slot, end_slot);
-    const int64_t first = stream_start(streams, first_slot) * streams->T;
-    const int64_t count = dt_streams_tokens(streams, first_slot, end_slot);
+    int64_t first, end;
+    dt_streams_span(streams, first_slot, end_slot, &first, &end);
+    const int64_t count = end - first;
     const int token_bytes = corpus->token_bytes;
     void *tokens = dt_memory_alloc(count, (size_t)token_bytes, "this rank's part of the corpus");
     if (tokens == NULL)
         return DT_FAILED;
-    dt_status status = dt_corpus_read(corpus, first, first + count, tokens);
+    dt_status status = dt_corpus_read(corpus, first, end, tokens);
     if (status != DT_OK) {
         dt_memory_free(tokens);
         return status;

@@ -58,6 +58,10 @@ int64_t dt_streams_length(const dt_streams *streams, int64_t slot);
  */
 int64_t dt_streams_tokens(const dt_streams *streams, int64_t first_slot, int64_t end_slot);
 
+/** These tokens, [*first, *end) of the corpus. Local. */
+void dt_streams_span(const dt_streams *streams, int64_t first_slot, int64_t end_slot, int64_t *first,
+                     int64_t *end);
+
 /** The window that slot `slot` draws in step `step` (from 1), in 0..W-1. Local. */
 int64_t dt_streams_window(const dt_streams *streams, int64_t step, int64_t slot);
 

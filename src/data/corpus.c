@@ -193,6 +193,7 @@ dt_status dt_corpus_open(dt_corpus *corpus, const dt_corpus_inputs *inputs) {
 }
 
 static void close_sources(dt_corpus *corpus) {
+    dt_held_blocks_free(&corpus->held);
     for (int64_t i = 0; i < corpus->sources; i++) {
         free(corpus->source[i].path);
         dt_token_file_close(&corpus->source[i].tokens);
@@ -313,6 +314,8 @@ dt_status dt_corpus_finish(dt_corpus *corpus) {
     }
     corpus->file_bytes = content_bytes;
     corpus->first_token[corpus->blocks] = corpus->total.tokens;
+    if (corpus->held.as_text)
+        DT_TRY(dt_held_blocks_encode(&corpus->held, corpus->tokenizer, corpus->threads));
     return hash_sources(corpus);
 }
 

@@ -29,6 +29,7 @@
 #include <stdint.h>
 
 #include "base/status.h"
+#include "data/held_blocks.h"
 #include "data/text_blocks.h"
 #include "data/token_file.h"
 #include "tokenizer/kind.h"
@@ -82,6 +83,7 @@ typedef struct dt_corpus {
     int64_t blocks;
     dt_corpus_block *block; /**< [blocks], in the order of the files */
     int64_t *first_token;   /**< [blocks + 1], made by dt_corpus_finish */
+    dt_held_blocks held;    /**< of texts: blocks in memory (dt_corpus_hold) */
     dt_token_count total;   /**< made by dt_corpus_finish */
     uint64_t hash;          /**< the identity of the content, made by dt_corpus_finish */
 } dt_corpus;
@@ -118,16 +120,27 @@ const dt_source *dt_corpus_source(const dt_corpus *corpus, int64_t index);
 bool dt_corpus_is_joined(const dt_corpus *corpus, const dt_source *source);
 
 /**
- * Reads and counts this rank's slice of the blocks into their rows, and shows how far it is where that takes
- * long. Fails when a file is no longer as long as it was, with DT_STOPPED on request. Local.
+ * Reads and counts this rank's slice of the blocks into their rows, holds what dt_corpus_hold allows, and
+ * shows how far it is where that takes long. Fails when a file is no longer as long as it was, with
+ * DT_STOPPED on request. Local.
  */
 dt_status dt_corpus_index(dt_corpus *corpus, int rank, int size);
+
+/** From now on dt_corpus_index holds the blocks of a text that it reads, up to `limit_bytes` together. Fails
+ * when out of memory. Local. */
+dt_status dt_corpus_hold(dt_corpus *corpus, int64_t limit_bytes);
+
+/** Whether block `index` is held, or has no token. Local. */
+bool dt_corpus_holds(const dt_corpus *corpus, int64_t index);
+
+/** Drops what is held, but for blocks that have a token of [first, end). Local. */
+void dt_corpus_drop_outside(dt_corpus *corpus, int64_t first, int64_t end);
 
 /** Reads this rank's slice of the blocks of files of tokens, and fails as dt_corpus_read does where one is
  * damaged, with DT_STOPPED on request. Local. */
 dt_status dt_corpus_check(const dt_corpus *corpus, int rank, int size);
 
-/** Sums up the gathered rows. Local. */
+/** Sums up the gathered rows. What is held becomes tokens. Local. */
 dt_status dt_corpus_finish(dt_corpus *corpus);
 
 /** The identity of a content of several files from theirs, hashes[count]: that of a single one is its own.
@@ -138,8 +151,14 @@ uint64_t dt_corpus_join_hashes(const uint64_t *hashes, int64_t count, bool joine
  * of characters that are unknown. Local. */
 void dt_corpus_warn(const dt_corpus *corpus);
 
+/** The blocks [*first_block, *end_block) that hold the tokens [first, end); none where there are none.
+ * Local. */
+void dt_corpus_blocks_of(const dt_corpus *corpus, int64_t first, int64_t end, int64_t *first_block,
+                         int64_t *end_block);
+
 /**
- * Reads the tokens [first, end), corpus->token_bytes each, into `tokens`. Fails when the range is not within
+ * Reads the tokens [first, end), corpus->token_bytes each, into `tokens`: those of blocks that are held from
+ * memory, others from the files. Fails when the range is not within
  * the total, and when a block's bytes are not those that were indexed, or do not have the checksum of their
  * file; progress and requests as in dt_corpus_index. Local.
  */

@@ -117,14 +117,27 @@ static dt_status index_tokens(block_reader *reader, int64_t index, dt_corpus_blo
     return DT_OK;
 }
 
-static dt_status index_text(block_reader *reader, int64_t index, int64_t count, dt_corpus_block *rows) {
+/* Holds a block that is at hand: its tokens or, where the tokenizer has none yet, its text. */
+static bool hold(const block_reader *reader, dt_corpus *corpus, int64_t index, const dt_text_block *block) {
+    const dt_text_window *window = &reader->window;
+    return corpus->held.as_text
+               ? dt_held_blocks_put(&corpus->held, index, window->bytes + (block->start - window->from),
+                                    block->stop - block->start)
+               : dt_held_blocks_put(&corpus->held, index, block->tokens,
+                                    block->count.tokens * corpus->token_bytes);
+}
+
+/* Holds blocks up to the first one for which there is no room: `*holds` says whether to go on. */
+static dt_status index_text(block_reader *reader, dt_corpus *corpus, int64_t index, int64_t count,
+                            bool *holds) {
     int64_t local;
     DT_TRY(reader_turn(reader, index, &local));
     DT_TRY(dt_text_blocks_run(&reader->blocks, &reader->window, local, count, NULL));
     DT_ASSERT(reader->blocks.count == count);
     for (int64_t i = 0; i < count; i++) {
         const dt_text_block *block = &reader->blocks.block[i];
-        rows[i] = (dt_corpus_block){block->start, block->count, block->hash};
+        corpus->block[index + i] = (dt_corpus_block){block->start, block->count, block->hash};
+        *holds = *holds && hold(reader, corpus, index + i, block);
     }
     return DT_OK;
 }
@@ -160,18 +173,37 @@ dt_status dt_corpus_sample(const dt_corpus *corpus, uint64_t *hash) {
     return status;
 }
 
+dt_status dt_corpus_hold(dt_corpus *corpus, int64_t limit_bytes) {
+    if (!corpus->is_text)
+        return DT_OK;
+    corpus->held.as_text = corpus->tokenizer->V == 0; /* it collects its characters first */
+    return dt_held_blocks_create(&corpus->held, corpus->blocks, limit_bytes);
+}
+
+bool dt_corpus_holds(const dt_corpus *corpus, int64_t index) {
+    return corpus->held.block && (corpus->held.block[index].bytes || corpus->block[index].count.tokens == 0);
+}
+
+void dt_corpus_drop_outside(dt_corpus *corpus, int64_t first, int64_t end) {
+    for (int64_t i = 0; i < corpus->held.count; i++)
+        if (corpus->first_token[i] >= end || corpus->first_token[i + 1] <= first)
+            dt_held_blocks_drop(&corpus->held, i);
+}
+
 dt_status dt_corpus_index(dt_corpus *corpus, int rank, int size) {
     block_reader reader;
     int64_t first, end;
     dt_corpus_slice(corpus->blocks, rank, size, &first, &end);
-    dt_status status = reader_open(&reader, corpus, false);
+    bool holds = corpus->held.block != NULL;
+    DT_TRY(dt_corpus_check_request(corpus)); /* also where this rank's slice is empty */
+    dt_status status = reader_open(&reader, corpus, holds && !corpus->held.as_text);
     dt_meter meter;
     dt_meter_start(&meter, "indexing", corpus->path, (end - first) * DT_TEXT_BLOCK_BYTES, NULL);
     for (int64_t index = first, count; index < end && status == DT_OK; index += count) {
         count = run_length(&reader, index, end);
         status = dt_corpus_check_request(corpus);
         if (status == DT_OK)
-            status = corpus->is_text ? index_text(&reader, index, count, &corpus->block[index])
+            status = corpus->is_text ? index_text(&reader, corpus, index, count, &holds)
                                      : index_tokens(&reader, index, &corpus->block[index]);
         dt_meter_move(&meter, (index + count - first) * DT_TEXT_BLOCK_BYTES);
     }
@@ -281,26 +313,47 @@ static dt_status read_tokens(block_reader *reader, int64_t index, const token_ra
     return DT_OK;
 }
 
+void dt_corpus_blocks_of(const dt_corpus *corpus, int64_t first, int64_t end, int64_t *first_block,
+                         int64_t *end_block) {
+    *first_block = first < end ? block_of(corpus, first) : 0;
+    *end_block = first < end ? block_of(corpus, end - 1) + 1 : 0;
+}
+
+/* Reads blocks [start, end) of files, none of which is held. */
+static dt_status read_blocks(const dt_corpus *corpus, int64_t start, int64_t end, const token_range *range) {
+    block_reader reader;
+    dt_status status = reader_open(&reader, corpus, true);
+    dt_meter meter;
+    dt_meter_start(&meter, "reading", corpus->path, (end - start) * DT_TEXT_BLOCK_BYTES, NULL);
+    for (int64_t i = start, count; status == DT_OK && i < end; i += count) {
+        count = run_length(&reader, i, end);
+        status = dt_corpus_check_request(corpus);
+        if (status == DT_OK)
+            status = corpus->is_text ? read_text(&reader, i, count, range) : read_tokens(&reader, i, range);
+        dt_meter_move(&meter, (i + count - start) * DT_TEXT_BLOCK_BYTES);
+    }
+    reader_close(&reader);
+    return status;
+}
+
 dt_status dt_corpus_read(const dt_corpus *corpus, int64_t first, int64_t end, void *tokens) {
     if (first < 0 || first > end || end > corpus->total.tokens)
         return dt_fail("cannot read tokens [%" PRId64 ", %" PRId64
                        ") of %s: expected a range within its %" PRId64 " tokens",
                        first, end, corpus->path, corpus->total.tokens);
-    if (first == end)
-        return DT_OK;
     const token_range range = {first, end, tokens};
-    block_reader reader;
-    dt_status status = reader_open(&reader, corpus, true);
-    dt_meter meter;
-    const int64_t start = block_of(corpus, first), stop = block_of(corpus, end - 1) + 1;
-    dt_meter_start(&meter, "reading", corpus->path, (stop - start) * DT_TEXT_BLOCK_BYTES, NULL);
-    for (int64_t i = start, count; status == DT_OK && i < stop; i += count) {
-        count = run_length(&reader, i, stop);
-        status = dt_corpus_check_request(corpus);
-        if (status == DT_OK)
-            status = corpus->is_text ? read_text(&reader, i, count, &range) : read_tokens(&reader, i, &range);
-        dt_meter_move(&meter, (i + count - start) * DT_TEXT_BLOCK_BYTES);
+    int64_t i, stop;
+    dt_corpus_blocks_of(corpus, first, end, &i, &stop);
+    while (i < stop) {
+        const int64_t start = i;
+        for (; i < stop && dt_corpus_holds(corpus, i); i++)
+            copy_block(corpus, i, &range, corpus->held.block[i].bytes, corpus->token_bytes);
+        const int64_t unheld = i;
+        while (i < stop && !dt_corpus_holds(corpus, i))
+            i++;
+        if (i > unheld)
+            DT_TRY(read_blocks(corpus, unheld, i, &range));
+        DT_ASSERT(i > start);
     }
-    reader_close(&reader);
-    return status;
+    return DT_OK;
 }

@@ -48,6 +48,14 @@ static int64_t first_window(const dt_evaluator *e, int64_t micro_batch) {
     return micro_batch < e->micro_batches ? e->windows : e->windows + (e->rest > 0);
 }
 
+/* The tokens that this rank's windows are made of. */
+static void own_tokens(const dt_evaluator *e, const dt_evaluate_range *range, int64_t *first, int64_t *end) {
+    const int64_t from = start_of(e, first_window(e, e->first_micro_batch)),
+                  to = start_of(e, first_window(e, e->end_micro_batch));
+    *first = range->first_token + from;
+    *end = range->first_token + to + (from < to);
+}
+
 static dt_status load(dt_evaluator *e, const dt_corpus *corpus, const dt_evaluate_range *range) {
     const int64_t teams = range->teams;
     const int64_t first = first_window(e, e->first_micro_batch), end = first_window(e, e->end_micro_batch);
@@ -65,8 +73,9 @@ static dt_status load(dt_evaluator *e, const dt_corpus *corpus, const dt_evaluat
         return DT_OK;
     for (int64_t w = 0; w < teams * e->u; w++)
         e->window[w] = e->ids + w / e->u * (e->u * e->T + 1) + w % e->u * e->T;
-    const int64_t at = range->first_token + start_of(e, first);
-    return dt_corpus_read(corpus, at, at + e->targets + 1, e->tokens);
+    int64_t at, end_token;
+    own_tokens(e, range, &at, &end_token);
+    return dt_corpus_read(corpus, at, end_token, e->tokens);
 }
 
 static dt_status refuse(const dt_evaluate_range *range, int64_t T) {
@@ -82,8 +91,9 @@ static dt_status refuse(const dt_evaluate_range *range, int64_t T) {
                           tokens, dt_plural_s(tokens), T + 1);
 }
 
-dt_status dt_evaluate_create(dt_evaluator *e, const dt_world *world, const dt_corpus *corpus, int64_t T,
-                             int64_t u, const dt_evaluate_range *range) {
+/* What there is to evaluate, and which of it is this rank's. */
+static dt_status divide_range(dt_evaluator *e, const dt_world *world, int64_t T, int64_t u,
+                              const dt_evaluate_range *range) {
     DT_ASSERT(T > 0 && u > 0);
     const int64_t tokens = range->end_token - range->first_token, targets = tokens > 0 ? tokens - 1 : 0;
     *e = (dt_evaluator){.world = world, .T = T, .u = u, .windows = targets / T};
@@ -94,6 +104,22 @@ dt_status dt_evaluate_create(dt_evaluator *e, const dt_world *world, const dt_co
     if (e->windows < 1 && e->rest < 1)
         return refuse(range, T);
     e->micro_batches = (e->windows + u - 1) / u + (e->rest > 0);
+    divide(e, range->on_all, world->rank, &e->first_micro_batch, &e->end_micro_batch);
+    return DT_OK;
+}
+
+dt_status dt_evaluate_tokens(const dt_world *world, int64_t T, int64_t u, const dt_evaluate_range *range,
+                             int64_t *first, int64_t *end) {
+    dt_evaluator e;
+    *first = *end = 0;
+    DT_TRY(divide_range(&e, world, T, u, range));
+    own_tokens(&e, range, first, end);
+    return DT_OK;
+}
+
+dt_status dt_evaluate_create(dt_evaluator *e, const dt_world *world, const dt_corpus *corpus, int64_t T,
+                             int64_t u, const dt_evaluate_range *range) {
+    DT_TRY(divide_range(e, world, T, u, range));
     e->losses = dt_memory_alloc(e->micro_batches, sizeof(double), "the validation losses");
     e->counts =
         dt_memory_alloc(world->size, sizeof(int64_t), "the ranks' numbers of validation micro-batches");
@@ -104,7 +130,6 @@ dt_status dt_evaluate_create(dt_evaluator *e, const dt_world *world, const dt_co
         divide(e, range->on_all, r, &first, &end);
         e->counts[r] = end - first;
     }
-    divide(e, range->on_all, world->rank, &e->first_micro_batch, &e->end_micro_batch);
     return load(e, corpus, range);
 }
 

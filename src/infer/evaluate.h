@@ -59,6 +59,11 @@ typedef struct dt_evaluator {
                              none */
 } dt_evaluator;
 
+/** The tokens [*first, *end) of the corpus that dt_evaluate_create takes on this rank, none where it has no
+ * windows. Fails as that does where there is nothing to evaluate on. Local; all but the rank must agree. */
+dt_status dt_evaluate_tokens(const dt_world *world, int64_t T, int64_t u, const dt_evaluate_range *range,
+                             int64_t *first, int64_t *end);
+
 /**
  * Loads this rank's part of the windows of T tokens. Fails when there is nothing to evaluate on (not one
  * window or, with the rest, not two tokens), and says how many tokens there are and how many are needed. The

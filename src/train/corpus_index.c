@@ -1,11 +1,15 @@
 /* Each phase ends with an agreement, so that no rank gathers from one that has failed. */
 #include "train/corpus_index.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <xxhash.h>
 
+#include "base/available.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -75,25 +79,16 @@ static dt_status open_files(dt_corpus *corpus, const dt_corpus_index_inputs *inp
     return status;
 }
 
-/*
- * Whose slice of the blocks a rank indexes: that of the rank half the job further, which is on another host
- * where ranks fill hosts in order. Each rank later reads its streams, which lie about where its own slice is,
- * and every block that it reads must be what another rank has indexed: so two hosts have seen what is trained
- * on.
- */
-static int64_t half(const dt_world *world) {
-    return world->size / 2;
-}
-
-/* All ranks' rows. They come in the order of ranks, so they are turned to begin with the first block's. */
-static dt_status gather(dt_corpus *corpus, const dt_world *world) {
+/* All ranks' rows, that of rank r being slice (r + shift) modulo their number. They come in the order of
+ * ranks, so they are turned to begin with the first block's. */
+static dt_status gather(dt_corpus *corpus, const dt_world *world, int shift) {
     const int64_t blocks = corpus->blocks;
     int64_t *counts = dt_memory_alloc(world->size, sizeof *counts, "the ranks' numbers of blocks");
     dt_corpus_block *rows = dt_memory_alloc(blocks, sizeof *rows, "the index of the corpus");
     dt_status status = dt_agree(world, counts && rows ? DT_OK : DT_FAILED);
     int64_t first, end, turn = 0;
     for (int r = 0; status == DT_OK && r < world->size; r++) {
-        dt_corpus_slice(blocks, (int)((r + half(world)) % world->size), world->size, &first, &end);
+        dt_corpus_slice(blocks, (r + shift) % world->size, world->size, &first, &end);
         counts[r] = end - first;
         if (r == 0)
             turn = first;
@@ -123,7 +118,7 @@ static dt_status refuse_streamed(const dt_corpus *corpus) {
 
 /*
  * Hosts may see different files under one name. Sizes and a sample of blocks tell apart what are different
- * texts; files that differ in few bytes between the samples are noticed where streams are read (see half).
+ * texts; files that differ in few bytes between the samples are noticed where blocks are read (index_blocks).
  */
 static dt_status check_same(const dt_corpus *corpus, const dt_world *world) {
     char mine[DT_MISMATCH_TEXT_BYTES], found[DT_MISMATCH_BYTES];
@@ -177,18 +172,52 @@ dt_status dt_corpus_index_look(dt_corpus *corpus, const dt_world *world,
     return check_same(corpus, world);
 }
 
-/* Each rank its slice. */
-static dt_status index_blocks(dt_corpus *corpus, const dt_world *world) {
-    const int slice = (int)((world->rank + half(world)) % world->size);
-    DT_TRY(dt_agree(world, dt_corpus_index(corpus, slice, world->size)));
-    return gather(corpus, world);
+/* What ranks hold of the text, and then what they take of it in its place, may each have a third of what the
+ * host can give. */
+static int64_t holding_limit(const dt_world *world) {
+    return dt_available_bytes("") / 3 / world->host_ranks;
+}
+
+/* What tells a file from its copies, on whatever host: its number on its disk, and when it was written. */
+static dt_status name_files(const dt_corpus *corpus, uint64_t *name) {
+    *name = 0;
+    for (int64_t i = 0; i < corpus->sources; i++) {
+        struct stat info;
+        if (corpus->source[i].streamed)
+            continue;
+        if (stat(corpus->source[i].path, &info) != 0)
+            return dt_fail("cannot look at %s: %s", corpus->source[i].path, strerror(errno));
+        const uint64_t row[] = {*name, (uint64_t)info.st_ino, (uint64_t)info.st_mtim.tv_sec,
+                                (uint64_t)info.st_mtim.tv_nsec};
+        *name = XXH3_64bits(row, sizeof row);
+    }
+    return DT_OK;
+}
+
+/*
+ * Each rank its slice, and all of them holding what they read where `holds`: of one file, which all see, so
+ * it is read once. Of files that only have one name, as copies on the disks of hosts, a rank takes the slice
+ * of the rank half the job further, which is on another host where ranks fill hosts in order. Each rank later
+ * reads its streams, which lie about where its own slice is, and every block that it reads must be what
+ * another rank has indexed: so two hosts have seen what is trained on.
+ */
+static dt_status index_blocks(dt_corpus *corpus, const dt_world *world, bool holds) {
+    uint64_t name;
+    bool is_one;
+    DT_TRY(dt_agree(world, name_files(corpus, &name)));
+    DT_TRY(dt_agree_same(world, name, &is_one));
+    const int shift = is_one ? 0 : world->size / 2;
+    if (is_one && holds)
+        DT_TRY(dt_agree(world, dt_corpus_hold(corpus, holding_limit(world))));
+    DT_TRY(dt_agree(world, dt_corpus_index(corpus, (world->rank + shift) % world->size, world->size)));
+    return gather(corpus, world, shift);
 }
 
 dt_status dt_corpus_index_collect(dt_tokenizer *tokenizer, dt_corpus *corpus, const dt_world *world) {
     DT_COLLECTIVE_CALL(world);
     if (tokenizer->V > 0 || !corpus->is_text)
         return DT_OK;
-    DT_TRY(index_blocks(corpus, world));
+    DT_TRY(index_blocks(corpus, world, false));
     DT_TRY(dt_vocabulary_read_streams(tokenizer, corpus, world));
     return dt_vocabulary_settle(tokenizer, corpus, world);
 }
@@ -202,7 +231,7 @@ dt_status dt_corpus_index_open(dt_corpus *corpus, const dt_world *world,
     DT_TRY(use_kept(corpus, world, inputs, &used));
     if (used)
         return DT_OK;
-    DT_TRY(index_blocks(corpus, world));
+    DT_TRY(index_blocks(corpus, world, inputs->holds));
     if (inputs->collects)
         DT_TRY(dt_vocabulary_settle(inputs->collects, corpus, world));
     return dt_agree(world, dt_corpus_finish(corpus));

@@ -23,6 +23,8 @@ typedef struct dt_corpus_index_inputs {
     int64_t V;                     /**< every token must be below it */
     bool visits;                   /**< tokens are read from a token cache, and none are written to it: those
                                       of a text that can be read only once go with the corpus */
+    bool holds;                    /**< what is indexed of a text, as far as memory has room, for
+                                      dt_corpus_delivery_run: tokens will be read */
     bool (*stop_requested)(void);  /**< the corpus's from then on; may be NULL */
 } dt_corpus_index_inputs;
 

@@ -128,7 +128,8 @@ dt_status dt_need_of(const dt_need_job *job, dt_need *need) {
     *need = (dt_need){{[DT_NEED_WEIGHTS] = vector,
                        [DT_NEED_PACKED] = dt_weights_panel_bytes(kernels, shape),
                        [DT_NEED_ACTIVATIONS] = times(plus(activations, scratch), sizeof(float)),
-                       [DT_NEED_CORPUS] = corpus_bytes(job)}};
+                       [DT_NEED_CORPUS] = corpus_bytes(job)},
+                      .held_bytes = job->held_bytes};
     DT_TRY(count_moments(job, need));
     return count_gradients(job, need);
 }
@@ -185,12 +186,21 @@ static dt_status tell(const dt_world *world, const dt_need *need) {
     return DT_OK;
 }
 
+/* What this host can give its ranks, with what they give back before. Collective. */
+static dt_status find_available(const dt_world *world, const dt_need *need, int64_t *available) {
+    int64_t held = need->held_bytes;
+    DT_TRY(dt_world_host_sum(world, &held));
+    *available = plus(dt_available_bytes(""), held);
+    return DT_OK;
+}
+
 /* Whether the ranks of every host find what they need. Collective. */
 static dt_status fits(const dt_world *world, const dt_need *need, bool *everywhere) {
-    int64_t all = dt_min(dt_need_total(need), LARGEST_BYTES);
+    int64_t all = dt_min(dt_need_total(need), LARGEST_BYTES), available;
     int found;
     DT_TRY(dt_world_host_sum(world, &all));
-    DT_TRY(dt_agree_min(world, all <= dt_available_bytes(""), &found));
+    DT_TRY(find_available(world, need, &available));
+    DT_TRY(dt_agree_min(world, all <= available, &found));
     *everywhere = found != 0;
     return DT_OK;
 }
@@ -216,9 +226,9 @@ dt_status dt_need_choose_teams(const dt_world *world, dt_need_job *job, dt_need 
 dt_status dt_need_check(const dt_world *world, const dt_need *need) {
     DT_COLLECTIVE_CALL(world);
     const int64_t own = dt_min(dt_need_total(need), LARGEST_BYTES);
-    const int64_t available = dt_available_bytes("");
-    int64_t all = own;
+    int64_t all = own, available;
     DT_TRY(dt_world_host_sum(world, &all));
+    DT_TRY(find_available(world, need, &available));
     dt_status status = DT_OK;
     if (all > available)
         status = dt_usage(

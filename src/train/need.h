@@ -34,6 +34,7 @@ typedef enum dt_need_kind {
 /** Bytes of each kind; INT64_MAX where no memory could hold them. */
 typedef struct dt_need {
     int64_t bytes[DT_NEED_KINDS];
+    int64_t held_bytes; /**< that the rank has and gives back before it takes these */
 } dt_need;
 
 /** Whose memory is asked for: a rank of a job that there need not be. */
@@ -45,7 +46,8 @@ typedef struct dt_need_job {
     int threads;          /**< of a rank */
     int64_t team_threads; /**< that work on a micro-batch together (step/workers.h) */
     int64_t corpus_bytes;
-    bool saves; /**< whether ranks hold copies to save from, as those of a run do */
+    int64_t held_bytes; /**< that it has and gives back before (data/held_blocks.h) */
+    bool saves;         /**< whether ranks hold copies to save from, as those of a run do */
 } dt_need_job;
 
 /**

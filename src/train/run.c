@@ -55,6 +55,7 @@ static dt_status check_memory(dt_run *run, int64_t first_slot, int64_t end_slot)
     DT_TRY(dt_agree(run->world, dt_workers_count(&threads)));
     dt_need_job job = need_job(
         run, threads, dt_streams_tokens(&run->streams, first_slot, end_slot) * run->corpus.token_bytes);
+    job.held_bytes = run->corpus.held.bytes;
     DT_TRY(dt_need_choose_teams(run->world, &job, &need));
     run->team_threads = job.team_threads;
     return dt_need_check(run->world, &need);
@@ -107,7 +108,8 @@ static dt_status create_data(dt_run *run, const dt_resume *resume) {
         run->about.validation_hash = c->validation_data
                                          ? dt_corpus_index_identity(&run->validation_corpus).hash
                                          : run->about.corpus.hash;
-    return dt_agree(run->world, dt_shard_load(&run->shard, &run->corpus, &run->streams, first, end));
+    return dt_run_corpus_load(&inputs, &run->corpus, &run->validation_corpus, &run->streams, first, end,
+                              &run->shard);
 }
 
 static dt_status create_model(dt_run *run, const dt_resume *resume) {
@@ -178,16 +180,13 @@ static dt_status create_step(dt_run *run) {
 
 static dt_status create_observers(dt_run *run) {
     const dt_config *c = &run->about.config;
-    const dt_corpus *corpus = c->validation_data ? &run->validation_corpus : &run->corpus;
-    const int64_t trained_on = dt_streams_train_tokens(run->corpus.total.tokens, c->train_ratio);
-    const dt_evaluate_range range = {.first_token = c->validation_data ? 0 : trained_on,
-                                     .end_token = corpus->total.tokens,
-                                     .max_windows = c->eval_max_windows,
-                                     .on_all = c->eval_on == DT_EVAL_ALL,
-                                     .teams = run->workers.teams};
+    dt_corpus *corpus = c->validation_data ? &run->validation_corpus : &run->corpus;
+    dt_evaluate_range range = dt_run_corpus_validates(c, &run->corpus, &run->validation_corpus);
+    range.teams = run->workers.teams;
     if (!dt_is_null_int(c->eval_cadence))
         DT_TRY(dt_evaluate_create(&run->evaluator, run->world, corpus, c->max_seq_len, c->micro_batch_size,
                                   &range));
+    dt_corpus_drop_outside(corpus, 0, 0);
     if (dt_is_null_int(c->sampling_cadence) || run->world->rank != 0)
         return DT_OK;
     DT_TRY(dt_decode_create(&run->decoder, &run->gpt, &run->weights, 1));

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 
 #include "base/log.h"
+#include "comm/agree.h"
 #include "comm/contract.h"
+#include "train/corpus_delivery.h"
 #include "train/corpus_index.h"
 #include "train/stop.h"
 #include "train/token_cache.h"
@@ -15,6 +17,7 @@ static dt_corpus_index_inputs inputs_of(const dt_run_corpus_inputs *in, const ch
                                     .tokenizer = in->tokenizer,
                                     .V = in->V,
                                     .visits = in->visits,
+                                    .holds = true,
                                     .stop_requested = dt_stop_requested};
 }
 
@@ -57,4 +60,38 @@ dt_status dt_run_corpus_open_validation(const dt_run_corpus_inputs *in, dt_corpu
     if (in->config->validation_data == NULL || (!evaluates && in->resume->found))
         return DT_OK;
     return evaluates ? open_corpus(in->world, &inputs, corpus) : look_at(in->world, &inputs);
+}
+
+dt_evaluate_range dt_run_corpus_validates(const dt_config *config, const dt_corpus *corpus,
+                                          const dt_corpus *validation) {
+    const int64_t trained_on = dt_streams_train_tokens(corpus->total.tokens, config->train_ratio);
+    return (dt_evaluate_range){.first_token = config->validation_data ? 0 : trained_on,
+                               .end_token =
+                                   config->validation_data ? validation->total.tokens : corpus->total.tokens,
+                               .max_windows = config->eval_max_windows,
+                               .on_all = config->eval_on == DT_EVAL_ALL};
+}
+
+dt_status dt_run_corpus_load(const dt_run_corpus_inputs *in, dt_corpus *corpus, dt_corpus *validation,
+                             const dt_streams *streams, int64_t first_slot, int64_t end_slot,
+                             dt_shard *shard) {
+    DT_COLLECTIVE(in->world, DT_SAME_INT(streams->windows));
+    const dt_config *c = in->config;
+    dt_token_span spans[DT_CORPUS_DELIVERY_SPANS] = {0}, *evaluated = &spans[1];
+    dt_streams_span(streams, first_slot, end_slot, &spans[0].first, &spans[0].end);
+    if (!dt_is_null_int(c->eval_cadence)) {
+        const dt_evaluate_range range = dt_run_corpus_validates(c, corpus, validation);
+        /* Where there is nothing to evaluate on, dt_evaluate_create refuses the run. */
+        (void)dt_evaluate_tokens(in->world, c->max_seq_len, c->micro_batch_size, &range, &evaluated->first,
+                                 &evaluated->end);
+    }
+    if (c->validation_data) {
+        const dt_token_span own[DT_CORPUS_DELIVERY_SPANS] = {*evaluated};
+        *evaluated = (dt_token_span){0};
+        DT_TRY(dt_corpus_delivery_run(in->world, validation, own));
+    }
+    DT_TRY(dt_corpus_delivery_run(in->world, corpus, spans));
+    DT_TRY(dt_agree(in->world, dt_shard_load(shard, corpus, streams, first_slot, end_slot)));
+    dt_corpus_drop_outside(corpus, evaluated->first, evaluated->end);
+    return DT_OK;
 }

@@ -9,7 +9,9 @@
 #include "base/status.h"
 #include "comm/world.h"
 #include "config/config.h"
+#include "data/batch.h"
 #include "data/corpus.h"
+#include "infer/evaluate.h"
 #include "train/resume.h"
 
 /** What decides them; all of it must agree. */
@@ -35,5 +37,16 @@ dt_status dt_run_corpus_open(const dt_run_corpus_inputs *inputs, dt_corpus *corp
  * Collective.
  */
 dt_status dt_run_corpus_open_validation(const dt_run_corpus_inputs *inputs, dt_corpus *corpus);
+
+/** What the run evaluates on: a part of `validation` where validation_data names one, else what of `corpus`
+ * it does not train on. Local. */
+dt_evaluate_range dt_run_corpus_validates(const dt_config *config, const dt_corpus *corpus,
+                                          const dt_corpus *validation);
+
+/** Reads the shard of slots [first_slot, end_slot). What each rank takes of the texts, and another has read,
+ * it is given; what it evaluates on stays held (data/held_blocks.h). Collective. */
+dt_status dt_run_corpus_load(const dt_run_corpus_inputs *inputs, dt_corpus *corpus, dt_corpus *validation,
+                             const dt_streams *streams, int64_t first_slot, int64_t end_slot,
+                             dt_shard *shard);
 
 #endif

@@ -16,6 +16,7 @@
 #include "infer/evaluate.h"
 #include "infer/model_file.h"
 #include "infer/token_losses.h"
+#include "train/corpus_delivery.h"
 #include "train/corpus_index.h"
 #include "train/stop.h"
 #include "train/token_cache.h"
@@ -95,6 +96,7 @@ static dt_status open_corpus(const dt_world *world, const dt_model_file *model, 
                                                .tokenizer = model->tokenizer.kind ? &model->tokenizer : NULL,
                                                .V = model->layout.shape.V,
                                                .visits = true,
+                                               .holds = true,
                                                .stop_requested = dt_stop_requested};
         status = dt_corpus_index_open(corpus, world, &inputs);
     }
@@ -173,6 +175,15 @@ static dt_status print(const dt_world *world, const dt_evaluator *e, double loss
     return world->rank == 0 ? dt_verb_printed("the loss") : DT_OK;
 }
 
+/* Each rank is given what it evaluates on. */
+static dt_status deliver(const dt_world *world, const dt_config *c, dt_corpus *corpus,
+                         const dt_evaluate_range *range) {
+    dt_token_span spans[DT_CORPUS_DELIVERY_SPANS] = {0};
+    DT_TRY(dt_evaluate_tokens(world, c->max_seq_len, c->micro_batch_size, range, &spans[0].first,
+                              &spans[0].end));
+    return dt_corpus_delivery_run(world, corpus, spans);
+}
+
 static dt_status evaluate(const dt_world *world, const dt_model_file *model, const dt_verb_flags *f,
                           dt_corpus *corpus, dt_evaluator *evaluator, dt_workers *workers) {
     const dt_config *c = &model->about.config;
@@ -190,6 +201,7 @@ static dt_status evaluate(const dt_world *world, const dt_model_file *model, con
     DT_TRY(open_corpus(world, model, f, corpus));
     dt_corpus_warn(corpus);
     DT_TRY(choose_split(f, &model->about, corpus, &range, &what));
+    DT_TRY(deliver(world, c, corpus, &range));
     dt_status status = dt_workers_count(&threads);
     /* Without a backward pass nothing of a layer is wanted again, and all layers can share one's memory. */
     const dt_workers_plan whom = {threads, threads, dt_placement_has_threads(world, threads)};
@@ -200,6 +212,7 @@ static dt_status evaluate(const dt_world *world, const dt_model_file *model, con
     if (status == DT_OK)
         status = dt_evaluate_create(evaluator, world, corpus, c->max_seq_len, c->micro_batch_size, &range);
     DT_TRY(dt_agree(world, status));
+    dt_corpus_drop_outside(corpus, 0, 0);
     evaluator->told_as = corpus->path;
     evaluator->stop_requested = dt_stop_requested;
     DT_TRY(dt_evaluate_run(evaluator, &model->gpt, &model->weights, workers, &loss, &complete));
