@@ -1,7 +1,8 @@
 /*
  * Goto's order of loops around the tile: a block of A for the second-level cache, then panel after panel of B
- * for the first, and all tiles that the two make are computed while both are there. Each is packed where its
- * rows lie so far apart that a cache would not hold it as it stands, and else read in its place.
+ * for the first, and all tiles that the two make are computed while both are there. Each is packed where a
+ * cache would not hold it well as it stands, and else read in its place; while a tile is multiplied, what
+ * comes next is asked for.
  */
 #include "math/gemm.h"
 
@@ -9,7 +10,6 @@
 
 #include "base/assert.h"
 #include "base/minmax.h"
-#include "math/unroll.h"
 
 #define tile DT_ISA_NAME(dt_tile)
 
@@ -17,17 +17,10 @@
  * Floats that packing a row of a tile copies: a power of two, so that it is one or two instructions. What is
  * too much is overwritten by the next row, and after the last one there is room for it.
  */
-#define WHOLE_COPY   (DT_TILE_ROWS > 8 ? 16 : 8)
-#define PACKED_BLOCK (DT_TILE_ROWS * DT_GEMM_K + 16)
+#define WHOLE_COPY (DT_TILE_ROWS > 8 ? 16 : 8)
 
-/* Where the next panel is to wait, as __builtin_prefetch counts: in the first-level cache (3) or, where it
- * would drive out the panel that is multiplied, in the second (2). */
-#define PANEL_LEVEL (DT_TILE_COLS == 32 ? 2 : 3)
-
-/* Block `index` of `blocks` rows that differ by at most one: rows [start, next start). */
-static int64_t block_start(int64_t rows, int64_t blocks, int64_t index) {
-    return rows / blocks * index + dt_min(index, rows % blocks);
-}
+/* Floats between packed tiles' rows of A. */
+#define PACKED_TILE (DT_TILE_ROWS * DT_GEMM_PACKED_STRIDE)
 
 /*
  * Whether A and B may stay where they are. With 16 lanes a tile takes few bytes a step, and a second-level
@@ -36,59 +29,83 @@ static int64_t block_start(int64_t rows, int64_t blocks, int64_t index) {
  */
 #define MAY_STAY (DT_FMA_LANES == 16)
 
-/* Steps of an A stored by columns up to which it stays: each is a line of its own, and that many are still in
- * the second-level cache when the next panel of B comes. */
-#define STAYING_STEPS 512
+/* Steps up to which a panel of B stays: 32 KB. A longer one comes from the second-level cache for each tile,
+ * and a processor looks ahead there only where rows follow each other without a gap; packing it pays where
+ * more than a few tiles read it. */
+#define STAYING_STEPS 256
+#define FEW_ROWS      128
 
 /* Whether rows so many floats apart share a few sets of a cache, which then has no room for a column. */
 static bool is_crowded(int64_t stride) {
     return stride % 512 == 0;
 }
 
-/* Whether tiles read A in its place. */
+/* Whether tiles read A in its place. Stored by columns, a tile's rows of a step are part of one or two lines,
+ * which would be read anew for each panel; packed they are dense. */
 static bool a_stays(const dt_product *x) {
-    return MAY_STAY && !is_crowded(x->a_stride) && (!x->transpose_a || x->k <= STAYING_STEPS);
+    return MAY_STAY && !x->transpose_a && !is_crowded(x->a_stride);
 }
 
-/* Whether tiles read `cols` columns of op(B) in their place: rows that are a whole panel wide. */
-static bool b_stays(const dt_product *x, int64_t cols) {
-    return MAY_STAY && !x->transpose_b && !is_crowded(x->b_stride) && cols == DT_TILE_COLS;
+/* Whether tiles read `cols` columns of k steps of op(B) in their place: rows that are a whole panel wide. */
+static bool b_stays(const dt_product *x, int64_t k, int64_t cols) {
+    return MAY_STAY && !x->transpose_b && !is_crowded(x->b_stride) && cols == DT_TILE_COLS &&
+           (k <= STAYING_STEPS || x->m <= FEW_ROWS);
 }
 
-/* A block of A as tiles read it: that of the block's rows from `start` on, its tile number `index`, is
- * at[start * row + index * tile ..], with `stride` between its rows, or its columns. */
+/* Rows [i, i + rows) and steps [p, p + k) of op(A), whose rows are cut into `tiles`. */
+typedef struct block {
+    int64_t i, rows, tiles, p, k;
+} block;
+
+/* A tile's rows of a block: [start, start + count). */
+typedef struct band {
+    int64_t start, count;
+} band;
+
+/* Number `index` of a block's bands, which differ by at most one row; none after the last. */
+static band band_of(const block *whole, int64_t index) {
+    const int64_t each = whole->rows / whole->tiles, longer = whole->rows % whole->tiles;
+    if (index >= whole->tiles)
+        return (band){whole->rows, 0};
+    return (band){each * index + dt_min(index, longer), each + (index < longer)};
+}
+
+/* Where the first row of a band stands in A. */
+static const float *in_a(const dt_product *x, const block *whole, band rows) {
+    const int64_t i = whole->i + rows.start;
+    return x->transpose_a ? x->a + whole->p * x->a_stride + i : x->a + i * x->a_stride + whole->p;
+}
+
+/* A tile's rows of A as it reads them, with `stride` between rows, or steps where A is stored by columns. */
 typedef struct left {
     const float *at;
-    int64_t row, tile, stride;
+    int64_t stride;
 } left;
 
 /*
- * Rows [i0, i0 + rows) and steps [p0, p0 + k) of op(A). Packed they are as they stand where A is stored by
- * rows, and where it is stored by columns blocks of a tile's rows, each [k, DT_TILE_ROWS] and PACKED_BLOCK
- * apart.
+ * Band `index` of a block, packed for the first panel of B, and there for the others. Packed it stays as it
+ * is where A is stored by rows; of an A stored by columns it is [k, DT_TILE_ROWS].
  */
-static left take_a(float *restrict packed, const dt_product *x, int64_t i0, int64_t p0, int64_t rows,
-                   int64_t k, int64_t blocks) {
-    const float *from = x->transpose_a ? x->a + p0 * x->a_stride + i0 : x->a + i0 * x->a_stride + p0;
+static left take_a(float *restrict packed, const dt_product *x, const block *whole, int64_t index,
+                   bool is_first) {
+    const band rows = band_of(whole, index);
+    const float *from = in_a(x, whole, rows);
     if (a_stays(x))
-        return (left){from, x->transpose_a ? 1 : x->a_stride, 0, x->a_stride};
-    if (!x->transpose_a) {
-        for (int64_t i = 0; i < rows; i++)
-            memcpy(packed + i * DT_GEMM_PACKED_STRIDE, from + i * x->a_stride, (size_t)k * sizeof *packed);
-        return (left){packed, DT_GEMM_PACKED_STRIDE, 0, DT_GEMM_PACKED_STRIDE};
-    }
-    for (int64_t p = 0; p < k; p++) {
-        const float *row = from + p * x->a_stride;
-        for (int64_t block = 0; block < blocks; block++) {
-            const int64_t start = block_start(rows, blocks, block);
-            float *to = packed + block * PACKED_BLOCK + p * DT_TILE_ROWS;
-            if (start + WHOLE_COPY <= rows)
-                memcpy(to, row + start, WHOLE_COPY * sizeof *to);
-            else
-                memcpy(to, row + start, (size_t)(block_start(rows, blocks, block + 1) - start) * sizeof *to);
-        }
-    }
-    return (left){packed, 0, PACKED_BLOCK, DT_TILE_ROWS};
+        return (left){from, x->a_stride};
+    float *restrict const to = packed + index * PACKED_TILE;
+    const left taken = {to, x->transpose_a ? DT_TILE_ROWS : DT_GEMM_PACKED_STRIDE};
+    if (!is_first)
+        return taken;
+    if (!x->transpose_a)
+        for (int64_t i = 0; i < rows.count; i++)
+            memcpy(to + i * taken.stride, from + i * x->a_stride, (size_t)whole->k * sizeof *to);
+    else if (rows.start + WHOLE_COPY <= whole->rows)
+        for (int64_t p = 0; p < whole->k; p++)
+            memcpy(to + p * taken.stride, from + p * x->a_stride, WHOLE_COPY * sizeof *to);
+    else
+        for (int64_t p = 0; p < whole->k; p++)
+            memcpy(to + p * taken.stride, from + p * x->a_stride, (size_t)rows.count * sizeof *to);
+    return taken;
 }
 
 /* Where a panel of B is: `count` rows of `floats` each. */
@@ -112,7 +129,7 @@ typedef struct right {
 } right;
 
 static right take_b(float *panel, const dt_product *x, const source *from, int64_t k, int64_t cols) {
-    if (b_stays(x, cols))
+    if (b_stays(x, k, cols))
         return (right){from->at, from->stride};
     if (x->transpose_b)
         tile.pack_transposed(panel, from->at, from->stride, k, cols);
@@ -121,50 +138,58 @@ static right take_b(float *panel, const dt_product *x, const source *from, int64
     return (right){panel, DT_TILE_COLS};
 }
 
+/* `count` lines more to ask for, `step` floats apart, as far as there is room. */
+static void ask(dt_tile_ahead *ahead, const float *at, int64_t count, int64_t step) {
+    const float **to = ahead->lines + ahead->count;
+    const int64_t fitting = dt_min(count, DT_TILE_MAX_AHEAD - ahead->count);
+    for (int64_t i = 0; i < fitting; i++)
+        to[i] = at + i * step;
+    ahead->count += fitting;
+}
+
+/* Asks for both ends of the columns that C has in a band of rows. */
+static void ask_for_sums(dt_tile_ahead *ahead, const dt_tile_target *c, const float *first, band rows) {
+    for (int64_t i = rows.start; i < rows.start + rows.count; i++)
+        ask(ahead, first + i * c->stride, 2, c->cols - 1);
+}
+
 /* Asks for slice `index` of `slices` of the panel after this one: rows of B are far apart, where the
  * processor does not look ahead. */
-static void fetch(const source *next, int64_t index, int64_t slices) {
+static void ask_for_panel(dt_tile_ahead *ahead, const source *next, int64_t index, int64_t slices) {
     for (int64_t r = next->count * index / slices; r < next->count * (index + 1) / slices; r++)
-        for (int64_t c = 0; c < next->floats; c += 16)
-            __builtin_prefetch(next->at + r * next->stride + c, 0, PANEL_LEVEL);
+        ask(ahead, next->at + r * next->stride, (next->floats + 15) / 16, 16);
 }
 
-/* Asks for `rows` rows of a tile of C from which sums are to go on. Inlined by force: gcc 12 drops calls of a
- * function that does nothing but ask. */
-DT_UNROLL_INLINE void fetch_sums(const dt_tile_target *c, const float *at, int64_t rows) {
-    for (int64_t i = 0; i < rows; i++) {
-        __builtin_prefetch(at + i * c->stride, 1, 3);
-        __builtin_prefetch(at + i * c->stride + c->cols - 1, 1, 3);
-    }
+/* Asks for a band of A where it stands, which is read first with the first panel. Of an A stored by columns
+ * the bands before have read the lines in which this one begins. */
+static void ask_for_a(dt_tile_ahead *ahead, const dt_product *x, const block *whole, band rows) {
+    const float *at = in_a(x, whole, rows);
+    if (x->transpose_a)
+        ask(ahead, at + rows.count - 1, rows.count > 0 ? whole->k : 0, x->a_stride);
+    else
+        for (int64_t i = 0; i < rows.count; i++)
+            ask(ahead, at + i * x->a_stride, (whole->k + 15) / 16, 16);
 }
 
-/* Asks for what a tile of `rows` rows reads of an A in its place, k steps from `at`: its first pass is the
- * first to read it, and only for the second on it is in a cache. */
-DT_UNROLL_INLINE void fetch_a(const dt_product *x, const float *at, int64_t rows, int64_t k) {
-    const int64_t lines = x->transpose_a ? k : rows, floats = x->transpose_a ? rows : k;
-    for (int64_t r = 0; r < lines; r++)
-        for (int64_t f = 0; f < floats; f += 16)
-            __builtin_prefetch(at + r * x->a_stride + f, 0, 2);
-}
-
-/* All tiles of `rows` rows of C in the columns of one panel. */
-static void multiply_panel(const dt_product *x, dt_tile_target c, int64_t rows, int64_t k, int64_t blocks,
-                           const left *a, const right *b, const source *next, bool is_first) {
+/* All tiles of a block in the columns of one panel. */
+static void multiply_panel(const dt_product *x, dt_tile_target c, const block *whole, float *packed,
+                           const right *b, const source *next, bool is_first) {
     float *const first = c.at;
-    for (int64_t block = 0; block < blocks; block++) {
-        const int64_t start = block_start(rows, blocks, block);
-        const int64_t count = block_start(rows, blocks, block + 1) - start;
-        const float *of_tile = a->at + start * a->row + block * a->tile;
-        c.at = first + start * c.stride;
-        fetch(next, block, blocks);
-        if (is_first && block + 1 < blocks && a_stays(x))
-            fetch_a(x, of_tile + count * a->row, block_start(rows, blocks, block + 2) - start - count, k);
-        if (c.sum == DT_TILE_GO_ON && block + 1 < blocks)
-            fetch_sums(&c, c.at + count * c.stride, block_start(rows, blocks, block + 2) - start - count);
+    dt_tile_ahead ahead;
+    c.ahead = &ahead;
+    for (int64_t index = 0; index < whole->tiles; index++) {
+        const band rows = band_of(whole, index), next_rows = band_of(whole, index + 1);
+        const left a = take_a(packed, x, whole, index, is_first);
+        c.at = first + rows.start * c.stride;
+        ahead.count = 0;
+        ask_for_sums(&ahead, &c, first, c.sum == DT_TILE_GO_ON ? next_rows : rows);
+        ask_for_panel(&ahead, next, index, whole->tiles);
+        if (is_first)
+            ask_for_a(&ahead, x, whole, next_rows);
         if (x->transpose_a)
-            tile.multiply_transposed(&c, count, of_tile, a->stride, b->at, b->stride, k);
+            tile.multiply_transposed(&c, rows.count, a.at, a.stride, b->at, b->stride, whole->k);
         else
-            tile.multiply(&c, count, of_tile, a->stride, b->at, b->stride, k);
+            tile.multiply(&c, rows.count, a.at, a.stride, b->at, b->stride, whole->k);
     }
 }
 
@@ -201,11 +226,10 @@ static void multiply(const dt_product *x, float *workspace) {
     assert_proper(x);
     float *packed = workspace, *panel = workspace + (DT_GEMM_ROWS + DT_TILE_MAX_ROWS) * DT_GEMM_PACKED_STRIDE;
     for (int64_t i = 0; i < x->m; i += DT_GEMM_ROWS) {
-        const int64_t rows = dt_min(x->m - i, DT_GEMM_ROWS),
-                      blocks = (rows + DT_TILE_ROWS - 1) / DT_TILE_ROWS;
+        const int64_t rows = dt_min(x->m - i, DT_GEMM_ROWS);
         for (int64_t p = 0; p < x->k; p += DT_GEMM_K) {
             const int64_t k = dt_min(x->k - p, DT_GEMM_K);
-            const left a = take_a(packed, x, i, p, rows, k, blocks);
+            const block whole = {i, rows, (rows + DT_TILE_ROWS - 1) / DT_TILE_ROWS, p, k};
             for (int64_t j = 0; j < x->n; j += DT_TILE_COLS) {
                 const dt_tile_target c = {.at = x->c + i * x->c_stride + j,
                                           .stride = x->c_stride,
@@ -214,7 +238,7 @@ static void multiply(const dt_product *x, float *workspace) {
                                           .bias = x->bias && p + k == x->k ? x->bias + j : NULL};
                 const source now = source_of(x, p, k, j), next = source_of(x, p, k, j + c.cols);
                 const right b = take_b(panel, x, &now, k, c.cols);
-                multiply_panel(x, c, rows, k, blocks, &a, &b, &next, j == 0);
+                multiply_panel(x, c, &whole, packed, &b, &next, j == 0);
             }
         }
     }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/minmax.h"
 #include "math/unroll.h"
 
 #define ROWS  DT_TILE_ROWS
@@ -34,6 +35,17 @@ INLINE void add_products(lanes sum[ROWS][2], const int64_t rows, const int64_t v
     }
 }
 
+/* All rows of steps [p, end), and what to ask for in each where `lines` is not NULL. */
+INLINE void add_steps(lanes sum[ROWS][2], const int64_t rows, const int64_t vectors, int64_t p, int64_t end,
+                      const float *a, int64_t row_step, int64_t step, const float *b, int64_t b_stride,
+                      const float *const *lines) {
+    for (; p < end; p++) {
+        if (lines)
+            __builtin_prefetch(lines[p], 0, 2);
+        add_products(sum, rows, vectors, 0, rows, a + p * step, row_step, b + p * b_stride);
+    }
+}
+
 /*
  * A tile whose numbers of rows and of vectors in a row and whose kind are constants, so that its loop has no
  * branch. A is stored by columns where it is `turned`: row i of step p is a[p * stride + i], else a[i *
@@ -51,8 +63,10 @@ INLINE void sums(const int64_t rows, const int64_t vectors, const dt_tile_sum ki
         if (kind == DT_TILE_GO_ON) {
             DT_UNROLL for (int64_t v = 0; v < vectors; v++) sum[i][v] = *(const lanes *)(from + v * LANES);
         } else {
-            __builtin_prefetch(from, 1);
-            __builtin_prefetch(from + vectors * LANES - 1, 1);
+            if (!c->ahead) {
+                __builtin_prefetch(from, 1);
+                __builtin_prefetch(from + vectors * LANES - 1, 1);
+            }
             sum[i][0] = sum[i][1] = (lanes){0};
         }
     }
@@ -61,11 +75,18 @@ INLINE void sums(const int64_t rows, const int64_t vectors, const dt_tile_sum ki
     if (turned)
         DT_UNROLL for (; p < lacking; p++)
             add_products(sum, rows, vectors, 0, p + 1, a + p * step, row_step, b + p * b_stride);
-    for (; p < (turned ? k : k - lacking); p++)
-        add_products(sum, rows, vectors, 0, rows, a + p * step, row_step, b + p * b_stride);
+    if (kind != DT_TILE_TRIANGLE && c->ahead) {
+        p = dt_min(c->ahead->count, k);
+        for (int64_t i = p; i < c->ahead->count; i++)
+            __builtin_prefetch(c->ahead->lines[i], 0, 2);
+        add_steps(sum, rows, vectors, 0, p, a, row_step, step, b, b_stride, c->ahead->lines);
+    }
+    const int64_t whole_end = turned ? k : k - lacking;
+    add_steps(sum, rows, vectors, p, whole_end, a, row_step, step, b, b_stride, NULL);
     if (!turned)
         DT_UNROLL for (int64_t q = 0; q < lacking; q++)
-            add_products(sum, rows, vectors, q, rows, a + (p + q) * step, row_step, b + (p + q) * b_stride);
+            add_products(sum, rows, vectors, q, rows, a + (whole_end + q) * step, row_step,
+                         b + (whole_end + q) * b_stride);
     DT_UNROLL for (int64_t i = 0; i < rows; i++) DT_UNROLL for (int64_t v = 0; v < vectors; v++) {
         if (c->bias)
             sum[i][v] += *(const lanes *)(c->bias + v * LANES);
@@ -134,7 +155,7 @@ static bool is_half(bool turned, const dt_tile_target *c) {
 static void narrow(bool turned, const dt_tile_target *c, int64_t rows, const float *a, int64_t stride,
                    const float *b, int64_t b_stride, int64_t k) {
     float beside[ROWS * COLS] = {0}, bias[COLS] = {0};
-    const dt_tile_target whole_target = {beside, COLS, COLS, c->sum, c->bias ? bias : NULL};
+    const dt_tile_target whole_target = {beside, COLS, COLS, c->sum, c->bias ? bias : NULL, c->ahead};
     if (c->bias)
         memcpy(bias, c->bias, (size_t)c->cols * sizeof *bias);
     if (c->sum == DT_TILE_GO_ON)

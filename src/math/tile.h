@@ -46,6 +46,20 @@ typedef enum dt_tile_sum {
     DT_TILE_TRIANGLE
 } dt_tile_sum;
 
+/** The most lines that a tile can be given to ask for. */
+#define DT_TILE_MAX_AHEAD 1024
+
+/**
+ * Cache lines that a tile asks for while it is multiplied, into the second-level cache: one in each step of
+ * k, and those beyond at once. A processor has few places for lines that are under way, 16 on Intel's Golden
+ * Cove, and whoever asks for more waits until the first have come; one a step comes beside the
+ * multiplications.
+ */
+typedef struct dt_tile_ahead {
+    int64_t count;
+    const float *lines[DT_TILE_MAX_AHEAD];
+} dt_tile_ahead;
+
 /** Where a tile's sums go: row i, column j to at[i * stride + j]. */
 typedef struct dt_tile_target {
     float *at;
@@ -53,7 +67,8 @@ typedef struct dt_tile_target {
     int64_t
         cols; /**< 1 to DT_TILE_COLS; further columns of B, which must be there, are computed and dropped */
     dt_tile_sum sum;
-    const float *bias; /**< [cols], added to every row at the end; NULL for none */
+    const float *bias;          /**< [cols], added to every row at the end; NULL for none */
+    const dt_tile_ahead *ahead; /**< what to ask for; NULL for where sums of all k go, and nothing else */
 } dt_tile_target;
 
 struct dt_tile {
