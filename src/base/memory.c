@@ -52,13 +52,29 @@ static void clear(char *block, size_t bytes) {
     }
 }
 
+/* aligned_alloc wants a multiple of the alignment, and a size of 0 may return NULL. */
+static size_t align_of(size_t bytes) {
+    return bytes >= HUGE_PAGE ? HUGE_PAGE : DT_MEMORY_ALIGN;
+}
+
+static size_t block_bytes(size_t bytes) {
+    const size_t align = align_of(bytes);
+    return bytes == 0 ? align : (bytes + align - 1) / align * align;
+}
+
+int64_t dt_memory_block_bytes(int64_t count, size_t size) {
+    size_t bytes;
+    if (count < 0 || __builtin_mul_overflow((size_t)count, size, &bytes) || bytes > PTRDIFF_MAX - HUGE_PAGE)
+        return INT64_MAX;
+    return (int64_t)block_bytes(bytes);
+}
+
 void *dt_memory_alloc(int64_t count, size_t size, const char *what) {
     size_t bytes;
     if (count_bytes(count, size, what, &bytes) != DT_OK || dt_memory_expect(count, size, what) != DT_OK)
         return NULL;
-    /* aligned_alloc wants a multiple of the alignment, and a size of 0 may return NULL. */
-    const size_t align = bytes >= HUGE_PAGE ? HUGE_PAGE : DT_MEMORY_ALIGN;
-    bytes = bytes == 0 ? align : (bytes + align - 1) / align * align;
+    const size_t align = align_of(bytes);
+    bytes = block_bytes(bytes);
     void *block = aligned_alloc(align, bytes);
     if (block == NULL) {
         (void)dt_fail("out of memory for %s: the system does not give %zu bytes more; use a smaller model, "

@@ -19,6 +19,10 @@
  */
 void *dt_memory_alloc(int64_t count, size_t size, const char *what);
 
+/** Bytes that a block of `count` elements of `size` bytes takes, rounded up as dt_memory_alloc does: a block
+ * of 2 MB or more to whole huge pages. INT64_MAX where they cannot be counted. Local. */
+int64_t dt_memory_block_bytes(int64_t count, size_t size);
+
 /**
  * Fails, with `what` in the sentence, where `count` elements of `size` bytes are more than this host has
  * left. The kernel lends more than it has and ends a process when the loan is used, so whoever is about to

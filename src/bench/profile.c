@@ -10,7 +10,7 @@
 #include "allreduce/cost.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "bench/timed_kernels.h"
+#include "plan/timed_kernels.h"
 #include "comm/agree.h"
 #include "math/matmul.h"
 #include "model/flop.h"
@@ -123,6 +123,10 @@ static dt_status count_sent(const dt_world *world, const dt_harness *harness, co
     return status;
 }
 
+static const dt_tensor *find_tensor(const void *step, const float *at) {
+    return dt_step_tensor_at(step, at);
+}
+
 /* A step as training takes it, and one that is timed in its sections. */
 static dt_status take_pair(dt_harness *harness, const dt_kernels *plain, const dt_kernels *timed,
                            step_sample *mine) {
@@ -145,7 +149,8 @@ static dt_status take_pair(dt_harness *harness, const dt_kernels *plain, const d
 static dt_status take_steps(const dt_profile *p, const samples *s, dt_harness *harness,
                             const dt_world *world) {
     const dt_kernels *plain = harness->gpt.kernels,
-                     *timed = dt_timed_kernels_of(plain, &harness->spans, harness->step);
+                     *timed = dt_timed_kernels_of(plain, &harness->spans,
+                                                  (dt_timed_finder){find_tensor, harness->step});
     dt_span_total *work = s->work + world->rank * p->count;
     for (int64_t step = 0; step < WARM_UP_STEPS; step++) {
         dt_step_result result;

@@ -7,7 +7,7 @@
  * people look at is made of them in report/.
  *
  * The sections of a step are timed in the step: the rows that it measures itself (step/spans.h), and its
- * kernels (bench/timed_kernels.h). What is left is said, as the time that is unaccounted for.
+ * kernels (plan/timed_kernels.h). What is left is said, as the time that is unaccounted for.
  */
 #ifndef DT_BENCH_PROFILE_H
 #define DT_BENCH_PROFILE_H

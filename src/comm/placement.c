@@ -112,6 +112,11 @@ dt_placement dt_placement_look(const dt_world *world, int threads) {
                           .fault = dt_topology_fault(topology)};
 }
 
+int dt_placement_node_threads(const dt_topology_counts *own, int threads) {
+    DT_ASSERT(own->numa_nodes > 0 && threads > 0);
+    return (threads + own->numa_nodes - 1) / own->numa_nodes;
+}
+
 /* ---- what is said ---- */
 
 /* Who leaves ranks fewer cores than there are, whether a warning says so, and what else than fewer ranks

@@ -59,6 +59,10 @@ bool dt_placement_has_threads(const dt_world *world, int threads);
 /** Looks at this host. Local. */
 dt_placement dt_placement_look(const dt_world *world, int threads);
 
+/** How many of a rank's `threads` threads one of the NUMA nodes has to itself that the rank may run on, where
+ * they fill node after node; all of them where that is one node. Local. */
+int dt_placement_node_threads(const dt_topology_counts *own, int threads);
+
 /**
  * Writes warning `index` (from 0) of what is wrong with a placement, a sentence with the corrected command
  * line, into `text`. Returns false when there are not so many. Pure; local.

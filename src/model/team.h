@@ -22,6 +22,8 @@ typedef struct dt_team {
     dt_barrier *barrier;       /**< the team's; not read where it is one thread */
     const dt_scratch *scratch; /**< this thread's */
     double *waited_seconds;    /**< what meeting the others takes is added to it; NULL: nobody asks */
+    int64_t *meetings; /**< where a team is only counted, one thread after another: counts up instead of
+                          waiting; else NULL */
 } dt_team;
 
 /** A thread that has a micro-batch for itself. */
@@ -33,6 +35,10 @@ static inline dt_team dt_team_alone(const dt_scratch *scratch) {
 static inline void dt_team_meet(const dt_team *team) {
     if (team->size == 1)
         return;
+    if (team->meetings) {
+        ++*team->meetings;
+        return;
+    }
     const double begun = team->waited_seconds ? dt_clock_seconds() : 0.0;
     dt_barrier_wait(team->barrier, team->size);
     if (team->waited_seconds)

@@ -26,6 +26,7 @@ static dt_status add_up(const dt_layout *layout, const dt_config *config, int ra
                                              .host_ranks = memory->node_ranks,
                                              .threads = threads,
                                              .team_threads = team_threads,
+                                             .program_bytes = dt_need_program_bytes(),
                                              .saves = true},
                               &need));
             last = dt_need_total(&need);

@@ -12,6 +12,7 @@
 #include "allreduce/cost.h"
 #include "base/memory.h"
 #include "base/minmax.h"
+#include "plan/passes.h"
 #include "train/settings.h"
 #include "step/step.h"
 
@@ -33,6 +34,10 @@ static int64_t count_adds(int64_t micro_batches, int ranks) {
         adds = dt_max(adds, end - first - dt_tree_cover(micro_batches, first, end, cover));
     }
     return adds;
+}
+
+int dt_plan_threads(const dt_plan_machine *machine) {
+    return machine->threads > 0 ? machine->threads : machine->probe.threads;
 }
 
 /* Ranks on each host of a job of `ranks`. */
@@ -97,9 +102,7 @@ static dt_status predict_traffic(const dt_plan_machine *machine, const dt_config
         return DT_OK;
     options.form = DT_FORM_ALLGATHER;
     options.dtype = DT_DTYPE_FP32;
-    /* bf16's products read weights that are packed before the pass. */
-    return predict_form(machine, layout, c->bucket_bytes, options, threads_per_core,
-                        c->compute_dtype == DT_DTYPE_FP32 ? forward_seconds : 0.0, point);
+    return predict_form(machine, layout, c->bucket_bytes, options, threads_per_core, forward_seconds, point);
 }
 
 /* Norm and AdamW, of all elements or of a rank's pieces, whose norms the ranks exchange. */
@@ -112,24 +115,27 @@ static double update_seconds(const dt_plan_machine *machine, const dt_config *c,
 static dt_status predict(const dt_plan_machine *machine, const dt_config *c, const dt_layout *layout,
                          double threads_per_core, dt_plan_point *point) {
     const dt_probe *probe = &machine->probe;
+    const int threads = dt_plan_threads(machine);
     const int64_t own_micro_batches = (point->micro_batches + point->ranks - 1) / point->ranks;
-    const double shared = (double)own_micro_batches / probe->teams;
-    const double waves = c->products == DT_PRODUCTS_BLAS ? ceil(shared) : shared,
-                 last_wave = waves - (ceil(waves) - 1.0);
     const int64_t u = c->micro_batch_size;
     /* A batch smaller than a micro-batch makes one small micro-batch; the probe's are whole. */
     const double whole = point->batch < u ? (double)point->batch / (double)u : 1.0;
     const int64_t adds = count_adds(point->micro_batches, point->ranks);
-    DT_TRY(predict_traffic(machine, c, layout, threads_per_core,
-                           threads_per_core * fmin(waves, 1.0) * whole * probe->forward_seconds,
-                           threads_per_core * last_wave * whole * probe->backward_seconds, point));
+    dt_passes passes;
     DT_TRY(dt_plan_memory_of(layout, c, point->batch, point->ranks, host_ranks(machine, point->ranks),
-                             probe->threads, machine->node_bytes, &point->memory));
+                             threads, machine->node_bytes, &point->memory));
     point->memory_bytes = dt_need_total(&point->memory.max);
+    DT_TRY(dt_passes_of(&passes, probe, c, &layout->shape, threads, point->memory.team_threads,
+                        own_micro_batches));
+    DT_TRY(predict_traffic(machine, c, layout, threads_per_core,
+                           threads_per_core * whole * passes.first_forward_seconds,
+                           threads_per_core * whole * passes.last_backward_seconds, point));
+    /* All threads share additions and AdamW. */
+    const double fewer = (double)probe->threads / threads;
     point->compute_seconds =
-        threads_per_core * (waves * whole * (probe->forward_seconds + probe->backward_seconds) +
-                            (double)adds * (double)layout->elements * probe->add_seconds);
-    point->update_seconds = threads_per_core * update_seconds(machine, c, point->ranks);
+        threads_per_core *
+        (whole * passes.seconds + fewer * (double)adds * (double)layout->elements * probe->add_seconds);
+    point->update_seconds = threads_per_core * fewer * update_seconds(machine, c, point->ranks);
     point->step_seconds = point->compute_seconds + point->exposed_seconds + point->update_seconds +
                           ceil(log2((double)point->ranks)) * machine->link.latency_seconds;
     point->tokens_per_second = (double)(point->batch * c->max_seq_len) / point->step_seconds;

@@ -13,6 +13,8 @@
  *
  * m is how many micro-batches the probe's t threads had at once, m = t where each had one. Fewer are taken to
  * be shared out evenly among all threads, but with products: blas, which are not: there waves are whole.
+ * Ranks of another number of threads than the probe's take what passes.h says; additions and update are taken
+ * to be shared evenly among them.
  *
  * With shard_optimizer norm and AdamW work on a p-th, and what travels is a reduce-scatter beside the
  * backward pass and an allgather beside the forward pass.
@@ -37,6 +39,7 @@ typedef struct dt_plan_machine {
     dt_link link;       /**< between hosts: what a host's ranks share */
     dt_link inside;     /**< between ranks of a host, whose cores move the messages */
     int host_ranks;     /**< ranks on a host */
+    int threads;        /**< of a planned rank; 0: as many as the probe's ranks have */
     int64_t node_bytes; /**< of memory of a host, for threads_per_micro_batch: auto; 0: as much as it takes */
     bool same_host;     /**< all ranks share a host, however many they are */
     bool link_measured; /**< otherwise the link is given or assumed */
@@ -62,6 +65,9 @@ dt_link dt_plan_assumed_link(void);
 
 /** The link inside a host that is assumed where none is measured: 1 us and 4 GB/s. Local. */
 dt_link dt_plan_assumed_inside(void);
+
+/** Threads of a planned rank. Local. */
+int dt_plan_threads(const dt_plan_machine *machine);
 
 /**
  * Predicts `config` with `batch` for its batch_size on `ranks` ranks. `threads_per_core` is how many threads

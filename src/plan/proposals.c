@@ -62,8 +62,8 @@ static dt_status append(const dt_world *world, const dt_proposals_inputs *in, co
     *p = *proposal;
     const dt_config changed = changed_by(p, in->config);
     DT_TRY(dt_agree(world, dt_plan_memory_of(in->layout, &changed, changed.batch_size, in->ranks,
-                                             node_ranks(in->machine, in->ranks), in->threads, in->node_bytes,
-                                             &p->memory)));
+                                             node_ranks(in->machine, in->ranks), in->rank_threads,
+                                             in->node_bytes, &p->memory)));
     p->fits = p->memory.node_bytes <= in->node_bytes;
     bool timed = p->fits && dt_proposals_probe_fits(world, &changed, in->layout, in->threads, in->here_bytes);
     DT_TRY(dt_world_broadcast(world, &p->fits, (int64_t)sizeof p->fits));
@@ -77,7 +77,7 @@ static dt_status append_same_bits(const dt_world *world, const dt_proposals_inpu
                                   dt_proposal *proposals, int *count, bool *fits) {
     const bool recomputes = in->config->recompute == DT_RECOMPUTE_LAYER,
                shards = in->config->shard_optimizer || in->ranks == 1;
-    const bool auto_teams = !dt_is_null_int(in->config->threads_per_micro_batch) && in->threads > 1;
+    const bool auto_teams = !dt_is_null_int(in->config->threads_per_micro_batch) && in->rank_threads > 1;
     static const bool changes[][2] = {{false, false}, {true, false}, {false, true}, {true, true}};
     for (size_t w = 0; w < sizeof changes / sizeof *changes; w++) {
         const bool recompute = changes[w][0], shard = changes[w][1];

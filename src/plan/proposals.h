@@ -38,10 +38,11 @@ typedef struct dt_proposals_inputs {
     const dt_config *config;
     const dt_layout *layout;
     const dt_plan_machine *machine; /**< its links and hosts; the probe is not read */
-    int ranks, threads;
-    double threads_per_core; /**< of this job, for the probe */
-    int64_t node_bytes;      /**< that a planned host has for its ranks */
-    int64_t here_bytes;      /**< that this host has */
+    int ranks, rank_threads;        /**< that are planned, and the threads of each */
+    int threads;                    /**< of a rank here, which probes */
+    double threads_per_core;        /**< of this job, for the probe */
+    int64_t node_bytes;             /**< that a planned host has for its ranks */
+    int64_t here_bytes;             /**< that this host has */
 } dt_proposals_inputs;
 
 /**

@@ -79,6 +79,7 @@ json_t *dt_memory_table_json(const dt_plan_memory *memory) {
     json_object_set_new(all, "rank_bytes", json_integer(dt_need_total(&memory->max)));
     json_object_set_new(all, "node_bytes", json_integer(memory->node_bytes));
     json_object_set_new(all, "node_ranks", json_integer(memory->node_ranks));
+    json_object_set_new(all, "team_threads", json_integer(memory->team_threads));
     return all;
 }
 

@@ -18,8 +18,8 @@ void dt_memory_table_row(int ranks, const dt_plan_memory *memory, int64_t node_b
 /** Prints what is proposed for `config` on `ranks` ranks. */
 void dt_memory_table_proposals(const dt_config *config, int ranks, const dt_proposal *proposals, int count);
 
-/** A new object {"weights": bytes, .., "rank_bytes": .., "node_bytes": .., "node_ranks": ..}, the caller's.
- */
+/** A new object {"weights": bytes, .., "rank_bytes": .., "node_bytes": .., "node_ranks": .., "team_threads":
+ * ..}, the caller's. */
 json_t *dt_memory_table_json(const dt_plan_memory *memory);
 
 /** A new array of the proposals, the caller's. */

@@ -13,7 +13,8 @@
 struct dt_arrival {
     const dt_moments *moments;
     float *weights;
-    dt_spans *spans; /* or NULL */
+    dt_repack *repack; /* or NULL */
+    dt_spans *spans;   /* or NULL */
     dt_weights_arrival await;
     pthread_t main;
     bool under_way;
@@ -83,12 +84,7 @@ static void await_as_main(dt_arrival *a, int64_t offset) {
     dt_spans_end(a->spans, DT_SPAN_WEIGHTS, span, 0.0);
 }
 
-static void await(void *context, int64_t offset) {
-    dt_arrival *a = context;
-    if (pthread_equal(pthread_self(), a->main)) {
-        await_as_main(a, offset);
-        return;
-    }
+static void await_as_other(dt_arrival *a, int64_t offset) {
     if (atomic_load(&a->arrived) >= offset)
         return;
     pthread_mutex_lock(&a->mutex);
@@ -97,13 +93,24 @@ static void await(void *context, int64_t offset) {
     pthread_mutex_unlock(&a->mutex);
 }
 
+static void await(void *context, int64_t offset) {
+    dt_arrival *a = context;
+    if (pthread_equal(pthread_self(), a->main))
+        await_as_main(a, offset);
+    else
+        await_as_other(a, offset);
+    if (a->repack)
+        dt_repack_until(a->repack, offset);
+}
+
 dt_status dt_arrival_create(dt_arrival **created, const dt_moments *moments, float *weights,
-                            dt_spans *spans) {
+                            dt_repack *repack, dt_spans *spans) {
     dt_arrival *a = *created = calloc(1, sizeof *a);
     if (a == NULL)
         return dt_fail("out of memory for the arrival of new weights");
     a->moments = moments;
     a->weights = weights;
+    a->repack = repack;
     a->spans = spans;
     a->await = (dt_weights_arrival){await, a};
     a->main = pthread_self();
@@ -129,6 +136,8 @@ dt_status dt_arrival_start(dt_arrival *a) {
     a->done = a->exposed = 0.0;
     a->status = DT_OK;
     atomic_store(&a->arrived, 0);
+    if (a->repack)
+        dt_repack_start(a->repack);
     dt_progress_arrive();
     advance(a);
     return a->status;

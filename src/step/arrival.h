@@ -10,6 +10,9 @@
  *     update | start | layer 0 | layer 1 | layer 2 ...
  *                    | 1, 2 arrive | 3 ...
  *
+ * In bf16 the threads of the pass also pack what has come (step/repack.h), a matrix before the product that
+ * reads it.
+ *
  * The state is held (optim/state.h) from the update until all weights are there.
  */
 #ifndef DT_STEP_ARRIVAL_H
@@ -22,15 +25,16 @@
 #include "model/gpt.h"
 #include "optim/moments.h"
 #include "step/overlap.h"
+#include "step/repack.h"
 #include "step/spans.h"
 
 typedef struct dt_arrival dt_arrival;
 
-/** Prepares arrivals of `weights`, a vector of the layout, by the allgather of `moments`; both must outlive
- * it, as must `spans`, which measures it and may be NULL. The caller, who is the main thread, frees it.
- * Local.
- */
-dt_status dt_arrival_create(dt_arrival **arrival, const dt_moments *moments, float *weights, dt_spans *spans);
+/** Prepares arrivals of `weights`, a vector of the layout, by the allgather of `moments`. Threads that are
+ * told of weights pack them by `repack`, unless that is NULL. All must outlive it, as must `spans`, which
+ * measures it and may be NULL. The caller, who is the main thread, frees it. Local. */
+dt_status dt_arrival_create(dt_arrival **arrival, const dt_moments *moments, float *weights,
+                            dt_repack *repack, dt_spans *spans);
 
 /** Frees; NULL is allowed. Nothing may be on its way. Local. */
 void dt_arrival_free(dt_arrival *arrival);
@@ -47,8 +51,8 @@ bool dt_arrival_is_under_way(const dt_arrival *arrival);
  */
 const dt_weights_arrival *dt_arrival_await(const dt_arrival *arrival);
 
-/** Waits until all weights are there, and adds to `times` what the allgather took, and what of it the passes
- * did not hide. The main thread. Collective. */
+/** Waits until all weights are there, packed or not, and adds to `times` what the allgather took, and what of
+ * it the passes did not hide. The main thread. Collective. */
 dt_status dt_arrival_finish(dt_arrival *arrival, dt_overlap_times *times);
 
 #endif

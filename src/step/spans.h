@@ -10,7 +10,7 @@
  *     dt_spans_end(spans, DT_SPAN_NORM, begun, elements);
  *
  * Rows below DT_SPANS are those that the step measures itself. Whoever creates the spans may have rows of its
- * own behind them (bench/timed_kernels.h). All functions are local.
+ * own behind them (plan/timed_kernels.h). All functions are local.
  */
 #ifndef DT_STEP_SPANS_H
 #define DT_STEP_SPANS_H

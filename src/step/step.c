@@ -18,6 +18,7 @@
 #include "comm/contract.h"
 #include "model/backward.h"
 #include "model/forward.h"
+#include "step/gradients.h"
 #include "optim/clip.h"
 #include "optim/finite.h"
 
@@ -32,8 +33,7 @@ struct dt_step {
     int32_t *ids;           /* [slots of this rank, T + 1]: what window points to */
     int64_t first_slot, end_slot;
 
-    dt_gpt_view *gradient_view; /* [schedule.buffers] */
-    float **gradient;           /* [schedule.buffers], each of layout->elements */
+    dt_gradients gradients;
     dt_overlap *overlap;
     float *sum; /* the gradient of the batch, once reduced: one of the buffers */
 
@@ -67,22 +67,6 @@ dt_status dt_step_gradient_buffers(int64_t micro_batches, int rank, int size, in
     return status;
 }
 
-static dt_status create_gradients(dt_step *s) {
-    const dt_layout *layout = s->in.gpt->layout;
-    s->gradient = calloc((size_t)s->schedule.buffers, sizeof *s->gradient);
-    s->gradient_view = calloc((size_t)s->schedule.buffers, sizeof *s->gradient_view);
-    if (s->gradient == NULL || s->gradient_view == NULL)
-        return dt_fail("out of memory for the gradients of %" PRId64 " %s", s->schedule.buffers,
-                       dt_plural(s->schedule.buffers, "micro-batch", "micro-batches"));
-    for (int64_t b = 0; b < s->schedule.buffers; b++) {
-        s->gradient[b] = dt_memory_alloc(layout->elements, sizeof(float), "a micro-batch's gradient");
-        if (s->gradient[b] == NULL)
-            return DT_FAILED;
-        DT_TRY(dt_gpt_view_create(&s->gradient_view[b], layout, s->gradient[b]));
-    }
-    return DT_OK;
-}
-
 static dt_status create_batch(dt_step *s) {
     const int64_t slots = s->end_slot - s->first_slot, row = s->in.gpt->layout->shape.T + 1;
     s->window = dt_memory_alloc(slots, sizeof *s->window, "the batch");
@@ -102,14 +86,15 @@ static dt_status create_own(dt_step *s) {
     dt_tree_run(s->micro_batches, world->rank, world->size, &first, &end);
     dt_step_slots(s->in.B, s->in.u, world->rank, world->size, &s->first_slot, &s->end_slot);
     DT_TRY(dt_micro_batches_schedule(&s->schedule, s->micro_batches, first, end, s->in.workers->teams));
-    DT_TRY(create_gradients(s));
+    DT_TRY(dt_gradients_create(&s->gradients, s->in.workers, &s->schedule, s->in.gpt->layout));
     DT_TRY(create_batch(s));
     DT_TRY(dt_hooks_expect_memory(s->in.hooks, s->micro_batches));
     DT_TRY(dt_micro_batch_values_create(&s->values, world, s->micro_batches,
                                         dt_hooks_micro_batch_values(s->in.hooks)));
     /* Hooks that change the gradient get all of it, on every rank. */
     return dt_update_create(&s->update, world, s->in.state, s->in.moments,
-                            s->in.moments == NULL || dt_hooks_take_gradient(s->in.hooks), s->in.spans);
+                            s->in.moments == NULL || dt_hooks_take_gradient(s->in.hooks), s->in.gpt,
+                            s->in.weights, s->in.spans);
 }
 
 dt_status dt_step_create(dt_step **created, const dt_step_inputs *inputs) {
@@ -126,9 +111,9 @@ dt_status dt_step_create(dt_step **created, const dt_step_inputs *inputs) {
     DT_TRY(dt_agree(inputs->world, status));
     const dt_allreduce_options options =
         dt_update_sum_options(&s->update, inputs->moments, &inputs->allreduce);
-    return dt_overlap_create(&s->overlap, inputs->world, &s->schedule, inputs->workers->threads, s->gradient,
-                             s->micro_batches, inputs->gpt->layout->elements, inputs->bucket_bytes, &options,
-                             inputs->spans);
+    return dt_overlap_create(&s->overlap, inputs->world, &s->schedule, inputs->workers->threads,
+                             s->gradients.vector, s->micro_batches, inputs->gpt->layout->elements,
+                             inputs->bucket_bytes, &options, inputs->spans);
 }
 
 dt_algorithm dt_step_algorithm(const dt_step *s) {
@@ -140,12 +125,7 @@ void dt_step_free(dt_step *s) {
         return;
     (void)dt_step_settle(s);
     dt_update_free(&s->update);
-    for (int64_t b = 0; s->gradient && s->gradient_view && b < s->schedule.buffers; b++) {
-        dt_gpt_view_free(&s->gradient_view[b]);
-        dt_memory_free(s->gradient[b]);
-    }
-    free(s->gradient);
-    free(s->gradient_view);
+    dt_gradients_free(&s->gradients);
     dt_micro_batches_free(&s->schedule);
     dt_overlap_free(s->overlap);
     dt_micro_batch_values_free(&s->values);
@@ -197,7 +177,7 @@ static void run_micro_batch(dt_step *s, int64_t step, int64_t index, dt_activati
         complete_in_pass(s);
     call_hooks(s, step, a, micro_batch.sequences * T, micro_batch_index, team);
     const double loss = dt_backward_run(s->in.gpt, s->in.weights, &micro_batch, scale, a, team,
-                                        &s->gradient_view[s->schedule.buffer[index]], progress);
+                                        &s->gradients.view[s->schedule.buffer[index]], progress);
     if (team->index == 0)
         *dt_micro_batch_values_loss(&s->values, micro_batch_index) = loss;
     dt_progress_mark();
@@ -247,8 +227,8 @@ static void run_micro_batches(dt_step *s, int64_t step) {
                         overlapped ? dt_overlap_progress(s->overlap, omp_get_thread_num()) : NULL);
         wait_for_threads(s, waited_seconds);
         for (; !overlapped && add < schedule->wave_adds_end[wave]; add++)
-            add_vectors(s, s->gradient[schedule->add[add].into], s->gradient[schedule->add[add].from],
-                        elements);
+            add_vectors(s, s->gradients.vector[schedule->add[add].into],
+                        s->gradients.vector[schedule->add[add].from], elements);
     }
 }
 
@@ -285,10 +265,7 @@ static dt_status update_and_hold_state(dt_step *s, int64_t step, const dt_step_r
         dt_state_end_update(state, step);
         return DT_OK;
     }
-    DT_TRY(dt_update_take(&s->update, &adamw, step, s->sum));
-    /* bf16's products read weights that are packed before the next pass. */
-    return dt_update_is_under_way(&s->update) && s->in.weights->panels > 0 ? dt_update_complete(&s->update)
-                                                                           : DT_OK;
+    return dt_update_take(&s->update, &adamw, step, s->sum);
 }
 
 /* The new weights, for the products of the next step; nothing in fp32. */
@@ -374,7 +351,8 @@ dt_status dt_step_run(dt_step *s, dt_step_result *result,
     DT_TRY(judge_gradient(s, step, result));
     if (counts(result))
         DT_TRY(update_and_hold_state(s, step, result));
-    if (result->outcome == DT_STEP_TAKEN)
+    /* Those that are on their way are packed by the next pass, as they come. */
+    if (result->outcome == DT_STEP_TAKEN && !dt_update_is_under_way(&s->update))
         pack_weights(s);
     result->step_seconds = dt_clock_seconds() - start_seconds;
     if (!counts(result))
@@ -391,6 +369,7 @@ dt_status dt_step_settle(dt_step *s) {
         return DT_OK;
     dt_progress_enter(s->in.state->step, "gathering the weights");
     DT_TRY(dt_update_complete(&s->update));
+    pack_weights(s);
     dt_state_release(s->in.state);
     return DT_OK;
 }
@@ -399,7 +378,7 @@ const dt_tensor *dt_step_tensor_at(const dt_step *s, const float *at) {
     const dt_layout *layout = s->in.gpt->layout;
     const dt_tensor *found = dt_layout_tensor_at(layout, s->in.state->parameters, at);
     for (int64_t b = 0; found == NULL && b < s->schedule.buffers; b++)
-        found = dt_layout_tensor_at(layout, s->gradient[b], at);
+        found = dt_layout_tensor_at(layout, s->gradients.vector[b], at);
     return found;
 }
 

@@ -6,7 +6,7 @@
 #include "optim/clip.h"
 
 dt_status dt_update_create(dt_update *u, const dt_world *world, dt_state *state, const dt_moments *moments,
-                           bool whole, dt_spans *spans) {
+                           bool whole, const dt_gpt *gpt, const dt_weights *weights, dt_spans *spans) {
     DT_ASSERT((moments != NULL) == state->sharded && (whole || moments != NULL));
     *u = (dt_update){.state = state, .spans = spans, .whole = whole};
     if (whole) {
@@ -16,11 +16,16 @@ dt_status dt_update_create(dt_update *u, const dt_world *world, dt_state *state,
             return DT_FAILED;
     } else
         DT_TRY(dt_shared_norm_create(&u->shared_norm, world, dt_allreduce_pieces(moments->gather)));
-    return moments ? dt_arrival_create(&u->arrival, moments, state->parameters, spans) : DT_OK;
+    if (moments == NULL)
+        return DT_OK;
+    if (weights->panels > 0)
+        DT_TRY(dt_repack_create(&u->repack, gpt, weights, spans));
+    return dt_arrival_create(&u->arrival, moments, state->parameters, u->repack, spans);
 }
 
 void dt_update_free(dt_update *u) {
     dt_arrival_free(u->arrival);
+    dt_repack_free(u->repack);
     dt_shared_norm_free(&u->shared_norm);
     dt_memory_free(u->partial);
     *u = (dt_update){0};

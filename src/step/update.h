@@ -30,17 +30,20 @@ typedef struct dt_update {
     double *partial;            /**< scratch of the norm of a whole gradient */
     dt_shared_norm shared_norm; /**< of one in pieces */
     dt_arrival *arrival;        /**< of new weights from other ranks, or NULL */
+    dt_repack *repack;          /**< of these, where products read panels, or NULL */
     dt_overlap_times times;     /**< of arrivals that have ended */
     dt_status status;           /**< of the arrival that ended beside a pass */
 } dt_update;
 
 /**
  * Prepares updates of `state`, which `moments` shares out (NULL: not), from gradients that every rank has
- * `whole` or in its own pieces. Everything must outlive it; `spans` measures and may be NULL. To be called by
- * the thread that takes the steps, which frees it, after a failure too. Local.
+ * `whole` or in its own pieces. Where new weights arrive beside a pass of `gpt`, its threads pack the panels
+ * of `weights` anew. Everything must outlive it; `spans` measures and may be NULL. To be called by the thread
+ * that takes the steps, which frees it, after a failure too. Local.
  */
 dt_status dt_update_create(dt_update *update, const dt_world *world, dt_state *state,
-                           const dt_moments *moments, bool whole, dt_spans *spans);
+                           const dt_moments *moments, bool whole, const dt_gpt *gpt,
+                           const dt_weights *weights, dt_spans *spans);
 
 /** Frees; all zero is fine. Nothing may be on its way. Local. */
 void dt_update_free(dt_update *update);

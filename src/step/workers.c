@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <omp.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/assert.h"
@@ -63,6 +64,58 @@ static dt_status create_barriers(dt_workers *workers, bool spin) {
     return DT_OK;
 }
 
+bool dt_workers_straddle(int threads, int teams, int node_threads) {
+    DT_ASSERT(teams > 0 && teams <= threads && node_threads > 0);
+    for (int team = 0, first = 0; team < teams; team++) {
+        const int size = threads / teams + (team < threads % teams);
+        if (first / node_threads != (first + size - 1) / node_threads)
+            return true;
+        first += size;
+    }
+    return false;
+}
+
+dt_status dt_workers_create_by_threads(const dt_workers *workers,
+                                       dt_status (*make)(void *context, const dt_team *team, int own,
+                                                         int thread),
+                                       void *context) {
+    dt_status status = DT_OK;
+    char why[DT_ERROR_BYTES] = "";
+#pragma omp parallel num_threads(workers->threads)
+    {
+        dt_team team;
+        const int thread = omp_get_thread_num(),
+                  own = dt_workers_join(workers, workers->teams, thread, &team);
+        const dt_status mine = make(context, &team, own, thread);
+        if (mine != DT_OK)
+#pragma omp critical(dt_workers_create_by_threads)
+        {
+            status = mine;
+            snprintf(why, sizeof why, "%s", dt_error());
+        }
+    }
+    if (status != DT_OK)
+        dt_status_record("%s", why);
+    return status;
+}
+
+/* What the threads' own memory is made of. */
+typedef struct own_memory {
+    dt_workers *workers;
+    const dt_kernels *kernels;
+    const dt_shape *shape;
+    int64_t sequences;
+    dt_recompute recompute;
+} own_memory;
+
+static dt_status make_own_memory(void *context, const dt_team *team, int own, int thread) {
+    const own_memory *m = context;
+    if (team->index == 0)
+        DT_TRY(dt_activations_create(&m->workers->activations[own], m->kernels, m->shape, m->sequences,
+                                     m->recompute));
+    return dt_scratch_create(&m->workers->scratch[thread], m->kernels, m->shape, m->sequences);
+}
+
 dt_status dt_workers_create(dt_workers *workers, const dt_workers_plan *plan, const dt_kernels *kernels,
                             const dt_shape *shape, int64_t sequences, dt_recompute recompute) {
     DT_ASSERT(plan->teams > 0 && plan->teams <= plan->threads && sequences > 0);
@@ -74,11 +127,8 @@ dt_status dt_workers_create(dt_workers *workers, const dt_workers_plan *plan, co
         return dt_fail("out of memory for the activations of %d thread%s", workers->threads,
                        dt_plural_s(workers->threads));
     DT_TRY(create_barriers(workers, plan->own_cores));
-    for (int a = 0; a < workers->teams; a++)
-        DT_TRY(dt_activations_create(&workers->activations[a], kernels, shape, sequences, recompute));
-    for (int t = 0; t < workers->threads; t++)
-        DT_TRY(dt_scratch_create(&workers->scratch[t], kernels, shape, sequences));
-    return DT_OK;
+    own_memory own = {workers, kernels, shape, sequences, recompute};
+    return dt_workers_create_by_threads(workers, make_own_memory, &own);
 }
 
 int dt_workers_join(const dt_workers *workers, int64_t micro_batches, int thread, dt_team *team) {

@@ -42,7 +42,8 @@ typedef struct dt_workers_plan {
 /**
  * Makes plan->threads the number of OpenMP's threads, or as many of them as it can have, and allocates what
  * they and their teams, no more than there are threads, need for micro-batches of `sequences`, with
- * `recompute` as model/activations.h has it. To be freed also on failure. Local.
+ * `recompute` as model/activations.h has it: a team's activations by its first thread, a thread's scratch by
+ * itself, so that both are on their NUMA node. To be freed also on failure. Local.
  */
 dt_status dt_workers_create(dt_workers *workers, const dt_workers_plan *plan, const dt_kernels *kernels,
                             const dt_shape *shape, int64_t sequences, dt_recompute recompute);
@@ -50,6 +51,20 @@ dt_status dt_workers_create(dt_workers *workers, const dt_workers_plan *plan, co
 /** Whom thread `thread` works with in a wave of `micro_batches`, from 1 to workers->teams: its place, into
  * `*team`. Returns which of the wave's micro-batches is theirs. Local; any thread. */
 int dt_workers_join(const dt_workers *workers, int64_t micro_batches, int thread, dt_team *team);
+
+/** Whether some team would have threads on two NUMA nodes where `teams` teams share out `threads` threads, of
+ * which each `node_threads` after each other are on a node. Local. */
+bool dt_workers_straddle(int threads, int teams, int node_threads);
+
+/**
+ * Calls make(context, team, own, thread) on every thread, of which `own` is the number of its team where
+ * there are as many teams as there can be. What a thread allocates so is touched by it first, and comes from
+ * its own NUMA node. Returns the first failure, with its sentence. Local; outside parallel regions.
+ */
+dt_status dt_workers_create_by_threads(const dt_workers *workers,
+                                       dt_status (*make)(void *context, const dt_team *team, int own,
+                                                         int thread),
+                                       void *context);
 
 /** Packs all panels of the model's weights from these as they are, by all threads together. To be called
  * whenever they have changed. Does nothing in fp32. Local. */

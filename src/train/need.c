@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "base/available.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "base/minmax.h"
 #include "base/plural.h"
 #include "base/units.h"
@@ -18,6 +19,7 @@
 #include "model/weights.h"
 #include "step/overlap.h"
 #include "step/step.h"
+#include "step/workers.h"
 #include "train/own_moments.h"
 #include "train/products.h"
 #include "train/settings.h"
@@ -36,6 +38,13 @@ static int64_t plus(int64_t a, int64_t b) {
 /* Whether the ranks share the optimizer out. */
 static bool is_sharded(const dt_need_job *job) {
     return job->config->shard_optimizer && job->size > 1;
+}
+
+int64_t dt_need_program_bytes(void) {
+    static int64_t bytes = 0;
+    if (bytes == 0)
+        bytes = dt_memory_resident_bytes();
+    return bytes;
 }
 
 int dt_need_teams(const dt_need_job *job) {
@@ -59,7 +68,8 @@ static dt_status count_gradients(const dt_need_job *job, dt_need *need) {
     int64_t buffers, gather;
     need->bytes[DT_NEED_GRADIENTS] = need->bytes[DT_NEED_ALLREDUCE] = INT64_MAX;
     DT_TRY(dt_step_gradient_buffers(cost.micro_batches, job->rank, job->size, dt_need_teams(job), &buffers));
-    need->bytes[DT_NEED_GRADIENTS] = times(buffers, times(job->layout->elements, sizeof(float)));
+    need->bytes[DT_NEED_GRADIENTS] =
+        times(buffers, dt_memory_block_bytes(job->layout->elements, sizeof(float)));
     DT_TRY(dt_overlap_workspace_bytes(&cost, job->rank, job->layout->elements, c->bucket_bytes,
                                       &need->bytes[DT_NEED_ALLREDUCE]));
     if (!is_sharded(job))
@@ -102,7 +112,7 @@ static dt_status count_moments(const dt_need_job *job, dt_need *need) {
     need->bytes[DT_NEED_MOMENTS] = need->bytes[DT_NEED_SAVER] = INT64_MAX;
     DT_TRY(count_own(job, elements, &own));
     DT_TRY(count_own(job, span, &slice));
-    need->bytes[DT_NEED_MOMENTS] = times(2, times(own, sizeof(float)));
+    need->bytes[DT_NEED_MOMENTS] = times(2, dt_memory_block_bytes(own, sizeof(float)));
     need->bytes[DT_NEED_SAVER] = 0;
     if (!job->saves || (job->rank > 0 && !is_sharded(job)))
         return DT_OK;
@@ -114,21 +124,27 @@ static dt_status count_moments(const dt_need_job *job, dt_need *need) {
     return DT_OK;
 }
 
+static int64_t packed_bytes(const dt_kernels *kernels, const dt_shape *shape) {
+    const int64_t bytes = dt_weights_panel_bytes(kernels, shape);
+    return bytes > 0 ? dt_memory_block_bytes(bytes, 1) : 0;
+}
+
 dt_status dt_need_of(const dt_need_job *job, dt_need *need) {
     DT_ASSERT(job->rank >= 0 && job->rank < job->size && job->threads > 0 && job->corpus_bytes >= 0);
     DT_ASSERT(job->team_threads > 0);
     const dt_config *c = job->config;
     const dt_shape *shape = &job->layout->shape;
     const dt_kernels *kernels = dt_products_kernels(c);
-    const int64_t vector = times(job->layout->elements, sizeof(float));
     const int64_t activations =
-        times(dt_need_teams(job),
-              dt_activations_floats(kernels, shape, c->micro_batch_size, (dt_recompute)c->recompute));
-    const int64_t scratch = times(job->threads, dt_scratch_floats(kernels, shape, c->micro_batch_size));
-    *need = (dt_need){{[DT_NEED_WEIGHTS] = vector,
-                       [DT_NEED_PACKED] = dt_weights_panel_bytes(kernels, shape),
-                       [DT_NEED_ACTIVATIONS] = times(plus(activations, scratch), sizeof(float)),
-                       [DT_NEED_CORPUS] = corpus_bytes(job)},
+        dt_activations_floats(kernels, shape, c->micro_batch_size, (dt_recompute)c->recompute);
+    const int64_t scratch = dt_scratch_floats(kernels, shape, c->micro_batch_size);
+    *need = (dt_need){{[DT_NEED_WEIGHTS] = dt_memory_block_bytes(job->layout->elements, sizeof(float)),
+                       [DT_NEED_PACKED] = packed_bytes(kernels, shape),
+                       [DT_NEED_ACTIVATIONS] =
+                           plus(times(dt_need_teams(job), dt_memory_block_bytes(activations, sizeof(float))),
+                                times(job->threads, dt_memory_block_bytes(scratch, sizeof(float)))),
+                       [DT_NEED_CORPUS] = corpus_bytes(job),
+                       [DT_NEED_PROGRAM] = job->program_bytes},
                       .held_bytes = job->held_bytes};
     DT_TRY(count_moments(job, need));
     return count_gradients(job, need);
@@ -142,7 +158,8 @@ const char *dt_need_name(dt_need_kind kind) {
                                                      [DT_NEED_ACTIVATIONS] = "activations",
                                                      [DT_NEED_ALLREDUCE] = "allreduce",
                                                      [DT_NEED_SAVER] = "saver",
-                                                     [DT_NEED_CORPUS] = "corpus"};
+                                                     [DT_NEED_CORPUS] = "corpus",
+                                                     [DT_NEED_PROGRAM] = "program"};
     return names[kind];
 }
 
@@ -180,7 +197,7 @@ static dt_status tell(const dt_world *world, const dt_need *need) {
         return DT_OK;
     dt_log_note("memory in MB of rank 0, and of the %d rank%s of its host %s:", world->host_ranks,
                 dt_plural_s(world->host_ranks), world->host);
-    for (int k = 0; k < DT_NEED_KINDS; k++)
+    for (int k = 0; k < DT_NEED_PROGRAM; k++) /* which is here already */
         tell_row(dt_need_name((dt_need_kind)k), need->bytes[k], host.bytes[k]);
     tell_row("together", dt_need_total(need), dt_need_total(&host));
     return DT_OK;
@@ -205,6 +222,12 @@ static dt_status fits(const dt_world *world, const dt_need *need, bool *everywhe
     return DT_OK;
 }
 
+/* Whether no team is spread over NUMA nodes, or none of that size can help it. */
+static bool keeps_nodes_apart(const dt_need_job *job) {
+    return job->node_threads == 0 || job->team_threads > job->node_threads ||
+           !dt_workers_straddle(job->threads, dt_need_teams(job), job->node_threads);
+}
+
 dt_status dt_need_choose_teams(const dt_world *world, dt_need_job *job, dt_need *need) {
     DT_COLLECTIVE(world, DT_SAME_INT(job->config->threads_per_micro_batch));
     const bool chosen = !dt_is_null_int(job->config->threads_per_micro_batch);
@@ -216,9 +239,12 @@ dt_status dt_need_choose_teams(const dt_world *world, dt_need_job *job, dt_need 
     if (!enough)
         DT_TRY(fits(world, need, &enough));
     while (!enough && job->team_threads < INT_MAX - fewer) {
+        int apart;
         job->team_threads++;
         (void)dt_need_of(job, need);
-        DT_TRY(fits(world, need, &enough));
+        DT_TRY(dt_agree_min(world, keeps_nodes_apart(job), &apart));
+        if (apart || job->team_threads == INT_MAX - fewer)
+            DT_TRY(fits(world, need, &enough));
     }
     return DT_OK;
 }

@@ -25,9 +25,10 @@ typedef enum dt_need_kind {
     DT_NEED_MOMENTS,     /**< AdamW's two, or the rank's slice of them */
     DT_NEED_ACTIVATIONS, /**< of all teams of threads, and each thread's scratch */
     DT_NEED_ALLREDUCE,   /**< what it has on its way */
-    DT_NEED_SAVER,  /**< the copy that is being saved: rank 0's, and each one's moments where they are shared
-                       out */
-    DT_NEED_CORPUS, /**< the rank's tokens, and its part of a batch */
+    DT_NEED_SAVER,   /**< the copy that is being saved: rank 0's, and each one's moments where they are shared
+                        out */
+    DT_NEED_CORPUS,  /**< the rank's tokens, and its part of a batch */
+    DT_NEED_PROGRAM, /**< program, libraries and MPI, where they are asked for */
     DT_NEED_KINDS
 } dt_need_kind;
 
@@ -44,25 +45,33 @@ typedef struct dt_need_job {
     int rank, size;
     int host_ranks;       /**< ranks on each host, as the allreduce sees them */
     int threads;          /**< of a rank */
+    int node_threads;     /**< of these, on each NUMA node; 0: all */
     int64_t team_threads; /**< that work on a micro-batch together (step/workers.h) */
     int64_t corpus_bytes;
-    int64_t held_bytes; /**< that it has and gives back before (data/held_blocks.h) */
-    bool saves;         /**< whether ranks hold copies to save from, as those of a run do */
+    int64_t held_bytes;    /**< that it has and gives back before (data/held_blocks.h) */
+    int64_t program_bytes; /**< dt_need_program_bytes of who plans; 0 for a rank that has taken it already */
+    bool saves;            /**< whether ranks hold copies to save from, as those of a run do */
 } dt_need_job;
 
 /**
- * What a rank needs, into `*need`. What libraries and MPI take comes on top. Fails where what is needed
+ * What a rank needs, into `*need`. Fails where what is needed
  * cannot even be counted; those kinds are INT64_MAX then. Local.
  */
 dt_status dt_need_of(const dt_need_job *job, dt_need *need);
+
+/** What this process takes before it has allocated anything of the above: program, libraries, and MPI once it
+ * is there. Measured by the first call, before anything else is allocated, and the same ever after. The main
+ * thread; local. */
+int64_t dt_need_program_bytes(void);
 
 /** The teams that the rank's threads form. Local. */
 int dt_need_teams(const dt_need_job *job);
 
 /**
  * Sets job->team_threads as the config has it, and what the rank needs. Where the config leaves it to memory,
- * that is the fewest threads with which the ranks of every host find as much as they need; where none
- * suffices, all threads of a rank. Collective.
+ * that is the fewest threads with which the ranks of every host find as much as they need, and with which no
+ * team of several that a NUMA node could hold has threads on two; where none suffices, all threads of a rank.
+ * Collective.
  */
 dt_status dt_need_choose_teams(const dt_world *world, dt_need_job *job, dt_need *need);
 

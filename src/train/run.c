@@ -33,6 +33,11 @@
 #include "train/stop.h"
 #include "train/vocabulary.h"
 
+static int node_threads(const dt_world *world, int threads) {
+    const dt_placement placement = dt_placement_look(world, threads);
+    return dt_placement_node_threads(&placement.own, threads);
+}
+
 /* A run saves. What cannot be counted is more than there is, and refused as
  * such.
  */
@@ -43,6 +48,7 @@ static dt_need_job need_job(const dt_run *run, int threads, int64_t corpus_bytes
                          .size = run->world->size,
                          .host_ranks = run->world->host_ranks,
                          .threads = threads,
+                         .node_threads = node_threads(run->world, threads),
                          .team_threads = run->team_threads,
                          .corpus_bytes = corpus_bytes,
                          .saves = true};

@@ -8,16 +8,18 @@
 #include "base/available.h"
 #include "base/log.h"
 #include "base/plural.h"
-#include "base/units.h"
 #include "base/version.h"
 #include "plan/machine.h"
 #include "report/old_names.h"
 #include "report/report_output.h"
+#include "plan/passes.h"
 #include "plan/plan.h"
 #include "plan/probe.h"
 #include "plan/proposals.h"
 #include "plan/ranks.h"
 #include "report/memory_table.h"
+#include "report/plan_table.h"
+#include "report/work_span_table.h"
 #include "comm/agree.h"
 #include "infer/model_file.h"
 #include "config/describe.h"
@@ -25,6 +27,7 @@
 #include "step/step.h"
 #include "step/workers.h"
 #include "train/opening.h"
+#include "train/products.h"
 #include "verb/verb.h"
 
 /* What all points of a plan have in common. */
@@ -32,11 +35,15 @@ typedef struct planning {
     const dt_config *config;
     dt_ranks ranks;
     dt_machine here;
-    int threads; /* of a rank */
+    int threads;          /* of a rank here */
+    int64_t rank_threads; /* and of a planned one */
     dt_plan_machine machine;
     bool link_given;
     int64_t host_ranks; /* as given; 0: as measured, or 1 */
     dt_layout layout;
+    double core_gflops; /* as given; 0: probed */
+    dt_ranks teams;     /* sizes to show work and span of; none: not asked for */
+    dt_work_span_table work_span;
     int64_t node_bytes, here_bytes; /* of memory: what a planned host has, and what this one has */
     bool probed;                    /* the config itself fits here */
     bool fits;                      /* and the planned hosts, on all numbers of ranks */
@@ -44,6 +51,9 @@ typedef struct planning {
     dt_proposal proposals[DT_PROPOSALS_MAX];
     int proposals_count;
 } planning;
+
+/* The most threads of a rank. */
+#define LARGEST_TEAM 4096
 
 /* More is no network, and makes numbers that JSON does not know. */
 #define LARGEST 1e9
@@ -64,6 +74,13 @@ static dt_status read_flags(planning *plan, const dt_verb_flags *f, dt_link *lin
     if (f->ranks_per_host)
         DT_TRY(dt_verb_count_within(1, DT_RANKS_LARGEST, "ranks-per-host", f->ranks_per_host,
                                     &plan->host_ranks));
+    if (f->threads_per_rank)
+        DT_TRY(dt_verb_count_within(1, LARGEST_TEAM, "threads-per-rank", f->threads_per_rank,
+                                    &plan->rank_threads));
+    if (f->core_gflops)
+        DT_TRY(read_positive("core-gflops", f->core_gflops, &plan->core_gflops));
+    if (f->teams)
+        DT_TRY(dt_ranks_parse(&plan->teams, f->teams, LARGEST_TEAM, "the most threads of a rank"));
     if (f->bandwidth_gbps)
         DT_TRY(read_positive("bandwidth-gbps", f->bandwidth_gbps, &gigabits));
     if (f->memory_gb) {
@@ -90,7 +107,13 @@ static void print_assumptions(const planning *plan) {
     char placement[DT_PLACEMENT_BYTES];
     dt_placement_describe(&plan->here.placement, 0, placement);
     dt_log_line("placement %s", placement);
-    if (plan->probed)
+    if (plan->core_gflops > 0.0)
+        dt_log_line(
+            "core      %g GFLOP/s in passes and %g GB/s, as given: micro-batch %.2f ms forward + %.2f ms "
+            "backward, update %.2f ms, on one core",
+            plan->core_gflops, plan->core_gflops / DT_WORK_SPAN_FLOP_PER_BYTE, 1e3 * m->probe.forward_seconds,
+            1e3 * m->probe.backward_seconds, 1e3 * m->probe.update_seconds);
+    else if (plan->probed)
         dt_log_line(
             "probe     on ranks of %d thread%s here (%s): micro-batch %.2f ms forward + %.2f ms backward, "
             "update %.2f ms, addition %.3f ns a float",
@@ -108,10 +131,15 @@ static void print_assumptions(const planning *plan) {
         dt_log_line("hosts     of %d rank%s; inside, %.3g us and %.4g Gbit/s per rank", m->host_ranks,
                     dt_plural_s(m->host_ranks), 1e6 * m->inside.latency_seconds,
                     8e-9 * m->inside.bandwidth_bytes);
-    dt_log_line("assumed   each thread has a core like this one's to itself; the network lets all hosts send "
-                "at once");
+    if (plan->rank_threads != m->probe.threads)
+        dt_log_line("threads   %" PRId64
+                    " per planned rank: their teams take the part of one thread's time that "
+                    "their busiest thread has",
+                    plan->rank_threads);
+    dt_log_line("assumed   each thread has a core like %s to itself; the network lets all hosts send at once",
+                plan->core_gflops > 0.0 ? "that" : "this one's");
     dt_log_line(
-        "memory    that the program asks for; the corpus's tokens, program and libraries come on top");
+        "memory    of the parts below; the text's tokens, a byte each with up to 256 of them, come on top");
 }
 
 /* How long the steps of a run take together; NAN where the config does not say how many there are. */
@@ -122,48 +150,13 @@ static double run_seconds(const dt_config *config, const dt_plan_point *point) {
     return dt_is_null_int(run.max_steps) ? NAN : (double)run.max_steps * point->step_seconds;
 }
 
-static void print_headings(const dt_config *c, bool weak) {
-    dt_log_line("%s", "");
-    dt_log_line("%s scaling: %" PRId64 " sequence%s %s", weak ? "weak" : "strong", c->batch_size,
-                dt_plural_s(c->batch_size), weak ? "per rank" : "in all");
-    dt_log_line("%6s %9s %9s %10s %11s %11s %10s %10s %9s %10s %9s %10s %10s", "ranks", "batch", "memory",
-                "step", "compute", "exposed", "update", "sent", "messages", "tokens/s", "speed-up",
-                "efficiency", "run");
-    dt_log_line("%6s %9s %9s %10s %11s %11s %10s %10s %9s %10s %9s %10s %10s", "", "(seq.)", "(MB/rank)",
-                "(ms)", "(ms)", "(ms)", "(ms)", "(MB/rank)", "(/rank)", "", "", "(%)", "(h:m:s)");
-}
-
-static void print_point(const dt_plan_point *point, double speedup, double seconds) {
-    dt_log_line("%6d %9" PRId64 " %9.1f %10.2f %11.2f %11.2f %10.2f %10.2f %9" PRId64
-                " %10.0f %9.2f %10.1f %10s",
-                point->ranks, point->batch, (double)point->memory_bytes / 1e6, 1e3 * point->step_seconds,
-                1e3 * point->compute_seconds, 1e3 * point->exposed_seconds, 1e3 * point->update_seconds,
-                (double)point->sent_bytes / 1e6, point->sent_messages, point->tokens_per_second, speedup,
-                100.0 * speedup / point->ranks, dt_units_clock(seconds).text);
-}
-
-static json_t *point_json(const dt_plan_point *point, bool weak, double speedup, double seconds) {
-    json_t *all = json_pack(
-        "{s:s, s:i, s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:f, s:f, s:f, s:o}", "scaling",
-        weak ? "weak" : "strong", "ranks", point->ranks, "batch", (json_int_t)point->batch, "memory_bytes",
-        (json_int_t)point->memory_bytes, "step_ms", 1e3 * point->step_seconds, "compute_ms",
-        1e3 * point->compute_seconds, "allreduce_ms", 1e3 * point->allreduce_seconds, "exposed_ms",
-        1e3 * point->exposed_seconds, "update_ms", 1e3 * point->update_seconds, "sent_messages",
-        (json_int_t)point->sent_messages, "sent_bytes", (json_int_t)point->sent_bytes, "tokens_per_s",
-        point->tokens_per_second, "speedup", speedup, "efficiency", speedup / point->ranks, "run_s",
-        isfinite(seconds) ? json_real(seconds) : json_null());
-    dt_old_names_keep(all, "exchange_ms", "allreduce_ms");
-    json_object_set_new(all, "memory", dt_memory_table_json(&point->memory));
-    return all;
-}
-
 /* One table, strong or weak, and its rows as JSON. A number of ranks without enough micro-batches is a row
  * that says so. */
 static dt_status print_table(const planning *plan, bool weak, json_t *rows) {
     const dt_config *c = plan->config;
     dt_plan_point base, point;
     DT_TRY(dt_plan_predict(&plan->machine, c, c->batch_size, 1, 1.0, &base));
-    print_headings(c, weak);
+    dt_plan_table_headings(c, weak);
     for (int i = 0; i < plan->ranks.count; i++) {
         const int ranks = plan->ranks.number[i];
         const int64_t batch = weak ? c->batch_size * ranks : c->batch_size;
@@ -178,8 +171,8 @@ static dt_status print_table(const planning *plan, bool weak, json_t *rows) {
         DT_TRY(dt_plan_predict(&plan->machine, c, batch, ranks, 1.0, &point));
         const double speedup = point.tokens_per_second / base.tokens_per_second;
         const double seconds = run_seconds(c, &point);
-        print_point(&point, speedup, seconds);
-        json_array_append_new(rows, point_json(&point, weak, speedup, seconds));
+        dt_plan_table_row(&point, speedup, seconds);
+        json_array_append_new(rows, dt_plan_table_json(&point, weak, speedup, seconds));
     }
     return DT_OK;
 }
@@ -193,7 +186,7 @@ static bool has_work_for(const planning *plan, int ranks) {
 static dt_status find_memory(const planning *plan, int ranks, dt_plan_memory *memory) {
     const int host_ranks = plan->machine.same_host ? ranks : plan->machine.host_ranks;
     return dt_plan_memory_of(&plan->layout, plan->config, plan->config->batch_size, ranks, host_ranks,
-                             plan->threads, plan->node_bytes, memory);
+                             (int)plan->rank_threads, plan->node_bytes, memory);
 }
 
 static dt_status print_memory(const planning *plan) {
@@ -212,10 +205,24 @@ static dt_status print_memory(const planning *plan) {
     return DT_OK;
 }
 
+static void print_work_span(const planning *plan) {
+    char line[DT_WORK_SPAN_TABLE_BYTES];
+    if (plan->teams.count == 0)
+        return;
+    dt_log_line("%s", "");
+    dt_log_line("work of a micro-batch of %" PRId64
+                " sequence%s, and how many times sooner than one thread the "
+                "busiest of a team is done",
+                plan->config->micro_batch_size, dt_plural_s(plan->config->micro_batch_size));
+    for (int i = 0; dt_work_span_table_line(&plan->work_span, i, line); i++)
+        dt_log_line("%s", line);
+}
+
 static dt_status print_plan(const planning *plan, const char *json_path) {
     const dt_plan_machine *m = &plan->machine;
     json_t *rows = json_array();
     print_assumptions(plan);
+    print_work_span(plan);
     dt_status status = print_memory(plan);
     if (status == DT_OK && plan->probed)
         status = print_table(plan, false, rows);
@@ -232,6 +239,9 @@ static dt_status print_plan(const planning *plan, const char *json_path) {
         : plan->link_given ? "given"
                            : "assumed",
         "points", rows);
+    json_object_set_new(all, "rank_threads", json_integer(plan->rank_threads));
+    if (plan->teams.count > 0)
+        json_object_set_new(all, "teams", dt_work_span_table_json(&plan->work_span));
     json_object_set_new(all, "node_memory_bytes", json_integer(plan->node_bytes));
     json_object_set_new(all, "proposals",
                         dt_memory_table_proposals_json(plan->config, plan->proposals, plan->proposals_count));
@@ -290,6 +300,7 @@ static dt_status propose(planning *plan, const dt_world *world) {
                                         .layout = &plan->layout,
                                         .machine = &plan->machine,
                                         .ranks = plan->proposals_ranks,
+                                        .rank_threads = (int)plan->rank_threads,
                                         .threads = plan->threads,
                                         .threads_per_core =
                                             dt_machine_threads_per_core(&plan->here, world->host_ranks),
@@ -306,21 +317,38 @@ static bool anything_fits(const planning *plan) {
     return fits;
 }
 
+/* What passes take: as given, or measured here. */
+static dt_status probe(planning *plan, const dt_world *world) {
+    dt_probe *found = &plan->machine.probe;
+    if (plan->core_gflops > 0.0)
+        return dt_agree(world, dt_passes_assume(found, plan->config, &plan->layout, 1e9 * plan->core_gflops));
+    return dt_probe_run(found, world, plan->config, plan->threads,
+                        dt_machine_threads_per_core(&plan->here, world->host_ranks));
+}
+
 /* Links, probe and proposals. Where neither the config nor a proposal fits anywhere, fails as a run would. */
 static dt_status measure(planning *plan, const dt_world *world, const dt_link *link) {
-    const double threads_per_core = dt_machine_threads_per_core(&plan->here, world->host_ranks);
     DT_TRY(dt_machine_measure_links(world, plan->link_given ? link : NULL, &plan->machine));
     if (plan->host_ranks > 0)
         spread_over_hosts(plan);
-    plan->probed =
-        dt_proposals_probe_fits(world, plan->config, &plan->layout, plan->threads, plan->here_bytes);
+    plan->machine.threads = (int)plan->rank_threads;
+    plan->probed = plan->core_gflops > 0.0 || dt_proposals_probe_fits(world, plan->config, &plan->layout,
+                                                                      plan->threads, plan->here_bytes);
     DT_TRY(dt_world_broadcast(world, &plan->probed, (int64_t)sizeof plan->probed));
     DT_TRY(propose(plan, world));
-    if (plan->probed || !anything_fits(plan))
-        DT_TRY(dt_probe_run(&plan->machine.probe, world, plan->config, plan->threads, threads_per_core));
     plan->machine.probe.threads = plan->threads;
+    if (plan->probed || !anything_fits(plan))
+        DT_TRY(probe(plan, world));
     plan->machine.node_bytes = plan->node_bytes;
     return DT_OK;
+}
+
+static dt_status count_work_span(planning *plan) {
+    if (plan->teams.count == 0)
+        return DT_OK;
+    return dt_work_span_table_count(&plan->work_span, dt_products_kernels(plan->config), &plan->layout.shape,
+                                    plan->config->micro_batch_size, (dt_recompute)plan->config->recompute,
+                                    &plan->teams);
 }
 
 static dt_status run(const dt_world *world, const dt_config *config, const dt_verb_flags *f) {
@@ -328,11 +356,15 @@ static dt_status run(const dt_world *world, const dt_config *config, const dt_ve
     dt_link link = dt_plan_assumed_link();
     DT_TRY(dt_agree(world, read_flags(&plan, f, &link)));
     DT_TRY(dt_agree(world, dt_workers_count(&plan.threads)));
+    if (plan.rank_threads == 0)
+        plan.rank_threads = plan.threads;
     DT_TRY(
         dt_agree(world, world->rank == 0 ? dt_report_output_check("json", f->json, DT_REPORT_PLAN) : DT_OK));
     dt_status status = dt_machine_look(&plan.here, world, config, plan.threads);
     if (status == DT_OK)
         status = look_at_memory(&plan, world);
+    if (status == DT_OK)
+        status = dt_agree(world, world->rank == 0 ? count_work_span(&plan) : DT_OK);
     if (status == DT_OK)
         status = measure(&plan, world, &link);
     if (status == DT_OK)

@@ -31,6 +31,7 @@ typedef struct dt_verb_flags {
     const char *repetitions, *scaling, *algorithms, *threads_per_core, *merge, *report; /* bench */
     const char *ranks, *json;                                             /* bench, plan; json: runs too */
     const char *ranks_per_host, *latency_us, *bandwidth_gbps, *memory_gb; /* plan */
+    const char *threads_per_rank, *core_gflops, *teams;                   /* plan */
     const char *width, *height, *ascii;                                   /* curve */
     const char *chart, *watch;                                            /* report */
     const char *markdown, *yaml, *man, *completion;                       /* help */

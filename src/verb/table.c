@@ -175,8 +175,10 @@ static const dt_verb verbs[] = {
                      "Write the joined study as a page, or where the name ends in .svg its figures")}},
     {.name = "plan",
      .run = dt_verb_plan,
-     .synopsis = "[mpirun -np N] dtrain plan [--config FILE] [--ranks 1,8,64] [--ranks-per-host N] "
-                 "[--latency-us X] [--bandwidth-gbps X] [--memory-gb X] [--json FILE] [--OPTION VALUE ..]",
+     .synopsis =
+         "[mpirun -np N] dtrain plan [--config FILE] [--ranks 1,8,64] [--ranks-per-host N] "
+         "[--threads-per-rank N] [--latency-us X] [--bandwidth-gbps X] [--memory-gb X] [--core-gflops X] "
+         "[--teams 8,64] [--json FILE] [--OPTION VALUE ..]",
      .summary = "predict memory, step time and efficiency",
      .about =
          "Predicts memory, step time and efficiency for numbers of ranks that need not be there, from "
@@ -196,6 +198,13 @@ static const dt_verb verbs[] = {
                 "Bandwidth of a host's link, in Gbit/s (default: as for the latency)"),
           TAKES("memory-gb", memory_gb, "X",
                 "Memory that a host has for its ranks, in GB (default: what this host has left)"),
+          TAKES("threads-per-rank", threads_per_rank, "N",
+                "Threads of each rank that is planned (default: OMP_NUM_THREADS, as here)"),
+          TAKES(
+              "core-gflops", core_gflops, "X",
+              "What a core computes in passes, in GFLOP/s, on machines of another kind (default: probed here)"),
+          TAKES("teams", teams, "8,64",
+                "Print work and span of each kernel for teams of so many threads as well"),
           TAKES("json", json, "FILE", "Write the same as JSON; - is standard output")}},
     {.name = "verify",
      .run = dt_verb_verify,

@@ -4,6 +4,8 @@
 
 #include "base/available.h"
 #include "config/config.h"
+#include "comm/placement.h"
+#include "comm/topology.h"
 #include "train/need.h"
 
 static int64_t available;
@@ -83,6 +85,31 @@ static void where_nothing_suffices_all_threads_are_one_team(void **state) {
     tear_down();
 }
 
+/* With so many of its threads on each NUMA node a rank passes over sizes whose teams would lie on two: of 6
+ * threads on two nodes, teams of 2; what memory then asks for is the next that does not. */
+static void teams_keep_to_a_node(void **state) {
+    (void)state;
+    dt_topology *topology = dt_topology_create("pack:2 numa:1 core:3 pu:1");
+    assert_non_null(topology);
+    const dt_topology_set all = dt_topology_online(topology);
+    const dt_topology_counts counts = dt_topology_count(topology, &all);
+    set_up();
+    dt_need_job job = job_of(DT_NULL_INT);
+    dt_need need;
+    job.node_threads = dt_placement_node_threads(&counts, THREADS);
+    assert_int_equal(job.node_threads, 3);
+    available = need_with(2);
+    assert_true(need_with(3) < available);
+    assert_ok(dt_need_choose_teams(&world, &job, &need));
+    assert_int_equal(job.team_threads, 3);
+    job = job_of(DT_NULL_INT); /* one node: as small as memory allows */
+    job.node_threads = THREADS;
+    assert_ok(dt_need_choose_teams(&world, &job, &need));
+    assert_int_equal(job.team_threads, 2);
+    tear_down();
+    dt_topology_free(topology);
+}
+
 static void a_number_is_taken_as_it_is(void **state) {
     (void)state;
     set_up();
@@ -97,6 +124,7 @@ static void a_number_is_taken_as_it_is(void **state) {
 
 static const struct CMUnitTest tests[] = {cmocka_unit_test(teams_are_as_small_as_memory_allows),
                                           cmocka_unit_test(where_nothing_suffices_all_threads_are_one_team),
+                                          cmocka_unit_test(teams_keep_to_a_node),
                                           cmocka_unit_test(a_number_is_taken_as_it_is)};
 
 CMOCKA_MPI_MAIN(tests)

@@ -88,7 +88,7 @@ static void check_arrival(const dt_moments *m, const float *whole, int64_t eleme
     dt_overlap_times times = {0};
     dt_arrival *arrival;
     float *weights = new_vector(elements);
-    assert_ok(dt_arrival_create(&arrival, m, weights, NULL));
+    assert_ok(dt_arrival_create(&arrival, m, weights, NULL, NULL));
     for (int round = 0; round < 3; round++) {
         for (int64_t e = 0; e < elements; e++)
             weights[e] = -1.0f;

@@ -10,7 +10,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "bench/profile.h"
-#include "bench/timed_kernels.h"
+#include "plan/timed_kernels.h"
 #include "model/flop.h"
 #include "support/small_harness.h"
 
@@ -25,11 +25,16 @@ static void describe(dt_config *config) {
     config->gradient_dtype = DT_DTYPE_BF16;
 }
 
+static const dt_tensor *find_tensor(const void *step, const float *at) {
+    return dt_step_tensor_at(step, at);
+}
+
 /* A harness whose kernels and step are timed. */
 static void create_timed(dt_harness *harness, const dt_config *config, int threads) {
     assert_ok(dt_harness_create(harness, &world, config, threads));
     assert_ok(dt_spans_create(&harness->spans, DT_SPANS + dt_timed_kernels_rows(), harness->workers.threads));
-    harness->gpt.kernels = dt_timed_kernels_of(harness->gpt.kernels, &harness->spans, harness->step);
+    harness->gpt.kernels = dt_timed_kernels_of(harness->gpt.kernels, &harness->spans,
+                                               (dt_timed_finder){find_tensor, harness->step});
 }
 
 static void timing_changes_no_bit(void **state) {

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "base/file.h"
+#include "base/memory.h"
 #include "plan/plan.h"
 #include "plan/ranks.h"
 
@@ -64,11 +65,12 @@ static void a_host_takes_what_its_ranks_take(void **state) {
     dt_plan_memory alone, four, again;
     assert_int_equal(dt_plan_memory_of(&layout, &config, 16, 8, 1, 2, 0, &alone), DT_OK);
     assert_int_equal(dt_plan_memory_of(&layout, &config, 16, 8, 4, 2, 0, &four), DT_OK);
-    const int64_t vector = layout.elements * (int64_t)sizeof(float);
-    assert_int_equal(alone.max.bytes[DT_NEED_WEIGHTS], vector);
-    assert_int_equal(alone.max.bytes[DT_NEED_MOMENTS], 2 * vector);
+    const int64_t vector = layout.elements * (int64_t)sizeof(float),
+                  block = dt_memory_block_bytes(layout.elements, sizeof(float));
+    assert_int_equal(alone.max.bytes[DT_NEED_WEIGHTS], block);
+    assert_int_equal(alone.max.bytes[DT_NEED_MOMENTS], 2 * block);
     assert_int_equal(alone.max.bytes[DT_NEED_SAVER], 3 * vector);
-    assert_int_equal(alone.max.bytes[DT_NEED_GRADIENTS], vector);
+    assert_int_equal(alone.max.bytes[DT_NEED_GRADIENTS], block);
     assert_int_equal(alone.node_bytes, dt_need_total(&alone.max));
     assert_int_equal(four.node_ranks, 4);
     assert_int_equal(four.max.bytes[DT_NEED_ACTIVATIONS], alone.max.bytes[DT_NEED_ACTIVATIONS]);

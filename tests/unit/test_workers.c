@@ -78,6 +78,56 @@ static void gives_every_thread_its_own_activations(void **state) {
     dt_workers_free(&workers); /* all zero is fine */
 }
 
+/* What a call of dt_workers_create_by_threads found. */
+typedef struct made {
+    int team[3], index[3], calls[3];
+    int failing; /* the thread that fails; -1: none */
+} made;
+
+static dt_status make(void *context, const dt_team *team, int own, int thread) {
+    made *m = context;
+    m->team[thread] = own;
+    m->index[thread] = team->index;
+    m->calls[thread]++;
+    return thread == m->failing ? dt_fail("thread %d cannot", thread) : DT_OK;
+}
+
+/* Every thread makes its own, in its team, and what one fails of is told by the caller. */
+static void every_thread_makes_its_own(void **state) {
+    (void)state;
+    const dt_shape shape = {.n_layers = 1, .C = 8, .H = 2, .F = 16, .T = 4, .V = 5};
+    dt_workers workers;
+    made m = {.failing = -1};
+    assert_done(create(&workers, 3, 2, &shape));
+    assert_done(dt_workers_create_by_threads(&workers, make, &m));
+    static const int teams[] = {0, 0, 1}, indices[] = {0, 1, 0};
+    for (int t = 0; t < 3; t++) {
+        assert_int_equal(m.calls[t], 1);
+        assert_int_equal(m.team[t], teams[t]);
+        assert_int_equal(m.index[t], indices[t]);
+        assert_non_null(workers.scratch[t].block);
+    }
+    m.failing = 2;
+    assert_int_equal(dt_workers_create_by_threads(&workers, make, &m), DT_FAILED);
+    assert_string_equal(dt_error(), "thread 2 cannot");
+    dt_workers_free(&workers);
+}
+
+/* Two nodes of six threads: teams of 1, 2, 3 and 6 stay on one, those of 4 do not, and neither do five teams
+ * of 3, 3, 2, 2 and 2. */
+static void teams_straddle_nodes_or_not(void **state) {
+    (void)state;
+    static const struct {
+        int threads, teams, node_threads;
+        bool straddle;
+    } rows[] = {{12, 12, 6, false}, {12, 6, 6, false}, {12, 4, 6, false}, {12, 3, 6, true},
+                {12, 2, 6, false},  {12, 1, 6, true},  {12, 5, 6, false}, {12, 1, 12, false},
+                {7, 2, 4, false},   {7, 3, 4, true}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        assert_int_equal(dt_workers_straddle(rows[i].threads, rows[i].teams, rows[i].node_threads),
+                         rows[i].straddle);
+}
+
 /* A team has as many threads as asked for or more, none is left over, and none is without a micro-batch. */
 static void forms_teams(void **state) {
     (void)state;
@@ -137,6 +187,8 @@ int main(void) {
                                        cmocka_unit_test(reads_a_number_or_the_first_of_a_list),
                                        cmocka_unit_test(refuses_what_is_no_count),
                                        cmocka_unit_test(gives_every_thread_its_own_activations),
+                                       cmocka_unit_test(every_thread_makes_its_own),
+                                       cmocka_unit_test(teams_straddle_nodes_or_not),
                                        cmocka_unit_test(forms_teams),
                                        cmocka_unit_test(deals_all_threads_to_the_micro_batches_of_a_wave),
                                        cmocka_unit_test(takes_the_threads_that_there_are)};

@@ -1,6 +1,6 @@
 /* A wrapper for each kernel: the time before, the plain set's kernel, and a line that says what work it was.
  */
-#include "bench/timed_kernels.h"
+#include "plan/timed_kernels.h"
 
 #include <string.h>
 
@@ -66,12 +66,12 @@ static const struct {
 static struct {
     const dt_kernels *plain;
     dt_spans *spans;
-    const dt_step *step;
+    dt_timed_finder finder;
 } timed;
 
 /* The first row of the product with the weights or gradient `at`; -1 where they are none of the model's. */
 static int64_t find_product(const float *at) {
-    const dt_tensor *tensor = dt_step_tensor_at(timed.step, at);
+    const dt_tensor *tensor = timed.finder.find(timed.finder.context, at);
     for (size_t i = 0; tensor && i < sizeof products / sizeof *products; i++)
         if (dt_has_suffix(tensor->name, products[i].ending))
             return products[i].row;
@@ -308,7 +308,7 @@ const char *dt_timed_kernels_name(int64_t row) {
     return names[row];
 }
 
-const dt_kernels *dt_timed_kernels_of(const dt_kernels *plain, dt_spans *spans, const dt_step *step) {
+const dt_kernels *dt_timed_kernels_of(const dt_kernels *plain, dt_spans *spans, dt_timed_finder finder) {
     static dt_kernels set;
     static struct dt_embedding embedding;
     static struct dt_layernorm layernorm;
@@ -319,7 +319,7 @@ const dt_kernels *dt_timed_kernels_of(const dt_kernels *plain, dt_spans *spans, 
     static struct dt_linear linear;
     timed.plain = plain;
     timed.spans = spans;
-    timed.step = step;
+    timed.finder = finder;
     /* What a training step does not call stays the plain set's. */
     set = *plain;
     embedding = (struct dt_embedding){.forward = embedding_forward,
