@@ -166,8 +166,8 @@ static void test_plan_of_memory(void **state) {
     const json_t *kept = json_object_get(json_array_get(json_object_get(plan, "points"), 1), "memory");
     const double whole = number_of(kept, "node_bytes");
     double together = 0.0;
-    static const char *const names[] = {"weights",     "packed",    "gradients", "moments",
-                                        "activations", "allreduce", "saver",     "corpus"};
+    static const char *const names[] = {"weights",   "packed", "gradients", "moments", "activations",
+                                        "allreduce", "saver",  "corpus",    "program"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         together += number_of(kept, names[i]);
     assert_true(together == number_of(kept, "rank_bytes") && together == whole);
