@@ -69,7 +69,7 @@ static void a_host_takes_what_its_ranks_take(void **state) {
                   block = dt_memory_block_bytes(layout.elements, sizeof(float));
     assert_int_equal(alone.max.bytes[DT_NEED_WEIGHTS], block);
     assert_int_equal(alone.max.bytes[DT_NEED_MOMENTS], 2 * block);
-    assert_int_equal(alone.max.bytes[DT_NEED_SAVER], 3 * vector);
+    assert_int_equal(alone.max.bytes[DT_NEED_SAVER], 3 * block);
     assert_int_equal(alone.max.bytes[DT_NEED_GRADIENTS], block);
     assert_int_equal(alone.node_bytes, dt_need_total(&alone.max));
     assert_int_equal(four.node_ranks, 4);
