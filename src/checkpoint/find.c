@@ -70,14 +70,15 @@ static bool is_whole(const char *path) {
     return true;
 }
 
-/* The name in `names` with the largest step below `*below`, which becomes that step; NULL when none is left.
+/* The checkpoint among `names` of the folder with the largest step below `*below`, which becomes that step;
+ * NULL when none is left.
  */
-static const char *next_older(char *const *names, size_t count, int64_t *below) {
+static const char *next_older(const char *folder, char *const *names, size_t count, int64_t *below) {
     const char *found = NULL;
     int64_t largest = -1;
     for (size_t i = 0; i < count; i++) {
         const int64_t step = dt_checkpoint_path_step(names[i]);
-        if (step > largest && step < *below) {
+        if (step > largest && step < *below && dt_checkpoint_path_is_own(folder, names[i])) {
             largest = step;
             found = names[i];
         }
@@ -96,7 +97,7 @@ static dt_status find_older(const char *folder, int64_t below, int64_t *refused,
         return DT_OK;
     DT_TRY(dt_file_list(folder, &names, &count));
     dt_status status = DT_OK;
-    while (status == DT_OK && *path == NULL && (name = next_older(names, count, &below)) != NULL) {
+    while (status == DT_OK && *path == NULL && (name = next_older(folder, names, count, &below)) != NULL) {
         *path = dt_file_join(folder, name);
         if (*path == NULL)
             status = no_memory(folder);

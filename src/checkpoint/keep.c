@@ -31,7 +31,7 @@ static dt_status list_steps(const char *folder, int64_t step, int64_t **steps, s
     *count = 0;
     for (size_t i = 0; *steps != NULL && i < found; i++) {
         const int64_t other = dt_checkpoint_path_step(names[i]);
-        if (other >= 0 && other <= step)
+        if (other >= 0 && other <= step && dt_checkpoint_path_is_own(folder, names[i]))
             (*steps)[(*count)++] = other;
     }
     dt_file_free_names(names, found);
@@ -142,14 +142,14 @@ dt_status dt_checkpoint_keep_open(dt_checkpoint_keep *keep, const char *folder,
 
 /* Whether what was the best can no longer be gone back to: people make room while a run goes on. */
 static dt_status look_for_best(const dt_checkpoint_keep *keep, bool *gone) {
-    char *path = NULL;
+    char *name = NULL;
     *gone = false;
     if (keep->best_step < 0)
         return DT_OK;
-    if (asprintf(&path, "%s/" DT_CHECKPOINT_PREFIX "%" PRId64, keep->folder, keep->best_step) < 0)
+    if (asprintf(&name, DT_CHECKPOINT_PREFIX "%" PRId64, keep->best_step) < 0)
         return no_memory(keep->folder);
-    *gone = !dt_file_is_there(path);
-    free(path);
+    *gone = !dt_checkpoint_path_is_own(keep->folder, name);
+    free(name);
     return DT_OK;
 }
 

@@ -16,15 +16,23 @@ static dt_status no_memory(const char *folder) {
     return dt_fail("out of memory while looking at the links in %s", folder);
 }
 
-/* The name that the copy of the checkpoint of `step` is to have, as a new string; NULL when out of memory. */
+/* The name that the copy of the checkpoint of `step` is to have, as a new string; NULL on failure. */
 static char *choose_name(const char *folder, const char *link, int64_t step) {
     char *path = NULL;
-    if (asprintf(&path, "%s/" DT_CHECKPOINT_PREFIX "%" PRId64, folder, step) < 0)
+    if (asprintf(&path, "%s/" DT_CHECKPOINT_PREFIX "%" PRId64, folder, step) < 0) {
+        (void)no_memory(folder);
         return NULL;
+    }
+    if (dt_checkpoint_path_clear_name(path) != DT_OK) {
+        free(path);
+        return NULL;
+    }
     for (int64_t number = 1; dt_file_is_there(path); number++) {
         free(path);
-        if (asprintf(&path, "%s/%s.%" PRId64, folder, link, number) < 0)
+        if (asprintf(&path, "%s/%s.%" PRId64, folder, link, number) < 0) {
+            (void)no_memory(folder);
             return NULL;
+        }
     }
     return path;
 }
@@ -32,7 +40,7 @@ static char *choose_name(const char *folder, const char *link, int64_t step) {
 static dt_status make_link(const char *folder, const char *link, const char *copy, int64_t step) {
     char *name = choose_name(folder, link, step);
     if (name == NULL)
-        return no_memory(folder);
+        return DT_FAILED;
     dt_status status = dt_file_rename(copy, name);
     if (status == DT_OK)
         status = dt_checkpoint_path_point(folder, link, step);

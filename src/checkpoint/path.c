@@ -22,7 +22,8 @@
 #define HIDDEN_BEST     "." DT_CHECKPOINT_BEST "."
 #define TEMPORARY_END   ".tmp"
 #define REPLACED_END    ".replaced"
-#define NAME_DIGITS_MAX 18 /* so that the number fits an int64_t */
+#define REMOVED_MARK    DT_CHECKPOINT_METADATA ".removed" /* of a checkpoint that is being removed */
+#define NAME_DIGITS_MAX 18                                /* so that the number fits an int64_t */
 
 static bool starts(const char *name, const char *with) {
     return strncmp(name, with, strlen(with)) == 0;
@@ -39,6 +40,46 @@ int64_t dt_checkpoint_path_step(const char *name) {
     if (*digits == '0' && length > 1)
         return -1;
     return strtoll(digits, NULL, 10);
+}
+
+/* Whether `name` is in the folder, or cannot be told to be absent. */
+static bool may_hold(const char *folder, const char *name) {
+    struct stat info;
+    char path[PATH_MAX];
+    const int needed = snprintf(path, sizeof path, "%s/%s", folder, name);
+    if (needed < 0 || (size_t)needed >= sizeof path)
+        return true;
+    return stat(path, &info) == 0 || (errno != ENOENT && errno != ENOTDIR);
+}
+
+static bool is_own(const char *path) {
+    return may_hold(path, DT_CHECKPOINT_METADATA) || may_hold(path, REMOVED_MARK);
+}
+
+bool dt_checkpoint_path_is_own(const char *folder, const char *name) {
+    char path[PATH_MAX];
+    if (dt_checkpoint_path_step(name) < 0)
+        return false;
+    const int needed = snprintf(path, sizeof path, "%s/%s", folder, name);
+    return needed < 0 || (size_t)needed >= sizeof path || is_own(path);
+}
+
+dt_status dt_checkpoint_path_clear_name(const char *path) {
+    if (!dt_file_is_there(path) || is_own(path))
+        return DT_OK;
+    char *free_name = NULL;
+    for (int64_t number = 1;; number++) {
+        if (asprintf(&free_name, "%s.%" PRId64, path, number) < 0)
+            return dt_fail("out of memory for a file's name");
+        if (!dt_file_is_there(free_name))
+            break;
+        free(free_name);
+    }
+    const dt_status status = dt_file_rename(path, free_name);
+    if (status == DT_OK)
+        dt_log_warn("%s was no checkpoint and stood in the place of one; it is now %s", path, free_name);
+    free(free_name);
+    return status;
 }
 
 static dt_status create_names(dt_checkpoint_path *paths, const char *folder, int64_t step) {
@@ -171,6 +212,7 @@ static void do_without_link(const dt_checkpoint_path *paths, int cause) {
 }
 
 dt_status dt_checkpoint_path_publish(const dt_checkpoint_path *paths) {
+    DT_TRY(dt_checkpoint_path_clear_name(paths->final));
     bool replaces = dt_file_is_there(paths->final);
     int cause = symlink(strrchr(paths->final, '/') + 1, paths->link) == 0 ? 0 : errno;
     DT_TRY(replaces ? exchange(paths) : dt_file_rename(paths->temporary, paths->final));
@@ -257,11 +299,33 @@ dt_status dt_checkpoint_path_unlink(const char *folder, const char *link) {
     return status;
 }
 
-/* For a folder that cannot be renamed: without what vouches for its files it is no checkpoint any more. */
+/* Removes what the folder holds, but for the mark. */
+static dt_status remove_marked(const char *folder) {
+    char **names;
+    size_t count;
+    DT_TRY(dt_file_list(folder, &names, &count));
+    dt_status status = DT_OK;
+    for (size_t i = 0; status == DT_OK && i < count; i++) {
+        char *path = strcmp(names[i], REMOVED_MARK) == 0 ? NULL : dt_file_join(folder, names[i]);
+        status = path ? dt_file_remove_tree(path) : DT_OK;
+        free(path);
+    }
+    dt_file_free_names(names, count);
+    return status;
+}
+
+/* For a folder that cannot be renamed: without what vouches for its files it is no checkpoint any more. The
+ * mark in its place tells the next removal whose folder it is, should this one not come to its end. */
 static dt_status take_apart(const char *folder) {
     char *vouching = dt_file_join(folder, DT_CHECKPOINT_METADATA);
-    dt_status status = vouching ? dt_file_remove_tree(vouching) : dt_fail("out of memory for a file's name");
+    char *mark = dt_file_join(folder, REMOVED_MARK);
+    dt_status status = vouching && mark ? DT_OK : dt_fail("out of memory for a file's name");
+    if (status == DT_OK && dt_file_is_there(vouching))
+        status = dt_file_rename(vouching, mark);
+    if (status == DT_OK)
+        status = remove_marked(folder);
     free(vouching);
+    free(mark);
     return status == DT_OK ? dt_file_remove_tree(folder) : status;
 }
 

@@ -58,6 +58,17 @@ void dt_checkpoint_path_free(dt_checkpoint_path *paths);
 /** Removes what saves that died have left in `folder`; where there is no folder there is nothing. Local. */
 dt_status dt_checkpoint_path_clear(const char *folder);
 
+/**
+ * Whether folder/`name` is a checkpoint of ours: it has the name of one and holds metadata.json, or is half
+ * removed. What only has the name, a file or a folder of somebody's, is none. What cannot be looked into
+ * counts as one. Local.
+ */
+bool dt_checkpoint_path_is_own(const char *folder, const char *name);
+
+/** Where `path`, the name of a checkpoint in its folder, is taken by what is none, renames that to the first
+ * of `path`.1, `path`.2, .. that is free, and says so. Local. */
+dt_status dt_checkpoint_path_clear_name(const char *path);
+
 /** The step of the checkpoint that the link folder/`link` names, or -1 when it names none. Local. */
 int64_t dt_checkpoint_path_follow(const char *folder, const char *link);
 
@@ -70,7 +81,8 @@ dt_status dt_checkpoint_path_unlink(const char *folder, const char *link);
 /**
  * Removes the checkpoints of `count` steps. First each is renamed to what the next start would remove, and
  * these names are made durable: none is ever seen, or found after a power failure, with a part of its files.
- * One that cannot be renamed, on an overlay's lower layer, first loses what makes it a checkpoint. One that
+ * One that cannot be renamed, on an overlay's lower layer, first loses what makes it a checkpoint, for a mark
+ * that is the last to go. One that
  * cannot be removed, as by a read-only folder, keeps its name and no other from being removed, and the first
  * such failure is returned. Local.
  */

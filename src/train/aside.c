@@ -117,9 +117,11 @@ static bool is_link_of_ours(const char *name) {
     return strcmp(name, DT_CHECKPOINT_LATEST) == 0 || strcmp(name, DT_CHECKPOINT_BEST) == 0;
 }
 
-/* Whether `name` is a checkpoint of a step after `step`; with `links`, latest and best go as well. */
-static bool goes(const char *name, int64_t step, bool links) {
-    return dt_checkpoint_path_step(name) > step || (links && is_link_of_ours(name));
+/* Whether `name` is a checkpoint in the folder of a step after `step`; with `links`, latest and best go as
+ * well. */
+static bool goes(const char *folder, const char *name, int64_t step, bool links) {
+    return (dt_checkpoint_path_step(name) > step && dt_checkpoint_path_is_own(folder, name)) ||
+           (links && is_link_of_ours(name));
 }
 
 /* Chooses again, for a folder of checkpoints that nothing can be moved out of. */
@@ -168,7 +170,7 @@ static dt_status move_entry(const char *from, const char *to, const char *name) 
 static dt_status move_names(aside *a, char *const *names, size_t count, int64_t step, bool links,
                             int64_t *moved) {
     for (size_t i = 0; i < count; i++) {
-        if (!goes(names[i], step, links))
+        if (!goes(a->checkpoints, names[i], step, links))
             continue;
         if (!a->made)
             DT_TRY(make_kept_folder(a));
@@ -215,7 +217,8 @@ static dt_status turn_latest_back(aside *a, char *const *names, size_t count, in
     a->former_latest = named;
     for (size_t i = 0; i < count; i++) {
         const int64_t other = dt_checkpoint_path_step(names[i]);
-        newest = other > newest && other <= step ? other : newest;
+        if (other > newest && other <= step && dt_checkpoint_path_is_own(folder, names[i]))
+            newest = other;
     }
     return newest >= 0 ? dt_checkpoint_path_point(folder, DT_CHECKPOINT_LATEST, newest)
                        : dt_checkpoint_path_unlink(folder, DT_CHECKPOINT_LATEST);

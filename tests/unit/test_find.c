@@ -122,11 +122,26 @@ static void without_a_link_all_count(void **state) {
     free(latest);
 }
 
+/* What only has a checkpoint's name, a file or a folder of somebody's, is no reason to refuse a start. */
+static void what_only_has_the_name_is_none(void **state) {
+    (void)state;
+    char *found = NULL, *file = dt_file_join(t->folder, "checkpoint_step_200");
+    char *folder = dt_file_join(t->folder, "checkpoint_step_300");
+    assert_int_equal(dt_file_remove_tree(t->folder), DT_OK);
+    assert_int_equal(dt_file_make_folder(folder), DT_OK);
+    scratch_put(file, "mine", 4);
+    assert_int_equal(dt_checkpoint_find(t->folder, "auto", &found), DT_OK);
+    assert_null(found);
+    free(folder);
+    free(file);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(damaged_ones_are_refused_by_name, set_up, tear_down),
         cmocka_unit_test_setup_teardown(none_whole_is_a_failure, set_up, tear_down),
         cmocka_unit_test_setup_teardown(newer_ones_are_not_taken, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_only_has_the_name_is_none, set_up, tear_down),
         cmocka_unit_test_setup_teardown(without_a_link_all_count, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,6 +40,12 @@ static int tear_down(void **state) {
     return 0;
 }
 
+static void remove_step(const tiny *t, const char *name) {
+    char *path = dt_file_join(t->folder, name);
+    assert_done(dt_file_remove_tree(path));
+    free(path);
+}
+
 /* What a saver does with one step. */
 static dt_status save(tiny *t, dt_checkpoint_keep *keep, int64_t step, double val_loss) {
     tiny_advance(t, step, 1);
@@ -182,6 +188,58 @@ static void other_names_are_left_alone(void **state) {
     free(padded);
 }
 
+static void put_text(const tiny *t, const char *name, const char *text) {
+    char *path = dt_file_join(t->folder, name);
+    scratch_put(path, text, strlen(text));
+    free(path);
+}
+
+static void expect_kept(const tiny *t, const char *name, const char *expected) {
+    size_t length;
+    char *path = dt_file_join(t->folder, name), *text = scratch_get(path, &length);
+    assert_string_equal(text, expected);
+    free(text);
+    free(path);
+}
+
+/* A user's folder and a user's file of a checkpoint's name are none: neither is counted, removed or spoken
+ * of. */
+static void what_only_has_the_name_is_left_alone(void **state) {
+    tiny *t = *state;
+    char *folder = dt_file_join(t->folder, "checkpoint_step_3");
+    dt_checkpoint_keep keep = open_keep(t, 2, DT_NULL_INT);
+    assert_done(save(t, &keep, 1, DT_NULL_REAL));
+    assert_done(dt_file_make_folder(folder));
+    put_text(t, "checkpoint_step_3/notes", "mine");
+    put_text(t, "checkpoint_step_4", "mine too");
+    assert_done(save(t, &keep, 5, DT_NULL_REAL));
+    expect_kept(t, "checkpoint_step_3/notes", "mine");
+    for (int64_t step = 6; step < 9; step++)
+        assert_done(save(t, &keep, step, DT_NULL_REAL));
+    expect_kept(t, "checkpoint_step_3/notes", "mine");
+    expect_kept(t, "checkpoint_step_4", "mine too");
+    assert_done(dt_file_remove_tree(folder));
+    remove_step(t, "checkpoint_step_4");
+    expect_steps(t, "7 8 no best");
+    free(folder);
+}
+
+/* A checkpoint whose removal did not come to its end goes with the next one. */
+static void what_is_half_removed_goes(void **state) {
+    tiny *t = *state;
+    dt_checkpoint_keep keep = open_keep(t, DT_NULL_INT, DT_NULL_INT);
+    save_steps(t, &keep, 1, 4);
+    char *metadata = dt_file_join(t->folder, "checkpoint_step_2/metadata.json");
+    char *mark = dt_file_join(t->folder, "checkpoint_step_2/metadata.json.removed");
+    assert_done(dt_file_rename(metadata, mark));
+    remove_step(t, "checkpoint_step_2/config.json");
+    keep = open_keep(t, 1, DT_NULL_INT);
+    assert_done(save(t, &keep, 4, DT_NULL_REAL));
+    expect_steps(t, "4 no best");
+    free(metadata);
+    free(mark);
+}
+
 /* The best is replaced by one that is worse: the best of the others takes over before anything is removed,
  * and so it stays. */
 static void the_next_best_outlives_the_best(void **state) {
@@ -224,12 +282,6 @@ static void a_dangling_best_is_replaced(void **state) {
     keep = open_keep(t, DT_NULL_INT, DT_NULL_INT);
     assert_done(save(t, &keep, 2, 5.0));
     expect_steps(t, "2 best 2");
-}
-
-static void remove_step(const tiny *t, const char *name) {
-    char *path = dt_file_join(t->folder, name);
-    assert_done(dt_file_remove_tree(path));
-    free(path);
 }
 
 /* Somebody makes room while the run goes on: the best of what is left takes over at the next save. */
@@ -293,6 +345,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_resumed_run_knows_the_best, set_up, tear_down),
         cmocka_unit_test_setup_teardown(losses_over_something_else_do_not_count, set_up, tear_down),
         cmocka_unit_test_setup_teardown(other_names_are_left_alone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_only_has_the_name_is_left_alone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_half_removed_goes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_next_best_outlives_the_best, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_link_is_chosen_anew, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_dangling_best_is_replaced, set_up, tear_down),

@@ -41,9 +41,17 @@ static void prepare(int64_t resume_step) {
     assert_done(dt_out_dir_prepare(&claim, &config, "run/checkpoints", resume_step));
 }
 
+/* A checkpoint, as far as names go. */
+static void make_checkpoint(const char *path) {
+    char *metadata = dt_file_join(path, "metadata.json");
+    assert_done(dt_file_make_folder(path));
+    scratch_put(metadata, "{}", 2);
+    free(metadata);
+}
+
 /* A run of another time: metrics and one checkpoint that hold `text`. */
 static void leave_run(const char *text) {
-    assert_int_equal(dt_file_make_folder("run/checkpoints/checkpoint_step_4"), DT_OK);
+    make_checkpoint("run/checkpoints/checkpoint_step_4");
     scratch_put("run/metrics.jsonl", text, strlen(text));
     scratch_put("run/checkpoints/checkpoint_step_4/file", text, strlen(text));
 }
@@ -125,8 +133,8 @@ static void resumed_runs_find_their_files(void **state) {
 static void what_is_taken_back_is_kept(void **state) {
     (void)state;
     leave_run("{\"step\":4}\n{\"step\":5}\n{\"step\":9}\n");
-    assert_done(dt_file_make_folder("run/checkpoints/checkpoint_step_9"));
-    assert_done(dt_file_make_folder("run/checkpoints/checkpoint_step_10"));
+    make_checkpoint("run/checkpoints/checkpoint_step_9");
+    make_checkpoint("run/checkpoints/checkpoint_step_10");
     assert_int_equal(symlink("checkpoint_step_10", "run/checkpoints/latest"), 0);
     /* The file itself is mended, not the link to it. */
     assert_int_equal(rename("run/metrics.jsonl", "lines"), 0);
@@ -144,6 +152,23 @@ static void what_is_taken_back_is_kept(void **state) {
     expect_link("run/checkpoints/latest", "checkpoint_step_4");
     prepare(3); /* nothing is left before it */
     assert_false(dt_file_is_there("run/checkpoints/latest"));
+    assert_true(dt_file_is_folder("run/checkpoints.2/checkpoint_step_4"));
+}
+
+/* What only has a checkpoint's name stays where it is, and latest never leads there. */
+static void what_only_has_the_name_stays(void **state) {
+    (void)state;
+    leave_run("{\"step\":4}\n{\"step\":9}\n");
+    make_checkpoint("run/checkpoints/checkpoint_step_9");
+    assert_done(dt_file_make_folder("run/checkpoints/checkpoint_step_5/notes"));
+    scratch_put("run/checkpoints/checkpoint_step_8", "mine", 4);
+    assert_int_equal(symlink("checkpoint_step_9", "run/checkpoints/latest"), 0);
+    prepare(6);
+    expect_link("run/checkpoints/latest", "checkpoint_step_4");
+    prepare(DT_OUT_DIR_FRESH);
+    assert_true(dt_file_is_folder("run/checkpoints/checkpoint_step_5/notes"));
+    expect_text("run/checkpoints/checkpoint_step_8", "mine");
+    assert_true(dt_file_is_folder("run/checkpoints.1/checkpoint_step_9"));
     assert_true(dt_file_is_folder("run/checkpoints.2/checkpoint_step_4"));
 }
 
@@ -221,7 +246,7 @@ static void a_second_run_is_kept_out(void **state) {
 static void one_folder_may_be_both(void **state) {
     (void)state;
     assert_done(dt_config_set(&config, "checkpoint_dir", "./run", "test"));
-    assert_done(dt_file_make_folder("run/checkpoint_step_4"));
+    make_checkpoint("run/checkpoint_step_4");
     scratch_put("run/metrics.jsonl", "first", 5);
     assert_done(dt_out_dir_claim_existing(&claim, &config, "./run"));
     assert_done(dt_out_dir_prepare(&claim, &config, "./run", DT_OUT_DIR_FRESH));
@@ -395,6 +420,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(fresh_runs_follow_links, set_up, tear_down),
         cmocka_unit_test_setup_teardown(resumed_runs_find_their_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_taken_back_is_kept, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_only_has_the_name_stays, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_trial_leaves_nothing, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_second_run_is_kept_out, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_folder_may_be_both, set_up, tear_down),

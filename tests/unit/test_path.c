@@ -17,6 +17,7 @@
 
 #include "support/checkpoint.h"
 
+static bool stays_below; /* folders cannot be renamed, as those of an overlay's lower layer */
 static int failing_call; /* 1 is the next one; 0 is none */
 static bool no_exchange; /* as on a file system that cannot exchange names */
 static bool no_links;    /* as on one that has none */
@@ -40,6 +41,10 @@ static bool fails_now(void) {
 }
 
 int __wrap_rename(const char *from, const char *to) {
+    if (stays_below && dt_file_is_folder(from)) {
+        errno = EXDEV;
+        return -1;
+    }
     return fails_now() ? -1 : __real_rename(from, to);
 }
 
@@ -75,7 +80,7 @@ int __wrap_faccessat(int folder, const char *path, int mode, int flags) {
 static int set_up(void **state) {
     failing_call = 0;
     kept = NULL;
-    told = false;
+    told = stays_below = false;
     no_exchange = no_links = false;
     *state = tiny_make();
     return 0;
@@ -298,6 +303,44 @@ static void a_protected_checkpoint_stays(void **state) {
     kept = NULL;
 }
 
+/* What is no checkpoint and stands in the place of one is moved, not replaced. */
+static void what_only_has_the_name_makes_room(void **state) {
+    tiny *t = *state;
+    for (int number = 1; number < 4; number++) {
+        make_folder(t, number == 1 ? "checkpoint_step_3/notes" : "checkpoint_step_3");
+        assert_int_equal(save(t), DT_OK);
+        assert_true(holds(t, "checkpoint_step_3"));
+        char *path = dt_file_join(t->folder, "checkpoint_step_3");
+        assert_int_equal(dt_file_remove_tree(path), DT_OK);
+        free(path);
+    }
+    make_folder(t, "checkpoint_step_3.1/notes/still");
+    expect_names(t, "checkpoint_step_3.1 checkpoint_step_3.2 checkpoint_step_3.3 latest");
+}
+
+/* A removal that cannot rename the folder, and ends before all is gone, leaves what the next one takes for a
+ * checkpoint and nobody else does. */
+static void a_removal_that_dies_is_known_again(void **state) {
+    tiny *t = *state;
+    const int64_t step = 3;
+    static const char *const files[] = {"config.json", "model.safetensors", "tokenizer_config.json",
+                                        "metadata.json.removed"};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        assert_int_equal(save(t), DT_OK);
+        stays_below = true;
+        kept = files[i];
+        assert_int_equal(dt_checkpoint_path_remove(t->folder, &step, 1), DT_FAILED);
+        assert_true(dt_checkpoint_path_is_own(t->folder, "checkpoint_step_3"));
+        char *path = dt_file_join(t->folder, "checkpoint_step_3"), *found = NULL;
+        assert_int_equal(dt_checkpoint_find("elsewhere", path, &found), DT_USAGE);
+        kept = NULL;
+        assert_int_equal(dt_checkpoint_path_remove(t->folder, &step, 1), DT_OK);
+        stays_below = false;
+        expect_names(t, "latest");
+        free(path);
+    }
+}
+
 /* Expects --resume `what` to mean folder/name, or nothing where `name` is NULL. */
 static void expect_found(const tiny *t, const char *what, const char *name) {
     char *found = NULL, *expected = name == NULL ? NULL : dt_file_join(t->folder, name);
@@ -396,6 +439,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(contradictions_are_not_saved, set_up, tear_down),
         cmocka_unit_test_setup_teardown(leftovers_are_cleared, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_leftover_that_stays_hinders_nothing, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_only_has_the_name_makes_room, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_removal_that_dies_is_known_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_protected_checkpoint_stays, set_up, tear_down),
         cmocka_unit_test_setup_teardown(resume_finds_what_it_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(auto_survives_a_dangling_link, set_up, tear_down),
