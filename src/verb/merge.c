@@ -12,6 +12,8 @@ static dt_status merge(const dt_verb *verb, int argc, char **argv) {
     int count;
     dt_status status = dt_verb_words(verb, argc, argv, &flags, &files, &count);
     if (status == DT_OK)
+        status = dt_verb_expect_one_standard_input("bench --merge", files, count);
+    if (status == DT_OK)
         status = dt_merge_verb(files, count, flags.json, flags.report);
     free(files);
     return status;

@@ -13,12 +13,44 @@
 #include "comm/mismatch.h"
 #include "base/checksum.h"
 #include "config/length.h"
+#include "config/list.h"
 #include "train/init_from.h"
 #include "train/launch.h"
 #include "verb/table.h"
 #include "verb/verb.h"
 
 #define CONFIG_LIMIT_BYTES ((int64_t)1 << 20)
+
+/* Whether one of the names in the list is standard input. */
+static dt_status takes_standard_input(const char *list, bool *takes) {
+    char **names;
+    int64_t count;
+    *takes = false;
+    DT_TRY(dt_list_read(list, &names, &count));
+    for (int64_t i = 0; i < count; i++)
+        *takes = *takes || strcmp(names[i], "-") == 0;
+    dt_list_free(names);
+    return DT_OK;
+}
+
+/* What is read from a pipe once is gone: the next reader would find nothing. */
+static dt_status expect_one_reader(const char *config_path, const dt_config *config) {
+    const char *const keys[] = {"--config", "data", "validation_data"};
+    bool takes[3] = {config_path && strcmp(config_path, "-") == 0};
+    const char *first = NULL;
+    DT_TRY(takes_standard_input(config->data, &takes[1]));
+    DT_TRY(takes_standard_input(config->validation_data, &takes[2]));
+    for (int k = 0; k < 3; k++) {
+        if (takes[k] && first)
+            return dt_usage(
+                "cannot read standard input twice: %s and %s both ask for it (-); write what one of "
+                "them is to read to a file, and name that",
+                first, keys[k]);
+        if (takes[k])
+            first = keys[k];
+    }
+    return DT_OK;
+}
 
 /* Where --config stands is known only once the flags are read, so they are read twice: now for it alone. */
 static dt_status find_config(const dt_verb *verb, int argc, char **argv, const char **path) {
@@ -27,6 +59,8 @@ static dt_status find_config(const dt_verb *verb, int argc, char **argv, const c
     dt_status status = dt_config_init(&unused);
     if (status == DT_OK)
         status = dt_verb_read(verb, &unused, argc, argv, &flags, NULL, NULL);
+    if (status == DT_OK)
+        status = expect_one_reader(flags.config, &unused); /* before anything is read */
     *path = status == DT_OK ? flags.config : NULL;
     dt_config_free(&unused);
     return status;
@@ -112,6 +146,17 @@ static dt_status read_file(const dt_world *world, const char *path, char **bytes
     return dt_world_broadcast_block(world, bytes, length);
 }
 
+dt_status dt_verb_expect_one_standard_input(const char *verb, const char *const *words, int count) {
+    int found = 0;
+    for (int i = 0; i < count; i++)
+        found += strcmp(words[i], "-") == 0;
+    return found < 2
+               ? DT_OK
+               : dt_usage("%s: cannot read standard input twice: - stands %d times among the files; name "
+                          "it once",
+                          verb, found);
+}
+
 /* A run would take its shape from there, and so does what looks ahead at one. */
 static dt_status adopt_init_from(const dt_world *world, dt_config *config) {
     dt_init_from unused;
@@ -142,6 +187,8 @@ dt_status dt_verb_settings(dt_config *config, dt_verb_flags *flags, const dt_wor
         status = dt_config_read_yaml(config, name, bytes, length);
     if (status == DT_OK)
         status = dt_verb_read(verb, config, argc, argv, flags, NULL, NULL);
+    if (status == DT_OK)
+        status = expect_one_reader(path, config);
     if (status == DT_OK)
         dt_length_choose(config);
     if (status == DT_OK)

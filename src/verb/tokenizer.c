@@ -186,6 +186,7 @@ static dt_status check(const dt_verb_flags *flags, const char *const *words, int
                         count == 0 ? "nothing" : "\"", count == 0 ? "" : words[0], count == 0 ? "" : "\"");
     if (count == 1)
         return dt_usage("tokenizer train: expected text files, found none; - is standard input");
+    DT_TRY(dt_verb_expect_one_standard_input("tokenizer train", words + 1, count - 1));
     if (flags->out == NULL || *flags->out == 0)
         return dt_usage(
             "tokenizer train: expected the name of a new file, as in --out tokenizer.json, found none");

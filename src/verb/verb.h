@@ -103,6 +103,10 @@ typedef enum dt_verb_start { DT_VERB_AFRESH, DT_VERB_RESUMES } dt_verb_start;
 dt_status dt_verb_settings(dt_config *config, dt_verb_flags *flags, const dt_world *world,
                            const dt_verb *verb, int argc, char **argv, dt_verb_start start);
 
+/** Fails with DT_USAGE where more than one of words[count], the files that `verb` reads one after the other,
+ * is standard input. Local. */
+dt_status dt_verb_expect_one_standard_input(const char *verb, const char *const *words, int count);
+
 /**
  * Reads the words of a verb that takes no options of training: its own flags into `flags`, and the others,
  * which point into argv, into `*words`, [`*count`], a new array that the caller frees, after failure too.
