@@ -105,6 +105,18 @@ static dt_status open_corpus(const dt_world *world, const dt_model_file *model, 
     return status;
 }
 
+/* Where no text is named the run's own is read, which may have been changed since: a loss of it is then none
+ * that training's can be compared with. */
+static void warn_of_other_text(const dt_verb_flags *f, const dt_checkpoint_about *about,
+                               const dt_corpus *corpus) {
+    const bool validates = about->config.validation_data && !is_of_training(f);
+    const uint64_t known = validates ? about->validation_hash : about->corpus.hash;
+    if (f->data == NULL && known != 0 && dt_corpus_index_identity(corpus).hash != known)
+        dt_log_warn("%s is no longer the text that the checkpoint was %s: it has changed since, so its loss "
+                    "does not compare with the run's; give the former text with --data",
+                    corpus->path, validates ? "evaluated on" : "trained on");
+}
+
 /* What the loss is of: of the text it was trained on what was kept for validation, of any other all. */
 static dt_status choose_split(const dt_verb_flags *f, const dt_checkpoint_about *about,
                               const dt_corpus *corpus, dt_evaluate_range *range, const char **what) {
@@ -200,6 +212,7 @@ static dt_status evaluate(const dt_world *world, const dt_model_file *model, con
         DT_TRY(dt_agree(world, world->rank == 0 ? dt_token_losses_check(f->losses) : DT_OK));
     DT_TRY(open_corpus(world, model, f, corpus));
     dt_corpus_warn(corpus);
+    warn_of_other_text(f, &model->about, corpus);
     DT_TRY(choose_split(f, &model->about, corpus, &range, &what));
     DT_TRY(deliver(world, c, corpus, &range));
     dt_status status = dt_workers_count(&threads);

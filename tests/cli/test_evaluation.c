@@ -188,6 +188,36 @@ static void bits_per_byte_are_those_of_eval(void **state) {
     }
 }
 
+/* eval reads the run's own text where none is named, and says where that is another by now; with a text for
+ * validation, where that is. A text that is named is not the run's to begin with. */
+static void a_changed_text_is_told(void **state) {
+    (void)state;
+    static const char sentence[] = " is no longer the text that the checkpoint was ";
+    command_result r;
+    command_done("cp text.txt grows.txt && tail -c 9000 text.txt >kept.txt");
+    training_done(2, 1, "grown", MODEL "--max-steps 2 --eval-cadence 2 --data null --data grows.txt");
+    training_done(2, 1, "apart",
+                  MODEL
+                  "--max-steps 2 --eval-cadence 2 --data null --data text.txt --validation-data kept.txt");
+    command_done("cat text.txt >>grows.txt && cat text.txt >>kept.txt");
+    const struct {
+        const char *words, *told;
+    } lines[] = {{"grown", "grows.txt is no longer the text that the checkpoint was trained on"},
+                 {"apart", "kept.txt is no longer the text that the checkpoint was evaluated on"},
+                 {"apart --split train", NULL},
+                 {"grown --data grows.txt", NULL}};
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+        r = command_run("%s -np 2 --oversubscribe %s eval %s", DTRAIN_MPIRUN, DTRAIN, lines[i].words);
+        assert_int_equal(r.exit_code, 0);
+        const char *found = strstr(r.err, sentence);
+        if (lines[i].told)
+            says(r.err, lines[i].told);
+        assert_int_equal(found != NULL, lines[i].told != NULL);
+        assert_true(found == NULL || strstr(found + 1, sentence) == NULL); /* one rank says it */
+        command_free(&r);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(the_last_weights_are_evaluated),
                                        cmocka_unit_test(weights_left_at_a_stop_are_evaluated),
@@ -195,6 +225,7 @@ int main(void) {
                                        cmocka_unit_test(the_advice_leads_before_the_blow_up),
                                        cmocka_unit_test(the_best_weights_are_saved),
                                        cmocka_unit_test(bits_per_byte_are_those_of_eval),
+                                       cmocka_unit_test(a_changed_text_is_told),
                                        cmocka_unit_test(the_closing_line_has_both_speeds)};
     return cmocka_run_group_tests(tests, training_set_up, command_tear_down);
 }
