@@ -345,7 +345,6 @@ dt_status dt_corpus_read(const dt_corpus *corpus, int64_t first, int64_t end, vo
     int64_t i, stop;
     dt_corpus_blocks_of(corpus, first, end, &i, &stop);
     while (i < stop) {
-        const int64_t start = i;
         for (; i < stop && dt_corpus_holds(corpus, i); i++)
             copy_block(corpus, i, &range, corpus->held.block[i].bytes, corpus->token_bytes);
         const int64_t unheld = i;
@@ -353,7 +352,6 @@ dt_status dt_corpus_read(const dt_corpus *corpus, int64_t first, int64_t end, vo
             i++;
         if (i > unheld)
             DT_TRY(read_blocks(corpus, unheld, i, &range));
-        DT_ASSERT(i > start);
     }
     return DT_OK;
 }

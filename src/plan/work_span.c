@@ -52,7 +52,8 @@ static void layernorm_backward(float *dx, float *dweight, float *dbias, const fl
 
 /* A block's queries with a block's keys, in a product. */
 static double block_flop(int64_t C, int64_t H) {
-    return 2.0 * DT_ATTENTION_BLOCK * DT_ATTENTION_BLOCK * (double)(C / H);
+    const int64_t head_floats = C / H;
+    return 2.0 * DT_ATTENTION_BLOCK * DT_ATTENTION_BLOCK * (double)head_floats;
 }
 
 static void count_heads(int64_t T, int64_t C, int64_t H, dt_range outputs, bool backward) {

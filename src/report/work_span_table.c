@@ -90,7 +90,7 @@ json_t *dt_work_span_table_json(const dt_work_span_table *t) {
             json_pack("{s:i, s:f, s:f, s:I}", "threads", s->threads, "forward_speedup",
                       1.0 / dt_work_span_ratio(s, DT_WORK_SPAN_FORWARD), "backward_speedup",
                       1.0 / dt_work_span_ratio(s, DT_WORK_SPAN_BACKWARD), "barriers",
-                      (json_int_t)(s->barriers[DT_WORK_SPAN_FORWARD] + s->barriers[DT_WORK_SPAN_BACKWARD])));
+                      (json_int_t)s->barriers[DT_WORK_SPAN_FORWARD] + s->barriers[DT_WORK_SPAN_BACKWARD]));
     }
     return all;
 }
