@@ -306,8 +306,10 @@ static dt_status remove_marked(const char *folder) {
     DT_TRY(dt_file_list(folder, &names, &count));
     dt_status status = DT_OK;
     for (size_t i = 0; status == DT_OK && i < count; i++) {
-        char *path = strcmp(names[i], REMOVED_MARK) == 0 ? NULL : dt_file_join(folder, names[i]);
-        status = path ? dt_file_remove_tree(path) : DT_OK;
+        if (strcmp(names[i], REMOVED_MARK) == 0)
+            continue;
+        char *path = dt_file_join(folder, names[i]);
+        status = path ? dt_file_remove_tree(path) : dt_fail("out of memory for a file's name");
         free(path);
     }
     dt_file_free_names(names, count);

@@ -38,9 +38,7 @@ static int node_threads(const dt_world *world, int threads) {
     return dt_placement_node_threads(&placement.own, threads);
 }
 
-/* A run saves. What cannot be counted is more than there is, and refused as
- * such.
- */
+/* A run saves. What cannot be counted is more than there is, and refused as such. */
 static dt_need_job need_job(const dt_run *run, int threads, int64_t corpus_bytes) {
     return (dt_need_job){.layout = &run->layout,
                          .config = &run->about.config,
