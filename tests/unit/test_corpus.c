@@ -13,39 +13,14 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "base/philox.h"
 #include "data/recognise.h"
 #include "support/corpus_folder.h"
+#include "support/mixed_text.h"
 #include "support/reference_tokens.h"
 #include "tokenizer/chars.h"
 #include "tokenizer/tokenizer.h"
 
 #define BLOCK ((size_t)DT_TEXT_BLOCK_BYTES)
-
-/* A text of `length` bytes of plain letters, characters of two to four bytes, CR LF and broken UTF-8. */
-static uint8_t *make_text(size_t length) {
-    static const char *const slices[] = {
-        "the ",         "quick\t", "fox\r\n", "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80",
-        "\xF0\x9F\x98", "\xFF",    "\r",      "\n"};
-    uint8_t *text = malloc(length);
-    assert_non_null(text);
-    size_t done = 0;
-    for (uint32_t i = 0; done < length; i++) {
-        const char *slice = slices[dt_philox((dt_philox_key){3, 4}, i, 0, 0, 0).w0 % 10];
-        size_t bytes = strlen(slice) < length - done ? strlen(slice) : length - done;
-        memcpy(text + done, slice, bytes);
-        done += bytes;
-    }
-    return text;
-}
-
-/* The tokens of a whole text, which the caller frees. */
-static uint8_t *encode(const uint8_t *text, size_t length, int64_t *count) {
-    uint8_t *tokens = malloc(length);
-    assert_non_null(tokens);
-    *count = reference_tokens(text, length, tokens).tokens;
-    return tokens;
-}
 
 static dt_token_count count_whole(const uint8_t *text, size_t length) {
     uint8_t *tokens = malloc(length);
@@ -78,7 +53,7 @@ static void test_slices(void **state) {
 static void test_index_does_not_know_the_ranks(void **state) {
     const corpus_folder *folder = *state;
     size_t length = 3 * BLOCK + 12345;
-    uint8_t *text = make_text(length);
+    uint8_t *text = mixed_text(length);
     corpus_folder_write(folder, text, length);
     const dt_token_count whole = count_whole(text, length);
     static const int sizes[] = {1, 2, 3, 5, 8};
@@ -114,7 +89,8 @@ static void test_ranges(void **state) {
     const corpus_folder *folder = *state;
     size_t length = 3 * BLOCK + 999;
     int64_t count;
-    uint8_t *text = make_text(length), *tokens = encode(text, length, &count), *found = malloc((size_t)count);
+    uint8_t *text = mixed_text(length), *tokens = mixed_text_tokens(text, length, &count),
+            *found = malloc((size_t)count);
     assert_non_null(found);
     corpus_folder_write(folder, text, length);
     dt_corpus corpus;
@@ -159,7 +135,7 @@ static void test_straddling(void **state) {
                 int64_t count;
                 memset(text, 'x', BLOCK + 8);
                 memcpy(text + start, slices[i], strlen(slices[i]));
-                uint8_t *tokens = encode(text, length, &count);
+                uint8_t *tokens = mixed_text_tokens(text, length, &count);
                 corpus_folder_write(folder, text, length);
                 dt_corpus corpus;
                 corpus_folder_open(&corpus, folder->file, 2);
@@ -243,7 +219,7 @@ static void test_several_files(void **state) {
     ending.end_of_text = DT_ASCII_PAD;
     char paths[FILES][96];
     const char *names[FILES];
-    uint8_t *text = make_text(BLOCK + 77), *expected = malloc(3 * BLOCK), *found = malloc(3 * BLOCK);
+    uint8_t *text = mixed_text(BLOCK + 77), *expected = malloc(3 * BLOCK), *found = malloc(3 * BLOCK);
     assert_non_null(expected);
     assert_non_null(found);
     for (int joined = 0; joined < 2; joined++) {
@@ -256,7 +232,7 @@ static void test_several_files(void **state) {
             assert_non_null(file);
             assert_int_equal(fwrite(text, 1, lengths[f], file), lengths[f]);
             assert_int_equal(fclose(file), 0);
-            uint8_t *tokens = encode(text, lengths[f], &count);
+            uint8_t *tokens = mixed_text_tokens(text, lengths[f], &count);
             memcpy(expected + total, tokens, (size_t)count);
             total += count;
             if (joined && f < FILES - 1)
@@ -327,76 +303,6 @@ static void test_file_changes(void **state) {
     dt_corpus_close(&corpus);
 }
 
-/* What is read of a corpus that holds blocks, up to `limit` bytes, and whose file is gone where `is_gone`. */
-static dt_status read_held(const corpus_folder *folder, dt_tokenizer *tokenizer, int64_t limit, bool is_gone,
-                           uint8_t *tokens, int64_t count) {
-    const char *path = folder->file;
-    const dt_corpus_inputs inputs = {
-        .paths = &path, .count = 1, .tokenizer = tokenizer, .V = tokenizer->V, .threads = 2};
-    dt_corpus corpus;
-    assert_int_equal(dt_corpus_open(&corpus, &inputs), DT_OK);
-    assert_int_equal(dt_corpus_hold(&corpus, limit), DT_OK);
-    assert_int_equal(dt_corpus_index(&corpus, 0, 1), DT_OK);
-    if (dt_chars_collected(tokenizer)) {
-        assert_int_equal(dt_chars_settle(tokenizer), DT_OK);
-        corpus.token_bytes = tokenizer->token_bytes;
-    }
-    assert_int_equal(dt_corpus_finish(&corpus), DT_OK);
-    assert_true(corpus.held.bytes <= limit);
-    assert_int_equal(corpus.total.tokens, count);
-    if (is_gone)
-        assert_int_equal(unlink(folder->file), 0);
-    const dt_status status = dt_corpus_read(&corpus, 0, count, tokens);
-    dt_corpus_drop_outside(&corpus, 0, 0);
-    assert_int_equal(corpus.held.bytes, 0);
-    dt_corpus_close(&corpus);
-    return status;
-}
-
-/* Identity: what is held is read from memory, by a tokenizer that collects its characters too, and what is
- * not from the file. */
-static void test_held_blocks(void **state) {
-    const corpus_folder *folder = *state;
-    const size_t length = 3 * BLOCK + 12345;
-    uint8_t *text = make_text(length), *tokens = malloc(length), *again = malloc(length);
-    int64_t count;
-    assert_true(tokens && again);
-    uint8_t *whole = encode(text, length, &count);
-    dt_tokenizer ascii = *corpus_folder_ascii(), chars;
-    for (int64_t blocks = 0; blocks <= 4; blocks += 2) {
-        corpus_folder_write(folder, text, length);
-        const int64_t limit = blocks * DT_TEXT_BLOCK_BYTES;
-        assert_int_equal(read_held(folder, &ascii, limit, false, tokens, count), DT_OK);
-        assert_memory_equal(tokens, whole, (size_t)count);
-        assert_int_equal(read_held(folder, &ascii, limit, true, tokens, count),
-                         blocks == 4 ? DT_OK : DT_FAILED);
-    }
-    corpus_folder_write(folder, text, length);
-    count = 0;
-    for (int pass = 0; pass < 2; pass++) {
-        assert_int_equal(dt_chars_open(&chars), DT_OK);
-        if (pass == 0) {
-            const char *path = folder->file;
-            dt_corpus corpus;
-            corpus_folder_gather(&corpus,
-                                 &(dt_corpus_inputs){.paths = &path, .count = 1, .tokenizer = &chars}, 1);
-            assert_int_equal(dt_chars_settle(&chars), DT_OK);
-            corpus.token_bytes = chars.token_bytes;
-            count = corpus.total.tokens;
-            assert_int_equal(dt_corpus_read(&corpus, 0, count, again), DT_OK);
-            dt_corpus_close(&corpus);
-        } else {
-            assert_int_equal(read_held(folder, &chars, 4 * DT_TEXT_BLOCK_BYTES, true, tokens, count), DT_OK);
-            assert_memory_equal(tokens, again, (size_t)count);
-        }
-        dt_tokenizer_free(&chars);
-    }
-    free(again);
-    free(tokens);
-    free(whole);
-    free(text);
-}
-
 /* Identity: a range that is not within 0..total is refused; an empty one is fine wherever it stands. */
 static void test_range_failures(void **state) {
     const corpus_folder *folder = *state;
@@ -429,7 +335,7 @@ static uint64_t sample_hash(const corpus_folder *folder, const dt_tokenizer *tok
 static void test_samples(void **state) {
     const corpus_folder *folder = *state;
     const size_t length = 5 * BLOCK / 2;
-    uint8_t *text = make_text(length);
+    uint8_t *text = mixed_text(length);
     dt_tokenizer chars;
     corpus_folder_write(folder, text, length);
     assert_int_equal(dt_chars_open(&chars), DT_OK);
@@ -453,7 +359,6 @@ int main(void) {
         WITH_FOLDER(test_beyond_4_gib),  WITH_FOLDER(test_open_failures),
         WITH_FOLDER(test_file_changes),  WITH_FOLDER(test_range_failures),
         WITH_FOLDER(test_several_files), WITH_FOLDER(test_samples),
-        WITH_FOLDER(test_held_blocks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
