@@ -41,8 +41,9 @@ dt_status dt_placement_check_launch(int ranks);
 /**
  * Before MPI starts: where Slurm's variables tell of more tasks on this host than it has hardware threads,
  * asks Open MPI to give the core away while it waits, which mpirun does by itself; to send what is as long as
- * a bucket over TCP without asking the receiver first; and to learn all ranks' addresses at the start, while
- * the launcher answers. A choice made in the environment stands. Local.
+ * a bucket over TCP without asking the receiver first; to learn all ranks' addresses at the start, while
+ * the launcher answers; and in a job of one host to leave IPv6 alone. A choice made in the environment
+ * stands. Local.
  */
 void dt_placement_prepare(void);
 

@@ -297,6 +297,28 @@ static void crowded_hosts_yield(void **state) {
     assert_string_equal(getenv("OMPI_MCA_mpi_yield_when_idle"), "0");
 }
 
+/* Between hosts that have no other addresses IPv6 is needed, and in a job of one host it only makes Open MPI
+ * 5.0 print lines. */
+static void one_host_leaves_ipv6_alone(void **state) {
+    (void)state;
+    static const char family[] = "OMPI_MCA_btl_tcp_disable_family";
+    unsetenv(family);
+    dt_placement_prepare();
+    assert_null(getenv(family));
+    setenv("OMPI_COMM_WORLD_SIZE", "4", 1);
+    setenv("OMPI_COMM_WORLD_LOCAL_SIZE", "2", 1);
+    dt_placement_prepare();
+    assert_null(getenv(family));
+    setenv("OMPI_COMM_WORLD_LOCAL_SIZE", "4", 1);
+    dt_placement_prepare();
+    assert_string_equal(getenv(family), "6");
+    setenv(family, "0", 1);
+    dt_placement_prepare();
+    assert_string_equal(getenv(family), "0");
+    unsetenv("OMPI_COMM_WORLD_SIZE");
+    unsetenv("OMPI_COMM_WORLD_LOCAL_SIZE");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(warnings_fit_the_placement),
@@ -309,6 +331,7 @@ int main(void) {
         cmocka_unit_test(all_warnings_are_listed),
         cmocka_unit_test(tasks_that_cannot_meet_are_refused),
         cmocka_unit_test(crowded_hosts_yield),
+        cmocka_unit_test(one_host_leaves_ipv6_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
