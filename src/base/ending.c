@@ -3,6 +3,7 @@
 #include "base/ending.h"
 
 #include <dlfcn.h>
+#include <fenv.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/assert.h"
+#include "base/locale.h"
 #include "base/log.h"
 
 #define FAILED 1
@@ -21,6 +23,7 @@ static pid_t own_process; /* a child that was forked is not this process */
 
 /* Of the calling thread; NULL while it runs dtrain's own code. */
 static _Thread_local const char *running, *running_function;
+static _Thread_local locale_t own_locale; /* before it ran foreign code */
 
 static _Noreturn void leave(int code) {
     for (;;)
@@ -107,6 +110,7 @@ void dt_ending_allow(void) {
 void dt_ending_enter(const char *who, const char *function) {
     DT_ASSERT(running == NULL && who != NULL);
     (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+    own_locale = dt_locale_save();
     running = who;
     running_function = function;
 }
@@ -122,5 +126,8 @@ void dt_ending_leave(void) {
         (void)!write(STDERR_FILENO, line, sizeof line - 1);
         leave(FAILED);
     }
+    fenv_t found;
+    (void)feholdexcept(&found); /* no exception of floats is a signal from here on */
+    dt_locale_restore(own_locale);
     running = NULL;
 }

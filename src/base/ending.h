@@ -24,7 +24,8 @@ void dt_ending_allow(void);
  */
 void dt_ending_enter(const char *who, const char *function);
 
-/** The foreign code has returned; in a child process that it forked, the process ends here. */
+/** The foreign code has returned, and a locale or signals of floats' exceptions that it gave the thread end;
+ * in a child process that it forked, the process ends here. */
 void dt_ending_leave(void);
 
 #endif

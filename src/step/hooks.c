@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <fenv.h>
 #include <dlfcn.h>
 #include <inttypes.h>
 #include <math.h>
@@ -18,6 +17,7 @@
 #include "base/ieee.h"
 #include "base/plural.h"
 #include "base/units.h"
+#include "step/surroundings.h"
 
 /* One hook of the config. */
 typedef struct entry {
@@ -38,8 +38,8 @@ struct dt_hooks {
     json_t *report;         /* of the hook that runs now, borrowed from the array, or NULL */
     int64_t step;
     const entry *running;
-    bool lost;         /* a value that was reported could not be kept */
-    fenv_t arithmetic; /* before the hook that runs now */
+    bool lost;                    /* a value that was reported could not be kept */
+    dt_surroundings surroundings; /* before the hook that runs now */
 };
 
 /* What a line says itself: a hook that reported under such a key would take its place, and a resume would
@@ -200,8 +200,10 @@ static dt_status add_list(dt_hooks *hooks, const json_t *root, const char *list)
         e->update = strcmp(list, "update") == 0;
         if (e->name == NULL || e->who == NULL)
             return dt_fail("out of memory for the hooks");
+        dt_surroundings_save(&hooks->surroundings);
         DT_TRY(make_hook(hooks, e, list, object));
         DT_TRY(check_arithmetic(e));
+        dt_surroundings_restore(&hooks->surroundings);
     }
     return DT_OK;
 }
@@ -291,8 +293,8 @@ int64_t dt_hooks_micro_batch_values(const dt_hooks *hooks) {
 void dt_hooks_forward(const dt_hooks *hooks, int64_t step, const dt_activations *activations, int64_t rows,
                       double *values) {
     const dt_shape *shape = &hooks->layout->shape;
-    fenv_t arithmetic;
-    (void)fegetenv(&arithmetic);
+    dt_surroundings surroundings;
+    dt_surroundings_save(&surroundings);
     for (int64_t i = 0; i < hooks->count; i++) {
         const entry *e = &hooks->entry[i];
         if (e->update || e->hook->micro_batch == NULL)
@@ -303,7 +305,7 @@ void dt_hooks_forward(const dt_hooks *hooks, int64_t step, const dt_activations 
             e->hook->micro_batch(e->state, step, l, activations->layer[l].output, rows, shape->C,
                                  values + e->first_value);
         dt_ending_leave();
-        (void)fesetenv(&arithmetic);
+        dt_surroundings_restore(&surroundings);
     }
 }
 
@@ -313,15 +315,15 @@ static dt_hook_host open_report(dt_hooks *hooks, const entry *e, int64_t step, c
     hooks->step = step;
     hooks->running = e;
     hooks->lost = false;
-    (void)fegetenv(&hooks->arithmetic);
+    dt_surroundings_save(&hooks->surroundings);
     dt_ending_enter(e->who, function);
     return (dt_hook_host){hooks, report};
 }
 
-/* How a hook's function ended, which returned `failed`. A rounding mode that it has set ends with it. */
+/* How a hook's function ended, which returned `failed`. What it has set of its surroundings ends with it. */
 static dt_status close_report(const dt_hooks *hooks, int failed, const char *function) {
     dt_ending_leave();
-    (void)fesetenv(&hooks->arithmetic);
+    dt_surroundings_restore(&hooks->surroundings);
     if (failed)
         return dt_fail("hook %s failed in its %s function", hooks->running->name, function);
     return hooks->lost ? dt_fail("hook %s: a value that its %s function reported cannot be kept; expected a "

@@ -145,20 +145,28 @@ static void a_hook_that_ends_the_process_is_named(void **state) {
                   MODEL "--hooks '{update: [{name: f, library: " HOOK_FAULT ", place: update, how: fork}]}'");
 }
 
-/* A child that returns is no second run; a thread is not cancelled, nor is its arithmetic another from there
- * on: lines and weights are those of the run alone. */
+/* A child that returns is no second run; a thread is not cancelled, nor are its arithmetic, its locale or the
+ * number of threads beside it others from there on: lines and weights are those of the run alone. */
 static void what_a_hook_leaves_behind_changes_nothing(void **state) {
-    static const char *const faults[] = {
-        "update: [{place: update, how: fork_on", "update: [{place: update, how: cancel",
-        "update: [{place: update, how: round", "forward: [{place: micro_batch, how: round",
-        "forward: [{place: micro_batch, how: cancel"};
+    static const char *const faults[] = {"update: [{step: 1, place: update, how: fork_on",
+                                         "update: [{step: 1, place: update, how: cancel",
+                                         "update: [{step: 1, place: update, how: round",
+                                         "update: [{step: 1, place: update, how: threads",
+                                         "update: [{step: 1, place: update, how: trap",
+                                         "update: [{step: 0, place: update, how: locale",
+                                         "update: [{place: create, how: threads",
+                                         "update: [{place: create, how: trap",
+                                         "forward: [{step: 1, place: micro_batch, how: round",
+                                         "forward: [{step: 1, place: micro_batch, how: cancel",
+                                         "forward: [{step: 1, place: micro_batch, how: threads",
+                                         "forward: [{step: 1, place: collect, how: threads",
+                                         "forward: [{step: 0, place: micro_batch, how: locale"};
     (void)state;
-    training_done(TRAINING_ALONE, 1, "plain", MODEL);
+    training_done(TRAINING_ALONE, 2, "plain", MODEL);
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
         char flags[1024];
-        snprintf(flags, sizeof flags, MODEL "--hooks '{%s, step: 1, name: f, library: " HOOK_FAULT "}]}'",
-                 faults[i]);
-        training_done(TRAINING_ALONE, 1, "left", flags);
+        snprintf(flags, sizeof flags, MODEL "--hooks '{%s, name: f, library: " HOOK_FAULT "}]}'", faults[i]);
+        training_done(TRAINING_ALONE, 2, "left", flags);
         command_result r = command_run(
             "cmp plain/checkpoints/latest/model.safetensors left/checkpoints/latest/model.safetensors && "
             "test $(grep -c '\"loss\"' left/metrics.jsonl) = 4");

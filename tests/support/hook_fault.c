@@ -8,18 +8,20 @@
  *                        allreduce; "collect", "update": after it
  *     "how": "kill", "segv", "abort", "stop": signals; "exit", "quick_exit", "_exit" with `code`;
  *                        "pthread_exit"; "fork": a child that ends by exit(0), which is no fault; "fork_on":
- *                        one that returns; "cancel": of the thread itself; "round": upward; "mpi_abort" with
- *                        `code`; or "sleep" for `ms`; in "update" also "nan", "inf" or "flip": the last
- *                        element of the gradient of tensor "tensor" (0) becomes so, or has its lowest bit
- *                        turned
- *     "mark": path       this file is made at the moment of the fault
+ *                        one that returns; "cancel": of the thread itself; "round": upward; "trap": of
+ * inexact results; "threads": one per region of OpenMP; "locale": of the program and of the thread, which
+ * must stay C's; "mpi_abort" with `code`; or "sleep" for `ms`; in "update" also "nan", "inf" or "flip": the
+ * last element of the gradient of tensor "tensor" (0) becomes so, or has its lowest bit turned "mark": path
+ * this file is made at the moment of the fault
  */
 #include <dtrain/hook.h>
 #include <fcntl.h>
 #include <fenv.h>
 #include <jansson.h>
+#include <locale.h>
 #include <math.h>
 #include <mpi.h>
+#include <omp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -72,6 +74,14 @@ static void end_by(const char *how, int code) {
         (void)MPI_Abort(MPI_COMM_WORLD, code);
 }
 
+/* One that every system has stands for those with another decimal point. */
+static void set_locale(void) {
+    const locale_t other = newlocale(LC_ALL_MASK, "C.UTF-8", (locale_t)0);
+    if (setlocale(LC_ALL, "C.UTF-8") != NULL || strcmp(setlocale(LC_ALL, NULL), "C") != 0 ||
+        uselocale(other) != LC_GLOBAL_LOCALE)
+        abort();
+}
+
 static void leave_behind(const char *how) {
     if (strcmp(how, "fork_on") == 0)
         (void)fork();
@@ -79,6 +89,15 @@ static void leave_behind(const char *how) {
         (void)pthread_cancel(pthread_self());
     if (strcmp(how, "round") == 0)
         (void)fesetround(FE_UPWARD);
+    if (strcmp(how, "trap") == 0)
+        (void)feenableexcept(FE_INEXACT);
+    if (strcmp(how, "threads") == 0) {
+        omp_set_dynamic(1);
+        omp_set_num_threads(1);
+        omp_set_max_active_levels(0);
+    }
+    if (strcmp(how, "locale") == 0)
+        set_locale();
 }
 
 static void strike(const fault *f) {
