@@ -203,11 +203,22 @@ static void close_sources(dt_corpus *corpus) {
     dt_memory_free(corpus->first_token);
 }
 
+/* A text, or another program's tokens, would be taken for those of the text that the name stands for. */
+static dt_status expect_own_tokens(const dt_corpus *made, const char *path) {
+    return made->sources == 1 && made->source[0].tokens.format == DT_TOKEN_FORMAT_OWN
+               ? DT_OK
+               : dt_fail("cannot use %s: expected a file of tokens as `dtrain tokenize` writes it, found "
+                         "something else",
+                         path);
+}
+
 dt_status dt_corpus_open_kept(dt_corpus *made, const dt_corpus *corpus, const char *path) {
     const dt_corpus_inputs inputs = {
         .paths = &path, .count = 1, .tokenizer = corpus->tokenizer, .V = corpus->V};
     DT_TRY(dt_corpus_open(made, &inputs));
-    dt_status status = dt_corpus_index(made, 0, 1); /* reads nothing of such a file */
+    dt_status status = expect_own_tokens(made, path);
+    if (status == DT_OK)
+        status = dt_corpus_index(made, 0, 1); /* reads nothing of such a file */
     if (status == DT_OK)
         status = dt_corpus_finish(made);
     char *name = status == DT_OK ? strdup(corpus->path) : NULL;
