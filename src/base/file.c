@@ -309,10 +309,12 @@ bool dt_file_is_same(const char *path, const char *other) {
 
 char *dt_file_join(const char *folder, const char *name) {
     char *joined = NULL;
-    if (name[0] == '/' || folder[0] == 0)
-        return strdup(name);
-    const char *slash = folder[strlen(folder) - 1] == '/' ? "" : "/";
-    return asprintf(&joined, "%s%s%s", folder, slash, name) < 0 ? NULL : joined;
+    const bool alone = name[0] == '/' || folder[0] == 0;
+    const char *slash = alone || folder[strlen(folder) - 1] == '/' ? "" : "/";
+    if (asprintf(&joined, "%s%s%s", alone ? "" : folder, slash, name) >= 0)
+        return joined;
+    dt_status_record("out of memory for the name of %s in %s", name, folder);
+    return NULL;
 }
 
 static int visible(const struct dirent *entry) {

@@ -70,8 +70,8 @@ bool dt_file_is_folder(const char *path);
 /** Whether both are there and lead to one file or folder. Local. */
 bool dt_file_is_same(const char *path, const char *other);
 
-/** A new string "folder/name", or `name` alone when it is absolute; the caller frees it. NULL when out of
- * memory. Local. */
+/** A new string "folder/name", or `name` alone when it is absolute; the caller frees it. When out of memory
+ * it records so (DT_FAILED) and is NULL. Local. */
 char *dt_file_join(const char *folder, const char *name);
 
 /**

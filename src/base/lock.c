@@ -208,7 +208,7 @@ dt_status dt_lock_expect_file(const char *folder, const char *purpose) {
     struct stat info;
     char *path = dt_file_join(folder, DT_LOCK_NAME);
     if (path == NULL)
-        return dt_fail("out of memory for a file's name");
+        return DT_FAILED;
     const bool foreign = lstat(path, &info) == 0 && !S_ISREG(info.st_mode);
     free(path);
     return foreign ? refuse_foreign(folder, purpose) : DT_OK;
@@ -217,7 +217,7 @@ dt_status dt_lock_expect_file(const char *folder, const char *purpose) {
 dt_status dt_lock_expect_free(const char *folder, const char *purpose) {
     char *path = dt_file_join(folder, DT_LOCK_NAME);
     if (path == NULL)
-        return dt_fail("out of memory for a file's name");
+        return DT_FAILED;
     const int descriptor = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     free(path);
     if (descriptor < 0)

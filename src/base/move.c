@@ -69,7 +69,7 @@ static dt_status copy_folder(const char *from, const char *to, mode_t mode) {
     dt_status status = DT_OK;
     for (size_t i = 0; status == DT_OK && i < count; i++) {
         char *old = dt_file_join(from, names[i]), *new = dt_file_join(to, names[i]);
-        status = old && new ? copy_tree(old, new) : dt_fail("out of memory while copying %s", from);
+        status = old && new ? copy_tree(old, new) : DT_FAILED;
         free(old);
         free(new);
     }

@@ -23,7 +23,7 @@ static dt_status refuse(const char *what) {
 dt_status dt_temporary_make_folder(char **folder) {
     *folder = dt_file_join(dt_temporary_root(), PATTERN);
     if (*folder == NULL)
-        return dt_fail("out of memory for a folder's name");
+        return DT_FAILED;
     if (mkdtemp(*folder))
         return DT_OK;
     const dt_status status = refuse("folder");
@@ -35,7 +35,7 @@ dt_status dt_temporary_make_folder(char **folder) {
 dt_status dt_temporary_open(int *descriptor) {
     char *path = dt_file_join(dt_temporary_root(), PATTERN);
     if (path == NULL)
-        return dt_fail("out of memory for a file's name");
+        return DT_FAILED;
     *descriptor = mkostemp(path, O_CLOEXEC);
     const dt_status status = *descriptor >= 0 && unlink(path) == 0 ? DT_OK : refuse("file");
     free(path);

@@ -50,7 +50,7 @@ static dt_status copy_files(const char *folder, const char *source) {
     for (size_t i = 0; status == DT_OK && i < sizeof tokenizer_files / sizeof *tokenizer_files; i++) {
         char *from = dt_file_join(source, tokenizer_files[i]), *to = dt_file_join(folder, tokenizer_files[i]);
         if (from == NULL || to == NULL)
-            status = no_memory(folder);
+            status = DT_FAILED;
         else if (dt_file_exists(from))
             status = copy_file(from, to);
         free(from);
@@ -104,7 +104,7 @@ static dt_status write_config(const char *folder, const char *source, dt_element
     json_t *config = NULL;
     char *from = dt_file_join(source, DT_CHECKPOINT_CONFIG), *to = dt_file_join(folder, DT_CHECKPOINT_CONFIG);
     char *text = NULL;
-    dt_status status = from && to ? dt_gpt2_config_read(from, &unused, &config) : no_memory(folder);
+    dt_status status = from && to ? dt_gpt2_config_read(from, &unused, &config) : DT_FAILED;
     if (status == DT_OK)
         status = tell_form(config, element);
     if (status == DT_OK) {
@@ -125,7 +125,7 @@ static dt_status write_weights(const char *folder, const dt_layout *layout, floa
     json_t *checksums = NULL;
     char *path = dt_file_join(folder, DT_CHECKPOINT_MODEL);
     const dt_status status =
-        path ? dt_safetensors_write(path, layout, &section, 1, element, &checksums) : no_memory(folder);
+        path ? dt_safetensors_write(path, layout, &section, 1, element, &checksums) : DT_FAILED;
     json_decref(checksums);
     free(path);
     return status;

@@ -15,17 +15,13 @@
 
 #define AUTO "auto"
 
-static dt_status no_memory(const char *folder) {
-    return dt_fail("out of memory while looking for a checkpoint in %s", folder);
-}
-
 /* The folder that the link folder/name points to, as a new string, or NULL when there is no such link. */
 static dt_status follow(const char *folder, const char *name, char **path) {
     char target[PATH_MAX];
     char *link = dt_file_join(folder, name);
     *path = NULL;
     if (link == NULL)
-        return no_memory(folder);
+        return DT_FAILED;
     ssize_t length = readlink(link, target, sizeof target - 1);
     int cause = errno;
     bool absent = length < 0 && (cause == ENOENT || cause == ENOTDIR);
@@ -35,11 +31,11 @@ static dt_status follow(const char *folder, const char *name, char **path) {
         *path = dt_file_join(folder, target);
     } else if (cause == EINVAL) {
         /* No link but a folder of that name, as copying a tree with its links resolved makes it. */
-        *path = strdup(link);
+        *path = dt_file_join(folder, name);
     } else if (!absent)
-        status = dt_fail("cannot read the link %s: %s", link, strerror(cause));
-    if (status == DT_OK && *path == NULL && !absent)
-        status = no_memory(folder);
+        dt_status_record("cannot read the link %s: %s", link, strerror(cause));
+    if (*path == NULL && !absent)
+        status = DT_FAILED;
     free(link);
     return status;
 }
@@ -100,7 +96,7 @@ static dt_status find_older(const char *folder, int64_t below, int64_t *refused,
     while (status == DT_OK && *path == NULL && (name = next_older(folder, names, count, &below)) != NULL) {
         *path = dt_file_join(folder, name);
         if (*path == NULL)
-            status = no_memory(folder);
+            status = DT_FAILED;
         else if (!is_whole(*path)) {
             free(*path);
             *path = NULL;

@@ -69,7 +69,7 @@ static dt_status restore(const char *folder, const char *link) {
     dt_checkpoint_about about;
     char *copy = dt_file_join(folder, link);
     if (copy == NULL)
-        return no_memory(folder);
+        return DT_FAILED;
     dt_status status = DT_OK;
     if (lstat(copy, &info) == 0 && S_ISDIR(info.st_mode) && dt_checkpoint_read_about(copy, &about) == DT_OK) {
         status = make_link(folder, link, copy, about.step);

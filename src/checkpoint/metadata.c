@@ -48,7 +48,7 @@ dt_status dt_checkpoint_metadata_expect(const char *path) {
                         path, there ? "a file" : "nothing there");
     char *metadata = dt_file_join(path, DT_CHECKPOINT_METADATA);
     if (metadata == NULL)
-        return dt_fail("out of memory while looking at %s", path);
+        return DT_FAILED;
     dt_status status = look(metadata, &info, &there);
     if (status == DT_OK && !there)
         status = dt_usage("%s is no checkpoint: the folder holds no " DT_CHECKPOINT_METADATA
@@ -361,8 +361,7 @@ dt_status dt_checkpoint_metadata_read(const char *folder, dt_checkpoint_about *a
     *files = NULL;
     DT_TRY(dt_checkpoint_metadata_expect(folder));
     char *path = dt_file_join(folder, DT_CHECKPOINT_METADATA);
-    dt_status status = path == NULL ? dt_fail("out of memory while reading %s", folder)
-                                    : dt_file_read_regular(path, LARGEST_BYTES, &text, &length);
+    dt_status status = path == NULL ? DT_FAILED : dt_file_read_regular(path, LARGEST_BYTES, &text, &length);
     if (status == DT_OK)
         status = dt_checkpoint_metadata_parse(path, text, length, about, files);
     free(text);

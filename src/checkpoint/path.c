@@ -141,7 +141,7 @@ static dt_status remove_leftovers(const char *folder) {
             continue;
         char *path = dt_file_join(folder, names[i]);
         if (path == NULL)
-            status = dt_fail("out of memory while saving a checkpoint in %s", folder);
+            status = DT_FAILED;
         else if ((replaced ? settle_replaced(path, folder, names[i]) : dt_file_remove_tree(path)) != DT_OK)
             tell_leftover();
         free(path);
@@ -292,7 +292,7 @@ dt_status dt_checkpoint_path_point(const char *folder, const char *link, int64_t
 dt_status dt_checkpoint_path_unlink(const char *folder, const char *link) {
     struct stat info;
     char *path = dt_file_join(folder, link);
-    dt_status status = path ? DT_OK : dt_fail("out of memory for a file's name");
+    dt_status status = path ? DT_OK : DT_FAILED;
     if (path && lstat(path, &info) == 0 && S_ISLNK(info.st_mode) && unlink(path) != 0)
         status = dt_fail("cannot remove the link %s: %s", path, strerror(errno));
     free(path);
@@ -309,7 +309,7 @@ static dt_status remove_marked(const char *folder) {
         if (strcmp(names[i], REMOVED_MARK) == 0)
             continue;
         char *path = dt_file_join(folder, names[i]);
-        status = path ? dt_file_remove_tree(path) : dt_fail("out of memory for a file's name");
+        status = path ? dt_file_remove_tree(path) : DT_FAILED;
         free(path);
     }
     dt_file_free_names(names, count);
@@ -321,7 +321,7 @@ static dt_status remove_marked(const char *folder) {
 static dt_status take_apart(const char *folder) {
     char *vouching = dt_file_join(folder, DT_CHECKPOINT_METADATA);
     char *mark = dt_file_join(folder, REMOVED_MARK);
-    dt_status status = vouching && mark ? DT_OK : dt_fail("out of memory for a file's name");
+    dt_status status = vouching && mark ? DT_OK : DT_FAILED;
     if (status == DT_OK && dt_file_is_there(vouching))
         status = dt_file_rename(vouching, mark);
     if (status == DT_OK)

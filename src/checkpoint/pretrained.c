@@ -41,7 +41,7 @@ bool dt_pretrained_is(const char *path) {
 dt_status dt_pretrained_tokenizer(const char *folder, char **path) {
     *path = dt_file_join(folder, DT_TOKENIZER_FILES_JSON);
     if (*path == NULL)
-        return dt_fail("out of memory while looking at %s", folder);
+        return DT_FAILED;
     if (dt_file_exists(*path))
         return DT_OK;
     free(*path);
@@ -110,8 +110,7 @@ static dt_status find_all(dt_pretrained *model, const char *folder) {
 static dt_status open_model(dt_pretrained *model, const char *folder) {
     dt_shape shape;
     char *config = dt_file_join(folder, DT_CHECKPOINT_CONFIG);
-    dt_status status = config ? dt_gpt2_config_read(config, &shape, &model->config)
-                              : dt_fail("out of memory while looking at %s", folder);
+    dt_status status = config ? dt_gpt2_config_read(config, &shape, &model->config) : DT_FAILED;
     free(config);
     DT_TRY(status);
     DT_TRY(dt_layout_create(&model->layout, shape));

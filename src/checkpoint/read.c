@@ -15,10 +15,6 @@
 #define LARGEST_TEXT_BYTES      ((int64_t)16 << 20)
 #define LARGEST_TOKENIZER_BYTES ((int64_t)1 << 28)
 
-static dt_status no_memory(const char *path) {
-    return dt_fail("out of memory while reading the checkpoint %s", path);
-}
-
 static dt_shape shape_of(const dt_checkpoint_about *about) {
     const dt_config *config = &about->config;
     return (dt_shape){.n_layers = config->n_layers,
@@ -34,7 +30,7 @@ static dt_status check_size(const char *path, const char *name, int64_t floats) 
     int descriptor;
     int64_t size_bytes;
     char *file = dt_file_join(path, name);
-    dt_status status = file == NULL ? no_memory(path) : dt_file_open(file, &descriptor, &size_bytes);
+    dt_status status = file == NULL ? DT_FAILED : dt_file_open(file, &descriptor, &size_bytes);
     if (status == DT_OK) {
         close(descriptor);
         if (floats > size_bytes / (int64_t)sizeof(float))
@@ -77,7 +73,7 @@ static dt_status read_tensors(const char *path, const char *name, const dt_layou
                               const dt_safetensors_section *sections, int count,
                               const dt_safetensors_sink *sink, const json_t *files) {
     char *file = dt_file_join(path, name);
-    dt_status status = file == NULL ? no_memory(path)
+    dt_status status = file == NULL ? DT_FAILED
                                     : dt_safetensors_read_to(file, layout, sections, count,
                                                              json_object_get(files, name), sink);
     free(file);
@@ -124,8 +120,7 @@ static dt_status verify_text(const char *path, const char *name, const json_t *f
     const int64_t largest_bytes =
         strcmp(name, DT_TOKENIZER_FILES_JSON) == 0 ? LARGEST_TOKENIZER_BYTES : LARGEST_TEXT_BYTES;
     size_t length = 0;
-    dt_status status =
-        file == NULL ? no_memory(path) : dt_file_read_regular(file, largest_bytes, &text, &length);
+    dt_status status = file == NULL ? DT_FAILED : dt_file_read_regular(file, largest_bytes, &text, &length);
     if (status == DT_OK) {
         dt_checksum_block(text, length, digits);
         if (!json_is_integer(bytes) || expected == NULL)

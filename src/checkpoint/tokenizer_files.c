@@ -45,7 +45,7 @@ dt_status dt_tokenizer_files_read(const char *folder, char **json, size_t *lengt
     char *path = dt_file_join(folder, DT_TOKENIZER_FILES_JSON);
     *json = NULL;
     *length = 0;
-    dt_status status = path ? DT_OK : dt_fail("out of memory for a file's name");
+    dt_status status = path ? DT_OK : DT_FAILED;
     if (path && dt_file_is_there(path))
         status = dt_tokenizer_read(path, json, length);
     free(path);
@@ -60,8 +60,7 @@ dt_status dt_tokenizer_files_open(dt_tokenizer *tokenizer, const char *folder, c
     dt_status status = DT_OK;
     if (json) {
         char *path = dt_file_join(folder, DT_TOKENIZER_FILES_JSON);
-        status = path ? dt_tokenizer_parse(tokenizer, path, json, length)
-                      : dt_fail("out of memory for a file's name");
+        status = path ? dt_tokenizer_parse(tokenizer, path, json, length) : DT_FAILED;
         free(path);
     } else
         status = dt_tokenizer_open(tokenizer, name);

@@ -21,10 +21,6 @@
 /* A weight's name is shorter by far. */
 #define LONGEST_NAME_BYTES 256
 
-static dt_status no_memory(const char *folder) {
-    return dt_fail("out of memory while looking at the model in %s", folder);
-}
-
 const char *dt_weight_files_bare(const char *name) {
     const size_t length = strlen(DT_WEIGHT_FILES_PREFIX);
     return strncmp(name, DT_WEIGHT_FILES_PREFIX, length) == 0 ? name + length : name;
@@ -41,9 +37,11 @@ static dt_status open_file(dt_weight_file *file, const char *folder, const char 
     int descriptor = -1;
     int64_t size_bytes = 0;
     file->name = strdup(name);
+    if (file->name == NULL)
+        return dt_fail("out of memory while looking at the model in %s", folder);
     file->path = dt_file_join(folder, name);
-    if (file->name == NULL || file->path == NULL)
-        return no_memory(folder);
+    if (file->path == NULL)
+        return DT_FAILED;
     DT_TRY(dt_file_open(file->path, &descriptor, &size_bytes));
     dt_status status = dt_safetensors_header_read(&file->header, descriptor, file->path, size_bytes,
                                                   LARGEST_TEXT_BYTES, NULL);
@@ -170,7 +168,7 @@ dt_status dt_weight_files_open(dt_weight_files *files, const char *folder) {
          *index = dt_file_join(folder, DT_WEIGHT_FILES_INDEX);
     dt_status status;
     if (single == NULL || index == NULL)
-        status = no_memory(folder);
+        status = DT_FAILED;
     else if (dt_file_is_there(single))
         status = open_single(files, folder);
     else

@@ -130,7 +130,7 @@ static dt_status write_vectors(const char *folder, const vectors_file *file, con
     json_t *sums = NULL;
     char *path = dt_file_join(folder, file->name);
     dt_status status = path == NULL
-                           ? no_memory(folder)
+                           ? DT_FAILED
                            : dt_safetensors_write_from(path, state->layout, file->sections, file->count,
                                                        source ? &source->source : NULL, &sums);
     if (status == DT_OK && json_object_set_new(files, file->name, sums) != 0)

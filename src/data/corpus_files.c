@@ -42,7 +42,7 @@ static bool is_candidate(const char *name, const char *path) {
 static dt_status consider(const char *name, file_list *files) {
     char *joined = dt_file_join(FOLDER, name);
     if (joined == NULL)
-        return dt_fail("out of memory while looking for a corpus");
+        return DT_FAILED;
     if (is_candidate(name, joined))
         return append(files, joined);
     free(joined);

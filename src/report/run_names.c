@@ -51,7 +51,7 @@ static dt_status add_below(dt_run_names *names, const char *folder, int max) {
     for (size_t i = 0; status == DT_OK && i < count; i++) {
         char *path = dt_file_join(folder, entries[i]);
         if (path == NULL)
-            status = dt_fail("out of memory for a folder's name");
+            status = DT_FAILED;
         else if (is_readable(path))
             status = add(names, path, max);
         else if (is_run(path))

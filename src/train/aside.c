@@ -160,7 +160,7 @@ static dt_status make_kept_folder(aside *a) {
 
 static dt_status move_entry(const char *from, const char *to, const char *name) {
     char *old = dt_file_join(from, name), *new = dt_file_join(to, name);
-    const dt_status status = old && new ? dt_move_tree(old, new) : no_memory();
+    const dt_status status = old && new ? dt_move_tree(old, new) : DT_FAILED;
     free(old);
     free(new);
     return status;

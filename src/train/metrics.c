@@ -132,7 +132,7 @@ static dt_status follow_home(dt_metrics *metrics) {
     char *path = dt_file_join(folder, DT_METRICS_NAME);
     free(folder);
     if (path == NULL)
-        return dt_fail("out of memory for a file's name");
+        return DT_FAILED;
     free(metrics->path);
     metrics->path = path;
     return DT_OK;

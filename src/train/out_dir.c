@@ -121,7 +121,7 @@ static dt_status read_run_id(const char *folder, const char *name, char run_id[D
     char *path = dt_file_join(folder, name);
     run_id[0] = 0;
     if (path == NULL)
-        return dt_fail("out of memory for a file's name");
+        return DT_FAILED;
     if (dt_checkpoint_read_about(path, &about) == DT_OK) {
         memcpy(run_id, about.run_id, sizeof about.run_id);
         dt_config_free(&about.config);
@@ -167,7 +167,7 @@ static dt_status read_last_run(const char *out_dir, dt_metrics_run *last) {
     char *metrics = dt_file_join(out_dir, DT_METRICS_NAME);
     *last = (dt_metrics_run){0};
     if (metrics == NULL)
-        return dt_fail("out of memory for a file's name");
+        return DT_FAILED;
     const dt_status status = dt_file_is_folder(metrics) ? DT_OK : dt_metrics_last_run(metrics, last);
     free(metrics);
     return status;

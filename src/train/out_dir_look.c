@@ -26,7 +26,7 @@
 dt_status dt_out_dir_names_create(dt_out_dir_names *names, const char *out_dir) {
     names->metrics = dt_file_join(out_dir, DT_METRICS_NAME);
     names->tensorboard = dt_file_join(out_dir, DT_TENSORBOARD_NAME);
-    return names->metrics && names->tensorboard ? DT_OK : dt_fail("out of memory for a file's name");
+    return names->metrics && names->tensorboard ? DT_OK : DT_FAILED;
 }
 
 void dt_out_dir_names_free(dt_out_dir_names *names) {
@@ -136,7 +136,7 @@ dt_status dt_out_dir_look_link(const char *folder, const char *name, const char 
     struct stat info;
     char *path = dt_file_join(folder, name);
     if (path == NULL)
-        return dt_fail("out of memory for a file's name");
+        return DT_FAILED;
     dt_status status = DT_OK;
     if (lstat(path, &info) == 0 && !S_ISLNK(info.st_mode))
         status =

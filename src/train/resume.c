@@ -61,7 +61,7 @@ static void tell_schedule(const dt_config *saved, const dt_config *now, int64_t 
 static dt_status settle_beside(dt_config *config, dt_config *saved, const char *path, char *parent) {
     char *usual = dt_file_join(saved->out_dir, CHECKPOINTS), *name = strrchr(parent, '/');
     if (usual == NULL)
-        return dt_fail("out of memory for the names of a run's folders");
+        return DT_FAILED;
     const bool known = dt_file_is_same(usual, parent);
     free(usual);
     if (known)
@@ -199,7 +199,7 @@ static dt_status tell_of_saves(const dt_config *config, const char *checkpoints_
     int64_t saved = -1;
     char *metrics = dt_file_join(config->out_dir, DT_METRICS_NAME);
     if (metrics == NULL)
-        return dt_fail("out of memory for a file's name");
+        return DT_FAILED;
     if (!dt_file_is_folder(metrics) && dt_metrics_last_save(metrics, &saved) == DT_OK && saved >= 0)
         dt_log_warn("resume: %s tells of a checkpoint of step %" PRId64 ", but %s holds none; where they are "
                     "elsewhere, or their disk is not mounted, stop this run and name the folder with "

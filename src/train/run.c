@@ -219,7 +219,7 @@ static dt_status open_output(dt_run *run) {
     if (run->world->rank != 0)
         return DT_OK;
     char *path = dt_file_join(c->out_dir, DT_METRICS_NAME);
-    dt_status status = path ? DT_OK : dt_fail("out of memory for a file's name");
+    dt_status status = path ? DT_OK : DT_FAILED;
     if (status == DT_OK)
         status = dt_out_dir_prepare(&run->claim, c, run->checkpoints_folder,
                                     c->resume == NULL ? DT_OUT_DIR_FRESH : run->start_step);

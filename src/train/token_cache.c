@@ -95,7 +95,7 @@ char *dt_token_cache_path(const char *folder, uint64_t hash, const dt_tokenizer 
 /* Where a new file goes. */
 static dt_status name_new(const char *folder, const dt_corpus *corpus, uint64_t key, char **path) {
     *path = join_name(folder, key, corpus->tokenizer->hash);
-    return *path ? DT_OK : dt_fail("out of memory for a file's name");
+    return *path ? DT_OK : DT_FAILED;
 }
 
 /* Where one may be, as rank 0 sees it. */
@@ -103,7 +103,7 @@ static dt_status name_old(const dt_world *world, const char *folder, const dt_co
                           char **path) {
     *path = world->rank == 0 ? dt_token_cache_path(folder, key, corpus->tokenizer) : NULL;
     size_t length = *path ? strlen(*path) : 0;
-    DT_TRY(dt_agree(world, *path || world->rank > 0 ? DT_OK : dt_fail("out of memory for a file's name")));
+    DT_TRY(dt_agree(world, *path || world->rank > 0 ? DT_OK : DT_FAILED));
     return dt_world_broadcast_block(world, path, &length);
 }
 

@@ -29,7 +29,7 @@ static dt_status expect_none_saved(const dt_config *config, const char *checkpoi
     int64_t saved;
     char *metrics = dt_file_join(config->out_dir, DT_METRICS_NAME);
     if (metrics == NULL)
-        return dt_fail("out of memory for a file's name");
+        return DT_FAILED;
     dt_status status = dt_metrics_last_save(metrics, &saved);
     if (status == DT_OK && saved >= 0)
         status = dt_fail("out_dir: %s tells of a checkpoint of step %" PRId64 ", but %s holds none; name the "
@@ -55,8 +55,7 @@ static dt_status adopt_start(dt_config *config, const char *checkpoints_folder) 
     char *metrics = dt_file_join(config->out_dir, DT_METRICS_NAME);
     dt_status status = dt_config_init(&saved);
     if (status == DT_OK)
-        status = metrics ? expect_lines(config, metrics, checkpoints_folder)
-                         : dt_fail("out of memory for a file's name");
+        status = metrics ? expect_lines(config, metrics, checkpoints_folder) : DT_FAILED;
     if (status == DT_OK)
         status = dt_metrics_last_start(metrics, &start);
     json_t *options = json_object_get(start, "config");
