@@ -51,10 +51,6 @@ dt_status dt_resume_find(dt_resume *resume, const dt_world *world, dt_config *co
 dt_status dt_resume_check_corpus(const dt_resume *resume, const dt_corpus_identity *corpus,
                                  const char *corpus_path, int64_t files);
 
-/** Says so on rank 0 where OpenBLAS's products go on with another version or other kernels than the
- * checkpoint's run had, `products` being what this one has. Local. */
-void dt_resume_tell_products(const dt_resume *resume, const char *products);
-
 /** Loads the checkpoint at `path` on rank 0, the only one that needs to see it, and copies its state to all;
  * of moments that `moments` shares out (NULL: none), to each rank its own. Collective. */
 dt_status dt_resume_load(const dt_world *world, const char *path, dt_state *state, const dt_moments *moments);

@@ -29,6 +29,7 @@
 #include "train/out_dir_look.h"
 #include "train/products.h"
 #include "train/resume.h"
+#include "train/resume_tell.h"
 #include "train/run_corpus.h"
 #include "train/stop.h"
 #include "train/vocabulary.h"
@@ -119,7 +120,8 @@ static dt_status create_data(dt_run *run, const dt_resume *resume) {
 static dt_status create_model(dt_run *run, const dt_resume *resume) {
     const dt_config *c = &run->about.config;
     DT_TRY(dt_products_open(run->world, c, run->about.products));
-    dt_resume_tell_products(resume, run->about.products);
+    if (resume->found)
+        dt_resume_tell_products(resume->products, run->about.products);
     const bool is_sharded = c->shard_optimizer && run->world->size > 1;
     const dt_allreduce_options allreduce = dt_settings_allreduce(c);
     if (is_sharded)
