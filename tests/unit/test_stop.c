@@ -87,7 +87,14 @@ static void save_for_ever(void *context, int reason) {
         pause();
 }
 
-/* Sends `count` signals to the process while the first one's save hangs, and ends with HEARD if it lives. */
+/* Whether the process has not heard a signal yet that was sent to it. */
+static bool is_pending(int number) {
+    sigset_t pending;
+    return sigpending(&pending) == 0 && sigismember(&pending, number) == 1;
+}
+
+/* Sends `count` signals to the process while the first one's save hangs, and ends with HEARD if it outlives
+ * two. Each waits until the one before is heard, since those that wait count as one. */
 static _Noreturn void insist(int count) {
     const struct timespec moment = {.tv_nsec = 50000000};
     if (dt_stop_prepare() != DT_OK)
@@ -95,10 +102,12 @@ static _Noreturn void insist(int count) {
     dt_stop_attend(save_for_ever, NULL);
     for (int i = 0; i < count; i++) {
         kill(getpid(), SIGTERM);
-        nanosleep(&moment, NULL);
-        while (atomic_load(&saves) == 0)
+        do
             nanosleep(&moment, NULL);
+        while (atomic_load(&saves) == 0 || is_pending(SIGTERM));
     }
+    while (count > 2)
+        pause();
     _exit(HEARD);
 }
 
