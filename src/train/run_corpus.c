@@ -1,11 +1,15 @@
 /* What corpus_index.c opens, by a run's options. */
 #include "train/run_corpus.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "comm/agree.h"
 #include "comm/contract.h"
+#include "config/list.h"
+#include "data/unpack.h"
 #include "train/corpus_delivery.h"
 #include "train/corpus_index.h"
 #include "train/stop.h"
@@ -29,6 +33,25 @@ static dt_status open_corpus(const dt_world *world, const dt_corpus_index_inputs
     return status;
 }
 
+/* Where the list of files is standard input, which stands alone in it. */
+static bool is_standard_input(const char *list) {
+    char *stream = dt_list_single(DT_UNPACK_STANDARD_INPUT);
+    const bool is = stream && list && strcmp(list, stream) == 0;
+    free(stream);
+    return is;
+}
+
+/* The command line has been looked at before; a resumed run may have one of the two from its checkpoint. */
+static dt_status expect_one_reader(const dt_config *config) {
+    const bool evaluates = !dt_is_null_int(config->eval_cadence);
+    return evaluates && is_standard_input(config->data) && is_standard_input(config->validation_data)
+               ? dt_usage(
+                     "cannot read standard input twice: data and validation_data both ask for it (-), as "
+                     "they are given or as the checkpoint says; write what one of them is to read to a "
+                     "file, and name that")
+               : DT_OK;
+}
+
 dt_status dt_run_corpus_open(const dt_run_corpus_inputs *in, dt_corpus *corpus) {
     DT_COLLECTIVE(in->world, DT_SAME_INT(in->V), DT_SAME_INT(in->resume->found));
     const dt_config *c = in->config;
@@ -36,6 +59,8 @@ dt_status dt_run_corpus_open(const dt_run_corpus_inputs *in, dt_corpus *corpus) 
     if (in->resume->found && in->tokenizer && !dt_config_is_given(c, "data"))
         DT_TRY(
             dt_token_cache_find_stream(in->world, c, c->data, in->tokenizer, in->resume->corpus.hash, &kept));
+    if (kept == NULL)
+        DT_TRY(dt_agree(in->world, expect_one_reader(c)));
     dt_corpus_index_inputs inputs = inputs_of(in, kept ? kept : c->data);
     inputs.collects = in->tokenizer;
     const dt_status status = open_corpus(in->world, &inputs, corpus);

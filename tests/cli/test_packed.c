@@ -235,6 +235,21 @@ static void a_damaged_cache_of_standard_input(void **state) {
     command_done("cmp kept/* whole && " DTRAIN " eval first/checkpoints/latest --windows 3");
 }
 
+/* One of the two is the checkpoint's; with the tokens of the text at hand it is not read at all. */
+static void a_resume_reads_standard_input_once(void **state) {
+    (void)state;
+    static const char sentence[] =
+        "cannot read standard input twice: data and validation_data both ask for it";
+    text_write("held.txt", 3000, 5);
+    training_done(TRAINING_ALONE, 1, "piped",
+                  MODEL "--eval-cadence 1 --data - --validation-data held.txt <a.txt");
+    training_done(TRAINING_ALONE, 1, "piped", "--resume latest --max-steps 4 --validation-data - <held.txt");
+    command_done("rm -r piped/tokens");
+    training_refused(2, "piped", "--resume latest --max-steps 5 <a.txt", 2, sentence);
+    training_refused(TRAINING_ALONE, "piped", "--resume latest --max-steps 5 --data - <a.txt", 2, sentence);
+    command_done("test ! -e piped/tokens");
+}
+
 /* What was looked for at the start of a run is not asked for again where nothing evaluates on it. */
 static void a_resume_needs_no_unused_text(void **state) {
     (void)state;
@@ -283,6 +298,7 @@ int main(void) {
         cmocka_unit_test(advice_suits_the_verb),
         cmocka_unit_test(no_folder_is_left),
         cmocka_unit_test(a_damaged_cache_of_standard_input),
+        cmocka_unit_test(a_resume_reads_standard_input_once),
         cmocka_unit_test(a_stopped_tokenize_leaves_nothing),
     };
     return cmocka_run_group_tests(tests, set_up, command_tear_down);
