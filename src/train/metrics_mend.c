@@ -1,6 +1,7 @@
 /* One pass counts, and where something is to go a second one deals the lines out to two files. */
 #include "train/metrics_mend.h"
 
+#include <errno.h>
 #include <jansson.h>
 #include <libgen.h>
 #include <stdbool.h>
@@ -82,6 +83,24 @@ static dt_status sync_parent(const char *path) {
     return status;
 }
 
+/* Who could read and write the file can go on to; an owner that cannot be given is none of the run's. */
+static void keep_access(const char *path, int descriptor) {
+    struct stat info;
+    if (descriptor < 0 || stat(path, &info) != 0)
+        return;
+    if (fchown(descriptor, info.st_uid, info.st_gid) != 0)
+        errno = 0;
+    (void)fchmod(descriptor, info.st_mode & 07777);
+}
+
+/* Such as one that is append-only, or that is mounted by itself. */
+static dt_status refuse_replacing(const char *path) {
+    return dt_fail("%s; lines of %s have to give way before the run goes on: let it be replaced (where it is "
+                   "append-only by chattr -a, where it is mounted by itself by mounting its folder), or "
+                   "name another folder by --out-dir",
+                   dt_error(), path);
+}
+
 /* What is dropped is durable under its own name before it is gone from the file. */
 static dt_status deal(mending *task, const char *path, const char *copy_path, const char *kept_path) {
     const bool any = task->lines.later + task->lines.spoilt > 0;
@@ -92,12 +111,17 @@ static dt_status deal(mending *task, const char *path, const char *copy_path, co
     if (status == DT_OK && any)
         status = dt_file_create(kept_path, &task->dropped.descriptor);
     const bool made = task->dropped.descriptor >= 0;
+    keep_access(path, task->staying.descriptor);
+    keep_access(path, task->dropped.descriptor);
     if (status == DT_OK)
         status = dt_metrics_walk(path, deal_line, task);
     status = close_output(&task->dropped, NULL, status);
     if (status == DT_OK && any)
         status = sync_parent(kept_path);
+    const bool whole = status == DT_OK;
     status = close_output(&task->staying, path, status);
+    if (whole && status != DT_OK)
+        status = refuse_replacing(path);
     if (status != DT_OK && made) /* the lines are where they were */
         (void)unlink(kept_path);
     return status == DT_OK ? sync_parent(path) : status;
