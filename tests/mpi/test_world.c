@@ -224,17 +224,33 @@ static long times_slept(void) {
     return used.ru_nvcsw;
 }
 
-static void ranks_without_work_sleep(void **state) {
-    (void)state;
+/* Whether each rank without work slept while rank 0 took `us` microseconds; one that comes late has no time
+ * to. */
+static bool idle_ranks_sleep(useconds_t us) {
     dt_world subset;
+    int *slept = calloc((size_t)world.size, sizeof *slept), all = 1;
+    assert_non_null(slept);
     assert_ok(dt_world_split(&world, 1, &subset));
     const bool idle = subset.mpi == NULL;
     const long before = times_slept();
     if (!idle)
-        usleep(500000);
+        usleep(us);
     assert_ok(dt_world_rejoin(&world, &subset));
-    if (idle)
-        assert_true(times_slept() - before >= 10);
+    slept[world.rank] = !idle || times_slept() - before >= 10;
+    assert_ok(dt_world_gather_same(&world, slept, (int64_t)sizeof *slept));
+    for (int r = 0; r < world.size; r++)
+        all = all && slept[r];
+    free(slept);
+    return all;
+}
+
+static void ranks_without_work_sleep(void **state) {
+    (void)state;
+    useconds_t us = 500000;
+    while (!idle_ranks_sleep(us)) {
+        us *= 2;
+        assert_true(us < 10000000);
+    }
 }
 
 static const struct CMUnitTest tests[] = {
