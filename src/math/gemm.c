@@ -1,15 +1,17 @@
 /*
- * Goto's order of loops around the tile: a block of A for the second-level cache, then panel after panel of B
- * for the first, and all tiles that the two make are computed while both are there. Each is packed where a
- * cache would not hold it well as it stands, and else read in its place; while a tile is multiplied, what
- * comes next is asked for.
+ * Goto's order of loops around a tile of 16 lanes: a block of A, then panel after panel of B, and all tiles
+ * that the two make are computed while both are near. Such a tile takes few bytes a step, and a second-level
+ * cache is near enough. Each is packed where a cache would not hold it well as it stands, and else read in
+ * its place; while a tile is multiplied, what comes next is asked for.
  */
 #include "math/gemm.h"
 
 #include <string.h>
 
-#include "base/assert.h"
 #include "base/minmax.h"
+#include "math/product.h"
+
+#if DT_FMA_LANES == 16
 
 #define tile DT_ISA_NAME(dt_tile)
 
@@ -17,17 +19,19 @@
  * Floats that packing a row of a tile copies: a power of two, so that it is one or two instructions. What is
  * too much is overwritten by the next row, and after the last one there is room for it.
  */
-#define WHOLE_COPY (DT_TILE_ROWS > 8 ? 16 : 8)
+#define WHOLE_COPY 16
+
+/* Rows of A and steps of k that are packed at a time. A panel comes from the second-level cache in any case,
+ * and asks for few bytes a step: with many steps sums leave the registers seldom, and of a block of A a
+ * tile's rows are all that has to be near. */
+#define BLOCK_ROWS 512
+#define STEPS      1024
+
+/* Floats between rows of packed A: a few more than there are, or the rows would share a cache set. */
+#define PACKED_STRIDE (STEPS + 16)
 
 /* Floats between packed tiles' rows of A. */
-#define PACKED_TILE (DT_TILE_ROWS * DT_GEMM_PACKED_STRIDE)
-
-/*
- * Whether A and B may stay where they are. With 16 lanes a tile takes few bytes a step, and a second-level
- * cache is near enough. With fewer the panel has to be in the first-level cache, of which it packed takes
- * half and a tile's rows of A, packed, the other.
- */
-#define MAY_STAY (DT_FMA_LANES == 16)
+#define PACKED_TILE (DT_TILE_ROWS * PACKED_STRIDE)
 
 /* Steps up to which a panel of B stays: 32 KB. A longer one comes from the second-level cache for each tile,
  * and a processor looks ahead there only where rows follow each other without a gap; packing it pays where
@@ -43,14 +47,17 @@ static bool is_crowded(int64_t stride) {
 /* Whether tiles read A in its place. Stored by columns, a tile's rows of a step are part of one or two lines,
  * which would be read anew for each panel; packed they are dense. */
 static bool a_stays(const dt_product *x) {
-    return MAY_STAY && !x->transpose_a && !is_crowded(x->a_stride);
+    return !x->transpose_a && !is_crowded(x->a_stride);
 }
 
 /* Whether tiles read `cols` columns of k steps of op(B) in their place: rows that are a whole panel wide. */
 static bool b_stays(const dt_product *x, int64_t k, int64_t cols) {
-    return MAY_STAY && !x->transpose_b && !is_crowded(x->b_stride) && cols == DT_TILE_COLS &&
+    return !x->transpose_b && !is_crowded(x->b_stride) && cols == DT_TILE_COLS &&
            (k <= STAYING_STEPS || x->m <= FEW_ROWS);
 }
+
+_Static_assert((BLOCK_ROWS + DT_TILE_ROWS) * PACKED_STRIDE + STEPS * DT_TILE_COLS <= DT_GEMM_WORKSPACE,
+               "the workspace holds a block and a panel");
 
 /* Rows [i, i + rows) and steps [p, p + k) of op(A), whose rows are cut into `tiles`. */
 typedef struct block {
@@ -93,7 +100,7 @@ static left take_a(float *restrict packed, const dt_product *x, const block *who
     if (a_stays(x))
         return (left){from, x->a_stride};
     float *restrict const to = packed + index * PACKED_TILE;
-    const left taken = {to, x->transpose_a ? DT_TILE_ROWS : DT_GEMM_PACKED_STRIDE};
+    const left taken = {to, x->transpose_a ? DT_TILE_ROWS : PACKED_STRIDE};
     if (!is_first)
         return taken;
     if (!x->transpose_a)
@@ -108,27 +115,14 @@ static left take_a(float *restrict packed, const dt_product *x, const block *who
     return taken;
 }
 
-/* Where a panel of B is: `count` rows of `floats` each. */
-typedef struct source {
-    const float *at;
-    int64_t stride, count, floats;
-} source;
-
-/* Steps [p, p + k) of the columns of op(B) from j on, of which there may be none. */
-static source source_of(const dt_product *x, int64_t p, int64_t k, int64_t j) {
-    const int64_t cols = dt_min(x->n - j, DT_TILE_COLS);
-    if (x->transpose_b)
-        return (source){x->b + j * x->b_stride + p, x->b_stride, cols, k};
-    return (source){x->b + p * x->b_stride + j, x->b_stride, cols > 0 ? k : 0, cols};
-}
-
 /* A panel of B as tiles read it. */
 typedef struct right {
     const float *at;
     int64_t stride;
 } right;
 
-static right take_b(float *panel, const dt_product *x, const source *from, int64_t k, int64_t cols) {
+static right take_b(float *panel, const dt_product *x, const dt_product_panel *from, int64_t k,
+                    int64_t cols) {
     if (b_stays(x, k, cols))
         return (right){from->at, from->stride};
     if (x->transpose_b)
@@ -155,7 +149,7 @@ static void ask_for_sums(dt_tile_ahead *ahead, const dt_tile_target *c, const fl
 
 /* Asks for slice `index` of `slices` of the panel after this one: rows of B are far apart, where the
  * processor does not look ahead. */
-static void ask_for_panel(dt_tile_ahead *ahead, const source *next, int64_t index, int64_t slices) {
+static void ask_for_panel(dt_tile_ahead *ahead, const dt_product_panel *next, int64_t index, int64_t slices) {
     for (int64_t r = next->count * index / slices; r < next->count * (index + 1) / slices; r++)
         ask(ahead, next->at + r * next->stride, (next->floats + 15) / 16, 16);
 }
@@ -173,7 +167,7 @@ static void ask_for_a(dt_tile_ahead *ahead, const dt_product *x, const block *wh
 
 /* All tiles of a block in the columns of one panel. */
 static void multiply_panel(const dt_product *x, dt_tile_target c, const block *whole, float *packed,
-                           const right *b, const source *next, bool is_first) {
+                           const right *b, const dt_product_panel *next, bool is_first) {
     float *const first = c.at;
     dt_tile_ahead ahead;
     c.ahead = &ahead;
@@ -193,42 +187,13 @@ static void multiply_panel(const dt_product *x, dt_tile_target c, const block *w
     }
 }
 
-/* How A and B stand in memory. */
-static int64_t a_rows(const dt_product *x) {
-    return x->transpose_a ? x->k : x->m;
-}
-
-static int64_t a_cols(const dt_product *x) {
-    return x->transpose_a ? x->m : x->k;
-}
-
-static int64_t b_rows(const dt_product *x) {
-    return x->transpose_b ? x->n : x->k;
-}
-
-static int64_t b_cols(const dt_product *x) {
-    return x->transpose_b ? x->k : x->n;
-}
-
-static int64_t bytes(int64_t rows, int64_t cols, int64_t stride) {
-    return dt_assert_extent(rows, cols, stride) * (int64_t)sizeof(float);
-}
-
-/* What the header asks of a product. */
-static void assert_proper(const dt_product *x) {
-    DT_ASSERT(x->m > 0 && x->n > 0 && x->k > 0);
-    DT_ASSERT(x->a_stride >= a_cols(x) && x->b_stride >= b_cols(x) && x->c_stride >= x->n);
-    DT_ASSERT_APART(x->c, bytes(x->m, x->n, x->c_stride), x->a, bytes(a_rows(x), a_cols(x), x->a_stride));
-    DT_ASSERT_APART(x->c, bytes(x->m, x->n, x->c_stride), x->b, bytes(b_rows(x), b_cols(x), x->b_stride));
-}
-
 static void multiply(const dt_product *x, float *workspace) {
-    assert_proper(x);
-    float *packed = workspace, *panel = workspace + (DT_GEMM_ROWS + DT_TILE_MAX_ROWS) * DT_GEMM_PACKED_STRIDE;
-    for (int64_t i = 0; i < x->m; i += DT_GEMM_ROWS) {
-        const int64_t rows = dt_min(x->m - i, DT_GEMM_ROWS);
-        for (int64_t p = 0; p < x->k; p += DT_GEMM_K) {
-            const int64_t k = dt_min(x->k - p, DT_GEMM_K);
+    dt_product_assert_proper(x);
+    float *packed = workspace, *panel = workspace + (BLOCK_ROWS + DT_TILE_ROWS) * PACKED_STRIDE;
+    for (int64_t i = 0; i < x->m; i += BLOCK_ROWS) {
+        const int64_t rows = dt_min(x->m - i, BLOCK_ROWS);
+        for (int64_t p = 0; p < x->k; p += STEPS) {
+            const int64_t k = dt_min(x->k - p, STEPS);
             const block whole = {i, rows, (rows + DT_TILE_ROWS - 1) / DT_TILE_ROWS, p, k};
             for (int64_t j = 0; j < x->n; j += DT_TILE_COLS) {
                 const dt_tile_target c = {.at = x->c + i * x->c_stride + j,
@@ -236,7 +201,8 @@ static void multiply(const dt_product *x, float *workspace) {
                                           .cols = dt_min(x->n - j, DT_TILE_COLS),
                                           .sum = x->add || p > 0 ? DT_TILE_GO_ON : DT_TILE_WHOLE,
                                           .bias = x->bias && p + k == x->k ? x->bias + j : NULL};
-                const source now = source_of(x, p, k, j), next = source_of(x, p, k, j + c.cols);
+                const dt_product_panel now = dt_product_panel_of(x, p, k, j),
+                                       next = dt_product_panel_of(x, p, k, j + c.cols);
                 const right b = take_b(panel, x, &now, k, c.cols);
                 multiply_panel(x, c, &whole, packed, &b, &next, j == 0);
             }
@@ -245,3 +211,4 @@ static void multiply(const dt_product *x, float *workspace) {
 }
 
 const struct dt_gemm DT_ISA_NAME(dt_gemm) = {multiply};
+#endif

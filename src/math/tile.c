@@ -6,6 +6,7 @@
 
 #include "base/assert.h"
 #include "base/minmax.h"
+#include "math/turn.h"
 #include "math/unroll.h"
 
 #define ROWS  DT_TILE_ROWS
@@ -13,10 +14,6 @@
 #define COLS  DT_TILE_COLS
 
 typedef dt_fma_lanes lanes;
-
-/* Four and eight numbers, from anywhere that a float may be. */
-typedef float four __attribute__((vector_size(4 * sizeof(float)), aligned(sizeof(float)), may_alias));
-typedef float eight __attribute__((vector_size(8 * sizeof(float)), aligned(sizeof(float)), may_alias));
 
 #define INLINE DT_UNROLL_INLINE
 
@@ -35,10 +32,21 @@ INLINE void add_products(lanes sum[ROWS][2], const int64_t rows, const int64_t v
     }
 }
 
+/*
+ * Steps that a tile of 8 lanes takes at a time. Its 6 rows make a step short, and what a loop adds to it
+ * shows; panels, packed there, have a distance between rows that is a constant, so that no step needs a
+ * pointer of its own.
+ */
+#define UNROLLED (LANES == 8 ? 8 : 1)
+
 /* All rows of steps [p, end), and what to ask for in each where `lines` is not NULL. */
 INLINE void add_steps(lanes sum[ROWS][2], const int64_t rows, const int64_t vectors, int64_t p, int64_t end,
                       const float *a, int64_t row_step, int64_t step, const float *b, int64_t b_stride,
                       const float *const *lines) {
+    if (UNROLLED > 1 && !lines)
+        for (; p + UNROLLED <= end; p += UNROLLED)
+            DT_UNROLL for (int64_t q = p; q < p + UNROLLED; q++)
+                add_products(sum, rows, vectors, 0, rows, a + q * step, row_step, b + q * COLS);
     for (; p < end; p++) {
         if (lines)
             __builtin_prefetch(lines[p], 0, 2);
@@ -110,6 +118,7 @@ INLINE void for_rows(const int64_t vectors, const dt_tile_sum kind, const bool t
 
 INLINE void for_kind(const bool turned, const dt_tile_target *c, int64_t rows, const float *a, int64_t stride,
                      const float *b, int64_t b_stride, int64_t k) {
+    DT_ASSERT(LANES != 8 || b_stride == COLS);
     DT_ASSERT(rows >= 1 && rows <= ROWS && c->cols >= 1 && c->cols <= COLS &&
               (c->sum != DT_TILE_TRIANGLE || k >= rows));
     if (c->sum == DT_TILE_WHOLE)
@@ -199,63 +208,13 @@ static void pack(float *restrict panel, const float *restrict b, int64_t stride,
             panel[p * COLS + j] = j < cols ? scale * b[p * stride + j] : 0.0f;
 }
 
-/* Two shuffles of each 128 bits of two vectors: elements a and b of the first, c and d of the second, or in
- * turns. */
-#if LANES == 16
-#define PAIR(x, y, a, b)                                                                                     \
-    __builtin_shufflevector(x, y, a, (a) + 16, b, (b) + 16, (a) + 4, (a) + 20, (b) + 4, (b) + 20, (a) + 8,   \
-                            (a) + 24, (b) + 8, (b) + 24, (a) + 12, (a) + 28, (b) + 12, (b) + 28)
-#define JOIN(x, y, a, b)                                                                                     \
-    __builtin_shufflevector(x, y, a, b, (a) + 16, (b) + 16, (a) + 4, (b) + 4, (a) + 20, (b) + 20, (a) + 8,   \
-                            (b) + 8, (a) + 24, (b) + 24, (a) + 12, (b) + 12, (a) + 28, (b) + 28)
-#elif LANES == 8
-#define PAIR(x, y, a, b)                                                                                     \
-    __builtin_shufflevector(x, y, a, (a) + 8, b, (b) + 8, (a) + 4, (a) + 12, (b) + 4, (b) + 12)
-#define JOIN(x, y, a, b)                                                                                     \
-    __builtin_shufflevector(x, y, a, b, (a) + 8, (b) + 8, (a) + 4, (b) + 4, (a) + 12, (b) + 12)
-#else
-#define PAIR(x, y, a, b) __builtin_shufflevector(x, y, a, (a) + 4, b, (b) + 4)
-#define JOIN(x, y, a, b) __builtin_shufflevector(x, y, a, b, (a) + 4, (b) + 4)
-#endif
-
-/* Four numbers from each fourth row of b, side by side in a vector. */
-INLINE lanes each_fourth(const float *b, int64_t stride) {
-#if LANES == 4
-    (void)stride;
-    return *(const lanes *)b;
-#else
-    const four r0 = *(const four *)b, r1 = *(const four *)(b + 4 * stride);
-    const eight low = __builtin_shufflevector(r0, r1, 0, 1, 2, 3, 4, 5, 6, 7);
-#if LANES == 8
-    return low;
-#else
-    const four r2 = *(const four *)(b + 8 * stride), r3 = *(const four *)(b + 12 * stride);
-    const eight high = __builtin_shufflevector(r2, r3, 0, 1, 2, 3, 4, 5, 6, 7);
-    return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-#endif
-#endif
-}
-
-/* LANES rows of four columns become four rows of a panel: two rounds of shuffles turn each four rows around.
- */
-INLINE void turn(float *restrict panel, const float *restrict b, int64_t stride) {
-    const lanes r0 = each_fourth(b, stride), r1 = each_fourth(b + stride, stride),
-                r2 = each_fourth(b + 2 * stride, stride), r3 = each_fourth(b + 3 * stride, stride);
-    const lanes low01 = PAIR(r0, r1, 0, 1), low23 = PAIR(r2, r3, 0, 1), high01 = PAIR(r0, r1, 2, 3),
-                high23 = PAIR(r2, r3, 2, 3);
-    *(lanes *)panel = JOIN(low01, low23, 0, 1);
-    *(lanes *)(panel + COLS) = JOIN(low01, low23, 2, 3);
-    *(lanes *)(panel + 2 * COLS) = JOIN(high01, high23, 0, 1);
-    *(lanes *)(panel + 3 * COLS) = JOIN(high01, high23, 2, 3);
-}
-
 static void pack_transposed(float *restrict panel, const float *restrict b, int64_t stride, int64_t k,
                             int64_t cols) {
     DT_ASSERT(cols >= 1 && cols <= COLS);
     for (int64_t j = 0; j < COLS; j += LANES) {
         int64_t p = 0;
         for (; j + LANES <= cols && p + 4 <= k; p += 4)
-            turn(panel + p * COLS + j, b + j * stride + p, stride);
+            dt_turn(panel + p * COLS + j, COLS, b + j * stride + p, stride);
         for (; p < k; p++)
             for (int64_t i = j; i < j + LANES; i++)
                 panel[p * COLS + i] = i < cols ? b[i * stride + p] : 0.0f;

@@ -73,7 +73,7 @@ typedef struct dt_tile_target {
 
 struct dt_tile {
     /** C from A by rows: a[i * stride + p] for row i, p < k; row p of B is b[p * b_stride + j] for column j <
-     * DT_TILE_COLS. */
+     * DT_TILE_COLS. With 8 lanes B is a panel: b_stride is DT_TILE_COLS. */
     void (*multiply)(const dt_tile_target *c, int64_t rows, const float *a, int64_t stride, const float *b,
                      int64_t b_stride, int64_t k);
 

@@ -22,7 +22,7 @@ static float *matrix(int64_t rows, int64_t cols, int64_t stride, uint32_t seed) 
 }
 
 /* Strides at least as long as a row: A's and B's rows are read where they stand, or share the sets of a cache
- * and are copied (gemm.c). */
+ * and are copied with 16 lanes (gemm.c). */
 typedef struct strides {
     int64_t a, b;
 } strides;
@@ -87,10 +87,10 @@ static void assert_solved(const char *set, const problem *p) {
     free(found);
 }
 
-/* Less than a tile, whole tiles and rests, and more than one block of rows and of k. */
-static const int64_t sizes[][3] = {{1, 1, 1},     {1, 99, 33},   {17, 5, 64},   {64, 65, 7},
-                                   {40, 99, 200}, {28, 64, 256}, {13, 31, 300}, {270, 33, 520},
-                                   {530, 9, 70},  {15, 33, 1030}};
+/* Less than a tile, whole tiles and rests, more than one block of rows, of k and of columns. */
+static const int64_t sizes[][3] = {{1, 1, 1},     {1, 99, 33},    {17, 5, 64},   {64, 65, 7},
+                                   {40, 99, 200}, {28, 64, 256},  {13, 31, 300}, {270, 33, 520},
+                                   {530, 9, 70},  {15, 33, 1030}, {7, 1570, 300}};
 static const size_t size_count = sizeof sizes / sizeof *sizes;
 
 static void a_product_is_the_formula(void **state) {
