@@ -12,23 +12,22 @@ static int64_t round_bytes(int64_t bytes) {
     return (bytes + DT_MEMORY_ALIGN - 1) / DT_MEMORY_ALIGN * DT_MEMORY_ALIGN;
 }
 
-int64_t dt_decode_stream_bytes(const dt_gpt *gpt) {
-    const dt_shape *s = &gpt->layout->shape;
-    return s->n_layers * s->T * 3 * s->C * gpt->kernels->operand_bytes;
+static int64_t stream_bytes(const dt_kernels *kernels, const dt_shape *s) {
+    return s->n_layers * s->T * 3 * s->C * kernels->operand_bytes;
 }
 
-dt_status dt_decode_create(dt_decoder *decoder, const dt_gpt *gpt, const dt_weights *weights,
-                           int64_t streams) {
-    DT_ASSERT(streams >= 1);
-    const dt_shape *s = &gpt->layout->shape;
-    const dt_kernels *k = gpt->kernels;
-    const int64_t T = s->T, C = s->C, n = streams > T ? streams : T, half = k->operand_bytes;
-    const int64_t whole = (int64_t)sizeof(float);
-    *decoder = (dt_decoder){.gpt = gpt, .weights = weights, .streams = streams};
+int64_t dt_decode_stream_bytes(const dt_gpt *gpt) {
+    return stream_bytes(gpt->kernels, &gpt->layout->shape);
+}
+
+/* Points the arrays into `block`, and returns how many bytes they take; with NULL only that. */
+static int64_t divide(dt_decoder *decoder, const dt_kernels *k, const dt_shape *s, char *block) {
+    const int64_t streams = decoder->streams, T = s->T, C = s->C, n = streams > T ? streams : T;
+    const int64_t half = k->operand_bytes, whole = (int64_t)sizeof(float);
     const struct {
         void *array; /* the pointer to set */
         int64_t bytes;
-    } regions[] = {{&decoder->qkv, streams * dt_decode_stream_bytes(gpt)},
+    } regions[] = {{&decoder->qkv, streams * stream_bytes(k, s)},
                    {&decoder->logits, streams * s->V * whole},
                    {&decoder->x, n * C * whole},
                    {&decoder->projection, n * C * whole},
@@ -39,19 +38,30 @@ dt_status dt_decode_create(dt_decoder *decoder, const dt_gpt *gpt, const dt_weig
                    {&decoder->rstd, n * whole},
                    {&decoder->scratch, k->attention->scratch_floats(T, C / s->H) * whole},
                    {&decoder->workspace, dt_scratch_products_floats(k, s, n) * whole}};
-    const size_t count = sizeof regions / sizeof *regions;
     int64_t total = 0;
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < sizeof regions / sizeof *regions; i++) {
+        char *next = block ? block + total : NULL;
+        memcpy(regions[i].array, &next, sizeof next);
         total += round_bytes(regions[i].bytes);
-    decoder->tokens = dt_memory_alloc(streams * T, sizeof *decoder->tokens, "the context");
-    decoder->block = dt_memory_alloc(total, 1, "the keys and values of the context");
+    }
+    return total;
+}
+
+int64_t dt_decode_bytes(const dt_kernels *kernels, const dt_shape *shape, int64_t streams) {
+    return divide(&(dt_decoder){.streams = streams}, kernels, shape, NULL);
+}
+
+dt_status dt_decode_create(dt_decoder *decoder, const dt_gpt *gpt, const dt_weights *weights,
+                           int64_t streams) {
+    DT_ASSERT(streams >= 1);
+    const dt_shape *s = &gpt->layout->shape;
+    *decoder = (dt_decoder){.gpt = gpt, .weights = weights, .streams = streams};
+    decoder->tokens = dt_memory_alloc(streams * s->T, sizeof *decoder->tokens, "the context");
+    decoder->block =
+        dt_memory_alloc(dt_decode_bytes(gpt->kernels, s, streams), 1, "the keys and values of the context");
     if (decoder->tokens == NULL || decoder->block == NULL)
         return DT_FAILED;
-    char *next = (char *)decoder->block;
-    for (size_t i = 0; i < count; i++) {
-        memcpy(regions[i].array, &next, sizeof next);
-        next += round_bytes(regions[i].bytes);
-    }
+    (void)divide(decoder, gpt->kernels, s, (char *)decoder->block);
     return DT_OK;
 }
 

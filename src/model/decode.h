@@ -39,6 +39,10 @@ typedef struct dt_decoder {
 dt_status dt_decode_create(dt_decoder *decoder, const dt_gpt *gpt, const dt_weights *weights,
                            int64_t streams);
 
+/** Bytes of what it computes with, for any shape of a config and one context; those of a model of `shape` for
+ * `kernels`. */
+int64_t dt_decode_bytes(const dt_kernels *kernels, const dt_shape *shape, int64_t streams);
+
 /** Frees it; one that is all zero is fine. */
 void dt_decode_free(dt_decoder *decoder);
 

@@ -110,7 +110,7 @@ dt_status dt_harness_create(dt_harness *harness, const dt_world *world, const dt
                        .threads = threads,
                        .corpus_bytes = config->batch_size * config->max_seq_len * dt_tokens_bytes(shape.V)};
     DT_TRY(dt_need_choose_teams(world, &job, &need));
-    DT_TRY(dt_need_check(world, &need));
+    DT_TRY(dt_need_check(world, &job, &need));
     harness->team_threads = job.team_threads;
     const dt_workers_plan whom = {threads, dt_need_teams(&job), dt_placement_has_threads(world, threads)};
     char products[DT_MATMUL_NAME_BYTES];

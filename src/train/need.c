@@ -15,6 +15,7 @@
 #include "comm/agree.h"
 #include "comm/contract.h"
 #include "model/activations.h"
+#include "model/decode.h"
 #include "model/scratch.h"
 #include "model/weights.h"
 #include "step/overlap.h"
@@ -124,6 +125,13 @@ static dt_status count_moments(const dt_need_job *job, dt_need *need) {
     return DT_OK;
 }
 
+/* Rank 0's keys and values of a sample. */
+static int64_t sampler_bytes(const dt_need_job *job, const dt_kernels *kernels) {
+    return job->saves && job->rank == 0 && !dt_is_null_int(job->config->sampling_cadence)
+               ? dt_memory_block_bytes(dt_decode_bytes(kernels, &job->layout->shape, 1), 1)
+               : 0;
+}
+
 static int64_t packed_bytes(const dt_kernels *kernels, const dt_shape *shape) {
     const int64_t bytes = dt_weights_panel_bytes(kernels, shape);
     return bytes > 0 ? dt_memory_block_bytes(bytes, 1) : 0;
@@ -143,6 +151,7 @@ dt_status dt_need_of(const dt_need_job *job, dt_need *need) {
                        [DT_NEED_ACTIVATIONS] =
                            plus(times(dt_need_teams(job), dt_memory_block_bytes(activations, sizeof(float))),
                                 times(job->threads, dt_memory_block_bytes(scratch, sizeof(float)))),
+                       [DT_NEED_SAMPLER] = sampler_bytes(job, kernels),
                        [DT_NEED_CORPUS] = corpus_bytes(job),
                        [DT_NEED_PROGRAM] = job->program_bytes},
                       .held_bytes = job->held_bytes};
@@ -158,6 +167,7 @@ const char *dt_need_name(dt_need_kind kind) {
                                                      [DT_NEED_ACTIVATIONS] = "activations",
                                                      [DT_NEED_ALLREDUCE] = "allreduce",
                                                      [DT_NEED_SAVER] = "saver",
+                                                     [DT_NEED_SAMPLER] = "sampler",
                                                      [DT_NEED_CORPUS] = "corpus",
                                                      [DT_NEED_PROGRAM] = "program"};
     return names[kind];
@@ -168,6 +178,16 @@ int64_t dt_need_total(const dt_need *need) {
     for (int k = 0; k < DT_NEED_KINDS; k++)
         total = plus(total, need->bytes[k]);
     return total;
+}
+
+/* The heap's small blocks, stacks and what the kernel keeps for a process; and a page of the kernel's tables
+ * of pages tells where 512 are. */
+#define SMALL_BYTES     ((int64_t)4 << 20)
+#define PAGES_PER_TABLE 512
+
+int64_t dt_need_capacity(const dt_need *need) {
+    const int64_t total = dt_need_total(need);
+    return plus(total, SMALL_BYTES + total / PAGES_PER_TABLE);
 }
 
 /* Also the sum over a host's ranks must fit 63 bits: no host has as much as one of these. */
@@ -203,22 +223,21 @@ static dt_status tell(const dt_world *world, const dt_need *need) {
     return DT_OK;
 }
 
-/* What this host can give its ranks, with what they give back before. Collective. */
-static dt_status find_available(const dt_world *world, const dt_need *need, int64_t *available) {
-    int64_t held = need->held_bytes;
-    DT_TRY(dt_world_host_sum(world, &held));
-    *available = plus(dt_available_bytes(""), held);
-    return DT_OK;
-}
+/* What the ranks of a host need, and what it can give them, with what they give back before. */
+typedef struct host_capacity {
+    int64_t own, needed, available;
+} host_capacity;
 
-/* Whether the ranks of every host find what they need. Collective. */
-static dt_status fits(const dt_world *world, const dt_need *need, bool *everywhere) {
-    int64_t all = dt_min(dt_need_total(need), LARGEST_BYTES), available;
-    int found;
-    DT_TRY(dt_world_host_sum(world, &all));
-    DT_TRY(find_available(world, need, &available));
-    DT_TRY(dt_agree_min(world, all <= available, &found));
-    *everywhere = found != 0;
+/* Of this rank's host, and whether the ranks of every host find what they need. Collective. */
+static dt_status look(const dt_world *world, const dt_need *need, host_capacity *capacity, bool *everywhere) {
+    int64_t held = need->held_bytes;
+    int lacking;
+    capacity->own = capacity->needed = dt_min(dt_need_capacity(need), LARGEST_BYTES);
+    DT_TRY(dt_world_host_sum(world, &capacity->needed));
+    DT_TRY(dt_world_host_sum(world, &held));
+    capacity->available = plus(dt_available_bytes(""), held);
+    DT_TRY(dt_agree_min(world, capacity->needed > capacity->available, &lacking));
+    *everywhere = lacking == 0;
     return DT_OK;
 }
 
@@ -232,45 +251,95 @@ dt_status dt_need_choose_teams(const dt_world *world, dt_need_job *job, dt_need 
     DT_COLLECTIVE(world, DT_SAME_INT(job->config->threads_per_micro_batch));
     const bool chosen = !dt_is_null_int(job->config->threads_per_micro_batch);
     bool enough = chosen;
+    host_capacity capacity;
     int fewer; /* below the largest number: the most threads of any rank are so many fewer */
     DT_TRY(dt_agree_min(world, INT_MAX - job->threads, &fewer));
     job->team_threads = chosen ? job->config->threads_per_micro_batch : 1;
     (void)dt_need_of(job, need); /* a rank that cannot count fits nowhere */
     if (!enough)
-        DT_TRY(fits(world, need, &enough));
+        DT_TRY(look(world, need, &capacity, &enough));
     while (!enough && job->team_threads < INT_MAX - fewer) {
-        int apart;
+        int astray;
         job->team_threads++;
         (void)dt_need_of(job, need);
-        DT_TRY(dt_agree_min(world, keeps_nodes_apart(job), &apart));
-        if (apart || job->team_threads == INT_MAX - fewer)
-            DT_TRY(fits(world, need, &enough));
+        DT_TRY(dt_agree_min(world, !keeps_nodes_apart(job), &astray));
+        if (astray == 0 || job->team_threads == INT_MAX - fewer)
+            DT_TRY(look(world, need, &capacity, &enough));
     }
     return DT_OK;
 }
 
-dt_status dt_need_check(const dt_world *world, const dt_need *need) {
+/* What takes less memory and keeps the bits, the cheapest first. */
+static const struct cure {
+    const char *name;
+    bool recompute, shard;
+} cures[] = {{"threads_per_micro_batch: auto", false, false},
+             {"recompute: layer", true, false},
+             {"shard_optimizer: true", false, true},
+             {"recompute: layer and shard_optimizer: true", true, true}};
+#define CURES (sizeof cures / sizeof *cures)
+
+/* The first that fits everywhere, with teams as memory asks for, or NULL. Collective. */
+static dt_status find_cure(const dt_world *world, const dt_need_job *job, const struct cure **found) {
+    const dt_config *c = job->config;
+    *found = NULL;
+    for (size_t i = 0; i < CURES && *found == NULL; i++) {
+        dt_config changed = *c; /* borrows the strings */
+        dt_need_job another = *job;
+        dt_need need;
+        host_capacity capacity;
+        bool enough;
+        if ((cures[i].recompute && c->recompute == DT_RECOMPUTE_LAYER) ||
+            (cures[i].shard && (c->shard_optimizer || job->size == 1)) ||
+            (i == 0 && dt_is_null_int(c->threads_per_micro_batch)))
+            continue;
+        changed.recompute = cures[i].recompute ? DT_RECOMPUTE_LAYER : c->recompute;
+        changed.shard_optimizer = cures[i].shard || c->shard_optimizer;
+        changed.threads_per_micro_batch = DT_NULL_INT;
+        another.config = &changed;
+        DT_TRY(dt_need_choose_teams(world, &another, &need));
+        DT_TRY(look(world, &need, &capacity, &enough));
+        if (enough)
+            *found = &cures[i];
+    }
+    return DT_OK;
+}
+
+/* For the ranks of a host that lacks memory. */
+static dt_status refuse(const dt_world *world, const host_capacity *capacity, const struct cure *cure,
+                        bool teams_too) {
+    char advice[256];
+    if (cure)
+        snprintf(advice, sizeof advice, "with %s%s it fits, and the bits are the same", cure->name,
+                 teams_too ? " and threads_per_micro_batch: auto" : "");
+    else
+        snprintf(advice, sizeof advice,
+                 "neither recompute: layer nor shard_optimizer: true is enough; use a smaller model, "
+                 "micro_batch_size or bucket_bytes, or fewer ranks per host");
+    return dt_usage("not enough memory on host %s: expected %s%s available for %d rank%s, of which rank %d "
+                    "takes %s, found %s%s; %s; dtrain plan tells more",
+                    world->host, capacity->own < LARGEST_BYTES ? "at least " : "more than ",
+                    dt_units_bytes((double)capacity->needed).text, world->host_ranks,
+                    dt_plural_s(world->host_ranks), world->rank, dt_units_bytes((double)capacity->own).text,
+                    dt_units_bytes((double)capacity->available).text,
+                    dt_available_is_limited("")
+                        ? ", which the memory limit of its control group leaves (a container's, or a job's)"
+                        : "",
+                    advice);
+}
+
+dt_status dt_need_check(const dt_world *world, const dt_need_job *job, const dt_need *need) {
     DT_COLLECTIVE_CALL(world);
-    const int64_t own = dt_min(dt_need_total(need), LARGEST_BYTES);
-    int64_t all = own, available;
-    DT_TRY(dt_world_host_sum(world, &all));
-    DT_TRY(find_available(world, need, &available));
-    dt_status status = DT_OK;
-    if (all > available)
-        status = dt_usage(
-            "not enough memory on host %s: expected %s%s available for %d rank%s, of which rank %d takes "
-            "%s, found %s%s; use a smaller model, micro_batch_size, bucket_bytes or OMP_NUM_THREADS, "
-            "or fewer ranks per host, or threads_per_micro_batch: auto or recompute: layer; dtrain plan says "
-            "what fits",
-            world->host, own < LARGEST_BYTES ? "at least " : "more than ", dt_units_bytes((double)all).text,
-            world->host_ranks, dt_plural_s(world->host_ranks), world->rank, dt_units_bytes((double)own).text,
-            dt_units_bytes((double)available).text,
-            dt_available_is_limited("")
-                ? ", which the memory limit of its control group leaves (a container's, "
-                  "or a job's)"
-                : "");
-    status = dt_agree(world, status);
-    if (status != DT_OK)
-        DT_TRY(tell(world, need));
+    const struct cure *cure;
+    host_capacity capacity;
+    bool enough;
+    DT_TRY(look(world, need, &capacity, &enough));
+    if (enough)
+        return DT_OK;
+    DT_TRY(find_cure(world, job, &cure));
+    const bool teams_too = cure != &cures[0] && !dt_is_null_int(job->config->threads_per_micro_batch);
+    const dt_status status = dt_agree(
+        world, capacity.needed > capacity.available ? refuse(world, &capacity, cure, teams_too) : DT_OK);
+    DT_TRY(tell(world, need));
     return status;
 }

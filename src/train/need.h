@@ -27,6 +27,7 @@ typedef enum dt_need_kind {
     DT_NEED_ALLREDUCE,   /**< what it has on its way */
     DT_NEED_SAVER,   /**< the copy that is being saved: rank 0's, and each one's moments where they are shared
                         out */
+    DT_NEED_SAMPLER, /**< keys and values of the sample that is generated: rank 0's */
     DT_NEED_CORPUS,  /**< the rank's tokens, and its part of a batch */
     DT_NEED_PROGRAM, /**< program, libraries and MPI, where they are asked for */
     DT_NEED_KINDS
@@ -50,7 +51,7 @@ typedef struct dt_need_job {
     int64_t corpus_bytes;
     int64_t held_bytes;    /**< that it has and gives back before (data/held_blocks.h) */
     int64_t program_bytes; /**< dt_need_program_bytes of who plans; 0 for a rank that has taken it already */
-    bool saves;            /**< whether ranks hold copies to save from, as those of a run do */
+    bool saves;            /**< and samples where the config asks for it, as ranks of a run do */
 } dt_need_job;
 
 /**
@@ -81,11 +82,15 @@ const char *dt_need_name(dt_need_kind kind);
 /** All kinds together, or INT64_MAX. Local. */
 int64_t dt_need_total(const dt_need *need);
 
+/** What a host must have left for a rank: the total, and some MB for what is not counted. Local. */
+int64_t dt_need_capacity(const dt_need *need);
+
 /**
  * Refuses a run whose ranks on a host need more than it can give, before they take it and the kernel ends
- * some process. `need` is this rank's. Where a host refuses, rank 0 prints what its own need and its host's
- * are made of. Collective.
+ * some process. `need` is this rank's, of `job`. The sentence names what would fit on every host, if anything
+ * that keeps the bits does. Where a host refuses, rank 0 prints what its own need and its host's are made
+ * of. Collective.
  */
-dt_status dt_need_check(const dt_world *world, const dt_need *need);
+dt_status dt_need_check(const dt_world *world, const dt_need_job *job, const dt_need *need);
 
 #endif

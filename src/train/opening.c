@@ -147,12 +147,14 @@ static void print_model(const dt_run *run) {
     const dt_need need = dt_run_need(run);
     /* Where the moments are shared out, every rank copies its own. */
     const int64_t copy_bytes =
-        need.bytes[DT_NEED_SAVER] - (run->state.sharded ? need.bytes[DT_NEED_MOMENTS] : 0);
+                      need.bytes[DT_NEED_SAVER] - (run->state.sharded ? need.bytes[DT_NEED_MOMENTS] : 0),
+                  more_bytes = copy_bytes + need.bytes[DT_NEED_SAMPLER];
     dt_describe_model(&run->about.config, model);
     dt_log_line("model     %s parameters: %s", dt_units_count((double)run->layout.parameters).text, model);
-    dt_log_line("memory    %s per rank; rank 0 holds %s more, the copy that is saved",
-                dt_units_bytes((double)(dt_need_total(&need) - copy_bytes)).text,
-                dt_units_bytes((double)copy_bytes).text);
+    dt_log_line("memory    %s per rank; rank 0 holds %s more, the copy that is saved%s",
+                dt_units_bytes((double)(dt_need_total(&need) - more_bytes)).text,
+                dt_units_bytes((double)more_bytes).text,
+                need.bytes[DT_NEED_SAMPLER] > 0 ? " and what samples are made with" : "");
     if (run->state.sharded)
         dt_log_line("optimizer shared out: each rank has the moments of its part of the weights%s",
                     dt_hooks_take_gradient(run->hooks)

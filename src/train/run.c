@@ -63,7 +63,7 @@ static dt_status check_memory(dt_run *run, int64_t first_slot, int64_t end_slot)
     job.held_bytes = run->corpus.held.bytes;
     DT_TRY(dt_need_choose_teams(run->world, &job, &need));
     run->team_threads = job.team_threads;
-    return dt_need_check(run->world, &need);
+    return dt_need_check(run->world, &job, &need);
 }
 
 /* NULL where the corpus is tokens alone. */

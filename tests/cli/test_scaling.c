@@ -167,7 +167,7 @@ static void test_plan_of_memory(void **state) {
     const double whole = number_of(kept, "node_bytes");
     double together = 0.0;
     static const char *const names[] = {"weights",   "packed", "gradients", "moments", "activations",
-                                        "allreduce", "saver",  "corpus",    "program"};
+                                        "allreduce", "saver",  "sampler",   "corpus",  "program"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         together += number_of(kept, names[i]);
     assert_true(together == number_of(kept, "rank_bytes") && together == whole);
