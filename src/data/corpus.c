@@ -370,6 +370,8 @@ static void remove_temporary(const dt_corpus *corpus) {
 
 void dt_corpus_close(dt_corpus *corpus) {
     remove_temporary(corpus);
+    if (corpus->has_copies)
+        close(corpus->copies);
     close_sources(corpus);
     free(corpus->temporary);
     free(corpus->path);

@@ -47,7 +47,9 @@ typedef struct dt_corpus_block {
 typedef struct dt_source {
     char *path;
     int64_t file_bytes;
-    bool streamed;        /**< it can be read only once */
+    bool streamed; /**< it can be read only once */
+    int64_t copy_first,
+        copy_bytes;       /**< where its text stands in the corpus's file of copies, or of 0 bytes */
     bool marked;          /**< a text that begins with a byte order mark */
     dt_token_file tokens; /**< of a file of tokens; else its format is DT_TOKEN_FORMAT_NONE */
     int64_t first_block, blocks;
@@ -77,6 +79,8 @@ typedef struct dt_corpus {
     int64_t sources;
     bool is_text;                 /**< all are texts; otherwise all are files of tokens */
     bool is_streamed;             /**< at least one can be read only once */
+    bool has_copies;              /**< what such texts say has been put aside, to be read again: */
+    int copies;                   /**< in this file without a name, one behind another */
     int64_t file_bytes;           /**< of all files; of a file of tokens that says it, of the text's */
     bool (*stop_requested)(void); /**< set by the caller, or NULL: asked before blocks are read */
     bool marked;                  /**< a text begins with a byte order mark */

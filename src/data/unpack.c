@@ -10,7 +10,10 @@
 #include <zlib.h>
 #include <zstd.h>
 
+#include "base/file.h"
+#include "base/log.h"
 #include "base/minmax.h"
+#include "base/temporary.h"
 #include "data/patient_read.h"
 
 #define INPUT_BYTES ((size_t)1 << 18)
@@ -25,13 +28,16 @@ struct dt_unpack {
     packing packing;
     uint8_t *input; /* [INPUT_BYTES], of which [next, filled) are unused */
     size_t next, filled;
-    int64_t input_bytes;
+    int64_t input_bytes, max_bytes; /* that were read, and that there are at most */
     bool input_over;
     bool within; /* a packed piece: its end is still to come */
     bool over;   /* the text is */
     z_stream gzip;
     bool has_gzip;
     ZSTD_DStream *zstd;
+    int copy; /* the file that the text is written to as well, or -1 */
+    bool must_copy;
+    int64_t copied;
 };
 
 static const char gzip_magic[] = "\x1F\x8B\x08", zstd_magic[] = "\x28\xB5\x2F\xFD";
@@ -59,8 +65,10 @@ static dt_status fill(dt_unpack *unpack) {
     unpack->next = 0;
     if (unpack->input_over)
         return DT_OK;
-    DT_TRY(dt_patient_read(unpack->descriptor, unpack->name, unpack->stop_requested,
-                           unpack->input + unpack->filled, INPUT_BYTES - unpack->filled, &got));
+    DT_TRY(dt_patient_read(
+        unpack->descriptor, unpack->name, unpack->stop_requested, unpack->input + unpack->filled,
+        (size_t)dt_min((int64_t)(INPUT_BYTES - unpack->filled), unpack->max_bytes - unpack->input_bytes),
+        &got));
     unpack->input_over = got == 0;
     unpack->filled += got;
     unpack->input_bytes += (int64_t)got;
@@ -83,31 +91,91 @@ static dt_status fill_start(dt_unpack *unpack) {
     return DT_OK;
 }
 
-static dt_status open_input(dt_unpack *unpack, const char *path) {
-    const bool standard = strcmp(path, DT_UNPACK_STANDARD_INPUT) == 0;
-    unpack->path = strdup(path);
-    unpack->input = malloc(INPUT_BYTES);
-    if (unpack->path == NULL || unpack->input == NULL)
-        return dt_fail("out of memory while opening %s", path);
-    unpack->name = standard ? "standard input" : unpack->path;
-    unpack->descriptor =
-        standard ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0) : open(path, O_RDONLY | O_CLOEXEC);
+static bool is_standard(const char *path) {
+    return strcmp(path, DT_UNPACK_STANDARD_INPUT) == 0;
+}
+
+static dt_status open_input(dt_unpack *unpack) {
+    unpack->descriptor = is_standard(unpack->path) ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
+                                                   : open(unpack->path, O_RDONLY | O_CLOEXEC);
     return unpack->descriptor >= 0 ? fill_start(unpack)
                                    : dt_usage("cannot read %s: %s", unpack->name, strerror(errno));
 }
 
-dt_status dt_unpack_open(dt_unpack **unpack, const char *path, bool (*stop_requested)(void)) {
+/* Also a copy that looks packed is the text. */
+static dt_status open_copy(dt_unpack *unpack, int descriptor, int64_t offset) {
+    unpack->descriptor = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+    return unpack->descriptor >= 0 && lseek(unpack->descriptor, offset, SEEK_SET) == offset
+               ? DT_OK
+               : dt_fail("cannot read the copy of %s: %s", unpack->name, strerror(errno));
+}
+
+static dt_status create(dt_unpack **unpack, const char *path, bool (*stop_requested)(void)) {
     *unpack = calloc(1, sizeof **unpack);
-    if (*unpack == NULL)
+    char *name = strdup(path);
+    uint8_t *input = malloc(INPUT_BYTES);
+    if (*unpack == NULL || name == NULL || input == NULL) {
+        free(*unpack);
+        free(name);
+        free(input);
+        *unpack = NULL;
         return dt_fail("out of memory while opening %s", path);
-    (*unpack)->descriptor = -1;
-    (*unpack)->stop_requested = stop_requested;
-    const dt_status status = open_input(*unpack, path);
+    }
+    **unpack = (dt_unpack){.name = is_standard(path) ? "standard input" : name,
+                           .path = name,
+                           .stop_requested = stop_requested,
+                           .descriptor = -1,
+                           .input = input,
+                           .max_bytes = INT64_MAX,
+                           .copy = -1};
+    return DT_OK;
+}
+
+/* What could not be opened goes. */
+static dt_status opened(dt_unpack **unpack, dt_status status) {
     if (status != DT_OK) {
         dt_unpack_close(*unpack);
         *unpack = NULL;
     }
     return status;
+}
+
+dt_status dt_unpack_open(dt_unpack **unpack, const char *path, bool (*stop_requested)(void)) {
+    DT_TRY(create(unpack, path, stop_requested));
+    return opened(unpack, open_input(*unpack));
+}
+
+dt_status dt_unpack_open_copy(dt_unpack **unpack, const char *path, bool (*stop_requested)(void),
+                              int descriptor, int64_t offset, int64_t bytes) {
+    DT_TRY(create(unpack, path, stop_requested));
+    (*unpack)->max_bytes = bytes;
+    return opened(unpack, open_copy(*unpack, descriptor, offset));
+}
+
+void dt_unpack_copy_to(dt_unpack *unpack, int descriptor, bool must) {
+    unpack->copy = descriptor;
+    unpack->must_copy = must;
+}
+
+int64_t dt_unpack_copied(const dt_unpack *unpack) {
+    return unpack->copied;
+}
+
+/* What has been read, to the copy. */
+static dt_status copy(dt_unpack *unpack, const uint8_t *bytes, size_t count) {
+    if (unpack->copy < 0 || count == 0)
+        return DT_OK;
+    unpack->copied += (int64_t)count;
+    if (dt_file_write(unpack->copy, "the copy of what is unpacked", bytes, count) == DT_OK)
+        return DT_OK;
+    if (unpack->must_copy)
+        return dt_fail(
+            "%s; what is read twice is put aside in %s, name a larger folder by the variable TMPDIR",
+            dt_error(), dt_temporary_root());
+    dt_log_note("%s; %s will be unpacked again", dt_error(), unpack->name);
+    unpack->copy = -1;
+    unpack->copied = -1;
+    return DT_OK;
 }
 
 static dt_status refuse(const dt_unpack *unpack, const char *found) {
@@ -200,6 +268,7 @@ dt_status dt_unpack_read(dt_unpack *unpack, uint8_t *bytes, int64_t length, int6
             copy_plain(unpack, bytes + *count, space, &made);
         if (hungry && made == 0 && !unpack->over)
             return refuse(unpack, "its end, too early: it was cut short,");
+        DT_TRY(copy(unpack, bytes + *count, made));
         *count += (int64_t)made;
     }
     return DT_OK;

@@ -42,6 +42,21 @@ dt_status dt_unpack_open(dt_unpack **unpack, const char *path, bool (*stop_reque
  */
 dt_status dt_unpack_read(dt_unpack *unpack, uint8_t *bytes, int64_t length, int64_t *count);
 
+/**
+ * From now on what dt_unpack_read gives is written to the file `descriptor` too, behind what is there, so
+ * that it can be had again (dt_unpack_open_copy). Where that fails, `must` says whether the text does too;
+ * otherwise the log says that it will be unpacked again.
+ */
+void dt_unpack_copy_to(dt_unpack *unpack, int descriptor, bool must);
+
+/** The bytes that were written there, or -1 where that failed. */
+int64_t dt_unpack_copied(const dt_unpack *unpack);
+
+/** As dt_unpack_open, of a copy of the text `path`: `bytes` bytes of the file `descriptor` from `offset` on,
+ * which nobody else reads meanwhile. */
+dt_status dt_unpack_open_copy(dt_unpack **unpack, const char *path, bool (*stop_requested)(void),
+                              int descriptor, int64_t offset, int64_t bytes);
+
 /** Bytes of the input that have been read, which for a packed file is how far it is. */
 int64_t dt_unpack_input_bytes(const dt_unpack *unpack);
 

@@ -108,7 +108,8 @@ static dt_status read_stream(dt_tokenize_work *t, const dt_source *source, dt_un
                              dt_text_window *window) {
     stream_round round = {.first = 0};
     dt_meter meter;
-    dt_meter_start(&meter, "tokenizing", window->path, source->file_bytes, NULL);
+    dt_meter_start(&meter, "tokenizing", window->path,
+                   source->copy_bytes > 0 ? source->copy_bytes : source->file_bytes, NULL);
     do {
         round.first += round.count;
         DT_TRY(dt_agree(t->world, t->world->rank == 0 ? read_round(t, window, &round) : DT_OK));
@@ -122,6 +123,14 @@ static dt_status read_stream(dt_tokenize_work *t, const dt_source *source, dt_un
     return DT_OK;
 }
 
+/* What was put aside when characters were collected (train/vocabulary.h) is read from there. */
+static dt_status open_stream(const dt_corpus *corpus, const dt_source *source, dt_unpack **unpack) {
+    return source->copy_bytes > 0
+               ? dt_unpack_open_copy(unpack, source->path, corpus->stop_requested, corpus->copies,
+                                     source->copy_first, source->copy_bytes)
+               : dt_unpack_open(unpack, source->path, corpus->stop_requested);
+}
+
 dt_status dt_tokenize_stream_take(dt_tokenize_work *t, const dt_source *source) {
     DT_COLLECTIVE(t->world, DT_SAME_INT(source - t->corpus->source));
     const bool standard = strcmp(source->path, DT_UNPACK_STANDARD_INPUT) == 0;
@@ -129,9 +138,7 @@ dt_status dt_tokenize_stream_take(dt_tokenize_work *t, const dt_source *source) 
     dt_unpack *unpack = NULL;
     dt_text_blocks_restart(&t->blocks);
     (void)XXH3_64bits_reset(t->state);
-    DT_TRY(dt_agree(t->world, t->world->rank == 0
-                                  ? dt_unpack_open(&unpack, source->path, t->corpus->stop_requested)
-                                  : DT_OK));
+    DT_TRY(dt_agree(t->world, t->world->rank == 0 ? open_stream(t->corpus, source, &unpack) : DT_OK));
     dt_text_window_stream(&window, standard ? "standard input" : source->path, unpack, t->corpus->tokenizer);
     const dt_status status = read_stream(t, source, unpack, &window);
     dt_text_window_close(&window);

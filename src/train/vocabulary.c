@@ -3,12 +3,15 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/log.h"
 #include "base/memory.h"
+#include "base/minmax.h"
+#include "base/temporary.h"
 #include "checkpoint/checkpoint.h"
 #include "comm/agree.h"
 #include "comm/contract.h"
-#include "data/standard_input.h"
 #include "data/text_blocks.h"
 #include "data/unpack.h"
 #include "tokenizer/chars.h"
@@ -33,13 +36,27 @@ dt_status dt_vocabulary_open(dt_tokenizer *tokenizer, const dt_world *world, con
     return status;
 }
 
+/* Puts what `unpack` reads of the source aside, where there is a place for it. */
+static void begin_copy(const dt_corpus *corpus, dt_source *source, dt_unpack *unpack) {
+    source->copy_first = corpus->has_copies ? lseek(corpus->copies, 0, SEEK_END) : -1;
+    if (source->copy_first >= 0)
+        dt_unpack_copy_to(unpack, corpus->copies, strcmp(source->path, DT_UNPACK_STANDARD_INPUT) == 0);
+}
+
+static void end_copy(const dt_corpus *corpus, dt_source *source, const dt_unpack *unpack) {
+    source->copy_bytes = dt_max(dt_unpack_copied(unpack), 0);
+    if (dt_unpack_copied(unpack) < 0) /* a part of it, in the way of the next one */
+        (void)ftruncate(corpus->copies, source->copy_first);
+}
+
 /* Nothing is kept of the tokens: the tokenizer takes note of what it sees. */
-static dt_status read_stream(const dt_corpus *corpus, dt_text_blocks *blocks, const char *path,
-                             const char *name) {
+static dt_status read_stream(const dt_corpus *corpus, dt_text_blocks *blocks, dt_source *source) {
+    const bool standard = strcmp(source->path, DT_UNPACK_STANDARD_INPUT) == 0;
     dt_text_window window;
     dt_unpack *unpack;
-    DT_TRY(dt_unpack_open(&unpack, path, corpus->stop_requested));
-    dt_text_window_stream(&window, name, unpack, corpus->tokenizer);
+    DT_TRY(dt_unpack_open(&unpack, source->path, corpus->stop_requested));
+    begin_copy(corpus, source, unpack);
+    dt_text_window_stream(&window, standard ? "standard input" : source->path, unpack, corpus->tokenizer);
     dt_text_blocks_restart(blocks);
     dt_status status;
     int64_t first = 0;
@@ -47,31 +64,37 @@ static dt_status read_stream(const dt_corpus *corpus, dt_text_blocks *blocks, co
         status = dt_text_blocks_run(blocks, &window, first, blocks->max, NULL);
         first += blocks->count;
     } while (status == DT_OK && blocks->count > 0);
+    end_copy(corpus, source, unpack);
     dt_text_window_close(&window);
     dt_unpack_close(unpack);
     return status;
 }
 
-static dt_status read_source(const dt_corpus *corpus, dt_text_blocks *blocks, const dt_source *source) {
-    if (!source->streamed)
-        return DT_OK;
-    if (strcmp(source->path, DT_UNPACK_STANDARD_INPUT) != 0)
-        return read_stream(corpus, blocks, source->path, source->path);
-    DT_TRY(dt_standard_input_keep(corpus->stop_requested));
-    DT_TRY(read_stream(corpus, blocks, source->path, "standard input"));
-    return dt_standard_input_rewind();
+/* Standard input must find a place; what is a file is else read again. */
+static dt_status open_copies(dt_corpus *corpus) {
+    const dt_status status = dt_temporary_open(&corpus->copies);
+    corpus->has_copies = status == DT_OK;
+    if (status != DT_OK && corpus->file_bytes == 0)
+        return dt_fail(
+            "%s; what is read twice is put aside in %s, name a larger folder by the variable TMPDIR",
+            dt_error(), dt_temporary_root());
+    if (status != DT_OK)
+        dt_log_note("%s; %s will be unpacked again", dt_error(), corpus->path);
+    return DT_OK;
 }
 
-static dt_status read_streams(const dt_corpus *corpus) {
+static dt_status read_streams(dt_corpus *corpus) {
     dt_text_blocks blocks;
+    DT_TRY(open_copies(corpus));
     dt_status status = dt_text_blocks_create(&blocks, corpus->tokenizer, corpus->threads, 1, false);
     for (int64_t s = 0; s < corpus->sources && status == DT_OK; s++)
-        status = read_source(corpus, &blocks, &corpus->source[s]);
+        if (corpus->source[s].streamed)
+            status = read_stream(corpus, &blocks, &corpus->source[s]);
     dt_text_blocks_free(&blocks);
     return status;
 }
 
-dt_status dt_vocabulary_read_streams(const dt_tokenizer *tokenizer, const dt_corpus *corpus,
+dt_status dt_vocabulary_read_streams(const dt_tokenizer *tokenizer, dt_corpus *corpus,
                                      const dt_world *world) {
     DT_COLLECTIVE_CALL(world);
     if (!corpus->is_streamed || dt_chars_collected(tokenizer) == NULL)

@@ -19,11 +19,11 @@ dt_status dt_vocabulary_open(dt_tokenizer *tokenizer, const dt_world *world, con
 
 /**
  * Has a tokenizer that collects characters (tokenizer/chars.h) see those of the corpus's texts that can be
- * read only once, which rank 0 reads for it, and leaves any other as it is. Standard input can be read again
- * afterwards (data/standard_input.h). Fails as reading the text does. Collective.
+ * read only once, which rank 0 reads for it and puts aside in TMPDIR, where dt_tokenize_run finds them;
+ * leaves any other as it is. A packed file for which there is no room there is read again. Fails as reading
+ * the text does. Collective.
  */
-dt_status dt_vocabulary_read_streams(const dt_tokenizer *tokenizer, const dt_corpus *corpus,
-                                     const dt_world *world);
+dt_status dt_vocabulary_read_streams(const dt_tokenizer *tokenizer, dt_corpus *corpus, const dt_world *world);
 
 /**
  * Once each rank has indexed its part of the corpus: gives a tokenizer that collects characters

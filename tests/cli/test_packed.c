@@ -117,7 +117,7 @@ static void a_runs_own_tokens_are_found(void **state) {
     expect_nothing_left();
 }
 
-/* Two readings: standard input from a pipe is put aside for the second. */
+/* A second reading is of what the first has put aside; without a place for that a file is unpacked again. */
 static void characters_of_what_is_read_once(void **state) {
     (void)state;
     training_done(TRAINING_ALONE, 1, "chars", MODEL "--tokenizer chars --data text.txt");
@@ -138,6 +138,13 @@ static void characters_of_what_is_read_once(void **state) {
     command_done("cat text.txt | " DTRAIN
                  " data --tokenizer chars --data - --seed 1 --steps 1 --batch-size 4 "
                  "--max-seq-len 16 | grep -q windows");
+    command_done("TMPDIR=nope OMPI_MCA_orte_tmpdir_base=/tmp " DTRAIN
+                 " tokenize text.txt.gz --tokenizer chars --out again.tokens 2>said && " DTRAIN
+                 " tokenize --decode again.tokens | cmp - text.txt && grep -q 'text.txt.gz will be unpacked "
+                 "again' said");
+    command_done("! cat text.txt | TMPDIR=nope OMPI_MCA_orte_tmpdir_base=/tmp " DTRAIN
+                 " tokenize - --tokenizer chars --out x.tokens 2>said && grep -q 'put aside in nope, name a "
+                 "larger folder by the variable TMPDIR' said");
     command_done("gzip -c /dev/null >nothing.gz");
     verb_refused("data --tokenizer chars --data nothing.gz --seed 1", 2,
                  "dtrain: error: cannot use nothing.gz: expected a text, found nothing in it\n");
