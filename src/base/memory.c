@@ -69,19 +69,23 @@ int64_t dt_memory_block_bytes(int64_t count, size_t size) {
     return (int64_t)block_bytes(bytes);
 }
 
-void *dt_memory_alloc(int64_t count, size_t size, const char *what) {
+void *dt_memory_alloc_untouched(int64_t count, size_t size, const char *what) {
     size_t bytes;
     if (count_bytes(count, size, what, &bytes) != DT_OK || dt_memory_expect(count, size, what) != DT_OK)
         return NULL;
-    const size_t align = align_of(bytes);
-    bytes = block_bytes(bytes);
-    void *block = aligned_alloc(align, bytes);
-    if (block == NULL) {
+    void *block = aligned_alloc(align_of(bytes), block_bytes(bytes));
+    if (block == NULL)
         (void)dt_fail("out of memory for %s: the system does not give %zu bytes more; use a smaller model, "
                       "batch or number of threads, or more memory per rank",
-                      what, bytes);
+                      what, block_bytes(bytes));
+    return block;
+}
+
+void *dt_memory_alloc(int64_t count, size_t size, const char *what) {
+    void *block = dt_memory_alloc_untouched(count, size, what);
+    if (block == NULL)
         return NULL;
-    }
+    const size_t bytes = block_bytes((size_t)count * size), align = align_of((size_t)count * size);
     clear(block, bytes);
     /* After the first touch: the kernel then turns small pages into huge ones as it finds the time, where it
      * would else look for free ones now. A kernel that has none is as good, only slower. */

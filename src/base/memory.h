@@ -19,6 +19,10 @@
  */
 void *dt_memory_alloc(int64_t count, size_t size, const char *what);
 
+/** The same but for the zeros: a large block takes memory as the caller fills it, which it does from end to
+ * end. Local. */
+void *dt_memory_alloc_untouched(int64_t count, size_t size, const char *what);
+
 /** Bytes that a block of `count` elements of `size` bytes takes, rounded up as dt_memory_alloc does: a block
  * of 2 MB or more to whole huge pages. INT64_MAX where they cannot be counted. Local. */
 int64_t dt_memory_block_bytes(int64_t count, size_t size);

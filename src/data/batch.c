@@ -166,8 +166,8 @@ int64_t dt_streams_window(const dt_streams *streams, int64_t step, int64_t slot)
     return stream_start(streams, slot) + position;
 }
 
-dt_status dt_shard_load(dt_shard *shard, const dt_corpus *corpus, const dt_streams *streams,
-                        int64_t first_slot, int64_t end_slot) {
+dt_status dt_shard_load(dt_shard *shard, dt_corpus *corpus, const dt_streams *streams, int64_t first_slot,
+                        int64_t end_slot) {
     *shard = (dt_shard){0};
     if (first_slot < 0 || first_slot > end_slot || end_slot > streams->B)
         return dt_fail("cannot load a shard of %s: expected slots within 0..%" PRId64 ", found [%" PRId64
@@ -177,10 +177,10 @@ dt_status dt_shard_load(dt_shard *shard, const dt_corpus *corpus, const dt_strea
     dt_streams_span(streams, first_slot, end_slot, &first, &end);
     const int64_t count = end - first;
     const int token_bytes = corpus->token_bytes;
-    void *tokens = dt_memory_alloc(count, (size_t)token_bytes, "this rank's part of the corpus");
+    void *tokens = dt_memory_alloc_untouched(count, (size_t)token_bytes, "this rank's part of the corpus");
     if (tokens == NULL)
         return DT_FAILED;
-    dt_status status = dt_corpus_read(corpus, first, end, tokens);
+    dt_status status = dt_corpus_take(corpus, first, end, tokens);
     if (status != DT_OK) {
         dt_memory_free(tokens);
         return status;

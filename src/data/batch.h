@@ -74,12 +74,13 @@ typedef struct dt_shard {
 } dt_shard;
 
 /**
- * Reads the streams of slots [first_slot, end_slot), with the one token past the last window. Fails when the
+ * Takes the streams of slots [first_slot, end_slot), with the one token past the last window, out of the
+ * corpus (dt_corpus_take). Fails when the
  * slots are not in the batch, memory is short or the corpus cannot be read, and then holds nothing. The
  * caller frees it. Local.
  */
-dt_status dt_shard_load(dt_shard *shard, const dt_corpus *corpus, const dt_streams *streams,
-                        int64_t first_slot, int64_t end_slot);
+dt_status dt_shard_load(dt_shard *shard, dt_corpus *corpus, const dt_streams *streams, int64_t first_slot,
+                        int64_t end_slot);
 
 /** The T + 1 token ids of window `window`, which the shard must hold, into ids[T + 1]. Local. */
 void dt_shard_window(const dt_shard *shard, const dt_streams *streams, int64_t window, int32_t *ids);

@@ -67,6 +67,13 @@ typedef struct dt_corpus_inputs {
     int raw_bytes;                 /**< 2 or 4: a file without a magic number is tokens so wide; 0: a text */
 } dt_corpus_inputs;
 
+/** Where the tokens of blocks go besides: tokens[count], corpus->token_bytes of a text and the file's own
+ * width, `token_bytes`, of a file of tokens. */
+typedef struct dt_corpus_observer {
+    dt_status (*see)(void *context, const void *tokens, int token_bytes, int64_t count); /**< or NULL */
+    void *context;
+} dt_corpus_observer;
+
 typedef struct dt_corpus {
     char *path;      /**< how it is told of: the file, or the first one and how many more */
     char *temporary; /**< a folder that holds the first source's file and goes with the corpus; NULL: none */
@@ -83,6 +90,7 @@ typedef struct dt_corpus {
     int copies;                   /**< in this file without a name, one behind another */
     int64_t file_bytes;           /**< of all files; of a file of tokens that says it, of the text's */
     bool (*stop_requested)(void); /**< set by the caller, or NULL: asked before blocks are read */
+    dt_corpus_observer observer;  /**< set by the caller: sees the tokens of each block that is indexed */
     bool marked;                  /**< a text begins with a byte order mark */
     int64_t blocks;
     dt_corpus_block *block; /**< [blocks], in the order of the files */
@@ -124,9 +132,9 @@ const dt_source *dt_corpus_source(const dt_corpus *corpus, int64_t index);
 bool dt_corpus_is_joined(const dt_corpus *corpus, const dt_source *source);
 
 /**
- * Reads and counts this rank's slice of the blocks into their rows, holds what dt_corpus_hold allows, and
- * shows how far it is where that takes long. Fails when a file is no longer as long as it was, with
- * DT_STOPPED on request. Local.
+ * Reads and counts this rank's slice of the blocks into their rows, holds what dt_corpus_hold allows, has
+ * corpus->observer see their tokens, and shows how far it is where that takes long. Fails when a file is no
+ * longer as long as it was, with DT_STOPPED on request. Local.
  */
 dt_status dt_corpus_index(dt_corpus *corpus, int rank, int size);
 
@@ -167,6 +175,13 @@ void dt_corpus_blocks_of(const dt_corpus *corpus, int64_t first, int64_t end, in
  * file; progress and requests as in dt_corpus_index. Local.
  */
 dt_status dt_corpus_read(const dt_corpus *corpus, int64_t first, int64_t end, void *tokens);
+
+/**
+ * As dt_corpus_read, by the last one who wants these tokens: a block that is held, and all of whose tokens
+ * are among them, is given back as soon as they are placed. So a text that is held is not in memory twice.
+ * Local.
+ */
+dt_status dt_corpus_take(dt_corpus *corpus, int64_t first, int64_t end, void *tokens);
 
 /** DT_STOPPED, with a sentence, where a stop was requested. Local. */
 dt_status dt_corpus_check_request(const dt_corpus *corpus);

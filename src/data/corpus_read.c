@@ -104,17 +104,26 @@ static dt_status load_tokens(block_reader *reader, int64_t index) {
     return dt_token_file_read(file, reader->descriptor, local, reader->corpus->V, reader->tokens);
 }
 
+/* Shows tokens to who observes the corpus. */
+static dt_status show(const dt_corpus *corpus, const void *tokens, int token_bytes, int64_t count) {
+    const dt_corpus_observer *observer = &corpus->observer;
+    return observer->see ? observer->see(observer->context, tokens, token_bytes, count) : DT_OK;
+}
+
 /* Its row; a file that has checksums needs not be read for it. */
 static dt_status index_tokens(block_reader *reader, int64_t index, dt_corpus_block *row) {
     int64_t local;
     DT_TRY(reader_turn(reader, index, &local));
     const dt_token_file *file = &reader->source->tokens;
-    *row = (dt_corpus_block){.count.tokens = dt_token_file_block_tokens(file, local)};
-    if (file->format == DT_TOKEN_FORMAT_OWN)
+    const bool is_own = file->format == DT_TOKEN_FORMAT_OWN;
+    const int64_t count = dt_token_file_block_tokens(file, local);
+    *row = (dt_corpus_block){.count.tokens = count};
+    if (is_own && reader->corpus->observer.see == NULL)
         return DT_OK;
     DT_TRY(load_tokens(reader, index));
-    row->hash = XXH3_64bits(reader->tokens, (size_t)(row->count.tokens * file->about.token_bytes));
-    return DT_OK;
+    if (!is_own)
+        row->hash = XXH3_64bits(reader->tokens, (size_t)(count * file->about.token_bytes));
+    return show(reader->corpus, reader->tokens, file->about.token_bytes, count);
 }
 
 /* Holds a block that is at hand: its tokens or, where the tokenizer has none yet, its text. */
@@ -138,6 +147,7 @@ static dt_status index_text(block_reader *reader, dt_corpus *corpus, int64_t ind
         const dt_text_block *block = &reader->blocks.block[i];
         corpus->block[index + i] = (dt_corpus_block){block->start, block->count, block->hash};
         *holds = *holds && hold(reader, corpus, index + i, block);
+        DT_TRY(show(corpus, block->tokens, corpus->token_bytes, block->count.tokens));
     }
     return DT_OK;
 }
@@ -196,7 +206,7 @@ dt_status dt_corpus_index(dt_corpus *corpus, int rank, int size) {
     dt_corpus_slice(corpus->blocks, rank, size, &first, &end);
     bool holds = corpus->held.block != NULL;
     DT_TRY(dt_corpus_check_request(corpus)); /* also where this rank's slice is empty */
-    dt_status status = reader_open(&reader, corpus, holds && !corpus->held.as_text);
+    dt_status status = reader_open(&reader, corpus, (holds && !corpus->held.as_text) || corpus->observer.see);
     dt_meter meter;
     dt_meter_start(&meter, "indexing", corpus->path, (end - first) * DT_TEXT_BLOCK_BYTES, NULL);
     for (int64_t index = first, count; index < end && status == DT_OK; index += count) {
@@ -336,22 +346,33 @@ static dt_status read_blocks(const dt_corpus *corpus, int64_t start, int64_t end
     return status;
 }
 
-dt_status dt_corpus_read(const dt_corpus *corpus, int64_t first, int64_t end, void *tokens) {
-    if (first < 0 || first > end || end > corpus->total.tokens)
+/* Where `held` is not NULL, blocks in it go as they are read, once all of their tokens are. */
+static dt_status read_range(const dt_corpus *corpus, const token_range *range, dt_held_blocks *held) {
+    int64_t i, stop;
+    if (range->first < 0 || range->first > range->end || range->end > corpus->total.tokens)
         return dt_fail("cannot read tokens [%" PRId64 ", %" PRId64
                        ") of %s: expected a range within its %" PRId64 " tokens",
-                       first, end, corpus->path, corpus->total.tokens);
-    const token_range range = {first, end, tokens};
-    int64_t i, stop;
-    dt_corpus_blocks_of(corpus, first, end, &i, &stop);
+                       range->first, range->end, corpus->path, corpus->total.tokens);
+    dt_corpus_blocks_of(corpus, range->first, range->end, &i, &stop);
     while (i < stop) {
-        for (; i < stop && dt_corpus_holds(corpus, i); i++)
-            copy_block(corpus, i, &range, corpus->held.block[i].bytes, corpus->token_bytes);
+        for (; i < stop && dt_corpus_holds(corpus, i); i++) {
+            copy_block(corpus, i, range, corpus->held.block[i].bytes, corpus->token_bytes);
+            if (held && range->first <= corpus->first_token[i] && corpus->first_token[i + 1] <= range->end)
+                dt_held_blocks_drop(held, i);
+        }
         const int64_t unheld = i;
         while (i < stop && !dt_corpus_holds(corpus, i))
             i++;
         if (i > unheld)
-            DT_TRY(read_blocks(corpus, unheld, i, &range));
+            DT_TRY(read_blocks(corpus, unheld, i, range));
     }
     return DT_OK;
+}
+
+dt_status dt_corpus_read(const dt_corpus *corpus, int64_t first, int64_t end, void *tokens) {
+    return read_range(corpus, &(token_range){first, end, tokens}, NULL);
+}
+
+dt_status dt_corpus_take(dt_corpus *corpus, int64_t first, int64_t end, void *tokens) {
+    return read_range(corpus, &(token_range){first, end, tokens}, corpus->held.block ? &corpus->held : NULL);
 }

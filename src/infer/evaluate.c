@@ -56,13 +56,13 @@ static void own_tokens(const dt_evaluator *e, const dt_evaluate_range *range, in
     *end = range->first_token + to + (from < to);
 }
 
-static dt_status load(dt_evaluator *e, const dt_corpus *corpus, const dt_evaluate_range *range) {
+static dt_status load(dt_evaluator *e, dt_corpus *corpus, const dt_evaluate_range *range) {
     const int64_t teams = range->teams;
     const int64_t first = first_window(e, e->first_micro_batch), end = first_window(e, e->end_micro_batch);
     e->targets = start_of(e, end) - start_of(e, first);
     e->token_bytes = corpus->token_bytes;
     e->tokenizer = corpus->tokenizer;
-    e->tokens = dt_memory_alloc(e->targets + 1, (size_t)e->token_bytes, "the text to evaluate on");
+    e->tokens = dt_memory_alloc_untouched(e->targets + 1, (size_t)e->token_bytes, "the text to evaluate on");
     e->ids = dt_memory_alloc(teams * (e->u * e->T + 1), sizeof *e->ids, "the tokens of a micro-batch");
     e->window = dt_memory_alloc(teams * e->u, sizeof *e->window, "the windows of a micro-batch");
     if (range->keep_losses)
@@ -75,7 +75,7 @@ static dt_status load(dt_evaluator *e, const dt_corpus *corpus, const dt_evaluat
         e->window[w] = e->ids + w / e->u * (e->u * e->T + 1) + w % e->u * e->T;
     int64_t at, end_token;
     own_tokens(e, range, &at, &end_token);
-    return dt_corpus_read(corpus, at, end_token, e->tokens);
+    return dt_corpus_take(corpus, at, end_token, e->tokens);
 }
 
 static dt_status refuse(const dt_evaluate_range *range, int64_t T) {
@@ -117,8 +117,8 @@ dt_status dt_evaluate_tokens(const dt_world *world, int64_t T, int64_t u, const 
     return DT_OK;
 }
 
-dt_status dt_evaluate_create(dt_evaluator *e, const dt_world *world, const dt_corpus *corpus, int64_t T,
-                             int64_t u, const dt_evaluate_range *range) {
+dt_status dt_evaluate_create(dt_evaluator *e, const dt_world *world, dt_corpus *corpus, int64_t T, int64_t u,
+                             const dt_evaluate_range *range) {
     DT_TRY(divide_range(e, world, T, u, range));
     e->losses = dt_memory_alloc(e->micro_batches, sizeof(double), "the validation losses");
     e->counts =

@@ -65,12 +65,12 @@ dt_status dt_evaluate_tokens(const dt_world *world, int64_t T, int64_t u, const 
                              int64_t *first, int64_t *end);
 
 /**
- * Loads this rank's part of the windows of T tokens. Fails when there is nothing to evaluate on (not one
- * window or, with the rest, not two tokens), and says how many tokens there are and how many are needed. The
- * caller frees. Local; all but the rank must agree.
+ * Takes this rank's part of the windows of T tokens out of the corpus (dt_corpus_take). Fails when there is
+ * nothing to evaluate on (not one window or, with the rest, not two tokens), and says how many tokens there
+ * are and how many are needed. The caller frees. Local; all but the rank must agree.
  */
-dt_status dt_evaluate_create(dt_evaluator *evaluator, const dt_world *world, const dt_corpus *corpus,
-                             int64_t T, int64_t u, const dt_evaluate_range *range);
+dt_status dt_evaluate_create(dt_evaluator *evaluator, const dt_world *world, dt_corpus *corpus, int64_t T,
+                             int64_t u, const dt_evaluate_range *range);
 
 /** Frees; all zero is fine. Local. */
 void dt_evaluate_free(dt_evaluator *evaluator);

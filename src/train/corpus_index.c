@@ -229,8 +229,10 @@ dt_status dt_corpus_index_open(dt_corpus *corpus, const dt_world *world,
     if (inputs->collects && corpus->is_streamed)
         DT_TRY(dt_corpus_index_collect(inputs->collects, corpus, world));
     DT_TRY(use_kept(corpus, world, inputs, &used));
-    if (used)
-        return DT_OK;
+    corpus->observer = inputs->observer;
+    if (used) /* its rows are complete, but its tokens have not been read */
+        return corpus->observer.see ? dt_agree(world, dt_corpus_index(corpus, world->rank, world->size))
+                                    : DT_OK;
     DT_TRY(index_blocks(corpus, world, inputs->holds));
     if (inputs->collects)
         DT_TRY(dt_vocabulary_settle(inputs->collects, corpus, world));

@@ -25,6 +25,8 @@ typedef struct dt_corpus_index_inputs {
                                       of a text that can be read only once go with the corpus */
     bool holds;                    /**< what is indexed of a text, as far as memory has room, for
                                       dt_corpus_delivery_run: tokens will be read */
+    dt_corpus_observer observer;   /**< sees the tokens of this rank's slice, which are read for it once; none
+                                      of those that join texts */
     bool (*stop_requested)(void);  /**< the corpus's from then on; may be NULL */
 } dt_corpus_index_inputs;
 

@@ -28,7 +28,7 @@ typedef enum dt_need_kind {
     DT_NEED_SAVER,   /**< the copy that is being saved: rank 0's, and each one's moments where they are shared
                         out */
     DT_NEED_SAMPLER, /**< keys and values of the sample that is generated: rank 0's */
-    DT_NEED_CORPUS,  /**< the rank's tokens, and its part of a batch */
+    DT_NEED_CORPUS,  /**< the tokens that the rank trains and evaluates on, and its part of a batch */
     DT_NEED_PROGRAM, /**< program, libraries and MPI, where they are asked for */
     DT_NEED_KINDS
 } dt_need_kind;

@@ -54,13 +54,17 @@ static dt_need_job need_job(const dt_run *run, int threads, int64_t corpus_bytes
 }
 
 /* Before what is large is allocated; the last thing that decides how large it is is the corpus. */
-static dt_status check_memory(dt_run *run, int64_t first_slot, int64_t end_slot) {
+static dt_status check_memory(dt_run *run, const dt_run_corpus_inputs *inputs, int64_t first_slot,
+                              int64_t end_slot) {
+    const dt_corpus *validation = inputs->config->validation_data ? &run->validation_corpus : &run->corpus;
+    const int64_t streams = dt_streams_tokens(&run->streams, first_slot, end_slot) * run->corpus.token_bytes;
     int threads;
+    int64_t first, end;
     dt_need need;
     DT_TRY(dt_agree(run->world, dt_workers_count(&threads)));
-    dt_need_job job = need_job(
-        run, threads, dt_streams_tokens(&run->streams, first_slot, end_slot) * run->corpus.token_bytes);
-    job.held_bytes = run->corpus.held.bytes;
+    dt_run_corpus_evaluated(inputs, &run->corpus, validation, &first, &end);
+    dt_need_job job = need_job(run, threads, streams + (end - first) * validation->token_bytes);
+    job.held_bytes = run->corpus.held.bytes + run->validation_corpus.held.bytes;
     DT_TRY(dt_need_choose_teams(run->world, &job, &need));
     run->team_threads = job.team_threads;
     return dt_need_check(run->world, &job, &need);
@@ -106,9 +110,9 @@ static dt_status create_data(dt_run *run, const dt_resume *resume) {
     if (c->leftover_windows == DT_LEFTOVER_SPREAD)
         dt_streams_spread(&run->streams);
     DT_TRY(dt_agree(run->world, dt_settings_settle_length(&run->about.config, run->corpus.total.tokens)));
-    DT_TRY(check_memory(run, first, end));
     inputs.V = run->layout.shape.V;
     DT_TRY(dt_run_corpus_open_validation(&inputs, &run->validation_corpus));
+    DT_TRY(check_memory(run, &inputs, first, end));
     if (!dt_is_null_int(c->eval_cadence))
         run->about.validation_hash = c->validation_data
                                          ? dt_corpus_index_identity(&run->validation_corpus).hash
@@ -388,8 +392,9 @@ void dt_run_free(dt_run *run) {
 
 dt_need dt_run_need(const dt_run *run) {
     dt_need need;
-    const dt_need_job job =
-        need_job(run, run->workers.threads, run->shard.tokens_count * run->shard.token_bytes);
+    const dt_need_job job = need_job(run, run->workers.threads,
+                                     run->shard.tokens_count * run->shard.token_bytes +
+                                         (run->evaluator.targets + 1) * run->evaluator.token_bytes);
     (void)dt_need_of(&job, &need);
     return need;
 }

@@ -97,6 +97,17 @@ dt_evaluate_range dt_run_corpus_validates(const dt_config *config, const dt_corp
                                .on_all = config->eval_on == DT_EVAL_ALL};
 }
 
+void dt_run_corpus_evaluated(const dt_run_corpus_inputs *in, const dt_corpus *corpus,
+                             const dt_corpus *validation, int64_t *first, int64_t *end) {
+    const dt_config *c = in->config;
+    *first = *end = 0;
+    if (dt_is_null_int(c->eval_cadence))
+        return;
+    const dt_evaluate_range range = dt_run_corpus_validates(c, corpus, validation);
+    /* Where there is nothing to evaluate on, dt_evaluate_create refuses the run. */
+    (void)dt_evaluate_tokens(in->world, c->max_seq_len, c->micro_batch_size, &range, first, end);
+}
+
 dt_status dt_run_corpus_load(const dt_run_corpus_inputs *in, dt_corpus *corpus, dt_corpus *validation,
                              const dt_streams *streams, int64_t first_slot, int64_t end_slot,
                              dt_shard *shard) {
@@ -104,12 +115,7 @@ dt_status dt_run_corpus_load(const dt_run_corpus_inputs *in, dt_corpus *corpus, 
     const dt_config *c = in->config;
     dt_token_span spans[DT_CORPUS_DELIVERY_SPANS] = {0}, *evaluated = &spans[1];
     dt_streams_span(streams, first_slot, end_slot, &spans[0].first, &spans[0].end);
-    if (!dt_is_null_int(c->eval_cadence)) {
-        const dt_evaluate_range range = dt_run_corpus_validates(c, corpus, validation);
-        /* Where there is nothing to evaluate on, dt_evaluate_create refuses the run. */
-        (void)dt_evaluate_tokens(in->world, c->max_seq_len, c->micro_batch_size, &range, &evaluated->first,
-                                 &evaluated->end);
-    }
+    dt_run_corpus_evaluated(in, corpus, validation, &evaluated->first, &evaluated->end);
     if (c->validation_data) {
         const dt_token_span own[DT_CORPUS_DELIVERY_SPANS] = {*evaluated};
         *evaluated = (dt_token_span){0};

@@ -43,6 +43,11 @@ dt_status dt_run_corpus_open_validation(const dt_run_corpus_inputs *inputs, dt_c
 dt_evaluate_range dt_run_corpus_validates(const dt_config *config, const dt_corpus *corpus,
                                           const dt_corpus *validation);
 
+/** The tokens [*first, *end) that this rank evaluates on, of `validation` where validation_data names one;
+ * none where nothing is evaluated. Local. */
+void dt_run_corpus_evaluated(const dt_run_corpus_inputs *inputs, const dt_corpus *corpus,
+                             const dt_corpus *validation, int64_t *first, int64_t *end);
+
 /** Reads the shard of slots [first_slot, end_slot). What each rank takes of the texts, and another has read,
  * it is given; what it evaluates on stays held (data/held_blocks.h). Collective. */
 dt_status dt_run_corpus_load(const dt_run_corpus_inputs *inputs, dt_corpus *corpus, dt_corpus *validation,

@@ -9,6 +9,7 @@
 #include "base/minmax.h"
 #include "comm/agree.h"
 #include "tokenizer/tokenizer.h"
+#include "tokenizer/tokens.h"
 #include "train/corpus_index.h"
 #include "train/stop.h"
 #include "verb/token_words.h"
@@ -16,6 +17,9 @@
 
 /* How many of the most frequent tokens are shown. */
 #define FREQUENT 20
+
+/* So many tokens, or counts of tokens, are looked at together. */
+#define CHUNK ((int64_t)1 << 12)
 
 /* The largest vocabulary of a file of tokens that does not say its own. */
 #define MAX_V ((int64_t)1 << 24)
@@ -28,11 +32,52 @@ static int64_t vocabulary(const dt_corpus *corpus) {
     return V > 0 ? V : corpus->token_bytes < 4 ? (int64_t)1 << 8 * corpus->token_bytes : MAX_V;
 }
 
-static dt_status count_ids(void *context, const int32_t *ids, int64_t count) {
-    int64_t *counts = context;
-    for (int64_t t = 0; t < count; t++)
-        counts[ids[t]]++;
+/* How often each token of `corpus` was seen. */
+typedef struct tally {
+    const dt_corpus *corpus;
+    int64_t V;
+    int64_t *counts; /* [V], from the first token on, when the corpus is open */
+} tally;
+
+static dt_status begin(tally *t) {
+    if (t->counts)
+        return DT_OK;
+    t->V = vocabulary(t->corpus);
+    t->counts = dt_memory_alloc(t->V, sizeof *t->counts, "the tokens' counts");
+    return t->counts ? DT_OK : DT_FAILED;
+}
+
+static dt_status see(void *context, const void *tokens, int token_bytes, int64_t count) {
+    tally *t = context;
+    int32_t ids[CHUNK];
+    DT_TRY(begin(t));
+    for (int64_t first = 0; first < count; first += CHUNK) {
+        const int64_t length = dt_min(CHUNK, count - first);
+        dt_tokens_widen(ids, (const uint8_t *)tokens + first * token_bytes, token_bytes, length);
+        for (int64_t i = 0; i < length; i++) {
+            if (ids[i] < 0 || ids[i] >= t->V)
+                return dt_fail("%s is damaged: expected tokens below %" PRId64 ", found %" PRId32,
+                               t->corpus->path, t->V, ids[i]);
+            t->counts[ids[i]]++;
+        }
+    }
     return DT_OK;
+}
+
+/* Adds all ranks' counts up, a section at a time, so that what a rank holds of all others stays small. */
+static dt_status add_up(const dt_world *world, tally *t) {
+    int64_t *all = dt_memory_alloc(CHUNK * world->size, sizeof *all, "the ranks' counts");
+    dt_status status = dt_agree(world, all ? begin(t) : DT_FAILED);
+    for (int64_t first = 0; status == DT_OK && first < t->V; first += CHUNK) {
+        const int64_t length = dt_min(CHUNK, t->V - first);
+        memcpy(all + world->rank * length, t->counts + first, (size_t)length * sizeof *all);
+        status = dt_world_gather_same(world, all, length * (int64_t)sizeof *all);
+        memset(t->counts + first, 0, (size_t)length * sizeof *all);
+        for (int64_t i = 0; status == DT_OK && i < length * world->size; i++)
+            t->counts[first + i % length] += all[i];
+    }
+    dt_memory_free(all);
+    return status;
 }
 
 static void print_totals(const dt_corpus *corpus, const int64_t *counts, int64_t V) {
@@ -77,27 +122,26 @@ static void print_frequent(const dt_corpus *corpus, const int64_t *counts, int64
     }
 }
 
-static dt_status print(const dt_corpus *corpus) {
-    const int64_t V = vocabulary(corpus);
-    int64_t *counts = dt_memory_alloc(V, sizeof *counts, "the tokens' counts");
-    dt_status status = counts ? dt_token_words_walk(corpus, count_ids, counts) : DT_FAILED;
-    if (status == DT_OK) {
-        print_totals(corpus, counts, V);
-        print_frequent(corpus, counts, V);
-        status = dt_verb_printed("the counts");
-    }
-    dt_memory_free(counts);
-    return status;
+static dt_status print(const tally *t) {
+    const dt_corpus *corpus = t->corpus;
+    for (int64_t s = 0; s < corpus->sources; s++)
+        if (dt_corpus_is_joined(corpus, &corpus->source[s]))
+            t->counts[corpus->joint]++; /* which stands in no block */
+    print_totals(corpus, t->counts, t->V);
+    print_frequent(corpus, t->counts, t->V);
+    return dt_verb_printed("the counts");
 }
 
-/* With a tokenizer for what is a text, or where one is named. Rank 0 counts. */
+/* With a tokenizer for what is a text, or where one is named. Each rank counts what it reads. */
 static dt_status run(const dt_world *world, const dt_token_words *words) {
     dt_tokenizer tokenizer = {0};
     dt_corpus corpus = {0};
+    tally t = {.corpus = &corpus};
     dt_corpus_index_inputs inputs = {.config = &words->config,
                                      .data = words->list,
                                      .V = MAX_V,
                                      .visits = true,
+                                     .observer = {see, &t},
                                      .stop_requested = dt_stop_requested};
     dt_status status = DT_OK;
     if (words->flags.tokenizer) {
@@ -108,7 +152,10 @@ static dt_status run(const dt_world *world, const dt_token_words *words) {
     if (status == DT_OK)
         status = dt_corpus_index_open(&corpus, world, &inputs);
     if (status == DT_OK)
-        status = dt_agree(world, world->rank == 0 ? print(&corpus) : DT_OK);
+        status = add_up(world, &t);
+    if (status == DT_OK)
+        status = dt_agree(world, world->rank == 0 ? print(&t) : DT_OK);
+    dt_memory_free(t.counts);
     dt_corpus_close(&corpus);
     dt_tokenizer_free(&tokenizer);
     return status;

@@ -34,20 +34,23 @@ static int64_t count_read(int ranks, const char *words) {
     return bytes;
 }
 
-/* `words` take the name of a text, and read it once on every number of ranks; several read a sample each, to
- * see that they have the same. */
+/* `words` take the name of a text behind `flag`, and read it once on `ranks` ranks; several read a sample
+ * each, to see that they have the same. */
+static void check_words_read_once(const char *words, const char *flag, int ranks) {
+    char line[1024];
+    snprintf(line, sizeof line, "%s %s small.txt", words, flag);
+    const int64_t small = count_read(ranks, line);
+    snprintf(line, sizeof line, "%s %s large.txt", words, flag);
+    const int64_t read = count_read(ranks, line) - small, sampled = ranks > 1 ? ranks * SAMPLE : 0;
+    if (read < TEXT - SLACK || read > TEXT + sampled + SLACK)
+        fail_msg("%s on %d ranks: expected %d bytes read once, and %" PRId64 " sampled, found %" PRId64
+                 " read",
+                 words, ranks, TEXT, sampled, read);
+}
+
 static void check_read_once(const char *words) {
-    for (int ranks = 1; ranks <= 3; ranks++) {
-        char line[1024];
-        snprintf(line, sizeof line, "%s --data small.txt", words);
-        const int64_t small = count_read(ranks, line);
-        snprintf(line, sizeof line, "%s --data large.txt", words);
-        const int64_t read = count_read(ranks, line) - small, sampled = ranks > 1 ? ranks * SAMPLE : 0;
-        if (read < TEXT - SLACK || read > TEXT + sampled + SLACK)
-            fail_msg("%s on %d ranks: expected %d bytes read once, and %" PRId64 " sampled, found %" PRId64
-                     " read",
-                     words, ranks, TEXT, sampled, read);
-    }
+    for (int ranks = 1; ranks <= 3; ranks++)
+        check_words_read_once(words, "--data", ranks);
 }
 
 static void training_reads_a_text_once(void **state) {
@@ -77,6 +80,16 @@ static void eval_reads_a_text_once(void **state) {
     check_read_once("eval saved/checkpoints/latest --windows 1000");
 }
 
+static void statistics_read_once(void **state) {
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        static const char *const words[] = {"tokenize --statistics --tokenizer bytes",
+                                            "tokenize --statistics --data-format uint16"};
+        check_words_read_once(words[i], "", 1);
+        check_words_read_once(words[i], "", 2);
+    }
+}
+
 static int set_up(void **state) {
     training_set_up_saved(state);
     text_write("small.txt", 60000, 1);
@@ -85,8 +98,8 @@ static int set_up(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(training_reads_a_text_once),
-                                       cmocka_unit_test(validation_data_is_read_once),
-                                       cmocka_unit_test(eval_reads_a_text_once)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(training_reads_a_text_once), cmocka_unit_test(validation_data_is_read_once),
+        cmocka_unit_test(eval_reads_a_text_once), cmocka_unit_test(statistics_read_once)};
     return cmocka_run_group_tests(tests, set_up, command_tear_down);
 }

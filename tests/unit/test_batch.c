@@ -260,8 +260,7 @@ static void open_letters(dt_corpus *corpus, const corpus_folder *folder, int64_t
 }
 
 /* The shards of `size` ranks hold for every step and slot the tokens that stand in the whole file. */
-static void check_shards(const dt_corpus *corpus, const dt_streams *streams, const uint8_t *whole,
-                         int64_t size) {
+static void check_shards(dt_corpus *corpus, const dt_streams *streams, const uint8_t *whole, int64_t size) {
     const int64_t B = streams->B, T = streams->T;
     int32_t *ids = malloc((size_t)(T + 1) * sizeof *ids);
     assert_non_null(ids);
