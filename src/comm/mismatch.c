@@ -1,12 +1,14 @@
 /* A vote, and the sentence about those who lost it. */
 #include "comm/mismatch.h"
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/assert.h"
 #include "base/memory.h"
+#include "base/narrow.h"
 #include "base/plural.h"
 #include "comm/agree.h"
 #include "comm/contract.h"
@@ -127,6 +129,28 @@ dt_status dt_mismatch_find(const dt_world *world, const char *mine, char found[D
         status = dt_mismatch_describe(world, texts, DT_MISMATCH_TEXT_BYTES, true, found);
     dt_memory_free(texts);
     return status;
+}
+
+/* What of a line is compared at once, and shown where it differs; so much of what is before it stands there
+ * too. */
+#define SHOWN_BYTES  60
+#define BEFORE_BYTES 30
+
+dt_status dt_mismatch_find_in_line(const dt_world *world, const char *line, char found[DT_MISMATCH_BYTES]) {
+    DT_COLLECTIVE_CALL(world);
+    char mine[DT_MISMATCH_TEXT_BYTES];
+    const size_t length = strlen(line);
+    int least; /* of what lines leave of the longest that there can be: ranks agree on the smallest */
+    DT_TRY(dt_agree_min(world, INT_MAX - dt_narrow((int64_t)length), &least));
+    const size_t longest = (size_t)(INT_MAX - least);
+    found[0] = 0;
+    for (size_t at = 0; *found == 0 && at <= longest; at += SHOWN_BYTES) {
+        const size_t from = at < BEFORE_BYTES ? 0 : at - BEFORE_BYTES;
+        snprintf(mine, sizeof mine, "%s%.*s%s", from ? ".." : "", (int)(at - from) + SHOWN_BYTES,
+                 from < length ? line + from : "", at + SHOWN_BYTES < length ? ".." : "");
+        DT_TRY(dt_mismatch_find(world, mine, found));
+    }
+    return DT_OK;
 }
 
 dt_status dt_mismatch_list(const dt_world *world, bool mine, char found[DT_MISMATCH_BYTES], int *count) {

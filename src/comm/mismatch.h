@@ -33,6 +33,9 @@ dt_status dt_mismatch_describe(const dt_world *world, const void *values, size_t
  * on all ranks. Collective. */
 dt_status dt_mismatch_find(const dt_world *world, const char *mine, char found[DT_MISMATCH_BYTES]);
 
+/** The same for a line of any length, of which the part is shown where it first differs. Collective. */
+dt_status dt_mismatch_find_in_line(const dt_world *world, const char *line, char found[DT_MISMATCH_BYTES]);
+
 /**
  * Writes which ranks bring true in `mine`: "rank 1 on n1, rank 3 on n2". `*count` is how many they are; ""
  * for none. The same on all ranks. Collective.

@@ -8,7 +8,6 @@
 #include "base/file.h"
 #include "base/assert.h"
 #include "base/log.h"
-#include "base/narrow.h"
 #include "comm/agree.h"
 #include "comm/mismatch.h"
 #include "base/checksum.h"
@@ -93,27 +92,6 @@ static dt_status digest_words(int argc, char **argv, char digits[DT_CHECKSUM_TEX
     return DT_OK;
 }
 
-/* What of a command line is compared at once, and shown where it differs; so much of what is before it stands
- * there too. */
-#define SHOWN_BYTES  60
-#define BEFORE_BYTES 30
-
-/* Says of unlike lines, "" for none, which rank has what where they first differ. Collective. */
-static dt_status find_difference(const dt_world *world, const char *line, char found[DT_MISMATCH_BYTES]) {
-    char mine[DT_MISMATCH_TEXT_BYTES];
-    const size_t length = strlen(line);
-    int longest; /* its negative, since ranks agree on the least */
-    DT_TRY(dt_agree_min(world, -dt_narrow((int64_t)length), &longest));
-    found[0] = 0;
-    for (size_t at = 0; *found == 0 && at <= (size_t)-longest; at += SHOWN_BYTES) {
-        const size_t from = at < BEFORE_BYTES ? 0 : at - BEFORE_BYTES;
-        snprintf(mine, sizeof mine, "%s%.*s%s", from ? ".." : "", (int)(at - from) + SHOWN_BYTES,
-                 from < length ? line + from : "", at + SHOWN_BYTES < length ? ".." : "");
-        DT_TRY(dt_mismatch_find(world, mine, found));
-    }
-    return DT_OK;
-}
-
 dt_status dt_verb_same_launch(const dt_world *world, int argc, char **argv) {
     char digits[DT_CHECKSUM_TEXT_BYTES], found[DT_MISMATCH_BYTES];
     DT_TRY(dt_launch_check(world));
@@ -124,7 +102,7 @@ dt_status dt_verb_same_launch(const dt_world *world, int argc, char **argv) {
     char *line = join_words(argc, argv);
     dt_status status = dt_agree(world, line ? DT_OK : dt_fail("out of memory for the command line"));
     if (status == DT_OK)
-        status = find_difference(world, line, found);
+        status = dt_mismatch_find_in_line(world, line, found);
     free(line);
     DT_TRY(status);
     return dt_agree(world,

@@ -51,6 +51,24 @@ static void the_rank_that_differs_is_named(void **state) {
     }
 }
 
+/* Of long lines, one of which has another letter in the middle or ends sooner, that part is shown. */
+static void the_part_of_a_line_that_differs_is_shown(void **state) {
+    (void)state;
+    char line[301], found[DT_MISMATCH_BYTES];
+    memset(line, 'a', 300);
+    line[300] = 0;
+    assert_ok(dt_mismatch_find_in_line(&world, line, found));
+    assert_string_equal(found, "");
+    line[200] = world.rank == 0 ? 'X' : 'Y';
+    assert_ok(dt_mismatch_find_in_line(&world, line, found));
+    assert_true(world.size == 1 || (strstr(found, "aXa") && strstr(found, "aYa") && strlen(found) < 400));
+    line[200] = 'a';
+    if (world.rank == 0)
+        line[250] = 0;
+    assert_ok(dt_mismatch_find_in_line(&world, line, found));
+    assert_true(world.size == 1 || strstr(found, "rank 0 on "));
+}
+
 /* Values that are no texts are not shown, and of many ranks that differ the first are named. */
 static void values_are_not_shown_and_long_lists_are_cut(void **state) {
     (void)state;
@@ -104,9 +122,11 @@ static void marked_ranks_are_listed(void **state) {
     expect_listed(true, list, world.size);
 }
 
-static const struct CMUnitTest tests[] = {
-    cmocka_unit_test(the_majority_is_that_of_counting),
-    cmocka_unit_test(nobody_stands_out_where_all_are_alike), cmocka_unit_test(the_rank_that_differs_is_named),
-    cmocka_unit_test(values_are_not_shown_and_long_lists_are_cut), cmocka_unit_test(marked_ranks_are_listed)};
+static const struct CMUnitTest tests[] = {cmocka_unit_test(the_majority_is_that_of_counting),
+                                          cmocka_unit_test(nobody_stands_out_where_all_are_alike),
+                                          cmocka_unit_test(the_rank_that_differs_is_named),
+                                          cmocka_unit_test(the_part_of_a_line_that_differs_is_shown),
+                                          cmocka_unit_test(values_are_not_shown_and_long_lists_are_cut),
+                                          cmocka_unit_test(marked_ranks_are_listed)};
 
 CMOCKA_MPI_MAIN(tests)
