@@ -48,7 +48,8 @@ static const bad_row rows[] = {
     {ROW(
         TINY
         " --data text.txt --batch-size 1 --micro-batch-size 1 --d-model 65536 --max-seq-len 1000 --d-ff 262144 --n-layers 100",
-        "use a smaller model, micro_batch_size, bucket_bytes or OMP_NUM_THREADS, or fewer ranks per host")},
+        "neither recompute: layer nor shard_optimizer: true is enough; use a smaller model, micro_batch_size or "
+        "bucket_bytes, or fewer ranks per host")},
     {ROW("bench " TINY " --n-layers 1000 --d-model 65536", "not enough memory on host")},
     {ROW("bench " TINY " --batch-size 1073741824 --micro-batch-size 1", "not enough memory on host")},
     {ROW("bench " TINY
