@@ -140,9 +140,9 @@ dt_status dt_mismatch_find_in_line(const dt_world *world, const char *line, char
     DT_COLLECTIVE_CALL(world);
     char mine[DT_MISMATCH_TEXT_BYTES];
     const size_t length = strlen(line);
-    int least; /* of what lines leave of the longest that there can be: ranks agree on the smallest */
-    DT_TRY(dt_agree_min(world, INT_MAX - dt_narrow((int64_t)length), &least));
-    const size_t longest = (size_t)(INT_MAX - least);
+    int min; /* of what lines leave of the longest that there can be: ranks agree on the smallest */
+    DT_TRY(dt_agree_min(world, INT_MAX - dt_narrow((int64_t)length), &min));
+    const size_t longest = (size_t)(INT_MAX - min);
     found[0] = 0;
     for (size_t at = 0; *found == 0 && at <= longest; at += SHOWN_BYTES) {
         const size_t from = at < BEFORE_BYTES ? 0 : at - BEFORE_BYTES;
