@@ -32,16 +32,32 @@ static inline int64_t dt_product_bytes(int64_t rows, int64_t cols, int64_t strid
     return dt_assert_extent(rows, cols, stride) * (int64_t)sizeof(float);
 }
 
+/** How A and B stand in memory. */
+static inline int64_t dt_product_a_rows(const dt_product *x) {
+    return x->transpose_a ? x->k : x->m;
+}
+
+static inline int64_t dt_product_a_cols(const dt_product *x) {
+    return x->transpose_a ? x->m : x->k;
+}
+
+static inline int64_t dt_product_b_rows(const dt_product *x) {
+    return x->transpose_b ? x->n : x->k;
+}
+
+static inline int64_t dt_product_b_cols(const dt_product *x) {
+    return x->transpose_b ? x->k : x->n;
+}
+
 /** Checks what dt_product asks of a product. */
 static inline void dt_product_assert_proper(const dt_product *x) {
-    const int64_t a_rows = x->transpose_a ? x->k : x->m, a_cols = x->transpose_a ? x->m : x->k;
-    const int64_t b_rows = x->transpose_b ? x->n : x->k, b_cols = x->transpose_b ? x->k : x->n;
     DT_ASSERT(x->m > 0 && x->n > 0 && x->k > 0);
-    DT_ASSERT(x->a_stride >= a_cols && x->b_stride >= b_cols && x->c_stride >= x->n);
+    DT_ASSERT(x->a_stride >= dt_product_a_cols(x) && x->b_stride >= dt_product_b_cols(x) &&
+              x->c_stride >= x->n);
     DT_ASSERT_APART(x->c, dt_product_bytes(x->m, x->n, x->c_stride), x->a,
-                    dt_product_bytes(a_rows, a_cols, x->a_stride));
+                    dt_product_bytes(dt_product_a_rows(x), dt_product_a_cols(x), x->a_stride));
     DT_ASSERT_APART(x->c, dt_product_bytes(x->m, x->n, x->c_stride), x->b,
-                    dt_product_bytes(b_rows, b_cols, x->b_stride));
+                    dt_product_bytes(dt_product_b_rows(x), dt_product_b_cols(x), x->b_stride));
 }
 
 /** Where a panel of B is: `count` rows of `floats` each. */
